@@ -1,0 +1,87 @@
+"""What can go wrong between a link and an archive, named for what happened.
+
+    ArchiveServiceError
+    ├── NotFound
+    │   ├── ArchiveNotFound      no album under this id
+    │   └── FileNotInAlbum       a requested file is not part of the album
+    ├── BadQuery                 a query value that cannot be used
+    ├── StorageUnavailable       the album exists, but cannot be described now
+    └── DownloadFailed           after the header fields: the connection is aborted
+        ├── SourceChanged        a file is no longer what the listing says
+        ├── SourceUnreadable     the system refuses to open or read a file
+        └── ReaderStalled        the client took nothing for too long
+
+The exceptions carry data for logs; nothing of it is ever shown to a visitor.
+"""
+
+from __future__ import annotations
+
+import errno
+
+
+class ArchiveServiceError(Exception):
+    """Anything this service raises on purpose."""
+
+
+class NotFound(ArchiveServiceError):
+    """What the link names does not exist."""
+
+
+class ArchiveNotFound(NotFound):
+    """There is no album under this id."""
+
+
+class FileNotInAlbum(NotFound):
+    """A file that the query names is not part of the album."""
+
+
+class BadQuery(ArchiveServiceError):
+    """A query parameter has a value that cannot be used."""
+
+    def __init__(self, parameter: str) -> None:
+        super().__init__(parameter)
+        self.parameter = parameter
+
+
+class StorageUnavailable(ArchiveServiceError):
+    """The album cannot be described completely, so nothing of it is sent.
+
+    `reason` is a short fixed word or the name of an errno: never a path.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class DownloadFailed(ArchiveServiceError):
+    """The rest of a download cannot be sent; `reason` is a short fixed word."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class SourceChanged(DownloadFailed):
+    """A file vanished, was resized, replaced or rewritten since the listing."""
+
+
+class SourceUnreadable(DownloadFailed):
+    """A file can't be opened or read; `reason` is the name of the errno."""
+
+    @classmethod
+    def of(cls, error: OSError) -> SourceUnreadable:
+        """Make one of what the system said."""
+        return cls(errno_name(error))
+
+
+class ReaderStalled(DownloadFailed):
+    """The client accepted nothing within the stall time-out."""
+
+    def __init__(self) -> None:
+        super().__init__("stalled")
+
+
+def errno_name(error: OSError) -> str:
+    """Return the symbolic name of what the system said, such as "EACCES"."""
+    return errno.errorcode.get(error.errno or errno.EIO, "EIO")

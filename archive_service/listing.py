@@ -1,0 +1,72 @@
+"""What an album holds, as a storage saw it at one moment.
+
+Columns rather than an object a file: an album may have hundreds of thousands of files,
+and a column costs eight bytes where an object costs a hundred.
+"""
+
+from __future__ import annotations
+
+import struct
+import sys
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+
+CHANGE_TOKEN_SIZE = 16
+"""Bytes of a change token: what the store offers to notice a replaced file."""
+
+_SIZE_AND_MTIME = struct.Struct("<Qq")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Listing:
+    """The files and empty directories of one album; the columns share their index, the `source`.
+
+    The order of the sources depends on the paths alone.
+    """
+
+    paths: Sequence[bytes]
+    """Relative to the album, '/'-separated, bytes as stored; a trailing slash marks a directory."""
+    sizes: array[int]
+    """Bytes of file data; 0 for a directory."""
+    mtimes_ns: array[int]
+    """Modification time, nanoseconds since the Unix epoch."""
+    modes: array[int]
+    """Unix permission bits."""
+    change_tokens: bytes
+    """CHANGE_TOKEN_SIZE opaque bytes for each source, in order."""
+    newest_change_ns: int
+    """The newest change the store knows of, removals included; it cannot be set back."""
+    newest_mtime_ns: int
+    """The newest modification time of a file or directory."""
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def change_token(self, source: int) -> bytes:
+        """Return the store's change token of one source."""
+        start = source * CHANGE_TOKEN_SIZE
+        return self.change_tokens[start : start + CHANGE_TOKEN_SIZE]
+
+    def version(self, source: int) -> bytes:
+        """Return what identifies the content behind a path: size, mtime and change token."""
+        size_and_mtime = _SIZE_AND_MTIME.pack(self.sizes[source], self.mtimes_ns[source])
+        return size_and_mtime + self.change_token(source)
+
+    def fingerprint(self) -> bytes:
+        """Return a digest of all that identifies the sources and their content."""
+        digest = blake2b(b"\0".join(self.paths), digest_size=16)
+        digest.update(column_bytes(self.sizes))
+        digest.update(column_bytes(self.mtimes_ns))
+        digest.update(self.change_tokens)
+        return digest.digest()
+
+
+def column_bytes(column: array[int]) -> bytes:
+    """Return a column's bytes, little-endian on every machine."""
+    if sys.byteorder == "little":
+        return column.tobytes()
+    swapped = column[:]
+    swapped.byteswap()
+    return swapped.tobytes()

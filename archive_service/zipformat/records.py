@@ -1,0 +1,292 @@
+"""The records of a zip archive, APPNOTE 6.3.10, for stored entries whose CRC-32 is known.
+
+Theory of operation.  An archive is
+
+    [local file header, file data] ...  [central directory header] ...  [end records]
+
+Every function here is pure and takes offsets and sizes as plain arguments, so the 4 GiB edges are
+unit tests.  The length of a record never depends on a CRC-32: a layout is complete from `stat`
+alone, and the same record can be packed again, at any time, once the CRC-32 is known.
+
+ZIP64 is used per record and only where a field overflows.  Its extra field comes first, because
+Windows Explorer looks for it nowhere else.  A field overflows at the value of all ones, which is
+the marker for "see the ZIP64 field" (APPNOTE 4.4.8, 4.4.9, 4.4.16, 4.4.22 to 4.4.24).
+"""
+
+from __future__ import annotations
+
+import struct
+from datetime import tzinfo
+from typing import NamedTuple
+
+from archive_service.zipformat.dostime import dos_time_and_date
+
+MAX_16 = 0xFFFF
+MAX_32 = 0xFFFFFFFF
+MAX_NAME_BYTES = MAX_16
+
+_VERSION_STORED, _VERSION_DIRECTORY, _VERSION_ZIP64 = 10, 20, 45  # APPNOTE 4.4.3.2
+_VERSION_MADE_BY = 3 << 8 | 63  # APPNOTE 4.4.2: Unix attributes, specification 6.3
+_FLAG_UTF8 = 1 << 11  # APPNOTE 4.4.4, "language encoding flag"
+_METHOD_STORED = 0  # APPNOTE 4.4.5
+_UNIX_FILE, _UNIX_DIRECTORY = 0o100000, 0o040000  # S_IFREG, S_IFDIR
+_DOS_DIRECTORY = 0x10
+_EXECUTE_BITS = 0o111
+
+_LOCAL_FILE_HEADER = struct.Struct(  # APPNOTE 4.3.7
+    "<"
+    "4s"  # local file header signature
+    "H"  # version needed to extract
+    "H"  # general purpose bit flag
+    "H"  # compression method
+    "H"  # last mod file time
+    "H"  # last mod file date
+    "L"  # crc-32
+    "L"  # compressed size
+    "L"  # uncompressed size
+    "H"  # file name length
+    "H"  # extra field length
+)
+_CENTRAL_DIRECTORY_HEADER = struct.Struct(  # APPNOTE 4.3.12
+    "<"
+    "4s"  # central file header signature
+    "H"  # version made by
+    "H"  # version needed to extract
+    "H"  # general purpose bit flag
+    "H"  # compression method
+    "H"  # last mod file time
+    "H"  # last mod file date
+    "L"  # crc-32
+    "L"  # compressed size
+    "L"  # uncompressed size
+    "H"  # file name length
+    "H"  # extra field length
+    "H"  # file comment length
+    "H"  # disk number start
+    "H"  # internal file attributes
+    "L"  # external file attributes
+    "L"  # relative offset of local header
+)
+_ZIP64_END = struct.Struct(  # APPNOTE 4.3.14
+    "<"
+    "4s"  # zip64 end of central dir signature
+    "Q"  # size of zip64 end of central directory record, without these 12 bytes
+    "H"  # version made by
+    "H"  # version needed to extract
+    "L"  # number of this disk
+    "L"  # number of the disk with the start of the central directory
+    "Q"  # total number of entries in the central directory on this disk
+    "Q"  # total number of entries in the central directory
+    "Q"  # size of the central directory
+    "Q"  # offset of start of central directory
+)
+_ZIP64_END_LOCATOR = struct.Struct(  # APPNOTE 4.3.15
+    "<"
+    "4s"  # zip64 end of central dir locator signature
+    "L"  # number of the disk with the start of the zip64 end of central directory
+    "Q"  # relative offset of the zip64 end of central directory record
+    "L"  # total number of disks
+)
+_END = struct.Struct(  # APPNOTE 4.3.16
+    "<"
+    "4s"  # end of central dir signature
+    "H"  # number of this disk
+    "H"  # number of the disk with the start of the central directory
+    "H"  # total number of entries in the central directory on this disk
+    "H"  # total number of entries in the central directory
+    "L"  # size of the central directory
+    "L"  # offset of start of central directory
+    "H"  # .ZIP file comment length
+)
+_ZIP64_SIZES = struct.Struct("<HHQQ")  # APPNOTE 4.5.3: tag 0x0001, data size, both sizes
+_ZIP64_OFFSET = struct.Struct("<HHQ")  # the same with the header offset alone
+_ZIP64_ALL = struct.Struct("<HHQQQ")  # the same with both sizes and the header offset
+_EXTENDED_TIMESTAMP = struct.Struct("<HHBL")  # tag 0x5455, data size, flags, mtime
+_TIMESTAMP_HAS_MTIME = 1
+# Times before 1970 are signed, as Info-ZIP defined the field.  Times from 2038 on are not: unzip,
+# 7-Zip and bsdtar take what the DOS date agrees with, and a value held at 2038 would be believed.
+_TIMESTAMP_MIN, _TIMESTAMP_MAX = -(2**31), 2**32 - 1
+# libarchive's "xl" field, tag 0x6c78: a bitmap, then of the central header what it announces.  It
+# stands in the local header so that bsdtar, reading a pipe, knows the execute bit; other readers
+# skip it.  Entries without an execute bit go without it: they lose nothing.
+_LIBARCHIVE_ATTRIBUTES = struct.Struct("<HHBHHL")
+_HAS_VERSION_INTERNAL_EXTERNAL = 0b111
+
+
+class Member(NamedTuple):
+    """One entry of an archive, as its two headers describe it."""
+
+    name: bytes
+    """UTF-8; a trailing slash marks a directory."""
+    size: int
+    """Bytes of file data."""
+    mtime_s: int
+    """Modification time, Unix seconds."""
+    mode: int
+    """Unix permission bits."""
+    header_offset: int
+    """Where the local file header starts, bytes from the start of the archive."""
+
+
+def local_file_header_length(name: bytes, size: int, mode: int) -> int:
+    """Return the bytes of `local_file_header` without packing it."""
+    length = _LOCAL_FILE_HEADER.size + len(name) + _EXTENDED_TIMESTAMP.size
+    if size >= MAX_32:
+        length += _ZIP64_SIZES.size
+    if _is_executable_file(name, mode):
+        length += _LIBARCHIVE_ATTRIBUTES.size
+    return length
+
+
+def central_directory_header_length(name: bytes, size: int, mode: int, header_offset: int) -> int:
+    """Return the bytes of `central_directory_header` without packing it."""
+    length = _CENTRAL_DIRECTORY_HEADER.size + len(name) + _EXTENDED_TIMESTAMP.size
+    if size >= MAX_32:
+        length += _ZIP64_SIZES.size if header_offset < MAX_32 else _ZIP64_ALL.size
+    elif header_offset >= MAX_32:
+        length += _ZIP64_OFFSET.size
+    if _is_executable_file(name, mode):
+        length += _LIBARCHIVE_ATTRIBUTES.size
+    return length
+
+
+def local_file_header(member: Member, crc32: int, zone: tzinfo) -> bytes:
+    """Pack a local file header with its name and extra field (APPNOTE 4.3.7).
+
+    `zone` is the time zone of the DOS time.
+    """
+    name, size, mtime_s, mode, _ = member
+    extra = _common_extra(name, mtime_s, mode)
+    if size >= MAX_32:
+        # APPNOTE 4.5.3: in the local header both sizes MUST be there.
+        extra = _ZIP64_SIZES.pack(1, 16, size, size) + extra
+        size = MAX_32
+    time, date = dos_time_and_date(mtime_s, zone)
+    fixed = _LOCAL_FILE_HEADER.pack(
+        b"PK\x03\x04",
+        _version_needed(member),
+        _flags(name),
+        _METHOD_STORED,
+        time,
+        date,
+        crc32,
+        size,
+        size,
+        len(name),
+        len(extra),
+    )
+    return fixed + name + extra
+
+
+def central_directory_header(member: Member, crc32: int, zone: tzinfo) -> bytes:
+    """Pack a central directory header with its name and extra field (APPNOTE 4.3.12).
+
+    `zone` is the time zone of the DOS time.
+    """
+    name, size, mtime_s, mode, _ = member
+    extra = _central_zip64_extra(member) + _common_extra(name, mtime_s, mode)
+    time, date = dos_time_and_date(mtime_s, zone)
+    size = min(size, MAX_32)
+    fixed = _CENTRAL_DIRECTORY_HEADER.pack(
+        b"PK\x01\x02",
+        _VERSION_MADE_BY,
+        _version_needed(member),
+        _flags(name),
+        _METHOD_STORED,
+        time,
+        date,
+        crc32,
+        size,
+        size,
+        len(name),
+        len(extra),
+        0,
+        0,
+        0,
+        _external_attributes(name, mode),
+        min(member.header_offset, MAX_32),
+    )
+    return fixed + name + extra
+
+
+def end_records(entries: int, directory_size: int, directory_offset: int) -> bytes:
+    """Pack what closes the archive (APPNOTE 4.3.14 to 4.3.16), ZIP64 records where they are needed.
+
+    `directory_size` and `directory_offset` are in bytes and describe the central directory.
+    """
+    end = _END.pack(
+        b"PK\x05\x06",
+        0,
+        0,
+        min(entries, MAX_16),
+        min(entries, MAX_16),
+        min(directory_size, MAX_32),
+        min(directory_offset, MAX_32),
+        0,
+    )
+    if entries < MAX_16 and directory_size < MAX_32 and directory_offset < MAX_32:
+        return end
+    zip64_end = _ZIP64_END.pack(
+        b"PK\x06\x06",
+        _ZIP64_END.size - 12,
+        _VERSION_MADE_BY,
+        _VERSION_ZIP64,
+        0,
+        0,
+        entries,
+        entries,
+        directory_size,
+        directory_offset,
+    )
+    locator = _ZIP64_END_LOCATOR.pack(b"PK\x06\x07", 0, directory_offset + directory_size, 1)
+    return zip64_end + locator + end
+
+
+def _version_needed(member: Member) -> int:
+    # One value for both headers, also where only the central one needs ZIP64 (for the offset):
+    # 7-Zip and the strict readers compare the two field by field.
+    if member.size >= MAX_32 or member.header_offset >= MAX_32:
+        return _VERSION_ZIP64
+    return _VERSION_DIRECTORY if member.name.endswith(b"/") else _VERSION_STORED
+
+
+def _flags(name: bytes) -> int:
+    # APPNOTE appendix D.  Names in ASCII need no flag, and the oldest readers know none.
+    return 0 if name.isascii() else _FLAG_UTF8
+
+
+def _external_attributes(name: bytes, mode: int) -> int:
+    if name.endswith(b"/"):
+        return (_UNIX_DIRECTORY | mode) << 16 | _DOS_DIRECTORY
+    return (_UNIX_FILE | mode) << 16
+
+
+def _is_executable_file(name: bytes, mode: int) -> bool:
+    return bool(mode & _EXECUTE_BITS) and not name.endswith(b"/")
+
+
+def _central_zip64_extra(member: Member) -> bytes:
+    # APPNOTE 4.5.3: the fields MUST only appear if the corresponding field is all ones.
+    size, offset = member.size, member.header_offset
+    if size >= MAX_32 and offset >= MAX_32:
+        return _ZIP64_ALL.pack(1, 24, size, size, offset)
+    if size >= MAX_32:
+        return _ZIP64_SIZES.pack(1, 16, size, size)
+    if offset >= MAX_32:
+        return _ZIP64_OFFSET.pack(1, 8, offset)
+    return b""
+
+
+def _common_extra(name: bytes, mtime_s: int, mode: int) -> bytes:
+    seconds = min(max(mtime_s, _TIMESTAMP_MIN), _TIMESTAMP_MAX)
+    timestamp = _EXTENDED_TIMESTAMP.pack(0x5455, 5, _TIMESTAMP_HAS_MTIME, seconds & MAX_32)
+    if not _is_executable_file(name, mode):
+        return timestamp
+    return timestamp + _LIBARCHIVE_ATTRIBUTES.pack(
+        0x6C78,
+        _LIBARCHIVE_ATTRIBUTES.size - 4,
+        _HAS_VERSION_INTERNAL_EXTERNAL,
+        _VERSION_MADE_BY,
+        0,
+        _external_attributes(name, mode),
+    )
