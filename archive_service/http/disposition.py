@@ -1,0 +1,55 @@
+"""Content-Disposition: the file name a download is saved under (RFC 6266, RFC 8187).
+
+Appendix D of RFC 6266 is followed: `filename` alone where it says the name faithfully;
+otherwise a fallback in `filename`, first, and the name itself in `filename*`.  Sending both
+always would be no simpler: the fallback is needed either way, and the field would say the common
+name twice.  `curl -OJ` and old download managers only know `filename`.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import quote
+
+_REPLACEMENT = "_"
+_FALLBACK_STEM = "archive"
+# What no file name may carry: separators of paths; control characters, C1 and the Unicode line
+# separators with them; controls of direction, which can make "gpj.exe" look like "exe.jpg";
+# surrogates, which UTF-8 cannot say; and a dot in front, which hides a file or climbs a directory.
+_UNSAFE = re.compile(
+    r"[/\\"
+    r"\x00-\x1f\x7f-\x9f\u2028\u2029"
+    r"\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+    r"\ud800-\udfff]"
+    r"|\A(?=\.)"
+)
+# What a quoted-string says to every recipient alike.  RFC 6266 appendix D: avoid the backslash and
+# the quote, and the percent sign, which some recipients decode.  The semicolon cuts the name in
+# those that split before they unquote.
+_NOT_PLAIN = re.compile(r"[^ A-Za-z0-9!#$&'()+,\-.=@\[\]^_`{}~]+")
+_PLAIN_EXTENSION = re.compile(r"\.[A-Za-z0-9]+\Z")
+_ATTR_CHAR = "!#$&+-.^_`|~"  # RFC 8187 section 3.2.1, besides letters and digits
+
+
+def content_disposition(filename: str) -> str:
+    """Print the field that makes a recipient save the content under a name.
+
+    The result is printable ASCII whatever the name is; an empty name leaves the choice to the
+    recipient.
+    """
+    name = _UNSAFE.sub(_REPLACEMENT, filename)
+    if not name:
+        return "attachment"
+    fallback = _fallback(name)
+    if fallback == name:
+        return f'attachment; filename="{name}"'
+    extended = quote(name, safe=_ATTR_CHAR)
+    return f"attachment; filename=\"{fallback}\"; filename*=UTF-8''{extended}"
+
+
+def _fallback(name: str) -> str:
+    if _NOT_PLAIN.search(name) is None:
+        return name
+    extension = match[0] if (match := _PLAIN_EXTENSION.search(name)) else ""
+    stem = _NOT_PLAIN.sub(_REPLACEMENT, name.removesuffix(extension))
+    return (stem.strip(" ._-") or _FALLBACK_STEM) + extension

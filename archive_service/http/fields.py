@@ -1,0 +1,64 @@
+"""The request fields that decide which bytes are sent, and under which status.
+
+A value of None means "not sent".
+A field that was sent but cannot be used stays present, as a value that no grammar accepts,
+because presence alone has meaning: If-None-Match silences If-Modified-Since (RFC 9110 section
+13.1.3), and an If-Range that cannot be true must silence Range (section 13.1.5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+_MALFORMED = ""
+"""Neither a ranges-specifier, nor an entity tag, nor an HTTP-date."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFields:
+    """The method of a request and its precondition and range fields."""
+
+    method: str
+    """Case-sensitive (RFC 9110 section 9.1)."""
+    range: str | None = None
+    if_range: str | None = None
+    if_match: str | None = None
+    if_none_match: str | None = None
+    if_modified_since: str | None = None
+    if_unmodified_since: str | None = None
+
+    @classmethod
+    def of(cls, method: str, field_lines: Iterable[tuple[str, str]]) -> RequestFields:
+        """Pick the fields out of a request's field lines, given as names and values."""
+        lines: dict[str, list[str]] = {}
+        for name, value in field_lines:
+            lines.setdefault(name.lower(), []).append(value)
+        return cls(
+            method,
+            range=_singleton(lines, "range"),
+            if_range=_singleton(lines, "if-range"),
+            if_match=_list(lines, "if-match"),
+            if_none_match=_list(lines, "if-none-match"),
+            if_modified_since=_singleton(lines, "if-modified-since"),
+            if_unmodified_since=_singleton(lines, "if-unmodified-since"),
+        )
+
+
+# RFC 9110 section 5.3: the lines of a list-valued field are combined "by appending each subsequent
+# field line value to the initial field line value in order, separated by a comma".
+def _list(lines: Mapping[str, list[str]], name: str) -> str | None:
+    values = lines.get(name)
+    return None if values is None else ", ".join(values)
+
+
+# RFC 9110 section 5.3: such a field is not to be sent twice.  For the dates, sections 13.1.3 and
+# 13.1.4 say to ignore a field of more than one member.  Picking a line would be a guess on which
+# this server and a proxy before it could differ, so Range is ignored too: the answer is complete.
+# A repeated If-Range is a condition that is not true, so Range is ignored: applying it could
+# splice two archives.
+def _singleton(lines: Mapping[str, list[str]], name: str) -> str | None:
+    values = lines.get(name)
+    if values is None:
+        return None
+    return values[0] if len(values) == 1 else _MALFORMED

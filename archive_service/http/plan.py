@@ -1,0 +1,173 @@
+"""The answer to a request for an archive, as a value: status, fields, and which bytes.
+
+Theory of operation.  Preconditions come first (RFC 9110 section 13.2.2); only where they lead to a
+200 is Range looked at (section 14.2); only where Range can be obeyed is the answer a part.
+
+The same request about the same archive in the same second has the same plan, whichever replica
+makes it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import blake2b
+
+from archive_service.http.conditional import Outcome, Validators, evaluate, range_applies
+from archive_service.http.dates import http_date
+from archive_service.http.fields import RequestFields
+from archive_service.http.multipart import Part, Slice, multipart_content_type, multipart_parts
+from archive_service.http.ranges import (
+    UNIT,
+    ByteRange,
+    content_range,
+    parse_range,
+    unsatisfied_range,
+)
+
+Fields = tuple[tuple[str, str], ...]
+
+_BOUNDARY_BYTES = 16
+_ACCEPT_RANGES: Fields = (("Accept-Ranges", UNIT),)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The selected representation: the archive as it is now."""
+
+    complete_length: int
+    """Bytes."""
+    content_type: str
+    validators: Validators
+
+
+@dataclass(frozen=True, slots=True)
+class ResponsePlan:
+    """What to answer; for HEAD the parts are those of the GET, and are not sent.
+
+    A plan of status 304 has no content.  One of 412 or 416 has none of the archive: its content,
+    and the length of that, are the caller's.
+    """
+
+    status: int
+    fields: Fields
+    """Of the archive alone; Content-Length among them where the parts are the content."""
+    parts: tuple[Part, ...] = ()
+
+    @property
+    def content_length(self) -> int:
+        """Return the bytes of all parts."""
+        return sum(part.length for part in self.parts)
+
+    @property
+    def is_partial(self) -> bool:
+        """Tell whether the request asked for a part and is sent one."""
+        return self.status == 206
+
+    @property
+    def first_offset(self) -> int:
+        """Return where in the archive the first byte sent of it stands."""
+        return next((part.start for part in self.parts if isinstance(part, Slice)), 0)
+
+
+def plan(fields: RequestFields, target: Target, *, now_s: int) -> ResponsePlan:
+    """Decide the answer to a request; `now_s` is the server's clock, in Unix seconds."""
+    outcome = evaluate(fields, target.validators, now_s=now_s)
+    if outcome is Outcome.PRECONDITION_FAILED:
+        return ResponsePlan(412, _ACCEPT_RANGES)
+    if outcome is Outcome.NOT_MODIFIED:
+        return _not_modified(target)
+    ranges = _requested_ranges(fields, target, now_s=now_s)
+    if ranges is None:
+        return _whole(target)
+    if not ranges:
+        return _unsatisfiable(target)
+    return _single_part(target, ranges[0]) if len(ranges) == 1 else _multipart(target, ranges)
+
+
+# RFC 9110 section 14.2: "A server MUST ignore a Range header field received with a request method
+# that is unrecognized or for which range handling is not defined.  For this specification, GET is
+# the only method for which range handling is defined."  So HEAD tells of the whole.
+def _requested_ranges(
+    fields: RequestFields, target: Target, *, now_s: int
+) -> tuple[ByteRange, ...] | None:
+    if fields.method != "GET" or fields.range is None:
+        return None
+    if not range_applies(fields, target.validators, now_s=now_s):
+        return None
+    return parse_range(fields.range, target.complete_length)
+
+
+def _whole(target: Target) -> ResponsePlan:
+    parts = (Slice(0, target.complete_length),)
+    return _content(200, target, content_type=target.content_type, parts=parts)
+
+
+# RFC 9110 section 15.3.7.1: a single part MUST have a Content-Range.  Section 15.3.7.2 would allow
+# a multipart of one part where several ranges were asked for; the plain form serves more clients.
+def _single_part(target: Target, byte_range: ByteRange) -> ResponsePlan:
+    return _content(
+        206,
+        target,
+        content_type=target.content_type,
+        parts=(Slice(byte_range.start, byte_range.stop),),
+        more=(("Content-Range", content_range(byte_range, target.complete_length)),),
+    )
+
+
+# RFC 9110 section 15.3.7.2: a multipart MUST NOT have a Content-Range of its own.
+def _multipart(target: Target, ranges: tuple[ByteRange, ...]) -> ResponsePlan:
+    boundary = _boundary(target.validators.etag)
+    parts = multipart_parts(
+        ranges,
+        content_type=target.content_type,
+        complete_length=target.complete_length,
+        boundary=boundary,
+    )
+    content_type = multipart_content_type(boundary)
+    return _content(206, target, content_type=content_type, parts=tuple(parts))
+
+
+# RFC 9110 section 15.3.7 wants a 206 to have all fields of the 200, but after If-Range SHOULD NOT
+# repeat more than it must.  They are sent always, as other servers do: a download manager that
+# opens its second connection with If-Range still looks for the type and the date.
+def _content(
+    status: int,
+    target: Target,
+    *,
+    content_type: str,
+    parts: tuple[Part, ...],
+    more: Fields = (),
+) -> ResponsePlan:
+    fields = (
+        ("Content-Type", content_type),
+        ("Content-Length", str(sum(part.length for part in parts))),
+        *more,
+        *_validator_fields(target.validators),
+        *_ACCEPT_RANGES,
+    )
+    return ResponsePlan(status, fields, parts)
+
+
+# RFC 9110 section 15.4.5: a 304 MUST have the ETag, and other metadata only "for the purpose of
+# guiding cache updates".  Last-Modified does that: it settles once its second is over.
+# Content-Length could only be that of the 200 (section 8.6), and is left out.
+def _not_modified(target: Target) -> ResponsePlan:
+    return ResponsePlan(304, _validator_fields(target.validators) + _ACCEPT_RANGES)
+
+
+# RFC 9110 section 15.5.17.  No validators here or in a 412: the page that is sent is not what they
+# are about.
+def _unsatisfiable(target: Target) -> ResponsePlan:
+    unsatisfied = ("Content-Range", unsatisfied_range(target.complete_length))
+    return ResponsePlan(416, (unsatisfied, *_ACCEPT_RANGES))
+
+
+def _validator_fields(validators: Validators) -> Fields:
+    last_modified = http_date(validators.last_modified_s)
+    return (("ETag", validators.etag), ("Last-Modified", last_modified))
+
+
+# Of the entity tag alone, so that answers are the same on every replica; and a digest of it, so
+# that it is a token and stands in no file by chance.
+def _boundary(etag: str) -> str:
+    return blake2b(etag.encode("utf-8", "surrogateescape"), digest_size=_BOUNDARY_BYTES).hexdigest()

@@ -1,0 +1,224 @@
+"""The response plan: the oracle is RFC 9110, by the section each row names."""
+
+from __future__ import annotations
+
+import itertools
+import re
+
+import pytest
+
+from archive_service.http.conditional import Validators
+from archive_service.http.fields import RequestFields
+from archive_service.http.multipart import Slice
+from archive_service.http.plan import ResponsePlan, Target, plan
+
+TAG = '"xyzzy"'
+DATE = "Sun, 06 Nov 1994 08:49:37 GMT"
+OTHER_DATE = "Sun, 06 Nov 1994 08:49:36 GMT"
+NOW_S = 1_700_000_000
+LENGTH = 10_000
+TARGET = Target(LENGTH, "application/zip", Validators(TAG, 784111777, date_is_strong=True))
+WEAKLY_DATED = Target(LENGTH, "application/zip", Validators(TAG, 784111777, date_is_strong=False))
+VALIDATOR_FIELDS = {"ETag": TAG, "Last-Modified": DATE}
+ACCEPT_RANGES = {"Accept-Ranges": "bytes"}
+
+
+def answer(method: str = "GET", **values: str | None) -> ResponsePlan:
+    return answer_about(TARGET, method, **values)
+
+
+def answer_about(target: Target, method: str = "GET", **values: str | None) -> ResponsePlan:
+    return plan(RequestFields(method, **values), target, now_s=NOW_S)
+
+
+def spans(response: ResponsePlan) -> list[tuple[int, int]]:
+    return [(part.start, part.stop) for part in response.parts if isinstance(part, Slice)]
+
+
+def test_a_plain_get_is_the_whole_archive() -> None:  # section 15.3.1
+    response = answer()
+    assert (response.status, spans(response)) == (200, [(0, LENGTH)])
+    assert dict(response.fields) == {
+        "Content-Type": "application/zip",
+        "Content-Length": "10000",
+        **VALIDATOR_FIELDS,
+        **ACCEPT_RANGES,
+    }
+    assert (response.is_partial, response.first_offset, response.content_length) == (
+        False,
+        0,
+        10000,
+    )
+
+
+def test_one_range_is_a_single_part() -> None:  # section 15.3.7.1
+    response = answer(range="bytes=500-999")
+    assert (response.status, spans(response)) == (206, [(500, 1000)])
+    assert dict(response.fields) == {
+        "Content-Type": "application/zip",
+        "Content-Length": "500",
+        "Content-Range": "bytes 500-999/10000",
+        **VALIDATOR_FIELDS,
+        **ACCEPT_RANGES,
+    }
+    assert (response.is_partial, response.first_offset, response.content_length) == (True, 500, 500)
+
+
+def test_several_ranges_are_a_multipart_without_a_content_range() -> None:  # section 15.3.7.2
+    response = answer(range="bytes=0-0,-1")
+    assert (response.status, spans(response)) == (206, [(0, 1), (9999, 10000)])
+    assert dict(response.fields) == {
+        "Content-Type": dict(response.fields)["Content-Type"],
+        "Content-Length": str(response.content_length),
+        **VALIDATOR_FIELDS,
+        **ACCEPT_RANGES,
+    }
+    content_type = dict(response.fields)["Content-Type"]
+    assert re.fullmatch("multipart/byteranges; boundary=[0-9a-f]{32}", content_type)
+    assert (response.is_partial, response.first_offset) == (True, 0)
+
+
+def test_first_offset_of_a_multipart_is_that_of_the_first_part() -> None:
+    assert answer(range="bytes=-1,0-0").first_offset == 9999
+
+
+def test_several_ranges_that_become_one_are_a_single_part() -> None:  # section 15.3.7.2
+    response = answer(range="bytes=500-700,601-999")
+    assert dict(response.fields)["Content-Range"] == "bytes 500-999/10000"
+    assert spans(response) == [(500, 1000)]
+
+
+def test_one_satisfiable_range_of_several_is_a_single_part() -> None:  # section 15.3.7.2
+    response = answer(range="bytes=20000-,0-9")
+    assert dict(response.fields)["Content-Range"] == "bytes 0-9/10000"
+
+
+def test_a_range_of_everything_is_still_partial_content() -> None:  # section 14.2
+    assert (answer(range="bytes=0-").status, answer(range="bytes=0-").first_offset) == (206, 0)
+
+
+def test_an_unsatisfiable_range_is_told_the_length() -> None:  # section 15.5.17
+    response = answer(range="bytes=10000-")
+    assert (response.status, response.parts, response.content_length) == (416, (), 0)
+    assert dict(response.fields) == {"Content-Range": "bytes */10000", **ACCEPT_RANGES}
+
+
+def test_not_modified_has_validators_and_no_content() -> None:  # section 15.4.5
+    response = answer(if_none_match=TAG)
+    assert (response.status, response.parts) == (304, ())
+    assert dict(response.fields) == {**VALIDATOR_FIELDS, **ACCEPT_RANGES}
+
+
+def test_a_failed_precondition_says_nothing_of_the_archive() -> None:  # section 15.5.13
+    response = answer(if_match='"a"')
+    assert (response.status, response.parts) == (412, ())
+    assert dict(response.fields) == ACCEPT_RANGES
+
+
+def test_head_equals_get_field_by_field() -> None:  # section 9.3.2
+    assert answer("HEAD") == answer("GET")
+
+
+@pytest.mark.parametrize("value", ["bytes=0-0", "bytes=0-0,-1", "bytes=10000-"])
+def test_head_ignores_range(value: str) -> None:  # section 14.2
+    assert answer("HEAD", range=value, if_range=TAG) == answer("GET")
+
+
+@pytest.mark.parametrize(
+    ("values", "status"),
+    [
+        # section 14.2: a field to be ignored
+        ({"range": "seconds=0-1"}, 200),
+        ({"range": "bytes=9-0"}, 200),
+        ({"range": ""}, 200),
+        # section 13.1.5
+        ({"range": "bytes=0-0", "if_range": TAG}, 206),
+        ({"range": "bytes=0-0", "if_range": DATE}, 206),
+        ({"range": "bytes=0-0", "if_range": '"a"'}, 200),
+        ({"range": "bytes=0-0", "if_range": OTHER_DATE}, 200),
+        ({"range": "bytes=0-0", "if_range": ""}, 200),
+        ({"if_range": TAG}, 200),  # If-Range without Range is ignored
+        ({"if_range": '"a"'}, 200),
+        # section 13.2.2 step 5: a false If-Range silences Range even where it is unsatisfiable
+        ({"range": "bytes=10000-", "if_range": '"a"'}, 200),
+        ({"range": "bytes=10000-", "if_range": TAG}, 416),
+        # section 14.2: Range is evaluated after the preconditions
+        ({"range": "bytes=0-0", "if_none_match": TAG}, 304),
+        ({"range": "bytes=10000-", "if_none_match": TAG}, 304),
+        ({"range": "bytes=10000-", "if_match": '"a"'}, 412),
+        ({"range": "bytes=0-0", "if_match": TAG}, 206),
+        ({"range": "bytes=0-0", "if_match": 'W/"xyzzy"'}, 412),
+        ({"range": "bytes=0-0", "if_unmodified_since": DATE}, 206),
+        ({"range": "bytes=0-0", "if_unmodified_since": OTHER_DATE}, 412),
+        ({"range": "bytes=0-0", "if_modified_since": DATE}, 304),
+        ({"range": "bytes=0-0", "if_modified_since": OTHER_DATE}, 206),
+        # section 13.2.2 steps 1 to 4: the entity tag silences the date
+        ({"if_match": TAG, "if_unmodified_since": OTHER_DATE}, 200),
+        ({"if_none_match": '"a"', "if_modified_since": DATE}, 200),
+        ({"if_match": '"a"', "if_none_match": TAG}, 412),
+    ],
+)
+def test_preconditions_and_ranges_together(values: dict[str, str], status: int) -> None:
+    assert answer(**values).status == status
+
+
+@pytest.mark.parametrize(
+    ("values", "status"),
+    [
+        ({"range": "bytes=0-0", "if_range": DATE}, 200),  # section 13.1.5
+        ({"range": "bytes=0-0", "if_range": TAG}, 206),
+        ({"range": "bytes=0-0", "if_unmodified_since": DATE}, 200),  # section 8.8.1
+        ({"range": "bytes=0-0"}, 206),
+        ({"if_modified_since": DATE}, 304),
+    ],
+)
+def test_a_weak_date_guards_no_range(values: dict[str, str], status: int) -> None:
+    assert answer_about(WEAKLY_DATED, **values).status == status
+
+
+IF_MATCH = {None: None, True: TAG, False: '"a"'}
+IF_UNMODIFIED_SINCE = {None: None, True: DATE, False: OTHER_DATE}
+IF_NONE_MATCH = {None: None, True: '"a"', False: TAG}
+IF_MODIFIED_SINCE = {None: None, True: OTHER_DATE, False: DATE}
+IF_RANGE = {None: None, True: TAG, False: '"a"'}
+RANGE = {None: None, 206: "bytes=1-2", 416: "bytes=10000-", 200: "lines=1-2"}
+
+
+def status_by_precedence(method: str, *states: object) -> int:
+    """Follow section 13.2.2, given what each field evaluates to; None where it is absent."""
+    match, unmodified, none_match, modified, if_range, range_status = states
+    if match is False or (match is None and unmodified is False):  # steps 1 and 2
+        return 412
+    if none_match is False or (none_match is None and modified is False):  # steps 3 and 4
+        return 304
+    if method == "GET" and range_status is not None and if_range is not False:  # steps 5 and 6
+        assert isinstance(range_status, int)
+        return range_status
+    return 200
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_every_combination_of_fields_has_the_status_of_the_specification(method: str) -> None:
+    columns = (IF_MATCH, IF_UNMODIFIED_SINCE, IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_RANGE, RANGE)
+    names = ("match", "unmodified_since", "none_match", "modified_since", "range")
+    for states in itertools.product(*columns):
+        sent = [column[state] for column, state in zip(columns, states, strict=True)]  # type: ignore[index]
+        values = dict(zip((f"if_{name}" for name in names), sent, strict=False))
+        response = answer(method, **values, range=sent[-1])
+        assert response.status == status_by_precedence(method, *states), (values, sent[-1])
+
+
+def test_the_same_request_has_the_same_plan() -> None:
+    assert answer(range="bytes=0-0,-1") == answer(range="bytes=0-0,-1")
+
+
+def test_another_archive_has_another_boundary() -> None:
+    other = Target(LENGTH, "application/zip", Validators('"b"', 784111777, date_is_strong=True))
+    value = "bytes=0-0,-1"
+    assert answer(range=value).parts[0] != answer_about(other, range=value).parts[0]
+
+
+def test_an_empty_representation_has_an_empty_slice() -> None:
+    empty = Target(0, "application/zip", TARGET.validators)
+    assert spans(answer_about(empty)) == [(0, 0)]
+    assert answer_about(empty, range="bytes=0-").status == 200  # section 14.2
