@@ -1,0 +1,215 @@
+"""CRC-32 values of an album's files: from the index, or learned while its downloads run.
+
+All downloads of one listing share one `AlbumChecksums`, so a file is hashed once however many
+wait for it, and its value is kept even when the one who asked has left.  A job that nobody waits
+for any more stops within one block.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from array import array
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from io import FileIO
+from weakref import WeakValueDictionary
+
+from zlib_ng import zlib_ng
+
+from archive_service.archive_id import ArchiveId
+from archive_service.crcindex.base import CrcIndex
+from archive_service.errors import SourceUnreadable
+from archive_service.listing import Listing
+from archive_service.storage.base import Storage
+
+UNKNOWN = -1
+BLOCK_SIZE = 1024 * 1024
+"""Bytes hashed between two looks at whether anybody still waits."""
+CLOCK_TICK_NS = 10_000_000
+"""The coarsest step of a local file system's timestamps.  A value learned within one step of the
+newest change is not remembered: a second change in the same step would look like no change."""
+
+
+class HashJob:
+    """Files being hashed in a worker thread for as long as anybody waits."""
+
+    def __init__(self, sources: Sequence[int]) -> None:
+        self.sources = sources
+        self.abandoned = threading.Event()
+        self.done: asyncio.Future[None] | None = None
+        self._waiters = 0
+
+    def join(self) -> None:
+        """Wait for the job too; each call is to be matched by one of `leave`."""
+        self._waiters += 1
+
+    def leave(self) -> None:
+        """Wait no more; the last to leave stops the work."""
+        self._waiters -= 1
+        if not self._waiters:
+            self.abandoned.set()
+
+    async def finished(self) -> None:
+        """Wait until the values are known; raise DownloadFailed where a file can't be hashed."""
+        if self.done is not None:
+            await asyncio.shield(self.done)
+
+
+class AlbumChecksums:
+    """The CRC-32 values of one listing, by source."""
+
+    def __init__(
+        self, archive: ArchiveId, listing: Listing, storage: Storage, threads: HashThreads
+    ) -> None:
+        self.values = array("q", (_initial_value(path) for path in listing.paths))
+        self._archive = archive
+        self._listing = listing
+        self._storage = storage
+        self._threads = threads
+        self._jobs: dict[int, HashJob] = {}
+        self._learned: list[int] = []
+        self._loading: asyncio.Future[None] | None = None
+
+    async def load(self) -> None:
+        """Take what the index knows; it is asked once for all downloads of the listing."""
+        if self._loading is None:
+            self._loading = self._threads.in_index_thread(self._load)
+        await asyncio.shield(self._loading)
+
+    def learn(self, source: int, value: int, *, read_from_ns: int) -> None:
+        """Note a value, from any thread; `read_from_ns` is the Unix time the reading began."""
+        self.values[source] = value
+        if read_from_ns - self._listing.newest_change_ns > CLOCK_TICK_NS:
+            self._learned.append(source)
+
+    def store_learned(self, *, at_least: int = 1) -> None:
+        """Write what was learned to the index, in its thread, once there is enough of it."""
+        if len(self._learned) >= at_least:
+            learned, self._learned = self._learned, []
+            self._threads.in_index_thread(lambda: self._store(learned))
+
+    def request(self, sources: Sequence[int]) -> HashJob:
+        """Have files hashed, or join the work that is under way; the caller has to `leave` it."""
+        job = self._jobs.get(sources[0])
+        if job is None or job.abandoned.is_set():
+            job = self._start(sources)
+        job.join()
+        return job
+
+    async def hashed(self, source: int) -> None:
+        """Wait until a value is known; raise DownloadFailed where the file can't be hashed."""
+        while self.values[source] == UNKNOWN:
+            job = self.request([source])
+            try:
+                await job.finished()
+            finally:
+                job.leave()
+
+    def _start(self, sources: Sequence[int]) -> HashJob:
+        job = HashJob([s for s in sources if self.values[s] == UNKNOWN and not self._is_hashed(s)])
+        self._jobs.update(dict.fromkeys(job.sources, job))
+        job.done = self._threads.in_hash_thread(lambda: self._hash(job))
+        job.done.add_done_callback(lambda done: self._end(job, done))
+        return job
+
+    def _is_hashed(self, source: int) -> bool:
+        job = self._jobs.get(source)
+        return job is not None and not job.abandoned.is_set()
+
+    def _end(self, job: HashJob, done: asyncio.Future[None]) -> None:
+        for source in job.sources:
+            if self._jobs.get(source) is job:
+                del self._jobs[source]
+        if not done.cancelled():
+            done.exception()  # seen here too, for nobody may be waiting any more
+
+    def _hash(self, job: HashJob) -> None:
+        with self._storage.files(self._archive, self._listing) as files:
+            for source in job.sources:
+                if job.abandoned.is_set():
+                    return
+                started_ns = time.time_ns()
+                with files.open(source) as file:
+                    value = _hash_file(file, job.abandoned)
+                    files.verify(file, source)
+                if job.abandoned.is_set():
+                    return
+                self.learn(source, value, read_from_ns=started_ns)
+
+    def _load(self) -> None:
+        known = self._threads.index.load(self._archive)
+        if not known:
+            return
+        matched = 0
+        for source, path in enumerate(self._listing.paths):
+            version, value = known.get(path, (b"", UNKNOWN))
+            if version == self._listing.version(source):
+                self.values[source] = value
+                matched += 1
+        if matched < len(known):
+            gone = known.keys() - set(self._listing.paths)
+            self._threads.index.forget(self._archive, gone)
+
+    def _store(self, sources: Sequence[int]) -> None:
+        listing = self._listing
+        rows = [(listing.paths[s], listing.version(s), self.values[s]) for s in sources]
+        self._threads.index.store(self._archive, rows)
+
+
+class HashThreads:
+    """Where hashing and the index run: threads that the event loop never waits in."""
+
+    def __init__(self, index: CrcIndex, hashing: Executor, indexing: Executor) -> None:
+        self.index = index
+        self._hashing = hashing
+        self._indexing = indexing
+
+    def in_hash_thread(self, work: Callable[[], None]) -> asyncio.Future[None]:
+        """Run work in one of the hashing threads."""
+        return asyncio.get_running_loop().run_in_executor(self._hashing, work)
+
+    def in_index_thread(self, work: Callable[[], None]) -> asyncio.Future[None]:
+        """Run work in the one thread that uses the index."""
+        return asyncio.get_running_loop().run_in_executor(self._indexing, work)
+
+
+class Checksums:
+    """Hands out one `AlbumChecksums` for all who download the same listing at the same time."""
+
+    def __init__(self, storage: Storage, threads: HashThreads) -> None:
+        self._storage = storage
+        self._threads = threads
+        self._albums: WeakValueDictionary[tuple[str, bytes], AlbumChecksums] = WeakValueDictionary()
+
+    def of(self, archive: ArchiveId, listing: Listing) -> AlbumChecksums:
+        """Return the checksums of a listing."""
+        key = (archive.value, listing.fingerprint())
+        album = self._albums.get(key)
+        if album is None:
+            album = AlbumChecksums(archive, listing, self._storage, self._threads)
+            self._albums[key] = album
+        return album
+
+    async def prune(self) -> None:
+        """Drop from the index what belongs to albums that no longer exist."""
+        await self._threads.in_index_thread(
+            lambda: self._threads.index.prune(self._storage.albums())
+        )
+
+
+def _initial_value(path: bytes) -> int:
+    is_directory = path.endswith(b"/")
+    return 0 if is_directory else UNKNOWN
+
+
+def _hash_file(file: FileIO, abandoned: threading.Event) -> int:
+    buffer = memoryview(bytearray(BLOCK_SIZE))
+    value = 0
+    try:
+        while (count := file.readinto(buffer)) and not abandoned.is_set():
+            value = zlib_ng.crc32(buffer[:count], value)
+    except OSError as error:
+        raise SourceUnreadable.of(error) from None
+    return value

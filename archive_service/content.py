@@ -1,0 +1,163 @@
+"""The bytes of an archive: any range of a layout as chunks ready to be sent.
+
+Theory of operation.  The segments of the range are grouped into batches.  A batch of headers and
+small files becomes one buffer, its files opened, checked and read in one visit to a worker thread.
+The data of a large file is not read at all: it is given out as spans of the open file, to be sent
+by the kernel.  Meanwhile a task runs ahead of the send position and has large files hashed whose
+CRC-32 will be needed, so that their headers can be packed when their turn comes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from concurrent.futures import Executor
+from contextlib import AbstractContextManager, aclosing, asynccontextmanager
+from dataclasses import dataclass
+from io import FileIO
+from typing import TypeVar
+
+from archive_service.assembly import Assembler
+from archive_service.checksums import AlbumChecksums
+from archive_service.errors import SourceUnreadable
+from archive_service.hashahead import HashAhead
+from archive_service.layout import ArchiveLayout
+from archive_service.segments import Batch, FileData, batched
+from archive_service.storage.base import AlbumFiles
+from archive_service.storage.pagecache import is_cached, read_in
+
+STORE_LEARNED_EVERY = 4096
+"""CRC-32 values a running download keeps back at most before they are written to the index."""
+
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True, slots=True)
+class FileSpan:
+    """`count` bytes from `offset` of an open file, in memory as far as one can tell."""
+
+    file: FileIO
+    offset: int
+    count: int
+
+
+Chunk = bytearray | FileSpan
+
+
+class ArchiveContent:
+    """The bytes of one archive.
+
+    `open_album` gives access to the files; `threads` is where the disk is waited for.
+    """
+
+    def __init__(
+        self,
+        layout: ArchiveLayout,
+        checksums: AlbumChecksums,
+        *,
+        open_album: Callable[[], AbstractContextManager[AlbumFiles]],
+        threads: Executor,
+    ) -> None:
+        self._layout = layout
+        self._checksums = checksums
+        self._open_album = open_album
+        self._threads = threads
+        self._assembler = Assembler(layout, checksums)
+
+    async def chunks(
+        self, start: int, stop: int, *, piece_bytes: Callable[[], int]
+    ) -> AsyncGenerator[Chunk, None]:
+        """Yield the bytes from `start` up to `stop`; close the generator to free what it holds.
+
+        `piece_bytes` is asked for the size of each chunk.  Raise DownloadFailed.
+        """
+        batches = batched(
+            self._layout.slice(start, stop),
+            is_large=self._assembler.is_large,
+            batch_bytes=piece_bytes,
+        )
+        async with self._learning(start, stop) as hash_ahead:
+            for batch in batches:
+                first = batch if isinstance(batch, FileData) else batch[0]
+                hash_ahead.reached(self._layout.offset(first))
+                if isinstance(batch, FileData):
+                    async with aclosing(self._spans(batch, piece_bytes)) as spans:
+                        async for span in spans:
+                            yield span
+                else:
+                    yield await self._buffer(batch)
+                self._checksums.store_learned(at_least=STORE_LEARNED_EVERY)
+
+    @asynccontextmanager
+    async def _learning(self, start: int, stop: int) -> AsyncIterator[HashAhead]:
+        await self._checksums.load()
+        hash_ahead = HashAhead(
+            self._layout,
+            self._checksums,
+            is_large=self._assembler.is_large,
+            is_unknown=self._assembler.is_unknown,
+        )
+        task = asyncio.ensure_future(hash_ahead.run(start, stop))
+        try:
+            yield hash_ahead
+        finally:
+            task.cancel()
+            self._checksums.store_learned()
+
+    async def _spans(
+        self, data: FileData, piece_bytes: Callable[[], int]
+    ) -> AsyncGenerator[FileSpan, None]:
+        source = self._layout.sources[data.entry]
+        file = await self._open_file(source)
+        try:
+            position = data.start
+            while position < data.stop:
+                span = FileSpan(file, position, min(piece_bytes(), data.stop - position))
+                await self._warm(span)
+                yield span
+                position += span.count
+            # Once more after the last byte: the file may have been rewritten while it was sent.
+            with self._open_album() as files:
+                files.verify(file, source)
+        finally:
+            file.close()
+
+    async def _open_file(self, source: int) -> FileIO:
+        opening = asyncio.ensure_future(self._in_thread(lambda: self._open(source)))
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(_close_opened)
+            raise
+
+    def _open(self, source: int) -> FileIO:
+        with self._open_album() as files:
+            return files.open(source)
+
+    async def _warm(self, span: FileSpan) -> None:
+        descriptor = span.file.fileno()
+        if not is_cached(descriptor, span.offset, span.count):
+            try:
+                await self._in_thread(lambda: read_in(descriptor, span.offset, span.count))
+            except OSError as error:
+                raise SourceUnreadable.of(error) from None
+
+    async def _buffer(self, batch: Batch) -> bytearray:
+        for entry in self._assembler.entries_to_hash(batch):
+            await self._checksums.hashed(self._layout.sources[entry])
+        if self._assembler.reads_files(batch):
+            return await self._in_thread(lambda: self._assemble(batch))
+        return self._assemble(batch)
+
+    def _assemble(self, batch: Batch) -> bytearray:
+        with self._open_album() as files:
+            return self._assembler.assemble(batch, files)
+
+    async def _in_thread(self, work: Callable[[], _Result]) -> _Result:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+
+def _close_opened(opening: asyncio.Future[FileIO]) -> None:
+    """Close a file whose opener has left meanwhile."""
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close()

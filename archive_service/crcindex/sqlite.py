@@ -1,0 +1,190 @@
+"""A CRC index in one SQLite file, shared by the processes of a machine.
+
+One row a file, ordered by album and path, so an album is one range scan.  The album's id is a
+password and is stored as a digest only.  Each row carries a check of itself, since SQLite does not
+notice a byte that a disk has flipped, and a wrong CRC-32 would spoil an archive.
+
+A file that is corrupt is started afresh.  Where the disk is full, read-only or locked, the rows
+go to memory instead; each kind of trouble is told once.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from hashlib import blake2b
+from pathlib import Path
+from typing import TypeVar
+from zlib import crc32 as check_of
+
+from archive_service.archive_id import ArchiveId
+from archive_service.crcindex.base import Row
+from archive_service.crcindex.memory import MemoryCrcIndex
+
+LOCK_TIMEOUT_S = 1.0
+"""How long another process's lock is waited for: hashing again is cheaper than a long wait."""
+
+_SCHEMA_VERSION = 1
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS crc (
+    album BLOB NOT NULL,    -- digest of the album's id
+    path BLOB NOT NULL,     -- relative to the album
+    version BLOB NOT NULL,  -- size, mtime and change token
+    crc32 INTEGER NOT NULL,
+    row_check INTEGER NOT NULL,
+    PRIMARY KEY (album, path)
+) WITHOUT ROWID
+"""
+_Result = TypeVar("_Result")
+
+
+class SqliteCrcIndex:
+    """CRC-32 values in a SQLite file; see `CrcIndex`.
+
+    `warn` is told, in a short fixed text, what went wrong; once for each text.
+    Use it from one thread at a time.
+    """
+
+    def __init__(self, path: Path, warn: Callable[[str], None]) -> None:
+        self._path = path
+        self._warn = warn
+        self._warned: set[str] = set()
+        self._memory = MemoryCrcIndex()
+        self._connection: sqlite3.Connection | None = None
+
+    def load(self, archive: ArchiveId) -> Mapping[bytes, tuple[bytes, int]]:
+        """Return version and CRC-32 by path."""
+        known = self._attempt(lambda connection: _load(connection, _album(archive.value)))
+        return {**(known or {}), **self._memory.load(archive)}
+
+    def store(self, archive: ArchiveId, rows: Sequence[Row]) -> None:
+        """Remember rows."""
+        if self._attempt(lambda connection: _store(connection, _album(archive.value), rows)) is None:
+            self._memory.store(archive, rows)
+
+    def forget(self, archive: ArchiveId, paths: Iterable[bytes]) -> None:
+        """Drop rows."""
+        keys = [(_album(archive.value), path) for path in paths]
+        self._memory.forget(archive, [path for _, path in keys])
+        self._attempt(
+            lambda connection: connection.executemany(
+                "DELETE FROM crc WHERE album = ? AND path = ?", keys
+            )
+        )
+
+    def prune(self, albums: Iterable[str]) -> None:
+        """Drop the rows of all albums but these."""
+        kept = list(albums)
+        self._memory.prune(kept)
+        self._attempt(lambda connection: _prune(connection, {_album(album) for album in kept}))
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _attempt(self, action: Callable[[sqlite3.Connection], _Result]) -> _Result | None:
+        """Run an action in a transaction; return None where the file doesn't let it."""
+        for retry_afresh in (True, False):
+            try:
+                with self._open() as connection:
+                    return action(connection)
+            except (sqlite3.OperationalError, OSError):
+                self._tell("the CRC index cannot be used; CRCs are kept in memory")
+                return None
+            except sqlite3.DatabaseError:
+                self._tell("the CRC index is corrupt; starting afresh")
+                if not (retry_afresh and self._discard()):
+                    return None
+        return None
+
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # Used by one worker thread at a time, but not by the one that made the index.
+            connection = sqlite3.connect(
+                self._path, timeout=LOCK_TIMEOUT_S, check_same_thread=False
+            )
+            try:
+                _prepare(connection)
+            except BaseException:
+                connection.close()
+                raise
+            self._connection = connection
+        return self._connection
+
+    def _discard(self) -> bool:
+        self.close()
+        try:
+            for suffix in ("", "-wal", "-shm"):
+                self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+        except OSError:
+            return False
+        return True
+
+    def _tell(self, text: str) -> None:
+        if text not in self._warned:
+            self._warned.add(text)
+            self._warn(text)
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    with connection:
+        if version != _SCHEMA_VERSION:
+            connection.execute("DROP TABLE IF EXISTS crc")
+            connection.execute(f"PRAGMA user_version = {_SCHEMA_VERSION:d}")
+        connection.execute(_SCHEMA)
+
+
+def _load(connection: sqlite3.Connection, album: bytes) -> dict[bytes, tuple[bytes, int]]:
+    rows = connection.execute(
+        "SELECT path, version, crc32, row_check FROM crc WHERE album = ?", (album,)
+    )
+    return {
+        path: (version, crc32)
+        for path, version, crc32, row_check in rows
+        if _is_sound(album, path, version, crc32, row_check)
+    }
+
+
+def _store(connection: sqlite3.Connection, album: bytes, rows: Sequence[Row]) -> bool:
+    connection.executemany(
+        "INSERT OR REPLACE INTO crc VALUES (?, ?, ?, ?, ?)",
+        [(album, *row, _row_check(album, *row)) for row in rows],
+    )
+    return True
+
+
+def _prune(connection: sqlite3.Connection, kept: set[bytes]) -> None:
+    # A loose index scan: one seek an album, not one step a row.
+    album = b""
+    while True:
+        (album,) = connection.execute(
+            "SELECT min(album) FROM crc WHERE album > ?", (album,)
+        ).fetchone()
+        if album is None:
+            return
+        if album not in kept:
+            connection.execute("DELETE FROM crc WHERE album = ?", (album,))
+
+
+def _album(archive: str) -> bytes:
+    return blake2b(archive.encode(errors="surrogateescape"), digest_size=16, person=b"crc index album").digest()
+
+
+def _row_check(album: bytes, path: bytes, version: bytes, crc32: int) -> int:
+    return check_of(b"%b%b%b%d" % (album, version, path, crc32))
+
+
+def _is_sound(album: bytes, path: object, version: object, crc32: object, check: object) -> bool:
+    return (
+        isinstance(path, bytes)
+        and isinstance(version, bytes)
+        and isinstance(crc32, int)
+        and 0 <= crc32 <= 0xFFFFFFFF
+        and check == _row_check(album, path, version, crc32)
+    )

@@ -1,0 +1,106 @@
+"""Hashing ahead of the send position, so that headers don't wait for their CRC-32.
+
+Small files need none of it: they are hashed when they are read to be sent.  What is hashed ahead
+is, first, large files that are yet to be sent: the next one always, others within a distance.
+Then files that the range has skipped but whose CRC-32 its part of the central directory needs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+
+from archive_service.checksums import AlbumChecksums, HashJob
+from archive_service.errors import DownloadFailed
+from archive_service.layout import ArchiveLayout
+
+HASH_AHEAD_BYTES = 64 * 1024 * 1024
+"""How far ahead of the send position files are hashed, beyond the one that is next."""
+JOBS_AT_ONCE = 2
+"""Hash jobs of one download under way at once."""
+_GROUP_FILES, _GROUP_BYTES = 64, 8 * 1024 * 1024
+"""Small files hashed in one job."""
+
+
+class HashAhead:
+    """The hashing that the bytes from `start` up to `stop` of an archive need; for one download.
+
+    A failure is left to whoever asks for the value.
+    """
+
+    def __init__(
+        self,
+        layout: ArchiveLayout,
+        checksums: AlbumChecksums,
+        *,
+        is_large: Callable[[int], bool],
+        is_unknown: Callable[[int], bool],
+    ) -> None:
+        self._layout = layout
+        self._checksums = checksums
+        self._is_large = is_large
+        self._is_unknown = is_unknown
+        self._position = 0
+        self._moved = asyncio.Event()
+        self._jobs: deque[HashJob] = deque()
+
+    async def run(self, start: int, stop: int) -> None:
+        """Keep hashing ahead of the position until everything is under way or cancelled."""
+        try:
+            await self._hash_unsent(start, stop)
+            for entries in self._skipped(start, stop):
+                await self._hash(entries)
+            while self._jobs:
+                await self._finish_oldest()
+        finally:
+            for job in self._jobs:
+                job.leave()
+
+    def reached(self, offset: int) -> None:
+        """Note the send position, bytes from the start of the archive."""
+        self._position = offset
+        self._moved.set()
+
+    async def _hash_unsent(self, start: int, stop: int) -> None:
+        offsets = self._layout.header_offsets
+        previous = 0
+        for entry in self._layout.entries_between(start, stop):
+            if offsets[entry] >= start and self._is_large(entry) and self._is_unknown(entry):
+                await self._until(min(previous, offsets[entry] - HASH_AHEAD_BYTES))
+                previous = offsets[entry]
+                await self._hash([entry])
+
+    def _skipped(self, start: int, stop: int) -> Iterator[list[int]]:
+        """Yield groups of entries before the range that its central directory headers name."""
+        group: list[int] = []
+        room = _GROUP_BYTES
+        for entry in self._layout.directory_entries_between(start, stop):
+            if self._layout.header_offsets[entry] >= start:
+                break
+            if not self._is_unknown(entry):
+                continue
+            group.append(entry)
+            room -= self._layout.size(entry)
+            if room <= 0 or len(group) >= _GROUP_FILES:
+                yield group
+                group, room = [], _GROUP_BYTES
+        if group:
+            yield group
+
+    async def _until(self, position: int) -> None:
+        while self._position < position:
+            self._moved.clear()
+            await self._moved.wait()
+
+    async def _hash(self, entries: Sequence[int]) -> None:
+        while len(self._jobs) >= JOBS_AT_ONCE:
+            await self._finish_oldest()
+        sources = [self._layout.sources[entry] for entry in entries]
+        self._jobs.append(self._checksums.request(sources))
+
+    async def _finish_oldest(self) -> None:
+        with suppress(DownloadFailed):
+            await self._jobs[0].finished()
+        self._jobs.popleft().leave()
