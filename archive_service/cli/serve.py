@@ -1,0 +1,128 @@
+"""The command `server.py`: settings read, parts put together, served until told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from hashlib import blake2b
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import structlog
+from aiohttp import web
+
+from archive_service.cli.arguments import parse_arguments
+from archive_service.crcindex.sqlite import SqliteCrcIndex
+from archive_service.errors import StorageUnavailable
+from archive_service.exclusion import Exclusion
+from archive_service.logs import configure_logging
+from archive_service.observe.logging import LoggingObserver
+from archive_service.representation import ArchiveOptions
+from archive_service.service import ArchiveService
+from archive_service.settings import SHIPPED_PHOTOS, Settings, SettingsError, load_settings
+from archive_service.storage.local import LocalStorage
+from archive_service.web.app import create_app
+from archive_service.web.handlers import WebOptions
+from archive_service.zipformat.names import NameRules
+
+PRUNE_EVERY_S = 3600.0
+_BACKLOG = 1024
+_USAGE_ERROR, _FAILURE = 2, 1
+_log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("archive_service")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve until SIGINT or SIGTERM; return the exit status."""
+    try:
+        settings = load_settings(parse_arguments(arguments))
+    except SettingsError as error:
+        print(f"server.py: {error}", file=sys.stderr)
+        return _USAGE_ERROR
+    configure_logging(settings.level)
+    return asyncio.run(serve(settings))
+
+
+async def serve(settings: Settings) -> int:
+    """Run the service; return the exit status."""
+    observer = LoggingObserver()
+    index = SqliteCrcIndex(_index_path(settings), observer.index_impaired)
+    storage = LocalStorage(settings.photos_dir, Exclusion(settings.exclude))
+    service = ArchiveService(storage, index, archive_options(settings))
+    runner = web.AppRunner(
+        create_app(service, observer, _web_options(settings)),
+        access_log=None,
+        handler_cancellation=True,
+        shutdown_timeout=settings.shutdown_timeout,
+    )
+    try:
+        return await _run(runner, service, settings)
+    finally:
+        await asyncio.to_thread(service.close)
+
+
+def archive_options(settings: Settings) -> ArchiveOptions:
+    """Take from the settings what shapes an archive."""
+    return ArchiveOptions(
+        NameRules(settings.portable_names, settings.name_encoding),
+        ZoneInfo(settings.timezone),
+        settings.change_token,
+    )
+
+
+async def _run(runner: web.AppRunner, service: ArchiveService, settings: Settings) -> int:
+    signals: asyncio.Queue[signal.Signals] = asyncio.Queue()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, signals.put_nowait, number)
+    await runner.setup()
+    site = web.TCPSite(runner, settings.host, settings.port, backlog=_BACKLOG)
+    try:
+        await site.start()
+    except OSError as error:
+        print(f"server.py: can't listen on {settings.host}:{settings.port}: {error.strerror}."
+              " Choose another with --host and --port.", file=sys.stderr)
+        await runner.cleanup()
+        return _FAILURE
+    _log.info("server.started", host=settings.host, port=runner.addresses[0][1])
+    pruning = asyncio.ensure_future(_prune_index(service))
+    received = await signals.get()
+    _log.info("server.stopping", signal=received.name, wait_s=settings.shutdown_timeout)
+    pruning.cancel()
+    await _stop(runner, signals)
+    _log.info("server.stopped")
+    return 0
+
+
+async def _stop(runner: web.AppRunner, signals: asyncio.Queue[signal.Signals]) -> None:
+    """Let downloads finish for the time they have; a second signal cuts it short."""
+    stopping = asyncio.ensure_future(runner.cleanup())
+    impatient = asyncio.ensure_future(signals.get())
+    await asyncio.wait({stopping, impatient}, return_when=asyncio.FIRST_COMPLETED)
+    impatient.cancel()
+    stopping.cancel()
+
+
+async def _prune_index(service: ArchiveService) -> None:
+    while True:
+        with suppress(StorageUnavailable):  # told to whoever asks for an album meanwhile
+            await service.prune_index()
+        await asyncio.sleep(PRUNE_EVERY_S)
+
+
+def _index_path(settings: Settings) -> Path:
+    """One file for each root: what belongs to another can't be told from what is gone."""
+    root = blake2b(bytes(settings.photos_dir.resolve()), digest_size=8).hexdigest()
+    return settings.cache_dir / f"crc-{root}.sqlite3"
+
+
+def _web_options(settings: Settings) -> WebOptions:
+    is_shipped = settings.photos_dir.resolve() == SHIPPED_PHOTOS.resolve()
+    albums = sorted(path.name for path in SHIPPED_PHOTOS.iterdir()) if is_shipped else []
+    return WebOptions(
+        download_name=settings.download_name,
+        stall_timeout_s=settings.stall_timeout,
+        delay_s=settings.delay if settings.debug else None,
+        example_albums=albums,
+    )

@@ -1,0 +1,59 @@
+"""What is worth knowing of a running service, as calls that an observer may act on.
+
+No observer is told a whole archive id, a file name or a path.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from archive_service.archive_id import ArchiveId
+
+
+@dataclass(slots=True)
+class Download:
+    """One answer that carries bytes of an archive, as far as it has come."""
+
+    archive: ArchiveId
+    status: int
+    first_pos: int
+    """Where in the archive the answer starts, bytes."""
+    content_length: int
+    complete_length: int
+    entries: int
+    sent_bytes: int = 0
+    duration_s: float = 0.0
+
+    @property
+    def is_resumed(self) -> bool:
+        """Whether the answer starts behind the archive's first byte."""
+        return self.first_pos > 0
+
+
+class Observer(Protocol):
+    """Is told what happens, when it happens, on the event loop's thread."""
+
+    def archive_described(self, archive: ArchiveId, *, entries: int, duration_s: float) -> None:
+        """An album was listed and laid out."""
+
+    def archive_missing(self, archive: ArchiveId | None) -> None:
+        """Nothing exists under a link; None where its id can't even be one."""
+
+    def download_started(self, download: Download) -> None:
+        """The header fields of an answer were made."""
+
+    def piece_sent(self, download: Download, *, count: int) -> None:
+        """So many more bytes were taken by the connection."""
+
+    def download_finished(self, download: Download) -> None:
+        """The last byte was taken by the connection."""
+
+    def download_interrupted(self, download: Download, *, reason: str) -> None:
+        """The connection was or had to be cut; `reason` is a short fixed word."""
+
+    def answer_failed(self, archive: ArchiveId | None, *, reason: str) -> None:
+        """A request could not be answered through no fault of the client's."""
+
+    def index_impaired(self, text: str) -> None:
+        """The CRC index can't be used as it should."""

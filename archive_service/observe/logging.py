@@ -1,0 +1,83 @@
+"""An observer that logs: one line for each event, with fields."""
+
+from __future__ import annotations
+
+import structlog
+
+from archive_service.archive_id import ArchiveId
+from archive_service.observe.base import Download
+
+
+class LoggingObserver:
+    """Logs what happens; the stages of a download at level debug."""
+
+    def __init__(self) -> None:
+        self._log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("archive_service")
+
+    def archive_described(self, archive: ArchiveId, *, entries: int, duration_s: float) -> None:
+        """Log at debug."""
+        self._log.debug(
+            "archive.described",
+            archive=str(archive),
+            entries=entries,
+            duration_ms=_milliseconds(duration_s),
+        )
+
+    def archive_missing(self, archive: ArchiveId | None) -> None:
+        """Log at info."""
+        self._log.info("archive.missing", archive=str(archive or "malformed"))
+
+    def download_started(self, download: Download) -> None:
+        """Log at info."""
+        self._log.info(
+            "download.resumed" if download.is_resumed else "download.started",
+            archive=str(download.archive),
+            status=download.status,
+            first_pos=download.first_pos,
+            content_length=download.content_length,
+            complete_length=download.complete_length,
+            entries=download.entries,
+        )
+
+    def piece_sent(self, download: Download, *, count: int) -> None:
+        """Log at debug."""
+        self._log.debug(
+            "download.piece",
+            archive=str(download.archive),
+            count=count,
+            sent_bytes=download.sent_bytes,
+            content_length=download.content_length,
+        )
+
+    def download_finished(self, download: Download) -> None:
+        """Log at info."""
+        self._log.info(
+            "download.finished",
+            archive=str(download.archive),
+            sent_bytes=download.sent_bytes,
+            duration_ms=_milliseconds(download.duration_s),
+        )
+
+    def download_interrupted(self, download: Download, *, reason: str) -> None:
+        """Log at info where the client left, at warning where the fault is on this side."""
+        log = self._log.info if reason in ("client left", "stalled") else self._log.warning
+        log(
+            "download.interrupted",
+            archive=str(download.archive),
+            reason=reason,
+            sent_bytes=download.sent_bytes,
+            content_length=download.content_length,
+            duration_ms=_milliseconds(download.duration_s),
+        )
+
+    def answer_failed(self, archive: ArchiveId | None, *, reason: str) -> None:
+        """Log at error."""
+        self._log.error("answer.failed", archive=str(archive or ""), reason=reason)
+
+    def index_impaired(self, text: str) -> None:
+        """Log at warning."""
+        self._log.warning("index.impaired", reason=text)
+
+
+def _milliseconds(seconds: float) -> int:
+    return round(seconds * 1000)

@@ -1,0 +1,90 @@
+"""An archive as a visitor may have it at one moment: its layout and its validators."""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass
+from datetime import tzinfo
+from hashlib import blake2b
+
+from archive_service.archive_id import ArchiveId
+from archive_service.layout import ArchiveLayout
+from archive_service.listing import Listing, column_bytes
+from archive_service.zipformat.names import NameRules, original_name
+
+FORMAT_VERSION = 1
+"""Counts the changes of the archive's bytes for one and the same listing: part of the ETag."""
+_CLOCK_LAG_NS = 50_000_000
+"""A change is stamped with a clock that ticks; the stamp may be this far behind the time."""
+_NS_PER_S = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveOptions:
+    """The configuration that shapes an archive's bytes or its validators."""
+
+    names: NameRules
+    zone: tzinfo
+    """The time zone of the DOS times."""
+    change_token: bool = True
+    """Whether the store's change token takes part in the validators."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Representation:
+    """What a visitor gets, but for the bytes."""
+
+    archive: ArchiveId
+    layout: ArchiveLayout
+    options: ArchiveOptions
+    etag: str
+    """Strong, with its quotes (RFC 9110 section 8.8.3)."""
+    changed_s: int
+    """The Unix second that begins after the newest change: Last-Modified, once it has begun."""
+
+    @property
+    def complete_length(self) -> int:
+        """The bytes of the archive (RFC 9110 section 14.4)."""
+        return len(self.layout)
+
+    @property
+    def notices_every_change(self) -> bool:
+        """Whether `changed_s` moves with every change: mtimes can be set back, ctimes cannot."""
+        return self.options.change_token
+
+    def name(self, entry: int) -> str:
+        """Return an entry's name in the archive."""
+        return self.layout.names[self.layout.sources[entry]].decode()
+
+    def original_name(self, entry: int) -> str:
+        """Return an entry's name before it was made portable."""
+        path = self.layout.listing.paths[self.layout.sources[entry]]
+        return original_name(path, self.options.names)
+
+
+def represent(
+    archive: ArchiveId, layout: ArchiveLayout, options: ArchiveOptions
+) -> Representation:
+    """Add the validators to a layout."""
+    changed_s = _changed_s(layout.listing, options)
+    return Representation(archive, layout, options, _etag(layout, options), changed_s)
+
+
+def _changed_s(listing: Listing, options: ArchiveOptions) -> int:
+    # A second has passed before it names a state of the album: two changes within one second
+    # could not be told apart otherwise (RFC 9110 section 8.8.2.2).
+    newest_ns = listing.newest_change_ns if options.change_token else listing.newest_mtime_ns
+    return (newest_ns + _CLOCK_LAG_NS) // _NS_PER_S + 1
+
+
+def _etag(layout: ArchiveLayout, options: ArchiveOptions) -> str:
+    """Digest everything the bytes depend on (RFC 9110 section 8.8.1, "strong")."""
+    listing, names, sources = layout.listing, layout.names, layout.sources
+    digest = blake2b(f"{FORMAT_VERSION} {options.zone}".encode(), digest_size=16)
+    digest.update(b"\0".join((b"", *(names[source] for source in sources), b"")))
+    digest.update(column_bytes(array("Q", (listing.sizes[source] for source in sources))))
+    digest.update(column_bytes(array("q", (listing.mtimes_ns[source] for source in sources))))
+    digest.update(column_bytes(array("H", map(layout.mode, range(layout.entries)))))
+    if options.change_token:
+        digest.update(b"".join(map(listing.change_token, sources)))
+    return f'"{digest.hexdigest()}"'

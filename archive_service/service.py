@@ -1,0 +1,99 @@
+"""From an archive's id to its representation, and from that to its bytes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+from archive_service.archive_id import ArchiveId
+from archive_service.checksums import Checksums, HashThreads
+from archive_service.content import ArchiveContent
+from archive_service.crcindex.base import CrcIndex
+from archive_service.errors import FileNotInAlbum, StorageUnavailable
+from archive_service.layout import in_archive_order, lay_out
+from archive_service.listing import Listing
+from archive_service.representation import ArchiveOptions, Representation, represent
+from archive_service.storage.base import Storage
+from archive_service.zipformat.names import NameRules, archive_names, original_name
+
+_READING_THREADS = 32
+"""Threads that may wait for the disk at once; an idle one costs next to nothing."""
+_HASHING_THREADS = 2
+
+
+class ArchiveService:
+    """Describes archives and gives out their bytes."""
+
+    def __init__(self, storage: Storage, index: CrcIndex, options: ArchiveOptions) -> None:
+        self._storage = storage
+        self._index = index
+        self._options = options
+        self._reading = ThreadPoolExecutor(_READING_THREADS, "read")
+        self._hashing = ThreadPoolExecutor(_HASHING_THREADS, "hash")
+        self._indexing = ThreadPoolExecutor(1, "index")
+        self._checksums = Checksums(storage, HashThreads(index, self._hashing, self._indexing))
+
+    async def represent(self, archive: ArchiveId, files: Sequence[str] = ()) -> Representation:
+        """Describe an archive, or the part of it that `files` names; reads no file.
+
+        A name is one in the archive or one before it was made portable; with a trailing slash
+        it stands for a directory and all below it.
+        Raise ArchiveNotFound, FileNotInAlbum or StorageUnavailable.
+        """
+        describe = partial(self._represent, archive, files)
+        return await asyncio.get_running_loop().run_in_executor(self._reading, describe)
+
+    def content(self, representation: Representation) -> ArchiveContent:
+        """Give access to the bytes of an archive."""
+        archive, layout = representation.archive, representation.layout
+        return ArchiveContent(
+            layout,
+            self._checksums.of(archive, layout.listing),
+            open_album=partial(self._storage.files, archive, layout.listing),
+            threads=self._reading,
+        )
+
+    async def prune_index(self) -> None:
+        """Forget the CRC-32 values of albums that no longer exist; raise StorageUnavailable."""
+        await self._checksums.prune()
+
+    def close(self) -> None:
+        """Write what was learned and end the threads; call it when nothing is being sent."""
+        self._reading.shutdown(cancel_futures=True)
+        self._hashing.shutdown(cancel_futures=True)
+        self._indexing.submit(self._index.close)
+        self._indexing.shutdown()
+
+    def _represent(self, archive: ArchiveId, files: Sequence[str]) -> Representation:
+        listing = self._storage.list(archive)
+        names = archive_names(listing.paths, self._options.names)
+        sources: Iterable[int] = range(len(listing))
+        if files:
+            sources = _subset(files, listing, names, self._options.names)
+        try:
+            ordered = in_archive_order(names, sources)
+            layout = lay_out(listing, names, ordered, self._options.zone)
+        except ValueError:
+            raise StorageUnavailable("name too long") from None
+        return represent(archive, layout, self._options)
+
+
+def _subset(
+    files: Sequence[str], listing: Listing, names: Sequence[bytes], rules: NameRules
+) -> set[int]:
+    by_name = {name.decode(): source for source, name in enumerate(names)}
+    if not by_name.keys() >= set(files):
+        originals = {original_name(path, rules): s for s, path in enumerate(listing.paths)}
+        by_name = originals | by_name
+    return {source for file in files for source in _named(file, by_name)}
+
+
+def _named(file: str, by_name: Mapping[str, int]) -> list[int]:
+    if file in by_name:
+        return [by_name[file]]
+    below = [source for name, source in by_name.items() if name.startswith(file)]
+    if not (file.endswith("/") and below):
+        raise FileNotInAlbum
+    return below

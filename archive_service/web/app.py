@@ -1,0 +1,78 @@
+"""The web application: routes, the fields every answer carries, and failures as pages."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from archive_service.archive_id import ArchiveId, InvalidArchiveId
+from archive_service.errors import ArchiveNotFound, StorageUnavailable, errno_name
+from archive_service.observe.base import Observer
+from archive_service.service import ArchiveService
+from archive_service.web.failures import failure_of, failure_response
+from archive_service.web.handlers import Handlers, WebOptions
+from archive_service.web.pages import Pages
+
+_ALWAYS = {
+    "Cache-Control": "private, no-cache",
+    "X-Accel-Buffering": "no",
+    "X-Content-Type-Options": "nosniff",
+    "X-Robots-Tag": "noindex",
+    "Referrer-Policy": "no-referrer",
+    
+}
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def create_app(service: ArchiveService, observer: Observer, options: WebOptions) -> web.Application:
+    """Build the application; the caller closes the service when the application has stopped."""
+    pages = Pages()
+    handlers = Handlers(service, observer, pages, options)
+    app = web.Application(middlewares=[_failures_as_pages(pages, observer)])
+    app.on_response_prepare.append(_add_fields)
+    app.router.add_get("/", handlers.index)
+    app.router.add_get("/archive/{hash}", handlers.redirect)
+    app.router.add_get("/archive/{hash}/", handlers.download)
+    app.router.add_get("/archive/{hash}/manifest.json", handlers.manifest)
+    return app
+
+
+async def _add_fields(request: web.Request, response: web.StreamResponse) -> None:
+    for name, value in _ALWAYS.items():
+        response.headers.setdefault(name, value)
+    accepts_ranges = "hash" in request.match_info
+    response.headers.setdefault("Accept-Ranges", "bytes" if accepts_ranges else "none")
+
+
+def _failures_as_pages(
+    pages: Pages, observer: Observer
+) -> Callable[[web.Request, _Handler], Awaitable[web.StreamResponse]]:
+    @web.middleware
+    async def middleware(request: web.Request, handler: _Handler) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except Exception as error:
+            _tell(observer, request, error)
+            return failure_response(request, pages, failure_of(error))
+
+    return middleware
+
+
+def _tell(observer: Observer, request: web.Request, error: Exception) -> None:
+    archive = _archive_of(request)
+    if isinstance(error, (ArchiveNotFound, InvalidArchiveId)):
+        observer.archive_missing(archive)
+    elif isinstance(error, StorageUnavailable):
+        observer.answer_failed(archive, reason=error.reason)
+    elif failure_of(error).status >= 500:
+        # The text of an unexpected error may hold a path, and a path holds the archive's id.
+        reason = errno_name(error) if isinstance(error, OSError) else type(error).__name__
+        observer.answer_failed(archive, reason=reason)
+
+
+def _archive_of(request: web.Request) -> ArchiveId | None:
+    try:
+        return ArchiveId.parse(request.match_info.get("hash", ""))
+    except InvalidArchiveId:
+        return None

@@ -1,0 +1,80 @@
+"""One download: the parts of an answer sent in turn, and its end told to the observer.
+
+Whatever ends it but the last byte aborts the connection: the client sees fewer bytes than the
+Content-Length and knows that the archive isn't whole.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import aclosing
+
+from aiohttp import ClientError
+
+from archive_service.content import ArchiveContent, Chunk
+from archive_service.errors import DownloadFailed
+from archive_service.http.multipart import Literal
+from archive_service.http.plan import ResponsePlan
+from archive_service.observe.base import Download, Observer
+from archive_service.web.transfer import Pace, Transfer
+
+_CONNECTION_ERRORS = (OSError, ClientError, asyncio.TimeoutError)
+
+
+class DownloadRun:
+    """Sends one answer's body and keeps the account of it."""
+
+    def __init__(
+        self, download: Download, transfer: Transfer, pace: Pace, observer: Observer
+    ) -> None:
+        self._download = download
+        self._transfer = transfer
+        self._pace = pace
+        self._observer = observer
+        self._started_s = time.monotonic()
+
+    async def send(self, answer: ResponsePlan, content: ArchiveContent) -> None:
+        """Send the parts of an answer; a failure ends the connection, not the caller."""
+        self._observer.download_started(self._download)
+        try:
+            await self._send_parts(answer, content)
+        except (DownloadFailed, *_CONNECTION_ERRORS) as error:
+            self._interrupt(self._reason(error))
+        except BaseException as error:
+            self._interrupt(self._reason(error))
+            raise
+        else:
+            self._download.duration_s = time.monotonic() - self._started_s
+            self._observer.download_finished(self._download)
+
+    async def _send_parts(self, answer: ResponsePlan, content: ArchiveContent) -> None:
+        for part in answer.parts:
+            if isinstance(part, Literal):
+                await self._send_chunk(part.data)
+                continue
+            chunks = content.chunks(part.start, part.stop, piece_bytes=self._pace.piece_bytes)
+            async with aclosing(chunks):
+                async for chunk in chunks:
+                    await self._send_chunk(chunk)
+
+    async def _send_chunk(self, chunk: bytes | Chunk) -> None:
+        began_s = time.monotonic()
+        count = await self._transfer.send(chunk)
+        self._download.sent_bytes += count
+        self._observer.piece_sent(self._download, count=count)
+        await self._pace.sent(count, time.monotonic() - began_s)
+
+    def _interrupt(self, reason: str) -> None:
+        self._download.duration_s = time.monotonic() - self._started_s
+        self._transfer.abort()
+        self._observer.download_interrupted(self._download, reason=reason)
+
+    def _reason(self, error: BaseException) -> str:
+        if isinstance(error, DownloadFailed):
+            return error.reason
+        if self._transfer.has_stalled():
+            return "stalled"
+        if isinstance(error, _CONNECTION_ERRORS) or self._transfer.is_cut():
+            return "client left"
+        return "shutdown" if isinstance(error, asyncio.CancelledError) else "internal error"

@@ -1,0 +1,95 @@
+"""Which status and words a visitor gets for what happened: the one table of failures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+from archive_service.archive_id import InvalidArchiveId
+from archive_service.errors import (
+    ArchiveNotFound,
+    BadQuery,
+    FileNotInAlbum,
+    StorageUnavailable,
+)
+from archive_service.http.negotiation import preferred
+from archive_service.web.pages import Pages
+
+LANGUAGES = ("ru", "en")
+_FORMATS = ("text/html", "application/json")
+_RETRY_AFTER_S = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A status code, the key of its words, and header fields of its own."""
+
+    status: int
+    key: str
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
+PRECONDITION_FAILED = Failure(412, "precondition_failed")
+RANGE_NOT_SATISFIABLE = Failure(416, "range_not_satisfiable")
+_INTERNAL = Failure(500, "internal")
+_BY_EXCEPTION: tuple[tuple[type[Exception], Failure], ...] = (
+    (InvalidArchiveId, Failure(404, "archive_not_found")),
+    (ArchiveNotFound, Failure(404, "archive_not_found")),
+    (FileNotInAlbum, Failure(404, "file_not_found")),
+    (StorageUnavailable, Failure(503, "unavailable", {"Retry-After": str(_RETRY_AFTER_S)})),
+    (web.HTTPNotFound, Failure(404, "not_found")),
+)
+
+
+def failure_of(error: Exception) -> Failure:
+    """Return what a visitor is told of an exception."""
+    if isinstance(error, BadQuery):
+        return Failure(400, f"bad_{error.parameter}")
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        return Failure(405, "method_not_allowed", {"Allow": error.headers["Allow"]})
+    for kind, failure in _BY_EXCEPTION:
+        if isinstance(error, kind):
+            return failure
+    return _INTERNAL
+
+
+def failure_response(
+    request: web.Request, pages: Pages, failure: Failure, fields: Mapping[str, str] | None = None
+) -> web.Response:
+    """Make the answer: a page or JSON, in the visitor's language (RFC 9110 section 12)."""
+    language = preferred(request.headers.get("Accept-Language"), LANGUAGES)
+    headers = {**failure.fields, **(fields or {}), **_negotiated(language)}
+    if preferred(request.headers.get("Accept"), _FORMATS) == "application/json":
+        message = pages.failure_text(language, failure.key)
+        body = {"status": failure.status, "error": failure.key, "message": message}
+        return web.json_response(body, status=failure.status, headers=headers)
+    text = pages.failure(language, failure.status, failure.key)
+    return page_response(text, failure.status, language, fields=headers)
+
+
+def page_response(
+    text: str,
+    status: int,
+    language: str,
+    *,
+    nonce: str | None = None,
+    fields: Mapping[str, str] | None = None,
+) -> web.Response:
+    """Make an answer of a page, which may load nothing but what it carries."""
+    headers = {**(fields or {}), **_negotiated(language), "Content-Security-Policy": _policy(nonce)}
+    return web.Response(text=text, status=status, content_type="text/html", headers=headers)
+
+
+def _negotiated(language: str) -> dict[str, str]:
+    return {"Vary": "Accept, Accept-Language", "Content-Language": language}
+
+
+def _policy(nonce: str | None) -> str:
+    own = f"'nonce-{nonce}'" if nonce else "'unsafe-inline'"
+    script = own if nonce else "'none'"
+    return (
+        f"default-src 'none'; style-src {own}; script-src {script}; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )

@@ -1,0 +1,179 @@
+"""What the routes do: requests taken apart, representations planned and sent."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+
+from aiohttp import web
+
+from archive_service.archive_id import ArchiveId
+from archive_service.http.conditional import Validators
+from archive_service.http.disposition import content_disposition
+from archive_service.http.fields import RequestFields
+from archive_service.http.multipart import Literal
+from archive_service.http.negotiation import preferred
+from archive_service.http.plan import ResponsePlan, Target, plan
+from archive_service.observe.base import Download, Observer
+from archive_service.representation import Representation
+from archive_service.service import ArchiveService
+from archive_service.web.download import DownloadRun
+from archive_service.web.failures import (
+    LANGUAGES,
+    PRECONDITION_FAILED,
+    RANGE_NOT_SATISFIABLE,
+    failure_response,
+    page_response,
+)
+from archive_service.web.manifest import manifest
+from archive_service.web.pages import Pages
+from archive_service.web.query import parse_query
+from archive_service.web.transfer import AdaptivePace, DelayedPace, Pace, Transfer
+
+_FAILED_PLANS = {
+    failure.status: failure for failure in (PRECONDITION_FAILED, RANGE_NOT_SATISFIABLE)
+}
+
+
+@dataclass(frozen=True, slots=True)
+class WebOptions:
+    """The configuration of the HTTP side."""
+
+    download_name: str
+    """The file name of a download whose URL gives none."""
+    stall_timeout_s: float
+    """How long a client may accept nothing."""
+    delay_s: float | None = None
+    """The pause after each piece in debug mode; None outside of it."""
+    example_albums: Sequence[str] = ()
+    """Albums that the index page links to: the shipped ones, never those of a site."""
+
+
+class Handlers:
+    """The routes' handlers."""
+
+    def __init__(
+        self, service: ArchiveService, observer: Observer, pages: Pages, options: WebOptions
+    ) -> None:
+        self._service = service
+        self._observer = observer
+        self._pages = pages
+        self._options = options
+
+    async def index(self, request: web.Request) -> web.StreamResponse:
+        """Answer `/`."""
+        language = preferred(request.headers.get("Accept-Language"), LANGUAGES)
+        nonce = secrets.token_urlsafe(16)
+        text = self._pages.index(
+            language, example_albums=self._options.example_albums, nonce=nonce
+        )
+        return page_response(text, 200, language, nonce=nonce)
+
+    async def redirect(self, request: web.Request) -> web.StreamResponse:
+        """Answer `/archive/{hash}`: the slash is missing.  Existing and missing are alike."""
+        archive = ArchiveId.parse(request.match_info["hash"])
+        query = f"?{request.rel_url.raw_query_string}" if request.rel_url.raw_query_string else ""
+        return web.Response(status=301, headers={"Location": f"/archive/{archive.value}/{query}"})
+
+    async def download(self, request: web.Request) -> web.StreamResponse:
+        """Answer `/archive/{hash}/`."""
+        query = parse_query(request.query)
+        representation = await self._describe(request, query.files)
+        now_s = int(time.time())
+        target = Target(
+            representation.complete_length,
+            "application/zip",
+            _validators(representation, now_s),
+        )
+        answer = plan(RequestFields.of(request.method, request.headers.items()), target, now_s=now_s)
+        if answer.status in _FAILED_PLANS:
+            return self._failed_plan(request, answer)
+        response = web.StreamResponse(status=answer.status, headers=dict(answer.fields))
+        if answer.parts:
+            name = query.download_name or self._options.download_name
+            response.headers["Content-Disposition"] = content_disposition(name)
+        await response.prepare(request)
+        if answer.parts and request.method == "GET":
+            await self._send(request, response, representation, answer)
+        return response
+
+    async def manifest(self, request: web.Request) -> web.StreamResponse:
+        """Answer `/archive/{hash}/manifest.json`."""
+        query = parse_query(request.query)
+        representation = await self._describe(request, query.files)
+        # Of a large album it is megabytes, and takes as long to print.
+        body = await asyncio.to_thread(manifest, representation)
+        now_s = int(time.time())
+        validators = _validators(representation, now_s, etag=f'"{_digest(body)}"')
+        fields = RequestFields.of(request.method, request.headers.items())
+        answer = plan(fields, Target(len(body), "application/json", validators), now_s=now_s)
+        if answer.status in _FAILED_PLANS:
+            return self._failed_plan(request, answer)
+        response = web.StreamResponse(status=answer.status, headers=dict(answer.fields))
+        await response.prepare(request)
+        if request.method == "GET":
+            for part in answer.parts:
+                await response.write(
+                    part.data if isinstance(part, Literal) else body[part.start : part.stop]
+                )
+        return response
+
+    async def _describe(self, request: web.Request, files: Sequence[str]) -> Representation:
+        archive = ArchiveId.parse(request.match_info["hash"])
+        began_s = time.monotonic()
+        representation = await self._service.represent(archive, files)
+        self._observer.archive_described(
+            archive,
+            entries=representation.layout.entries,
+            duration_s=time.monotonic() - began_s,
+        )
+        return representation
+
+    def _failed_plan(self, request: web.Request, answer: ResponsePlan) -> web.Response:
+        failure = _FAILED_PLANS[answer.status]
+        return failure_response(request, self._pages, failure, dict(answer.fields))
+
+    async def _send(
+        self,
+        request: web.Request,
+        response: web.StreamResponse,
+        representation: Representation,
+        answer: ResponsePlan,
+    ) -> None:
+        download = Download(
+            representation.archive,
+            answer.status,
+            answer.first_offset,
+            answer.content_length,
+            representation.complete_length,
+            representation.layout.entries,
+        )
+        transfer = Transfer(request, response, stall_timeout_s=self._options.stall_timeout_s)
+        run = DownloadRun(download, transfer, self._pace(), self._observer)
+        await run.send(answer, self._service.content(representation))
+
+    def _pace(self) -> Pace:
+        if self._options.delay_s is None:
+            return AdaptivePace()
+        return DelayedPace(self._options.delay_s)
+
+
+def _validators(
+    representation: Representation, now_s: int, *, etag: str | None = None
+) -> Validators:
+    # RFC 9110 section 8.8.2.1: not later than the message.  A date that had to be moved back
+    # stands for more than one state of the album, so it is not a strong one.
+    has_passed = representation.changed_s <= now_s
+    return Validators(
+        etag or representation.etag,
+        last_modified_s=min(representation.changed_s, now_s),
+        date_is_strong=has_passed and representation.notices_every_change,
+    )
+
+
+def _digest(body: bytes) -> str:
+    return blake2b(body, digest_size=16).hexdigest()

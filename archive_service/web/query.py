@@ -1,0 +1,50 @@
+"""The query of an archive's URL: `?name=` and `?file=`; other parameters are ignored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from unicodedata import category
+
+from multidict import MultiMapping
+
+from archive_service.errors import BadQuery
+
+MAX_NAME_CHARACTERS = 150
+"""Leaves room for what browsers and disks add: 255 bytes for the most part."""
+MAX_FILES = 10_000
+_SUFFIX = ".zip"
+_SEPARATORS = frozenset("/\\")
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveQuery:
+    """What a visitor wants of an archive, beyond the archive."""
+
+    download_name: str | None
+    files: Sequence[str]
+
+
+def parse_query(query: MultiMapping[str]) -> ArchiveQuery:
+    """Read the query; raise BadQuery with the parameter that can't be used."""
+    return ArchiveQuery(_download_name(query.getall("name", [])), _files(query.getall("file", [])))
+
+
+def _download_name(values: Sequence[str]) -> str | None:
+    if not values:
+        return None
+    name = values[0].strip()
+    if len(values) > 1 or not name or len(name) > MAX_NAME_CHARACTERS or not _is_plain(name):
+        raise BadQuery("name")
+    return name if name.lower().endswith(_SUFFIX) else name + _SUFFIX
+
+
+def _is_plain(name: str) -> bool:
+    # Cc: control, Cs: lone surrogates, which no header field can carry.
+    return not any(c in _SEPARATORS or category(c) in ("Cc", "Cs") for c in name)
+
+
+def _files(values: Sequence[str]) -> Sequence[str]:
+    if len(values) > MAX_FILES or not all(values):
+        raise BadQuery("file")
+    return values

@@ -1,0 +1,169 @@
+"""The transfer: chunks of an archive put on the wire, at the client's pace.
+
+Buffers are written through aiohttp; spans of files go from the page cache to the socket by
+`loop.sendfile`, behind aiohttp's back, which drains earlier writes first.
+
+What has to be known of the parts underneath:
+
+- `loop.sendfile` returns short, without an error, where the file has shrunk.  So bytes are counted.
+- After a cancellation or error inside `loop.sendfile` the transport may never work again.  So any
+  end but the good one aborts the connection, which is also how a client learns of it: the body is
+  short of its Content-Length.
+- While `sendfile` runs, reading is paused: a client that has left shows as an error of sending.
+- Nothing in asyncio times out a client that accepts no bytes.  The kernel does where it knows
+  TCP_USER_TIMEOUT, counting from the last progress, so a slow client is not taken for a stalled
+  one; elsewhere each piece has to be taken within the time-out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sys
+import time
+from contextlib import AbstractAsyncContextManager, nullcontext
+from functools import partial
+
+from aiohttp import web
+
+from archive_service.content import Chunk, FileSpan
+from archive_service.errors import SourceChanged
+
+if sys.version_info >= (3, 11):
+    from asyncio import timeout
+else:
+    from async_timeout import timeout
+
+_SLOWEST_PIECE_BYTES, _FASTEST_PIECE_BYTES = 64 * 1024, 4 * 1024 * 1024
+_QUICK_S, _SLOW_S = 0.1, 0.5
+DEBUG_PIECE_BYTES = 256 * 1024
+_KERNEL_TIMEOUT = getattr(socket, "TCP_USER_TIMEOUT", None)
+
+
+class AdaptivePace:
+    """Pieces that grow while the client takes them quickly, and shrink when it does not.
+
+    A slow client then costs little memory, a fast one few system calls.
+    """
+
+    def __init__(self) -> None:
+        self._piece_bytes = _SLOWEST_PIECE_BYTES
+
+    def piece_bytes(self) -> int:
+        """Return how many bytes the next piece should have."""
+        return self._piece_bytes
+
+    async def sent(self, count: int, duration_s: float) -> None:
+        """Take note of a piece: its bytes and how long the client took."""
+        if duration_s > _SLOW_S:
+            self._piece_bytes = max(self._piece_bytes // 2, _SLOWEST_PIECE_BYTES)
+        elif duration_s < _QUICK_S and count >= self._piece_bytes // 2:
+            self._piece_bytes = min(self._piece_bytes * 2, _FASTEST_PIECE_BYTES)
+
+
+class DelayedPace:
+    """Pieces of one size with a pause after each, so that a person can watch."""
+
+    def __init__(self, delay_s: float) -> None:
+        self._delay_s = delay_s
+        self._room = DEBUG_PIECE_BYTES
+
+    def piece_bytes(self) -> int:
+        """Return how many bytes are left of the piece."""
+        return self._room
+
+    async def sent(self, count: int, duration_s: float) -> None:
+        """Pause where a piece is full."""
+        self._room -= count
+        if self._room <= 0:
+            self._room = DEBUG_PIECE_BYTES
+            await asyncio.sleep(self._delay_s)
+
+
+Pace = AdaptivePace | DelayedPace
+
+
+class Transfer:
+    """Sends the body of one prepared response."""
+
+    def __init__(
+        self, request: web.Request, response: web.StreamResponse, *, stall_timeout_s: float
+    ) -> None:
+        self._request = request
+        self._response = response
+        self._stall_timeout_s = stall_timeout_s
+        self._progress_s = time.monotonic()
+        self._kernel_watches = _watch_for_stalls(request.transport, stall_timeout_s)
+
+    async def send(self, chunk: bytes | Chunk) -> int:
+        """Put a chunk on the wire; return its bytes once the connection has taken them.
+
+        Raise OSError or TimeoutError for the connection, SourceChanged for the file.
+        """
+        async with self._time_limit():
+            if not isinstance(chunk, FileSpan):
+                await self._response.write(chunk)
+                count = len(chunk)
+            elif self._connection().get_extra_info("sslcontext"):
+                count = await self._copy_span(chunk)
+            else:
+                count = await self._send_span(chunk)
+        self._progress_s = time.monotonic()
+        return count
+
+    def abort(self) -> None:
+        """Cut the connection, so that the client can't take a part for the whole."""
+        if self._request.transport is not None:
+            self._request.transport.abort()
+
+    def is_cut(self) -> bool:
+        """Tell whether the connection is no more."""
+        return self._request.transport is None or self._request.transport.is_closing()
+
+    def has_stalled(self) -> bool:
+        """Tell whether the client has made no progress for as long as it may."""
+        return time.monotonic() - self._progress_s >= self._stall_timeout_s
+
+    def _connection(self) -> asyncio.Transport:
+        if self._request.transport is None or self._request.transport.is_closing():
+            raise ConnectionResetError
+        return self._request.transport
+
+    async def _send_span(self, span: FileSpan) -> int:
+        loop = asyncio.get_running_loop()
+        try:
+            count = await loop.sendfile(
+                self._connection(), span.file, span.offset, span.count, fallback=False
+            )
+        except asyncio.SendfileNotAvailableError:
+            # Raised for any error of the first system call; that of a client which has left is
+            # the one that happens.
+            raise ConnectionResetError from None
+        if count < span.count:
+            raise SourceChanged("resized")
+        return count
+
+    async def _copy_span(self, span: FileSpan) -> int:
+        # TLS is not the kernel's here, so the bytes have to pass through the process.
+        read = partial(os.pread, span.file.fileno(), span.count, span.offset)
+        data = await asyncio.get_running_loop().run_in_executor(None, read)
+        if len(data) < span.count:
+            raise SourceChanged("resized")
+        await self._response.write(data)
+        return span.count
+
+    def _time_limit(self) -> AbstractAsyncContextManager[object]:
+        return nullcontext() if self._kernel_watches else timeout(self._stall_timeout_s)
+
+
+def _watch_for_stalls(transport: asyncio.Transport | None, timeout_s: float) -> bool:
+    """Have the kernel cut a connection whose peer accepts nothing; tell whether it does."""
+    if _KERNEL_TIMEOUT is None or transport is None:
+        return False
+    connection: socket.socket = transport.get_extra_info("socket")
+    try:
+        connection.setsockopt(socket.IPPROTO_TCP, _KERNEL_TIMEOUT, round(timeout_s * 1000))
+    except OSError:
+        return False
+    return True
