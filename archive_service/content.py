@@ -1,9 +1,8 @@
 """The bytes of an archive: any range of a layout as chunks ready to be sent.
 
-Theory of operation.  The segments of the range are grouped into batches.  A batch of headers and
-small files becomes one buffer, its files opened, checked and read in one visit to a worker thread.
-The data of a large file is not read at all: it is given out as spans of the open file, to be sent
-by the kernel.  Meanwhile a task runs ahead of the send position and has large files hashed whose
+Theory of operation.  A segment of headers and small files becomes one buffer, its files opened,
+checked and read in one visit to a worker thread.  The data of a large file is not read at all: it
+is given out as spans of the open file, to be sent by the kernel.  Meanwhile a task runs ahead of the send position and has large files hashed whose
 CRC-32 will be needed, so that their headers can be packed when their turn comes.
 """
 
@@ -22,7 +21,7 @@ from archive_service.checksums import AlbumChecksums
 from archive_service.errors import SourceUnreadable
 from archive_service.hashahead import HashAhead
 from archive_service.layout import ArchiveLayout
-from archive_service.segments import Batch, FileData, batched
+from archive_service.segments import CentralHeaders, EndRecords, Entries, FileData
 from archive_service.storage.base import AlbumFiles
 from archive_service.storage.pagecache import is_cached, read_in
 
@@ -41,7 +40,7 @@ class FileSpan:
     count: int
 
 
-Chunk = bytearray | FileSpan
+Chunk = bytes | FileSpan
 
 
 class ArchiveContent:
@@ -71,32 +70,21 @@ class ArchiveContent:
 
         `piece_bytes` is asked for the size of each chunk.  Raise DownloadFailed.
         """
-        batches = batched(
-            self._layout.slice(start, stop),
-            is_large=self._assembler.is_large,
-            batch_bytes=piece_bytes,
-        )
         async with self._learning(start, stop) as hash_ahead:
-            for batch in batches:
-                first = batch if isinstance(batch, FileData) else batch[0]
-                hash_ahead.reached(self._layout.offset(first))
-                if isinstance(batch, FileData):
-                    async with aclosing(self._spans(batch, piece_bytes)) as spans:
+            for segment in self._layout.segments(start, stop, piece_bytes=piece_bytes):
+                hash_ahead.reached(segment.start)
+                if isinstance(segment, FileData):
+                    async with aclosing(self._spans(segment, piece_bytes)) as spans:
                         async for span in spans:
                             yield span
                 else:
-                    yield await self._buffer(batch)
+                    yield await self._buffer(segment)
                 self._checksums.store_learned(at_least=STORE_LEARNED_EVERY)
 
     @asynccontextmanager
     async def _learning(self, start: int, stop: int) -> AsyncIterator[HashAhead]:
         await self._checksums.load()
-        hash_ahead = HashAhead(
-            self._layout,
-            self._checksums,
-            is_large=self._assembler.is_large,
-            is_unknown=self._assembler.is_unknown,
-        )
+        hash_ahead = HashAhead(self._layout, self._checksums, self._assembler.is_unknown)
         task = asyncio.ensure_future(hash_ahead.run(start, stop))
         try:
             yield hash_ahead
@@ -107,12 +95,12 @@ class ArchiveContent:
     async def _spans(
         self, data: FileData, piece_bytes: Callable[[], int]
     ) -> AsyncGenerator[FileSpan, None]:
-        source = self._layout.sources[data.entry]
+        source, data_offset = self._layout.sources[data.entry], self._layout.data_offset(data.entry)
         file = await self._open_file(source)
         try:
-            position = data.start
-            while position < data.stop:
-                span = FileSpan(file, position, min(piece_bytes(), data.stop - position))
+            position, stop = data.start - data_offset, data.stop - data_offset
+            while position < stop:
+                span = FileSpan(file, position, min(piece_bytes(), stop - position))
                 await self._warm(span)
                 yield span
                 position += span.count
@@ -142,16 +130,20 @@ class ArchiveContent:
             except OSError as error:
                 raise SourceUnreadable.of(error) from None
 
-    async def _buffer(self, batch: Batch) -> bytearray:
-        for entry in self._assembler.entries_to_hash(batch):
+    async def _buffer(self, segment: Entries | CentralHeaders | EndRecords) -> bytes:
+        if isinstance(segment, EndRecords):
+            return self._assembler.end_records(segment)
+        for entry in self._assembler.to_hash(segment):
             await self._checksums.hashed(self._layout.sources[entry])
-        if self._assembler.reads_files(batch):
-            return await self._in_thread(lambda: self._assemble(batch))
-        return self._assemble(batch)
+        if isinstance(segment, CentralHeaders):
+            return self._assembler.central_headers(segment)
+        if self._assembler.reads_files(segment):
+            return await self._in_thread(lambda: self._entries(segment))
+        return self._entries(segment)
 
-    def _assemble(self, batch: Batch) -> bytearray:
+    def _entries(self, segment: Entries) -> bytes:
         with self._open_album() as files:
-            return self._assembler.assemble(batch, files)
+            return self._assembler.entries(segment, files)
 
     async def _in_thread(self, work: Callable[[], _Result]) -> _Result:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)

@@ -8,6 +8,7 @@ Then files that the range has skipped but whose CRC-32 its part of the central d
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -34,13 +35,10 @@ class HashAhead:
         self,
         layout: ArchiveLayout,
         checksums: AlbumChecksums,
-        *,
-        is_large: Callable[[int], bool],
         is_unknown: Callable[[int], bool],
     ) -> None:
         self._layout = layout
         self._checksums = checksums
-        self._is_large = is_large
         self._is_unknown = is_unknown
         self._position = 0
         self._moved = asyncio.Event()
@@ -64,10 +62,11 @@ class HashAhead:
         self._moved.set()
 
     async def _hash_unsent(self, start: int, stop: int) -> None:
-        offsets = self._layout.header_offsets
+        offsets, large = self._layout.header_offsets, self._layout.large_entries
+        entries = self._layout.entries_between(start, stop)
         previous = 0
-        for entry in self._layout.entries_between(start, stop):
-            if offsets[entry] >= start and self._is_large(entry) and self._is_unknown(entry):
+        for entry in large[bisect_left(large, entries.start) : bisect_left(large, entries.stop)]:
+            if offsets[entry] >= start and self._is_unknown(entry):
                 await self._until(min(previous, offsets[entry] - HASH_AHEAD_BYTES))
                 previous = offsets[entry]
                 await self._hash([entry])
@@ -76,13 +75,13 @@ class HashAhead:
         """Yield groups of entries before the range that its central directory headers name."""
         group: list[int] = []
         room = _GROUP_BYTES
-        for entry in self._layout.directory_entries_between(start, stop):
+        for entry in self._layout.central_headers_between(start, stop):
             if self._layout.header_offsets[entry] >= start:
                 break
             if not self._is_unknown(entry):
                 continue
             group.append(entry)
-            room -= self._layout.size(entry)
+            room -= self._layout.sizes[entry]
             if room <= 0 or len(group) >= _GROUP_FILES:
                 yield group
                 group, room = [], _GROUP_BYTES

@@ -8,14 +8,25 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 from itertools import accumulate
+from operator import add
 
 from archive_service.listing import Listing
-from archive_service.segments import CentralHeader, EndRecords, FileData, LocalHeader, Segment
+from archive_service.segments import (
+    LARGE_FILE_BYTES,
+    CentralHeaders,
+    EndRecords,
+    Entries,
+    FileData,
+    Segment,
+)
 from archive_service.zipformat import records
+
+MAX_ENTRIES_PER_SEGMENT = 1024
+"""Bounds the work of making a segment where entries are tiny, such as empty files."""
 
 _OWNER_FILE, _OWNER_DIRECTORY = 0o600, 0o700
 _PERMISSIONS = 0o777
@@ -24,13 +35,17 @@ _NS_PER_S = 1_000_000_000
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ArchiveLayout:
-    """An archive as offsets; entries are numbered in the order of their names' bytes."""
+    """An archive as columns; entries are numbered in the order of their names' bytes."""
 
     listing: Listing
-    names: Sequence[bytes]
-    """The name in the archive of each source of the listing, UTF-8."""
     sources: Sequence[int]
-    """The source of each entry, in the archive's order."""
+    """The source in the listing of each entry."""
+    names: Sequence[bytes]
+    """The name in the archive of each entry, UTF-8; a trailing slash marks a directory."""
+    sizes: array[int]
+    """The bytes of file data of each entry."""
+    modes: array[int]
+    """The archived permission bits of each entry."""
     zone: tzinfo
     """The time zone of the DOS times."""
     header_offsets: array[int]
@@ -38,6 +53,8 @@ class ArchiveLayout:
     central_offsets: array[int]
     """Where each entry's central directory header starts, then where the end records start."""
     end_records: bytes
+    large_entries: array[int]
+    """The entries whose data is a segment of its own."""
 
     def __len__(self) -> int:
         return self.central_offsets[-1] + len(self.end_records)
@@ -45,30 +62,33 @@ class ArchiveLayout:
     @property
     def entries(self) -> int:
         """The number of entries, directories included."""
-        return len(self.sources)
-
-    def size(self, entry: int) -> int:
-        """Return the bytes of file data of an entry."""
-        return self.listing.sizes[self.sources[entry]]
+        return len(self.names)
 
     def is_file(self, entry: int) -> bool:
         """Tell a file from a directory."""
-        return not self.names[self.sources[entry]].endswith(b"/")
+        return not self.names[entry].endswith(b"/")
 
-    def mode(self, entry: int) -> int:
-        """Return the archived permission bits of an entry."""
-        source = self.sources[entry]
-        return archived_mode(self.names[source], self.listing.modes[source])
+    def is_large(self, entry: int) -> bool:
+        """Tell whether an entry's data is a segment of its own."""
+        found = bisect_left(self.large_entries, entry)
+        return self.large_entries[found : found + 1] == array("L", [entry])
 
-    def slice(self, start: int, stop: int) -> Iterator[Segment]:
-        """Yield the segments of the bytes from `start` up to `stop`, in order."""
-        directory, end = self.header_offsets[-1], self.central_offsets[-1]
-        if start < directory:
-            yield from self._slice_entries(start, min(stop, directory))
-        if start < end and stop > directory:
-            yield from self._slice_directory(max(start, directory), min(stop, end))
-        if start < stop and stop > end:
-            yield EndRecords(max(start - end, 0), stop - end)
+    def data_offset(self, entry: int) -> int:
+        """Return where an entry's data starts."""
+        return self.header_offsets[entry + 1] - self.sizes[entry]
+
+    def segments(
+        self, start: int, stop: int, *, piece_bytes: Callable[[], int]
+    ) -> Iterator[Segment]:
+        """Yield the segments of the bytes from `start` up to `stop`, in order.
+
+        All but FileData end between two entries and, where one entry isn't more, have at most
+        the bytes that `piece_bytes` tells when it is their turn.
+        """
+        while start < stop:
+            segment = self._segment(start, stop, piece_bytes)
+            yield segment
+            start = segment.stop
 
     def local_file_header(self, entry: int, crc32: int) -> bytes:
         """Pack the local file header of an entry."""
@@ -78,88 +98,96 @@ class ArchiveLayout:
         """Pack the central directory header of an entry."""
         return records.central_directory_header(self._member(entry), crc32, self.zone)
 
-    def offset(self, segment: Segment) -> int:
-        """Return where a segment's entry starts, bytes from the start of the archive."""
-        if isinstance(segment, (LocalHeader, FileData)):
-            return self.header_offsets[segment.entry]
-        if isinstance(segment, CentralHeader):
-            return self.central_offsets[segment.entry]
-        return self.central_offsets[-1]
-
     def entries_between(self, start: int, stop: int) -> range:
-        """Return the entries whose header and data have a part from `start` up to `stop`."""
-        return self._between(self.header_offsets, start, stop)
+        """Return the entries whose header or data has a part from `start` up to `stop`."""
+        return _between(self.header_offsets, start, stop)
 
-    def directory_entries_between(self, start: int, stop: int) -> range:
+    def central_headers_between(self, start: int, stop: int) -> range:
         """Return the entries whose central directory header has such a part."""
-        return self._between(self.central_offsets, start, stop)
+        return _between(self.central_offsets, start, stop)
 
-    def _between(self, offsets: array[int], start: int, stop: int) -> range:
-        first = max(bisect_right(offsets, start) - 1, 0)
-        return range(first, bisect_left(offsets, stop, hi=self.entries))
-
-    def _slice_entries(self, start: int, stop: int) -> Iterator[Segment]:
-        offsets = self.header_offsets
-        for entry in self.entries_between(start, stop):
-            header_offset, end = offsets[entry], offsets[entry + 1]
-            data_offset = end - self.size(entry)
-            if start < data_offset:
-                first, last = max(start, header_offset), min(stop, data_offset)
-                yield LocalHeader(entry, first - header_offset, last - header_offset)
-            first, last = max(start, data_offset), min(stop, end)
-            # An empty file has data too, if of no length: whoever reads it checks the file.
-            if first < last or (first == last == end and self.is_file(entry)):
-                yield FileData(entry, first - data_offset, last - data_offset)
-
-    def _slice_directory(self, start: int, stop: int) -> Iterator[Segment]:
-        offsets = self.central_offsets
-        for entry in self.directory_entries_between(start, stop):
-            first, last = max(start, offsets[entry]), min(stop, offsets[entry + 1])
-            yield CentralHeader(entry, first - offsets[entry], last - offsets[entry])
+    def _segment(self, start: int, stop: int, piece_bytes: Callable[[], int]) -> Segment:
+        if start >= self.central_offsets[-1]:
+            return EndRecords(start, stop)
+        if start >= self.header_offsets[-1]:
+            return CentralHeaders(start, min(stop, _end(self.central_offsets, start, piece_bytes)))
+        entry = bisect_right(self.header_offsets, start) - 1
+        found = bisect_left(self.large_entries, entry)
+        if found == len(self.large_entries):
+            return Entries(start, min(stop, _end(self.header_offsets, start, piece_bytes)))
+        large = self.large_entries[found]
+        large_data = self.data_offset(large)
+        if start >= large_data:
+            return FileData(start, min(stop, self.header_offsets[large + 1]), large)
+        end = _end(self.header_offsets, start, piece_bytes)
+        return Entries(start, min(stop, end, large_data))
 
     def _member(self, entry: int) -> records.Member:
-        source = self.sources[entry]
-        listing, name = self.listing, self.names[source]
         return records.Member(
-            name,
-            listing.sizes[source],
-            listing.mtimes_ns[source] // _NS_PER_S,
-            self.mode(entry),
+            self.names[entry],
+            self.sizes[entry],
+            self.listing.mtimes_ns[self.sources[entry]] // _NS_PER_S,
+            self.modes[entry],
             self.header_offsets[entry],
         )
 
 
 def lay_out(
-    listing: Listing, names: Sequence[bytes], sources: Sequence[int], zone: tzinfo
+    listing: Listing,
+    names: Sequence[bytes],
+    sources: Iterable[int],
+    *,
+    zone: tzinfo,
+    large_file_bytes: int = LARGE_FILE_BYTES,
 ) -> ArchiveLayout:
-    """Lay out an archive of the given sources, which are in the archive's order.
+    """Lay out an archive of sources of a listing; `names` has a name for each of the listing's.
 
     Raise ValueError for a name that no zip can hold (APPNOTE 4.4.10: two bytes of length).
     """
-    sizes, modes = listing.sizes, listing.modes
-    described = [(names[s], sizes[s], archived_mode(names[s], modes[s])) for s in sources]
-    if any(len(name) > records.MAX_NAME_BYTES for name, _, _ in described):
+    ordered = array("L", sorted(sources, key=names.__getitem__))
+    entry_names = [names[source] for source in ordered]
+    if any(length > records.MAX_NAME_BYTES for length in map(len, entry_names)):
         raise ValueError("a name is longer than 65,535 bytes")
-    local_lengths = (
-        records.local_file_header_length(name, size, mode) + size for name, size, mode in described
-    )
-    header_offsets = array("Q", accumulate(local_lengths, initial=0))
-    central_lengths = (
-        records.central_directory_header_length(name, size, mode, offset)
-        for (name, size, mode), offset in zip(described, header_offsets, strict=False)
+    sizes = array("Q", map(listing.sizes.__getitem__, ordered))
+    modes = array("H", map(archived_mode, entry_names, map(listing.modes.__getitem__, ordered)))
+    local_lengths = map(records.local_file_header_length, entry_names, sizes, modes)
+    header_offsets = array("Q", accumulate(map(add, local_lengths, sizes), initial=0))
+    central_lengths = map(
+        records.central_directory_header_length, entry_names, sizes, modes, header_offsets
     )
     central_offsets = array("Q", accumulate(central_lengths, initial=header_offsets[-1]))
     directory_size = central_offsets[-1] - header_offsets[-1]
-    end = records.end_records(len(described), directory_size, header_offsets[-1])
-    return ArchiveLayout(listing, names, sources, zone, header_offsets, central_offsets, end)
-
-
-def in_archive_order(names: Sequence[bytes], sources: Iterable[int]) -> Sequence[int]:
-    """Sort sources by the bytes of their names in the archive."""
-    return array("L", sorted(sources, key=names.__getitem__))
+    return ArchiveLayout(
+        listing,
+        ordered,
+        entry_names,
+        sizes,
+        modes,
+        zone,
+        header_offsets,
+        central_offsets,
+        records.end_records(len(ordered), directory_size, header_offsets[-1]),
+        array("L", (entry for entry, size in enumerate(sizes) if size >= large_file_bytes)),
+    )
 
 
 def archived_mode(name: bytes, mode: int) -> int:
-    """Return the permission bits to archive: without set-id bits, and the owner may use the copy."""
+    """Return the permission bits to archive.
+
+    They are without set-id bits, and let the owner use the copy.
+    """
     owner = _OWNER_DIRECTORY if name.endswith(b"/") else _OWNER_FILE
     return mode & _PERMISSIONS | owner
+
+
+def _between(offsets: array[int], start: int, stop: int) -> range:
+    first = max(bisect_right(offsets, start) - 1, 0)
+    return range(first, bisect_left(offsets, stop, hi=len(offsets) - 1))
+
+
+def _end(offsets: array[int], start: int, piece_bytes: Callable[[], int]) -> int:
+    """Return the last offset within a piece of `start`, or else the first behind it."""
+    following = bisect_right(offsets, start)
+    limit = min(following + MAX_ENTRIES_PER_SEGMENT, len(offsets))
+    found = bisect_right(offsets, start + piece_bytes(), following, limit) - 1
+    return offsets[max(found, following)]

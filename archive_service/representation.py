@@ -54,7 +54,7 @@ class Representation:
 
     def name(self, entry: int) -> str:
         """Return an entry's name in the archive."""
-        return self.layout.names[self.layout.sources[entry]].decode()
+        return self.layout.names[entry].decode()
 
     def original_name(self, entry: int) -> str:
         """Return an entry's name before it was made portable."""
@@ -62,9 +62,7 @@ class Representation:
         return original_name(path, self.options.names)
 
 
-def represent(
-    archive: ArchiveId, layout: ArchiveLayout, options: ArchiveOptions
-) -> Representation:
+def represent(archive: ArchiveId, layout: ArchiveLayout, options: ArchiveOptions) -> Representation:
     """Add the validators to a layout."""
     changed_s = _changed_s(layout.listing, options)
     return Representation(archive, layout, options, _etag(layout, options), changed_s)
@@ -79,12 +77,12 @@ def _changed_s(listing: Listing, options: ArchiveOptions) -> int:
 
 def _etag(layout: ArchiveLayout, options: ArchiveOptions) -> str:
     """Digest everything the bytes depend on (RFC 9110 section 8.8.1, "strong")."""
-    listing, names, sources = layout.listing, layout.names, layout.sources
+    listing, sources = layout.listing, layout.sources
     digest = blake2b(f"{FORMAT_VERSION} {options.zone}".encode(), digest_size=16)
-    digest.update(b"\0".join((b"", *(names[source] for source in sources), b"")))
-    digest.update(column_bytes(array("Q", (listing.sizes[source] for source in sources))))
-    digest.update(column_bytes(array("q", (listing.mtimes_ns[source] for source in sources))))
-    digest.update(column_bytes(array("H", map(layout.mode, range(layout.entries)))))
+    digest.update(b"\0".join((b"", *layout.names, b"")))
+    digest.update(column_bytes(layout.sizes))
+    digest.update(column_bytes(array("q", map(listing.mtimes_ns.__getitem__, sources))))
+    digest.update(column_bytes(layout.modes))
     if options.change_token:
         digest.update(b"".join(map(listing.change_token, sources)))
     return f'"{digest.hexdigest()}"'

@@ -12,7 +12,7 @@ from archive_service.checksums import Checksums, HashThreads
 from archive_service.content import ArchiveContent
 from archive_service.crcindex.base import CrcIndex
 from archive_service.errors import FileNotInAlbum, StorageUnavailable
-from archive_service.layout import in_archive_order, lay_out
+from archive_service.layout import lay_out
 from archive_service.listing import Listing
 from archive_service.representation import ArchiveOptions, Representation, represent
 from archive_service.storage.base import Storage
@@ -73,8 +73,7 @@ class ArchiveService:
         if files:
             sources = _subset(files, listing, names, self._options.names)
         try:
-            ordered = in_archive_order(names, sources)
-            layout = lay_out(listing, names, ordered, self._options.zone)
+            layout = lay_out(listing, names, sources, zone=self._options.zone)
         except ValueError:
             raise StorageUnavailable("name too long") from None
         return represent(archive, layout, self._options)

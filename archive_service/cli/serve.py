@@ -81,8 +81,11 @@ async def _run(runner: web.AppRunner, service: ArchiveService, settings: Setting
     try:
         await site.start()
     except OSError as error:
-        print(f"server.py: can't listen on {settings.host}:{settings.port}: {error.strerror}."
-              " Choose another with --host and --port.", file=sys.stderr)
+        print(
+            f"server.py: can't listen on {settings.host}:{settings.port}: {error.strerror}."
+            " Choose another with --host and --port.",
+            file=sys.stderr,
+        )
         await runner.cleanup()
         return _FAILURE
     _log.info("server.started", host=settings.host, port=runner.addresses[0][1])

@@ -59,7 +59,10 @@ class SqliteCrcIndex:
 
     def store(self, archive: ArchiveId, rows: Sequence[Row]) -> None:
         """Remember rows."""
-        if self._attempt(lambda connection: _store(connection, _album(archive.value), rows)) is None:
+        if (
+            self._attempt(lambda connection: _store(connection, _album(archive.value), rows))
+            is None
+        ):
             self._memory.store(archive, rows)
 
     def forget(self, archive: ArchiveId, paths: Iterable[bytes]) -> None:
@@ -173,7 +176,9 @@ def _prune(connection: sqlite3.Connection, kept: set[bytes]) -> None:
 
 
 def _album(archive: str) -> bytes:
-    return blake2b(archive.encode(errors="surrogateescape"), digest_size=16, person=b"crc index album").digest()
+    return blake2b(
+        archive.encode(errors="surrogateescape"), digest_size=16, person=b"crc index album"
+    ).digest()
 
 
 def _row_check(album: bytes, path: bytes, version: bytes, crc32: int) -> int:

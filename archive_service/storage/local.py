@@ -15,7 +15,7 @@ import errno
 import os
 import stat
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
@@ -54,7 +54,7 @@ class LocalStorage:
 
     def list(self, archive: ArchiveId) -> Listing:
         """List the album's files and empty directories; see `Storage.list`."""
-        walk = _Walk(self._exclusion)
+        walk = Walk(self._exclusion)
         try:
             with _directory(self._root) as root:
                 self._list_album(walk, archive, root)
@@ -64,7 +64,7 @@ class LocalStorage:
 
     def files(self, archive: ArchiveId, listing: Listing) -> LocalAlbumFiles:
         """Give access to the files of a listing; see `Storage.files`."""
-        return LocalAlbumFiles(self._root, archive, listing)
+        return LocalAlbumFiles(self._root, os.fsencode(archive.value), listing)
 
     def albums(self) -> Sequence[str]:
         """Name the directories below the root; see `Storage.albums`."""
@@ -74,7 +74,7 @@ class LocalStorage:
         except OSError as error:
             raise StorageUnavailable(errno_name(error)) from None
 
-    def _list_album(self, walk: _Walk, archive: ArchiveId, root: int) -> None:
+    def _list_album(self, walk: Walk, archive: ArchiveId, root: int) -> None:
         try:
             album = os.open(archive.value, _OPEN_DIRECTORY, dir_fd=root)
         except OSError as error:
@@ -88,11 +88,14 @@ class LocalStorage:
 
 
 class LocalAlbumFiles:
-    """The files of one listing; keeps the directory it opened a file in last."""
+    """The files of one listing; keeps the directory it opened a file in last.
 
-    def __init__(self, root: Path, archive: ArchiveId, listing: Listing) -> None:
+    `album` is relative to `root`, '/'-separated; empty where the listing's paths start at `root`.
+    """
+
+    def __init__(self, root: Path, album: bytes, listing: Listing) -> None:
         self._root = root
-        self._archive = archive
+        self._album = album
         self._listing = listing
         self._directory_path: bytes | None = None
         self._directory = -1
@@ -110,7 +113,7 @@ class LocalAlbumFiles:
 
     def open(self, source: int) -> FileIO:
         """Open the file of a source, verified; see `AlbumFiles.open`."""
-        file = open(self._open(source), "rb", buffering=0)  # noqa: SIM115 - the caller closes it
+        file = open(self._open(source), "rb", buffering=0)  # noqa: SIM115, PTH123 - a descriptor; the caller closes it
         try:
             self.verify(file, source)
         except BaseException:
@@ -152,16 +155,15 @@ class LocalAlbumFiles:
             raise SourceChanged("replaced")
         if status.st_size != self._listing.sizes[source]:
             raise SourceChanged("resized")
-        if (
-            status.st_mtime_ns != self._listing.mtimes_ns[source]
-            or _change_token(status) != self._listing.change_token(source)
-        ):
+        if status.st_mtime_ns != self._listing.mtimes_ns[source] or _change_token(
+            status
+        ) != self._listing.change_token(source):
             raise SourceChanged("rewritten")
 
     def _enter_directory(self, path: bytes) -> None:
         self._leave_directory()
         directory = os.open(self._root, _OPEN_DIRECTORY & ~os.O_NOFOLLOW)
-        for component in (os.fsencode(self._archive.value), *filter(None, path.split(b"/"))):
+        for component in filter(None, (self._album + b"/" + path).split(b"/")):
             parent = directory
             try:
                 directory = os.open(component, _PASS_DIRECTORY, dir_fd=parent)
@@ -175,11 +177,23 @@ class LocalAlbumFiles:
             self._directory_path = None
 
 
-class _Walk:
+Acceptance = Callable[[bytes, os.stat_result], bool]
+"""Told the path and the state of what is no directory; says whether a listing gets it."""
+
+
+def is_regular_file(_path: bytes, status: os.stat_result) -> bool:
+    """Accept what has bytes of its own: no link, no FIFO, socket or device."""
+    return stat.S_ISREG(status.st_mode)
+
+
+class Walk:
     """Collects the columns of a listing."""
 
-    def __init__(self, exclusion: Exclusion) -> None:
+    def __init__(self, exclusion: Exclusion, accepts: Acceptance = is_regular_file) -> None:
+        self.reached = b""
+        """The directory entered last: where an error was met."""
         self._exclusion = exclusion
+        self._accepts = accepts
         self._paths: list[bytes] = []
         self._sizes = array("Q")
         self._mtimes_ns = array("q")
@@ -188,7 +202,11 @@ class _Walk:
         self._newest_change_ns = 0
         self._newest_mtime_ns = 0
 
+    def __len__(self) -> int:
+        return len(self._paths)
+
     def listing(self) -> Listing:
+        """Return what was collected."""
         return Listing(
             self._paths,
             self._sizes,
@@ -198,6 +216,19 @@ class _Walk:
             self._newest_change_ns,
             self._newest_mtime_ns,
         )
+
+    def file(self, path: bytes, status: os.stat_result) -> None:
+        """Collect one file."""
+        self._add(path, status.st_size, status)
+
+    def tree(self, path: Path) -> None:
+        """Collect what a directory holds, under paths that begin with its own.
+
+        Raise OSError, or StorageUnavailable where directories are nested too deep.
+        """
+        self.reached = bytes(path).rstrip(b"/") + b"/"
+        with _directory(path) as descriptor:
+            self.directory(descriptor, self.reached, depth=0)
 
     def directory(self, descriptor: int, prefix: bytes, *, depth: int) -> None:
         """Collect what a directory holds; `prefix` is empty or ends with a slash."""
@@ -214,6 +245,7 @@ class _Walk:
             self._add(prefix, 0, os.fstat(descriptor))
 
     def _subdirectory(self, parent: int, name: str, prefix: bytes, *, depth: int) -> None:
+        self.reached = prefix + os.fsencode(name) + b"/"
         try:
             descriptor = os.open(name, _OPEN_DIRECTORY, dir_fd=parent)
         except OSError as error:
@@ -221,7 +253,7 @@ class _Walk:
                 return
             raise
         try:
-            self.directory(descriptor, prefix + os.fsencode(name) + b"/", depth=depth)
+            self.directory(descriptor, self.reached, depth=depth)
         finally:
             os.close(descriptor)
 
@@ -235,8 +267,9 @@ class _Walk:
             status = child.stat(follow_symlinks=False)
         except FileNotFoundError:  # removed since the directory was read
             return True
-        if stat.S_ISREG(status.st_mode):
-            self._add(prefix + os.fsencode(child.name), status.st_size, status)
+        path = prefix + os.fsencode(child.name)
+        if self._accepts(path, status):
+            self.file(path, status)
         return True
 
     def _add(self, path: bytes, size: int, status: os.stat_result) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 
 from archive_service.archive_id import ArchiveId, InvalidArchiveId
 from archive_service.errors import ArchiveNotFound, StorageUnavailable, errno_name
@@ -20,9 +21,8 @@ _ALWAYS = {
     "X-Content-Type-Options": "nosniff",
     "X-Robots-Tag": "noindex",
     "Referrer-Policy": "no-referrer",
-    
 }
-_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+_SERVER = "archive-service"
 
 
 def create_app(service: ArchiveService, observer: Observer, options: WebOptions) -> web.Application:
@@ -39,20 +39,19 @@ def create_app(service: ArchiveService, observer: Observer, options: WebOptions)
 
 
 async def _add_fields(request: web.Request, response: web.StreamResponse) -> None:
+    response.headers["Server"] = _SERVER  # aiohttp's own tells versions
     for name, value in _ALWAYS.items():
         response.headers.setdefault(name, value)
     accepts_ranges = "hash" in request.match_info
     response.headers.setdefault("Accept-Ranges", "bytes" if accepts_ranges else "none")
 
 
-def _failures_as_pages(
-    pages: Pages, observer: Observer
-) -> Callable[[web.Request, _Handler], Awaitable[web.StreamResponse]]:
+def _failures_as_pages(pages: Pages, observer: Observer) -> Middleware:
     @web.middleware
-    async def middleware(request: web.Request, handler: _Handler) -> web.StreamResponse:
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
             return await handler(request)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the visitor gets a page
             _tell(observer, request, error)
             return failure_response(request, pages, failure_of(error))
 
@@ -65,7 +64,7 @@ def _tell(observer: Observer, request: web.Request, error: Exception) -> None:
         observer.archive_missing(archive)
     elif isinstance(error, StorageUnavailable):
         observer.answer_failed(archive, reason=error.reason)
-    elif failure_of(error).status >= 500:
+    elif failure_of(error).status == HTTPStatus.INTERNAL_SERVER_ERROR:
         # The text of an unexpected error may hold a path, and a path holds the archive's id.
         reason = errno_name(error) if isinstance(error, OSError) else type(error).__name__
         observer.answer_failed(archive, reason=reason)

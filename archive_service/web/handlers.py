@@ -68,9 +68,7 @@ class Handlers:
         """Answer `/`."""
         language = preferred(request.headers.get("Accept-Language"), LANGUAGES)
         nonce = secrets.token_urlsafe(16)
-        text = self._pages.index(
-            language, example_albums=self._options.example_albums, nonce=nonce
-        )
+        text = self._pages.index(language, example_albums=self._options.example_albums, nonce=nonce)
         return page_response(text, 200, language, nonce=nonce)
 
     async def redirect(self, request: web.Request) -> web.StreamResponse:
@@ -89,7 +87,9 @@ class Handlers:
             "application/zip",
             _validators(representation, now_s),
         )
-        answer = plan(RequestFields.of(request.method, request.headers.items()), target, now_s=now_s)
+        answer = plan(
+            RequestFields.of(request.method, request.headers.items()), target, now_s=now_s
+        )
         if answer.status in _FAILED_PLANS:
             return self._failed_plan(request, answer)
         response = web.StreamResponse(status=answer.status, headers=dict(answer.fields))

@@ -34,7 +34,7 @@ def _file(representation: Representation, entry: int) -> dict[str, str | int]:
     name, original = representation.name(entry), representation.original_name(entry)
     described: dict[str, str | int] = {
         "name": name,
-        "size": layout.size(entry),
+        "size": layout.sizes[entry],
         "modified": _timestamp(mtime_ns // _NS_PER_S),
     }
     if original != name:

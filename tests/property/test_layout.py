@@ -11,9 +11,9 @@ from zlib import crc32
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archive_service.layout import ArchiveLayout, in_archive_order, lay_out
+from archive_service.layout import ArchiveLayout, lay_out
 from archive_service.listing import CHANGE_TOKEN_SIZE, Listing
-from archive_service.segments import CentralHeader, EndRecords, FileData, LocalHeader, Segment
+from archive_service.segments import CentralHeaders, EndRecords, FileData, Segment
 
 NAMES = st.text(st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="/"), min_size=1)
 ALBUMS = st.dictionaries(NAMES, st.binary(max_size=40), max_size=6)
@@ -31,24 +31,29 @@ def laid_out(album: dict[str, bytes], mtime_ns: int, mode: int) -> ArchiveLayout
         0,
         0,
     )
-    return lay_out(listing, paths, in_archive_order(paths, range(len(paths))), timezone.utc)
+    return lay_out(listing, paths, range(len(paths)), zone=timezone.utc, large_file_bytes=20)
 
 
 def render(layout: ArchiveLayout, album: dict[str, bytes], start: int, stop: int) -> bytes:
-    def whole(segment: Segment) -> bytes:
-        if isinstance(segment, EndRecords):
-            return layout.end_records
-        data = album[layout.names[layout.sources[segment.entry]].decode()]
-        if isinstance(segment, FileData):
-            return data
-        pack = {
-            LocalHeader: layout.local_file_header,
-            CentralHeader: layout.central_directory_header,
-        }[type(segment)]
-        return pack(segment.entry, crc32(data))
+    data = [album.get(name.decode(), b"") for name in layout.names]
 
-    pieces = (whole(s)[s.start : s.stop] for s in layout.slice(start, stop))
-    return b"".join(pieces)
+    def make(segment: Segment) -> bytes:
+        begin, end = segment.start, segment.stop
+        if isinstance(segment, EndRecords):
+            offset, made = layout.central_offsets[-1], layout.end_records
+        elif isinstance(segment, FileData):
+            offset, made = layout.data_offset(segment.entry), data[segment.entry]
+        elif isinstance(segment, CentralHeaders):
+            entries = layout.central_headers_between(begin, end)
+            offset = layout.central_offsets[entries.start]
+            made = b"".join(layout.central_directory_header(e, crc32(data[e])) for e in entries)
+        else:
+            entries = layout.entries_between(begin, end)
+            offset = layout.header_offsets[entries.start]
+            made = b"".join(layout.local_file_header(e, crc32(data[e])) + data[e] for e in entries)
+        return made[begin - offset : end - offset]
+
+    return b"".join(map(make, layout.segments(start, stop, piece_bytes=lambda: 100)))
 
 
 @given(ALBUMS, MTIMES_NS, st.sampled_from([0o644, 0o755, 0]))

@@ -7,18 +7,18 @@ from datetime import timezone
 
 import pytest
 
-from archive_service.layout import ArchiveLayout, archived_mode, in_archive_order, lay_out
-from archive_service.listing import CHANGE_TOKEN_SIZE, Listing
-from archive_service.segments import (
-    MAX_SEGMENTS_PER_BATCH,
-    CentralHeader,
-    EndRecords,
-    FileData,
-    LocalHeader,
-    batched,
-    segment_length,
+from archive_service.layout import (
+    MAX_ENTRIES_PER_SEGMENT,
+    ArchiveLayout,
+    archived_mode,
+    lay_out,
 )
+from archive_service.listing import CHANGE_TOKEN_SIZE, Listing
+from archive_service.segments import CentralHeaders, EndRecords, Entries, FileData, Segment
 from archive_service.zipformat.records import MAX_16, MAX_32
+
+
+LARGE_FILE_BYTES = 500
 
 
 def layout_of(*files: tuple[bytes, int]) -> ArchiveLayout:
@@ -32,36 +32,45 @@ def layout_of(*files: tuple[bytes, int]) -> ArchiveLayout:
         0,
         0,
     )
-    return lay_out(listing, paths, in_archive_order(paths, range(len(paths))), timezone.utc)
+    return lay_out(
+        listing, paths, range(len(paths)), zone=timezone.utc, large_file_bytes=LARGE_FILE_BYTES
+    )
+
+
+def segments(
+    layout: ArchiveLayout, start: int = 0, stop: int | None = None, *, piece_bytes: int = 1000
+) -> list[Segment]:
+    end = len(layout) if stop is None else stop
+    return list(layout.segments(start, end, piece_bytes=lambda: piece_bytes))
+
+
+def assert_seamless(found: list[Segment], start: int, stop: int) -> None:
+    assert [segment.start for segment in found] + [stop] == [start] + [s.stop for s in found]
 
 
 def test_an_empty_album_is_an_end_record_alone() -> None:
     layout = layout_of()
     assert len(layout) == 22
-    assert list(layout.slice(0, 22)) == [EndRecords(0, 22)]
+    assert segments(layout) == [EndRecords(0, 22)]
 
 
 def test_entries_are_in_the_order_of_their_bytes() -> None:
     layout = layout_of((b"b", 1), (b"a/z", 1), ("я".encode(), 1), (b"a.jpg", 1))
-    assert [layout.names[source] for source in layout.sources] == [
-        b"a.jpg",
-        b"a/z",
-        b"b",
-        "я".encode(),
-    ]
+    assert layout.names == [b"a.jpg", b"a/z", b"b", "я".encode()]
+    assert list(layout.sources) == [3, 1, 0, 2]
 
 
 @pytest.mark.parametrize("count", [MAX_16 - 1, MAX_16, MAX_16 + 1])
 def test_zip64_end_records_from_65535_entries_on(count: int) -> None:
     layout = layout_of(*((b"%05d" % number, 0) for number in range(count)))
     assert len(layout.end_records) == (22 if count < MAX_16 else 98)
-    assert sum(map(segment_length, layout.slice(0, len(layout)))) == len(layout)
+    assert_seamless(segments(layout, piece_bytes=10**6), 0, len(layout))
 
 
 @pytest.mark.parametrize("size", [2**31, MAX_32 - 1, MAX_32, MAX_32 + 1, 2**40])
 def test_length_is_the_sum_of_the_segments_at_every_edge_of_size(size: int) -> None:
     layout = layout_of((b"a", size), (b"b", 7), (b"c", size))
-    assert sum(map(segment_length, layout.slice(0, len(layout)))) == len(layout)
+    assert_seamless(segments(layout, piece_bytes=10**6), 0, len(layout))
 
 
 def test_an_offset_at_4_gib_makes_only_that_record_zip64() -> None:
@@ -73,23 +82,52 @@ def test_an_offset_at_4_gib_makes_only_that_record_zip64() -> None:
         assert layout.central_offsets[2] - layout.central_offsets[1] == 46 + 1 + 9 + extra
 
 
-def test_a_slice_in_the_middle_starts_without_walking_there() -> None:
+def test_a_range_in_the_middle_starts_without_walking_there() -> None:
     layout = layout_of(*((b"%07d" % number, 100) for number in range(1000)))
     offset = layout.header_offsets[500]
-    first = next(layout.slice(offset + 3, len(layout)))
-    assert first == LocalHeader(500, 3, 30 + 7 + 9)
+    first = segments(layout, offset + 3)[0]
+    assert first == Entries(offset + 3, layout.header_offsets[506])
 
 
-def test_a_slice_of_the_directory_alone_names_central_headers() -> None:
+def test_a_range_of_the_directory_alone_is_of_central_headers() -> None:
     layout = layout_of((b"a", 3), (b"b", 4))
     start = layout.central_offsets[1]
-    assert list(layout.slice(start, start + 2)) == [CentralHeader(1, 0, 2)]
+    assert segments(layout, start, start + 2) == [CentralHeaders(start, start + 2)]
+    assert layout.central_headers_between(start, start + 2) == range(1, 2)
 
 
-def test_an_empty_file_has_data_to_be_checked_and_a_directory_has_none() -> None:
-    layout = layout_of((b"d/", 0), (b"empty", 0))
-    entries = list(layout.slice(0, layout.header_offsets[-1]))
-    assert [type(segment) for segment in entries] == [LocalHeader, LocalHeader, FileData]
+def test_large_data_is_a_segment_of_its_own() -> None:
+    layout = layout_of((b"a", 10), (b"b", 500), (b"c", 499))
+    assert [type(s) for s in segments(layout)] == [
+        Entries,  # a, and the header of b
+        FileData,
+        Entries,
+        CentralHeaders,
+        EndRecords,
+    ]
+    assert segments(layout)[1] == FileData(layout.data_offset(1), layout.header_offsets[2], 1)
+    assert [layout.is_large(entry) for entry in range(3)] == [False, True, False]
+
+
+def test_a_range_within_large_data_names_that_entry() -> None:
+    layout = layout_of((b"a", 900), (b"b", 900))
+    start = layout.data_offset(1) + 7
+    assert segments(layout, start, start + 1) == [FileData(start, start + 1, 1)]
+
+
+@pytest.mark.parametrize("piece_bytes", [1, 1000, 10**9])
+def test_segments_are_bounded_in_bytes_and_entries(piece_bytes: int) -> None:
+    layout = layout_of(*((b"%07d" % number, 50) for number in range(3000)))
+    found = segments(layout, piece_bytes=piece_bytes)
+    assert_seamless(found, 0, len(layout))
+    for segment in found[:-1]:
+        by_offset = {
+            Entries: layout.entries_between,
+            CentralHeaders: layout.central_headers_between,
+        }
+        count = len(by_offset[type(segment)](segment.start, segment.stop))
+        assert count <= MAX_ENTRIES_PER_SEGMENT
+        assert count == 1 or segment.stop - segment.start <= piece_bytes
 
 
 def test_a_name_that_no_zip_can_hold_is_refused() -> None:
@@ -110,31 +148,3 @@ def test_a_name_that_no_zip_can_hold_is_refused() -> None:
 )
 def test_the_owner_may_always_use_the_copy(name: bytes, mode: int, archived: int) -> None:
     assert archived_mode(name, mode) == archived
-
-
-def test_large_files_stand_alone_and_the_rest_is_batched() -> None:
-    layout = layout_of((b"a", 10), (b"b", 1000), (b"c", 10))
-    groups = list(
-        batched(
-            layout.slice(0, len(layout)),
-            is_large=lambda entry: layout.size(entry) > 100,
-            batch_bytes=lambda: 10**6,
-        )
-    )
-    assert [type(group) for group in groups] == [list, FileData, list]
-    flat = [s for group in groups for s in (group if isinstance(group, list) else [group])]
-    assert flat == list(layout.slice(0, len(layout)))
-
-
-def test_batches_are_bounded_in_bytes_and_in_segments() -> None:
-    layout = layout_of(*((b"%07d" % number, 50) for number in range(2000)))
-    segments = list(layout.slice(0, len(layout)))
-    for limit in (1, 1000, 10**9):
-        groups = list(
-            batched(segments, is_large=lambda entry: False, batch_bytes=lambda limit=limit: limit)
-        )
-        assert [s for group in groups for s in group] == segments
-        for group in groups:
-            assert isinstance(group, list)
-            assert len(group) <= MAX_SEGMENTS_PER_BATCH
-            assert len(group) == 1 or sum(map(segment_length, group)) <= limit

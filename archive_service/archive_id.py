@@ -1,0 +1,36 @@
+"""The key of an archive: the name of a directory, and the only password a visitor has."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_SHOWN_CHARACTERS = 6
+# The unreserved characters of RFC 3986: they stand in a path as they are, whoever wrote the link.
+# No dot in front: neither "." nor ".." nor a hidden directory is an album.
+_ARCHIVE_ID = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,254}")
+
+
+class InvalidArchiveId(ValueError):
+    """The text can't be the id of any archive."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveId:
+    """The id of an archive; printed, in logs say, it shows no more than its beginning."""
+
+    value: str
+
+    @classmethod
+    def parse(cls, text: str) -> ArchiveId:
+        """Read an id from a URL; raise InvalidArchiveId."""
+        if not _ARCHIVE_ID.fullmatch(text):
+            raise InvalidArchiveId
+        return cls(text)
+
+    def __str__(self) -> str:
+        shown = min(_SHOWN_CHARACTERS, len(self.value) // 2)
+        return f"{self.value[:shown]}…"
+
+    def __repr__(self) -> str:
+        return f"ArchiveId({self!s})"

@@ -1,0 +1,62 @@
+"""Command line flags made of the settings, one for each."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, BooleanOptionalAction, Namespace
+from collections.abc import Sequence
+from typing import get_args
+
+from pydantic.fields import FieldInfo
+
+from archive_service.settings import FormatSettings, Settings, flag, takes, variable
+
+
+def parse_arguments(arguments: Sequence[str] | None) -> dict[str, object]:
+    """Return the settings that the service's command line gives."""
+    parser = ArgumentParser(
+        prog="server.py",
+        description="Serve the directories of PHOTOS_DIR as zip archives, packed on the fly.",
+        epilog="Each setting is read from its flag, or from the environment variable in brackets, "
+        "or from that variable in the file .env, or else is the default.",
+        allow_abbrev=False,
+    )
+    add_settings(parser, Settings)
+    return given_settings(parser.parse_args(arguments), Settings)
+
+
+def add_settings(parser: ArgumentParser, kind: type[FormatSettings]) -> None:
+    """Add a flag for each setting, those of the archive's format last.
+
+    Values stay text: the settings parse them, wherever they come from.
+    """
+    names = sorted(kind.model_fields, key=lambda name: name in FormatSettings.model_fields)
+    for name in names:
+        field = kind.model_fields[name]
+        if field.annotation is bool:
+            parser.add_argument(
+                flag(name), action=BooleanOptionalAction, default=None, help=_help(name, field)
+            )
+        else:
+            parser.add_argument(flag(name), metavar=_metavar(name, field), help=_help(name, field))
+
+
+def given_settings(namespace: Namespace, kind: type[FormatSettings]) -> dict[str, object]:
+    """Return the settings that the flags give."""
+    given = {name: getattr(namespace, name) for name in kind.model_fields}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _metavar(name: str, field: FieldInfo) -> str:
+    choices = get_args(field.annotation)
+    if all(isinstance(choice, str) for choice in choices) and choices:
+        return "{" + ",".join(choices) + "}"
+    return "SECONDS" if field.annotation is float else name.rpartition("_")[2].upper()
+
+
+def _help(name: str, field: FieldInfo) -> str:
+    default = field.default
+    shown = ",".join(default) if isinstance(default, tuple) else str(default)
+    if isinstance(default, bool):
+        shown = "on" if default else "off"
+    text = f"{field.description}; takes {takes(field)} [{variable(name)}, default {shown}]"
+    return text.replace("%", "%%")

@@ -1,0 +1,61 @@
+"""Logging: one line an event, `key=value`, on standard error.
+
+Lines of the libraries underneath go the same way, cut down to what can't hold a path, and with it
+an archive's id: the first line of their message, the kind of an exception and where it was raised.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import PurePath
+from traceback import extract_tb
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+
+def configure_logging(level: str) -> None:
+    """Log events of a level and above: "debug", "info", "warning" or "error"."""
+    shared: list[Processor] = [
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*shared, _first_line],
+            processors=[
+                _kind_of_exception,
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"]),
+            ],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
+    logging.getLogger("asyncio").setLevel(logging.WARNING)
+
+
+def _first_line(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    event["event"] = str(event["event"]).partition("\n")[0]
+    return event
+
+
+def _kind_of_exception(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    kind, _, traceback = event.pop("exc_info", None) or (None, None, None)
+    if kind is not None:
+        event["error"] = kind.__name__
+        frames = extract_tb(traceback)
+        if frames:
+            event["raised_at"] = f"{PurePath(frames[-1].filename).name}:{frames[-1].lineno}"
+    return event

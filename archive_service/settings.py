@@ -1,0 +1,236 @@
+"""The settings: a flag beats the environment, the environment beats `.env`, `.env` the default.
+
+This is the only reader of the environment.  Every setting has a variable of its name in capitals
+and a flag; `takes` says, in help and in errors, what values are good.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+from zoneinfo import ZoneInfo
+
+from platformdirs import user_cache_path
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from archive_service.exclusion import DEFAULT_PATTERNS
+
+SHIPPED_PHOTOS = Path(__file__).resolve().parent.parent / "test_photos"
+"""The albums to try the service with."""
+
+_ENV_FILE = ".env"
+_ASCII = bytes(range(0x80))
+
+
+class SettingsError(ValueError):
+    """A setting has a value that it can't take; the text is one line for the operator."""
+
+
+def _setting(*, default: object, does: str, takes: str, **limits: Any) -> Any:  # noqa: ANN401 - as pydantic's Field
+    """Describe a setting: its default, what it does, what it takes."""
+    return Field(default, description=does, json_schema_extra={"takes": takes}, **limits)
+
+
+def _readable_directory(path: Path) -> Path:
+    path = path.expanduser()
+    try:
+        with os.scandir(path):
+            return path
+    except OSError as error:
+        raise ValueError(f"{error.strerror}") from None
+
+
+def _zone_name(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, OSError, ValueError):
+        raise ValueError("unknown") from None
+    return name
+
+
+def _ascii_compatible_encoding(name: str) -> str:
+    try:
+        is_usable = _ASCII.decode(name) == _ASCII.decode("ascii")
+    except (LookupError, UnicodeError):
+        is_usable = False
+    if not is_usable:
+        raise ValueError("unknown")
+    return name
+
+
+def _patterns(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    return tuple(pattern.strip() for pattern in value.split(",") if pattern.strip())
+
+
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
+class FormatSettings(BaseSettings):
+    """What shapes an archive; the service and the console script share it."""
+
+    model_config = SettingsConfigDict(
+        env_file=_ENV_FILE,
+        env_file_encoding="utf-8",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+    )
+
+    portable_names: bool = _setting(
+        default=True,
+        does="make names safe for every system; off: exact where exact is safe",
+        takes="true or false",
+    )
+    name_encoding: Annotated[str, AfterValidator(_ascii_compatible_encoding)] = _setting(
+        default="cp1251",
+        does="encoding of file names that are not UTF-8",
+        takes="the name of an encoding that contains ASCII, such as cp1251 or cp866",
+    )
+    timezone: Annotated[str, AfterValidator(_zone_name)] = _setting(
+        default="UTC",
+        does="time zone of the DOS times in an archive",
+        takes="a name of the time zone database, such as Europe/Moscow",
+    )
+
+
+class Settings(FormatSettings):
+    """All settings of the service."""
+
+    photos_dir: Annotated[Path, AfterValidator(_readable_directory)] = _setting(
+        default=SHIPPED_PHOTOS,
+        does="directory that holds the albums",
+        takes="an existing directory that this user may read",
+        validate_default=True,
+    )
+    host: str = _setting(
+        default="0.0.0.0",  # noqa: S104 - in a container, behind a web server
+        does="address to listen on",
+        takes="an address of this machine",
+    )
+    port: int = _setting(
+        default=8080,
+        does="port to listen on",
+        takes="a number from 0 to 65535; 0 is any free port",
+        ge=0,
+        le=65535,
+    )
+    level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = (
+        _setting(
+            default="info",
+            does="how much is logged",
+            takes="debug, info, warning or error",
+        )
+    )
+    debug: bool = _setting(
+        default=False,
+        does="delay downloads, so that a person can watch them",
+        takes="true or false",
+    )
+    delay: float = _setting(
+        default=1.0,
+        does="pause after each 256 KiB in debug mode, seconds",
+        takes="a number from 0 to 60",
+        ge=0,
+        le=60,
+        allow_inf_nan=False,
+    )
+    shutdown_timeout: float = _setting(
+        default=30.0,
+        does="how long active downloads may go on when the service is told to stop, seconds",
+        takes="a number from 0 to 86400",
+        ge=0,
+        le=86400,
+        allow_inf_nan=False,
+    )
+    stall_timeout: float = _setting(
+        default=60.0,
+        does="how long a client may accept nothing before its download is cut, seconds",
+        takes="a number from 0.1 to 3600",
+        ge=0.1,
+        le=3600,
+        allow_inf_nan=False,
+    )
+    cache_dir: Path = _setting(
+        default=user_cache_path("archive-service", appauthor=False),
+        does="directory of the CRC index",
+        takes="a directory; it is made when missing",
+    )
+    exclude: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_patterns)] = _setting(
+        default=DEFAULT_PATTERNS,
+        does="names that no archive has, in any case of letters",
+        takes="shell patterns separated by commas; a lone comma leaves nothing out",
+    )
+    download_name: str = _setting(
+        default="archive.zip",
+        does="file name of a download whose link gives none",
+        takes="1 to 150 characters without / \\ and control characters",
+        pattern=r"^[^/\\\x00-\x1f\x7f]{1,150}$",
+    )
+    change_token: bool = _setting(
+        default=True,
+        does="notice replaced files by ctime and inode; off for trees copied between machines",
+        takes="true or false",
+    )
+
+
+_Settings = TypeVar("_Settings", bound=FormatSettings)
+
+
+def load_settings(given: Mapping[str, object]) -> Settings:
+    """Read all settings of the service; `given` are those of the command line.
+
+    Raise SettingsError.
+    """
+    return _load(Settings, given)
+
+
+def load_format_settings(given: Mapping[str, object]) -> FormatSettings:
+    """Read the settings that shape an archive; see `load_settings`."""
+    return _load(FormatSettings, given)
+
+
+def variable(name: str) -> str:
+    """Return the environment variable of a setting."""
+    return name.upper()
+
+
+def flag(name: str) -> str:
+    """Return the command line flag of a setting."""
+    return "--" + name.replace("_", "-")
+
+
+def takes(field: FieldInfo) -> str:
+    """Return what values a setting takes, in words."""
+    extra = field.json_schema_extra
+    return str(extra["takes"]) if isinstance(extra, dict) else ""
+
+
+def _load(kind: type[_Settings], given: Mapping[str, Any]) -> _Settings:
+    try:
+        return kind(**given)
+    except ValidationError as error:
+        raise SettingsError(_explain(kind, error.errors()[0])) from None
+    except OSError as error:
+        raise SettingsError(f"{_ENV_FILE}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"{_ENV_FILE}: takes UTF-8 text only") from None
+
+
+def _explain(kind: type[FormatSettings], error: ErrorDetails) -> str:
+    name = str(error["loc"][0])
+    raised = error.get("ctx", {}).get("error")
+    reason = f" ({raised})" if raised else ""
+    got = error["input"]
+    shown = str(got) if isinstance(got, Path) else got
+    return (
+        f"{variable(name)} ({flag(name)}): got {shown!r}{reason}, "
+        f"takes {takes(kind.model_fields[name])}"
+    )

@@ -1,0 +1,35 @@
+"""What an archive leaves out."""
+
+from __future__ import annotations
+
+import pytest
+
+from archive_service.exclusion import DEFAULT_PATTERNS, Exclusion
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        ".htaccess", ".in.photo.jpg.", ".pureftpd-upload.5f3a.15.1c2b", ".photo.jpg.AbC123",
+        "photo.jpg.filepart", "photo.jpg.part", "photo.tmp", "photo.TMP", "photo.jpg.crdownload",
+        "Thumbs.db", "thumbs.db", "Desktop.ini", ".DS_Store", "._photo.jpg", "__MACOSX",
+    ],
+)  # fmt: skip
+def test_hidden_half_uploaded_and_litter_are_left_out(name: str) -> None:
+    assert Exclusion(DEFAULT_PATTERNS).matches(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["1.jpg", "party.jpg", "part", "tmp", "a.parted", "Thumbs.db.jpg", "x__MACOSX", "a\nb.jpg"],
+)
+def test_other_names_stay(name: str) -> None:
+    assert not Exclusion(DEFAULT_PATTERNS).matches(name)
+
+
+def test_a_newline_hides_no_name() -> None:
+    assert Exclusion(["*.part"]).matches("a\nb.part")
+
+
+def test_no_patterns_exclude_nothing() -> None:
+    assert not Exclusion([]).matches(".hidden")

@@ -1,0 +1,99 @@
+"""Where settings come from, who beats whom, and what a wrong value is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from archive_service.settings import (
+    Settings,
+    SettingsError,
+    flag,
+    load_format_settings,
+    load_settings,
+    variable,
+)
+
+
+@pytest.fixture(autouse=True)
+def _bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in Settings.model_fields:
+        monkeypatch.delenv(variable(name), raising=False)
+    monkeypatch.setenv("PHOTOS_DIR", str(tmp_path))
+
+
+def test_a_flag_beats_the_environment_beats_the_file_beats_the_default(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert load_settings({}).port == 8080
+    Path(".env").write_text("PORT=1001\n")
+    assert load_settings({}).port == 1001
+    monkeypatch.setenv("PORT", "1002")
+    assert load_settings({}).port == 1002
+    assert load_settings({"port": "1003"}).port == 1003
+
+
+def test_an_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", "")
+    assert load_settings({}).port == 8080
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "abc"),
+        ("PORT", "65536"),
+        ("PORT", "-1"),
+        ("LEVEL", "loud"),
+        ("DEBUG", "maybe"),
+        ("DELAY", "nan"),
+        ("DELAY", "-1"),
+        ("STALL_TIMEOUT", "0"),
+        ("SHUTDOWN_TIMEOUT", "inf"),
+        ("PHOTOS_DIR", "/does/not/exist"),
+        ("TIMEZONE", "Mars/Olympus"),
+        ("TIMEZONE", "../etc/passwd"),
+        ("NAME_ENCODING", "klingon"),
+        ("NAME_ENCODING", "utf-16"),
+        ("NAME_ENCODING", "hex"),
+        ("DOWNLOAD_NAME", "a/b.zip"),
+    ],
+)
+def test_a_wrong_value_is_told_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as caught:
+        load_settings({})
+    text = str(caught.value)
+    assert text.startswith(f"{name} ({flag(name.lower())}): got {value!r}")
+    assert ", takes " in text
+    assert "\n" not in text
+
+
+def test_a_file_that_is_not_text_is_told() -> None:
+    Path(".env").write_bytes(b"PORT=\xff\xfe\n")
+    with pytest.raises(SettingsError, match=r"\.env: takes UTF-8"):
+        load_settings({})
+
+
+@pytest.mark.parametrize(
+    ("value", "patterns"), [("*.a, *.b", ("*.a", "*.b")), (",", ()), ("Thumbs.db", ("Thumbs.db",))]
+)
+def test_patterns_are_separated_by_commas(
+    monkeypatch: pytest.MonkeyPatch, value: str, patterns: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("EXCLUDE", value)
+    assert load_settings({}).exclude == patterns
+
+
+def test_the_level_is_read_in_any_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEVEL", "WARNING")
+    assert load_settings({}).level == "warning"
+
+
+def test_packing_files_needs_no_directory_of_albums(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PHOTOS_DIR", "/does/not/exist")
+    assert load_format_settings({"timezone": "Europe/Moscow"}).timezone == "Europe/Moscow"
