@@ -9,7 +9,7 @@ CRC-32 will be needed, so that their headers can be packed when their turn comes
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass
@@ -21,12 +21,14 @@ from archive_service.checksums import AlbumChecksums
 from archive_service.errors import SourceUnreadable
 from archive_service.hashahead import HashAhead
 from archive_service.layout import ArchiveLayout
-from archive_service.segments import CentralHeaders, EndRecords, Entries, FileData
+from archive_service.segments import CentralHeaders, EndRecords, Entries, FileData, Segment
 from archive_service.storage.base import AlbumFiles
 from archive_service.storage.pagecache import is_cached, read_in
 
 STORE_LEARNED_EVERY = 4096
 """CRC-32 values a running download keeps back at most before they are written to the index."""
+MADE_AHEAD_FROM_BYTES = 256 * 1024
+"""Size of the pieces from which on a client counts as quick."""
 
 _Result = TypeVar("_Result")
 
@@ -70,16 +72,41 @@ class ArchiveContent:
 
         `piece_bytes` is asked for the size of each chunk.  Raise DownloadFailed.
         """
-        async with self._learning(start, stop) as hash_ahead:
-            for segment in self._layout.segments(start, stop, piece_bytes=piece_bytes):
+        segments = self._layout.segments(start, stop, piece_bytes=piece_bytes)
+        async with self._learning(start, stop) as hash_ahead, aclosing(
+            self._made(segments, piece_bytes)
+        ) as made:
+            async for segment, buffer in made:
                 hash_ahead.reached(segment.start)
                 if isinstance(segment, FileData):
                     async with aclosing(self._spans(segment, piece_bytes)) as spans:
                         async for span in spans:
                             yield span
                 else:
-                    yield await self._buffer(segment)
+                    yield buffer
                 self._checksums.store_learned(at_least=STORE_LEARNED_EVERY)
+
+    async def _made(
+        self, segments: Iterator[Segment], piece_bytes: Callable[[], int]
+    ) -> AsyncGenerator[tuple[Segment, bytes], None]:
+        """Yield segments with their buffers, each made while the one before is sent.
+
+        Not so for a slow client, who would only hold more memory.
+        """
+        segment = next(segments, None)
+        making = None
+        try:
+            while segment is not None:
+                buffer = await (making or self._buffer(segment))
+                following = next(segments, None)
+                making = None
+                if following is not None and piece_bytes() >= MADE_AHEAD_FROM_BYTES:
+                    making = asyncio.ensure_future(self._buffer(following))
+                yield segment, buffer
+                segment = following
+        finally:
+            if making is not None:
+                making.cancel()
 
     @asynccontextmanager
     async def _learning(self, start: int, stop: int) -> AsyncIterator[HashAhead]:
@@ -130,7 +157,9 @@ class ArchiveContent:
             except OSError as error:
                 raise SourceUnreadable.of(error) from None
 
-    async def _buffer(self, segment: Entries | CentralHeaders | EndRecords) -> bytes:
+    async def _buffer(self, segment: Segment) -> bytes:
+        if isinstance(segment, FileData):
+            return b""
         if isinstance(segment, EndRecords):
             return self._assembler.end_records(segment)
         for entry in self._assembler.to_hash(segment):

@@ -1,0 +1,226 @@
+"""The command `main.py`: named files become a zip, in a file or on standard output.
+
+Exit statuses: 0 packed; 1 given up half-way; 2 refused before anything was written; 128 and the
+number of the signal that ended it, as a shell counts.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import stat
+import sys
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from zoneinfo import ZoneInfo
+
+from archive_service.cli.arguments import add_settings, given_settings
+from archive_service.errors import DownloadFailed, SourceUnreadable
+from archive_service.layout import ArchiveLayout, lay_out
+from archive_service.packing.errors import EntryFailed, PackingError, PackingFailed, PackingRefused
+from archive_service.packing.naming import packed_names
+from archive_service.packing.sources import Identity, Sources, collect
+from archive_service.packing.target import find_target, replacing
+from archive_service.packing.writer import ArchiveWriter, FileWriter, StreamWriter
+from archive_service.settings import FormatSettings, SettingsError, load_format_settings
+from archive_service.storage.local import LocalAlbumFiles
+from archive_service.zipformat.names import NameRules
+
+_FAILURE, _USAGE_ERROR, _SIGNALLED = 1, 2, 128
+_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_STANDARD_OUTPUT = 1
+_STANDARD_OUTPUT_NAME = b"standard output"
+_ADVICE = {
+    errno.ENOSPC: "make room, or save elsewhere",
+    errno.EDQUOT: "make room, or save elsewhere",
+    errno.EFBIG: "save where larger files are allowed",
+    errno.EACCES: "save where you may write",
+    errno.EROFS: "save where you may write",
+}
+_EPILOG = """\
+names:
+  A file is packed under its base name, a directory under its base name with
+  everything below it, hidden files and empty directories too.  "." and ".."
+  go by the name of the directory they are, "/" by "root".
+  Of several with one base name the first keeps it, the next becomes
+  "name (2).ext".  What is named twice is packed once.
+  Links are followed where they are named.  Links and special files inside
+  directories are left out, and so is the archive itself; each is reported.
+
+output:
+  The file NAME is replaced once the new archive is complete, or not at all.
+  A file that changes while it is being packed is an error.
+  A progress bar is shown where standard error is a terminal.
+
+exit status:
+  0  packed
+  1  given up half-way
+  2  refused before anything was written
+
+Each setting is read from its flag, or from the environment variable in
+brackets, or from that variable in the file .env, or else is the default.
+"""
+
+
+class _Stopped(BaseException):
+    """A signal asks to end."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Pack what the arguments name; return the exit status."""
+    options = _parser().parse_intermixed_args(arguments)
+    try:
+        with _stopped_by_signals():
+            _pack(options, load_format_settings(given_settings(options, FormatSettings)))
+    except SettingsError as error:
+        _say(str(error))
+        return _USAGE_ERROR
+    except PackingError as error:
+        _say(f"{_printable(error.path)}: {error.reason}")
+        return _USAGE_ERROR if isinstance(error, PackingRefused) else _FAILURE
+    except BrokenPipeError:  # whoever reads has had enough, and knows it
+        return _SIGNALLED + signal.SIGPIPE
+    except _Stopped as stopped:
+        return _SIGNALLED + stopped.number
+    return 0
+
+
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser(
+        prog="main.py",
+        description="Pack files and directories into a zip archive, stored without compression.",
+        epilog=_EPILOG,
+        formatter_class=RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("files", metavar="FILE", nargs="+", help="a file or a directory to pack")
+    parser.add_argument(
+        "--save",
+        metavar="NAME",
+        help="the file to save the archive to; without it, the zip goes to standard output",
+    )
+    add_settings(parser, FormatSettings)
+    return parser
+
+
+def _pack(options: Namespace, settings: FormatSettings) -> None:
+    if options.save is None:
+        sources = _collect(options, _standard_output())
+        layout = _lay_out(sources, settings)
+        with _output_errors_explained(_STANDARD_OUTPUT_NAME):
+            _write(StreamWriter, _STANDARD_OUTPUT, sources, layout)
+        return
+    target = find_target(options.save)
+    sources = _collect(options, target.identity)
+    layout = _lay_out(sources, settings)
+    with _output_errors_explained(os.fsencode(options.save)), replacing(target) as output:
+        _write(FileWriter, output, sources, layout)
+
+
+def _standard_output() -> Identity | None:
+    """Return the identity of standard output where it is a file that could be packed.
+
+    Raise PackingRefused for a terminal.
+    """
+    try:
+        status = os.fstat(_STANDARD_OUTPUT)
+    except OSError:
+        raise PackingRefused(_STANDARD_OUTPUT_NAME, "is closed; add --save NAME") from None
+    if os.isatty(_STANDARD_OUTPUT):
+        reason = "is a terminal; add --save NAME, or lead it to a file or a pipe"
+        raise PackingRefused(_STANDARD_OUTPUT_NAME, reason)
+    return (status.st_dev, status.st_ino) if stat.S_ISREG(status.st_mode) else None
+
+
+def _collect(options: Namespace, output: Identity | None) -> Sources:
+    return collect(
+        options.files,
+        output=output,
+        on_left_out=lambda path, reason: _say(f"{_printable(path)}: left out: {reason}"),
+    )
+
+
+def _lay_out(sources: Sources, settings: FormatSettings) -> ArchiveLayout:
+    names = packed_names(sources, NameRules(settings.portable_names, settings.name_encoding))
+    everything = range(len(sources.listing))
+    return lay_out(sources.listing, names, everything, zone=ZoneInfo(settings.timezone))
+
+
+def _write(
+    writer: type[ArchiveWriter], output: int, sources: Sources, layout: ArchiveLayout
+) -> None:
+    with LocalAlbumFiles(Path("/"), b"", sources.listing) as files:
+        try:
+            with _progress(writer.work_bytes(layout)) as on_progress:
+                writer(layout, files, output, on_progress=on_progress).write()
+        except EntryFailed as failed:
+            reason = _explanation(failed.error)
+            raise PackingFailed(sources.given(failed.source), reason) from None
+
+
+def _explanation(error: DownloadFailed) -> str:
+    if isinstance(error, SourceUnreadable):
+        return f"can't be read: {os.strerror(getattr(errno, error.reason))}"
+    return f"{error.reason} while it was being packed; try again when it is at rest"
+
+
+@contextmanager
+def _output_errors_explained(output: bytes) -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        advice = _ADVICE.get(error.errno or 0, "save elsewhere")
+        raise PackingFailed(output, f"can't be written: {error.strerror}; {advice}") from None
+
+
+@contextmanager
+def _progress(total_bytes: int) -> Iterator[Callable[[int], object]]:
+    if sys.stderr is None or not sys.stderr.isatty():
+        yield lambda _count: None
+        return
+    # Imported where somebody looks: it takes as long as packing a thousand files.
+    from tqdm import tqdm  # noqa: PLC0415
+
+    with tqdm(total=total_bytes, unit="B", unit_scale=True, dynamic_ncols=True) as bar:
+        yield bar.update
+
+
+@contextmanager
+def _stopped_by_signals() -> Iterator[None]:
+    """Turn the first signal that asks to end into an exception; ignore the rest of them."""
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        # What is being removed now is to be removed completely.
+        for handled in previous:
+            signal.signal(handled, signal.SIG_IGN)
+        raise _Stopped(number)
+
+    # What is ignored stays so: nohup and shells ignore signals on behalf of their children.
+    heeded = [number for number in _STOPPING if signal.getsignal(number) != signal.SIG_IGN]
+    previous = {number: signal.signal(number, stop) for number in heeded}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _printable(path: bytes) -> str:
+    """Return a path on one line: no name may forge a message or move the cursor."""
+    text = path.decode(errors="backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _say(message: str) -> None:
+    if sys.stderr is not None:  # closed; print would fall back on standard output
+        print(f"main.py: {message}", file=sys.stderr)

@@ -1,0 +1,173 @@
+"""The files that are named on the command line, collected into one listing.
+
+A named file is packed under its base name, a named directory under its base name with everything
+below it.  A path that ends in `.` or `..` goes by the base name of what it resolves to; the root
+directory, which has none, goes by "root".  Links are followed where they are named, and left out
+where they lie in a directory.  The paths of the listing are absolute and free of links, so that
+files are opened the way `storage.local` opens them.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from archive_service.errors import StorageUnavailable
+from archive_service.exclusion import Exclusion
+from archive_service.listing import Listing
+from archive_service.packing.errors import PackingRefused
+from archive_service.storage.local import MAX_DEPTH, Walk
+
+Identity = tuple[int, int]
+"""Device and inode number."""
+OnLeftOut = Callable[[bytes, str], None]
+"""Told the path of what is left out, and why."""
+
+_NAME_OF_ROOT = b"root"
+_ALL_MAY_READ = stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH
+_SPECIAL = {
+    stat.S_IFLNK: "a symbolic link",
+    stat.S_IFIFO: "a FIFO",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+class Root(NamedTuple):
+    """A file or directory that was named."""
+
+    given: bytes
+    """As it was named, without trailing slashes."""
+    path: bytes
+    """Absolute and free of links, without trailing slashes."""
+    name: bytes
+    """The base name."""
+    is_directory: bool
+    first_source: int
+    """The sources of a root follow one another."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sources:
+    """A listing, and the roots it was made of, each with one source at least."""
+
+    listing: Listing
+    roots: Sequence[Root]
+
+    def given(self, source: int) -> bytes:
+        """Return the path of a source in the words of whoever named it."""
+        root = self.roots[bisect_right(self.roots, source, key=_first_source) - 1]
+        return _given(root, self.listing.paths[source])
+
+    def renamed(self, root_names: Sequence[bytes]) -> list[bytes]:
+        """Return the path of each source, below the new names of the roots."""
+        stops = [*(root.first_source for root in self.roots[1:]), len(self.listing)]
+        return [
+            name + path[len(root.path) :]
+            for name, root, stop in zip(root_names, self.roots, stops, strict=True)
+            for path in self.listing.paths[root.first_source : stop]
+        ]
+
+
+def collect(
+    arguments: Sequence[str], *, output: Identity | None, on_left_out: OnLeftOut
+) -> Sources:
+    """Collect what is named, but for the file `output`.
+
+    Raise PackingRefused where a path is missing, can't be read, or is no file or directory, or
+    where nothing is left to pack.
+    """
+    collection = _Collection(output, on_left_out)
+    for argument in arguments:
+        collection.add(argument)
+    if not len(collection.walk):
+        raise PackingRefused(os.fsencode(arguments[0]), "nothing is left to pack")
+    return Sources(collection.walk.listing(), collection.roots)
+
+
+class _Collection:
+    def __init__(self, output: Identity | None, on_left_out: OnLeftOut) -> None:
+        self.walk = Walk(Exclusion(()), self._accepts)
+        self.roots: list[Root] = []
+        self._output = output
+        self._on_left_out = on_left_out
+        self._named: set[tuple[bytes, bytes]] = set()
+
+    def add(self, argument: str) -> None:
+        given = os.fsencode(argument).rstrip(b"/") or os.fsencode(argument)[:1]
+        try:
+            status = os.stat(argument)  # noqa: PTH116 - Path("") is the current directory
+            path = Path(argument).resolve(strict=True)
+        except (OSError, ValueError) as error:
+            raise PackingRefused(given, _reason(error)) from None
+        is_directory = stat.S_ISDIR(status.st_mode)
+        name = _base_name(given, path)
+        root = Root(given, bytes(path).rstrip(b"/"), name, is_directory, len(self.walk))
+        if (root.path, root.name) in self._named:
+            return
+        self._named.add((root.path, root.name))
+        self.roots.append(root)
+        if is_directory:
+            self._add_directory(path)
+        else:
+            self._add_file(root, status)
+        if len(self.walk) == root.first_source:
+            self.roots.pop()
+
+    def _add_directory(self, path: Path) -> None:
+        try:
+            self.walk.tree(path)
+        except OSError as error:
+            raise PackingRefused(self._given(self.walk.reached), _reason(error)) from None
+        except StorageUnavailable:
+            reason = f"more than {MAX_DEPTH} directories within directories; pack them in parts"
+            raise PackingRefused(self._given(self.walk.reached), reason) from None
+
+    def _add_file(self, root: Root, status: os.stat_result) -> None:
+        special = _SPECIAL.get(stat.S_IFMT(status.st_mode))
+        if special:
+            raise PackingRefused(root.given, f"is {special}; only files and directories are packed")
+        if self._accepts(root.path, status):
+            self.walk.file(root.path, status)
+
+    def _accepts(self, path: bytes, status: os.stat_result) -> bool:
+        special = _SPECIAL.get(stat.S_IFMT(status.st_mode))
+        if special:
+            self._on_left_out(self._given(path), f"is {special}")
+            return False
+        if (status.st_dev, status.st_ino) == self._output:
+            self._on_left_out(self._given(path), "is the archive itself")
+            return False
+        # Better now than after gigabytes; when its turn comes the file may still be refused.
+        if not (status.st_mode & _ALL_MAY_READ == _ALL_MAY_READ or os.access(path, os.R_OK)):
+            raise PackingRefused(self._given(path), "can't be read: Permission denied")
+        return True
+
+    def _given(self, path: bytes) -> bytes:
+        return _given(self.roots[-1], path)
+
+
+def _given(root: Root, path: bytes) -> bytes:
+    return root.given.rstrip(b"/") + path[len(root.path) :]
+
+
+def _base_name(given: bytes, path: Path) -> bytes:
+    name = given.rpartition(b"/")[2]
+    if name in (b"", b".", b".."):
+        return os.fsencode(path.name) or _NAME_OF_ROOT
+    return name
+
+
+def _first_source(root: Root) -> int:
+    return root.first_source
+
+
+def _reason(error: OSError | ValueError) -> str:
+    text = error.strerror if isinstance(error, OSError) else "no possible name"
+    return f"can't be read: {text}"

@@ -1,0 +1,114 @@
+"""The file an archive is saved to: replaced when the archive is complete, or not at all.
+
+The archive is written to a temporary file beside it, which is on the disk before it takes the
+target's place, in one step.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from archive_service.packing.errors import PackingRefused
+
+_OPEN_TEMPORARY = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_PERMISSIONS = 0o777
+_PERMISSIONS_OF_NEW_FILE = 0o666
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A path free of links, and the regular file that is there, if any."""
+
+    path: Path
+    replaced: os.stat_result | None
+
+    @property
+    def identity(self) -> tuple[int, int] | None:
+        """Device and inode number of the file that is to be replaced."""
+        return (self.replaced.st_dev, self.replaced.st_ino) if self.replaced else None
+
+    @property
+    def mode(self) -> int:
+        """The permission bits that the saved file gets."""
+        if self.replaced:
+            return self.replaced.st_mode & _PERMISSIONS
+        return _PERMISSIONS_OF_NEW_FILE & ~_umask()
+
+
+def find_target(name: str) -> Target:
+    """Look where an archive is to be saved; a link leads to the file to be replaced.
+
+    Raise PackingRefused for what is no regular file, or is in no directory.
+    """
+    given = os.fsencode(name)
+    if given.endswith(b"/"):
+        raise PackingRefused(given, "is the name of a directory; --save takes that of a file")
+    try:
+        path = Path(name).resolve()
+        replaced = _status(path)
+        if not path.parent.is_dir():
+            raise PackingRefused(given, "is to be in a directory that does not exist; make it")
+    except (OSError, RuntimeError, ValueError) as error:
+        text = getattr(error, "strerror", None) or "no possible name"
+        raise PackingRefused(given, f"can't be saved to: {text}") from None
+    if replaced and stat.S_ISDIR(replaced.st_mode):
+        raise PackingRefused(given, "is a directory; --save takes the name of a file")
+    if replaced and not stat.S_ISREG(replaced.st_mode):
+        raise PackingRefused(given, "is no regular file; without --save the zip goes to a pipe")
+    return Target(path, replaced)
+
+
+@contextmanager
+def replacing(target: Target) -> Iterator[int]:
+    """Give a file to write to, by descriptor; it takes the target's place when the block ends.
+
+    Where the block is left by an exception the target stays as it was, with nothing beside it.
+    Raise OSError.
+    """
+    directory = os.open(target.path.parent, _OPEN_DIRECTORY)
+    try:
+        # The name is known before the file is made: whenever a signal comes, it can be removed.
+        temporary = f".archive-{secrets.token_hex(8)}.tmp"
+        try:
+            with _written_through(temporary, directory, target.mode) as output:
+                yield output
+            os.replace(temporary, target.path.name, src_dir_fd=directory, dst_dir_fd=directory)
+        finally:
+            with suppress(FileNotFoundError):
+                os.unlink(temporary, dir_fd=directory)
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+@contextmanager
+def _written_through(name: str, directory: int, mode: int) -> Iterator[int]:
+    """Create a file that nobody else may read until it is complete, and on the disk."""
+    descriptor = os.open(name, _OPEN_TEMPORARY, 0o600, dir_fd=directory)
+    try:
+        yield descriptor
+        os.fchmod(descriptor, mode)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _status(path: Path) -> os.stat_result | None:
+    try:
+        return path.lstat()
+    except FileNotFoundError:
+        return None
+
+
+def _umask() -> int:
+    # There is no other way to learn it than to set it.
+    current = os.umask(0o077)
+    os.umask(current)
+    return current

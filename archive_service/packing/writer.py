@@ -1,0 +1,178 @@
+"""The bytes of an archive, written once from its first to its last.
+
+The CRC-32 stands before the data it is of.  Where the output can be written to at any position
+the header is written again once the data has passed by; where it can't, as in a pipe, a large
+file is read twice.  Small files are read whole, either way.
+"""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from array import array
+from collections.abc import Callable, Iterator
+
+from zlib_ng import zlib_ng
+
+from archive_service.errors import DownloadFailed, SourceChanged, SourceUnreadable
+from archive_service.layout import ArchiveLayout
+from archive_service.packing.errors import EntryFailed
+from archive_service.storage.base import AlbumFiles
+
+BLOCK_BYTES = 1024 * 1024
+"""Read or written at once; smaller is slower, larger falls out of the processor's cache."""
+LARGE_FILE_BYTES = BLOCK_BYTES
+"""From here on a file goes through a buffer, block by block."""
+WRITE_BACK_BYTES = 8 * 1024 * 1024
+"""The disk is set to work each time so much was written, so that the final `fsync` is short."""
+
+_advise = getattr(os, "posix_fadvise", None)
+
+
+class ArchiveWriter(ABC):
+    """Writes one archive to the file descriptor `output`."""
+
+    def __init__(
+        self,
+        layout: ArchiveLayout,
+        files: AlbumFiles,
+        output: int,
+        *,
+        on_progress: Callable[[int], object],
+    ) -> None:
+        self._layout = layout
+        self._files = files
+        self._output = output
+        self._on_progress = on_progress
+        self._block = memoryview(bytearray(BLOCK_BYTES))
+        self._crc32s = array("L", bytes(array("L").itemsize * layout.entries))
+        self._pending: list[bytes] = []
+        self._pending_bytes = 0
+
+    @staticmethod
+    @abstractmethod
+    def work_bytes(layout: ArchiveLayout) -> int:
+        """Return the sum of the bytes that `on_progress` will be told of."""
+
+    def write(self) -> None:
+        """Write the archive.
+
+        Raise EntryFailed where a file is the cause, OSError where the output is.
+        """
+        for entry in range(self._layout.entries):
+            try:
+                self._write_entry(entry)
+            except DownloadFailed as error:
+                raise EntryFailed(self._layout.sources[entry], error) from None
+        for entry, crc32 in enumerate(self._crc32s):
+            self._put(self._layout.central_directory_header(entry, crc32))
+        self._put(self._layout.end_records)
+        self._flush()
+
+    @abstractmethod
+    def _write_large(self, entry: int) -> int:
+        """Write an entry whose data goes through the buffer; return its CRC-32."""
+
+    def _send(self, data: bytes | memoryview) -> None:
+        """Write at once."""
+        view = memoryview(data)
+        while view:
+            written = os.write(self._output, view)
+            self._on_progress(written)
+            view = view[written:]
+
+    def _copy(self, entry: int) -> int:
+        """Write an entry's data; return its CRC-32."""
+        crc32 = 0
+        for block in self._blocks(entry):
+            crc32 = zlib_ng.crc32(block, crc32)
+            self._send(block)
+        return crc32
+
+    def _blocks(self, entry: int) -> Iterator[memoryview]:
+        """Yield the data of an entry, in one and the same buffer, verified before and after."""
+        source, remaining = self._layout.sources[entry], self._layout.sizes[entry]
+        with self._files.open(source) as file:
+            while remaining:
+                try:
+                    count = file.readinto(self._block[:remaining])
+                except OSError as error:
+                    raise SourceUnreadable.of(error) from None
+                if not count:
+                    raise SourceChanged("resized")
+                yield self._block[:count]
+                remaining -= count
+            self._files.verify(file, source)
+
+    def _write_entry(self, entry: int) -> None:
+        if self._layout.sizes[entry] >= LARGE_FILE_BYTES:
+            self._flush()
+            self._crc32s[entry] = self._write_large(entry)
+            return
+        is_file = self._layout.is_file(entry)
+        data = self._files.read(self._layout.sources[entry]) if is_file else b""
+        self._crc32s[entry] = crc32 = zlib_ng.crc32(data)
+        self._put(self._layout.local_file_header(entry, crc32), data)
+
+    def _put(self, *parts: bytes) -> None:
+        """Write together with what follows: small files would cost a call each."""
+        self._pending += parts
+        self._pending_bytes += sum(map(len, parts))
+        if self._pending_bytes >= BLOCK_BYTES:
+            self._flush()
+
+    def _flush(self) -> None:
+        self._send(b"".join(self._pending))
+        self._pending, self._pending_bytes = [], 0
+
+
+class FileWriter(ArchiveWriter):
+    """Writes to a regular file of its own, from position 0 on; reads every file once."""
+
+    _written = 0
+    _written_back = 0
+
+    @staticmethod
+    def work_bytes(layout: ArchiveLayout) -> int:
+        """Return the length of the archive; see `ArchiveWriter.work_bytes`."""
+        return len(layout)
+
+    def _write_large(self, entry: int) -> int:
+        self._send(self._layout.local_file_header(entry, 0))
+        crc32 = self._copy(entry)
+        header = self._layout.local_file_header(entry, crc32)
+        os.pwrite(self._output, header, self._layout.header_offsets[entry])
+        return crc32
+
+    def _send(self, data: bytes | memoryview) -> None:
+        super()._send(data)
+        self._written += len(data)
+        if _advise and self._written - self._written_back >= WRITE_BACK_BYTES:
+            # "Not needed" writes back what is dirty, without waiting, and drops only what is clean.
+            length = self._written - self._written_back
+            _advise(self._output, self._written_back, length, os.POSIX_FADV_DONTNEED)
+            self._written_back = self._written
+
+
+class StreamWriter(ArchiveWriter):
+    """Writes to what can't be rewound; reads large files twice."""
+
+    @staticmethod
+    def work_bytes(layout: ArchiveLayout) -> int:
+        """Return the bytes written, and those hashed; see `ArchiveWriter.work_bytes`."""
+        return len(layout) + sum(size for size in layout.sizes if size >= LARGE_FILE_BYTES)
+
+    def _write_large(self, entry: int) -> int:
+        crc32 = self._hash(entry)
+        self._send(self._layout.local_file_header(entry, crc32))
+        if self._copy(entry) != crc32:
+            # Times tell of most changes, not of two within one tick of the clock.
+            raise SourceChanged("rewritten")
+        return crc32
+
+    def _hash(self, entry: int) -> int:
+        crc32 = 0
+        for block in self._blocks(entry):
+            crc32 = zlib_ng.crc32(block, crc32)
+            self._on_progress(len(block))
+        return crc32

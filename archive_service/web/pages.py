@@ -1,0 +1,49 @@
+"""The pages a visitor may see: the index, and failures.
+
+A page is one file: its style and script stand in it, and it loads nothing.  The index admits
+them by a nonce, as the Content-Security-Policy of its answer says, so a template must hold no
+`style=` and no `on…=` attribute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from archive_service.web.words import FAILURES, INDEX
+
+
+class Pages:
+    """Renders the pages in a visitor's language, "ru" or "en"."""
+
+    def __init__(self) -> None:
+        environment = Environment(
+            loader=PackageLoader("archive_service.web"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._index = environment.get_template("index.html")
+        self._failure = environment.get_template("failure.html")
+
+    def index(self, language: str, *, example_albums: Sequence[str], nonce: str) -> str:
+        """Return the index page, with links to the albums given and to no other."""
+        return self._index.render(
+            language=language,
+            nonce=nonce,
+            words=INDEX[language],
+            failures=FAILURES[language],
+            example_albums=example_albums,
+        )
+
+    def failure(self, language: str, status: int, key: str) -> str:
+        """Return the page of a failure."""
+        return self._failure.render(
+            language=language, nonce=None, status=status, words=FAILURES[language][key]
+        )
+
+    def failure_text(self, language: str, key: str) -> str:
+        """Return what happened in one sentence, without a full stop."""
+        return FAILURES[language][key].title

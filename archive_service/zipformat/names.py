@@ -1,0 +1,241 @@
+r"""The names of an archive's entries: what a path on the server is called on the visitor's disk.
+
+Theory of operation.  A path is named component by component, and a directory at a time:
+
+1. Its bytes are decoded: UTF-8 where valid, else the fallback encoding.  Then NFC, because a Mac
+   stores NFD and other systems would show a second, different name.
+2. What could not be unpacked everywhere, or could harm, is replaced.
+3. What would be one name on a case-insensitive disk is told apart with " (2)", " (3)" ...
+
+A directory's names depend on nothing but the children of this directory, so a file that comes or
+goes elsewhere renames nothing here.  A renamed directory is renamed for all below it, and two
+directories never become one.
+
+Names are equal here when the NFC forms of their full case foldings are (Unicode 3.13).  At worst
+a name gets a number that its reader's disk could do without.
+
+Exact names change only where they could lead out of the directory they are unpacked to: "..", a
+leading slash, and what readers on Windows take for these, a `\` and a drive letter.  Otherwise
+they stay as they are, their case and length included.
+
+Not done: Windows 9x' CLOCK$; invisible characters, which HFS+ leaves out of comparisons; the
+length of a whole path.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from itertools import count
+from unicodedata import normalize
+
+MAX_COMPONENT_BYTES = 255
+"""The longest name that Linux takes; Windows and macOS take 255 UTF-16 units or characters."""
+_MAX_SUFFIX_BYTES = 32  # of "name.suffix"; a longer one is no file type, so a cut may shorten it
+_FIRST_NUMBER = 2
+
+_FORBIDDEN = r'\\:*?"<>|'  # by Windows; `/` separates, everywhere
+# Bidirectional controls (Unicode UAX 9), with which "gpj.exe" reads "exe.jpg", and line breaks.
+_DISGUISE = r"\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\u2028\u2029"
+# https://learn.microsoft.com/windows/win32/fileio/naming-a-file, "Naming Conventions": whatever
+# the letters' case and the extension.  CONIN$ and CONOUT$ are from "Console Handles".
+_DEVICES = r"(?:con|prn|aux|nul|(?:com|lpt)[0-9¹²³]|conin\$|conout\$)"
+
+_DEVICE = re.compile(rf"{_DEVICES} *(?:\.|/?\Z)", re.IGNORECASE)
+# Windows drops the dots and spaces that end a component, and the name is another one.
+_UNPORTABLE = re.compile(rf"[{_FORBIDDEN}{_DISGUISE}\0-\x1f\x7f-\x9f]|[. ](?=[. ]*/?\Z)|\A(?=/?\Z)")
+# The same is why ".. " is no safer than "..".
+_UNSAFE = re.compile(r"[\\\0]|\A(?:[. ]*\.[. ]*)?(?=/?\Z)")
+_DRIVE_COLON = re.compile(r"(?<=\A.):", re.DOTALL)  # Windows takes any character before it
+_UNDECODED = re.compile("[\ufffd\ud800-\udfff/\0]")  # the last two: encodings that shift
+
+# The alphabet and the shape of plain names, see `_are_plain`.
+_SEPARATOR = b"\n"
+_PLAIN = bytes(set(range(0x20, 0x7F)) - set(_FORBIDDEN.encode())) + _SEPARATOR
+_SHAPE = bytes.maketrans(b" " + _SEPARATOR, b"./")
+_NOT_PLAIN = re.compile(rf"/(?:/|{_DEVICES}\.*[./])".encode())
+
+
+@dataclass(frozen=True, slots=True)
+class NameRules:
+    """What the names in an archive are made to fit."""
+
+    portable: bool = True
+    """Safe on every system; otherwise exact, where exact is safe."""
+    fallback_encoding: str = "cp1251"
+    """Of names that are not UTF-8: FTP clients still send them.  It contains ASCII."""
+
+
+def archive_names(paths: Sequence[bytes], rules: NameRules) -> list[bytes]:
+    """Return the name in the archive of each path, UTF-8.
+
+    Paths are relative, '/'-separated, bytes as stored; a trailing slash marks a directory and is
+    kept.  The names depend on the set of paths alone; distinct paths get distinct names.
+    """
+    if _are_plain(paths):
+        return list(paths)
+    children = _children(paths)
+    names = {b"": b""}
+    for directory in sorted(children):  # a parent stands before its children
+        for child, name in _child_names(directory, children[directory], rules).items():
+            names[directory + child] = names[directory] + name
+    return [names[path] for path in paths]
+
+
+def original_name(path: bytes, rules: NameRules) -> str:
+    """Return the name of a path before it is made portable: decoded, NFC."""
+    return "/".join(_decoded(part, rules.fallback_encoding) for part in path.split(b"/"))
+
+
+def _are_plain(paths: Sequence[bytes]) -> bool:
+    """Prove that every name is its path, with few steps a path; False where there is no proof.
+
+    Most albums are plain: ASCII that no rule touches, and no two names differ in case alone.
+    """
+    lines = _SEPARATOR.join((b"", *paths, b"")).lower().replace(b"/" + _SEPARATOR, _SEPARATOR)
+    return (
+        lines.count(_SEPARATOR) == len(paths) + 1
+        and not lines.translate(None, _PLAIN)
+        and not _has_unportable_shape(lines.translate(_SHAPE))
+        and max(map(len, paths), default=0) <= MAX_COMPONENT_BYTES
+        and _are_distinct(set(lines.split(_SEPARATOR)), paths)
+    )
+
+
+def _has_unportable_shape(shape: bytes) -> bool:
+    # In the shape a space is a dot, and every end of a component is a slash.
+    return b"./" in shape or _NOT_PLAIN.search(shape) is not None
+
+
+def _are_distinct(lowered: AbstractSet[bytes], paths: Sequence[bytes]) -> bool:
+    directories = _directories(paths)
+    lowered_directories = {directory.lower() for directory in directories}
+    return (
+        len(lowered) == len(paths) + 1  # and the empty line around them
+        and len(lowered_directories) == len(directories)
+        and lowered_directories.isdisjoint(lowered)
+    )
+
+
+def _directories(paths: Sequence[bytes]) -> AbstractSet[bytes]:
+    found: set[bytes] = set()
+    parents = {path.removesuffix(b"/").rpartition(b"/")[0] for path in paths}
+    while not parents <= found:
+        found |= parents
+        parents = {parent.rpartition(b"/")[0] for parent in parents}
+    return found - {b""}
+
+
+def _children(paths: Sequence[bytes]) -> Mapping[bytes, AbstractSet[bytes]]:
+    """Return what stands in each directory; directories end in a slash, but the root is empty."""
+    children: defaultdict[bytes, set[bytes]] = defaultdict(set)
+    for path in paths:
+        directory, child = _split(path)
+        while child and child not in children[directory]:  # the root is no child
+            children[directory].add(child)
+            directory, child = _split(directory)
+    return children
+
+
+def _split(path: bytes) -> tuple[bytes, bytes]:
+    start = path.rfind(b"/", 0, -1) + 1
+    return path[:start], path[start:]
+
+
+def _child_names(
+    directory: bytes, children: AbstractSet[bytes], rules: NameRules
+) -> Mapping[bytes, bytes]:
+    safe = _safe_name(directory, rules)
+    wanted = {child: safe(original_name(child, rules)) for child in children}
+    return _distinct(wanted, _caseless if rules.portable else _spelled)
+
+
+def _safe_name(directory: bytes, rules: NameRules) -> Callable[[str], str]:
+    if rules.portable:
+        return _portable
+    return _exact if directory else _exact_in_root
+
+
+def _decoded(component: bytes, fallback_encoding: str) -> str:
+    try:
+        text = component.decode()
+    except UnicodeDecodeError:
+        text = _UNDECODED.sub("_", component.decode(fallback_encoding, "replace"))
+    return normalize("NFC", text)
+
+
+def _portable(name: str) -> str:
+    name = _fitting(name)
+    return _fitting(f"_{name}") if _DEVICE.match(name) else name
+
+
+def _fitting(name: str) -> str:
+    # Replaced after the cut: the cut may uncover a dot or a space.
+    return _UNPORTABLE.sub("_", _joined(*_stem_and_suffix(name)))
+
+
+def _exact(name: str) -> str:
+    return _UNSAFE.sub("_", name)
+
+
+def _exact_in_root(name: str) -> str:
+    return _exact(_DRIVE_COLON.sub("_", name))
+
+
+def _caseless(name: str) -> str:
+    return normalize("NFC", _spelled(name).casefold())
+
+
+def _spelled(name: str) -> str:
+    return name.removesuffix("/")
+
+
+def _distinct(wanted: Mapping[bytes, str], key: Callable[[str], str]) -> Mapping[bytes, bytes]:
+    """Give a number to the names whose keys are equal, all but the first.
+
+    A name that is as stored goes before one that was changed, then the stored bytes decide.
+    """
+    names = {child: name.encode() for child, name in wanted.items()}
+    ordered = sorted(names, key=lambda child: (names[child] != child, child))
+    holders = {key(wanted[child]): child for child in reversed(ordered)}
+    taken, keep = set(holders), set(holders.values())
+    # Names with the same first try share a counter: a thousand equals need no million tries.
+    numbers: defaultdict[str, Iterator[int]] = defaultdict(lambda: count(_FIRST_NUMBER))
+    for child in ordered:
+        if child not in keep:
+            tries = numbers[key(_numbered(wanted[child], _FIRST_NUMBER))]
+            name = _first_free(wanted[child], tries, taken, key)
+            taken.add(key(name))
+            names[child] = name.encode()
+    return names
+
+
+def _first_free(
+    name: str, numbers: Iterator[int], taken: AbstractSet[str], key: Callable[[str], str]
+) -> str:
+    numbered = (_numbered(name, number) for number in numbers)
+    return next(name for name in numbered if key(name) not in taken)
+
+
+def _numbered(name: str, number: int) -> str:
+    stem, suffix = _stem_and_suffix(name)
+    return _joined(stem, f" ({number}){suffix}")
+
+
+def _stem_and_suffix(name: str) -> tuple[str, str]:
+    """Split before the part that stays at the end: a file's extension, a directory's slash."""
+    if name.endswith("/"):
+        return name[:-1], "/"
+    stem, dot, extension = name.rpartition(".")
+    if not stem.strip(".") or len(extension.encode()) > _MAX_SUFFIX_BYTES:
+        return name, ""
+    return stem, dot + extension
+
+
+def _joined(stem: str, tail: str) -> str:
+    """Join, the stem cut to what fits beside the tail, between characters."""
+    room = MAX_COMPONENT_BYTES - len(_spelled(tail).encode())
+    return stem.encode()[:room].decode(errors="ignore") + tail

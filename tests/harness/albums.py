@@ -1,0 +1,32 @@
+"""Albums made for a test."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Mapping
+from pathlib import Path
+
+HASH = "0123456789abcdef0123456789abcdef"
+LONG_AGO_S = 1_600_000_000
+"""An mtime that is no moment of the test run."""
+
+
+def make_album(photos_dir: Path, files: Mapping[str, bytes], name: str = HASH) -> Path:
+    """Write an album; a name with a trailing slash is an empty directory."""
+    album = photos_dir / name
+    album.mkdir(parents=True, exist_ok=True)
+    for path, data in files.items():
+        target = album / path
+        if path.endswith("/"):
+            target.mkdir(parents=True, exist_ok=True)
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
+        os.utime(target, (LONG_AGO_S, LONG_AGO_S))
+    return album
+
+
+def noise(size: int, seed: int = 0) -> bytes:
+    """Return bytes that look random and are the same in every run."""
+    return random.Random(f"{seed} {size}").randbytes(size)

@@ -1,0 +1,123 @@
+"""The real server as a process of its own, on a free port of 127.0.0.1."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+SERVER = REPOSITORY / "server.py"
+START_TIMEOUT_S = 30.0
+STOP_TIMEOUT_S = 30.0
+
+
+class Server:
+    """A started server; what it logs is collected line by line."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        self.lines: list[str] = []
+        self._news = threading.Condition()
+        self._ended = False
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        started = self.wait_for(r"event=server\.started .*port=(\d+)", timeout_s=START_TIMEOUT_S)
+        self.port = int(started[1])
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def wait_for(
+        self, pattern: str, *, after: int = 0, timeout_s: float = 20.0
+    ) -> re.Match[str]:
+        """Wait for a line of the log, the line `after` being the first looked at."""
+        found: list[re.Match[str]] = []
+
+        def is_there() -> bool:
+            found[:] = [m for line in self.lines[after:] if (m := re.search(pattern, line))]
+            return bool(found) or self._ended
+
+        with self._news:
+            self._news.wait_for(is_there, timeout_s)
+        if not found:
+            raise AssertionError(f"no line like {pattern!r} in:\n" + "\n".join(self.lines))
+        return found[0]
+
+    def open_files(self) -> list[str]:
+        """Return what the process's descriptors stand for (Linux)."""
+        paths = []
+        for descriptor in Path(f"/proc/{self.pid}/fd").iterdir():
+            try:
+                paths.append(os.readlink(descriptor))
+            except FileNotFoundError:
+                continue
+        return paths
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Stop the server; return its exit status."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        try:
+            return self.process.wait(STOP_TIMEOUT_S)
+        finally:
+            self.process.kill()
+            self._reader.join(STOP_TIMEOUT_S)
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        with self.process.stderr as stderr:
+            for line in stderr:
+                with self._news:
+                    self.lines.append(line.rstrip("\n"))
+                    self._news.notify_all()
+        with self._news:
+            self._ended = True
+            self._news.notify_all()
+
+
+def environment(variables: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return an environment that holds no setting but those given."""
+    kept = ("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV", "SYSTEMROOT")
+    bare = {name: value for name, value in os.environ.items() if name in kept}
+    return {**bare, "LC_ALL": "C.UTF-8", "PYTHONWARNINGS": "error", **(variables or {})}
+
+
+@contextmanager
+def serving(
+    photos_dir: Path | None,
+    cache_dir: Path,
+    *flags: str,
+    variables: Mapping[str, str] | None = None,
+) -> Iterator[Server]:
+    """Run the server over a directory of albums until the block ends."""
+    command = [sys.executable, str(SERVER), "--host", "127.0.0.1", "--port", "0"]
+    command += ["--cache-dir", str(cache_dir), *flags]
+    if photos_dir is not None:
+        command += ["--photos-dir", str(photos_dir)]
+    process = subprocess.Popen(
+        command,
+        cwd=cache_dir,  # holds no .env
+        env=environment(variables),
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+    )
+    try:
+        server = Server(process)
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+    try:
+        yield server
+    finally:
+        server.stop()
