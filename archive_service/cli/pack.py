@@ -76,7 +76,7 @@ class _Stopped(BaseException):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Pack what the arguments name; return the exit status."""
-    options = _parser().parse_intermixed_args(arguments)
+    options = _parse(sys.argv[1:] if arguments is None else arguments)
     try:
         with _stopped_by_signals():
             _pack(options, load_format_settings(given_settings(options, FormatSettings)))
@@ -93,6 +93,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _parse(arguments: Sequence[str]) -> Namespace:
+    """Parse arguments: options between files, and anything for a file behind "--"."""
+    parser = _parser()
+    # Apart, because parse_intermixed_args loses the "--" and takes what follows it for options.
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    options = parser.parse_intermixed_args(arguments[:end])
+    options.files += arguments[end + 1 :]
+    if not options.files:
+        parser.error("name at least one FILE")
+    return options
+
+
 def _parser() -> ArgumentParser:
     parser = ArgumentParser(
         prog="main.py",
@@ -101,7 +113,7 @@ def _parser() -> ArgumentParser:
         formatter_class=RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("files", metavar="FILE", nargs="+", help="a file or a directory to pack")
+    parser.add_argument("files", metavar="FILE", nargs="*", help="a file or a directory to pack")
     parser.add_argument(
         "--save",
         metavar="NAME",

@@ -97,7 +97,8 @@ INDEX: Mapping[str, IndexWords] = MappingProxyType(
         "en": IndexWords(
             title="A photo album in one file",
             lead="This service packs a directory of photos into a zip archive while it is being "
-            "downloaded. The size is known at once, and a broken download resumes where it stopped.",
+            "downloaded. The size is known at once, and a broken download resumes where it "
+            "stopped.",
             check_title="Check an archive",
             hash_label="Hash of the archive",
             hash_hint="The part of the link after /archive/. The whole link will do, too.",
