@@ -24,12 +24,20 @@ def name_of(stored: bytes, rules: NameRules = PORTABLE) -> str:
     [
         "IMG_0001.JPG", "Day 1/IMG 0001.JPG", "a/b/c/", "Свадьба/Фото 1.jpg", "日本/写真.jpg",
         "👰🏻.jpg", ".htaccess", " leading space", "~a", "-rf",
-        "a'b$c%d!e#f&g(h)i;j=k@l[m]n^o`p{q}r,s+t.jpg", "Ма\u0301ма.jpg", "a.b.c", "a..jpg", "zero\u200dwidth", "_", "x" * 251 + ".jpg",
+        "a'b$c%d!e#f&g(h)i;j=k@l[m]n^o`p{q}r,s+t.jpg", "Ма\u0301ма.jpg", "a.b.c", "a..jpg",
+        "zero\u200dwidth", "_", "x" * 251 + ".jpg",
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("rules", [PORTABLE, EXACT])
 def test_a_safe_name_stays(path: str, rules: NameRules) -> None:
     assert named([path], rules) == [path]
+
+
+def test_a_plain_album_gets_no_second_copy_of_its_paths() -> None:
+    paths = [b"IMG_0001.JPG", b"img_0002.jpg", b"Day 1/IMG_0001.JPG", b"Day 1/a/b.c", b"Empty/"]
+    assert all(
+        name is path for name, path in zip(archive_names(paths, PORTABLE), paths, strict=True)
+    )
 
 
 @pytest.mark.parametrize(
@@ -69,6 +77,7 @@ def test_the_fallback_encoding_can_be_chosen(encoding: str, stored: bytes, name:
 @pytest.mark.parametrize("character", [*'\\:*?"<>|', *"\0\x01\t\n\x1f\x7f\x80\x85\x9f"])
 def test_what_windows_refuses_becomes_an_underscore(character: str) -> None:
     assert named([f"a{character}b/c{character}.jpg"]) == ["a_b/c_.jpg"]
+    assert named([f"a{character}a"]) == ["a_a"]
 
 
 @pytest.mark.parametrize(
@@ -82,8 +91,9 @@ def test_what_disguises_an_extension_becomes_an_underscore(character: str) -> No
     ("path", "name"),
     [
         ("a.", "a_"), ("a ", "a_"), ("a. .", "a___"), ("a.jpg ", "a.jpg_"),
-        ("a./b ./c", "a_/b__/c"), ("d./", "d_/"), ("...", "___"), (".", "_"), ("..", "__"), ("../a", "__/a"), (" ", "_"),
-        ("a/./b", "a/_/b"), ("a//b", "a/_/b"), ("/etc/x", "_/etc/x"), ("//", "_/_/"),
+        ("a./b ./c", "a_/b__/c"), ("d./", "d_/"), ("...", "___"), (".", "_"), ("..", "__"),
+        ("../a", "__/a"), (" ", "_"), ("a/./b", "a/_/b"), ("a//b", "a/_/b"),
+        ("/etc/x", "_/etc/x"), ("//", "_/_/"),
     ],
 )  # fmt: skip
 def test_a_dot_or_space_at_the_end_becomes_an_underscore(path: str, name: str) -> None:
@@ -159,6 +169,7 @@ def test_a_name_that_decoding_made_long_is_cut() -> None:
         (["СВАДЬБА", "Свадьба"], ["СВАДЬБА", "Свадьба (2)"]),
         (["straße", "STRASSE"], ["straße (2)", "STRASSE"]),  # full case folding
         (["\u212a.jpg", "k.jpg"], ["K (2).jpg", "k.jpg"]),  # the Kelvin sign
+        (["\u0390", "\u03aa\u0301"], ["\u0390", "\u03aa\u0301 (2)"]),  # equal only as NFC
         (["й", "и\u0306"], ["й", "й (2)"]),  # NFC is how names are; NFD steps aside
         (["И\u0306", "й"], ["Й (2)", "й"]),
         (["X" * 255, "x" * 255], ["X" * 255, "x" * 251 + " (2)"]),
@@ -185,6 +196,12 @@ def test_ten_thousand_equal_names_get_ten_thousand_numbers() -> None:
     paths = [f"{number:015b}".replace("0", "?").replace("1", "*") for number in range(10_000)]
     numbered = {f"{'_' * 15} ({number})" for number in range(2, 10_001)}
     assert set(named(paths)) == numbered | {"_" * 15}
+
+
+def test_numbers_differ_where_the_cut_takes_the_difference() -> None:
+    equal = [f"{first}{second}" for first in ":*?|" for second in ":*?|"]
+    paths = [f"{start}{'x' * 248}{end}" for end in "abc" for start in equal]  # 251 bytes
+    assert len(set(named(paths))) == len(paths)
 
 
 @pytest.mark.parametrize(
