@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import os
 import random
+import time
 from collections.abc import Mapping
 from pathlib import Path
+
+from harness.conditions import eventually
+
+from archive_service.checksums import CLOCK_TICK_NS
 
 HASH = "0123456789abcdef0123456789abcdef"
 LONG_AGO_S = 1_600_000_000
@@ -30,3 +35,19 @@ def make_album(photos_dir: Path, files: Mapping[str, bytes], name: str = HASH) -
 def noise(size: int, seed: int = 0) -> bytes:
     """Return bytes that look random and are the same in every run."""
     return random.Random(f"{seed} {size}").randbytes(size)
+
+
+def make_sparse(path: Path, size: int) -> Path:
+    """Make a file of zeros that takes no room on the disk."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        file.truncate(size)
+    os.utime(path, (LONG_AGO_S, LONG_AGO_S))
+    return path
+
+
+def settle(album: Path) -> Path:
+    """Wait until the album's newest change is old enough for CRC-32 values to be remembered."""
+    changes_ns = [path.stat().st_ctime_ns for path in (album, *album.rglob("*"))]
+    eventually(lambda: time.time_ns() - max(changes_ns) > 2 * CLOCK_TICK_NS)
+    return album

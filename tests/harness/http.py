@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from io import BufferedReader
 
 TIMEOUT_S = 30.0
 RECEIVE_BUFFER_BYTES = 4096
+WIDE_BUFFER_BYTES = 4 * 1024 * 1024
 
 
 class Truncated(Exception):
@@ -50,6 +52,15 @@ class Connection:
     def close(self) -> None:
         self.reader.close()
         self.socket.close()
+
+    def reset(self) -> None:
+        """Close with a reset, as a client does whose system has forgotten the connection."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close()
+
+    def open_window(self) -> None:
+        """Take bytes quickly from now on."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, WIDE_BUFFER_BYTES)
 
     def send(self, method: str, target: str, *field_lines: str) -> None:
         """Send a request with the Host field and the lines given."""

@@ -61,6 +61,17 @@ class Server:
                 continue
         return paths
 
+    def open_below(self, directory: Path) -> list[str]:
+        """Return which files below a directory are open (Linux)."""
+        return [path for path in self.open_files() if path.startswith(f"{directory}/")]
+
+    def peak_memory_bytes(self) -> int:
+        """Return the most memory the process has had so far (Linux)."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        found = re.search(r"VmHWM:\s+(\d+) kB", status)
+        assert found, status
+        return int(found[1]) * 1024
+
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Stop the server; return its exit status."""
         if self.process.poll() is None:

@@ -13,7 +13,7 @@ import struct
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from zlib_ng import zlib_ng
@@ -28,7 +28,8 @@ ZIP64, TIMESTAMP, LIBARCHIVE = 0x0001, 0x5455, 0x6C78
 MADE_BY_UNIX_63 = 3 << 8 | 63
 UNIX_FILE, UNIX_DIRECTORY, DOS_DIRECTORY = 0o100000, 0o040000, 0x10
 BLOCK_BYTES = 16 << 20
-EPOCH = datetime(1970, 1, 1)
+EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - DOS times know no time zone
+FIRST_DOS_TIME = datetime(1980, 1, 1)  # noqa: DTZ001
 
 Buffer = bytes | mmap.mmap
 Extra = list[tuple[int, bytes]]
@@ -146,7 +147,7 @@ def _local(archive: Buffer, offset: int) -> Local:
     name, extra, end = _name_and_extra(archive, offset + LOCAL.size, name_length, extra_length)
     zip64, extra = _zip64_first(extra)
     if zip64 is not None:
-        # 4.5.3: the local header's MUST have both sizes; and only where one overflows.
+        # 4.5.3: the local header MUST have both sizes; and only where one overflows.
         require(packed == size == ONES_32, "4.5.3 local ZIP64 only where needed", name)
         require(len(zip64) == 16, "4.5.3 local ZIP64 has both sizes", name)
         size, packed = struct.unpack("<QQ", zip64)
@@ -289,10 +290,12 @@ def _check_extra(header: Header, permissions: int) -> None:
 def _check_times(header: Header) -> None:
     """The DOS time, in UTC here, is the timestamp's but for what its range and step can't say."""
     dos, timestamp = _dos_time(header), _timestamp(header)
-    require(dos.second % 2 == 0, "4.4.6 seconds in steps of two", header.name)
-    if timestamp == ONES_32 or timestamp < 315532800 or dos == datetime(1980, 1, 1):
+    if timestamp == ONES_32:  # clamped, unless it is the second before 1970
+        is_known = dos == FIRST_DOS_TIME or dos >= datetime(2106, 2, 7, 6, 28, 14)  # noqa: DTZ001
+        require(is_known, "4.4.6 both times are of one moment", header.name, dos)
         return
-    step = EPOCH + timedelta(seconds=timestamp - timestamp % 2)
+    mtime_s = mtime_of(timestamp, dos)
+    step = max(EPOCH + timedelta(seconds=mtime_s - mtime_s % 2), FIRST_DOS_TIME)
     require(dos == step, "4.4.6 both times are of one moment", header.name, dos, step)
 
 
@@ -314,8 +317,6 @@ def _timestamp(header: Header) -> int:
 
 def _check_order(names: Sequence[bytes]) -> None:
     require(all(a < b for a, b in zip(names, names[1:], strict=False)), "in order of their bytes")
-    folded = {unicodedata.normalize("NFC", name.decode().casefold()) for name in names}
-    require(len(folded) == len(names), "no two names are one on a caseless disk")
 
 
 def _check_end(archive: Buffer, offset: int, end: int, entries: int) -> None:
@@ -352,6 +353,4 @@ def _crc32(archive: Buffer, offset: int, size: int) -> int:
 
 def mtime_of(timestamp: int, dos_time: datetime) -> int:
     """Return the Unix second meant: the field is signed before 1970, unsigned from 2038 on."""
-    signed = timestamp - (1 << 32) if timestamp >> 31 else timestamp
-    is_early = dos_time.replace(tzinfo=timezone.utc) < datetime(1980, 1, 2, tzinfo=timezone.utc)
-    return signed if is_early else timestamp
+    return timestamp - (timestamp >> 31 << 32) if dos_time == FIRST_DOS_TIME else timestamp
