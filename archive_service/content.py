@@ -2,8 +2,9 @@
 
 Theory of operation.  A segment of headers and small files becomes one buffer, its files opened,
 checked and read in one visit to a worker thread.  The data of a large file is not read at all: it
-is given out as spans of the open file, to be sent by the kernel.  Meanwhile a task runs ahead of the send position and has large files hashed whose
-CRC-32 will be needed, so that their headers can be packed when their turn comes.
+is given out as spans of the open file, to be sent by the kernel.  Meanwhile a task runs ahead of
+the send position and has large files hashed whose CRC-32 will be needed, so that their headers can
+be packed when their turn comes.
 """
 
 from __future__ import annotations
@@ -73,9 +74,10 @@ class ArchiveContent:
         `piece_bytes` is asked for the size of each chunk.  Raise DownloadFailed.
         """
         segments = self._layout.segments(start, stop, piece_bytes=piece_bytes)
-        async with self._learning(start, stop) as hash_ahead, aclosing(
-            self._made(segments, piece_bytes)
-        ) as made:
+        async with (
+            self._learning(start, stop) as hash_ahead,
+            aclosing(self._made(segments, piece_bytes)) as made,
+        ):
             async for segment, buffer in made:
                 hash_ahead.reached(segment.start)
                 if isinstance(segment, FileData):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -82,17 +83,22 @@ class ArchiveService:
 def _subset(
     files: Sequence[str], listing: Listing, names: Sequence[bytes], rules: NameRules
 ) -> set[int]:
-    by_name = {name.decode(): source for source, name in enumerate(names)}
+    by_name: defaultdict[str, list[int]] = defaultdict(list)
+    for source, name in enumerate(names):
+        by_name[name.decode()].append(source)
     if not by_name.keys() >= set(files):
-        originals = {original_name(path, rules): s for s, path in enumerate(listing.paths)}
-        by_name = originals | by_name
+        archived = set(by_name)
+        for source, path in enumerate(listing.paths):
+            original = original_name(path, rules)  # several paths may have one
+            if original not in archived:
+                by_name[original].append(source)
     return {source for file in files for source in _named(file, by_name)}
 
 
-def _named(file: str, by_name: Mapping[str, int]) -> list[int]:
+def _named(file: str, by_name: Mapping[str, Sequence[int]]) -> Sequence[int]:
     if file in by_name:
-        return [by_name[file]]
-    below = [source for name, source in by_name.items() if name.startswith(file)]
-    if not (file.endswith("/") and below):
+        return by_name[file]
+    below = [name for name in by_name if file.endswith("/") and name.startswith(file)]
+    if not below:
         raise FileNotInAlbum
-    return below
+    return [source for name in below for source in by_name[name]]

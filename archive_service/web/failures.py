@@ -90,6 +90,6 @@ def _policy(nonce: str | None) -> str:
     own = f"'nonce-{nonce}'" if nonce else "'unsafe-inline'"
     script = own if nonce else "'none'"
     return (
-        f"default-src 'none'; style-src {own}; script-src {script}; connect-src 'self'; img-src data:; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        f"default-src 'none'; style-src {own}; script-src {script}; connect-src 'self'; "
+        "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )

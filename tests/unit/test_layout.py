@@ -17,7 +17,6 @@ from archive_service.listing import CHANGE_TOKEN_SIZE, Listing
 from archive_service.segments import CentralHeaders, EndRecords, Entries, FileData, Segment
 from archive_service.zipformat.records import MAX_16, MAX_32
 
-
 LARGE_FILE_BYTES = 500
 
 

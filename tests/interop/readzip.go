@@ -1,0 +1,33 @@
+// Prints a line for each entry of an archive: name in hexadecimal, SHA-256, mtime in Unix seconds,
+// Unix mode in octal.  Fails where a checksum is wrong.
+package main
+
+import (
+	"archive/zip"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"os"
+)
+
+func main() {
+	archive, err := zip.OpenReader(os.Args[1])
+	fail(err)
+	defer archive.Close()
+	for _, entry := range archive.File {
+		data, err := entry.Open()
+		fail(err)
+		digest := sha256.New()
+		_, err = io.Copy(digest, data)
+		fail(err)
+		fmt.Printf("%x\t%x\t%d\t%o\n",
+			entry.Name, digest.Sum(nil), entry.Modified.Unix(), entry.Mode().Perm())
+	}
+}
+
+func fail(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
