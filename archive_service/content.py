@@ -10,6 +10,7 @@ be packed when their turn comes.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager, aclosing, asynccontextmanager
@@ -30,6 +31,9 @@ STORE_LEARNED_EVERY = 4096
 """CRC-32 values a running download keeps back at most before they are written to the index."""
 MADE_AHEAD_FROM_BYTES = 256 * 1024
 """Size of the pieces from which on a client counts as quick."""
+KEPT_BACK_BYTES = 1
+"""Bytes not sent before their file is verified where the range ends within its data: nothing else
+would be left to withhold, and the client would take the range for complete."""
 
 _Result = TypeVar("_Result")
 
@@ -81,9 +85,11 @@ class ArchiveContent:
             async for segment, buffer in made:
                 hash_ahead.reached(segment.start)
                 if isinstance(segment, FileData):
-                    async with aclosing(self._spans(segment, piece_bytes)) as spans:
-                        async for span in spans:
-                            yield span
+                    kept_back = KEPT_BACK_BYTES if segment.stop == stop else 0
+                    data = self._file_data(segment, piece_bytes, kept_back=kept_back)
+                    async with aclosing(data) as file_chunks:
+                        async for chunk in file_chunks:
+                            yield chunk
                 else:
                     yield buffer
                 self._checksums.store_learned(at_least=STORE_LEARNED_EVERY)
@@ -99,11 +105,11 @@ class ArchiveContent:
         making = None
         try:
             while segment is not None:
-                buffer = await (making or self._buffer(segment))
+                buffer = await (making or self._make(segment))
                 following = next(segments, None)
                 making = None
                 if following is not None and piece_bytes() >= MADE_AHEAD_FROM_BYTES:
-                    making = asyncio.ensure_future(self._buffer(following))
+                    making = self._make(following)
                 yield segment, buffer
                 segment = following
         finally:
@@ -121,26 +127,39 @@ class ArchiveContent:
             task.cancel()
             self._checksums.store_learned()
 
-    async def _spans(
-        self, data: FileData, piece_bytes: Callable[[], int]
-    ) -> AsyncGenerator[FileSpan, None]:
+    async def _file_data(
+        self, data: FileData, piece_bytes: Callable[[], int], *, kept_back: int
+    ) -> AsyncGenerator[Chunk, None]:
+        """Yield spans of the file, then what is kept back until they are known to be good."""
         source, data_offset = self._layout.sources[data.entry], self._layout.data_offset(data.entry)
         file = await self._open_file(source)
         try:
-            position, stop = data.start - data_offset, data.stop - data_offset
+            position, stop = data.start - data_offset, data.stop - data_offset - kept_back
             while position < stop:
                 span = FileSpan(file, position, min(piece_bytes(), stop - position))
                 await self._warm(span)
                 yield span
                 position += span.count
-            # Once more after the last byte: the file may have been rewritten while it was sent.
-            with self._open_album() as files:
-                files.verify(file, source)
+            if kept_back:
+                await self._warm(FileSpan(file, stop, kept_back))
+            rest = self._rest(file, source, offset=stop, count=kept_back)
+            if rest:
+                yield rest
         finally:
             file.close()
 
+    def _rest(self, file: FileIO, source: int, *, offset: int, count: int) -> bytes:
+        """Read what was kept back; then verify, as the file may have been rewritten meanwhile."""
+        try:
+            data = os.pread(file.fileno(), count, offset)
+        except OSError as error:
+            raise SourceUnreadable.of(error) from None
+        with self._open_album() as files:
+            files.verify(file, source)
+        return data
+
     async def _open_file(self, source: int) -> FileIO:
-        opening = asyncio.ensure_future(self._in_thread(lambda: self._open(source)))
+        opening = self._in_thread(lambda: self._open(source))
         try:
             return await asyncio.shield(opening)
         except asyncio.CancelledError:
@@ -159,6 +178,19 @@ class ArchiveContent:
             except OSError as error:
                 raise SourceUnreadable.of(error) from None
 
+    def _make(self, segment: Segment) -> asyncio.Future[bytes]:
+        """Begin to make a segment's buffer, at once where nothing has to be waited for."""
+        if (
+            isinstance(segment, Entries)
+            and self._assembler.reads_files(segment)
+            and not self._assembler.to_hash(segment)
+        ):
+            making = self._in_thread(lambda: self._entries(segment))
+        else:
+            making = asyncio.ensure_future(self._buffer(segment))
+        making.add_done_callback(_see_exception)
+        return making
+
     async def _buffer(self, segment: Segment) -> bytes:
         if isinstance(segment, FileData):
             return b""
@@ -168,19 +200,23 @@ class ArchiveContent:
             await self._checksums.hashed(self._layout.sources[entry])
         if isinstance(segment, CentralHeaders):
             return self._assembler.central_headers(segment)
-        if self._assembler.reads_files(segment):
-            return await self._in_thread(lambda: self._entries(segment))
-        return self._entries(segment)
+        return await self._in_thread(lambda: self._entries(segment))
 
     def _entries(self, segment: Entries) -> bytes:
         with self._open_album() as files:
             return self._assembler.entries(segment, files)
 
-    async def _in_thread(self, work: Callable[[], _Result]) -> _Result:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+    def _in_thread(self, work: Callable[[], _Result]) -> asyncio.Future[_Result]:
+        return asyncio.get_running_loop().run_in_executor(self._threads, work)
 
 
 def _close_opened(opening: asyncio.Future[FileIO]) -> None:
     """Close a file whose opener has left meanwhile."""
     if not opening.cancelled() and opening.exception() is None:
         opening.result().close()
+
+
+def _see_exception(making: asyncio.Future[bytes]) -> None:
+    """Look at an exception that nobody may be waiting for any more."""
+    if not making.cancelled():
+        making.exception()

@@ -34,7 +34,7 @@ KIB, MIB = 1024, 1024 * 1024
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _START_TIMEOUT_S = 20.0
 _NGINX = """
-worker_processes 1; pid {root}/nginx.pid; error_log {root}/nginx.log; daemon off;
+{user} worker_processes 1; pid {root}/nginx.pid; error_log {root}/nginx.log; daemon off;
 events {{ worker_connections 512; }}
 http {{
     sendfile on; tcp_nopush on; access_log off; default_type application/zip;
@@ -155,7 +155,8 @@ def _service(root: Path) -> Iterator[Peer]:
 def _nginx(root: Path) -> Iterator[Peer]:
     port = _free_port()
     configuration = root / "nginx.conf"
-    configuration.write_text(_NGINX.format(root=root, port=port))
+    user = "" if os.getuid() else "user root;"  # or else its worker may not read the files
+    configuration.write_text(_NGINX.format(root=root, port=port, user=user))
     command = [shutil.which("nginx", path=os.defpath + ":/usr/sbin") or "nginx"]
     with _running([*command, "-p", str(root), "-c", str(configuration)], port) as process:
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()

@@ -28,7 +28,7 @@ from functools import partial
 from aiohttp import web
 
 from archive_service.content import Chunk, FileSpan
-from archive_service.errors import SourceChanged
+from archive_service.errors import SourceChanged, SourceUnreadable
 
 if sys.version_info >= (3, 11):
     from asyncio import timeout
@@ -101,6 +101,7 @@ class Transfer:
 
         Raise OSError or TimeoutError for the connection, SourceChanged for the file.
         """
+        began_s = time.monotonic()
         async with self._time_limit():
             if not isinstance(chunk, FileSpan):
                 await self._response.write(chunk)
@@ -109,7 +110,8 @@ class Transfer:
                 count = await self._copy_span(chunk)
             else:
                 count = await self._send_span(chunk)
-        self._progress_s = time.monotonic()
+        # Not when it ended: a connection that is cut seems to have taken the piece it stalled in.
+        self._progress_s = began_s
         return count
 
     def abort(self) -> None:
@@ -137,9 +139,9 @@ class Transfer:
                 self._connection(), span.file, span.offset, span.count, fallback=False
             )
         except asyncio.SendfileNotAvailableError:
-            # Raised for any error of the first system call; that of a client which has left is
-            # the one that happens.
-            raise ConnectionResetError from None
+            # Raised for any error of the first system call: a client that has left, a disk that
+            # fails, a file system without sendfile.  The copy tells which.
+            return await self._copy_span(span)
         if count < span.count:
             raise SourceChanged("resized")
         return count
@@ -147,10 +149,14 @@ class Transfer:
     async def _copy_span(self, span: FileSpan) -> int:
         # TLS is not the kernel's here, so the bytes have to pass through the process.
         read = partial(os.pread, span.file.fileno(), span.count, span.offset)
-        data = await asyncio.get_running_loop().run_in_executor(None, read)
+        try:
+            data = await asyncio.get_running_loop().run_in_executor(None, read)
+        except OSError as error:
+            raise SourceUnreadable.of(error) from None
         if len(data) < span.count:
             raise SourceChanged("resized")
         await self._response.write(data)
+        self._connection()  # a write to a connection that is cut raises nothing at once
         return span.count
 
     def _time_limit(self) -> AbstractAsyncContextManager[object]:

@@ -1,4 +1,4 @@
-"""A client that sends the bytes it is told to, and takes an answer apart no further than it must."""
+"""A client that sends the bytes it is told to and takes an answer apart no further than it must."""
 
 from __future__ import annotations
 
@@ -36,6 +36,13 @@ class Response:
 
     def __getitem__(self, name: str) -> str:
         return self.fields[name]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.fields
+
+    def values(self, name: str) -> list[str]:
+        """Return the values of all lines of a field."""
+        return [value for line_name, value in self.field_lines if line_name == name]
 
 
 class Connection:
@@ -98,6 +105,13 @@ class Connection:
         except ConnectionError:
             raise Truncated(bytes(received)) from None
         return bytes(received)
+
+    def is_closed(self) -> bool:
+        """Tell whether the server ended the connection, nothing more having been sent."""
+        try:
+            return not self.reader.read1(1)
+        except ConnectionError:
+            return True
 
     def exchange(self, method: str, target: str, *field_lines: str) -> Response:
         self.send(method, target, *field_lines)

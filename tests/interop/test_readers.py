@@ -1,0 +1,185 @@
+"""Every reader on every album: what it extracts is what lies on the disk.
+
+The readers' own limits are written down here as facts, with the versions they were met in:
+UnZip 6.00, 7-Zip 26.02, bsdtar 3.6.2, Java 17, Go 1.19.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+from harness.archives import Archives
+from harness.readers import READERS, TESTERS, Contents, Found, Toolbox, run, succeed
+from harness.specimens import ALBUMS, Specimen, at
+from harness.zipcheck import check_file, mtime_of
+
+FULL_ALBUMS = [album for album in ALBUMS if ALBUMS[album]]
+BITS_32 = 1 << 32
+EXECUTE_BITS = 0o111
+
+
+def timestamp_of(specimen: Specimen) -> int:
+    """The extended timestamp: signed before 1970, unsigned from 2038 on, held where 32 bits end."""
+    return min(max(specimen.mtime_s, -(1 << 31)), BITS_32 - 1)
+
+
+def unsigned(specimen: Specimen) -> int:
+    """A reader that takes the timestamp for unsigned sees 1969 as 2106."""
+    return timestamp_of(specimen) % BITS_32
+
+
+def signed(specimen: Specimen) -> int:
+    """A reader that takes the timestamp for signed sees 2038 as 1901."""
+    return (timestamp_of(specimen) + (1 << 31)) % BITS_32 - (1 << 31)
+
+
+def unsigned_or_local_1980(specimen: Specimen) -> int:
+    """A reader that takes no negative timestamp is left with the DOS time, local to its zone."""
+    timestamp = timestamp_of(specimen)
+    return timestamp if timestamp >= 0 else at(1979, 12, 31, 14)
+
+
+def dos_time(specimen: Specimen) -> int:
+    """The years 1980 to 2107, in steps of two seconds."""
+    clamped = min(max(specimen.mtime_s, at(1980, 1, 1)), at(2107, 12, 31, 23, 59, 59))
+    return clamped - clamped % 2
+
+
+def archived_mode(specimen: Specimen) -> int:
+    return specimen.archived_mode
+
+
+def mode_without_directory(specimen: Specimen) -> int:
+    """From a pipe bsdtar learns the mode of executable files; others get its own defaults."""
+    if specimen.is_directory:
+        return 0o775
+    return specimen.archived_mode if specimen.archived_mode & EXECUTE_BITS else 0o664
+
+
+def untold(_: Specimen) -> None:
+    """The reader does not tell."""
+
+
+Trait = Callable[[Specimen], int | None]
+TRAITS: Mapping[str, tuple[Trait, Trait]] = {
+    "unzip": (unsigned_or_local_1980, archived_mode),
+    "7z": (unsigned, archived_mode),
+    "bsdtar": (unsigned, archived_mode),
+    "bsdtar from a pipe": (unsigned, mode_without_directory),
+    "python": (dos_time, archived_mode),
+    "java": (signed, untold),
+    "java from a pipe": (signed, untold),
+    "go": (unsigned, archived_mode),
+    "stream-unzip": (untold, untold),
+}
+"""What each reader makes of mtimes and of modes."""
+
+
+def contents_for(reader: str, album: str) -> Contents:
+    mtime, mode = TRAITS[reader]
+    return {
+        specimen.name: Found(
+            hashlib.sha256(specimen.data).hexdigest(), mtime(specimen), mode(specimen)
+        )
+        for specimen in ALBUMS[album]
+    }
+
+
+@pytest.mark.parametrize("album", FULL_ALBUMS)
+@pytest.mark.parametrize("reader", READERS)
+def test_reader_extracts_what_lies_on_the_disk(
+    reader: str, album: str, archives: Archives, toolbox: Toolbox, tmp_path: Path
+) -> None:
+    archive = archives.downloaded(album)
+    assert READERS[reader](toolbox, archive, tmp_path) == contents_for(reader, album)
+
+
+@pytest.mark.parametrize("album", FULL_ALBUMS)
+@pytest.mark.parametrize("tester", TESTERS)
+def test_reader_tests_the_archive_as_good(tester: str, album: str, archives: Archives) -> None:
+    command, verdict = TESTERS[tester]
+    assert verdict in succeed([*command, str(archives.downloaded(album))])
+
+
+@pytest.mark.parametrize("reader", [name for name in READERS if name != "unzip"])
+def test_empty_album_is_an_empty_archive(
+    reader: str, archives: Archives, toolbox: Toolbox, tmp_path: Path
+) -> None:
+    assert READERS[reader](toolbox, archives.downloaded("nothing"), tmp_path) == {}
+
+
+@pytest.mark.parametrize(
+    ("command", "status", "words"),
+    [
+        (["unzip"], 1, "zipfile is empty"),  # 1 is a warning, unzip(1) "DIAGNOSTICS"
+        (["unzip", "-t"], 1, "zipfile is empty"),
+        (["7z", "t"], 0, "Everything is Ok"),
+        (["bsdtar", "-tf"], 0, ""),
+        (["zip", "-T"], 12, "Nothing to do!"),  # zip(1): "zip has nothing to do"
+    ],
+)
+def test_empty_archive_is_not_taken_for_a_broken_one(
+    command: list[str], status: int, words: str, archives: Archives
+) -> None:
+    done = run([*command, str(archives.downloaded("nothing"))])
+    assert done.returncode == status
+    assert words in done.stdout
+
+
+@pytest.mark.parametrize("album", ALBUMS)
+def test_archive_is_what_the_format_says_byte_for_byte(album: str, archives: Archives) -> None:
+    checked = {entry.name.decode(): entry for entry in check_file(archives.downloaded(album))}
+    assert checked.keys() == {specimen.name for specimen in ALBUMS[album]}
+    for specimen in ALBUMS[album]:
+        entry = checked[specimen.name]
+        assert entry.size == len(specimen.data)
+        assert entry.permissions == specimen.archived_mode
+        assert mtime_of(entry.timestamp, entry.dos_time) == timestamp_of(specimen)
+
+
+@pytest.mark.parametrize("album", ALBUMS)
+def test_manifest_tells_the_names_that_readers_find(album: str, archives: Archives) -> None:
+    archive = archives.downloaded(album)
+    manifest = archives.manifest(album)
+    files = [specimen for specimen in ALBUMS[album] if not specimen.is_directory]
+    assert manifest["size"] == archive.stat().st_size
+    assert manifest["count"] == len(files)
+    assert {(file["name"], file["size"]) for file in manifest["files"]} == {
+        (specimen.name, len(specimen.data)) for specimen in files
+    }
+
+
+# zipdetails
+
+COMPLAINT = re.compile(r"\b(error|warning|unexpected|unknown|invalid|trailing|missing)\b", re.I)
+FIELD = re.compile(r"^[0-9A-F]+ +(?P<label>\S.*?)  +(?P<value>\S.*)$")
+
+
+def headers_of(details: str, kind: str) -> list[dict[str, str]]:
+    """Return the labelled fields of each local or central header."""
+    blocks = re.findall(rf"^\S+ {kind} HEADER #[0-9A-F]+ .*\n((?:.+\n)+)", details, re.M)
+    fields = [map(FIELD.match, block.splitlines()) for block in blocks]
+    return [{m["label"]: m["value"] for m in matches if m} for matches in fields]
+
+
+@pytest.mark.parametrize("album", ALBUMS)
+def test_zipdetails_has_nothing_to_complain_of(album: str, archives: Archives) -> None:
+    details = succeed(["zipdetails", str(archives.downloaded(album))])
+    text = "\n".join(line for line in details.splitlines() if "PAYLOAD" not in line)
+    assert COMPLAINT.findall(text) == []
+    assert details.rstrip().endswith("Done")
+
+
+@pytest.mark.parametrize("album", FULL_ALBUMS)
+def test_zipdetails_finds_both_headers_consistent(album: str, archives: Archives) -> None:
+    details = succeed(["zipdetails", str(archives.downloaded(album))])
+    local, central = headers_of(details, "LOCAL"), headers_of(details, "CENTRAL")
+    assert len(local) == len(central) == len(ALBUMS[album])
+    for ours, theirs in zip(local, central, strict=True):
+        shared = ours.keys() & theirs.keys()
+        assert {"CRC", "Compressed Length", "Filename", "Mod Time", "Last Mod Time"} <= shared
+        assert {label: ours[label] for label in shared} == {label: theirs[label] for label in shared}
