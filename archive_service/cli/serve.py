@@ -30,6 +30,8 @@ from archive_service.zipformat.names import NameRules
 
 PRUNE_EVERY_S = 3600.0
 _BACKLOG = 1024
+_LONGER_THAN_ANY_S = 1e6
+"""The time-out of aiohttp's own shutdown, which waits it out twice, and for ever where it is 0."""
 _USAGE_ERROR, _FAILURE = 2, 1
 _log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("archive_service")
 
@@ -55,7 +57,7 @@ async def serve(settings: Settings) -> int:
         create_app(service, observer, _web_options(settings)),
         access_log=None,
         handler_cancellation=True,
-        shutdown_timeout=settings.shutdown_timeout,
+        shutdown_timeout=_LONGER_THAN_ANY_S,
     )
     try:
         return await _run(runner, service, settings)
@@ -80,9 +82,10 @@ async def _run(runner: web.AppRunner, service: ArchiveService, settings: Setting
     site = web.TCPSite(runner, settings.host, settings.port, backlog=_BACKLOG)
     try:
         await site.start()
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not a name of any host"
         print(
-            f"server.py: can't listen on {settings.host}:{settings.port}: {error.strerror}."
+            f"server.py: can't listen on {settings.host}:{settings.port}: {reason}."
             " Choose another with --host and --port.",
             file=sys.stderr,
         )
@@ -93,18 +96,29 @@ async def _run(runner: web.AppRunner, service: ArchiveService, settings: Setting
     received = await signals.get()
     _log.info("server.stopping", signal=received.name, wait_s=settings.shutdown_timeout)
     pruning.cancel()
-    await _stop(runner, signals)
+    await _stop(runner, signals, timeout_s=settings.shutdown_timeout)
     _log.info("server.stopped")
     return 0
 
 
-async def _stop(runner: web.AppRunner, signals: asyncio.Queue[signal.Signals]) -> None:
-    """Let downloads finish for the time they have; a second signal cuts it short."""
+async def _stop(
+    runner: web.AppRunner, signals: asyncio.Queue[signal.Signals], *, timeout_s: float
+) -> None:
+    """Let downloads finish for the time they have, then abort them; so does a second signal."""
     stopping = asyncio.ensure_future(runner.cleanup())
     impatient = asyncio.ensure_future(signals.get())
-    await asyncio.wait({stopping, impatient}, return_when=asyncio.FIRST_COMPLETED)
-    impatient.cancel()
-    stopping.cancel()
+    await asyncio.wait(
+        {stopping, impatient}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED
+    )
+    await _abort_the_rest()
+
+
+async def _abort_the_rest() -> None:
+    """Cancel every other task; a download then cuts its connection."""
+    rest = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in rest:
+        task.cancel()
+    await asyncio.gather(*rest, return_exceptions=True)
 
 
 async def _prune_index(service: ArchiveService) -> None:

@@ -26,7 +26,7 @@ LOCK_TIMEOUT_S = 1.0
 
 _SCHEMA_VERSION = 1
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS crc (
+CREATE TABLE crc (
     album BLOB NOT NULL,    -- digest of the album's id
     path BLOB NOT NULL,     -- relative to the album
     version BLOB NOT NULL,  -- size, mtime and change token
@@ -59,10 +59,9 @@ class SqliteCrcIndex:
 
     def store(self, archive: ArchiveId, rows: Sequence[Row]) -> None:
         """Remember rows."""
-        if (
-            self._attempt(lambda connection: _store(connection, _album(archive.value), rows))
-            is None
-        ):
+        if self._attempt(lambda connection: _store(connection, _album(archive.value), rows)):
+            self._memory.forget(archive, [path for path, _, _ in rows])
+        else:
             self._memory.store(archive, rows)
 
     def forget(self, archive: ArchiveId, paths: Iterable[bytes]) -> None:
@@ -105,6 +104,7 @@ class SqliteCrcIndex:
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._path.touch(mode=0o600)  # SQLite gives its other files the mode of this one
             # Used by one worker thread at a time, but not by the one that made the index.
             connection = sqlite3.connect(
                 self._path, timeout=LOCK_TIMEOUT_S, check_same_thread=False
@@ -135,12 +135,20 @@ class SqliteCrcIndex:
 def _prepare(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if _schema_version(connection) == _SCHEMA_VERSION:
+        return
     with connection:
-        if version != _SCHEMA_VERSION:
+        connection.execute("BEGIN IMMEDIATE")
+        # Once more under the lock, or else what another process has begun meanwhile were dropped.
+        if _schema_version(connection) != _SCHEMA_VERSION:
             connection.execute("DROP TABLE IF EXISTS crc")
+            connection.execute(_SCHEMA)
             connection.execute(f"PRAGMA user_version = {_SCHEMA_VERSION:d}")
-        connection.execute(_SCHEMA)
+
+
+def _schema_version(connection: sqlite3.Connection) -> int:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(version)
 
 
 def _load(connection: sqlite3.Connection, album: bytes) -> dict[bytes, tuple[bytes, int]]:

@@ -12,17 +12,9 @@ from archive_service.errors import ArchiveNotFound, StorageUnavailable, errno_na
 from archive_service.observe.base import Observer
 from archive_service.service import ArchiveService
 from archive_service.web.failures import failure_of, failure_response
+from archive_service.web.fields import add_fields
 from archive_service.web.handlers import Handlers, WebOptions
 from archive_service.web.pages import Pages
-
-_ALWAYS = {
-    "Cache-Control": "private, no-cache",
-    "X-Accel-Buffering": "no",
-    "X-Content-Type-Options": "nosniff",
-    "X-Robots-Tag": "noindex",
-    "Referrer-Policy": "no-referrer",
-}
-_SERVER = "archive-service"
 
 
 def create_app(service: ArchiveService, observer: Observer, options: WebOptions) -> web.Application:
@@ -39,11 +31,8 @@ def create_app(service: ArchiveService, observer: Observer, options: WebOptions)
 
 
 async def _add_fields(request: web.Request, response: web.StreamResponse) -> None:
-    response.headers["Server"] = _SERVER  # aiohttp's own tells versions
-    for name, value in _ALWAYS.items():
-        response.headers.setdefault(name, value)
-    accepts_ranges = "hash" in request.match_info
-    response.headers.setdefault("Accept-Ranges", "bytes" if accepts_ranges else "none")
+    # By the path, not by the route: a 405 has none, and is no advice against ranges.
+    add_fields(response, accepts_ranges=request.path.startswith("/archive/"))
 
 
 def _failures_as_pages(pages: Pages, observer: Observer) -> Middleware:

@@ -33,6 +33,7 @@ class Failure:
 
 PRECONDITION_FAILED = Failure(412, "precondition_failed")
 RANGE_NOT_SATISFIABLE = Failure(416, "range_not_satisfiable")
+UNREADABLE = Failure(400, "bad_query")
 _INTERNAL = Failure(500, "internal")
 _BY_EXCEPTION: tuple[tuple[type[Exception], Failure], ...] = (
     (InvalidArchiveId, Failure(404, "archive_not_found")),
@@ -56,7 +57,10 @@ def failure_of(error: Exception) -> Failure:
 
 
 def failure_response(
-    request: web.Request, pages: Pages, failure: Failure, fields: Mapping[str, str] | None = None
+    request: web.BaseRequest,
+    pages: Pages,
+    failure: Failure,
+    fields: Mapping[str, str] | None = None,
 ) -> web.Response:
     """Make the answer: a page or JSON, in the visitor's language (RFC 9110 section 12)."""
     language = preferred(request.headers.get("Accept-Language"), LANGUAGES)

@@ -75,7 +75,9 @@ class Handlers:
         """Answer `/archive/{hash}`: the slash is missing.  Existing and missing are alike."""
         archive = ArchiveId.parse(request.match_info["hash"])
         query = f"?{request.rel_url.raw_query_string}" if request.rel_url.raw_query_string else ""
-        return web.Response(status=301, headers={"Location": f"/archive/{archive.value}/{query}"})
+        location = f"/archive/{archive.value}/{query}"
+        # aiohttp would leave the length out for HEAD.
+        return web.Response(status=301, headers={"Location": location, "Content-Length": "0"})
 
     async def download(self, request: web.Request) -> web.StreamResponse:
         """Answer `/archive/{hash}/`."""

@@ -67,8 +67,8 @@ class Toolbox:
         return program
 
 
-Read = Callable[[Toolbox, Path, Path], Contents]
-"""Takes the archive and an empty directory to extract it to."""
+Read = Callable[..., Contents]
+"""Takes the archive and an empty directory to extract it to; some take names of entries, too."""
 
 
 def need(*tools: str) -> None:
@@ -129,18 +129,18 @@ def succeed(
     return done.stdout
 
 
-def read_with_unzip(_: Toolbox, archive: Path, target: Path) -> Contents:
-    succeed(["unzip", "-q", str(archive), "-d", str(target)])
+def read_with_unzip(_: Toolbox, archive: Path, target: Path, *names: str) -> Contents:
+    succeed(["unzip", "-q", str(archive), *names, "-d", str(target)])
     return extracted(target)
 
 
-def read_with_7z(_: Toolbox, archive: Path, target: Path) -> Contents:
-    succeed(["7z", "x", "-bd", f"-o{target}", str(archive)])
+def read_with_7z(_: Toolbox, archive: Path, target: Path, *names: str) -> Contents:
+    succeed(["7z", "x", "-bd", f"-o{target}", str(archive), *names])
     return extracted(target)
 
 
-def read_with_bsdtar(_: Toolbox, archive: Path, target: Path) -> Contents:
-    succeed(["bsdtar", "-x", "-f", str(archive), "-C", str(target)])
+def read_with_bsdtar(_: Toolbox, archive: Path, target: Path, *names: str) -> Contents:
+    succeed(["bsdtar", "-x", "-f", str(archive), "-C", str(target), *names])
     return extracted(target)
 
 
@@ -149,10 +149,10 @@ def read_with_bsdtar_from_pipe(_: Toolbox, archive: Path, target: Path) -> Conte
     return extracted(target)
 
 
-def read_with_python(_: Toolbox, archive: Path, target: Path) -> Contents:
+def read_with_python(_: Toolbox, archive: Path, target: Path, *names: str) -> Contents:
     with zipfile.ZipFile(archive) as opened:
-        opened.extractall(target)
-        attributes = {entry.filename: entry for entry in opened.infolist()}
+        opened.extractall(target, names or None)
+        attributes = {name: opened.getinfo(name) for name in names or opened.namelist()}
     digests = {name: found.sha256 for name, found in extracted(target).items()}
     assert digests.keys() == attributes.keys()
     return {
@@ -161,16 +161,16 @@ def read_with_python(_: Toolbox, archive: Path, target: Path) -> Contents:
     }
 
 
-def read_with_java(toolbox: Toolbox, archive: Path, _: Path) -> Contents:
-    return _printed(succeed([*_java(toolbox), "file", str(archive)]))
+def read_with_java(toolbox: Toolbox, archive: Path, _: Path, *names: str) -> Contents:
+    return _printed(succeed([*_java(toolbox), "file", str(archive), *names]))
 
 
 def read_with_java_from_pipe(toolbox: Toolbox, archive: Path, _: Path) -> Contents:
     return _printed(succeed([*_java(toolbox), "stream"], stdin=archive))
 
 
-def read_with_go(toolbox: Toolbox, archive: Path, _: Path) -> Contents:
-    return _printed(succeed([str(toolbox.go_program), str(archive)]))
+def read_with_go(toolbox: Toolbox, archive: Path, _: Path, *names: str) -> Contents:
+    return _printed(succeed([str(toolbox.go_program), str(archive), *names]))
 
 
 def read_with_stream_unzip(_: Toolbox, archive: Path, __: Path) -> Contents:
@@ -192,6 +192,9 @@ READERS: Mapping[str, Read] = {
     "go": read_with_go,
     "stream-unzip": read_with_stream_unzip,
 }
+
+SEEKING_READERS = ("unzip", "7z", "bsdtar", "python", "java", "go")
+"""Those that use the central directory, so they can be asked for some entries alone."""
 
 TESTERS: Mapping[str, tuple[Sequence[str], str]] = {
     "unzip -t": (("unzip", "-t"), "No errors detected"),

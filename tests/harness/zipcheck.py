@@ -110,6 +110,12 @@ def check_file(path: Path) -> list[Checked]:
         return check(archive)
 
 
+def check_mapped_structure(path: Path) -> list[Checked]:
+    """Check an archive on disk, but for the data of its entries, which is not read."""
+    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as archive:
+        return check_structure(archive)
+
+
 def check(archive: Buffer) -> list[Checked]:
     """Check an archive, the data of its entries included; return its entries in order."""
     entries = check_structure(archive)

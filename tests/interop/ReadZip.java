@@ -1,5 +1,6 @@
 // Prints a line for each entry of an archive: name in hexadecimal, SHA-256, mtime in Unix seconds.
 // "file" reads by the central directory, "stream" by the local headers alone.
+// With names after the archive's, only these entries are read.
 
 import java.io.*;
 import java.nio.charset.StandardCharsets;
@@ -12,15 +13,18 @@ import java.util.zip.*;
 class ReadZip {
     public static void main(String[] arguments) throws Exception {
         if (arguments[0].equals("file")) {
-            readFile(arguments[1]);
+            readFile(arguments[1], List.of(arguments).subList(2, arguments.length));
         } else {
             readStream(System.in);
         }
     }
 
-    static void readFile(String path) throws Exception {
+    static void readFile(String path, List<String> names) throws Exception {
         try (ZipFile archive = new ZipFile(path)) {
             for (ZipEntry entry : Collections.list(archive.entries())) {
+                if (!names.isEmpty() && !names.contains(entry.getName())) {
+                    continue;
+                }
                 try (InputStream data = archive.getInputStream(entry)) {
                     print(entry, data);
                 }

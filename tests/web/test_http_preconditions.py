@@ -337,7 +337,7 @@ def changed_this_second(album: Path, port: int) -> Response | None:
 class TestModifiedJustNow:
     """Section 8.8.2.2: a date within the second of the last change may stand for two states."""
 
-    @pytest.fixture(scope="class")
+    @pytest.fixture
     def now(self, server: Server, photos_dir: Path) -> Response:
         """The answer about an archive in the very second in which it was changed."""
         album = make_album(photos_dir, ALBUM, "modified-just-now")

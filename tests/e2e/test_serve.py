@@ -1,0 +1,371 @@
+"""The command `server.py`: its settings, what stops its start, and how it stops."""
+
+from __future__ import annotations
+
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from harness.albums import HASH, make_album, make_sparse, noise
+from harness.conditions import eventually
+from harness.http import Connection, Truncated, connected, get
+from harness.server import SERVER, Server, environment, serving
+
+from archive_service.settings import Settings, flag, variable
+
+Serve = Callable[..., Server]
+
+HOLDING_BYTES = 24 * 1024 * 1024
+FAILED_START_TIMEOUT_S = 20.0
+STOPPED_WITHIN_S = 20.0
+ABORTED_WITHIN_S = 2.0
+BRIEF_S = 5.0
+"""Far less than the shutdown time-outs that should not be waited for."""
+PIECE_BYTES = 256 * 1024
+
+
+@pytest.fixture
+def cache_dir(tmp_path: Path) -> Path:
+    path = tmp_path / "cache"
+    path.mkdir()
+    return path
+
+
+def start_badly(
+    cwd: Path, *flags: str, variables: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a server that is not to start."""
+    return subprocess.run(
+        [sys.executable, str(SERVER), *flags],
+        cwd=cwd,
+        env=environment(variables),
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=FAILED_START_TIMEOUT_S,
+        check=False,
+    )
+
+
+def name_of_download(server: Server) -> str:
+    return get(server.port, f"/archive/{HASH}/")["content-disposition"]
+
+
+def test_a_flag_beats_the_environment_beats_the_file_beats_the_default(
+    photos_dir: Path, cache_dir: Path
+) -> None:
+    make_album(photos_dir, {})
+    flags: list[str] = []
+    variables: dict[str, str] = {}
+
+    def served_name() -> str:
+        with serving(photos_dir, cache_dir, *flags, variables=variables) as server:
+            return name_of_download(server)
+
+    assert "archive.zip" in served_name()
+    (cache_dir / ".env").write_text("DOWNLOAD_NAME=file.zip\n")
+    assert "file.zip" in served_name()
+    variables["DOWNLOAD_NAME"] = "environment.zip"
+    assert "environment.zip" in served_name()
+    flags += ["--download-name", "flag.zip"]
+    assert "flag.zip" in served_name()
+
+
+def test_the_directory_of_albums_is_read_from_the_environment(
+    photos_dir: Path, cache_dir: Path
+) -> None:
+    make_album(photos_dir, {"1.jpg": b"x"})
+    with serving(None, cache_dir, variables={"PHOTOS_DIR": str(photos_dir)}) as server:
+        assert get(server.port, f"/archive/{HASH}/").status == 200
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("level", "loud"),
+        ("port", "http"),
+        ("port", "70000"),
+        ("delay", "-1"),
+        ("stall_timeout", "0"),
+        ("shutdown_timeout", "forever"),
+        ("timezone", "Mars/Olympus"),
+        ("photos_dir", "/does/not/exist"),
+    ],
+)
+def test_a_wrong_value_is_one_line_and_status_2(tmp_path: Path, name: str, value: str) -> None:
+    for ended in (
+        start_badly(tmp_path, flag(name), value),
+        start_badly(tmp_path, variables={variable(name): value}),
+    ):
+        assert ended.returncode == 2
+        assert ended.stdout == ""
+        (line,) = ended.stderr.splitlines()
+        assert variable(name) in line
+        assert flag(name) in line
+        assert value in line
+        assert "takes" in line
+
+
+def test_a_wrong_value_in_the_file_is_told_too(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("DEBUG=perhaps\n")
+    ended = start_badly(tmp_path)
+    assert ended.returncode == 2
+    assert len(ended.stderr.splitlines()) == 1
+    assert "DEBUG" in ended.stderr
+
+
+def test_a_file_in_place_of_the_directory_of_albums_stops_the_start(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    ended = start_badly(tmp_path, "--photos-dir", str(tmp_path / "file"))
+    assert ended.returncode == 2
+    assert "PHOTOS_DIR" in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1
+
+
+def test_an_unknown_flag_is_status_2(tmp_path: Path) -> None:
+    ended = start_badly(tmp_path, "--prot", "8080")
+    assert ended.returncode == 2
+    assert "--prot" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_help_tells_of_every_setting(tmp_path: Path) -> None:
+    ended = start_badly(tmp_path, "-h")
+    assert ended.returncode == 0
+    for name in Settings.model_fields:
+        assert re.search(rf"{flag(name)}\b", ended.stdout)
+        assert variable(name) in ended.stdout
+
+
+def test_a_port_in_use_is_told_in_one_line(photos_dir: Path, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ended = start_badly(
+            tmp_path,
+            *("--host", "127.0.0.1", "--port", f"{port}"),
+            *("--photos-dir", str(photos_dir), "--cache-dir", str(tmp_path)),
+        )
+    assert ended.returncode == 1
+    (line,) = ended.stderr.splitlines()
+    assert f"127.0.0.1:{port}" in line
+    assert "in use" in line
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid", "..", "a" * 64, "1.2.3"])
+def test_an_address_that_can_not_be_listened_on_is_told_in_one_line(
+    photos_dir: Path, tmp_path: Path, host: str
+) -> None:
+    ended = start_badly(
+        tmp_path,
+        *("--host", host, "--port", "0"),
+        *("--photos-dir", str(photos_dir), "--cache-dir", str(tmp_path)),
+    )
+    assert ended.returncode == 1
+    (line,) = ended.stderr.splitlines()
+    assert host in line
+
+
+SIGNALS = pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+
+
+def assert_quiet(server: Server) -> None:
+    """No line of the log is of an error or is no event."""
+    for line in server.lines:
+        assert line.startswith("timestamp="), line
+        assert "level=error" not in line
+
+
+@SIGNALS
+def test_an_idle_server_stops_at_once(serve: Serve, number: signal.Signals) -> None:
+    server = serve()
+    with connected(server.port) as kept_alive:
+        kept_alive.exchange("GET", "/")
+        began_s = time.monotonic()
+        assert server.stop(number) == 0
+    assert time.monotonic() - began_s < BRIEF_S
+    server.wait_for("event=server.stopped")
+    assert_quiet(server)
+
+
+@contextmanager
+def held(server: Server) -> Iterator[tuple[Connection, int]]:
+    """Begin a download that can't end before more of it is taken."""
+    with connected(server.port, small_window=True) as connection:
+        connection.send("GET", f"/archive/{HASH}/")
+        status, fields = connection.receive_head()
+        assert status == 200
+        server.wait_for("event=download.piece")
+        yield connection, int(dict(fields)["content-length"])
+
+
+def stopping(server: Server, number: signal.Signals) -> None:
+    server.process.send_signal(number)
+    server.wait_for("event=server.stopping")
+
+
+def refuses(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port)).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+@SIGNALS
+def test_a_download_that_ends_in_time_is_whole(
+    serve: Serve, photos_dir: Path, number: signal.Signals
+) -> None:
+    album = make_album(photos_dir, {"b.bin": noise(300_000), "c.txt": b"last"})
+    make_sparse(album / "a.bin", HOLDING_BYTES)
+    server = serve("--level", "debug")
+    whole = get(server.port, f"/archive/{HASH}/").content
+    with held(server) as (connection, length):
+        stopping(server, number)
+        eventually(lambda: refuses(server.port))
+        connection.open_window()
+        assert connection.receive_content(length) == whole
+        assert server.process.wait(BRIEF_S) == 0
+    assert_quiet(server)
+
+
+@pytest.mark.parametrize("timeout_s", [0, 0.5])
+@SIGNALS
+def test_a_download_that_does_not_end_in_time_is_aborted(
+    serve: Serve, photos_dir: Path, number: signal.Signals, timeout_s: float
+) -> None:
+    album = make_album(photos_dir, {})
+    make_sparse(album / "a.bin", HOLDING_BYTES)
+    server = serve("--level", "debug", "--shutdown-timeout", f"{timeout_s}")
+    with held(server) as (connection, length):
+        began_s = time.monotonic()
+        stopping(server, number)
+        assert server.process.wait(STOPPED_WITHIN_S) == 0
+        lasted_s = time.monotonic() - began_s
+        assert lasted_s >= timeout_s
+        connection.open_window()
+        with pytest.raises(Truncated):
+            connection.receive_content(length)
+    server.wait_for("event=download.interrupted .*reason=shutdown")
+    assert lasted_s < timeout_s + ABORTED_WITHIN_S
+    assert_quiet(server)
+
+
+def test_small_files_that_are_not_taken_in_time_are_aborted(serve: Serve, photos_dir: Path) -> None:
+    album = make_album(photos_dir, {})
+    for number in range(HOLDING_BYTES // 100_000):
+        make_sparse(album / f"{number}.bin", 100_000)
+    server = serve("--level", "debug", "--shutdown-timeout", "0.2")
+    with held(server) as (connection, length):
+        stopping(server, signal.SIGTERM)
+        assert server.process.wait(STOPPED_WITHIN_S) == 0
+        connection.open_window()
+        with pytest.raises(Truncated):
+            connection.receive_content(length)
+    server.wait_for("event=download.interrupted .*reason=shutdown")
+    assert_quiet(server)
+
+
+def test_hashing_does_not_hold_up_the_end(serve: Serve, photos_dir: Path) -> None:
+    album = make_album(photos_dir, {})
+    make_sparse(album / "a.bin", 8 * 1024**4)
+    server = serve("--level", "debug", "--shutdown-timeout", "0.2")
+    with connected(server.port) as connection:
+        connection.send("GET", f"/archive/{HASH}/")
+        connection.receive_head()
+        eventually(lambda: server.open_below(album))
+        stopping(server, signal.SIGTERM)
+        assert server.process.wait(STOPPED_WITHIN_S) == 0
+    assert_quiet(server)
+
+
+@pytest.mark.parametrize("first", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGINT])
+def test_a_second_signal_cuts_short(
+    serve: Serve, photos_dir: Path, first: signal.Signals, second: signal.Signals
+) -> None:
+    album = make_album(photos_dir, {})
+    make_sparse(album / "a.bin", HOLDING_BYTES)
+    server = serve("--level", "debug", "--shutdown-timeout", "600")
+    with held(server) as (connection, length):
+        stopping(server, first)
+        server.process.send_signal(second)
+        assert server.process.wait(BRIEF_S) == 0
+        connection.open_window()
+        with pytest.raises(Truncated):
+            connection.receive_content(length)
+    server.wait_for("event=download.interrupted .*reason=shutdown")
+    assert_quiet(server)
+
+
+def test_every_download_is_aborted_in_the_end(serve: Serve, photos_dir: Path) -> None:
+    album = make_album(photos_dir, {})
+    make_sparse(album / "a.bin", HOLDING_BYTES)
+    server = serve("--level", "debug", "--shutdown-timeout", "0.2")
+    with held(server), held(server), held(server):
+        stopping(server, signal.SIGTERM)
+        assert server.process.wait(STOPPED_WITHIN_S) == 0
+    assert sum("reason=shutdown" in line for line in server.lines) == 3
+    assert_quiet(server)
+
+
+def test_debug_mode_pauses_after_each_piece(serve: Serve, photos_dir: Path) -> None:
+    album = make_album(photos_dir, {"a.txt": b"first"})
+    make_sparse(album / "b.bin", 5 * PIECE_BYTES)
+    server = serve("--debug", "--delay", "0.2", "--level", "debug")
+    length = int(get(server.port, f"/archive/{HASH}/")["content-length"])
+    server.wait_for("event=download.finished")
+    sent = [
+        (match[1], int(match[2]))
+        for line in server.lines
+        if (match := re.search(r"timestamp=(\S+) .*event=download\.piece .*sent_bytes=(\d+)", line))
+    ]
+    times_s = [_seconds(stamp) for stamp, _ in sent]
+    # No piece is larger than it should be, and time has passed wherever one was full.
+    for piece in range(1, length // PIECE_BYTES + 1):
+        full = [index for index, (_, count) in enumerate(sent) if count == piece * PIECE_BYTES]
+        assert len(full) == 1
+        if full[0] + 1 < len(sent):
+            assert times_s[full[0] + 1] - times_s[full[0]] >= 0.19
+    assert sent[-1][1] == length
+
+
+def _seconds(stamp: str) -> float:
+    hours, minutes, seconds = stamp.rstrip("Z").partition("T")[2].split(":")
+    return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+
+
+def test_a_download_in_debug_mode_does_not_slow_others_answers(
+    serve: Serve, photos_dir: Path
+) -> None:
+    album = make_album(photos_dir, {})
+    make_sparse(album / "a.bin", HOLDING_BYTES)
+    server = serve("--debug", "--delay", "60", "--level", "debug")
+    with connected(server.port) as slow:
+        slow.send("GET", f"/archive/{HASH}/")
+        slow.receive_head()
+        server.wait_for("event=download.piece")
+        began_s = time.monotonic()
+        assert get(server.port, "/").status == 200
+        assert time.monotonic() - began_s < BRIEF_S
+
+
+def test_the_log_never_has_a_whole_hash(serve: Serve, photos_dir: Path) -> None:
+    make_album(photos_dir, {"a.txt": b"x"})
+    server = serve("--level", "debug")
+    for target in (f"/archive/{HASH}/", f"/archive/{HASH}", f"/archive/{'f' * 32}/", "/archive/.."):
+        get(server.port, target)
+    with connected(server.port) as connection:
+        connection.socket.sendall(f"GET /archive/{HASH}/ HTTP/1.1\r\nHost\r\n\r\n".encode())
+        connection.reader.read()
+    assert server.stop() == 0
+    log = "\n".join(server.lines)
+    assert HASH[:6] in log
+    assert HASH[:16] not in log
+    assert "f" * 16 not in log

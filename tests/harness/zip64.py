@@ -1,0 +1,130 @@
+"""Albums at the edges where a field of four bytes overflows, and the archives expected of them.
+
+All lengths are sums written down from APPNOTE 6.3.10 and docs/format.md.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timezone
+from pathlib import Path
+
+from archive_service.layout import ArchiveLayout, lay_out
+from archive_service.listing import CHANGE_TOKEN_SIZE, Listing
+from harness.albums import LONG_AGO_S
+from harness.sparse import HEAD, TAIL, crc32_of_sparse, make_sparse
+
+ONES_32 = 0xFFFFFFFF
+TIMESTAMP_BYTES = 9
+LOCAL_BYTES, CENTRAL_BYTES, END_BYTES = 30, 46, 22
+ZIP64_END_BYTES = 56 + 20
+LARGE, SMALL, LAST = "large", "a", "z"
+SMALL_BYTES = len(HEAD + TAIL)
+
+
+def local_bytes(name: str) -> int:
+    return LOCAL_BYTES + len(name) + TIMESTAMP_BYTES
+
+
+def central_bytes(name: str) -> int:
+    return CENTRAL_BYTES + len(name) + TIMESTAMP_BYTES
+
+
+@dataclass(frozen=True)
+class Edge:
+    """An album, and what its archive has to be."""
+
+    files: Mapping[str, int]
+    """Sizes by name."""
+    archive_bytes: int
+    central_offset: int
+    zip64_entries: frozenset[str]
+    large_local_extra: bytes = b""
+    """What stands in the local header of the large file before the timestamp."""
+
+    @property
+    def is_zip64(self) -> bool:
+        return self.central_offset >= ONES_32
+
+    def write(self, album: Path) -> None:
+        album.mkdir(parents=True)
+        for name, size in self.files.items():
+            make_sparse(album / name, size)
+
+    def write_archive(self, path: Path) -> None:
+        """Write the archive, sparse too, from a layout: nobody goes through gigabytes."""
+        layout = self.layout()
+        with open(path, "xb") as archive:
+            for entry, size in enumerate(layout.sizes):
+                archive.seek(layout.header_offsets[entry])
+                archive.write(layout.local_file_header(entry, crc32_of_sparse(size)) + HEAD)
+                archive.seek(layout.header_offsets[entry + 1] - len(TAIL))
+                archive.write(TAIL)
+            for entry, size in enumerate(layout.sizes):
+                archive.write(layout.central_directory_header(entry, crc32_of_sparse(size)))
+            archive.write(layout.end_records)
+
+    def layout(self) -> ArchiveLayout:
+        names = [name.encode() for name in self.files]
+        count = len(names)
+        listing = Listing(
+            names,
+            array("Q", self.files.values()),
+            array("q", [LONG_AGO_S * 1_000_000_000] * count),
+            array("H", [0o644] * count),
+            bytes(CHANGE_TOKEN_SIZE * count),
+            0,
+            0,
+        )
+        return lay_out(listing, names, range(count), zone=timezone.utc)
+
+
+def size_at(size: int) -> Edge:
+    """Return an album whose last file has this size."""
+    is_wide = size >= ONES_32
+    widening = 20 if is_wide else 0  # tag, length, both sizes
+    central_offset = local_bytes(SMALL) + SMALL_BYTES + local_bytes(LARGE) + widening + size
+    directory = central_bytes(SMALL) + central_bytes(LARGE) + widening
+    sizes = size.to_bytes(8, "little") * 2
+    return Edge(
+        {SMALL: SMALL_BYTES, LARGE: size},
+        central_offset + directory + ZIP64_END_BYTES + END_BYTES,
+        central_offset,
+        frozenset({LARGE} if is_wide else ()),
+        b"\1\0\x10\0" + sizes if is_wide else b"",
+    )
+
+
+def last_entry_at(offset: int) -> Edge:
+    """Return an album whose last local header stands at this offset."""
+    is_wide = offset >= ONES_32
+    central_offset = offset + local_bytes(LAST) + SMALL_BYTES
+    widening = 12 if is_wide else 0  # tag, length, offset
+    directory = central_bytes(LARGE) + central_bytes(LAST) + widening
+    return Edge(
+        {LARGE: offset - local_bytes(LARGE), LAST: SMALL_BYTES},
+        central_offset + directory + ZIP64_END_BYTES + END_BYTES,
+        central_offset,
+        frozenset({LAST} if is_wide else ()),
+    )
+
+
+def directory_at(offset: int) -> Edge:
+    """Return an album whose central directory starts at this offset."""
+    end = END_BYTES + (ZIP64_END_BYTES if offset >= ONES_32 else 0)
+    return Edge(
+        {LARGE: offset - local_bytes(LARGE)},
+        offset + central_bytes(LARGE) + end,
+        offset,
+        frozenset(),
+    )
+
+
+AROUND = {"below": ONES_32 - 1, "at": ONES_32, "above": ONES_32 + 1}
+EDGES: Mapping[str, Edge] = {
+    **{f"size {where}": size_at(value) for where, value in AROUND.items()},
+    **{f"offset {where}": last_entry_at(value) for where, value in AROUND.items()},
+    **{f"directory {where}": directory_at(value) for where, value in AROUND.items()},
+}

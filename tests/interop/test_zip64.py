@@ -1,0 +1,134 @@
+"""Archives just below, at and above each value that a field can't hold any more.
+
+What goes through gigabytes is marked slow.  The quick tests ask the server for the bytes around
+the edges alone, and give the readers sparse archives.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from conftest import Serve
+from harness.albums import HASH
+from harness.http import Response, connected, get, request
+from harness.readers import READERS, SEEKING_READERS, TESTERS, Toolbox, run, succeed
+from harness.server import Server
+from harness.sparse import HEAD, TAIL, sha256_of_sparse
+from harness.zip64 import EDGES, LARGE, LAST, ONES_32, SMALL, SMALL_BYTES, Edge, size_at
+from harness.zipcheck import check_file, check_mapped_structure
+
+TARGET = f"/archive/{HASH}/"
+
+
+# The server's bytes around the edges
+
+
+@pytest.fixture(params=EDGES)
+def edge(request: pytest.FixtureRequest) -> Edge:
+    return EDGES[request.param]
+
+
+@pytest.fixture
+def edge_server(edge: Edge, photos_dir: Path, serve: Serve) -> Server:
+    edge.write(photos_dir / HASH)
+    return serve()
+
+
+def bytes_at(server: Server, first: int, count: int) -> bytes:
+    answer = get(server.port, TARGET, f"Range: bytes={first}-{first + count - 1}")
+    assert answer.status == 206
+    return answer.content
+
+
+def test_length_is_the_sum_of_the_records(edge: Edge, edge_server: Server) -> None:
+    answer = request(edge_server.port, "HEAD", TARGET)
+    assert int(answer["content-length"]) == edge.archive_bytes
+
+
+def test_end_records_are_zip64_only_where_they_have_to_be(edge: Edge, edge_server: Server) -> None:
+    entries, offset = len(edge.files), edge.central_offset
+    end_bytes = 98 if edge.is_zip64 else 22
+    size = edge.archive_bytes - end_bytes - offset
+    end = struct.pack(
+        "<4s4H2LH", b"PK\5\6", 0, 0, entries, entries, size, min(offset, ONES_32), 0
+    )
+    if edge.is_zip64:
+        counts = (entries, entries, size, offset)
+        zip64 = struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 3 << 8 | 63, 45, 0, 0, *counts)
+        end = zip64 + struct.pack("<4sLQL", b"PK\6\7", 0, offset + size, 1) + end
+    assert bytes_at(edge_server, edge.archive_bytes - end_bytes, end_bytes) == end
+
+
+def test_data_around_the_edge_is_in_its_place(edge: Edge, edge_server: Server) -> None:
+    large = edge.files[LARGE]
+    end = edge.central_offset if LAST not in edge.files else edge.central_offset - 40 - SMALL_BYTES
+    assert bytes_at(edge_server, end - large, len(HEAD)) == HEAD
+    around = bytes_at(edge_server, end - len(TAIL) - 1, len(TAIL) + 1)
+    assert around == b"\0" + TAIL
+    if LAST in edge.files:
+        header = bytes_at(edge_server, end, 40 + SMALL_BYTES)
+        version = 45 if end >= ONES_32 else 10
+        assert header[:6] == b"PK\3\4" + version.to_bytes(2, "little")
+        assert header.endswith(HEAD + TAIL)
+
+
+# What readers make of such archives, without their large data
+
+
+@pytest.fixture(scope="module", params=EDGES)
+def sparse_archive(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Edge, Path]]:
+    edge = EDGES[request.param]
+    path = tmp_path_factory.mktemp("sparse") / "archive.zip"
+    edge.write_archive(path)
+    yield edge, path
+    path.unlink()
+
+
+def test_archive_at_the_edge_is_what_the_format_says(sparse_archive: tuple[Edge, Path]) -> None:
+    edge, archive = sparse_archive
+    entries = check_mapped_structure(archive)
+    assert archive.stat().st_size == edge.archive_bytes
+    assert {entry.name.decode(): entry.size for entry in entries} == edge.files
+    assert {entry.name.decode() for entry in entries if entry.is_zip64} == edge.zip64_entries
+
+
+@pytest.mark.parametrize("reader", SEEKING_READERS)
+def test_reader_finds_the_small_file_beside_the_large_one(
+    reader: str, sparse_archive: tuple[Edge, Path], toolbox: Toolbox, tmp_path: Path
+) -> None:
+    edge, archive = sparse_archive
+    small = [name for name in (SMALL, LAST) if name in edge.files]
+    if not small:
+        pytest.skip("the large file is the only one")
+    found = READERS[reader](toolbox, archive, tmp_path, *small)
+    assert {name: entry.sha256 for name, entry in found.items()} == {
+        name: sha256_of_sparse(SMALL_BYTES) for name in small
+    }
+
+
+@pytest.mark.parametrize(
+    ("command", "line"),
+    [
+        (["7z", "l", "-slt"], "Size = {}"),
+        (["bsdtar", "-tvf"], " {} Sep 13  2020 large"),
+        (["unzip", "-l"], "{}  2020-09-13 12:26   large"),
+    ],
+)
+def test_reader_lists_the_size_of_the_large_file(
+    command: list[str], line: str, sparse_archive: tuple[Edge, Path]
+) -> None:
+    edge, archive = sparse_archive
+    listed = succeed([*command, str(archive)], variables={"TZ": "UTC"})
+    assert line.format(edge.files[LARGE]) in listed
+
+
+def test_zipdetails_accepts_the_archive_at_the_edge(sparse_archive: tuple[Edge, Path]) -> None:
+    _, archive = sparse_archive
+    assert succeed(["zipdetails", str(archive)]).endswith("Done\n")

@@ -1,0 +1,418 @@
+"""The contract of a CRC index, kept by each of its kinds; then what can befall one on a disk."""
+
+from __future__ import annotations
+
+import os
+import random
+import sqlite3
+import stat
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from harness.server import REPOSITORY
+
+from archive_service.archive_id import ArchiveId
+from archive_service.crcindex.base import CrcIndex
+from archive_service.crcindex.memory import MemoryCrcIndex
+from archive_service.crcindex.sqlite import SqliteCrcIndex
+
+ONE, TWO = ArchiveId("1" * 32), ArchiveId("2" * 32)
+VERSION, OTHER_VERSION = b"v" * 32, b"w" * 32
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "cache" / "crc.sqlite3"
+
+
+@pytest.fixture
+def warnings() -> list[str]:
+    return []
+
+
+def no_warning(text: str) -> None:
+    raise AssertionError(text)
+
+
+@pytest.fixture(params=["memory", "sqlite", "sqlite that can't be used"])
+def index(request: pytest.FixtureRequest, path: Path, tmp_path: Path) -> Iterator[CrcIndex]:
+    made: CrcIndex
+    if request.param == "memory":
+        made = MemoryCrcIndex()
+    elif request.param == "sqlite":
+        made = SqliteCrcIndex(path, no_warning)
+    else:
+        (tmp_path / "file").touch()
+        made = SqliteCrcIndex(tmp_path / "file" / "crc.sqlite3", lambda _text: None)
+    yield made
+    made.close()
+
+
+# The contract
+
+
+def test_what_is_stored_is_loaded(index: CrcIndex) -> None:
+    index.store(ONE, [(b"a", VERSION, 0), (b"b/c", OTHER_VERSION, 0xFFFFFFFF)])
+    assert index.load(ONE) == {b"a": (VERSION, 0), b"b/c": (OTHER_VERSION, 0xFFFFFFFF)}
+
+
+def test_nothing_is_known_of_an_album_at_first(index: CrcIndex) -> None:
+    assert index.load(ONE) == {}
+
+
+def test_a_row_replaces_that_of_the_same_path(index: CrcIndex) -> None:
+    index.store(ONE, [(b"a", VERSION, 1), (b"b", VERSION, 2)])
+    index.store(ONE, [(b"a", OTHER_VERSION, 3)])
+    assert index.load(ONE) == {b"a": (OTHER_VERSION, 3), b"b": (VERSION, 2)}
+
+
+def test_albums_do_not_see_each_other(index: CrcIndex) -> None:
+    index.store(ONE, [(b"a", VERSION, 1)])
+    index.store(TWO, [(b"a", VERSION, 2)])
+    index.forget(TWO, [b"a"])
+    assert index.load(ONE) == {b"a": (VERSION, 1)}
+    assert index.load(TWO) == {}
+
+
+def test_paths_are_bytes(index: CrcIndex) -> None:
+    paths = [b"\xff\xfe", b"new\nline", "фото.jpg".encode("cp1251"), b"%", b"'; --", b"a" * 4096]
+    index.store(ONE, [(path, VERSION, number) for number, path in enumerate(paths)])
+    assert index.load(ONE) == {path: (VERSION, number) for number, path in enumerate(paths)}
+
+
+def test_what_is_forgotten_is_not_loaded(index: CrcIndex) -> None:
+    index.store(ONE, [(b"a", VERSION, 1), (b"b", VERSION, 2), (b"\xff", VERSION, 3)])
+    index.forget(ONE, [b"a", b"\xff", b"never known"])
+    assert index.load(ONE) == {b"b": (VERSION, 2)}
+    index.forget(TWO, [b"a"])
+
+
+def test_pruning_keeps_the_albums_named(index: CrcIndex) -> None:
+    albums = [ArchiveId(f"{number:032x}") for number in range(20)]
+    for album in albums:
+        index.store(album, [(b"a", VERSION, 1), (b"b", VERSION, 2)])
+    index.prune(iter([album.value for album in albums[::2]] + ["unknown", "\udcff"]))
+    assert [bool(index.load(album)) for album in albums] == [True, False] * 10
+
+
+def test_pruning_without_albums_leaves_nothing(index: CrcIndex) -> None:
+    index.prune([])
+    index.store(ONE, [(b"a", VERSION, 1)])
+    index.prune([])
+    assert index.load(ONE) == {}
+
+
+def test_what_was_loaded_does_not_change_any_more(index: CrcIndex) -> None:
+    index.store(ONE, [(b"a", VERSION, 1)])
+    loaded = index.load(ONE)
+    index.store(ONE, [(b"a", VERSION, 2)])
+    assert loaded == {b"a": (VERSION, 1)}
+
+
+def test_storing_nothing_is_fine(index: CrcIndex) -> None:
+    index.store(ONE, [])
+    index.forget(ONE, [])
+    assert index.load(ONE) == {}
+
+
+# SQLite
+
+
+def stored(path: Path, *, crc32: int = 7) -> None:
+    index = SqliteCrcIndex(path, no_warning)
+    index.store(ONE, [(b"a", VERSION, crc32)])
+    index.close()
+
+
+def load(path: Path, warn: Callable[[str], None] = no_warning) -> dict[bytes, tuple[bytes, int]]:
+    index = SqliteCrcIndex(path, warn)
+    try:
+        return dict(index.load(ONE))
+    finally:
+        index.close()
+
+
+def test_rows_outlive_the_process(path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from archive_service.archive_id import ArchiveId;"
+        "from archive_service.crcindex.sqlite import SqliteCrcIndex;"
+        "index = SqliteCrcIndex(Path(sys.argv[1]), sys.exit);"
+        f"index.store(ArchiveId('{ONE.value}'), [(b'a', {VERSION!r}, 7)]);"
+        "import os; os._exit(0)"  # not closed: as after a crash
+    )
+    subprocess.run([sys.executable, "-c", program, str(path)], cwd=REPOSITORY, check=True)
+    assert load(path) == {b"a": (VERSION, 7)}
+
+
+def test_two_indexes_on_one_file_see_each_others_rows(path: Path) -> None:
+    one, two = (SqliteCrcIndex(path, no_warning) for _ in range(2))
+    for number in range(20):
+        one.store(ONE, [(b"one %d" % number, VERSION, number)])
+        two.store(ONE, [(b"two %d" % number, VERSION, number)])
+    assert len(one.load(ONE)) == len(two.load(ONE)) == 40
+    one.close()
+    two.close()
+
+
+def test_processes_that_start_at_once_all_store(path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from archive_service.archive_id import ArchiveId;"
+        "from archive_service.crcindex.sqlite import SqliteCrcIndex;"
+        "index = SqliteCrcIndex(Path(sys.argv[1]), sys.exit);"
+        "sys.stdin.read();"
+        f"[index.store(ArchiveId('{ONE.value}'), [(b'%b %d' % (sys.argv[2].encode(), n),"
+        f" {VERSION!r}, n)]) for n in range(50)];"
+        "index.close()"
+    )
+    writers = [
+        subprocess.Popen(
+            [sys.executable, "-c", program, str(path), name], cwd=REPOSITORY, stdin=subprocess.PIPE
+        )
+        for name in "abcd"
+    ]
+    for writer in writers:
+        assert writer.stdin is not None
+        writer.stdin.close()
+    assert [writer.wait(30) for writer in writers] == [0] * 4
+    assert len(load(path)) == 200
+
+
+def test_nobody_else_may_read_the_index(path: Path) -> None:
+    stored(path)
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+def test_nobody_else_may_read_the_index_in_a_directory_that_was_there(tmp_path: Path) -> None:
+    index = SqliteCrcIndex(tmp_path / "crc.sqlite3", no_warning)
+    index.store(ONE, [(b"a", VERSION, 1)])
+    modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()}
+    index.close()
+    assert modes == dict.fromkeys(modes, 0o600)
+    assert "crc.sqlite3-wal" in modes
+
+
+def test_an_albums_id_is_not_written(path: Path) -> None:
+    index = SqliteCrcIndex(path, no_warning)
+    index.store(ONE, [(b"a", VERSION, 7)])
+    written = b"".join(file.read_bytes() for file in path.parent.iterdir())
+    index.close()
+    written += b"".join(file.read_bytes() for file in path.parent.iterdir())
+    assert VERSION in written
+    assert ONE.value.encode() not in written
+    assert bytes.fromhex(ONE.value) not in written
+
+
+def garbage(path: Path) -> None:
+    path.write_bytes(random.Random(0).randbytes(20_000))
+
+
+def text(path: Path) -> None:
+    path.write_text("This is not a database.\n" * 100)
+
+
+def a_page_of_garbage(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[4096:8192] = random.Random(0).randbytes(4096)
+    path.write_bytes(data)
+
+
+def a_page_lost(path: Path) -> None:
+    os.truncate(path, 4096)
+
+
+def a_schema_of_garbage(path: Path) -> None:
+    data = path.read_bytes()
+    path.write_bytes(data.replace(b"CREATE TABLE", b"CRATE TABLES"))
+
+
+@pytest.mark.parametrize(
+    "spoil", [garbage, text, a_page_of_garbage, a_page_lost, a_schema_of_garbage]
+)
+def test_a_corrupt_file_is_started_afresh(
+    path: Path, warnings: list[str], spoil: Callable[[Path], None]
+) -> None:
+    stored(path)
+    spoil(path)
+    index = SqliteCrcIndex(path, warnings.append)
+    assert index.load(ONE) == {}
+    index.store(ONE, [(b"a", VERSION, 8)])
+    assert index.load(ONE) == {b"a": (VERSION, 8)}
+    index.close()
+    assert len(warnings) == 1
+    assert load(path) == {b"a": (VERSION, 8)}
+
+
+def test_rows_that_are_lost_are_not_there(path: Path, warnings: list[str]) -> None:
+    stored(path)
+    os.truncate(path, path.stat().st_size - 2048)  # SQLite takes the missing half for zeros
+    index = SqliteCrcIndex(path, warnings.append)
+    assert index.load(ONE) == {}
+    index.store(ONE, [(b"b", VERSION, 8)])
+    assert index.load(ONE) == {b"b": (VERSION, 8)}
+    index.close()
+
+
+def test_an_empty_file_is_a_fresh_index(path: Path) -> None:
+    path.parent.mkdir()
+    path.touch()
+    stored(path)
+    assert load(path) == {b"a": (VERSION, 7)}
+
+
+def test_a_file_spoilt_while_it_is_used_is_started_afresh(path: Path, warnings: list[str]) -> None:
+    index = SqliteCrcIndex(path, warnings.append)
+    index.store(ONE, [(b"%d" % number, VERSION, number) for number in range(5000)])
+    index.close()
+    index = SqliteCrcIndex(path, warnings.append)
+    assert len(index.load(ONE)) == 5000
+    data = bytearray(path.read_bytes())
+    data[100:] = random.Random(0).randbytes(len(data) - 100)
+    path.write_bytes(data)
+    os.utime(path)
+    for _ in range(3):
+        index.store(ONE, [(b"a", VERSION, 8)])
+        index.load(ONE)
+    index.close()
+    assert len(warnings) <= 1
+    known = load(path, warnings.append)
+    # Whatever could be saved is right.
+    assert all(known[path] in {(VERSION, 8), (VERSION, int(path))} for path in known if path != b"a")
+
+
+def execute(path: Path, statement: str) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(statement)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE crc SET crc32 = crc32 + 1",
+        "UPDATE crc SET crc32 = -1",
+        "UPDATE crc SET crc32 = 4294967303",
+        "UPDATE crc SET crc32 = 'seven'",
+        "UPDATE crc SET crc32 = 7.5",
+        "UPDATE crc SET path = CAST('b' AS BLOB)",
+        "UPDATE crc SET path = 'a'",
+        "UPDATE crc SET version = zeroblob(32)",
+        "UPDATE crc SET version = 'text'",
+        "UPDATE crc SET row_check = 0",
+        "UPDATE crc SET row_check = 'text'",
+    ],
+)
+def test_a_row_that_is_spoilt_is_ignored(path: Path, statement: str) -> None:
+    stored(path)
+    execute(path, statement)
+    assert load(path) == {}
+
+
+def test_another_version_of_the_schema_is_replaced(path: Path) -> None:
+    path.parent.mkdir()
+    execute(path, "CREATE TABLE crc (other TEXT)")
+    execute(path, "INSERT INTO crc VALUES ('x')")
+    execute(path, "PRAGMA user_version = 99")
+    stored(path)
+    assert load(path) == {b"a": (VERSION, 7)}
+
+
+def test_a_schema_that_is_not_what_its_version_says_is_no_reason_to_fail(
+    path: Path, warnings: list[str]
+) -> None:
+    stored(path)
+    execute(path, "DROP TABLE crc")
+    execute(path, "CREATE TABLE crc (other TEXT)")
+    index = SqliteCrcIndex(path, warnings.append)
+    index.store(ONE, [(b"a", VERSION, 8)])
+    assert index.load(ONE) == {b"a": (VERSION, 8)}
+    index.close()
+    assert len(warnings) == 1
+
+
+@pytest.fixture(params=["a file for a directory", "a directory for the file", "no right to make it"])
+def unusable(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
+    if request.param == "a file for a directory":
+        (tmp_path / "file").touch()
+        yield tmp_path / "file" / "crc.sqlite3"
+    elif request.param == "a directory for the file":
+        (tmp_path / "directory").mkdir()
+        yield tmp_path / "directory"
+    elif os.geteuid() == 0:
+        yield Path("/proc/no-directory/crc.sqlite3")  # where even root can't make one
+    else:
+        (tmp_path / "closed").mkdir(mode=0o500)
+        yield tmp_path / "closed" / "crc.sqlite3"
+
+
+def test_a_place_that_can_not_be_written_is_told_once(unusable: Path, warnings: list[str]) -> None:
+    index = SqliteCrcIndex(unusable, warnings.append)
+    for number in range(3):
+        index.store(ONE, [(b"%d" % number, VERSION, number)])
+    assert len(index.load(ONE)) == 3
+    index.prune([])
+    assert index.load(ONE) == {}
+    index.close()
+    assert len(warnings) == 1
+
+
+def test_another_processs_lock_is_not_waited_for_long(path: Path, warnings: list[str]) -> None:
+    stored(path)
+    index = SqliteCrcIndex(path, warnings.append)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        index.store(ONE, [(b"b", VERSION, 8)])
+        assert index.load(ONE)[b"b"] == (VERSION, 8)
+        index.forget(ONE, [b"b"])
+        assert b"b" not in index.load(ONE)
+        other.execute("ROLLBACK")
+    assert len(warnings) == 1
+    # It goes on to be used as soon as the other has let go.
+    index.store(ONE, [(b"c", VERSION, 9)])
+    index.close()
+    assert load(path) == {b"a": (VERSION, 7), b"c": (VERSION, 9)}
+
+
+def test_another_process_that_writes_does_not_keep_this_one_from_reading(path: Path) -> None:
+    stored(path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert load(path) == {b"a": (VERSION, 7)}
+
+
+def test_what_was_kept_in_memory_gives_way_to_what_is_newer(
+    path: Path, warnings: list[str]
+) -> None:
+    stored(path)
+    index = SqliteCrcIndex(path, warnings.append)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        index.store(ONE, [(b"a", VERSION, 8)])
+        other.execute("ROLLBACK")
+    index.store(ONE, [(b"a", OTHER_VERSION, 9)])
+    assert index.load(ONE) == {b"a": (OTHER_VERSION, 9)}
+    index.close()
+
+
+def test_a_file_deleted_under_the_index_is_no_reason_to_fail(
+    path: Path, warnings: list[str]
+) -> None:
+    index = SqliteCrcIndex(path, warnings.append)
+    index.store(ONE, [(b"a", VERSION, 7)])
+    for file in path.parent.iterdir():
+        file.unlink()
+    index.store(ONE, [(b"b", VERSION, 8)])
+    assert index.load(ONE)[b"b"] == (VERSION, 8)
+    index.close()
+
+
+def test_closing_twice_is_fine_and_it_opens_again(path: Path) -> None:
+    index = SqliteCrcIndex(path, no_warning)
+    index.close()
+    index.store(ONE, [(b"a", VERSION, 7)])
+    index.close()
+    index.close()
+    assert index.load(ONE) == {b"a": (VERSION, 7)}
+    index.close()

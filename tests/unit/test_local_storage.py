@@ -1,0 +1,567 @@
+"""Albums on a local disk: what a listing holds, and files that are not what was listed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import stat
+from collections.abc import Callable
+from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from io import FileIO
+from pathlib import Path
+
+import pytest
+from harness.albums import HASH, LONG_AGO_S, make_album, noise
+
+from archive_service.archive_id import ArchiveId
+from archive_service.errors import (
+    ArchiveNotFound,
+    DownloadFailed,
+    SourceChanged,
+    SourceUnreadable,
+    StorageUnavailable,
+)
+from archive_service.exclusion import DEFAULT_PATTERNS, Exclusion
+from archive_service.listing import Listing
+from archive_service.storage.local import MAX_DEPTH, LocalStorage
+
+ARCHIVE = ArchiveId(HASH)
+NOT_FOR_ROOT = pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+
+
+@pytest.fixture
+def storage(photos_dir: Path) -> LocalStorage:
+    return LocalStorage(photos_dir, Exclusion(DEFAULT_PATTERNS))
+
+
+def listed(storage: LocalStorage) -> Listing:
+    return storage.list(ARCHIVE)
+
+
+def open_descriptors() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+@contextmanager
+def no_descriptor_left() -> Iterator[None]:
+    before = open_descriptors()
+    yield
+    assert open_descriptors() == before
+
+
+# What is listed
+
+
+def test_a_listing_has_a_column_for_each_fact(photos_dir: Path, storage: LocalStorage) -> None:
+    album = make_album(photos_dir, {"b/c.jpg": b"123", "a.jpg": b"12345", "empty/": b""})
+    (album / "a.jpg").chmod(0o640)
+    os.utime(album / "a.jpg", ns=(0, 1_234_567_890_123_456_789))
+    listing = listed(storage)
+    columns = dict(zip(listing.paths, zip(listing.sizes, listing.mtimes_ns, listing.modes)))
+    assert columns[b"a.jpg"] == (5, 1_234_567_890_123_456_789, 0o640)
+    assert columns[b"b/c.jpg"][:2] == (3, LONG_AGO_S * 10**9)
+    assert columns[b"empty/"][0] == 0
+    assert set(columns) == {b"a.jpg", b"b/c.jpg", b"empty/"}
+    tokens = {listing.change_token(source) for source in range(len(listing))}
+    assert len(tokens) == 3
+
+
+def test_the_order_depends_on_the_paths_alone(photos_dir: Path, storage: LocalStorage) -> None:
+    names = ["b", "a/z", "a.jpg", "я", "B", "a/b/c", "d/"]
+    make_album(photos_dir, dict.fromkeys(names, b""))
+    forwards = listed(storage).paths
+    shutil.rmtree(photos_dir / HASH)
+    make_album(photos_dir, dict.fromkeys(reversed(names), b""))
+    assert listed(storage).paths == forwards
+
+
+def test_an_empty_album_has_no_source(photos_dir: Path, storage: LocalStorage) -> None:
+    make_album(photos_dir, {})
+    assert len(listed(storage)) == 0
+
+
+def test_only_the_innermost_of_empty_directories_is_listed(
+    photos_dir: Path, storage: LocalStorage
+) -> None:
+    make_album(photos_dir, {"a/b/c/": b"", "a/d/": b"", "e/f.jpg": b""})
+    assert set(listed(storage).paths) == {b"a/b/c/", b"a/d/", b"e/f.jpg"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        ".hidden",
+        ".in.1.jpg.",
+        "1.jpg.filepart",
+        "1.jpg.part",
+        "1.TMP",
+        "1.jpg.crdownload",
+        "Thumbs.db",
+        "THUMBS.DB",
+        "desktop.ini",
+        ".DS_Store",
+        "__MACOSX/._1.jpg",
+        ".git/config",
+    ],
+)
+def test_what_is_excluded_is_not_listed(
+    photos_dir: Path, storage: LocalStorage, name: str
+) -> None:
+    make_album(photos_dir, {name: b"x", f"sub/{name}": b"x", "1.jpg": b"x"})
+    assert set(listed(storage).paths) == {b"1.jpg", b"sub/"}
+
+
+def test_names_are_the_bytes_that_are_stored(photos_dir: Path, storage: LocalStorage) -> None:
+    album = os.fsencode(make_album(photos_dir, {}))
+    names = [b"\xff\xfe.jpg", "фото.jpg".encode("cp1251"), b"new\nline", b"\x01\x7f", b"back\\slash"]
+    for name in names:
+        with open(os.path.join(album, name), "wb") as file:
+            file.write(name)
+    listing = listed(storage)
+    assert set(listing.paths) == set(names)
+    with storage.files(ARCHIVE, listing) as files:
+        for source, path in enumerate(listing.paths):
+            assert files.read(source) == path
+
+
+def test_a_directory_named_in_odd_bytes_is_walked(photos_dir: Path, storage: LocalStorage) -> None:
+    directory = os.path.join(os.fsencode(make_album(photos_dir, {})), b"\xe9t\xe9")
+    os.mkdir(directory)
+    with open(directory + b"/\xff", "wb") as file:
+        file.write(b"x")
+    listing = listed(storage)
+    assert listing.paths == [b"\xe9t\xe9/\xff"]
+    with storage.files(ARCHIVE, listing) as files:
+        assert files.read(0) == b"x"
+
+
+def make_link_to_file(place: Path, outside: Path) -> None:
+    place.symlink_to(outside / "secret.txt")
+
+
+def make_link_to_directory(place: Path, outside: Path) -> None:
+    place.symlink_to(outside)
+
+
+def make_dangling_link(place: Path, outside: Path) -> None:
+    place.symlink_to(outside / "missing")
+
+
+def make_loop(place: Path, outside: Path) -> None:
+    place.symlink_to(place)
+
+
+def make_link_to_parent(place: Path, outside: Path) -> None:
+    place.symlink_to(place.parent)
+
+
+def make_link_inside(place: Path, outside: Path) -> None:
+    place.symlink_to("1.jpg")
+
+
+def make_fifo(place: Path, outside: Path) -> None:
+    os.mkfifo(place)
+
+
+def make_socket(place: Path, outside: Path) -> None:
+    # A socket's path may have 107 bytes, pytest's directories are longer.
+    descriptor = os.open(place.parent, os.O_RDONLY)
+    try:
+        with socket.socket(socket.AF_UNIX) as unix:
+            unix.bind(f"/proc/self/fd/{descriptor}/{place.name}")
+    finally:
+        os.close(descriptor)
+
+
+SPECIAL = [
+    make_link_to_file,
+    make_link_to_directory,
+    make_dangling_link,
+    make_loop,
+    make_link_to_parent,
+    make_link_inside,
+    make_fifo,
+    make_socket,
+]
+
+
+@pytest.fixture
+def outside(tmp_path: Path) -> Path:
+    path = tmp_path / "outside"
+    path.mkdir()
+    (path / "secret.txt").write_bytes(b"secret")
+    return path
+
+
+@pytest.mark.parametrize("make", SPECIAL)
+def test_what_is_neither_file_nor_directory_is_not_listed(
+    photos_dir: Path, storage: LocalStorage, outside: Path, make: Callable[[Path, Path], None]
+) -> None:
+    album = make_album(photos_dir, {"1.jpg": b"x", "sub/": b""})
+    make(album / "special", outside)
+    make(album / "sub/special", outside)
+    assert set(listed(storage).paths) == {b"1.jpg", b"sub/"}
+
+
+def test_hard_links_are_files_like_others(photos_dir: Path, storage: LocalStorage) -> None:
+    album = make_album(photos_dir, {"1.jpg": b"x"})
+    os.link(album / "1.jpg", album / "2.jpg")
+    assert set(listed(storage).paths) == {b"1.jpg", b"2.jpg"}
+
+
+# What is no album
+
+
+@pytest.mark.parametrize("name", ["missing", "x" * 255])
+def test_a_missing_album_is_not_found(storage: LocalStorage, name: str) -> None:
+    with pytest.raises(ArchiveNotFound):
+        storage.list(ArchiveId(name))
+
+
+def test_an_album_is_a_directory_and_no_link(
+    photos_dir: Path, storage: LocalStorage, outside: Path
+) -> None:
+    (photos_dir / "file").touch()
+    (photos_dir / "link").symlink_to(outside)
+    (photos_dir / "loop").symlink_to("loop")
+    os.mkfifo(photos_dir / "fifo")
+    for name in ("file", "link", "loop", "fifo"):
+        with pytest.raises(ArchiveNotFound):
+            storage.list(ArchiveId(name))
+    assert storage.albums() == []
+
+
+def test_a_removed_album_is_not_found_any_more(photos_dir: Path, storage: LocalStorage) -> None:
+    album = make_album(photos_dir, {"1.jpg": b"x"})
+    listing = listed(storage)
+    shutil.rmtree(album)
+    with pytest.raises(ArchiveNotFound):
+        listed(storage)
+    with storage.files(ARCHIVE, listing) as files, pytest.raises(SourceChanged):
+        files.read(0)
+
+
+def test_a_root_that_is_gone_is_no_missing_album(photos_dir: Path, storage: LocalStorage) -> None:
+    photos_dir.rmdir()
+    with pytest.raises(StorageUnavailable) as caught:
+        listed(storage)
+    assert caught.value.reason == "ENOENT"
+    with pytest.raises(StorageUnavailable):
+        storage.albums()
+
+
+def test_the_root_may_be_a_link(photos_dir: Path, tmp_path: Path) -> None:
+    make_album(photos_dir, {"1.jpg": b"x"})
+    (tmp_path / "link").symlink_to(photos_dir)
+    storage = LocalStorage(tmp_path / "link", Exclusion(()))
+    with storage.files(ARCHIVE, listed(storage)) as files:
+        assert files.read(0) == b"x"
+
+
+def test_albums_are_the_directories_below_the_root(photos_dir: Path, storage: LocalStorage) -> None:
+    make_album(photos_dir, {}, "one")
+    make_album(photos_dir, {}, "two")
+    (photos_dir / "file").touch()
+    assert sorted(storage.albums()) == ["one", "two"]
+
+
+def nested(photos_dir: Path, depth: int) -> None:
+    make_album(photos_dir, {"/".join(["d"] * depth) + "/1.jpg": b"x"})
+
+
+def test_directories_are_nested_to_a_limit(photos_dir: Path, storage: LocalStorage) -> None:
+    nested(photos_dir, MAX_DEPTH)
+    listing = listed(storage)
+    assert listing.paths == [b"d/" * MAX_DEPTH + b"1.jpg"]
+    with storage.files(ARCHIVE, listing) as files:
+        assert files.read(0) == b"x"
+
+
+def test_deeper_than_that_nothing_is_described(photos_dir: Path, storage: LocalStorage) -> None:
+    nested(photos_dir, MAX_DEPTH + 1)
+    with no_descriptor_left(), pytest.raises(StorageUnavailable) as caught:
+        listed(storage)
+    assert caught.value.reason == "too deep"
+
+
+@NOT_FOR_ROOT
+def test_an_unreadable_directory_is_not_left_out(photos_dir: Path, storage: LocalStorage) -> None:
+    album = make_album(photos_dir, {"sub/1.jpg": b"x"})
+    (album / "sub").chmod(0)
+    try:
+        with pytest.raises(StorageUnavailable) as caught:
+            listed(storage)
+    finally:
+        (album / "sub").chmod(0o755)
+    assert caught.value.reason == "EACCES"
+
+
+@NOT_FOR_ROOT
+def test_an_unreadable_file_is_listed_but_can_not_be_read(
+    photos_dir: Path, storage: LocalStorage
+) -> None:
+    album = make_album(photos_dir, {"1.jpg": b"x"})
+    (album / "1.jpg").chmod(0)
+    with storage.files(ARCHIVE, listed(storage)) as files:
+        with pytest.raises(SourceUnreadable) as caught:
+            files.read(0)
+        with pytest.raises(SourceUnreadable):
+            files.open(0)
+    assert caught.value.reason == "EACCES"
+
+
+def test_listing_leaves_no_descriptor_open(photos_dir: Path, storage: LocalStorage) -> None:
+    make_album(photos_dir, {"a/b/c.jpg": b"x", "d/": b""})
+    with no_descriptor_left():
+        listed(storage)
+        with suppress(ArchiveNotFound):
+            storage.list(ArchiveId("missing"))
+
+
+# What moves the newest change
+
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda album: (album / "1.jpg").unlink(),
+        lambda album: (album / "sub/2.jpg").unlink(),
+        lambda album: (album / "new.jpg").touch(),
+        lambda album: (album / "sub/new").mkdir(),
+        lambda album: (album / "1.jpg").write_bytes(b"other"),
+        lambda album: (album / "1.jpg").rename(album / "3.jpg"),
+        lambda album: os.utime(album / "1.jpg", (0, 0)),
+        lambda album: (album / "1.jpg").chmod(0o600),
+    ],
+    ids=["remove", "remove below", "add", "add directory", "rewrite", "rename", "utime", "chmod"],
+)
+def test_every_change_moves_the_newest_change(
+    photos_dir: Path, storage: LocalStorage, change: Callable[[Path], object]
+) -> None:
+    album = make_album(photos_dir, {"1.jpg": b"x", "sub/2.jpg": b"x"})
+    before = listed(storage)
+    _let_the_file_systems_clock_tick(album)
+    change(album)
+    assert listed(storage).newest_change_ns > before.newest_change_ns
+
+
+def _let_the_file_systems_clock_tick(album: Path) -> None:
+    newest_ns = listed(LocalStorage(album.parent, Exclusion(()))).newest_change_ns
+    probe = album.parent.with_name("probe")
+    while True:
+        probe.write_bytes(b"")
+        if probe.stat().st_ctime_ns > newest_ns:
+            return
+
+
+def test_a_removal_moves_the_newest_mtime_too(photos_dir: Path, storage: LocalStorage) -> None:
+    album = make_album(photos_dir, {"1.jpg": b"x", "2.jpg": b"x"})
+    os.utime(album, (LONG_AGO_S, LONG_AGO_S))
+    assert listed(storage).newest_mtime_ns == LONG_AGO_S * 10**9
+    (album / "1.jpg").unlink()
+    assert listed(storage).newest_mtime_ns > LONG_AGO_S * 10**9
+
+
+# What is opened
+
+
+def read_by_open(storage: LocalStorage, listing: Listing) -> bytes:
+    with storage.files(ARCHIVE, listing) as files, files.open(0) as file:
+        return file.read()
+
+
+def read_whole(storage: LocalStorage, listing: Listing) -> bytes:
+    with storage.files(ARCHIVE, listing) as files:
+        return files.read(0)
+
+
+WAYS = pytest.mark.parametrize("read", [read_by_open, read_whole])
+
+
+@WAYS
+@pytest.mark.parametrize("size", [0, 1, 100_000])
+def test_a_file_is_read_as_it_is(
+    photos_dir: Path,
+    storage: LocalStorage,
+    read: Callable[[LocalStorage, Listing], bytes],
+    size: int,
+) -> None:
+    make_album(photos_dir, {"sub/1.jpg": noise(size)})
+    with no_descriptor_left():
+        assert read(storage, listed(storage)) == noise(size)
+
+
+def vanish(path: Path, outside: Path) -> None:
+    path.unlink()
+
+
+def vanish_with_its_directory(path: Path, outside: Path) -> None:
+    shutil.rmtree(path.parent)
+
+
+def shrink(path: Path, outside: Path) -> None:
+    os.truncate(path, 1)
+
+
+def become_empty(path: Path, outside: Path) -> None:
+    os.truncate(path, 0)
+
+
+def grow(path: Path, outside: Path) -> None:
+    with path.open("ab") as file:
+        file.write(b"more")
+
+
+def rewrite(path: Path, outside: Path) -> None:
+    _let_the_file_systems_clock_tick(path.parents[1])
+    with path.open("r+b") as file:
+        file.write(b"secret")
+    os.utime(path, (LONG_AGO_S, LONG_AGO_S))
+
+
+def be_replaced(path: Path, outside: Path) -> None:
+    other = path.with_name("other")
+    other.write_bytes(b"secret")
+    os.utime(other, (LONG_AGO_S, LONG_AGO_S))
+    other.replace(path)
+
+
+def become_a_link_out(path: Path, outside: Path) -> None:
+    path.unlink()
+    path.symlink_to(outside / "secret.txt")
+
+
+def become_a_link_to_itself_elsewhere(path: Path, outside: Path) -> None:
+    moved = path.rename(outside / path.name)
+    path.symlink_to(moved)
+
+
+def have_its_directory_swapped_for_a_link(path: Path, outside: Path) -> None:
+    directory = path.parent.rename(outside / "moved")
+    path.parent.symlink_to(directory)
+
+
+def have_its_album_swapped_for_a_link(path: Path, outside: Path) -> None:
+    album = path.parents[1]
+    moved = album.rename(outside / "moved")
+    album.symlink_to(moved)
+
+
+def become_a_fifo(path: Path, outside: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def become_a_socket(path: Path, outside: Path) -> None:
+    path.unlink()
+    make_socket(path, outside)
+
+
+def become_a_directory(path: Path, outside: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def have_a_file_for_a_directory(path: Path, outside: Path) -> None:
+    shutil.rmtree(path.parent)
+    path.parent.touch()
+
+
+CHANGES = [
+    vanish,
+    vanish_with_its_directory,
+    shrink,
+    become_empty,
+    grow,
+    rewrite,
+    be_replaced,
+    become_a_link_out,
+    become_a_link_to_itself_elsewhere,
+    have_its_directory_swapped_for_a_link,
+    have_its_album_swapped_for_a_link,
+    become_a_fifo,
+    become_a_socket,
+    become_a_directory,
+    have_a_file_for_a_directory,
+]
+
+
+@WAYS
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_file_that_is_not_what_was_listed_is_not_read(
+    photos_dir: Path,
+    storage: LocalStorage,
+    outside: Path,
+    read: Callable[[LocalStorage, Listing], bytes],
+    change: Callable[[Path, Path], None],
+) -> None:
+    album = make_album(photos_dir, {"sub/1.jpg": b"public"})
+    listing = listed(storage)
+    change(album / "sub/1.jpg", outside)
+    with no_descriptor_left(), pytest.raises(DownloadFailed) as caught:
+        read(storage, listing)
+    assert "/" not in caught.value.reason
+
+
+def test_an_open_file_is_verified_again(photos_dir: Path, storage: LocalStorage) -> None:
+    album = make_album(photos_dir, {"sub/1.jpg": b"public"})
+    with storage.files(ARCHIVE, listed(storage)) as files, files.open(0) as file:
+        files.verify(file, 0)
+        rewrite(album / "sub/1.jpg", album)
+        with pytest.raises(SourceChanged):
+            files.verify(file, 0)
+
+
+def test_a_small_file_that_grows_by_what_another_loses_is_noticed(
+    photos_dir: Path, storage: LocalStorage
+) -> None:
+    album = make_album(photos_dir, {"1.jpg": b"aaaa", "2.jpg": b"bb"})
+    listing = listed(storage)
+    (album / "1.jpg").rename(album / "swap")
+    (album / "2.jpg").rename(album / "1.jpg")
+    (album / "swap").rename(album / "2.jpg")
+    with storage.files(ARCHIVE, listing) as files:
+        for source in range(2):
+            with pytest.raises(SourceChanged):
+                files.read(source)
+
+
+def test_files_of_many_directories_are_read_by_one(photos_dir: Path, storage: LocalStorage) -> None:
+    contents = {f"{number % 3}/{number}.jpg": b"%d" % number for number in range(9)}
+    make_album(photos_dir, contents)
+    listing = listed(storage)
+    with no_descriptor_left(), storage.files(ARCHIVE, listing) as files:
+        read = {path.decode(): files.read(source) for source, path in enumerate(listing.paths)}
+    assert read == contents
+
+
+def test_after_a_failure_other_files_are_still_read(
+    photos_dir: Path, storage: LocalStorage
+) -> None:
+    album = make_album(photos_dir, {"a/1.jpg": b"1", "b/2.jpg": b"2", "c/3.jpg": b"3"})
+    listing = listed(storage)
+    shutil.rmtree(album / "b")
+    with no_descriptor_left(), storage.files(ARCHIVE, listing) as files:
+        assert files.read(0) == b"1"
+        with pytest.raises(SourceChanged):
+            files.read(1)
+        assert files.read(2) == b"3"
+        assert files.read(0) == b"1"
+
+
+def test_an_opened_file_outlives_its_album_files(photos_dir: Path, storage: LocalStorage) -> None:
+    make_album(photos_dir, {"1.jpg": b"x"})
+    with storage.files(ARCHIVE, listed(storage)) as files:
+        file: FileIO = files.open(0)
+    with file:
+        assert file.read() == b"x"
+
+
+def test_no_opened_file_is_inherited(photos_dir: Path, storage: LocalStorage) -> None:
+    make_album(photos_dir, {"1.jpg": b"x"})
+    with storage.files(ARCHIVE, listed(storage)) as files, files.open(0) as file:
+        assert not os.get_inheritable(file.fileno())
+        assert stat.S_ISREG(os.fstat(file.fileno()).st_mode)

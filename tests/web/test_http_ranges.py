@@ -1,0 +1,395 @@
+"""Ranges on the wire: the oracle is RFC 9110 section 14, and the slice of the whole archive."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from io import BytesIO
+from itertools import islice, pairwise
+from zipfile import ZipFile
+
+import pytest
+from harness.albums import HASH, make_album, noise
+from harness.byteranges import body_parts, content_range
+from harness.http import Connection, Response, connected
+from harness.server import Server, serving
+
+from archive_service.segments import LARGE_FILE_BYTES
+
+ALBUM = {
+    "a.txt": noise(300),
+    "at.jpg": noise(LARGE_FILE_BYTES),
+    "below.jpg": noise(LARGE_FILE_BYTES - 1),
+    "empty": b"",
+    "none/": b"",
+    "sub/above.jpg": noise(LARGE_FILE_BYTES + 1),
+    "sub/deeper/z.txt": noise(5),
+    "\u043e\u0442\u043f\u0443\u0441\u043a.jpg": noise(3 * LARGE_FILE_BYTES),
+}
+TARGET = f"/archive/{HASH}/"
+TINY = "tiny"
+TINY_ALBUM = {"a": b"xyz"}
+EMPTY = "empty"
+MANY = 100
+"""Ranges that one field may have."""
+PART_OVERHEAD_BYTES = 80
+PIPELINED = 64
+"""Requests sent before their answers are read."""
+
+Span = tuple[int, int]
+"""First and last position, inclusive."""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    photos_dir = tmp_path_factory.mktemp("photos")
+    make_album(photos_dir, ALBUM)
+    make_album(photos_dir, TINY_ALBUM, TINY)
+    make_album(photos_dir, {}, EMPTY)
+    with serving(photos_dir, tmp_path_factory.mktemp("cache")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def connection(server: Server) -> Iterator[Connection]:
+    with connected(server.port) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="module")
+def whole(connection: Connection) -> bytes:
+    return connection.exchange("GET", TARGET).content
+
+
+def ask(connection: Connection, *values: str, target: str = TARGET) -> Response:
+    return connection.exchange("GET", target, *(f"Range: {value}" for value in values))
+
+
+def filled(value: str, whole: bytes) -> str:
+    length = len(whole)
+    return value.format(length=length, last=length - 1, over=length + 1, half=length // 2)
+
+
+def assert_sends(answer: Response, spans: Sequence[Span], whole: bytes) -> None:
+    """Assert that an answer has these parts of the archive, in this order."""
+    assert answer.status == 206
+    assert int(answer["content-length"]) == len(answer.content)
+    if len(spans) == 1:
+        first_pos, last_pos = spans[0]
+        assert content_range(answer["content-range"]) == (first_pos, last_pos, len(whole))
+        assert answer["content-type"] == "application/zip"
+        assert answer.content == whole[first_pos : last_pos + 1]
+        return
+    assert "content-range" not in answer  # section 15.3.7.2
+    parts = body_parts(answer)
+    assert [(part.first_pos, part.last_pos) for part in parts] == list(spans)
+    for part in parts:
+        assert part.complete_length == len(whole)
+        assert part.fields["content-type"] == "application/zip"
+        assert part.data == whole[part.first_pos : part.last_pos + 1]
+
+
+@pytest.mark.parametrize(
+    ("value", "first_pos", "last_pos"),
+    [
+        # section 14.1.2, int-range
+        ("bytes=0-0", "0", "0"),
+        ("bytes=0-499", "0", "499"),
+        ("bytes=500-999", "500", "999"),
+        ("bytes={last}-{last}", "{last}", "{last}"),
+        ("bytes=0-{last}", "0", "{last}"),
+        ("bytes=007-0000011", "7", "11"),
+        # an open end, or one behind the end: "the byte range is the remainder"
+        ("bytes=0-", "0", "{last}"),
+        ("bytes=500-", "500", "{last}"),
+        ("bytes={last}-", "{last}", "{last}"),
+        ("bytes=0-{length}", "0", "{last}"),
+        ("bytes={last}-{over}", "{last}", "{last}"),
+        ("bytes={half}-18446744073709551615", "{half}", "{last}"),
+        ("bytes={half}-18446744073709551616", "{half}", "{last}"),
+        ("bytes=1-" + "9" * 5000, "1", "{last}"),
+        # suffix-range
+        ("bytes=-1", "{last}", "{last}"),
+        ("bytes=-{last}", "1", "{last}"),
+        ("bytes=-{length}", "0", "{last}"),
+        # "If the selected representation is shorter than the specified suffix-length, the entire
+        # representation is used."
+        ("bytes=-{over}", "0", "{last}"),
+        ("bytes=-" + "9" * 5000, "0", "{last}"),
+        # section 14.1: "range unit names are case-insensitive"
+        ("Bytes=0-0", "0", "0"),
+        ("BYTES=-1", "{last}", "{last}"),
+        # section 5.6.1.2: empty list members are ignored
+        ("bytes=,0-0", "0", "0"),
+        ("bytes=0-0,,", "0", "0"),
+        ("bytes= , 0-0 ,\t", "0", "0"),
+        # section 14.1.1: of several the satisfiable ones
+        ("bytes=0-0,{length}-", "0", "0"),
+        ("bytes={length}-,-1", "{last}", "{last}"),
+        ("bytes=-0,1-2", "1", "2"),
+        # section 15.3.7.2: overlapping, nested, equal, adjacent, separated by little
+        ("bytes=0-99,50-149", "0", "149"),
+        ("bytes=50-149,0-99", "0", "149"),
+        ("bytes=0-999,500-600", "0", "999"),
+        ("bytes=500-600,0-999", "0", "999"),
+        ("bytes=7-9,7-9", "7", "9"),
+        ("bytes=0-9,10-19", "0", "19"),
+        ("bytes=10-19,0-9", "0", "19"),
+        ("bytes=0-,-500", "0", "{last}"),
+        ("bytes=0-{half},{half}-", "0", "{last}"),
+        (f"bytes=0-0,{PART_OVERHEAD_BYTES}-{PART_OVERHEAD_BYTES}", "0", f"{PART_OVERHEAD_BYTES}"),
+    ],
+)
+def test_one_part(
+    connection: Connection, whole: bytes, value: str, first_pos: str, last_pos: str
+) -> None:
+    span = int(filled(first_pos, whole)), int(filled(last_pos, whole))
+    assert_sends(ask(connection, filled(value, whole)), [span], whole)
+
+
+@pytest.mark.parametrize(
+    ("value", "spans"),
+    [
+        ("bytes=0-0,-1", ["0-0", "{last}-{last}"]),  # section 14.1.2, "the first and last bytes"
+        ("bytes=500-600,9500-9999", ["500-600", "9500-9999"]),
+        # section 15.3.7.2: "in the same order that the corresponding range-spec appeared"
+        ("bytes=-1,0-0", ["{last}-{last}", "0-0"]),
+        ("bytes=2000-2099,1000-1099,0-99", ["2000-2099", "1000-1099", "0-99"]),
+        ("bytes={half}-,0-9", ["{half}-{last}", "0-9"]),
+        # a joined range stands where the first of its members stood
+        ("bytes=5000-5009,0-9,5010-5019", ["5000-5019", "0-9"]),
+        ("bytes=0-9,5000-5009,5-20", ["0-20", "5000-5009"]),
+        # no joining over a gap as large as the overhead of a part
+        (f"bytes=0-0,{PART_OVERHEAD_BYTES + 1}-99", ["0-0", f"{PART_OVERHEAD_BYTES + 1}-99"]),
+        ("bytes= 0-9 ,\t1000-1009 ", ["0-9", "1000-1009"]),
+        ("bytes=0-9,,1000-1009,", ["0-9", "1000-1009"]),
+        ("bytes=0-9,{length}-{over},1000-1009,-0", ["0-9", "1000-1009"]),
+        ("bytes=0-9,1000-" + "9" * 5000, ["0-9", "1000-{last}"]),
+    ],
+)
+def test_several_parts(
+    connection: Connection, whole: bytes, value: str, spans: Sequence[str]
+) -> None:
+    pairs = [tuple(map(int, filled(span, whole).split("-"))) for span in spans]
+    assert_sends(ask(connection, filled(value, whole)), [(a, b) for a, b in pairs], whole)
+
+
+def test_as_many_ranges_as_may_be(connection: Connection, whole: bytes) -> None:
+    spans = [(start, start + 9) for start in range(0, MANY * 1000, 1000)]
+    random.Random(0).shuffle(spans)
+    assert_sends(ask(connection, "bytes=" + listed(spans)), spans, whole)
+
+
+def test_one_range_too_many_is_answered_with_the_whole(
+    connection: Connection, whole: bytes
+) -> None:
+    # section 14.2: a server MAY ignore "a set of many small ranges"
+    value = "bytes=" + listed([(start, start) for start in range(0, MANY * 1000 + 1, 1000)])
+    assert_is_whole(ask(connection, value), whole)
+
+
+@pytest.mark.parametrize("value", ["bytes=" + "0-," * 100, "bytes=" + "0-0,-1," * 50])
+def test_repeated_ranges_send_nothing_twice(
+    connection: Connection, whole: bytes, value: str
+) -> None:
+    # section 17.15: "one potential attack is a small request for large or many overlapping ranges"
+    answer = ask(connection, value)
+    assert answer.status == 206
+    assert len(answer.content) <= len(whole)
+
+
+def test_parts_are_no_longer_than_the_archive_and_their_framing(
+    connection: Connection, whole: bytes
+) -> None:
+    step = PART_OVERHEAD_BYTES + 1
+    value = "bytes=" + ",".join(f"{start}-{start}" for start in range(0, MANY * step, step))
+    answer = ask(connection, value)
+    assert len(body_parts(answer)) == MANY
+    assert int(answer["content-length"]) == len(answer.content) < len(whole)
+
+
+def test_the_same_ranges_have_the_same_answer(connection: Connection) -> None:
+    first, second = (ask(connection, "bytes=0-9,1000-1009") for _ in range(2))
+    assert first.content == second.content
+    assert first["content-type"] == second["content-type"]
+
+
+def assert_is_whole(answer: Response, whole: bytes) -> None:
+    assert answer.status == 200
+    assert "content-range" not in answer
+    assert int(answer["content-length"]) == len(whole)
+    assert answer.content == whole
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        # section 14.2: "MUST ignore a Range header field that contains a range unit it does not
+        # understand"
+        "items=0-9",
+        "byte=0-9",
+        "=0-9",
+        "none",
+        "seconds=1-2",
+        # section 14.1.1: "An int-range is invalid if the last-pos value is present and less than
+        # the first-pos"; a set is invalid with any invalid member; section 14.2: MAY be ignored
+        "bytes=9-8",
+        "bytes=0-9,9-8",
+        "bytes={half}-0",
+        "bytes=100-" + "0" * 5000 + "99",
+        # no ranges-specifier at all
+        "",
+        "bytes",
+        "bytes=",
+        "bytes=,",
+        "bytes=-",
+        "bytes=0",
+        "bytes=a-b",
+        "bytes=0-b",
+        "bytes=0-9;1-2",
+        "bytes=0-9 20-29",
+        "bytes=0 - 9",
+        "bytes=0- 9",
+        "bytes =0-9",
+        "bytes:0-9",
+        "bytes 0-9/{length}",
+        "bytes=0--9",
+        "bytes=--9",
+        "bytes=+0-9",
+        "bytes=0x0-0x9",
+        "bytes=0.0-9",
+        "bytes=1_0-2_0",
+        "bytes=\N{ARABIC-INDIC DIGIT ONE}-9",
+        "bytes=\N{SUPERSCRIPT TWO}-9",
+        "bytes=0-9,bytes=20-29",
+        "bytes=*",
+        '"bytes=0-9"',
+    ],
+)
+def test_what_is_no_byte_range_is_ignored(connection: Connection, whole: bytes, value: str) -> None:
+    assert_is_whole(ask(connection, filled(value, whole)), whole)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [["bytes=0-9", "bytes=20-29"], ["bytes=0-9", "bytes=0-9"], ["bytes=0-9", ""]],
+)
+def test_several_field_lines_are_ignored(
+    connection: Connection, whole: bytes, values: Sequence[str]
+) -> None:
+    # section 5.3: "a sender MUST NOT generate multiple field lines"; Range is no list
+    assert_is_whole(ask(connection, *values), whole)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [  # section 15.5.17: "none of the range-spec members is satisfiable"
+        "bytes={length}-",
+        "bytes={length}-{length}",
+        "bytes={over}-",
+        "bytes={length}-" + "9" * 5000,
+        "bytes=" + "9" * 5000 + "-",
+        "bytes=-0",
+        "bytes=-" + "0" * 5000,
+        "bytes=-0,{length}-,{over}-{over}",
+    ],
+)
+def test_unsatisfiable_range(connection: Connection, whole: bytes, value: str) -> None:
+    answer = ask(connection, filled(value, whole))
+    assert answer.status == 416
+    assert answer["content-range"] == f"bytes */{len(whole)}"  # section 14.4
+    assert answer["content-type"].startswith("text/html")
+    assert int(answer["content-length"]) == len(answer.content)
+    assert "content-disposition" not in answer
+
+
+def test_empty_album_is_an_archive_with_ranges(connection: Connection) -> None:
+    target = f"/archive/{EMPTY}/"
+    whole = connection.exchange("GET", target).content
+    assert ZipFile(BytesIO(whole)).namelist() == []
+    assert_sends(ask(connection, "bytes=-1", target=target), [(21, 21)], whole)
+    assert ask(connection, f"bytes={len(whole)}-", target=target).status == 416
+
+
+def test_ranges_of_a_subset(connection: Connection) -> None:
+    target = TARGET + "?file=a.txt"
+    whole = connection.exchange("GET", target).content
+    answer = ask(connection, "bytes=-100", target=target)
+    assert_sends(answer, [(len(whole) - 100, len(whole) - 1)], whole)
+
+
+def test_ranges_of_the_manifest(connection: Connection) -> None:
+    target = TARGET + "manifest.json"
+    whole = connection.exchange("GET", target).content
+    answer = ask(connection, "bytes=0-9,200-209", target=target)
+    assert [part.data for part in body_parts(answer)] == [whole[:10], whole[200:210]]
+    assert {part.fields["content-type"] for part in body_parts(answer)} == {"application/json"}
+
+
+def test_every_range_of_a_small_archive_is_the_slice(connection: Connection) -> None:
+    target = f"/archive/{TINY}/"
+    whole = connection.exchange("GET", target).content
+    length = len(whole)
+    spans = ((first, last) for first in range(length) for last in range(first, length))
+    assert sum(1 for _ in checked(connection, target, whole, spans)) == length * (length + 1) // 2
+
+
+def test_ranges_around_every_edge_are_the_slices(connection: Connection, whole: bytes) -> None:
+    points = sorted({edge + near for edge in edges(whole) for near in (-1, 0, 1)})
+    inside = [point for point in points if 0 <= point < len(whole)]
+    spans = [(first, last) for first in inside for last in inside if first <= last <= first + 4]
+    spans += random.Random(1).sample(
+        [(first, last) for first in inside for last in inside if first + 4 < last], 400
+    )
+    assert all(checked(connection, TARGET, whole, iter(spans)))
+
+
+def test_random_ranges_are_the_slices(connection: Connection, whole: bytes) -> None:
+    chance = random.Random(2)
+    spans = (sorted(chance.choices(range(len(whole)), k=2)) for _ in range(200))
+    assert all(checked(connection, TARGET, whole, ((first, last) for first, last in spans)))
+
+
+def test_random_sets_of_ranges_are_the_slices(connection: Connection, whole: bytes) -> None:
+    chance = random.Random(3)
+    for _ in range(30):
+        points = sorted(chance.sample(range(0, len(whole), PART_OVERHEAD_BYTES), 20))
+        spans = list(pairwise(points))[::2]
+        chance.shuffle(spans)
+        assert_sends(ask(connection, "bytes=" + listed(spans)), spans, whole)
+
+
+def listed(spans: Sequence[Span]) -> str:
+    return ",".join(f"{first}-{last}" for first, last in spans)
+
+
+def edges(whole: bytes) -> Iterator[int]:
+    """Yield where the records and the files of an archive begin and end (APPNOTE 4.3.6)."""
+    archive = ZipFile(BytesIO(whole))
+    for info in archive.infolist():
+        yield info.header_offset
+        lengths = whole[info.header_offset + 26 : info.header_offset + 30]
+        data = info.header_offset + 30 + lengths[0] + lengths[2] + 256 * (lengths[1] + lengths[3])
+        yield data
+        yield data + info.file_size
+    central = archive.start_dir
+    for info in archive.infolist():
+        yield central
+        central += 46 + len(info.orig_filename.encode()) + len(info.extra)
+    yield central
+    yield len(whole)
+
+
+def checked(
+    connection: Connection, target: str, whole: bytes, spans: Iterator[Span]
+) -> Iterator[bool]:
+    """Ask for ranges, many at a time on one connection, and compare each with the slice."""
+    while batch := list(islice(spans, PIPELINED)):
+        for first, last in batch:
+            connection.send("GET", target, f"Range: bytes={first}-{last}")
+        for first, last in batch:
+            answer = connection.receive()
+            assert answer.status == 206
+            assert content_range(answer["content-range"]) == (first, last, len(whole))
+            assert answer.content == whole[first : last + 1]
+            yield True
