@@ -20,7 +20,7 @@ from zlib_ng import zlib_ng
 
 from archive_service.archive_id import ArchiveId
 from archive_service.crcindex.base import CrcIndex
-from archive_service.errors import SourceUnreadable
+from archive_service.errors import DownloadFailed, SourceUnreadable
 from archive_service.listing import Listing
 from archive_service.storage.base import Storage
 
@@ -104,6 +104,10 @@ class AlbumChecksums:
             job = self.request([source])
             try:
                 await job.finished()
+            except DownloadFailed:
+                # Or else it was another file's failure, in a job begun for another download.
+                if job.sources == [source]:
+                    raise
             finally:
                 job.leave()
 

@@ -531,6 +531,10 @@ def append(path: Path) -> None:
         file.write(b"more")
 
 
+def shorten(path: Path) -> None:
+    os.truncate(path, 1)
+
+
 def rewrite(path: Path) -> None:
     status = path.stat()
     path.write_bytes(bytes(status.st_size))
@@ -548,7 +552,7 @@ def swap_for_link(path: Path) -> None:
 
 
 @pytest.mark.parametrize("changing", ["large, under way.bin", "large.bin", "small.bin"])
-@pytest.mark.parametrize("change", [append, Path.unlink, rewrite, replace, swap_for_link])
+@pytest.mark.parametrize("change", [append, shorten, Path.unlink, rewrite, replace, swap_for_link])
 def test_file_that_changes_while_the_archive_is_streamed_fails(
     tmp_path: Path, changing: str, change: Callable[[Path], None]
 ) -> None:

@@ -41,8 +41,6 @@ class Edge:
     archive_bytes: int
     central_offset: int
     zip64_entries: frozenset[str]
-    large_local_extra: bytes = b""
-    """What stands in the local header of the large file before the timestamp."""
 
     @property
     def is_zip64(self) -> bool:
@@ -87,13 +85,11 @@ def size_at(size: int) -> Edge:
     widening = 20 if is_wide else 0  # tag, length, both sizes
     central_offset = local_bytes(SMALL) + SMALL_BYTES + local_bytes(LARGE) + widening + size
     directory = central_bytes(SMALL) + central_bytes(LARGE) + widening
-    sizes = size.to_bytes(8, "little") * 2
     return Edge(
         {SMALL: SMALL_BYTES, LARGE: size},
         central_offset + directory + ZIP64_END_BYTES + END_BYTES,
         central_offset,
         frozenset({LARGE} if is_wide else ()),
-        b"\1\0\x10\0" + sizes if is_wide else b"",
     )
 
 
@@ -119,6 +115,18 @@ def directory_at(offset: int) -> Edge:
         offset + central_bytes(LARGE) + end,
         offset,
         frozenset(),
+    )
+
+
+def followed(size: int) -> Edge:
+    """Return an album of a file of this size, from all ones on, and a small one behind it."""
+    central_offset = local_bytes(LARGE) + 20 + size + local_bytes(LAST) + SMALL_BYTES
+    directory = central_bytes(LARGE) + 20 + central_bytes(LAST) + 12
+    return Edge(
+        {LARGE: size, LAST: SMALL_BYTES},
+        central_offset + directory + ZIP64_END_BYTES + END_BYTES,
+        central_offset,
+        frozenset({LARGE, LAST}),
     )
 
 

@@ -376,6 +376,7 @@ def edges(whole: bytes) -> Iterator[int]:
     for info in archive.infolist():
         yield central
         central += 46 + len(info.orig_filename.encode()) + len(info.extra)
+    assert whole[central : central + 4] == b"PK\x05\x06"
     yield central
     yield len(whole)
 

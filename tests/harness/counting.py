@@ -1,0 +1,70 @@
+"""A storage that counts what is done with the one behind it."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from io import FileIO
+
+from archive_service.archive_id import ArchiveId
+from archive_service.listing import Listing
+from archive_service.storage.base import AlbumFiles, Storage
+
+
+class CountingStorage:
+    """Gives out what another storage has, and counts by path."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self.opened: Counter[bytes] = Counter()
+        self.read_bytes: Counter[bytes] = Counter()
+        """Bytes that were read into the process."""
+
+    def list(self, archive: ArchiveId) -> Listing:
+        return self._storage.list(archive)
+
+    @contextmanager
+    def files(self, archive: ArchiveId, listing: Listing) -> Iterator[AlbumFiles]:
+        with self._storage.files(archive, listing) as files:
+            yield _CountingFiles(self, files, listing)
+
+    def albums(self) -> Sequence[str]:
+        return self._storage.albums()
+
+
+class _CountingFiles:
+    def __init__(self, counts: CountingStorage, files: AlbumFiles, listing: Listing) -> None:
+        self._counts = counts
+        self._files = files
+        self._listing = listing
+
+    def open(self, source: int) -> FileIO:
+        path = self._listing.paths[source]
+        with self._files.open(source) as file:
+            self._counts.opened[path] += 1
+            return _CountingFile(os.dup(file.fileno()), self._counts.read_bytes, path)
+
+    def verify(self, file: FileIO, source: int) -> None:
+        self._files.verify(file, source)
+
+    def read(self, source: int) -> bytes:
+        data = self._files.read(source)
+        self._counts.opened[self._listing.paths[source]] += 1
+        self._counts.read_bytes[self._listing.paths[source]] += len(data)
+        return data
+
+
+class _CountingFile(FileIO):
+    def __init__(self, descriptor: int, counts: Counter[bytes], path: bytes) -> None:
+        super().__init__(descriptor, "rb")
+        self._counts = counts
+        self._path = path
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        count = super().readinto(buffer)
+        self._counts[self._path] += count
+        return count
+
+

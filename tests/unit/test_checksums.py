@@ -1,0 +1,410 @@
+"""CRC-32 values learned once: shared, kept, and never those of other content."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+import zipfile
+import zlib
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timezone
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from harness.albums import HASH, LONG_AGO_S, make_album, make_sparse, noise, settle
+from harness.conditions import eventually
+from harness.counting import CountingStorage
+
+from archive_service.archive_id import ArchiveId
+from archive_service.checksums import CLOCK_TICK_NS, UNKNOWN, AlbumChecksums, HashThreads
+from archive_service.content import FileSpan
+from archive_service.crcindex.base import CrcIndex
+from archive_service.crcindex.memory import MemoryCrcIndex
+from archive_service.errors import DownloadFailed, SourceChanged
+from archive_service.exclusion import Exclusion
+from archive_service.representation import ArchiveOptions, Representation
+from archive_service.segments import LARGE_FILE_BYTES
+from archive_service.service import ArchiveService
+from archive_service.storage.local import LocalStorage
+from archive_service.zipformat.names import NameRules
+
+ARCHIVE = ArchiveId(HASH)
+PIECE_BYTES = 1024 * 1024
+LARGE_BYTES = 4 * LARGE_FILE_BYTES
+
+_Result = TypeVar("_Result")
+
+
+def run(work: Coroutine[object, object, _Result]) -> _Result:
+    return asyncio.run(asyncio.wait_for(work, 60))
+
+
+@dataclass
+class Site:
+    """Services over one directory that share an index, as one process after the other does."""
+
+    photos_dir: Path
+    index: CrcIndex = field(default_factory=MemoryCrcIndex)
+
+    @asynccontextmanager
+    async def service(self) -> AsyncIterator[tuple[ArchiveService, CountingStorage]]:
+        storage = CountingStorage(LocalStorage(self.photos_dir, Exclusion(())))
+        options = ArchiveOptions(NameRules(), timezone.utc)
+        service = ArchiveService(storage, self.index, options)
+        try:
+            yield service, storage
+        finally:
+            await asyncio.to_thread(service.close)
+
+
+@pytest.fixture
+def site(photos_dir: Path) -> Site:
+    return Site(photos_dir)
+
+
+async def described(service: ArchiveService, *files: str) -> Representation:
+    return await service.represent(ARCHIVE, files)
+
+
+async def download(
+    service: ArchiveService,
+    representation: Representation,
+    start: int = 0,
+    stop: int | None = None,
+) -> bytes:
+    """Return bytes of an archive; those of file spans as the kernel would send them."""
+    content = service.content(representation)
+    end = representation.complete_length if stop is None else stop
+    received = bytearray()
+    chunks = content.chunks(start, end, piece_bytes=lambda: PIECE_BYTES)
+    async with aclosing(chunks):
+        async for chunk in chunks:
+            received += _bytes(chunk)
+    return bytes(received)
+
+
+def _bytes(chunk: bytes | FileSpan) -> bytes:
+    if isinstance(chunk, FileSpan):
+        return os.pread(chunk.file.fileno(), chunk.count, chunk.offset)
+    return chunk
+
+
+def assert_sound(archive: bytes) -> None:
+    with zipfile.ZipFile(io.BytesIO(archive)) as opened:
+        assert opened.testzip() is None
+
+
+def album_of_sizes(photos_dir: Path) -> dict[bytes, int]:
+    """Make an album of large and small files; return the sizes."""
+    sizes = {"a.bin": LARGE_BYTES, "b.bin": 5000, "c.bin": LARGE_BYTES + 1, "d/e.bin": LARGE_BYTES}
+    files = {name: noise(size, seed=number) for number, (name, size) in enumerate(sizes.items())}
+    settle(make_album(photos_dir, files))
+    return {name.encode(): size for name, size in sizes.items()}
+
+
+def test_downloads_at_the_same_time_hash_each_large_file_once(
+    site: Site, photos_dir: Path
+) -> None:
+    sizes = album_of_sizes(photos_dir)
+
+    async def two_downloads() -> CountingStorage:
+        async with site.service() as (service, storage):
+            representation = await described(service)
+            again = await described(service)
+            one, two = await asyncio.gather(
+                download(service, representation), download(service, again)
+            )
+            assert one == two
+            assert_sound(one)
+            return storage
+
+    read_bytes = run(two_downloads()).read_bytes
+    large = {path: size for path, size in sizes.items() if size >= LARGE_FILE_BYTES}
+    assert {path: read_bytes[path] for path in large} == large
+
+
+def test_a_later_download_reads_no_large_file(site: Site, photos_dir: Path) -> None:
+    sizes = album_of_sizes(photos_dir)
+
+    async def one_download() -> tuple[bytes, CountingStorage]:
+        async with site.service() as (service, storage):
+            return await download(service, await described(service)), storage
+
+    first, _ = run(one_download())
+    second, storage = run(one_download())
+    assert first == second
+    assert storage.read_bytes == {b"b.bin": sizes[b"b.bin"]}
+
+
+def test_what_was_learned_is_kept_when_the_client_leaves(site: Site, photos_dir: Path) -> None:
+    album_of_sizes(photos_dir)
+
+    async def leave_after(count: int) -> None:
+        async with site.service() as (service, _):
+            representation = await described(service)
+            content = service.content(representation)
+            chunks = content.chunks(
+                0, representation.complete_length, piece_bytes=lambda: PIECE_BYTES
+            )
+            async with aclosing(chunks):
+                for _ in range(count):
+                    await anext(chunks)
+
+    run(leave_after(2))
+    assert b"a.bin" in site.index.load(ARCHIVE)
+    run(leave_after(5))
+
+    async def rest() -> CountingStorage:
+        async with site.service() as (service, storage):
+            assert_sound(await download(service, await described(service)))
+            return storage
+
+    assert run(rest()).read_bytes[b"a.bin"] == 0
+
+
+def test_hashing_stops_when_nobody_waits_any_more(site: Site, photos_dir: Path) -> None:
+    album = settle(make_sparse(photos_dir / HASH / "a.bin", 2**40).parent)
+
+    def is_open() -> bool:
+        links = Path("/proc/self/fd").iterdir()
+        return any(str(album) in os.readlink(link) for link in links if link.is_symlink())
+
+    async def leave() -> CountingStorage:
+        async with site.service() as (service, storage):
+            task = asyncio.ensure_future(download(service, await described(service)))
+            other = asyncio.ensure_future(download(service, await described(service)))
+            await asyncio.to_thread(eventually, lambda: storage.read_bytes[b"a.bin"] > 0)
+            task.cancel()
+            await asyncio.wait({task})
+            read = storage.read_bytes[b"a.bin"]
+            await asyncio.to_thread(eventually, lambda: storage.read_bytes[b"a.bin"] > 2 * read)
+            other.cancel()
+            await asyncio.wait({other})
+            await asyncio.to_thread(eventually, lambda: not is_open(), within_s=1.0)
+            return storage
+
+    assert run(leave()).opened == {b"a.bin": 1}
+    assert site.index.load(ARCHIVE) == {}
+
+
+def test_after_all_have_left_another_starts_afresh(site: Site, photos_dir: Path) -> None:
+    settle(make_sparse(photos_dir / HASH / "a.bin", 64 * 1024**2).parent)
+
+    async def leave_and_come() -> bytes:
+        async with site.service() as (service, _):
+            for _ in range(5):
+                task = asyncio.ensure_future(download(service, await described(service)))
+                await asyncio.sleep(0)
+                task.cancel()
+            return await download(service, await described(service), 0, 1000)
+
+    assert run(leave_and_come())[:4] == b"PK\x03\x04"
+
+
+@pytest.mark.parametrize("size", [100, LARGE_BYTES])
+def test_a_file_replaced_by_one_of_equal_size_and_mtime_gets_its_own_crc(
+    site: Site, photos_dir: Path, size: int
+) -> None:
+    album = settle(make_album(photos_dir, {"a.bin": noise(size, seed=1), "b.txt": b"last"}))
+
+    async def whole() -> bytes:
+        async with site.service() as (service, _):
+            return await download(service, await described(service))
+
+    assert_sound(run(whole()))
+    old = site.index.load(ARCHIVE)[b"a.bin"]
+    (album / "a.bin").write_bytes(noise(size, seed=2))
+    os.utime(album / "a.bin", (LONG_AGO_S, LONG_AGO_S))
+    settle(album)
+    archive = run(whole())
+    assert_sound(archive)
+    with zipfile.ZipFile(io.BytesIO(archive)) as opened:
+        assert opened.read("a.bin") == noise(size, seed=2)
+    assert site.index.load(ARCHIVE)[b"a.bin"] != old
+    assert site.index.load(ARCHIVE)[b"a.bin"][1] == zlib.crc32(noise(size, seed=2))
+
+
+def test_values_of_files_that_are_gone_are_forgotten(site: Site, photos_dir: Path) -> None:
+    album = settle(make_album(photos_dir, {"a.bin": b"a", "b.bin": b"b"}))
+
+    async def whole() -> None:
+        async with site.service() as (service, _):
+            await download(service, await described(service))
+
+    run(whole())
+    assert set(site.index.load(ARCHIVE)) == {b"a.bin", b"b.bin"}
+    (album / "a.bin").unlink()
+    settle(album)
+    run(whole())
+    assert set(site.index.load(ARCHIVE)) == {b"b.bin"}
+
+
+def test_values_of_albums_that_are_gone_are_pruned(site: Site, photos_dir: Path) -> None:
+    settle(make_album(photos_dir, {"a.bin": b"a"}))
+
+    async def download_and_prune() -> None:
+        async with site.service() as (service, _):
+            await download(service, await described(service))
+            await service.prune_index()
+
+    run(download_and_prune())
+    assert site.index.load(ARCHIVE)
+    (photos_dir / HASH).rename(photos_dir / "another")
+
+    async def prune() -> None:
+        async with site.service() as (service, _):
+            await service.prune_index()
+
+    run(prune())
+    assert site.index.load(ARCHIVE) == {}
+
+
+def test_a_subset_does_not_forget_the_rest(site: Site, photos_dir: Path) -> None:
+    settle(make_album(photos_dir, {"a.bin": b"a", "b.bin": b"b"}))
+
+    async def one_then(*files: str) -> None:
+        async with site.service() as (service, _):
+            await download(service, await described(service, *files))
+
+    run(one_then())
+    run(one_then("b.bin"))
+    assert set(site.index.load(ARCHIVE)) == {b"a.bin", b"b.bin"}
+
+
+class OneAlbum:
+    """An album's checksums by themselves, with the threads a service gives them."""
+
+    def __init__(self, photos_dir: Path) -> None:
+        self.index = MemoryCrcIndex()
+        self.storage = CountingStorage(LocalStorage(photos_dir, Exclusion(())))
+        self.listing = self.storage.list(ARCHIVE)
+
+    @asynccontextmanager
+    async def checksums(self) -> AsyncIterator[AlbumChecksums]:
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(2) as hashing, ThreadPoolExecutor(1) as indexing:
+            threads = HashThreads(self.index, hashing, indexing)
+            yield AlbumChecksums(ARCHIVE, self.listing, self.storage, threads)
+
+
+@pytest.mark.parametrize(
+    ("after_ns", "is_kept"),
+    [(-CLOCK_TICK_NS, False), (0, False), (CLOCK_TICK_NS, False), (CLOCK_TICK_NS + 1, True)],
+)
+def test_a_value_is_kept_only_when_a_later_change_would_show(
+    photos_dir: Path, after_ns: int, is_kept: bool
+) -> None:
+    make_album(photos_dir, {"a.bin": b"a"})
+    album = OneAlbum(photos_dir)
+
+    async def learn() -> int:
+        async with album.checksums() as checksums:
+            checksums.learn(0, 7, read_from_ns=album.listing.newest_change_ns + after_ns)
+            checksums.store_learned()
+            return checksums.values[0]
+
+    assert run(learn()) == 7
+    assert bool(album.index.load(ARCHIVE)) == is_kept
+
+
+def test_a_change_while_it_is_hashed_fails_all_who_wait(photos_dir: Path) -> None:
+    path = settle(make_sparse(photos_dir / HASH / "a.bin", 128 * 1024**2).parent) / "a.bin"
+    album = OneAlbum(photos_dir)
+
+    async def two_wait() -> list[BaseException | None]:
+        async with album.checksums() as checksums:
+            waiting = [asyncio.ensure_future(checksums.hashed(0)) for _ in range(2)]
+            await asyncio.to_thread(eventually, lambda: album.storage.read_bytes[b"a.bin"] > 0)
+            with path.open("ab") as file:
+                file.write(b"x")
+            results = await asyncio.gather(*waiting, return_exceptions=True)
+            assert checksums.values[0] == UNKNOWN
+            return results
+
+    assert [type(result) for result in run(two_wait())] == [SourceChanged] * 2
+
+
+def test_a_failure_of_one_file_is_none_of_another(photos_dir: Path) -> None:
+    """One download has several files hashed in a job that another's wait joins."""
+    make_album(photos_dir, {"a.bin": b"a", "b.bin": b"b"})
+    (photos_dir / HASH / "a.bin").unlink()
+    make_sparse(photos_dir / HASH / "a.bin", 64 * 1024**2)
+    settle(photos_dir / HASH)
+    album = OneAlbum(photos_dir)
+
+    async def share() -> int:
+        async with album.checksums() as checksums:
+            job = checksums.request([0, 1])
+            waiting = asyncio.ensure_future(checksums.hashed(1))
+            await asyncio.to_thread(eventually, lambda: album.storage.read_bytes[b"a.bin"] > 0)
+            with (photos_dir / HASH / "a.bin").open("ab") as file:
+                file.write(b"x")
+            with pytest.raises(DownloadFailed):
+                await job.finished()
+            job.leave()
+            await waiting
+            return checksums.values[1]
+
+    assert run(share()) == zlib.crc32(b"b")
+
+
+def test_a_value_once_known_is_not_hashed_again(photos_dir: Path) -> None:
+    settle(make_album(photos_dir, {"a.bin": b"a"}))
+    album = OneAlbum(photos_dir)
+
+    async def twice() -> None:
+        async with album.checksums() as checksums:
+            await asyncio.gather(*(checksums.hashed(0) for _ in range(10)))
+            await checksums.hashed(0)
+
+    run(twice())
+    assert album.storage.opened == {b"a.bin": 1}
+
+
+def test_every_part_of_an_archive_is_that_of_the_whole(site: Site, photos_dir: Path) -> None:
+    """Ranges begun and ended anywhere near the seams, on services that know nothing yet."""
+    files = {"a.txt": b"a" * 10, "b.bin": noise(LARGE_FILE_BYTES), "c/": b"", "d.txt": b"dd"}
+    settle(make_album(photos_dir, files))
+
+    async def whole() -> tuple[bytes, list[int]]:
+        async with site.service() as (service, _):
+            representation = await described(service)
+            layout = representation.layout
+            seams = {*layout.header_offsets, *layout.central_offsets, len(layout)}
+            seams |= {layout.data_offset(entry) for entry in range(layout.entries)}
+            return await download(service, representation), sorted(seams)
+
+    archive, seams = run(whole())
+    near = sorted({seam + step for seam in seams for step in (-1, 0, 1)})
+    near = [offset for offset in near if 0 <= offset <= len(archive)]
+
+    async def every_part() -> None:
+        async with Site(photos_dir).service() as (service, _):
+            representation = await described(service)
+            for start in near:
+                for stop in (offset for offset in near if offset > start):
+                    part = await download(service, representation, start, stop)
+                    assert part == archive[start:stop], (start, stop)
+
+    run(every_part())
+    assert_sound(archive)
+
+
+@pytest.mark.parametrize("start", [0, 1, 100_000])
+def test_any_first_range_alone_needs_no_more_than_it_names(
+    site: Site, photos_dir: Path, start: int
+) -> None:
+    """What a range's bytes don't depend on isn't hashed: of two large files, one."""
+    settle(make_album(photos_dir, {"a.bin": noise(LARGE_BYTES), "b.bin": noise(LARGE_BYTES, 1)}))
+
+    async def first_range() -> CountingStorage:
+        async with site.service() as (service, storage):
+            await download(service, await described(service), start, LARGE_BYTES)
+            return storage
+
+    assert run(first_range()).read_bytes[b"b.bin"] == 0

@@ -1,0 +1,464 @@
+"""How bytes get onto the wire: by the kernel where it can, copied where it can't."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+import shutil
+import ssl
+import subprocess
+import zipfile
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import timezone
+from pathlib import Path
+
+import pytest
+from aiohttp import ClientPayloadError, ClientSession, UnixConnector, web
+from harness.albums import HASH, make_album, make_sparse, noise, settle
+from harness.conditions import eventually
+from harness.http import connected, get
+from harness.pagecache import evict
+from harness.server import Server, serving
+from harness.strace import traced
+
+from archive_service.content import FileSpan
+from archive_service.crcindex.memory import MemoryCrcIndex
+from archive_service.errors import SourceChanged, SourceUnreadable
+from archive_service.exclusion import Exclusion
+from archive_service.observe.logging import LoggingObserver
+from archive_service.representation import ArchiveOptions
+from archive_service.segments import LARGE_FILE_BYTES
+from archive_service.service import ArchiveService
+from archive_service.storage.local import LocalStorage
+from archive_service.web.app import create_app
+from archive_service.web.handlers import WebOptions
+from archive_service.web.transfer import Transfer
+from archive_service.zipformat.names import NameRules
+
+Serve = Callable[..., Server]
+
+TARGET = f"/archive/{HASH}/"
+LARGE_BYTES = 3_000_000
+READS = ("read", "pread64", "readv", "preadv", "preadv2", "mmap")
+MEBIBYTE = 1024 * 1024
+MEMORY_LIMIT_BYTES = 300 * MEBIBYTE
+
+
+def some_files() -> dict[str, bytes]:
+    return {
+        "1.bin": noise(LARGE_BYTES, seed=1),
+        "2.txt": b"small",
+        "3.bin": noise(LARGE_FILE_BYTES, seed=3),
+        "4.bin": noise(LARGE_FILE_BYTES - 1, seed=4),
+        "5.bin": noise(LARGE_BYTES, seed=5),
+        "empty": b"",
+    }
+
+
+def assert_holds(archive: bytes, files: dict[str, bytes]) -> None:
+    with zipfile.ZipFile(io.BytesIO(archive)) as opened:
+        assert {name: opened.read(name) for name in opened.namelist()} == files
+
+
+def test_one_connection_carries_one_download_after_the_other(
+    server: Server, photos_dir: Path
+) -> None:
+    make_album(photos_dir, some_files())
+    with connected(server.port) as connection:
+        first = connection.exchange("GET", TARGET)
+        assert_holds(first.content, some_files())
+        for _ in range(5):
+            assert connection.exchange("GET", TARGET).content == first.content
+            part = connection.exchange("GET", TARGET, "Range: bytes=100-2000000")
+            assert part.content == first.content[100:2000001]
+            assert connection.exchange("HEAD", TARGET).status == 200
+            assert connection.exchange("GET", f"{TARGET}manifest.json").status == 200
+
+
+def test_requests_sent_ahead_are_answered_in_turn(server: Server, photos_dir: Path) -> None:
+    make_album(photos_dir, some_files())
+    whole = get(server.port, TARGET).content
+    with connected(server.port) as connection:
+        for start in range(0, 50, 10):
+            connection.send("GET", TARGET, f"Range: bytes={start}-1500000")
+        for start in range(0, 50, 10):
+            assert connection.receive().content == whole[start:1500001]
+
+
+def test_many_downloads_at_once_are_all_right(server: Server, photos_dir: Path) -> None:
+    make_album(photos_dir, some_files())
+
+    async def download_all() -> list[bytes]:
+        async def one(session: ClientSession) -> bytes:
+            async with session.get(f"http://127.0.0.1:{server.port}{TARGET}") as response:
+                return await response.read()
+
+        async with ClientSession() as session:
+            return await asyncio.gather(*(one(session) for _ in range(16)))
+
+    archives = asyncio.run(download_all())
+    assert len(set(archives)) == 1
+    assert_holds(archives[0], some_files())
+
+
+def test_a_second_download_reads_no_byte_of_a_large_file(
+    server: Server, photos_dir: Path, tmp_path: Path
+) -> None:
+    album = settle(make_album(photos_dir, some_files()))
+    whole = get(server.port, TARGET).content
+    with traced(server.pid, tmp_path / "trace", "sendfile", *READS) as trace:
+        assert get(server.port, TARGET).content == whole
+        server.wait_for("event=download.finished", after=len(server.lines) - 1)
+    for name, data in some_files().items():
+        calls = trace.of(album / name)
+        sent = sum(call.result for call in calls if call.name == "sendfile" and call.result > 0)
+        read = [call.result for call in calls if call.name in READS and call.result > 0]
+        if len(data) < LARGE_FILE_BYTES:
+            assert sent == 0
+            assert sum(read) == len(data)
+        else:
+            assert sent == len(data)
+            # Single bytes, to ask what is in memory: RWF_NOWAIT.
+            assert set(read) <= {1}
+            assert sum(read) <= len(data) / (64 * 1024)
+
+
+def test_a_cold_file_is_waited_for_in_a_thread(
+    server: Server, photos_dir: Path, tmp_path: Path
+) -> None:
+    album = settle(make_album(photos_dir, some_files()))
+    whole = get(server.port, TARGET).content
+    evict(album / "5.bin")
+    with traced(server.pid, tmp_path / "trace", "sendfile", *READS) as trace:
+        assert get(server.port, TARGET).content == whole
+    calls = trace.of(album / "5.bin")
+    waited_in = {call.thread for call in calls if call.name in READS and call.result > 1}
+    assert waited_in
+    assert server.pid not in waited_in
+    assert {call.thread for call in calls if call.name == "sendfile"} == {server.pid}
+
+
+def test_a_download_goes_on_where_another_process_stopped(
+    photos_dir: Path, tmp_path: Path
+) -> None:
+    make_album(photos_dir, some_files())
+
+    def fresh(name: str) -> Path:
+        (tmp_path / name).mkdir()
+        return tmp_path / name
+
+    with serving(photos_dir, fresh("one")) as one:
+        head = get(one.port, TARGET, "Range: bytes=0-0")
+        half = int(head["content-range"].rpartition("/")[2]) // 2
+        with connected(one.port) as connection:
+            connection.send("GET", TARGET)
+            connection.receive_head()
+            begun = connection.receive_content(half)
+    with serving(photos_dir, fresh("two")) as two:
+        rest = get(two.port, TARGET, f"Range: bytes={half}-", f"If-Range: {head['etag']}")
+        assert rest.status == 206
+        assert rest["etag"] == head["etag"]
+        assert_holds(begun + rest.content, some_files())
+    with serving(photos_dir, fresh("three")) as three:
+        assert get(three.port, TARGET).content == begun + rest.content
+
+
+def test_an_album_of_many_files_takes_little_memory(server: Server, photos_dir: Path) -> None:
+    many_files(photos_dir, 20_000)
+    assert_all_are_there(server, 20_000)
+    assert server.peak_memory_bytes() < MEMORY_LIMIT_BYTES
+
+
+@pytest.mark.slow
+def test_an_album_of_very_many_files_takes_little_memory(server: Server, photos_dir: Path) -> None:
+    many_files(photos_dir, 200_000)
+    assert_all_are_there(server, 200_000)
+    assert_all_are_there(server, 200_000)
+    assert server.peak_memory_bytes() < MEMORY_LIMIT_BYTES
+
+
+def many_files(photos_dir: Path, count: int) -> None:
+    for number in range(count):
+        path = photos_dir / HASH / f"{number // 1000:03d}" / f"a photograph {number:06d}.jpg"
+        if number % 1000 == 0:
+            path.parent.mkdir(parents=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT)
+        os.write(descriptor, b"%d" % number)
+        os.close(descriptor)
+
+
+def assert_all_are_there(server: Server, count: int) -> None:
+    with zipfile.ZipFile(io.BytesIO(get(server.port, TARGET).content)) as archive:
+        infos = archive.infolist()
+        assert len(infos) == count
+        for info in infos[:: count // 100]:
+            assert archive.read(info) == b"%d" % int(info.filename[-10:-4])
+
+
+def test_memory_does_not_grow_with_the_size_of_a_file(server: Server, photos_dir: Path) -> None:
+    make_sparse(photos_dir / HASH / "5 GB.bin", 5_000_000_000)
+    make_sparse(photos_dir / HASH / "small.bin", 1)
+    get(server.port, f"{TARGET}?file=small.bin")
+    before = server.peak_memory_bytes()
+    length = 100 * MEBIBYTE
+    with connected(server.port) as connection:
+        connection.send("GET", TARGET, f"Range: bytes=2500000000-{2500000000 + length - 1}")
+        assert connection.receive_head()[0] == 206
+        for _ in range(100):
+            assert connection.receive_content(MEBIBYTE).count(0) == MEBIBYTE
+    assert server.peak_memory_bytes() < before + 40 * MEBIBYTE
+
+
+def test_a_range_of_a_large_files_middle_hashes_nothing(
+    server: Server, photos_dir: Path, tmp_path: Path
+) -> None:
+    path = make_sparse(photos_dir / HASH / "5 GB.bin", 5_000_000_000)
+    get(server.port, f"{TARGET}manifest.json")
+    with traced(server.pid, tmp_path / "trace", *READS) as trace:
+        part = get(server.port, TARGET, "Range: bytes=2500000000-2500999999")
+        assert part.content == bytes(1_000_000)
+    # The span itself once, as it is in no memory yet, and what the system was asked of it.
+    assert sum(call.result for call in trace.of(path)) < 2 * len(part.content)
+
+
+def test_two_first_downloads_at_once_hash_a_file_once(
+    server: Server, photos_dir: Path, tmp_path: Path
+) -> None:
+    path = make_sparse(photos_dir / HASH / "large.bin", 200 * MEBIBYTE)
+    settle(path.parent)
+    with (
+        traced(server.pid, tmp_path / "trace", "read", "readv") as trace,
+        connected(server.port) as one,
+        connected(server.port) as two,
+    ):
+        for connection in (one, two):
+            connection.send("GET", TARGET, "Range: bytes=0-199999")
+        assert one.receive().content == two.receive().content
+    assert sum(call.result for call in trace.of(path)) == 200 * MEBIBYTE
+
+
+# In this process: connections that a server on TCP doesn't have
+
+
+def make_app(photos_dir: Path, *, stall_timeout_s: float = 60.0) -> web.Application:
+    storage = LocalStorage(photos_dir, Exclusion(()))
+    options = ArchiveOptions(NameRules(), timezone.utc)
+    service = ArchiveService(storage, MemoryCrcIndex(), options)
+    app = create_app(
+        service,
+        LoggingObserver(),
+        WebOptions(download_name="archive.zip", stall_timeout_s=stall_timeout_s),
+    )
+
+    async def close(_app: web.Application) -> None:
+        await asyncio.to_thread(service.close)
+
+    app.on_cleanup.append(close)
+    return app
+
+
+@asynccontextmanager
+async def running(
+    app: web.Application, make_site: Callable[[web.AppRunner], web.BaseSite]
+) -> AsyncIterator[web.AppRunner]:
+    runner = web.AppRunner(app, access_log=None, handler_cancellation=True)
+    await runner.setup()
+    await make_site(runner).start()
+    try:
+        yield runner
+    finally:
+        await runner.cleanup()
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """A file with a certificate for localhost and its key."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+    path = tmp_path / "localhost.pem"
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
+            *("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"),
+            *("-keyout", str(tmp_path / "key"), "-out", str(tmp_path / "certificate")),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    path.write_text((tmp_path / "key").read_text() + (tmp_path / "certificate").read_text())
+    return path
+
+
+def test_over_tls_the_bytes_are_the_same(
+    server: Server, photos_dir: Path, certificate: Path
+) -> None:
+    album = make_album(photos_dir, some_files())
+    make_sparse(album / "6.bin", 10_000_000)
+    whole = get(server.port, TARGET).content
+    server_side = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    server_side.load_cert_chain(certificate)
+    client_side = ssl.create_default_context(cafile=str(certificate))
+
+    async def download() -> tuple[bytes, bytes]:
+        def tls(runner: web.AppRunner) -> web.BaseSite:
+            return web.TCPSite(runner, "127.0.0.1", 0, ssl_context=server_side)
+
+        async with running(make_app(photos_dir), tls) as runner, ClientSession() as session:
+            url = f"https://127.0.0.1:{runner.addresses[0][1]}{TARGET}"
+            more = {"ssl": client_side, "server_hostname": "localhost"}
+            async with session.get(url, **more) as response:  # type: ignore[arg-type]
+                archive = await response.read()
+            field = {"Range": "bytes=1000-8000000"}
+            async with session.get(url, headers=field, **more) as response:  # type: ignore[arg-type]
+                return archive, await response.read()
+
+    archive, part = asyncio.run(download())
+    assert archive == whole
+    assert part == whole[1000:8000001]
+
+
+def test_where_the_kernel_does_not_watch_a_stalled_client_is_cut_too(
+    photos_dir: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A Unix socket knows no TCP_USER_TIMEOUT, so each piece has its time."""
+    make_sparse(photos_dir / HASH / "a.bin", 50_000_000)
+    path = str(tmp_path / "s")
+
+    async def stall() -> None:
+        app = make_app(photos_dir, stall_timeout_s=0.3)
+        async with running(app, lambda runner: web.UnixSite(runner, path)):
+            reader, writer = await asyncio.open_unix_connection(path, limit=1000)
+            writer.write(f"GET {TARGET} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+            await reader.readuntil(b"\r\n\r\n")
+            await asyncio.to_thread(eventually, lambda: _opened(photos_dir))
+            await asyncio.to_thread(eventually, lambda: not _opened(photos_dir))
+            assert len(await reader.read()) < 50_000_000
+            writer.close()
+
+    asyncio.run(asyncio.wait_for(stall(), 20))
+
+
+def _opened(directory: Path) -> bool:
+    for link in Path("/proc/self/fd").iterdir():
+        try:
+            if os.readlink(link).startswith(f"{directory}/"):
+                return True
+        except FileNotFoundError:
+            continue
+    return False
+
+
+def test_over_a_unix_socket_the_bytes_are_the_same(
+    server: Server, photos_dir: Path, tmp_path: Path
+) -> None:
+    make_album(photos_dir, some_files())
+    whole = get(server.port, TARGET).content
+    path = str(tmp_path / "s")
+
+    async def download() -> bytes:
+        async with (
+            running(make_app(photos_dir), lambda runner: web.UnixSite(runner, path)),
+            ClientSession(connector=UnixConnector(path)) as session,
+            session.get(f"http://localhost{TARGET}") as response,
+        ):
+            return await response.read()
+
+    assert asyncio.run(download()) == whole
+
+
+async def answer_of(
+    tmp_path: Path, send: Callable[[Transfer], Awaitable[object]], length: int
+) -> bytes:
+    """Return the body of an answer that a transfer sends on a Unix socket."""
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Length": f"{length}"})
+        await response.prepare(request)
+        transfer = Transfer(request, response, stall_timeout_s=60)
+        try:
+            await send(transfer)
+        except BaseException:
+            transfer.abort()
+            raise
+        return response
+
+    app = web.Application()
+    app.router.add_get("/", handler)
+    path = str(tmp_path / "s")
+    async with (
+        running(app, lambda runner: web.UnixSite(runner, path)),
+        ClientSession(connector=UnixConnector(path)) as session,
+        session.get("http://localhost/") as response,
+    ):
+        return await response.read()
+
+
+def file_without_sendfile() -> Path:
+    """Return a file that can be read but that the kernel doesn't send."""
+    with open(os.devnull, "wb") as sink:
+        for path in map(Path, ("/proc/self/smaps_rollup", "/proc/self/maps", "/proc/self/status")):
+            try:
+                with path.open("rb") as file:
+                    os.sendfile(sink.fileno(), file.fileno(), 0, 10)
+            except FileNotFoundError:
+                continue
+            except OSError:
+                return path
+    pytest.skip("the kernel sends every file there is")
+
+
+def test_a_file_that_the_kernel_does_not_send_is_copied(tmp_path: Path) -> None:
+    path = file_without_sendfile()
+    with open(path, "rb", buffering=0) as file:
+
+        async def send(transfer: Transfer) -> None:
+            assert await transfer.send(FileSpan(file, 0, 100)) == 100
+
+        assert asyncio.run(answer_of(tmp_path, send, 100)) == path.read_bytes()[:100]
+
+
+def test_a_span_longer_than_its_file_is_not_sent_for_whole(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(noise(1000))
+    raised: list[BaseException] = []
+    with open(tmp_path / "file", "rb", buffering=0) as file:
+
+        async def send(transfer: Transfer) -> None:
+            try:
+                await transfer.send(FileSpan(file, 0, 1001))
+            except SourceChanged as error:
+                raised.append(error)
+                raise
+
+        with pytest.raises(ClientPayloadError):
+            asyncio.run(answer_of(tmp_path, send, 1001))
+    assert [error.reason for error in raised if isinstance(error, SourceChanged)] == ["resized"]
+
+
+def test_a_file_that_can_not_be_read_is_the_servers_fault(tmp_path: Path) -> None:
+    """A directory's descriptor stands for a disk that fails: every read is an error."""
+    raised: list[BaseException] = []
+    descriptor = os.open(tmp_path, os.O_RDONLY)
+
+    class Unreadable(io.FileIO):
+        def fileno(self) -> int:
+            return descriptor
+
+    try:
+        with open(os.devnull, "rb") as null, Unreadable(null.fileno(), closefd=False) as file:
+
+            async def send(transfer: Transfer) -> None:
+                try:
+                    await transfer.send(FileSpan(file, 0, 10))
+                except SourceUnreadable as error:
+                    raised.append(error)
+                    raise
+
+            with pytest.raises(ClientPayloadError):
+                asyncio.run(answer_of(tmp_path, send, 10))
+    finally:
+        os.close(descriptor)
+    assert [error.reason for error in raised if isinstance(error, SourceUnreadable)] == ["EISDIR"]
+
+
