@@ -8,7 +8,7 @@ directories is named by the rules of `zipformat.names`, which know no order.
 from __future__ import annotations
 
 from archive_service.packing.sources import Root, Sources
-from archive_service.zipformat.names import MAX_COMPONENT_BYTES, NameRules, archive_names
+from archive_service.zipformat.names import NameRules, archive_names, collision_key, numbered
 
 
 def packed_names(sources: Sources, rules: NameRules) -> list[bytes]:
@@ -27,20 +27,14 @@ class _DistinctNames:
 
     def take(self, root: Root) -> bytes:
         wanted = archive_names([root.name], self._rules)[0].decode()
+        slash = "/" if root.is_directory else ""
         name, number = wanted, self._numbers.get(self._key(wanted), 1)
         while self._key(name) in self._numbers:
             number += 1
-            name = _numbered(wanted, number, is_directory=root.is_directory)
+            name = numbered(wanted + slash, number).removesuffix("/")
         self._numbers[self._key(wanted)] = number
         self._numbers.setdefault(self._key(name), 1)
         return name.encode()
 
     def _key(self, name: str) -> str:
-        return name.casefold() if self._rules.portable else name
-
-
-def _numbered(name: str, number: int, *, is_directory: bool) -> str:
-    stem, dot, extension = ("", "", "") if is_directory else name.rpartition(".")
-    tail = f" ({number}){dot}{extension}" if stem else f" ({number})"
-    room = MAX_COMPONENT_BYTES - len(tail.encode())
-    return (stem or name).encode()[:room].decode(errors="ignore") + tail
+        return collision_key(name, self._rules)

@@ -21,7 +21,7 @@ from archive_service.errors import StorageUnavailable
 from archive_service.exclusion import Exclusion
 from archive_service.listing import Listing
 from archive_service.packing.errors import PackingRefused
-from archive_service.storage.local import MAX_DEPTH, Walk
+from archive_service.storage.walk import MAX_DEPTH, Walk
 
 Identity = tuple[int, int]
 """Device and inode number."""

@@ -14,12 +14,9 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from array import array
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from io import FileIO
 from pathlib import Path
-from struct import Struct
 from types import TracebackType
 
 from archive_service.archive_id import ArchiveId
@@ -32,17 +29,18 @@ from archive_service.errors import (
 )
 from archive_service.exclusion import Exclusion
 from archive_service.listing import Listing
+from archive_service.storage.walk import (
+    OPEN_DIRECTORY,
+    VANISHED,
+    Walk,
+    change_token,
+    opened_directory,
+)
 
-MAX_DEPTH = 64
-"""Directories within directories; each costs a descriptor while it is walked."""
-
-_OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # Passing through a directory needs no right to list it.
 _PASS_DIRECTORY = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-_CHANGE_TOKEN = Struct("<qQ")  # ctime in nanoseconds, inode number
-_VANISHED = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
-_NO_ALBUM = (*_VANISHED, errno.ENAMETOOLONG)
+_NO_ALBUM = (*VANISHED, errno.ENAMETOOLONG)
 
 
 class LocalStorage:
@@ -56,7 +54,7 @@ class LocalStorage:
         """List the album's files and empty directories; see `Storage.list`."""
         walk = Walk(self._exclusion)
         try:
-            with _directory(self._root) as root:
+            with opened_directory(self._root) as root:
                 self._list_album(walk, archive, root)
         except OSError as error:
             raise StorageUnavailable(errno_name(error)) from None
@@ -76,7 +74,7 @@ class LocalStorage:
 
     def _list_album(self, walk: Walk, archive: ArchiveId, root: int) -> None:
         try:
-            album = os.open(archive.value, _OPEN_DIRECTORY, dir_fd=root)
+            album = os.open(archive.value, OPEN_DIRECTORY, dir_fd=root)
         except OSError as error:
             if error.errno in _NO_ALBUM:
                 raise ArchiveNotFound from None
@@ -113,13 +111,13 @@ class LocalAlbumFiles:
 
     def open(self, source: int) -> FileIO:
         """Open the file of a source, verified; see `AlbumFiles.open`."""
-        file = open(self._open(source), "rb", buffering=0)  # noqa: SIM115, PTH123 - a descriptor; the caller closes it
+        descriptor = self._open(source)
         try:
-            self.verify(file, source)
+            self._verify(descriptor, source)
+            return FileIO(descriptor)
         except BaseException:
-            file.close()
+            os.close(descriptor)
             raise
-        return file
 
     def verify(self, file: FileIO, source: int) -> None:
         """Check that an open file is still what was listed; see `AlbumFiles.verify`."""
@@ -145,7 +143,7 @@ class LocalAlbumFiles:
                 self._enter_directory(parent)
             return os.open(name, _OPEN_FILE, dir_fd=self._directory)
         except OSError as error:
-            if error.errno in _VANISHED:
+            if error.errno in VANISHED:
                 raise SourceChanged("vanished") from None
             raise SourceUnreadable.of(error) from None
 
@@ -155,14 +153,14 @@ class LocalAlbumFiles:
             raise SourceChanged("replaced")
         if status.st_size != self._listing.sizes[source]:
             raise SourceChanged("resized")
-        if status.st_mtime_ns != self._listing.mtimes_ns[source] or _change_token(
-            status
-        ) != self._listing.change_token(source):
+        listing = self._listing
+        listed = (listing.mtimes_ns[source], listing.change_token(source))
+        if (status.st_mtime_ns, change_token(status)) != listed:
             raise SourceChanged("rewritten")
 
     def _enter_directory(self, path: bytes) -> None:
         self._leave_directory()
-        directory = os.open(self._root, _OPEN_DIRECTORY & ~os.O_NOFOLLOW)
+        directory = os.open(self._root, OPEN_DIRECTORY & ~os.O_NOFOLLOW)
         for component in filter(None, (self._album + b"/" + path).split(b"/")):
             parent = directory
             try:
@@ -175,128 +173,6 @@ class LocalAlbumFiles:
         if self._directory_path is not None:
             os.close(self._directory)
             self._directory_path = None
-
-
-Acceptance = Callable[[bytes, os.stat_result], bool]
-"""Told the path and the state of what is no directory; says whether a listing gets it."""
-
-
-def is_regular_file(_path: bytes, status: os.stat_result) -> bool:
-    """Accept what has bytes of its own: no link, no FIFO, socket or device."""
-    return stat.S_ISREG(status.st_mode)
-
-
-class Walk:
-    """Collects the columns of a listing."""
-
-    def __init__(self, exclusion: Exclusion, accepts: Acceptance = is_regular_file) -> None:
-        self.reached = b""
-        """The directory entered last: where an error was met."""
-        self._exclusion = exclusion
-        self._accepts = accepts
-        self._paths: list[bytes] = []
-        self._sizes = array("Q")
-        self._mtimes_ns = array("q")
-        self._modes = array("H")
-        self._change_tokens = bytearray()
-        self._newest_change_ns = 0
-        self._newest_mtime_ns = 0
-
-    def __len__(self) -> int:
-        return len(self._paths)
-
-    def listing(self) -> Listing:
-        """Return what was collected."""
-        return Listing(
-            self._paths,
-            self._sizes,
-            self._mtimes_ns,
-            self._modes,
-            bytes(self._change_tokens),
-            self._newest_change_ns,
-            self._newest_mtime_ns,
-        )
-
-    def file(self, path: bytes, status: os.stat_result) -> None:
-        """Collect one file."""
-        self._add(path, status.st_size, status)
-
-    def tree(self, path: Path) -> None:
-        """Collect what a directory holds, under paths that begin with its own.
-
-        Raise OSError, or StorageUnavailable where directories are nested too deep.
-        """
-        self.reached = bytes(path).rstrip(b"/") + b"/"
-        with _directory(path) as descriptor:
-            self.directory(descriptor, self.reached, depth=0)
-
-    def directory(self, descriptor: int, prefix: bytes, *, depth: int) -> None:
-        """Collect what a directory holds; `prefix` is empty or ends with a slash."""
-        if depth > MAX_DEPTH:
-            raise StorageUnavailable("too deep")
-        before = len(self._paths)
-        self._note_times(os.fstat(descriptor))
-        with os.scandir(descriptor) as unordered:
-            children = sorted(unordered, key=lambda child: child.name)
-        subdirectories = [child.name for child in children if not self._add_file(child, prefix)]
-        for name in subdirectories:
-            self._subdirectory(descriptor, name, prefix, depth=depth + 1)
-        if prefix and len(self._paths) == before:
-            self._add(prefix, 0, os.fstat(descriptor))
-
-    def _subdirectory(self, parent: int, name: str, prefix: bytes, *, depth: int) -> None:
-        self.reached = prefix + os.fsencode(name) + b"/"
-        try:
-            descriptor = os.open(name, _OPEN_DIRECTORY, dir_fd=parent)
-        except OSError as error:
-            if error.errno in _VANISHED:
-                return
-            raise
-        try:
-            self.directory(descriptor, self.reached, depth=depth)
-        finally:
-            os.close(descriptor)
-
-    def _add_file(self, child: os.DirEntry[str], prefix: bytes) -> bool:
-        """Add a child that is a file; return False for a directory, which is walked later."""
-        if self._exclusion.matches(child.name):
-            return True
-        if child.is_dir(follow_symlinks=False):
-            return False
-        try:
-            status = child.stat(follow_symlinks=False)
-        except FileNotFoundError:  # removed since the directory was read
-            return True
-        path = prefix + os.fsencode(child.name)
-        if self._accepts(path, status):
-            self.file(path, status)
-        return True
-
-    def _add(self, path: bytes, size: int, status: os.stat_result) -> None:
-        self._paths.append(path)
-        self._sizes.append(size)
-        self._mtimes_ns.append(status.st_mtime_ns)
-        self._modes.append(stat.S_IMODE(status.st_mode))
-        self._change_tokens += _change_token(status)
-        self._note_times(status)
-
-    def _note_times(self, status: os.stat_result) -> None:
-        self._newest_change_ns = max(self._newest_change_ns, status.st_ctime_ns)
-        self._newest_mtime_ns = max(self._newest_mtime_ns, status.st_mtime_ns)
-
-
-def _change_token(status: os.stat_result) -> bytes:
-    return _CHANGE_TOKEN.pack(status.st_ctime_ns, status.st_ino)
-
-
-@contextmanager
-def _directory(path: Path) -> Iterator[int]:
-    # The root itself may be a link: it is the operator's own.
-    descriptor = os.open(path, _OPEN_DIRECTORY & ~os.O_NOFOLLOW)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
 
 
 def _read_exactly(descriptor: int, size: int) -> bytes:

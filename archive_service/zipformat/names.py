@@ -29,6 +29,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from unicodedata import normalize
 
@@ -88,6 +89,17 @@ def archive_names(paths: Sequence[bytes], rules: NameRules) -> list[bytes]:
 def original_name(path: bytes, rules: NameRules) -> str:
     """Return the name of a path before it is made portable: decoded, NFC."""
     return "/".join(_decoded(part, rules.fallback_encoding) for part in path.split(b"/"))
+
+
+def collision_key(name: str, rules: NameRules) -> str:
+    """Return what is equal for names that one directory can't have both."""
+    return _caseless(name) if rules.portable else _spelled(name)
+
+
+def numbered(name: str, number: int) -> str:
+    """Return a name with a number: before the extension of a file, behind a directory's name."""
+    stem, suffix = _stem_and_suffix(name)
+    return _joined(stem, f" ({number}){suffix}")
 
 
 def _are_plain(paths: Sequence[bytes]) -> bool:
@@ -150,7 +162,7 @@ def _child_names(
 ) -> Mapping[bytes, bytes]:
     safe = _safe_name(directory, rules)
     wanted = {child: safe(original_name(child, rules)) for child in children}
-    return _distinct(wanted, _caseless if rules.portable else _spelled)
+    return _distinct(wanted, partial(collision_key, rules=rules))
 
 
 def _safe_name(directory: bytes, rules: NameRules) -> Callable[[str], str]:
@@ -206,7 +218,7 @@ def _distinct(wanted: Mapping[bytes, str], key: Callable[[str], str]) -> Mapping
     numbers: defaultdict[str, Iterator[int]] = defaultdict(lambda: count(_FIRST_NUMBER))
     for child in ordered:
         if child not in keep:
-            tries = numbers[key(_numbered(wanted[child], _FIRST_NUMBER))]
+            tries = numbers[key(numbered(wanted[child], _FIRST_NUMBER))]
             name = _first_free(wanted[child], tries, taken, key)
             taken.add(key(name))
             names[child] = name.encode()
@@ -216,13 +228,8 @@ def _distinct(wanted: Mapping[bytes, str], key: Callable[[str], str]) -> Mapping
 def _first_free(
     name: str, numbers: Iterator[int], taken: AbstractSet[str], key: Callable[[str], str]
 ) -> str:
-    numbered = (_numbered(name, number) for number in numbers)
-    return next(name for name in numbered if key(name) not in taken)
-
-
-def _numbered(name: str, number: int) -> str:
-    stem, suffix = _stem_and_suffix(name)
-    return _joined(stem, f" ({number}){suffix}")
+    tries = (numbered(name, number) for number in numbers)
+    return next(name for name in tries if key(name) not in taken)
 
 
 def _stem_and_suffix(name: str) -> tuple[str, str]:

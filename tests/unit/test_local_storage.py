@@ -27,7 +27,8 @@ from archive_service.errors import (
 from archive_service.exclusion import DEFAULT_PATTERNS, Exclusion
 from archive_service.listing import Listing
 from archive_service.storage.base import Storage
-from archive_service.storage.local import MAX_DEPTH, LocalStorage
+from archive_service.storage.local import LocalStorage
+from archive_service.storage.walk import MAX_DEPTH
 
 ARCHIVE = ArchiveId(HASH)
 NOT_FOR_ROOT = pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
