@@ -11,6 +11,7 @@ import asyncio
 import threading
 import time
 from array import array
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from io import FileIO
@@ -30,6 +31,10 @@ BLOCK_SIZE = 1024 * 1024
 CLOCK_TICK_NS = 10_000_000
 """The coarsest step of a local file system's timestamps.  A value learned within one step of the
 newest change is not remembered: a second change in the same step would look like no change."""
+
+
+KEPT_FILES = 100_000
+"""Files whose values are kept in memory for the next download."""
 
 
 class HashJob:
@@ -81,7 +86,7 @@ class AlbumChecksums:
     def learn(self, source: int, value: int, *, read_from_ns: int) -> None:
         """Note a value, from any thread; `read_from_ns` is the Unix time the reading began."""
         self.values[source] = value
-        if read_from_ns - self._listing.newest_change_ns > CLOCK_TICK_NS:
+        if _has_settled(self._listing, read_from_ns):
             self._learned.append(source)
 
     def store_learned(self, *, at_least: int = 1) -> None:
@@ -180,12 +185,17 @@ class HashThreads:
 
 
 class Checksums:
-    """Hands out one `AlbumChecksums` for all who download the same listing at the same time."""
+    """Hands out one `AlbumChecksums` for all who download the same listing.
+
+    Those of the last downloads are kept, so that the next needs no look at the index.
+    """
 
     def __init__(self, storage: Storage, threads: HashThreads) -> None:
         self._storage = storage
         self._threads = threads
         self._albums: WeakValueDictionary[tuple[str, bytes], AlbumChecksums] = WeakValueDictionary()
+        self._recent: OrderedDict[tuple[str, bytes], AlbumChecksums] = OrderedDict()
+        self._recent_files = 0
 
     def of(self, archive: ArchiveId, listing: Listing) -> AlbumChecksums:
         """Return the checksums of a listing."""
@@ -194,13 +204,29 @@ class Checksums:
         if album is None:
             album = AlbumChecksums(archive, listing, self._storage, self._threads)
             self._albums[key] = album
+            # What has just changed may change unnoticed: nothing is kept of it.
+            if _has_settled(listing, time.time_ns()):
+                self._keep(key, album)
+        elif key in self._recent:
+            self._recent.move_to_end(key)
         return album
+
+    def _keep(self, key: tuple[str, bytes], album: AlbumChecksums) -> None:
+        self._recent[key] = album
+        self._recent_files += len(album.values) + 1  # or else there is no end to empty albums
+        while self._recent_files > KEPT_FILES:
+            _, oldest = self._recent.popitem(last=False)
+            self._recent_files -= len(oldest.values) + 1
 
     async def prune(self) -> None:
         """Drop from the index what belongs to albums that no longer exist."""
         await self._threads.in_index_thread(
             lambda: self._threads.index.prune(self._storage.albums())
         )
+
+
+def _has_settled(listing: Listing, at_ns: int) -> bool:
+    return at_ns - listing.newest_change_ns > CLOCK_TICK_NS
 
 
 def _initial_value(path: bytes) -> int:

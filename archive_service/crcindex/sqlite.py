@@ -158,14 +158,14 @@ def _load(connection: sqlite3.Connection, album: bytes) -> dict[bytes, tuple[byt
     return {
         path: (version, crc32)
         for path, version, crc32, row_check in rows
-        if _is_sound(album, path, version, crc32, row_check)
+        if _is_sound(path, version, crc32, row_check)
     }
 
 
 def _store(connection: sqlite3.Connection, album: bytes, rows: Sequence[Row]) -> bool:
     connection.executemany(
         "INSERT OR REPLACE INTO crc VALUES (?, ?, ?, ?, ?)",
-        [(album, *row, _row_check(album, *row)) for row in rows],
+        [(album, *row, _row_check(*row)) for row in rows],
     )
     return True
 
@@ -189,15 +189,12 @@ def _album(archive: str) -> bytes:
     ).digest()
 
 
-def _row_check(album: bytes, path: bytes, version: bytes, crc32: int) -> int:
-    return check_of(b"%b%b%b%d" % (album, version, path, crc32))
+def _row_check(path: bytes, version: bytes, crc32: int) -> int:
+    return check_of(crc32.to_bytes(4, "big") + version + path)
 
 
-def _is_sound(album: bytes, path: object, version: object, crc32: object, check: object) -> bool:
-    return (
-        isinstance(path, bytes)
-        and isinstance(version, bytes)
-        and isinstance(crc32, int)
-        and 0 <= crc32 <= 0xFFFFFFFF
-        and check == _row_check(album, path, version, crc32)
-    )
+def _is_sound(path: bytes, version: bytes, crc32: int, row_check: int) -> bool:
+    try:
+        return row_check == _row_check(path, version, crc32)
+    except (AttributeError, OverflowError, TypeError):  # not even of the types above
+        return False
