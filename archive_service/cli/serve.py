@@ -26,6 +26,7 @@ from archive_service.settings import SHIPPED_PHOTOS, Settings, SettingsError, lo
 from archive_service.storage.local import LocalStorage
 from archive_service.web.app import create_app
 from archive_service.web.handlers import WebOptions
+from archive_service.web.runner import Runner
 from archive_service.zipformat.names import NameRules
 
 PRUNE_EVERY_S = 3600.0
@@ -53,9 +54,8 @@ async def serve(settings: Settings) -> int:
     index = SqliteCrcIndex(_index_path(settings), observer.index_impaired)
     storage = LocalStorage(settings.photos_dir, Exclusion(settings.exclude))
     service = ArchiveService(storage, index, archive_options(settings))
-    runner = web.AppRunner(
+    runner = Runner(
         create_app(service, observer, _web_options(settings)),
-        access_log=None,
         handler_cancellation=True,
         shutdown_timeout=_LONGER_THAN_ANY_S,
     )
@@ -74,7 +74,7 @@ def archive_options(settings: Settings) -> ArchiveOptions:
     )
 
 
-async def _run(runner: web.AppRunner, service: ArchiveService, settings: Settings) -> int:
+async def _run(runner: Runner, service: ArchiveService, settings: Settings) -> int:
     signals: asyncio.Queue[signal.Signals] = asyncio.Queue()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, signals.put_nowait, number)
@@ -102,7 +102,7 @@ async def _run(runner: web.AppRunner, service: ArchiveService, settings: Setting
 
 
 async def _stop(
-    runner: web.AppRunner, signals: asyncio.Queue[signal.Signals], *, timeout_s: float
+    runner: Runner, signals: asyncio.Queue[signal.Signals], *, timeout_s: float
 ) -> None:
     """Let downloads finish for the time they have, then abort them; so does a second signal."""
     stopping = asyncio.ensure_future(runner.cleanup())

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from aiohttp import web
 
@@ -20,6 +22,7 @@ from archive_service.web.pages import Pages
 LANGUAGES = ("ru", "en")
 _FORMATS = ("text/html", "application/json")
 _RETRY_AFTER_S = 30
+_PRINT_JSON = partial(json.dumps, ensure_ascii=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,7 @@ def failure_response(
     if preferred(request.headers.get("Accept"), _FORMATS) == "application/json":
         message = pages.failure_text(language, failure.key)
         body = {"status": failure.status, "error": failure.key, "message": message}
-        return web.json_response(body, status=failure.status, headers=headers)
+        return web.json_response(body, status=failure.status, headers=headers, dumps=_PRINT_JSON)
     text = pages.failure(language, failure.status, failure.key)
     return page_response(text, failure.status, language, fields=headers)
 

@@ -12,7 +12,6 @@ from archive_service.errors import BadQuery
 
 MAX_NAME_CHARACTERS = 150
 """Leaves room for what browsers and disks add: 255 bytes for the most part."""
-MAX_FILES = 10_000
 _SUFFIX = ".zip"
 _SEPARATORS = frozenset("/\\")
 
@@ -44,7 +43,8 @@ def _is_plain(name: str) -> bool:
     return not any(c in _SEPARATORS or category(c) in ("Cc", "Cs") for c in name)
 
 
+# Their number is bounded by what a request line may hold.
 def _files(values: Sequence[str]) -> Sequence[str]:
-    if len(values) > MAX_FILES or not all(values):
+    if not all(values):
         raise BadQuery("file")
     return values

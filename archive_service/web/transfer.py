@@ -11,8 +11,9 @@ What has to be known of the parts underneath:
   short of its Content-Length.
 - While `sendfile` runs, reading is paused: a client that has left shows as an error of sending.
 - Nothing in asyncio times out a client that accepts no bytes.  The kernel does where it knows
-  TCP_USER_TIMEOUT, counting from the last progress, so a slow client is not taken for a stalled
-  one; elsewhere each piece has to be taken within the time-out.
+  TCP_USER_TIMEOUT, counting from the last of its buffers, of up to 64 KiB, that was taken whole:
+  a client that takes as much within the time-out is slow, but not stalled.  Elsewhere each piece
+  has to be taken within it.
 """
 
 from __future__ import annotations

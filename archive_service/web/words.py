@@ -150,7 +150,7 @@ _FAILURES_RU = {
     ),
     "bad_file": FailureWords(
         "Не подходит список файлов в ссылке",
-        "Каждый параметр file — непустое имя файла из manifest.json; всего не больше 10 000.",
+        "Каждый параметр file — непустое имя файла из manifest.json.",
     ),
     "bad_query": FailureWords(
         "Не удалось разобрать ссылку",
@@ -199,8 +199,7 @@ _FAILURES_EN = {
     ),
     "bad_file": FailureWords(
         "The list of files in the link can't be used",
-        "Each parameter file is the name of a file from manifest.json, not empty; "
-        "there may be up to 10,000.",
+        "Each parameter file is the name of a file from manifest.json, not empty.",
     ),
     "bad_query": FailureWords(
         "The link can't be understood",

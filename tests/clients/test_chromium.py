@@ -9,9 +9,6 @@ from pathlib import Path
 import pytest
 from conftest import Serve
 from harness.albums import HASH, make_album, noise
-
-pytest.importorskip("playwright", reason="playwright is not installed")
-
 from harness.chromium import Chromium, started_chromium, visiting
 from harness.http import get
 from harness.server import Server
@@ -95,7 +92,9 @@ def test_index_page_shows_size_and_count_and_downloads(
     width: int, locale: str, figures: str, serve: Serve, tmp_path: Path
 ) -> None:
     server = serve()
-    with visiting(tmp_path, f"http://127.0.0.1:{server.port}/", width=width, locale=locale) as visit:
+    with visiting(
+        tmp_path, f"http://127.0.0.1:{server.port}/", width=width, locale=locale
+    ) as visit:
         page, complaints = visit
         page.fill("#hash", HASH)
         page.press("#hash", "Enter")

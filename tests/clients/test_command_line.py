@@ -56,7 +56,17 @@ def wget(url: str) -> list[str]:
 
 def aria2c(url: str) -> list[str]:
     splitting = ["-x", "8", "-s", "8", "-k", "1M"]
-    return ["aria2c", "-q", "-c", "--max-tries=1", "--file-allocation=none", *splitting, "-o", NAME, url]
+    return [
+        "aria2c",
+        "-q",
+        "-c",
+        "--max-tries=1",
+        "--file-allocation=none",
+        *splitting,
+        "-o",
+        NAME,
+        url,
+    ]
 
 
 RESUMING: dict[str, Callable[[str], list[str]]] = {"curl": curl, "wget": wget}

@@ -25,9 +25,11 @@ class Archives:
         self._photos_dir = photos_dir
         self._target = target
 
-    def manifest(self, album: str) -> Any:
+    def manifest(self, album: str) -> dict[str, Any]:
         """Return the manifest of an album whose archive was downloaded."""
-        return json.loads(get(self._server.port, f"/archive/{_hash_of(album)}/manifest.json").content)
+        return json.loads(
+            get(self._server.port, f"/archive/{_hash_of(album)}/manifest.json").content
+        )
 
     def downloaded(self, album: str) -> Path:
         """Return the archive of an album; skip the test where the disk can't hold the album."""

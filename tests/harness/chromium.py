@@ -36,7 +36,8 @@ class Chromium:
         """Of the download that told of its progress last."""
         self._list = context.pages[0]
         # Playwright would keep the files to itself, under names of its own.
-        session = context.new_cdp_session(self._list)
+        assert context.browser is not None
+        session = context.browser.new_browser_cdp_session()
         session.on("Browser.downloadProgress", self._note_progress)
         session.send(
             "Browser.setDownloadBehavior",
@@ -65,7 +66,9 @@ class Chromium:
 
     def description(self) -> str:
         """Return what the page says of the one download."""
-        return str(self._item.evaluate("item => item.shadowRoot.querySelector('#content').innerText"))
+        return str(
+            self._item.evaluate("item => item.shadowRoot.querySelector('#content').innerText")
+        )
 
     def finished(self, name: str) -> bytes:
         """Wait for a file to be there whole; return its bytes."""
@@ -91,9 +94,13 @@ def started_chromium(directory: Path) -> Iterator[Chromium]:
 
 
 @contextmanager
-def visiting(directory: Path, url: str, *, width: int, locale: str) -> Iterator[tuple[Page, list[str]]]:
+def visiting(
+    directory: Path, url: str, *, width: int, locale: str
+) -> Iterator[tuple[Page, list[str]]]:
     """Open a page; give it with the list of what its console complains of."""
-    with _launched(directory / "profile", viewport={"width": width, "height": 800}, locale=locale) as context:
+    with _launched(
+        directory / "profile", viewport={"width": width, "height": 800}, locale=locale
+    ) as context:
         page = context.pages[0]
         complaints: list[str] = []
         page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))

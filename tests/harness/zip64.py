@@ -109,10 +109,11 @@ def last_entry_at(offset: int) -> Edge:
 
 def directory_at(offset: int) -> Edge:
     """Return an album whose central directory starts at this offset."""
+    headers = local_bytes(SMALL) + local_bytes(LARGE)
     end = END_BYTES + (ZIP64_END_BYTES if offset >= ONES_32 else 0)
     return Edge(
-        {LARGE: offset - local_bytes(LARGE)},
-        offset + central_bytes(LARGE) + end,
+        {SMALL: SMALL_BYTES, LARGE: offset - headers - SMALL_BYTES},
+        offset + central_bytes(SMALL) + central_bytes(LARGE) + end,
         offset,
         frozenset(),
     )

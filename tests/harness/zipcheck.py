@@ -14,6 +14,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 from zlib_ng import zlib_ng
@@ -309,7 +310,12 @@ def _dos_time(header: Header) -> datetime:
     time, date = header.time, header.date
     try:
         return datetime(  # noqa: DTZ001 - local by convention
-            (date >> 9) + 1980, date >> 5 & 15, date & 31, time >> 11, time >> 5 & 63, (time & 31) * 2
+            (date >> 9) + 1980,
+            date >> 5 & 15,
+            date & 31,
+            time >> 11,
+            time >> 5 & 63,
+            (time & 31) * 2,
         )
     except ValueError:
         raise Violation(f"4.4.6 no moment: {header.name!r}") from None
@@ -322,7 +328,7 @@ def _timestamp(header: Header) -> int:
 
 
 def _check_order(names: Sequence[bytes]) -> None:
-    require(all(a < b for a, b in zip(names, names[1:], strict=False)), "in order of their bytes")
+    require(all(a < b for a, b in pairwise(names)), "in order of their bytes")
 
 
 def _check_end(archive: Buffer, offset: int, end: int, entries: int) -> None:

@@ -153,15 +153,34 @@ def test_manifest_tells_the_names_that_readers_find(album: str, archives: Archiv
     }
 
 
+@pytest.fixture(scope="module")
+def exact_archives(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archives]:
+    with archives_of_specimens(tmp_path_factory.mktemp("exact"), "--no-portable-names") as archives:
+        yield archives
+
+
+@pytest.mark.parametrize("reader", ["unzip", "7z", "bsdtar", "bsdtar from a pipe", "python"])
+def test_exact_names_too_stay_inside_and_lose_no_file(
+    reader: str, exact_archives: Archives, toolbox: Toolbox, tmp_path: Path
+) -> None:
+    target = tmp_path / "target"
+    target.mkdir()
+    archive = exact_archives.downloaded("hostile")
+    succeed(EXTRACTING[reader](archive, target), stdin=archive)
+    assert [path.name for path in tmp_path.iterdir()] == ["target"]
+    digests = sorted(found.sha256 for found in extracted(target).values())
+    assert digests == sorted(found.sha256 for found in contents_for(reader, "hostile").values())
+
+
 # zipdetails
 
-COMPLAINT = re.compile(r"\b(error|warning|unexpected|unknown|invalid|trailing|missing)\b", re.I)
+COMPLAINT = re.compile(r"\b(error|warning|unexpected|unknown|invalid|trailing|missing)\b", re.IGNORECASE)
 FIELD = re.compile(r"^[0-9A-F]+ +(?P<label>\S.*?)  +(?P<value>\S.*)$")
 
 
 def headers_of(details: str, kind: str) -> list[dict[str, str]]:
     """Return the labelled fields of each local or central header."""
-    blocks = re.findall(rf"^\S+ {kind} HEADER #[0-9A-F]+ .*\n((?:.+\n)+)", details, re.M)
+    blocks = re.findall(rf"^\S+ {kind} HEADER #[0-9A-F]+ .*\n((?:.+\n)+)", details, re.MULTILINE)
     fields = [map(FIELD.match, block.splitlines()) for block in blocks]
     return [{m["label"]: m["value"] for m in matches if m} for matches in fields]
 
@@ -182,4 +201,6 @@ def test_zipdetails_finds_both_headers_consistent(album: str, archives: Archives
     for ours, theirs in zip(local, central, strict=True):
         shared = ours.keys() & theirs.keys()
         assert {"CRC", "Compressed Length", "Filename", "Mod Time", "Last Mod Time"} <= shared
-        assert {label: ours[label] for label in shared} == {label: theirs[label] for label in shared}
+        assert {label: ours[label] for label in shared} == {
+            label: theirs[label] for label in shared
+        }

@@ -30,6 +30,8 @@ LARGE_BYTES = 3 * LARGE_FILE_BYTES
 SMALL_BYTES = 1000
 LOCAL_HEADER, CENTRAL_HEADER, END_RECORD = b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06"
 STALL_TIMEOUT_S = 1.0
+SLOWLY_TAKEN_BYTES, SLOWLY_TAKEN_EVERY_S = 256 * 1024, 0.2
+"""Not so much that all of it is in the kernel's buffers before the stall time-out has passed."""
 
 pytestmark = pytest.mark.skipif(
     not Path("/proc/self/fd").exists(), reason="looks at open files by /proc"
@@ -284,7 +286,7 @@ def test_a_cold_file_changed_while_it_is_hashed_ends_the_download(
 ) -> None:
     site = patient_site
     album = make_album(site.photos_dir, {}, name)
-    settle(make_sparse(album / "a.bin", 512 * 1024**2))
+    settle(make_sparse(album / "a.bin", 256 * 1024**2))
     with connected(site.server.port) as connection:
         connection.send("GET", f"/archive/{name}/")
         status, fields = connection.receive_head()
@@ -327,10 +329,11 @@ def test_a_slow_client_is_not_cut(site: Site, name: str, fill: Callable[[Path], 
     whole = get(site.server.port, f"/archive/{name}/").content
     pause = threading.Event()  # never set: waiting for it is how this client is slow
     with held(site, name) as (connection, length):
+        connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SLOWLY_TAKEN_BYTES)
         received = bytearray()
-        for _ in range(int(3 * STALL_TIMEOUT_S / 0.25)):
-            received += connection.receive_content(64 * 1024)
-            pause.wait(0.25)
+        for _ in range(int(2 * STALL_TIMEOUT_S / SLOWLY_TAKEN_EVERY_S)):
+            received += connection.receive_content(SLOWLY_TAKEN_BYTES)
+            pause.wait(SLOWLY_TAKEN_EVERY_S)
         received += rest(connection, length - len(received))
     assert bytes(received) == whole
 
@@ -379,29 +382,10 @@ def test_hashing_stops_when_the_client_leaves(
     assert_serves(site, name)
 
 
-def test_a_failure_that_nobody_waits_for_any_more_is_not_logged(
-    patient_site: Site, name: str
-) -> None:
-    """The client leaves in the second file; the header of the third has failed meanwhile."""
-    site = patient_site
-    album = make_album(site.photos_dir, {"a.bin": noise(1024**2)}, name)
-    make_sparse(album / "b.bin", HOLDING_BYTES)
-    third = make_sparse(album / "c.bin", 512 * 1024**2)
-    settle(album)
-    with held(site, name) as (connection, _):
-        eventually(lambda: str(third) in site.server.open_files())
-        grow(third)
-        eventually(lambda: str(third) not in site.server.open_files(), within_s=20)
-        connection.close()
-        assert interruption(site, name) == "client left"
-    assert_serves(site, name)
-    assert surprises(site.server) == []
-
-
 def test_hashing_goes_on_for_the_other_client(patient_site: Site, name: str) -> None:
     site = patient_site
     album = make_album(site.photos_dir, {}, name)
-    settle(make_sparse(album / "a.bin", 512 * 1024**2))
+    settle(make_sparse(album / "a.bin", 256 * 1024**2))
     with connected(site.server.port) as first, connected(site.server.port) as second:
         for connection in (first, second):
             connection.send("GET", f"/archive/{name}/", "Range: bytes=0-99999")
