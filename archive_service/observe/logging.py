@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import structlog
 
 from archive_service.archive_id import ArchiveId
@@ -41,6 +43,8 @@ class LoggingObserver:
 
     def piece_sent(self, download: Download, *, count: int) -> None:
         """Log at debug."""
+        if not self._log.isEnabledFor(logging.DEBUG):
+            return  # there are thousands of pieces, and an event costs more than its line
         self._log.debug(
             "download.piece",
             archive=str(download.archive),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -53,7 +53,7 @@ def crc32_of_sparse(size: int) -> int:
     return zlib_ng.crc32_combine(crc32, zlib_ng.crc32(TAIL), len(TAIL))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _crc32_of_zeros(count: int) -> int:
     if count <= len(BLOCK):
         return zlib_ng.crc32(BLOCK[:count])

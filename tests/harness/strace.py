@@ -74,7 +74,7 @@ def _calls(lines: list[str]) -> Iterator[Call]:
         if unfinished := _UNFINISHED.match(line):
             begun[unfinished[1]] = unfinished[2]
             continue
-        if resumed := _RESUMED.match(line):
-            line = f"{resumed[1]} {begun.pop(resumed[1], '')}{resumed[2]}"
-        if call := _CALL.match(line):
+        resumed = _RESUMED.match(line)
+        whole = f"{resumed[1]} {begun.pop(resumed[1], '')}{resumed[2]}" if resumed else line
+        if call := _CALL.match(whole):
             yield Call(int(call[1]), call[2], call[3], int(call[4]))

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from datetime import timezone
 from pathlib import Path
 
-from archive_service.layout import ArchiveLayout, lay_out
-from archive_service.listing import CHANGE_TOKEN_SIZE, Listing
 from harness.albums import LONG_AGO_S
 from harness.sparse import HEAD, TAIL, crc32_of_sparse, make_sparse
+
+from archive_service.layout import ArchiveLayout, lay_out
+from archive_service.listing import CHANGE_TOKEN_SIZE, Listing
 
 ONES_32 = 0xFFFFFFFF
 TIMESTAMP_BYTES = 9

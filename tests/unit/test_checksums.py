@@ -8,6 +8,7 @@ import os
 import zipfile
 import zlib
 from collections.abc import AsyncIterator, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timezone
@@ -285,8 +286,6 @@ class OneAlbum:
 
     @asynccontextmanager
     async def checksums(self) -> AsyncIterator[AlbumChecksums]:
-        from concurrent.futures import ThreadPoolExecutor
-
         with ThreadPoolExecutor(2) as hashing, ThreadPoolExecutor(1) as indexing:
             threads = HashThreads(self.index, hashing, indexing)
             yield AlbumChecksums(ARCHIVE, self.listing, self.storage, threads)

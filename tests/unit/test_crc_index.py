@@ -280,7 +280,8 @@ def test_a_file_spoilt_while_it_is_used_is_started_afresh(path: Path, warnings: 
     assert len(warnings) <= 1
     known = load(path, warnings.append)
     # Whatever could be saved is right.
-    assert all(known[path] in {(VERSION, 8), (VERSION, int(path))} for path in known if path != b"a")
+    known.pop(b"a", None)
+    assert all(row == (VERSION, int(path)) for path, row in known.items())
 
 
 def execute(path: Path, statement: str) -> None:
@@ -332,7 +333,9 @@ def test_a_schema_that_is_not_what_its_version_says_is_no_reason_to_fail(
     assert len(warnings) == 1
 
 
-@pytest.fixture(params=["a file for a directory", "a directory for the file", "no right to make it"])
+@pytest.fixture(
+    params=["a file for a directory", "a directory for the file", "no right to make it"]
+)
 def unusable(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
     if request.param == "a file for a directory":
         (tmp_path / "file").touch()
