@@ -66,5 +66,3 @@ class _CountingFile(FileIO):
         count = super().readinto(buffer)
         self._counts[self._path] += count
         return count
-
-

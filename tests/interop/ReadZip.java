@@ -11,12 +11,17 @@ import java.util.concurrent.TimeUnit;
 import java.util.zip.*;
 
 class ReadZip {
+    static final PrintStream OUTPUT =
+        new PrintStream(new BufferedOutputStream(new FileOutputStream(FileDescriptor.out), 1 << 16));
+    static final byte[] BLOCK = new byte[1 << 16];
+
     public static void main(String[] arguments) throws Exception {
         if (arguments[0].equals("file")) {
             readFile(arguments[1], List.of(arguments).subList(2, arguments.length));
         } else {
             readStream(System.in);
         }
+        OUTPUT.flush();
     }
 
     static void readFile(String path, List<String> names) throws Exception {
@@ -42,19 +47,17 @@ class ReadZip {
     static void print(ZipEntry entry, InputStream data) throws Exception {
         MessageDigest digest = MessageDigest.getInstance("SHA-256");
         CRC32 crc32 = new CRC32();
-        byte[] block = new byte[1 << 16];
-        for (int count; (count = data.read(block)) > 0; ) {
-            digest.update(block, 0, count);
-            crc32.update(block, 0, count);
+        for (int count; (count = data.read(BLOCK)) > 0; ) {
+            digest.update(BLOCK, 0, count);
+            crc32.update(BLOCK, 0, count);
         }
         // ZipFile leaves the checksum of stored data to its caller.
         if (crc32.getValue() != entry.getCrc()) {
             throw new ZipException("CRC of " + entry.getName());
         }
-        System.out.printf("%s\t%s\t%d%n",
-            hex(entry.getName().getBytes(StandardCharsets.UTF_8)),
-            hex(digest.digest()),
-            entry.getLastModifiedTime().to(TimeUnit.SECONDS));
+        OUTPUT.println(hex(entry.getName().getBytes(StandardCharsets.UTF_8))
+            + "\t" + hex(digest.digest())
+            + "\t" + entry.getLastModifiedTime().to(TimeUnit.SECONDS));
     }
 
     static String hex(byte[] bytes) {

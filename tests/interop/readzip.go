@@ -5,6 +5,7 @@ package main
 
 import (
 	"archive/zip"
+	"bufio"
 	"crypto/sha256"
 	"fmt"
 	"io"
@@ -15,6 +16,8 @@ func main() {
 	archive, err := zip.OpenReader(os.Args[1])
 	fail(err)
 	defer archive.Close()
+	output := bufio.NewWriter(os.Stdout)
+	defer output.Flush()
 	for _, entry := range archive.File {
 		if len(os.Args) > 2 && !contains(os.Args[2:], entry.Name) {
 			continue
@@ -24,7 +27,7 @@ func main() {
 		digest := sha256.New()
 		_, err = io.Copy(digest, data)
 		fail(err)
-		fmt.Printf("%x\t%x\t%d\t%o\n",
+		fmt.Fprintf(output, "%x\t%x\t%d\t%o\n",
 			entry.Name, digest.Sum(nil), entry.Modified.Unix(), entry.Mode().Perm())
 	}
 }

@@ -18,7 +18,7 @@ from conftest import Serve
 from harness.albums import HASH
 from harness.http import connected, get, request
 from harness.readers import READERS, SEEKING_READERS, TESTERS, Toolbox, succeed
-from harness.server import Server
+from harness.server import Server, serving
 from harness.sparse import BLOCK, HEAD, TAIL, sha256_of_sparse
 from harness.zip64 import EDGES, LARGE, LAST, ONES_32, SMALL_BYTES, Edge, followed
 from harness.zipcheck import check_file, check_mapped_structure
@@ -29,29 +29,36 @@ TARGET = f"/archive/{HASH}/"
 # The server's bytes around the edges
 
 
-@pytest.fixture(params=EDGES)
-def edge(request: pytest.FixtureRequest) -> Edge:
-    return EDGES[request.param]
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server over the albums of all edges."""
+    photos_dir, cache_dir = tmp_path_factory.mktemp("edges"), tmp_path_factory.mktemp("cache")
+    for name, edge in EDGES.items():
+        edge.write(photos_dir / hash_of(name))
+    with serving(photos_dir, cache_dir) as server:
+        yield server
 
 
-@pytest.fixture
-def edge_server(edge: Edge, photos_dir: Path, serve: Serve) -> Server:
-    edge.write(photos_dir / HASH)
-    return serve()
+def hash_of(name: str) -> str:
+    return name.replace(" ", "-")
 
 
-def bytes_at(server: Server, first: int, count: int) -> bytes:
-    answer = get(server.port, TARGET, f"Range: bytes={first}-{first + count - 1}")
+def bytes_at(server: Server, name: str, first: int, count: int) -> bytes:
+    target = f"/archive/{hash_of(name)}/"
+    answer = get(server.port, target, f"Range: bytes={first}-{first + count - 1}")
     assert answer.status == 206
     return answer.content
 
 
-def test_length_is_the_sum_of_the_records(edge: Edge, edge_server: Server) -> None:
-    answer = request(edge_server.port, "HEAD", TARGET)
-    assert int(answer["content-length"]) == edge.archive_bytes
+@pytest.mark.parametrize("name", EDGES)
+def test_length_is_the_sum_of_the_records(name: str, server: Server) -> None:
+    answer = request(server.port, "HEAD", f"/archive/{hash_of(name)}/")
+    assert int(answer["content-length"]) == EDGES[name].archive_bytes
 
 
-def test_end_records_are_zip64_only_where_they_have_to_be(edge: Edge, edge_server: Server) -> None:
+@pytest.mark.parametrize("name", EDGES)
+def test_end_records_are_zip64_only_where_they_have_to_be(name: str, server: Server) -> None:
+    edge = EDGES[name]
     entries, offset = len(edge.files), edge.central_offset
     end_bytes = 98 if edge.is_zip64 else 22
     size = edge.archive_bytes - end_bytes - offset
@@ -60,17 +67,19 @@ def test_end_records_are_zip64_only_where_they_have_to_be(edge: Edge, edge_serve
         counts = (entries, entries, size, offset)
         zip64 = struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 3 << 8 | 63, 45, 0, 0, *counts)
         end = zip64 + struct.pack("<4sLQL", b"PK\6\7", 0, offset + size, 1) + end
-    assert bytes_at(edge_server, edge.archive_bytes - end_bytes, end_bytes) == end
+    assert bytes_at(server, name, edge.archive_bytes - end_bytes, end_bytes) == end
 
 
-def test_data_around_the_edge_is_in_its_place(edge: Edge, edge_server: Server) -> None:
+@pytest.mark.parametrize("name", EDGES)
+def test_data_around_the_edge_is_in_its_place(name: str, server: Server) -> None:
+    edge = EDGES[name]
     large = edge.files[LARGE]
     end = edge.central_offset if LAST not in edge.files else edge.central_offset - 40 - SMALL_BYTES
-    assert bytes_at(edge_server, end - large, len(HEAD)) == HEAD
-    around = bytes_at(edge_server, end - len(TAIL) - 1, len(TAIL) + 1)
+    assert bytes_at(server, name, end - large, len(HEAD)) == HEAD
+    around = bytes_at(server, name, end - len(TAIL) - 1, len(TAIL) + 1)
     assert around == b"\0" + TAIL
     if LAST in edge.files:
-        header = bytes_at(edge_server, end, 40 + SMALL_BYTES)
+        header = bytes_at(server, name, end, 40 + SMALL_BYTES)
         version = 45 if end >= ONES_32 else 10
         assert header[:6] == b"PK\3\4" + version.to_bytes(2, "little")
         assert header.endswith(HEAD + TAIL)

@@ -107,9 +107,7 @@ def album_of_sizes(photos_dir: Path) -> dict[bytes, int]:
     return {name.encode(): size for name, size in sizes.items()}
 
 
-def test_downloads_at_the_same_time_hash_each_large_file_once(
-    site: Site, photos_dir: Path
-) -> None:
+def test_downloads_at_the_same_time_hash_each_large_file_once(site: Site, photos_dir: Path) -> None:
     sizes = album_of_sizes(photos_dir)
 
     async def two_downloads() -> CountingStorage:

@@ -110,9 +110,7 @@ def test_only_the_innermost_of_empty_directories_is_listed(
         ".git/config",
     ],
 )
-def test_what_is_excluded_is_not_listed(
-    photos_dir: Path, storage: Storage, name: str
-) -> None:
+def test_what_is_excluded_is_not_listed(photos_dir: Path, storage: Storage, name: str) -> None:
     make_album(photos_dir, {name: b"x", f"sub/{name}": b"x", "1.jpg": b"x"})
     assert set(listed(storage).paths) == {b"1.jpg", b"sub/"}
 
@@ -325,7 +323,6 @@ def test_listing_leaves_no_descriptor_open(photos_dir: Path, storage: Storage) -
 
 
 # What moves the newest change
-
 
 
 @pytest.mark.parametrize(
@@ -542,9 +539,7 @@ def test_files_of_many_directories_are_read_by_one(photos_dir: Path, storage: St
     assert read == contents
 
 
-def test_after_a_failure_other_files_are_still_read(
-    photos_dir: Path, storage: Storage
-) -> None:
+def test_after_a_failure_other_files_are_still_read(photos_dir: Path, storage: Storage) -> None:
     album = make_album(photos_dir, {"a/1.jpg": b"1", "b/2.jpg": b"2", "c/3.jpg": b"3"})
     listing = listed(storage)
     shutil.rmtree(album / "b")

@@ -27,7 +27,7 @@ from archive_service.content import FileSpan
 from archive_service.crcindex.memory import MemoryCrcIndex
 from archive_service.errors import SourceChanged, SourceUnreadable
 from archive_service.exclusion import Exclusion
-from archive_service.observe.logging import LoggingObserver
+from archive_service.observe.base import Download, Observer
 from archive_service.representation import ArchiveOptions
 from archive_service.segments import LARGE_FILE_BYTES
 from archive_service.service import ArchiveService
@@ -110,7 +110,6 @@ def test_a_second_download_reads_no_byte_of_a_large_file(
     whole = get(server.port, TARGET).content
     with traced(server.pid, tmp_path / "trace", "sendfile", *READS) as trace:
         assert get(server.port, TARGET).content == whole
-        server.wait_for("event=download.finished", after=len(server.lines) - 1)
     for name, data in some_files().items():
         calls = trace.of(album / name)
         sent = sum(call.result for call in calls if call.name == "sendfile" and call.result > 0)
@@ -140,9 +139,7 @@ def test_a_cold_file_is_waited_for_in_a_thread(
     assert {call.thread for call in calls if call.name == "sendfile"} == {server.pid}
 
 
-def test_a_download_goes_on_where_another_process_stopped(
-    photos_dir: Path, tmp_path: Path
-) -> None:
+def test_a_download_goes_on_where_another_process_stopped(photos_dir: Path, tmp_path: Path) -> None:
     make_album(photos_dir, some_files())
 
     def fresh(name: str) -> Path:
@@ -246,13 +243,25 @@ def test_two_first_downloads_at_once_hash_a_file_once(
 # In this process: connections that a server on TCP doesn't have
 
 
-def make_app(photos_dir: Path, *, stall_timeout_s: float = 60.0) -> web.Application:
+class Interruptions(Observer):
+    """Notes why downloads were cut."""
+
+    def __init__(self) -> None:
+        self.reasons: list[str] = []
+
+    def download_interrupted(self, download: Download, *, reason: str) -> None:
+        self.reasons.append(reason)
+
+
+def make_app(
+    photos_dir: Path, observer: Observer, *, stall_timeout_s: float = 60.0
+) -> web.Application:
     storage = LocalStorage(photos_dir, Exclusion(()))
     options = ArchiveOptions(NameRules(), timezone.utc)
     service = ArchiveService(storage, MemoryCrcIndex(), options)
     app = create_app(
         service,
-        LoggingObserver(),
+        observer,
         WebOptions(download_name="archive.zip", stall_timeout_s=stall_timeout_s),
     )
 
@@ -305,18 +314,22 @@ def test_over_tls_the_bytes_are_the_same(
     server_side.load_cert_chain(certificate)
     client_side = ssl.create_default_context(cafile=str(certificate))
 
-    async def download() -> tuple[bytes, bytes]:
-        def tls(runner: web.AppRunner) -> web.BaseSite:
-            return web.TCPSite(runner, "127.0.0.1", 0, ssl_context=server_side)
+    def site(runner: web.AppRunner) -> web.BaseSite:
+        return web.TCPSite(runner, "127.0.0.1", 0, ssl_context=server_side)
 
-        async with running(make_app(photos_dir), tls) as runner, ClientSession() as session:
+    async def body(url: str, fields: dict[str, str]) -> bytes:
+        async with (
+            ClientSession() as session,
+            session.get(
+                url, headers=fields, ssl=client_side, server_hostname="localhost"
+            ) as response,
+        ):
+            return await response.read()
+
+    async def download() -> tuple[bytes, bytes]:
+        async with running(make_app(photos_dir, Interruptions()), site) as runner:
             url = f"https://127.0.0.1:{runner.addresses[0][1]}{TARGET}"
-            more = {"ssl": client_side, "server_hostname": "localhost"}
-            async with session.get(url, **more) as response:  # type: ignore[arg-type]
-                archive = await response.read()
-            field = {"Range": "bytes=1000-8000000"}
-            async with session.get(url, headers=field, **more) as response:  # type: ignore[arg-type]
-                return archive, await response.read()
+            return await body(url, {}), await body(url, {"Range": "bytes=1000-8000000"})
 
     archive, part = asyncio.run(download())
     assert archive == whole
@@ -324,14 +337,15 @@ def test_over_tls_the_bytes_are_the_same(
 
 
 def test_where_the_kernel_does_not_watch_a_stalled_client_is_cut_too(
-    photos_dir: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    photos_dir: Path, tmp_path: Path
 ) -> None:
     """A Unix socket knows no TCP_USER_TIMEOUT, so each piece has its time."""
+    observer = Interruptions()
     make_sparse(photos_dir / HASH / "a.bin", 50_000_000)
     path = str(tmp_path / "s")
 
     async def stall() -> None:
-        app = make_app(photos_dir, stall_timeout_s=0.3)
+        app = make_app(photos_dir, observer, stall_timeout_s=0.3)
         async with running(app, lambda runner: web.UnixSite(runner, path)):
             reader, writer = await asyncio.open_unix_connection(path, limit=1000)
             writer.write(f"GET {TARGET} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
@@ -342,6 +356,7 @@ def test_where_the_kernel_does_not_watch_a_stalled_client_is_cut_too(
             writer.close()
 
     asyncio.run(asyncio.wait_for(stall(), 20))
+    assert observer.reasons == ["stalled"]
 
 
 def _opened(directory: Path) -> bool:
@@ -363,7 +378,9 @@ def test_over_a_unix_socket_the_bytes_are_the_same(
 
     async def download() -> bytes:
         async with (
-            running(make_app(photos_dir), lambda runner: web.UnixSite(runner, path)),
+            running(
+                make_app(photos_dir, Interruptions()), lambda runner: web.UnixSite(runner, path)
+            ),
             ClientSession(connector=UnixConnector(path)) as session,
             session.get(f"http://localhost{TARGET}") as response,
         ):
@@ -464,5 +481,3 @@ def test_a_file_that_can_not_be_read_is_the_servers_fault(tmp_path: Path) -> Non
     finally:
         os.close(descriptor)
     assert [error.reason for error in raised if isinstance(error, SourceUnreadable)] == ["EISDIR"]
-
-
