@@ -220,9 +220,12 @@ class Checksums:
 
     async def prune(self) -> None:
         """Drop from the index what belongs to albums that no longer exist."""
-        await self._threads.in_index_thread(
-            lambda: self._threads.index.prune(self._storage.albums())
-        )
+        await self._threads.in_index_thread(self._prune)
+
+    def _prune(self) -> None:
+        # No album at all: more likely a disk that is not mounted.
+        if albums := self._storage.albums():
+            self._threads.index.prune(albums)
 
 
 def _has_settled(listing: Listing, at_ns: int) -> bool:
