@@ -34,6 +34,7 @@ from archive_service.storage.walk import (
     VANISHED,
     Walk,
     change_token,
+    mtime_ns,
     opened_directory,
 )
 
@@ -155,7 +156,7 @@ class LocalAlbumFiles:
             raise SourceChanged("resized")
         listing = self._listing
         listed = (listing.mtimes_ns[source], listing.change_token(source))
-        if (status.st_mtime_ns, change_token(status)) != listed:
+        if (mtime_ns(status), change_token(status)) != listed:
             raise SourceChanged("rewritten")
 
     def _enter_directory(self, path: bytes) -> None:

@@ -26,6 +26,7 @@ OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 VANISHED = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 """The errors of opening what was replaced or removed since its name was read."""
 
+_MTIME_MIN_NS, _MTIME_MAX_NS = -(2**63), 2**63 - 1
 _CHANGE_TOKEN = Struct("<qQ")  # ctime in nanoseconds, inode number
 
 Acceptance = Callable[[bytes, os.stat_result], bool]
@@ -130,7 +131,7 @@ class Walk:
     ) -> None:
         self._paths += paths
         self._sizes.extend(sizes)
-        self._mtimes_ns.extend([status.st_mtime_ns for status in statuses])
+        self._mtimes_ns.extend([mtime_ns(status) for status in statuses])
         self._modes.extend([stat.S_IMODE(status.st_mode) for status in statuses])
         self._ctimes_ns.extend([status.st_ctime_ns for status in statuses])
         self._inodes.extend([status.st_ino for status in statuses])
@@ -138,9 +139,14 @@ class Walk:
 
     def _note_times(self, statuses: Sequence[os.stat_result]) -> None:
         newest_ctime_ns = max([status.st_ctime_ns for status in statuses])
-        newest_mtime_ns = max([status.st_mtime_ns for status in statuses])
+        newest_mtime_ns = max([mtime_ns(status) for status in statuses])
         self._newest_ctime_ns = max(self._newest_ctime_ns, newest_ctime_ns)
         self._newest_mtime_ns = max(self._newest_mtime_ns, newest_mtime_ns)
+
+
+def mtime_ns(status: os.stat_result) -> int:
+    """Return the modification time of a file, held at what a listing can tell: the year 2262."""
+    return min(max(status.st_mtime_ns, _MTIME_MIN_NS), _MTIME_MAX_NS)
 
 
 def change_token(status: os.stat_result) -> bytes:
