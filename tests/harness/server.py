@@ -35,9 +35,7 @@ class Server:
     def pid(self) -> int:
         return self.process.pid
 
-    def wait_for(
-        self, pattern: str, *, after: int = 0, timeout_s: float = 20.0
-    ) -> re.Match[str]:
+    def wait_for(self, pattern: str, *, after: int = 0, timeout_s: float = 20.0) -> re.Match[str]:
         """Wait for a line of the log, the line `after` being the first looked at."""
         found: list[re.Match[str]] = []
 
