@@ -40,6 +40,8 @@ def _failures_as_pages(pages: Pages, observer: Observer) -> Middleware:
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
             return await handler(request)
+        except ConnectionError:  # the client has left before it was answered
+            raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the visitor gets a page
             _tell(observer, request, error)
             return failure_response(request, pages, failure_of(error))
