@@ -29,8 +29,11 @@ UNKNOWN = -1
 BLOCK_SIZE = 1024 * 1024
 """Bytes hashed between two looks at whether anybody still waits."""
 CLOCK_TICK_NS = 10_000_000
-"""The coarsest step of a local file system's timestamps.  A value learned within one step of the
-newest change is not remembered: a second change in the same step would look like no change."""
+"""The coarsest step of a file system's timestamps.  A value learned within one step of the newest
+change is not remembered: a second change in the same step would look like no change."""
+COARSE_CLOCK_TICK_NS = 2_000_000_000
+"""The same for file systems that know no parts of a second, as old ext and FAT."""
+_NS_PER_S = 1_000_000_000
 
 
 KEPT_FILES = 100_000
@@ -197,9 +200,9 @@ class Checksums:
         self._recent: OrderedDict[tuple[str, bytes], AlbumChecksums] = OrderedDict()
         self._recent_files = 0
 
-    def of(self, archive: ArchiveId, listing: Listing) -> AlbumChecksums:
-        """Return the checksums of a listing."""
-        key = (archive.value, listing.fingerprint())
+    def of(self, archive: ArchiveId, listing: Listing, fingerprint: bytes) -> AlbumChecksums:
+        """Return the checksums of a listing, whose fingerprint is given."""
+        key = (archive.value, fingerprint)
         album = self._albums.get(key)
         if album is None:
             album = AlbumChecksums(archive, listing, self._storage, self._threads)
@@ -229,7 +232,9 @@ class Checksums:
 
 
 def _has_settled(listing: Listing, at_ns: int) -> bool:
-    return at_ns - listing.newest_change_ns > CLOCK_TICK_NS
+    is_coarse = listing.newest_change_ns % _NS_PER_S == 0
+    tick_ns = COARSE_CLOCK_TICK_NS if is_coarse else CLOCK_TICK_NS
+    return at_ns - listing.newest_change_ns > tick_ns
 
 
 def _initial_value(path: bytes) -> int:

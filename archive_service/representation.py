@@ -28,6 +28,8 @@ class ArchiveOptions:
     """The time zone of the DOS times."""
     change_token: bool = True
     """Whether the store's change token takes part in the validators."""
+    in_force_since_s: int | None = None
+    """The Unix second since which archives have been shaped this way; None where unknown."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,6 +38,8 @@ class Representation:
 
     archive: ArchiveId
     layout: ArchiveLayout
+    fingerprint: bytes
+    """That of the layout's listing."""
     options: ArchiveOptions
     etag: str
     """Strong, with its quotes (RFC 9110 section 8.8.3)."""
@@ -49,8 +53,11 @@ class Representation:
 
     @property
     def notices_every_change(self) -> bool:
-        """Whether `changed_s` moves with every change: mtimes can be set back, ctimes cannot."""
-        return self.options.change_token
+        """Whether `changed_s` moves with every change: mtimes can be set back, ctimes cannot.
+
+        A change of the configuration is one, too.
+        """
+        return self.options.change_token and self.options.in_force_since_s is not None
 
     def name(self, entry: int) -> str:
         """Return an entry's name in the archive."""
@@ -65,14 +72,16 @@ class Representation:
 def represent(archive: ArchiveId, layout: ArchiveLayout, options: ArchiveOptions) -> Representation:
     """Add the validators to a layout."""
     changed_s = _changed_s(layout.listing, options)
-    return Representation(archive, layout, options, _etag(layout, options), changed_s)
+    fingerprint = layout.listing.fingerprint()
+    return Representation(archive, layout, fingerprint, options, _etag(layout, options), changed_s)
 
 
 def _changed_s(listing: Listing, options: ArchiveOptions) -> int:
     # A second has passed before it names a state of the album: two changes within one second
     # could not be told apart otherwise (RFC 9110 section 8.8.2.2).
     newest_ns = listing.newest_change_ns if options.change_token else listing.newest_mtime_ns
-    return (newest_ns + _CLOCK_LAG_NS) // _NS_PER_S + 1
+    newest_s = (newest_ns + _CLOCK_LAG_NS) // _NS_PER_S
+    return max(newest_s, options.in_force_since_s or 0) + 1
 
 
 def _etag(layout: ArchiveLayout, options: ArchiveOptions) -> str:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
+from itertools import islice, takewhile
+from threading import Lock
 
 from archive_service.archive_id import ArchiveId
 from archive_service.checksums import Checksums, HashThreads
@@ -21,7 +24,11 @@ from archive_service.zipformat.names import NameRules, archive_names, original_n
 
 _READING_THREADS = 32
 """Threads that may wait for the disk at once; an idle one costs next to nothing."""
-_HASHING_THREADS = 2
+_DESCRIBING_THREADS = 4
+"""Apart from those that read: requests for large albums must not hold downloads up."""
+_HASHING_THREADS = 8
+"""More than one download may use, so that no visitor's large files hold up another's."""
+_Wanted = tuple[ArchiveId, tuple[str, ...]]
 
 
 class ArchiveService:
@@ -32,6 +39,9 @@ class ArchiveService:
         self._index = index
         self._options = options
         self._reading = ThreadPoolExecutor(_READING_THREADS, "read")
+        self._describing = ThreadPoolExecutor(_DESCRIBING_THREADS, "describe")
+        self._waiting: dict[_Wanted, Future[Representation]] = {}
+        self._waiting_lock = Lock()
         self._hashing = ThreadPoolExecutor(_HASHING_THREADS, "hash")
         self._indexing = ThreadPoolExecutor(1, "index")
         self._checksums = Checksums(storage, HashThreads(index, self._hashing, self._indexing))
@@ -43,15 +53,14 @@ class ArchiveService:
         it stands for a directory and all below it.
         Raise ArchiveNotFound, FileNotInAlbum or StorageUnavailable.
         """
-        describe = partial(self._represent, archive, files)
-        return await asyncio.get_running_loop().run_in_executor(self._reading, describe)
+        return await asyncio.shield(asyncio.wrap_future(self._description(archive, files)))
 
     def content(self, representation: Representation) -> ArchiveContent:
         """Give access to the bytes of an archive."""
         archive, layout = representation.archive, representation.layout
         return ArchiveContent(
             layout,
-            self._checksums.of(archive, layout.listing),
+            self._checksums.of(archive, layout.listing, representation.fingerprint),
             open_album=partial(self._storage.files, archive, layout.listing),
             threads=self._reading,
         )
@@ -62,12 +71,23 @@ class ArchiveService:
 
     def close(self) -> None:
         """Write what was learned and end the threads; call it when nothing is being sent."""
+        self._describing.shutdown(cancel_futures=True)
         self._reading.shutdown(cancel_futures=True)
         self._hashing.shutdown(cancel_futures=True)
         self._indexing.submit(self._index.close)
         self._indexing.shutdown()
 
-    def _represent(self, archive: ArchiveId, files: Sequence[str]) -> Representation:
+    def _description(self, archive: ArchiveId, files: Sequence[str]) -> Future[Representation]:
+        """Have an archive described, or join those who wait for it and whose turn is to come."""
+        wanted = (archive, tuple(dict.fromkeys(files)))
+        with self._waiting_lock:
+            if wanted not in self._waiting:
+                self._waiting[wanted] = self._describing.submit(self._represent, *wanted)
+            return self._waiting[wanted]
+
+    def _represent(self, archive: ArchiveId, files: tuple[str, ...]) -> Representation:
+        with self._waiting_lock:
+            del self._waiting[archive, files]  # who comes now may know of a change since
         listing = self._storage.list(archive)
         names = archive_names(listing.paths, self._options.names)
         sources: Iterable[int] = range(len(listing))
@@ -92,13 +112,19 @@ def _subset(
             original = original_name(path, rules)  # several paths may have one
             if original not in archived:
                 by_name[original].append(source)
-    return {source for file in files for source in _named(file, by_name)}
+    ordered = sorted(by_name) if any(file.endswith("/") for file in files) else []
+    return {source for file in files for source in _named(file, by_name, ordered)}
 
 
-def _named(file: str, by_name: Mapping[str, Sequence[int]]) -> Sequence[int]:
+def _named(
+    file: str, by_name: Mapping[str, Sequence[int]], ordered: Sequence[str]
+) -> Sequence[int]:
     if file in by_name:
         return by_name[file]
-    below = [name for name in by_name if file.endswith("/") and name.startswith(file)]
+    if not file.endswith("/"):
+        raise FileNotInAlbum
+    following = islice(ordered, bisect_left(ordered, file), None)
+    below = list(takewhile(lambda name: name.startswith(file), following))
     if not below:
         raise FileNotInAlbum
     return [source for name in below for source in by_name[name]]

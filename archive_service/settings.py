@@ -31,13 +31,20 @@ class SettingsError(ValueError):
     """A setting has a value that it can't take; the text is one line for the operator."""
 
 
-def _setting(*, default: object, does: str, takes: str, **limits: Any) -> Any:  # noqa: ANN401 - as pydantic's Field
-    """Describe a setting: its default, what it does, what it takes."""
-    return Field(default, description=does, json_schema_extra={"takes": takes}, **limits)
+def _setting(*, does: str, takes: str, **more: Any) -> Any:  # noqa: ANN401 - as pydantic's Field
+    """Describe a setting: what it does, what it takes, and more for pydantic."""
+    return Field(description=does, json_schema_extra={"takes": takes}, **more)
 
 
-def _readable_directory(path: Path) -> Path:
-    path = path.expanduser()
+def _expanded(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise ValueError("no such user") from None
+
+
+def _readable_directory(given: Path) -> Path:
+    path = _expanded(given)
     try:
         with os.scandir(path):
             return path
@@ -158,8 +165,8 @@ class Settings(FormatSettings):
         le=3600,
         allow_inf_nan=False,
     )
-    cache_dir: Path = _setting(
-        default=user_cache_path("archive-service", appauthor=False),
+    cache_dir: Annotated[Path, AfterValidator(_expanded)] = _setting(
+        default_factory=lambda: user_cache_path("archive-service", appauthor=False),
         does="directory of the CRC index",
         takes="a directory; it is made when missing",
     )

@@ -54,7 +54,7 @@ def _metavar(name: str, field: FieldInfo) -> str:
 
 
 def _help(name: str, field: FieldInfo) -> str:
-    default = field.default
+    default = field.get_default(call_default_factory=True)
     shown = ",".join(default) if isinstance(default, tuple) else str(default)
     if isinstance(default, bool):
         shown = "on" if default else "off"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from hashlib import blake2b
@@ -15,12 +16,13 @@ import structlog
 from aiohttp import web
 
 from archive_service.cli.arguments import parse_arguments
+from archive_service.cli.inforce import in_force_since_s
 from archive_service.crcindex.sqlite import SqliteCrcIndex
 from archive_service.errors import StorageUnavailable
 from archive_service.exclusion import Exclusion
 from archive_service.logs import configure_logging
 from archive_service.observe.logging import LoggingObserver
-from archive_service.representation import ArchiveOptions
+from archive_service.representation import FORMAT_VERSION, ArchiveOptions
 from archive_service.service import ArchiveService
 from archive_service.settings import SHIPPED_PHOTOS, Settings, SettingsError, load_settings
 from archive_service.storage.local import LocalStorage
@@ -33,6 +35,8 @@ PRUNE_EVERY_S = 3600.0
 _BACKLOG = 1024
 _LONGER_THAN_ANY_S = 1e6
 """The time-out of aiohttp's own shutdown, which waits it out twice, and for ever where it is 0."""
+_SHIPPED_ALBUMS = ("3bea29ccabbbf64bdebcc055319c5745", "af1ad8c76fda2e48ea9aed2937e972ea")
+"""Named here, not listed: somebody may keep his own albums in the same directory."""
 _USAGE_ERROR, _FAILURE = 2, 1
 _log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("archive_service")
 
@@ -51,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 async def serve(settings: Settings) -> int:
     """Run the service; return the exit status."""
     observer = LoggingObserver()
-    index = SqliteCrcIndex(_index_path(settings), observer.index_impaired)
+    index = SqliteCrcIndex(_cache_path(settings, "crc", ".sqlite3"), observer.index_impaired)
     storage = LocalStorage(settings.photos_dir, Exclusion(settings.exclude))
     service = ArchiveService(storage, index, archive_options(settings))
     runner = Runner(
@@ -60,17 +64,24 @@ async def serve(settings: Settings) -> int:
         shutdown_timeout=_LONGER_THAN_ANY_S,
     )
     try:
-        return await _run(runner, service, settings)
+        status = await _run(runner, service, settings)
     finally:
         await asyncio.to_thread(service.close)
+    if status == 0:
+        _log.info("server.stopped")
+    return status
 
 
 def archive_options(settings: Settings) -> ArchiveOptions:
     """Take from the settings what shapes an archive."""
+    names = NameRules(settings.portable_names, settings.name_encoding)
+    shape = (FORMAT_VERSION, settings.exclude, names, settings.timezone, settings.change_token)
+    configuration = blake2b(repr(shape).encode(), digest_size=8).hexdigest()
     return ArchiveOptions(
-        NameRules(settings.portable_names, settings.name_encoding),
+        names,
         ZoneInfo(settings.timezone),
         settings.change_token,
+        in_force_since_s(_cache_path(settings, "shape", ""), configuration, now_s=int(time.time())),
     )
 
 
@@ -97,7 +108,6 @@ async def _run(runner: Runner, service: ArchiveService, settings: Settings) -> i
     _log.info("server.stopping", signal=received.name, wait_s=settings.shutdown_timeout)
     pruning.cancel()
     await _stop(runner, signals, timeout_s=settings.shutdown_timeout)
-    _log.info("server.stopped")
     return 0
 
 
@@ -105,20 +115,16 @@ async def _stop(
     runner: Runner, signals: asyncio.Queue[signal.Signals], *, timeout_s: float
 ) -> None:
     """Let downloads finish for the time they have, then abort them; so does a second signal."""
+    answering = asyncio.all_tasks() - {asyncio.current_task()}
     stopping = asyncio.ensure_future(runner.cleanup())
     impatient = asyncio.ensure_future(signals.get())
     await asyncio.wait(
         {stopping, impatient}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED
     )
-    await _abort_the_rest()
-
-
-async def _abort_the_rest() -> None:
-    """Cancel every other task; a download then cuts its connection."""
-    rest = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in rest:
-        task.cancel()
-    await asyncio.gather(*rest, return_exceptions=True)
+    for task in (*answering, impatient):
+        task.cancel()  # a download then cuts its connection
+    await asyncio.gather(*answering, impatient, return_exceptions=True)
+    await stopping
 
 
 async def _prune_index(service: ArchiveService) -> None:
@@ -128,18 +134,17 @@ async def _prune_index(service: ArchiveService) -> None:
         await asyncio.sleep(PRUNE_EVERY_S)
 
 
-def _index_path(settings: Settings) -> Path:
-    """One file for each root: what belongs to another can't be told from what is gone."""
+def _cache_path(settings: Settings, name: str, suffix: str) -> Path:
+    """Name a file of one root: what belongs to another can't be told from what is gone."""
     root = blake2b(bytes(settings.photos_dir.resolve()), digest_size=8).hexdigest()
-    return settings.cache_dir / f"crc-{root}.sqlite3"
+    return settings.cache_dir / f"{name}-{root}{suffix}"
 
 
 def _web_options(settings: Settings) -> WebOptions:
     is_shipped = settings.photos_dir.resolve() == SHIPPED_PHOTOS.resolve()
-    albums = sorted(path.name for path in SHIPPED_PHOTOS.iterdir()) if is_shipped else []
     return WebOptions(
         download_name=settings.download_name,
         stall_timeout_s=settings.stall_timeout,
         delay_s=settings.delay if settings.debug else None,
-        example_albums=albums,
+        example_albums=_SHIPPED_ALBUMS if is_shipped else (),
     )

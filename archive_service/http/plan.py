@@ -59,11 +59,6 @@ class ResponsePlan:
         return sum(part.length for part in self.parts)
 
     @property
-    def is_partial(self) -> bool:
-        """Tell whether the request asked for a part and is sent one."""
-        return self.status == 206
-
-    @property
     def first_offset(self) -> int:
         """Return where in the archive the first byte sent of it stands."""
         return next((part.start for part in self.parts if isinstance(part, Slice)), 0)

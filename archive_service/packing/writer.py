@@ -21,7 +21,7 @@ from archive_service.storage.base import AlbumFiles
 
 BLOCK_BYTES = 1024 * 1024
 """Read or written at once; smaller is slower, larger falls out of the processor's cache."""
-LARGE_FILE_BYTES = BLOCK_BYTES
+BUFFERED_FILE_BYTES = BLOCK_BYTES
 """From here on a file goes through a buffer, block by block."""
 WRITE_BACK_BYTES = 8 * 1024 * 1024
 """The disk is set to work each time so much was written, so that the final `fsync` is short."""
@@ -105,7 +105,7 @@ class ArchiveWriter(ABC):
             self._files.verify(file, source)
 
     def _write_entry(self, entry: int) -> None:
-        if self._layout.sizes[entry] >= LARGE_FILE_BYTES:
+        if self._layout.sizes[entry] >= BUFFERED_FILE_BYTES:
             self._flush()
             self._crc32s[entry] = self._write_large(entry)
             return
@@ -160,7 +160,7 @@ class StreamWriter(ArchiveWriter):
     @staticmethod
     def work_bytes(layout: ArchiveLayout) -> int:
         """Return the bytes written, and those hashed; see `ArchiveWriter.work_bytes`."""
-        return len(layout) + sum(size for size in layout.sizes if size >= LARGE_FILE_BYTES)
+        return len(layout) + sum(size for size in layout.sizes if size >= BUFFERED_FILE_BYTES)
 
     def _write_large(self, entry: int) -> int:
         crc32 = self._hash(entry)

@@ -26,6 +26,7 @@ OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 VANISHED = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 """The errors of opening what was replaced or removed since its name was read."""
 
+_TRIES = 10
 _MTIME_MIN_NS, _MTIME_MAX_NS = -(2**63), 2**63 - 1
 _CHANGE_TOKEN = Struct("<qQ")  # ctime in nanoseconds, inode number
 
@@ -88,10 +89,7 @@ class Walk:
         if depth > MAX_DEPTH:
             raise StorageUnavailable("too deep")
         before = len(self._paths)
-        status = os.fstat(descriptor)
-        with os.scandir(descriptor) as found:
-            children = [child for child in found if not self._exclusion.matches(child.name)]
-        children.sort(key=attrgetter("name"))
+        children, status = self._children(descriptor)
         self._add_files(children, prefix)
         for child in children:
             if child.is_dir(follow_symlinks=False):
@@ -100,6 +98,16 @@ class Walk:
             self._add([prefix], [0], [status])
         else:
             self._note_times([status])
+
+    def _children(self, descriptor: int) -> tuple[list[os.DirEntry[str]], os.stat_result]:
+        """Return what a directory holds, and its state: they belong together."""
+        for _ in range(_TRIES):
+            status = os.fstat(descriptor)
+            with os.scandir(descriptor) as found:
+                children = [child for child in found if not self._exclusion.matches(child.name)]
+            if os.fstat(descriptor).st_ctime_ns == status.st_ctime_ns:
+                return sorted(children, key=attrgetter("name")), status
+        raise StorageUnavailable("changing")
 
     def _subdirectory(self, parent: int, name: str, prefix: bytes, *, depth: int) -> None:
         self.reached = prefix + os.fsencode(name) + b"/"

@@ -8,7 +8,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from archive_service.archive_id import ArchiveId, InvalidArchiveId
-from archive_service.errors import ArchiveNotFound, StorageUnavailable, errno_name
+from archive_service.errors import NotFound, StorageUnavailable, errno_name
 from archive_service.observe.base import Observer
 from archive_service.service import ArchiveService
 from archive_service.web.failures import failure_of, failure_response
@@ -51,7 +51,7 @@ def _failures_as_pages(pages: Pages, observer: Observer) -> Middleware:
 
 def _tell(observer: Observer, request: web.Request, error: Exception) -> None:
     archive = _archive_of(request)
-    if isinstance(error, (ArchiveNotFound, InvalidArchiveId)):
+    if isinstance(error, (NotFound, InvalidArchiveId, web.HTTPNotFound)):
         observer.archive_missing(archive)
     elif isinstance(error, StorageUnavailable):
         observer.answer_failed(archive, reason=error.reason)

@@ -108,9 +108,9 @@ class Handlers:
         query = parse_query(request.query)
         representation = await self._describe(request, query.files)
         # Of a large album it is megabytes, and takes as long to print.
-        body = await asyncio.to_thread(manifest, representation)
+        body, etag = await asyncio.to_thread(_printed_manifest, representation)
         now_s = int(time.time())
-        validators = _validators(representation, now_s, etag=f'"{_digest(body)}"')
+        validators = _validators(representation, now_s, etag=etag)
         fields = RequestFields.of(request.method, request.headers.items())
         answer = plan(fields, Target(len(body), "application/json", validators), now_s=now_s)
         if answer.status in _FAILED_PLANS:
@@ -118,10 +118,7 @@ class Handlers:
         response = web.StreamResponse(status=answer.status, headers=dict(answer.fields))
         await response.prepare(request)
         if request.method == "GET":
-            for part in answer.parts:
-                await response.write(
-                    part.data if isinstance(part, Literal) else body[part.start : part.stop]
-                )
+            await self._send_manifest(request, response, answer, body)
         return response
 
     async def _describe(self, request: web.Request, files: Sequence[str]) -> Representation:
@@ -158,6 +155,22 @@ class Handlers:
         run = DownloadRun(download, transfer, self._pace(), self._observer)
         await run.send(answer, self._service.content(representation))
 
+    async def _send_manifest(
+        self,
+        request: web.Request,
+        response: web.StreamResponse,
+        answer: ResponsePlan,
+        body: bytes,
+    ) -> None:
+        transfer = Transfer(request, response, stall_timeout_s=self._options.stall_timeout_s)
+        try:
+            for part in answer.parts:
+                await transfer.send(
+                    part.data if isinstance(part, Literal) else body[part.start : part.stop]
+                )
+        except asyncio.TimeoutError:
+            transfer.abort()
+
     def _pace(self) -> Pace:
         if self._options.delay_s is None:
             return AdaptivePace()
@@ -177,5 +190,6 @@ def _validators(
     )
 
 
-def _digest(body: bytes) -> str:
-    return blake2b(body, digest_size=16).hexdigest()
+def _printed_manifest(representation: Representation) -> tuple[bytes, str]:
+    body = manifest(representation)
+    return body, f'"{blake2b(body, digest_size=16).hexdigest()}"'

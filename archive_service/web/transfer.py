@@ -23,7 +23,8 @@ import os
 import socket
 import sys
 import time
-from contextlib import AbstractAsyncContextManager, nullcontext
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from functools import partial
 
 from aiohttp import web
@@ -94,7 +95,8 @@ class Transfer:
         self._request = request
         self._response = response
         self._stall_timeout_s = stall_timeout_s
-        self._progress_s = time.monotonic()
+        # Two: a connection that is cut seems to have taken the piece that it stalled in.
+        self._last_two_s = (0.0, 0.0)
         self._kernel_watches = _watch_for_stalls(request.transport, stall_timeout_s)
 
     async def send(self, chunk: bytes | Chunk) -> int:
@@ -102,8 +104,7 @@ class Transfer:
 
         Raise OSError or TimeoutError for the connection, SourceChanged for the file.
         """
-        began_s = time.monotonic()
-        async with self._time_limit():
+        async with self._clock(), self._time_limit():
             if not isinstance(chunk, FileSpan):
                 await self._response.write(chunk)
                 count = len(chunk)
@@ -111,8 +112,6 @@ class Transfer:
                 count = await self._copy_span(chunk)
             else:
                 count = await self._send_span(chunk)
-        # Not when it ended: a connection that is cut seems to have taken the piece it stalled in.
-        self._progress_s = began_s
         return count
 
     def abort(self) -> None:
@@ -126,7 +125,7 @@ class Transfer:
 
     def has_stalled(self) -> bool:
         """Tell whether the client has made no progress for as long as it may."""
-        return time.monotonic() - self._progress_s >= self._stall_timeout_s
+        return sum(self._last_two_s) >= self._stall_timeout_s
 
     def _connection(self) -> asyncio.Transport:
         if self._request.transport is None or self._request.transport.is_closing():
@@ -159,6 +158,15 @@ class Transfer:
         await self._response.write(data)
         self._connection()  # a write to a connection that is cut raises nothing at once
         return span.count
+
+    @asynccontextmanager
+    async def _clock(self) -> AsyncIterator[None]:
+        """Count only the time in which something was to be sent."""
+        began_s = time.monotonic()
+        try:
+            yield
+        finally:
+            self._last_two_s = (self._last_two_s[1], time.monotonic() - began_s)
 
     def _time_limit(self) -> AbstractAsyncContextManager[object]:
         return nullcontext() if self._kernel_watches else timeout(self._stall_timeout_s)

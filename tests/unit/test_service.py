@@ -1,0 +1,104 @@
+"""How requests for descriptions share the work."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timezone
+from pathlib import Path
+
+import pytest
+from harness.albums import HASH, make_album
+
+from archive_service.archive_id import ArchiveId
+from archive_service.crcindex.memory import MemoryCrcIndex
+from archive_service.errors import FileNotInAlbum
+from archive_service.exclusion import Exclusion
+from archive_service.listing import Listing
+from archive_service.representation import ArchiveOptions
+from archive_service.service import ArchiveService
+from archive_service.storage.local import LocalStorage
+from archive_service.zipformat.names import NameRules
+
+ALBUM = ArchiveId(HASH)
+OPTIONS = ArchiveOptions(NameRules(), timezone.utc)
+
+
+class GatedStorage(LocalStorage):
+    """Lists albums when the gate is open, and counts."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root, Exclusion(()))
+        self.gate = threading.Event()
+        self.lists = 0
+
+    def list(self, archive: ArchiveId) -> Listing:
+        self.gate.wait(10)
+        self.lists += 1
+        return super().list(archive)
+
+
+@contextmanager
+def service_over(storage: LocalStorage) -> Iterator[ArchiveService]:
+    service = ArchiveService(storage, MemoryCrcIndex(), OPTIONS)
+    try:
+        yield service
+    finally:
+        service.close()
+
+
+def test_a_crowd_that_waits_for_one_album_is_told_by_few_walks(photos_dir: Path) -> None:
+    make_album(photos_dir, {"a": b"a"})
+    storage = GatedStorage(photos_dir)
+
+    async def crowd(service: ArchiveService) -> set[str]:
+        waiting = [asyncio.ensure_future(service.represent(ALBUM)) for _ in range(100)]
+        await asyncio.sleep(0)
+        storage.gate.set()
+        return {representation.etag for representation in await asyncio.gather(*waiting)}
+
+    with service_over(storage) as service:
+        assert len(asyncio.run(crowd(service))) == 1
+    assert storage.lists <= 5
+
+
+def test_who_asks_after_a_change_is_told_of_it(photos_dir: Path) -> None:
+    album = make_album(photos_dir, {"a": b"a"})
+
+    async def lengths(service: ArchiveService) -> tuple[int, int]:
+        before = await service.represent(ALBUM)
+        (album / "b").write_bytes(b"b")
+        return before.layout.entries, (await service.represent(ALBUM)).layout.entries
+
+    with service_over(LocalStorage(photos_dir, Exclusion(()))) as service:
+        assert asyncio.run(lengths(service)) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("files", "names"),
+    [
+        (("d/",), {"d/1", "d/2", "d/sub/3"}),
+        (("d/sub/", "d/1"), {"d/1", "d/sub/3"}),
+        (("d/", "d/", "d/1"), {"d/1", "d/2", "d/sub/3"}),
+        (("empty/",), {"empty/"}),
+        (("da",), {"da"}),
+    ],
+)
+def test_a_directory_stands_for_all_below_it(
+    photos_dir: Path, files: tuple[str, ...], names: set[str]
+) -> None:
+    contents = ("d/1", "d/2", "d/sub/3", "d.jpg", "da", "e")
+    make_album(photos_dir, {**dict.fromkeys(contents, b"x"), "empty/": b""})
+    with service_over(LocalStorage(photos_dir, Exclusion(()))) as service:
+        part = asyncio.run(service.represent(ALBUM, files))
+    assert {part.name(entry) for entry in range(part.layout.entries)} == names
+
+
+@pytest.mark.parametrize("file", ["x/", "d", "/", "d//", "d/1/"])
+def test_what_is_no_file_and_no_directory_is_not_found(photos_dir: Path, file: str) -> None:
+    make_album(photos_dir, {"d/1": b"x"})
+    service = service_over(LocalStorage(photos_dir, Exclusion(())))
+    with service as describing, pytest.raises(FileNotInAlbum):
+        asyncio.run(describing.represent(ALBUM, [file]))

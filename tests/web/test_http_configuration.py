@@ -1,0 +1,65 @@
+"""Other settings make other bytes: no validator of the old ones may stand for the new ones."""
+
+from __future__ import annotations
+
+import time
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+
+import pytest
+from conftest import Serve
+from harness.albums import HASH, make_album, settle
+from harness.conditions import eventually
+from harness.http import get
+
+ARCHIVE = f"/archive/{HASH}/"
+
+
+@pytest.fixture
+def _album(photos_dir: Path) -> None:
+    settle(make_album(photos_dir, {"1.jpg": b"one", "2.txt": b"two"}))
+
+
+def strong_date(port: int) -> str:
+    """Return the archive's date, once its second is over."""
+    date = get(port, ARCHIVE)["last-modified"]
+    eventually(lambda: time.time() > parsedate_to_datetime(date).timestamp() + 1)
+    return get(port, ARCHIVE)["last-modified"]
+
+
+@pytest.mark.usefixtures("_album")
+@pytest.mark.parametrize(
+    "flags", [("--exclude", "*.txt"), ("--timezone", "Asia/Tokyo"), ("--no-change-token",)]
+)
+def test_a_date_of_other_settings_resumes_nothing(serve: Serve, flags: tuple[str, ...]) -> None:
+    before, after = serve(), serve(*flags)
+    date = strong_date(before.port)
+    answer = get(after.port, ARCHIVE, "Range: bytes=10-", f"If-Range: {date}")
+    assert answer.status == 200
+
+
+@pytest.mark.usefixtures("_album")
+def test_a_date_outlives_a_restart_with_the_same_settings(serve: Serve) -> None:
+    first = serve()
+    date = strong_date(first.port)
+    first.stop()
+    answer = get(serve().port, ARCHIVE, "Range: bytes=10-", f"If-Range: {date}")
+    assert (answer.status, answer["last-modified"]) == (206, date)
+
+
+@pytest.mark.usefixtures("_album")
+def test_no_date_is_strong_where_settings_can_not_be_remembered(
+    serve: Serve, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    server = serve("--cache-dir", str(tmp_path / "file" / "cache"))
+    date = strong_date(server.port)
+    assert get(server.port, ARCHIVE, "Range: bytes=10-", f"If-Range: {date}").status == 200
+
+
+@pytest.mark.usefixtures("_album")
+@pytest.mark.parametrize("path", [f"{ARCHIVE}?file=nothing", "/nothing", "/archive/nothing/"])
+def test_whatever_is_not_found_is_logged(serve: Serve, path: str) -> None:
+    server = serve()
+    assert get(server.port, path).status == 404
+    server.wait_for("event=archive.missing")
