@@ -26,6 +26,7 @@ from archive_service.listing import Listing
 from archive_service.storage.base import Storage
 
 UNKNOWN = -1
+_OF_NOTHING = 0  # the CRC-32 of a directory
 BLOCK_SIZE = 1024 * 1024
 """Bytes hashed between two looks at whether anybody still waits."""
 CLOCK_TICK_NS = 10_000_000
@@ -71,7 +72,7 @@ class AlbumChecksums:
     def __init__(
         self, archive: ArchiveId, listing: Listing, storage: Storage, threads: HashThreads
     ) -> None:
-        self.values = array("q", (_initial_value(path) for path in listing.paths))
+        self.values = array("q", [UNKNOWN]) * len(listing)
         self._archive = archive
         self._listing = listing
         self._storage = storage
@@ -151,6 +152,9 @@ class AlbumChecksums:
                 self.learn(source, value, read_from_ns=started_ns)
 
     def _load(self) -> None:
+        for source, path in enumerate(self._listing.paths):
+            if path.endswith(b"/"):
+                self.values[source] = _OF_NOTHING
         known = self._threads.index.load(self._archive)
         if not known:
             return
@@ -235,11 +239,6 @@ def _has_settled(listing: Listing, at_ns: int) -> bool:
     is_coarse = listing.newest_change_ns % _NS_PER_S == 0
     tick_ns = COARSE_CLOCK_TICK_NS if is_coarse else CLOCK_TICK_NS
     return at_ns - listing.newest_change_ns > tick_ns
-
-
-def _initial_value(path: bytes) -> int:
-    is_directory = path.endswith(b"/")
-    return 0 if is_directory else UNKNOWN
 
 
 def _hash_file(file: FileIO, abandoned: threading.Event) -> int:

@@ -24,6 +24,7 @@ from archive_service.segments import (
     Segment,
 )
 from archive_service.zipformat import records
+from archive_service.zipformat.endrecords import end_records
 
 MAX_ENTRIES_PER_SEGMENT = 1024
 """Bounds the work of making a segment where entries are tiny, such as empty files."""
@@ -166,7 +167,7 @@ def lay_out(
         zone,
         header_offsets,
         central_offsets,
-        records.end_records(len(ordered), directory_size, header_offsets[-1]),
+        end_records(len(ordered), directory_size, header_offsets[-1]),
         array("L", (entry for entry, size in enumerate(sizes) if size >= large_file_bytes)),
     )
 

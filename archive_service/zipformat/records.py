@@ -1,4 +1,4 @@
-"""The records of a zip archive, APPNOTE 6.3.10, for stored entries whose CRC-32 is known.
+"""The headers of a zip archive's entries, APPNOTE 6.3.10: stored, of known CRC-32.
 
 Theory of operation.  An archive is
 
@@ -25,8 +25,8 @@ MAX_16 = 0xFFFF
 MAX_32 = 0xFFFFFFFF
 MAX_NAME_BYTES = MAX_16
 
-_VERSION_STORED, _VERSION_DIRECTORY, _VERSION_ZIP64 = 10, 20, 45  # APPNOTE 4.4.3.2
-_VERSION_MADE_BY = 3 << 8 | 63  # APPNOTE 4.4.2: Unix attributes, specification 6.3
+VERSION_STORED, VERSION_DIRECTORY, VERSION_ZIP64 = 10, 20, 45  # APPNOTE 4.4.3.2
+VERSION_MADE_BY = 3 << 8 | 63  # APPNOTE 4.4.2: Unix attributes, specification 6.3
 _FLAG_UTF8 = 1 << 11  # APPNOTE 4.4.4, "language encoding flag"
 _METHOD_STORED = 0  # APPNOTE 4.4.5
 _UNIX_FILE, _UNIX_DIRECTORY = 0o100000, 0o040000  # S_IFREG, S_IFDIR
@@ -66,37 +66,6 @@ _CENTRAL_DIRECTORY_HEADER = struct.Struct(  # APPNOTE 4.3.12
     "H"  # internal file attributes
     "L"  # external file attributes
     "L"  # relative offset of local header
-)
-_ZIP64_END = struct.Struct(  # APPNOTE 4.3.14
-    "<"
-    "4s"  # zip64 end of central dir signature
-    "Q"  # size of zip64 end of central directory record, without these 12 bytes
-    "H"  # version made by
-    "H"  # version needed to extract
-    "L"  # number of this disk
-    "L"  # number of the disk with the start of the central directory
-    "Q"  # total number of entries in the central directory on this disk
-    "Q"  # total number of entries in the central directory
-    "Q"  # size of the central directory
-    "Q"  # offset of start of central directory
-)
-_ZIP64_END_LOCATOR = struct.Struct(  # APPNOTE 4.3.15
-    "<"
-    "4s"  # zip64 end of central dir locator signature
-    "L"  # number of the disk with the start of the zip64 end of central directory
-    "Q"  # relative offset of the zip64 end of central directory record
-    "L"  # total number of disks
-)
-_END = struct.Struct(  # APPNOTE 4.3.16
-    "<"
-    "4s"  # end of central dir signature
-    "H"  # number of this disk
-    "H"  # number of the disk with the start of the central directory
-    "H"  # total number of entries in the central directory on this disk
-    "H"  # total number of entries in the central directory
-    "L"  # size of the central directory
-    "L"  # offset of start of central directory
-    "H"  # .ZIP file comment length
 )
 _ZIP64_SIZES = struct.Struct("<HHQQ")  # APPNOTE 4.5.3: tag 0x0001, data size, both sizes
 _ZIP64_OFFSET = struct.Struct("<HHQ")  # the same with the header offset alone
@@ -189,7 +158,7 @@ def central_directory_header(member: Member, crc32: int, zone: tzinfo) -> bytes:
     size = min(size, MAX_32)
     fixed = _CENTRAL_DIRECTORY_HEADER.pack(
         b"PK\x01\x02",
-        _VERSION_MADE_BY,
+        VERSION_MADE_BY,
         _version_needed(member),
         _flags(name),
         _METHOD_STORED,
@@ -209,45 +178,12 @@ def central_directory_header(member: Member, crc32: int, zone: tzinfo) -> bytes:
     return fixed + name + extra
 
 
-def end_records(entries: int, directory_size: int, directory_offset: int) -> bytes:
-    """Pack what closes the archive (APPNOTE 4.3.14 to 4.3.16), ZIP64 records where they are needed.
-
-    `directory_size` and `directory_offset` are in bytes and describe the central directory.
-    """
-    end = _END.pack(
-        b"PK\x05\x06",
-        0,
-        0,
-        min(entries, MAX_16),
-        min(entries, MAX_16),
-        min(directory_size, MAX_32),
-        min(directory_offset, MAX_32),
-        0,
-    )
-    if entries < MAX_16 and directory_size < MAX_32 and directory_offset < MAX_32:
-        return end
-    zip64_end = _ZIP64_END.pack(
-        b"PK\x06\x06",
-        _ZIP64_END.size - 12,
-        _VERSION_MADE_BY,
-        _VERSION_ZIP64,
-        0,
-        0,
-        entries,
-        entries,
-        directory_size,
-        directory_offset,
-    )
-    locator = _ZIP64_END_LOCATOR.pack(b"PK\x06\x07", 0, directory_offset + directory_size, 1)
-    return zip64_end + locator + end
-
-
 def _version_needed(member: Member) -> int:
     # One value for both headers, also where only the central one needs ZIP64 (for the offset):
     # 7-Zip and the strict readers compare the two field by field.
     if member.size >= MAX_32 or member.header_offset >= MAX_32:
-        return _VERSION_ZIP64
-    return _VERSION_DIRECTORY if member.name.endswith(b"/") else _VERSION_STORED
+        return VERSION_ZIP64
+    return VERSION_DIRECTORY if member.name.endswith(b"/") else VERSION_STORED
 
 
 def _flags(name: bytes) -> int:
@@ -286,7 +222,7 @@ def _common_extra(name: bytes, mtime_s: int, mode: int) -> bytes:
         0x6C78,
         _LIBARCHIVE_ATTRIBUTES.size - 4,
         _HAS_VERSION_INTERNAL_EXTERNAL,
-        _VERSION_MADE_BY,
+        VERSION_MADE_BY,
         0,
         _external_attributes(name, mode),
     )

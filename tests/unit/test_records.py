@@ -8,6 +8,7 @@ from datetime import timezone
 import pytest
 
 from archive_service.zipformat import records
+from archive_service.zipformat.endrecords import end_records
 from archive_service.zipformat.records import MAX_16, MAX_32, Member
 
 UTC = timezone.utc
@@ -142,7 +143,7 @@ def test_end_records_use_zip64_exactly_where_a_field_overflows(
     entries: int, size: int, offset: int, is_zip64: bool
 ) -> None:
     """APPNOTE 4.4.21 to 4.4.24."""
-    packed = records.end_records(entries, size, offset)
+    packed = end_records(entries, size, offset)
     end = struct.unpack("<4s4H2LH", packed[-22:])
     on_disk, total = min(entries, MAX_16), min(entries, MAX_16)
     assert end == (b"PK\5\6", 0, 0, on_disk, total, min(size, MAX_32), min(offset, MAX_32), 0)

@@ -10,7 +10,7 @@ import ssl
 import subprocess
 import zipfile
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timezone
 from pathlib import Path
 
@@ -354,6 +354,8 @@ def test_where_the_kernel_does_not_watch_a_stalled_client_is_cut_too(
             await asyncio.to_thread(eventually, lambda: not _opened(photos_dir))
             assert len(await reader.read()) < 50_000_000
             writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
 
     asyncio.run(asyncio.wait_for(stall(), 20))
     assert observer.reasons == ["stalled"]
