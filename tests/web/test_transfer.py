@@ -350,7 +350,7 @@ def test_where_the_kernel_does_not_watch_a_stalled_client_is_cut_too(
             reader, writer = await asyncio.open_unix_connection(path, limit=1000)
             writer.write(f"GET {TARGET} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
             await reader.readuntil(b"\r\n\r\n")
-            await asyncio.to_thread(eventually, lambda: _opened(photos_dir))
+            await asyncio.to_thread(eventually, lambda: observer.reasons)
             await asyncio.to_thread(eventually, lambda: not _opened(photos_dir))
             assert len(await reader.read()) < 50_000_000
             writer.close()
