@@ -28,7 +28,7 @@ from archive_service.settings import SHIPPED_PHOTOS, Settings, SettingsError, lo
 from archive_service.storage.local import LocalStorage
 from archive_service.web.app import create_app
 from archive_service.web.handlers import WebOptions
-from archive_service.web.runner import Runner
+from archive_service.web.runner import IDLE_TIMEOUT_S, Runner
 from archive_service.zipformat.names import NameRules
 
 PRUNE_EVERY_S = 3600.0
@@ -60,8 +60,8 @@ async def serve(settings: Settings) -> int:
     service = ArchiveService(storage, index, archive_options(settings))
     runner = Runner(
         create_app(service, observer, _web_options(settings)),
-        handler_cancellation=True,
-        shutdown_timeout=_LONGER_THAN_ANY_S,
+        shutdown_timeout_s=_LONGER_THAN_ANY_S,
+        idle_timeout_s=IDLE_TIMEOUT_S,
     )
     try:
         status = await _run(runner, service, settings)

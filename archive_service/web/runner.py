@@ -17,24 +17,41 @@ from archive_service.web.failures import UNREADABLE, failure_response
 from archive_service.web.fields import add_fields
 from archive_service.web.pages import Pages
 
+IDLE_TIMEOUT_S = 75.0
+"""How long a connection may send no request, or half of one.  Longer than the 60 s for which nginx
+keeps its connections to a server: the one behind must not be the first to close."""
+
 
 class Runner(web.AppRunner):
     """Runs an application; a site makes connections of what `server` returns."""
+
+    def __init__(
+        self, app: web.Application, *, shutdown_timeout_s: float, idle_timeout_s: float
+    ) -> None:
+        super().__init__(app, handler_cancellation=True, shutdown_timeout=shutdown_timeout_s)
+        self._idle_timeout_s = idle_timeout_s
+        self._pages = Pages()
 
     @property
     def server(self) -> web.Server | None:
         """The factory of connections, once the runner is set up."""
         server = super().server
-        return server and cast("web.Server", partial(_Connection, server, Pages()))
+        if server is None:
+            return None
+        connection = partial(_Connection, server, self._pages, self._idle_timeout_s)
+        return cast("web.Server", connection)
 
 
 class _Connection(web.RequestHandler):
     __slots__ = ("_pages",)
 
-    def __init__(self, server: web.Server, pages: Pages) -> None:
-        loop = asyncio.get_running_loop()
-        # A log of accesses would be full of ids.
-        super().__init__(server, loop=loop, access_log=None)  # type: ignore[arg-type] # may be None
+    def __init__(self, server: web.Server, pages: Pages, idle_timeout_s: float) -> None:
+        super().__init__(
+            server,
+            loop=asyncio.get_running_loop(),
+            keepalive_timeout=idle_timeout_s,
+            access_log=None,  # type: ignore[arg-type] # may be None; it would be full of ids
+        )
         self._pages = pages
 
     def handle_error(

@@ -34,6 +34,7 @@ from archive_service.service import ArchiveService
 from archive_service.storage.local import LocalStorage
 from archive_service.web.app import create_app
 from archive_service.web.handlers import WebOptions
+from archive_service.web.runner import Runner
 from archive_service.web.transfer import Transfer
 from archive_service.zipformat.names import NameRules
 
@@ -274,9 +275,12 @@ def make_app(
 
 @asynccontextmanager
 async def running(
-    app: web.Application, make_site: Callable[[web.AppRunner], web.BaseSite]
+    app: web.Application,
+    make_site: Callable[[web.AppRunner], web.BaseSite],
+    *,
+    idle_timeout_s: float = 60.0,
 ) -> AsyncIterator[web.AppRunner]:
-    runner = web.AppRunner(app, access_log=None, handler_cancellation=True)
+    runner = Runner(app, shutdown_timeout_s=1.0, idle_timeout_s=idle_timeout_s)
     await runner.setup()
     await make_site(runner).start()
     try:
@@ -369,6 +373,25 @@ def _opened(directory: Path) -> bool:
         except FileNotFoundError:
             continue
     return False
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET /archive/", b"GET / HTTP/1.1\r\nHost: localhost\r\n"])
+def test_who_asks_for_nothing_or_half_a_thing_is_let_go(photos_dir: Path, sent: bytes) -> None:
+    def site(runner: web.AppRunner) -> web.BaseSite:
+        return web.TCPSite(runner, "127.0.0.1", 0)
+
+    async def wait() -> bytes:
+        app = make_app(photos_dir, Interruptions())
+        async with running(app, site, idle_timeout_s=0.2) as runner:
+            reader, writer = await asyncio.open_connection(*runner.addresses[0][:2])
+            writer.write(sent)
+            try:
+                return await reader.read()
+            finally:
+                writer.close()
+                await writer.wait_closed()
+
+    assert asyncio.run(asyncio.wait_for(wait(), 20)) == b""
 
 
 def test_over_a_unix_socket_the_bytes_are_the_same(
