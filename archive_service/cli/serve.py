@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import signal
 import sys
 import time
@@ -49,7 +50,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"server.py: {error}", file=sys.stderr)
         return _USAGE_ERROR
     configure_logging(settings.level)
+    _allow_many_connections()
     return asyncio.run(serve(settings))
+
+
+def _allow_many_connections() -> None:
+    """Raise the limit of open files, often 1024, to what the system lets one raise it to."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(OSError, ValueError):  # macOS has more in its hard limit than it grants
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 async def serve(settings: Settings) -> int:

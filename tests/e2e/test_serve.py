@@ -368,3 +368,10 @@ def test_the_log_never_has_a_whole_hash(serve: Serve, photos_dir: Path) -> None:
     assert HASH[:6] in log
     assert HASH[:16] not in log
     assert "f" * 16 not in log
+
+
+@pytest.mark.skipif(not Path("/proc/self/limits").exists(), reason="no /proc here")
+def test_as_many_connections_as_the_system_allows(server: Server) -> None:
+    limits = Path(f"/proc/{server.pid}/limits").read_text()
+    [soft, hard] = re.findall(r"^Max open files +(\d+) +(\d+)", limits, re.MULTILINE)[0]
+    assert soft == hard
