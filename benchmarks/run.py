@@ -251,7 +251,8 @@ def _print_machine() -> None:
         text=True,
         env={"PATH": os.defpath + ":/usr/sbin"},
     )
-    print(f"{date.today()}, {os.cpu_count()} cores, {platform.system()} {platform.release().partition('-')[0]},")  # noqa: DTZ011
+    kernel = f"{platform.system()} {platform.release().partition('-')[0]}"
+    print(f"{date.today()}, {os.cpu_count()} cores, {kernel},")  # noqa: DTZ011 - here and now
     print(f"Python {platform.python_version()}, {nginx.stderr.partition(':')[2].strip()}\n")
     print("| album | figure | service | nginx | ratio |")
     print("| --- | --- | --- | --- | --- |")
