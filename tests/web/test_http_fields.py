@@ -237,6 +237,9 @@ def known_checksums(cache_dir: Path) -> int:
     """Return how many CRC-32 values the index holds."""
     for path in cache_dir.glob("crc-*.sqlite3"):
         with closing(sqlite3.connect(path)) as index:
+            # The server may be about to make the table.
+            if not index.execute("SELECT 1 FROM sqlite_master WHERE name = 'crc'").fetchone():
+                continue
             (found,) = index.execute("SELECT count(*) FROM crc").fetchone()
             return int(found)
     return 0
