@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator, Sequence
+from itertools import chain, zip_longest
 
 from zlib_ng import zlib_ng
 
@@ -48,34 +50,31 @@ class Assembler:
 
     def _entries(self, segment: Entries, files: AlbumFiles) -> bytes:
         layout = self._layout
-        entries = layout.entries_between(*segment)
+        entries = layout.entries_between(segment.start, segment.stop)
         small = entries[:-1] if layout.is_large(entries[-1]) else entries
-        parts: list[bytes] = []
-        for entry in small:
-            data = self._read(entry, files)
-            parts += (layout.local_file_header(entry, self._crc32(entry)), data)
-        for entry in entries[len(small) :]:
-            parts.append(layout.local_file_header(entry, self._crc32(entry)))
-        return _cut(b"".join(parts), segment, layout.header_offsets[entries[0]])
+        data = self._read(layout.sources[small.start : small.stop], files)
+        headers = layout.local_file_headers(entries, self._crc32s(entries))
+        parts = chain.from_iterable(zip_longest(headers, data, fillvalue=b""))
+        return _cut(b"".join(parts), segment, layout.header_offsets[entries.start])
 
     def _central_headers(self, segment: CentralHeaders) -> bytes:
         layout = self._layout
-        entries = layout.central_headers_between(*segment)
-        headers = map(layout.central_directory_header, entries, map(self._crc32, entries))
-        return _cut(b"".join(headers), segment, layout.central_offsets[entries[0]])
+        entries = layout.central_headers_between(segment.start, segment.stop)
+        headers = layout.central_directory_headers(entries, self._crc32s(entries))
+        return _cut(b"".join(headers), segment, layout.central_offsets[entries.start])
 
-    def _read(self, entry: int, files: AlbumFiles) -> bytes:
-        layout = self._layout
-        source = layout.sources[entry]
-        if self._checksums.values[source] != UNKNOWN:
-            return files.read(source) if layout.is_file(entry) else b""
+    def _read(self, sources: Sequence[int], files: AlbumFiles) -> list[bytes]:
+        """Read small files; hash those of unknown CRC-32."""
         read_from_ns = time.time_ns()
-        data = files.read(source)
-        self._checksums.learn(source, zlib_ng.crc32(data), read_from_ns=read_from_ns)
-        return data
+        found = list(files.read(sources))
+        for source, data in zip(sources, found, strict=True):
+            if self._checksums.values[source] == UNKNOWN:
+                self._checksums.learn(source, zlib_ng.crc32(data), read_from_ns=read_from_ns)
+        return found
 
-    def _crc32(self, entry: int) -> int:
-        return self._checksums.values[self._layout.sources[entry]]
+    def _crc32s(self, entries: range) -> Iterator[int]:
+        sources = self._layout.sources[entries.start : entries.stop]
+        return map(self._checksums.values.__getitem__, sources)
 
 
 def _cut(made: bytes, segment: Entries | CentralHeaders | EndRecords, made_from: int) -> bytes:

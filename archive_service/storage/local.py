@@ -14,7 +14,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from io import FileIO
 from pathlib import Path
 from types import TracebackType
@@ -124,18 +124,25 @@ class LocalAlbumFiles:
         """Check that an open file is still what was listed; see `AlbumFiles.verify`."""
         self._verify(file.fileno(), source)
 
-    def read(self, source: int) -> bytes:
-        """Read a small file whole; see `AlbumFiles.read`."""
-        descriptor = self._open(source)
-        try:
-            data = _read_exactly(descriptor, self._listing.sizes[source])
-            # After the last byte: a change before or during the read has moved the ctime by now.
-            self._verify(descriptor, source)
-            return data
-        except OSError as error:
-            raise SourceUnreadable.of(error) from None
-        finally:
-            os.close(descriptor)
+    def read(self, sources: Iterable[int]) -> Iterator[bytes]:
+        """Read small files whole; see `AlbumFiles.read`."""
+        paths, sizes = self._listing.paths, self._listing.sizes
+        for source in sources:
+            if paths[source].endswith(b"/"):
+                yield b""
+                continue
+            descriptor = self._open(source)
+            try:
+                data = os.read(descriptor, sizes[source])
+                if len(data) < sizes[source]:
+                    data += _read_exactly(descriptor, sizes[source] - len(data))
+                # After the last byte: a change before or during the read has moved the ctime.
+                self._verify(descriptor, source)
+            except OSError as error:
+                raise SourceUnreadable.of(error) from None
+            finally:
+                os.close(descriptor)
+            yield data
 
     def _open(self, source: int) -> int:
         parent, _, name = self._listing.paths[source].rpartition(b"/")
@@ -149,14 +156,13 @@ class LocalAlbumFiles:
             raise SourceUnreadable.of(error) from None
 
     def _verify(self, descriptor: int, source: int) -> None:
-        status = os.fstat(descriptor)
+        status, listing = os.fstat(descriptor), self._listing
         if not stat.S_ISREG(status.st_mode):
             raise SourceChanged("replaced")
-        if status.st_size != self._listing.sizes[source]:
+        if status.st_size != listing.sizes[source]:
             raise SourceChanged("resized")
-        listing = self._listing
-        listed = (listing.mtimes_ns[source], listing.change_token(source))
-        if (mtime_ns(status), change_token(status)) != listed:
+        is_same = mtime_ns(status) == listing.mtimes_ns[source]
+        if not is_same or change_token(status) != listing.change_token(source):
             raise SourceChanged("rewritten")
 
     def _enter_directory(self, path: bytes) -> None:
@@ -177,7 +183,7 @@ class LocalAlbumFiles:
 
 
 def _read_exactly(descriptor: int, size: int) -> bytes:
-    data = os.read(descriptor, size)
+    data = b""
     while len(data) < size:
         more = os.read(descriptor, size - len(data))
         if not more:

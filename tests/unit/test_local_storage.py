@@ -25,7 +25,7 @@ from archive_service.errors import (
 )
 from archive_service.exclusion import DEFAULT_PATTERNS, Exclusion
 from archive_service.listing import Listing
-from archive_service.storage.base import Storage
+from archive_service.storage.base import AlbumFiles, Storage
 from archive_service.storage.local import LocalStorage
 from archive_service.storage.walk import MAX_DEPTH
 
@@ -41,6 +41,11 @@ def storage(request: pytest.FixtureRequest, photos_dir: Path) -> Storage:
 
 def listed(storage: Storage) -> Listing:
     return storage.list(ARCHIVE)
+
+
+def read(files: AlbumFiles, source: int) -> bytes:
+    (data,) = files.read([source])
+    return data
 
 
 def open_descriptors() -> int:
@@ -125,7 +130,7 @@ def test_names_are_the_bytes_that_are_stored(photos_dir: Path, storage: Storage)
     assert set(listing.paths) == set(names)
     with storage.files(ARCHIVE, listing) as files:
         for source, path in enumerate(listing.paths):
-            assert files.read(source) == path
+            assert read(files, source) == path
 
 
 def test_a_directory_named_in_odd_bytes_is_walked(photos_dir: Path, storage: Storage) -> None:
@@ -136,7 +141,7 @@ def test_a_directory_named_in_odd_bytes_is_walked(photos_dir: Path, storage: Sto
     listing = listed(storage)
     assert listing.paths == [b"\xe9t\xe9/\xff"]
     with storage.files(ARCHIVE, listing) as files:
-        assert files.read(0) == b"x"
+        assert read(files, 0) == b"x"
 
 
 def make_link_to_file(place: Path, outside: Path) -> None:
@@ -242,7 +247,7 @@ def test_a_removed_album_is_not_found_any_more(photos_dir: Path, storage: Storag
     with pytest.raises(ArchiveNotFound):
         listed(storage)
     with storage.files(ARCHIVE, listing) as files, pytest.raises(SourceChanged):
-        files.read(0)
+        read(files, 0)
 
 
 def test_a_root_that_is_gone_is_no_missing_album(photos_dir: Path, storage: Storage) -> None:
@@ -259,7 +264,7 @@ def test_the_root_may_be_a_link(photos_dir: Path, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(photos_dir)
     storage = LocalStorage(tmp_path / "link", Exclusion(()))
     with storage.files(ARCHIVE, listed(storage)) as files:
-        assert files.read(0) == b"x"
+        assert read(files, 0) == b"x"
 
 
 def test_albums_are_the_directories_below_the_root(photos_dir: Path, storage: Storage) -> None:
@@ -278,7 +283,7 @@ def test_directories_are_nested_to_a_limit(photos_dir: Path, storage: Storage) -
     listing = listed(storage)
     assert listing.paths == [b"d/" * MAX_DEPTH + b"1.jpg"]
     with storage.files(ARCHIVE, listing) as files:
-        assert files.read(0) == b"x"
+        assert read(files, 0) == b"x"
 
 
 def test_deeper_than_that_nothing_is_described(photos_dir: Path, storage: Storage) -> None:
@@ -308,7 +313,7 @@ def test_an_unreadable_file_is_listed_but_can_not_be_read(
     (album / "1.jpg").chmod(0)
     with storage.files(ARCHIVE, listed(storage)) as files:
         with pytest.raises(SourceUnreadable) as caught:
-            files.read(0)
+            read(files, 0)
         with pytest.raises(SourceUnreadable):
             files.open(0)
     assert caught.value.reason == "EACCES"
@@ -376,7 +381,7 @@ def read_by_open(storage: Storage, listing: Listing) -> bytes:
 
 def read_whole(storage: Storage, listing: Listing) -> bytes:
     with storage.files(ARCHIVE, listing) as files:
-        return files.read(0)
+        return read(files, 0)
 
 
 WAYS = pytest.mark.parametrize("read", [read_by_open, read_whole])
@@ -527,7 +532,7 @@ def test_a_small_file_that_grows_by_what_another_loses_is_noticed(
     with storage.files(ARCHIVE, listing) as files:
         for source in range(2):
             with pytest.raises(SourceChanged):
-                files.read(source)
+                read(files, source)
 
 
 def test_files_of_many_directories_are_read_by_one(photos_dir: Path, storage: Storage) -> None:
@@ -535,8 +540,8 @@ def test_files_of_many_directories_are_read_by_one(photos_dir: Path, storage: St
     make_album(photos_dir, contents)
     listing = listed(storage)
     with no_descriptor_left(), storage.files(ARCHIVE, listing) as files:
-        read = {path.decode(): files.read(source) for source, path in enumerate(listing.paths)}
-    assert read == contents
+        found = {path.decode(): read(files, source) for source, path in enumerate(listing.paths)}
+    assert found == contents
 
 
 def test_after_a_failure_other_files_are_still_read(photos_dir: Path, storage: Storage) -> None:
@@ -544,11 +549,11 @@ def test_after_a_failure_other_files_are_still_read(photos_dir: Path, storage: S
     listing = listed(storage)
     shutil.rmtree(album / "b")
     with no_descriptor_left(), storage.files(ARCHIVE, listing) as files:
-        assert files.read(0) == b"1"
+        assert read(files, 0) == b"1"
         with pytest.raises(SourceChanged):
-            files.read(1)
-        assert files.read(2) == b"3"
-        assert files.read(0) == b"1"
+            read(files, 1)
+        assert read(files, 2) == b"3"
+        assert read(files, 0) == b"1"
 
 
 def test_an_opened_file_outlives_its_album_files(photos_dir: Path, storage: Storage) -> None:
