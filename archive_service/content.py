@@ -41,6 +41,7 @@ KEPT_BACK_BYTES = 1
 """Bytes not sent before their file is verified where the range ends within its data: nothing else
 would be left to withhold, and the client would take the range for complete."""
 
+
 @dataclass(frozen=True, slots=True)
 class FileSpan:
     """`count` bytes from `offset` of an open file, in memory as far as one can tell."""

@@ -14,6 +14,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from io import FileIO
 from pathlib import Path
@@ -37,6 +38,11 @@ from archive_service.storage.walk import (
     mtime_ns,
     opened_directory,
 )
+
+try:
+    from archive_service.storage._smallfiles import read_files
+except ImportError:  # not compiled
+    read_files = None  # type: ignore[assignment]
 
 # Passing through a directory needs no right to list it.
 _PASS_DIRECTORY = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -126,23 +132,46 @@ class LocalAlbumFiles:
 
     def read(self, sources: Iterable[int]) -> Iterator[bytes]:
         """Read small files whole; see `AlbumFiles.read`."""
-        paths, sizes = self._listing.paths, self._listing.sizes
-        for source in sources:
-            if paths[source].endswith(b"/"):
-                yield b""
-                continue
-            descriptor = self._open(source)
-            try:
-                data = os.read(descriptor, sizes[source])
-                if len(data) < sizes[source]:
-                    data += _read_exactly(descriptor, sizes[source] - len(data))
-                # After the last byte: a change before or during the read has moved the ctime.
-                self._verify(descriptor, source)
-            except OSError as error:
-                raise SourceUnreadable.of(error) from None
-            finally:
-                os.close(descriptor)
-            yield data
+        rest = array("L", sources)
+        while rest:
+            yield self._read(rest[0])
+            found = self._read_alike(rest[1:])
+            yield from found
+            rest = rest[1 + len(found) :]
+
+    def _read_alike(self, sources: array[int]) -> list[bytes]:
+        """Read the first of the files, as far as they lie in the directory entered last.
+
+        Stop before any that is not what was listed.
+        """
+        if read_files is None or self._directory_path is None or not sources:
+            return []
+        prefix = self._directory_path + b"/" if self._directory_path else b""
+        listing = self._listing
+        return read_files(
+            self._directory,
+            prefix,
+            listing.paths,
+            sources,
+            listing.sizes,
+            listing.mtimes_ns,
+            listing.change_tokens,
+        )
+
+    def _read(self, source: int) -> bytes:
+        if self._listing.paths[source].endswith(b"/"):
+            return b""
+        size = self._listing.sizes[source]
+        descriptor = self._open(source)
+        try:
+            data = _read_exactly(descriptor, size)
+            # After the last byte: a change before or during the read has moved the ctime by now.
+            self._verify(descriptor, source)
+            return data
+        except OSError as error:
+            raise SourceUnreadable.of(error) from None
+        finally:
+            os.close(descriptor)
 
     def _open(self, source: int) -> int:
         parent, _, name = self._listing.paths[source].rpartition(b"/")
@@ -183,7 +212,7 @@ class LocalAlbumFiles:
 
 
 def _read_exactly(descriptor: int, size: int) -> bytes:
-    data = b""
+    data = os.read(descriptor, size)
     while len(data) < size:
         more = os.read(descriptor, size - len(data))
         if not more:

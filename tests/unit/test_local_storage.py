@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import stat
+from array import array
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from io import FileIO
@@ -25,6 +26,7 @@ from archive_service.errors import (
 )
 from archive_service.exclusion import DEFAULT_PATTERNS, Exclusion
 from archive_service.listing import Listing
+from archive_service.storage import local
 from archive_service.storage.base import AlbumFiles, Storage
 from archive_service.storage.local import LocalStorage
 from archive_service.storage.walk import MAX_DEPTH
@@ -33,9 +35,17 @@ ARCHIVE = ArchiveId(HASH)
 NOT_FOR_ROOT = pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 
 
-@pytest.fixture(params=[lambda storage: storage, CountingStorage], ids=["local", "counting"])
-def storage(request: pytest.FixtureRequest, photos_dir: Path) -> Storage:
-    made: Storage = request.param(LocalStorage(photos_dir, Exclusion(DEFAULT_PATTERNS)))
+@pytest.fixture(params=["compiled", "in Python", "counting"])
+def storage(
+    request: pytest.FixtureRequest, photos_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> Storage:
+    made = LocalStorage(photos_dir, Exclusion(DEFAULT_PATTERNS))
+    if request.param == "counting":
+        return CountingStorage(made)
+    if request.param == "in Python":
+        monkeypatch.setattr(local, "read_files", None)
+    elif local.read_files is None:
+        pytest.skip("the optional part was not compiled")
     return made
 
 
@@ -510,6 +520,54 @@ def test_a_file_that_is_not_what_was_listed_is_not_read(
     with no_descriptor_left(), pytest.raises(DownloadFailed) as caught:
         read(storage, listing)
     assert "/" not in caught.value.reason
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_run_of_files_ends_before_the_one_that_is_not_what_was_listed(
+    photos_dir: Path, storage: Storage, outside: Path, change: Callable[[Path, Path], None]
+) -> None:
+    names = [f"sub/{number}.jpg" for number in range(5)]
+    album = make_album(photos_dir, {name: name.encode() for name in names})
+    listing = listed(storage)
+    change(album / names[3], outside)
+    found = []
+    with no_descriptor_left(), storage.files(ARCHIVE, listing) as files:
+        run = files.read(range(5))
+        with suppress(DownloadFailed):
+            while True:
+                found.append(next(run))
+    assert found in ([], [name.encode() for name in names[:3]])
+
+
+def test_files_are_read_in_the_order_asked_for(photos_dir: Path, storage: Storage) -> None:
+    names = ["0.jpg", "a/1.jpg", "a/2.jpg", "a/b/3.jpg", "a/b/4.jpg", "c/", "d/5.jpg", "d/6.jpg"]
+    make_album(photos_dir, {name: b"" if name.endswith("/") else name.encode() for name in names})
+    listing = listed(storage)
+    sources = [listing.paths.index(name.encode()) for name in names]
+    with no_descriptor_left(), storage.files(ARCHIVE, listing) as files:
+        found = list(files.read([*sources, *reversed(sources)]))
+    contents = [b"" if name.endswith("/") else name.encode() for name in names]
+    assert found == [*contents, *reversed(contents)]
+
+
+@pytest.mark.skipif(local.read_files is None, reason="the optional part was not compiled")
+def test_the_compiled_part_reads_a_directory_in_one_call(photos_dir: Path) -> None:
+    contents = {f"a/{number}.jpg": noise(number) for number in range(100)}
+    album = make_album(photos_dir, {**contents, "b/c.jpg": b"x", "ab.jpg": b"x"})
+    listing = listed(LocalStorage(photos_dir, Exclusion(())))
+    columns = (listing.sizes, listing.mtimes_ns, listing.change_tokens)
+    ordered = array("L", sorted(range(len(listing)), key=lambda s: listing.paths[s][:2] != b"a/"))
+    descriptor = os.open(album / "a", os.O_RDONLY)
+    try:
+        found = local.read_files(descriptor, b"a/", listing.paths, ordered, *columns)
+        assert found == [contents[listing.paths[s].decode()] for s in ordered[:100]]
+        for beyond in (len(listing), 2**62):
+            with pytest.raises(IndexError):
+                local.read_files(
+                    descriptor, b"a/", listing.paths, array("L", [ordered[0], beyond]), *columns
+                )
+    finally:
+        os.close(descriptor)
 
 
 def test_an_open_file_is_verified_again(photos_dir: Path, storage: Storage) -> None:
