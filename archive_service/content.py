@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from io import FileIO
+from typing import Protocol
 
 from archive_service.assembly import Assembler
 from archive_service.checksums import UNKNOWN, AlbumChecksums
@@ -29,17 +31,28 @@ from archive_service.storage.pagecache import is_cached, read_in
 
 STORE_LEARNED_EVERY = 4096
 """CRC-32 values a running download keeps back at most before they are written to the index."""
+MADE_AHEAD = 2
+"""Batches made ahead of the one that is sent: one alone is not always ready in time."""
 MADE_AHEAD_FROM_BYTES = 256 * 1024
 """Size of the pieces from which on a client counts as quick."""
 BATCH_BYTES = 1024 * 1024
-"""From here on a batch is full; also when its buffers have the size of a piece."""
+"""From here on a batch is full; also when its buffers have the size of a piece.  Buffers are not
+larger either: they would fall out of the processor's cache, and overflow the socket's."""
 BATCH_SEGMENTS = 16
 """The most a batch may have, and with it the most files that a download holds open, twice."""
-SPAN_BYTES = 256 * 1024
-"""The least size of a span of a file that is not at its end: it takes no memory."""
 KEPT_BACK_BYTES = 1
 """Bytes not sent before their file is verified where the range ends within its data: nothing else
 would be left to withhold, and the client would take the range for complete."""
+
+
+class PieceSizes(Protocol):
+    """How large chunks should be, asked for each of them."""
+
+    def buffer_bytes(self) -> int:
+        """Return the most that a buffer should have, unless one file has more."""
+
+    def span_bytes(self) -> int:
+        """Return the most that a span should have: it takes no memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,16 +99,15 @@ class ArchiveContent:
         self._assembler = Assembler(layout, checksums)
 
     async def chunks(
-        self, start: int, stop: int, *, piece_bytes: Callable[[], int]
+        self, start: int, stop: int, pieces: PieceSizes
     ) -> AsyncGenerator[Chunk, None]:
         """Yield the bytes from `start` up to `stop`; close the generator to free what it holds.
 
-        `piece_bytes` is asked for the size of each chunk; spans may be larger, as they take no
-        memory.  Raise DownloadFailed.
+        Raise DownloadFailed.
         """
         async with (
             self._learning(start, stop) as hash_ahead,
-            aclosing(self._batches(start, stop, piece_bytes)) as batches,
+            aclosing(self._batches(start, stop, pieces)) as batches,
         ):
             async for offset, batch in batches:
                 hash_ahead.reached(offset)
@@ -103,7 +115,7 @@ class ArchiveContent:
                     if isinstance(ready, bytes):
                         yield ready
                         continue
-                    async with aclosing(self._file_data(ready, stop, piece_bytes)) as file_data:
+                    async with aclosing(self._file_data(ready, stop, pieces)) as file_data:
                         async for chunk in file_data:
                             yield chunk
                 self._checksums.store_learned(at_least=STORE_LEARNED_EVERY)
@@ -122,54 +134,60 @@ class ArchiveContent:
             self._checksums.store_learned()
 
     async def _batches(
-        self, start: int, stop: int, piece_bytes: Callable[[], int]
+        self, start: int, stop: int, pieces: PieceSizes
     ) -> AsyncGenerator[tuple[int, _Batch], None]:
-        """Yield batches and where they start, each made while the one before is sent.
+        """Yield batches and where they start, some made ahead while the one before is sent.
 
         Not so for a slow client, who would only hold more memory.
         """
-        segments_in_turn = self._layout.segments(start, stop, piece_bytes=piece_bytes)
-        plan = self._planned(segments_in_turn, piece_bytes)
+        plan = self._planned(start, stop, pieces)
         batch: _Batch = []
-        making: asyncio.Future[_Batch] | None = None
+        makings: deque[tuple[int, asyncio.Future[_Batch]]] = deque()
         segments = next(plan, None)
         try:
-            while segments is not None:
-                for entry in self._to_hash(segments):
-                    await self._checksums.hashed(self._layout.sources[entry])
-                making = making or self._make(segments)
-                batch, offset = await asyncio.shield(making), segments[0].start
-                making = None
-                segments = next(plan, None)
-                is_quick = piece_bytes() >= MADE_AHEAD_FROM_BYTES
-                if segments is not None and is_quick and not self._to_hash(segments):
-                    making = self._make(segments)
+            while segments or makings:
+                if segments and not makings:
+                    await self._hash(segments)
+                ahead = MADE_AHEAD if pieces.buffer_bytes() >= MADE_AHEAD_FROM_BYTES else 0
+                while segments and len(makings) <= ahead and not self._to_hash(segments):
+                    makings.append((segments[0].start, self._make(segments)))
+                    segments = next(plan, None)
+                offset, making = makings[0]
+                batch = await asyncio.shield(making)
+                makings.popleft()
                 yield offset, batch
                 _close_files(batch)
         finally:
             _close_files(batch)
-            if making is not None:
+            for _, making in makings:
                 making.add_done_callback(_close_made)
 
-    def _planned(
-        self, segments: Iterator[Segment], piece_bytes: Callable[[], int]
-    ) -> Iterator[list[Segment]]:
+    def _planned(self, start: int, stop: int, pieces: PieceSizes) -> Iterator[list[Segment]]:
         """Yield segments in batches; one that waits for a CRC-32 begins a batch."""
+
+        def buffer_bytes() -> int:
+            return min(pieces.buffer_bytes(), BATCH_BYTES)
+
         batch: list[Segment] = []
         room = memory = 0
-        for segment in segments:
-            is_full = room <= 0 or memory <= 0 or len(batch) >= BATCH_SEGMENTS
+        for segment in self._layout.segments(start, stop, piece_bytes=buffer_bytes):
+            size = segment.stop - segment.start
+            needed = 0 if isinstance(segment, FileData) else size
+            is_full = room <= 0 or memory < needed or len(batch) >= BATCH_SEGMENTS
             if batch and (is_full or self._assembler.to_hash(segment)):
                 yield batch
                 batch = []
             if not batch:
-                room, memory = BATCH_BYTES, piece_bytes()
+                room, memory = BATCH_BYTES, buffer_bytes()
             batch.append(segment)
-            room -= segment.stop - segment.start
-            if not isinstance(segment, FileData):
-                memory -= segment.stop - segment.start
+            room -= size
+            memory -= needed
         if batch:
             yield batch
+
+    async def _hash(self, segments: Sequence[Segment]) -> None:
+        for entry in self._to_hash(segments):
+            await self._checksums.hashed(self._layout.sources[entry])
 
     def _to_hash(self, segments: Sequence[Segment]) -> list[int]:
         return self._assembler.to_hash(segments[0])
@@ -197,7 +215,7 @@ class ArchiveContent:
         return batch
 
     async def _file_data(
-        self, data: _OpenData, range_stop: int, piece_bytes: Callable[[], int]
+        self, data: _OpenData, range_stop: int, pieces: PieceSizes
     ) -> AsyncGenerator[Chunk, None]:
         """Yield spans of the file, then what is kept back until they are known to be good."""
         segment, file = data.segment, data.file
@@ -205,7 +223,7 @@ class ArchiveContent:
         kept_back = KEPT_BACK_BYTES if segment.stop == range_stop else 0
         position, stop = segment.start - data_offset, segment.stop - data_offset - kept_back
         while position < stop:
-            span = FileSpan(file, position, min(max(piece_bytes(), SPAN_BYTES), stop - position))
+            span = FileSpan(file, position, min(pieces.span_bytes(), stop - position))
             await self._warm(span)
             yield span
             position += span.count

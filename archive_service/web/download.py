@@ -53,7 +53,7 @@ class DownloadRun:
             if isinstance(part, Literal):
                 await self._send_chunk(part.data)
                 continue
-            chunks = content.chunks(part.start, part.stop, piece_bytes=self._pace.piece_bytes)
+            chunks = content.chunks(part.start, part.stop, self._pace)
             async with aclosing(chunks):
                 async for chunk in chunks:
                     await self._send_chunk(chunk)

@@ -37,6 +37,7 @@ else:
     from async_timeout import timeout
 
 _SLOWEST_PIECE_BYTES, _FASTEST_PIECE_BYTES = 64 * 1024, 4 * 1024 * 1024
+_LEAST_SPAN_BYTES = 256 * 1024
 _QUICK_S, _SLOW_S = 0.1, 0.5
 DEBUG_PIECE_BYTES = 256 * 1024
 _KERNEL_TIMEOUT = getattr(socket, "TCP_USER_TIMEOUT", None)
@@ -51,9 +52,13 @@ class AdaptivePace:
     def __init__(self) -> None:
         self._piece_bytes = _SLOWEST_PIECE_BYTES
 
-    def piece_bytes(self) -> int:
-        """Return how many bytes the next piece should have."""
+    def buffer_bytes(self) -> int:
+        """Return the size of the next piece; see `PieceSizes.buffer_bytes`."""
         return self._piece_bytes
+
+    def span_bytes(self) -> int:
+        """Return the size of the next piece; see `PieceSizes.span_bytes`."""
+        return max(self._piece_bytes, _LEAST_SPAN_BYTES)
 
     async def sent(self, count: int, duration_s: float) -> None:
         """Take note of a piece: its bytes and how long the client took."""
@@ -70,8 +75,12 @@ class DelayedPace:
         self._delay_s = delay_s
         self._room = DEBUG_PIECE_BYTES
 
-    def piece_bytes(self) -> int:
-        """Return how many bytes are left of the piece."""
+    def buffer_bytes(self) -> int:
+        """Return how many bytes are left of the piece; see `PieceSizes.buffer_bytes`."""
+        return self._room
+
+    def span_bytes(self) -> int:
+        """Return how many bytes are left of the piece; see `PieceSizes.span_bytes`."""
         return self._room
 
     async def sent(self, count: int, duration_s: float) -> None:

@@ -67,6 +67,14 @@ def site(photos_dir: Path) -> Site:
     return Site(photos_dir)
 
 
+class SmallPieces:
+    def buffer_bytes(self) -> int:
+        return PIECE_BYTES
+
+    def span_bytes(self) -> int:
+        return PIECE_BYTES
+
+
 async def described(service: ArchiveService, *files: str) -> Representation:
     return await service.represent(ARCHIVE, files)
 
@@ -81,7 +89,7 @@ async def download(
     content = service.content(representation)
     end = representation.complete_length if stop is None else stop
     received = bytearray()
-    chunks = content.chunks(start, end, piece_bytes=lambda: PIECE_BYTES)
+    chunks = content.chunks(start, end, SmallPieces())
     async with aclosing(chunks):
         async for chunk in chunks:
             received += _bytes(chunk)
@@ -146,9 +154,7 @@ def test_what_was_learned_is_kept_when_the_client_leaves(site: Site, photos_dir:
         async with site.service() as (service, _):
             representation = await described(service)
             content = service.content(representation)
-            chunks = content.chunks(
-                0, representation.complete_length, piece_bytes=lambda: PIECE_BYTES
-            )
+            chunks = content.chunks(0, representation.complete_length, SmallPieces())
             async with aclosing(chunks):
                 for _ in range(count):
                     await anext(chunks)
