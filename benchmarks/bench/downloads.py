@@ -81,7 +81,8 @@ def first_byte(url: str, *, fields: str = "") -> FirstByte:
     `fields` are header fields, each with its CRLF.
     """
     parts = urlsplit(url)
-    request = f"GET {parts.path}?{parts.query} HTTP/1.1\r\nHost: {parts.netloc}\r\n{fields}\r\n"
+    target = parts._replace(scheme="", netloc="").geturl()
+    request = f"GET {target} HTTP/1.1\r\nHost: {parts.netloc}\r\n{fields}\r\n"
     address = (parts.hostname or "", parts.port or 80)
     with socket.create_connection(address, timeout=_TIMEOUT_S) as connection:
         began_s = time.perf_counter()

@@ -18,7 +18,7 @@ from bench.plan import HERE, REPOSITORY, Absent, Plan
 SERVICE, NGINX = "service", "nginx"
 _START_TIMEOUT_S = 20.0
 _NGINX_CONFIGURATION = """
-{user} worker_processes 1; pid {root}/nginx.pid; error_log {root}/nginx.log; daemon off;
+{user} worker_processes 1; pid {root}/nginx.pid; error_log stderr; daemon off;
 events {{ worker_connections 16384; }}
 worker_rlimit_nofile 20000;
 http {{
@@ -91,7 +91,9 @@ def service(
     port = _free_port()
     command = [*prefix, sys.executable, str(REPOSITORY / "server.py"), "--host", "127.0.0.1"]
     command += ["--port", str(port), "--photos-dir", str(photos), "--cache-dir", str(cache)]
-    with _running([*command, "--level", "warning", *arguments], port) as pid:
+    command += ["--level", "warning", *arguments]
+    cache.mkdir(exist_ok=True)
+    with _running(command, port, log=cache / "service.log") as pid:
         yield Server(SERVICE, pid, lambda album: f"http://127.0.0.1:{port}/archive/{album}/")
 
 
@@ -112,7 +114,8 @@ def _nginx(plan: Plan, prefix: Sequence[str]) -> Iterator[Sequence[Server]]:
     configuration.write_text(
         _NGINX_CONFIGURATION.format(root=plan.data, prebuilt=plan.prebuilt, port=port, user=user)
     )
-    with _running([*prefix, program, "-p", str(plan.data), "-c", str(configuration)], port) as pid:
+    command = [*prefix, program, "-p", str(plan.data), "-c", str(configuration)]
+    with _running(command, port, log=plan.data / "nginx.log") as pid:
         base = f"http://127.0.0.1:{port}"
         yield [
             Server(NGINX, pid, lambda album: f"{base}/default/{album}.zip"),
@@ -126,7 +129,7 @@ def _copyparty(plan: Plan, prefix: Sequence[str]) -> Iterator[Sequence[Server]]:
     command = [*prefix, plan.python, "-m", "copyparty", "-q", "-i", "127.0.0.1", "-p", str(port)]
     # No encryption, no discovery, no thumbnails: nothing but what a download needs.
     command += ["--http-only", "--no-thumb", "-nw", "-v", f"{plan.photos}::r"]
-    with _running(command, port) as pid:
+    with _running(command, port, log=plan.data / "copyparty.log") as pid:
         yield [Server("copyparty", pid, lambda album: f"http://127.0.0.1:{port}/{album}/?zip")]
 
 
@@ -134,7 +137,8 @@ def _aiohttp_library(name: str, program: str) -> Starter:
     @contextmanager
     def start(plan: Plan, prefix: Sequence[str]) -> Iterator[Sequence[Server]]:
         port = _free_port()
-        with _running([*prefix, *_peer(plan, program, port)], port) as pid:
+        command = [*prefix, *_peer(plan, program, port)]
+        with _running(command, port, log=plan.data / f"{name}.log") as pid:
             base = f"http://127.0.0.1:{port}"
             yield [
                 Server(name, pid, lambda album: f"{base}/loop/{album}", "on the event loop"),
@@ -149,7 +153,8 @@ def _zip_pipe(plan: Plan, prefix: Sequence[str]) -> Iterator[Sequence[Server]]:
     if not shutil.which("zip"):
         raise Absent("zip is not installed")
     port = _free_port()
-    with _running([*prefix, *_peer(plan, "zip_pipe_server.py", port)], port) as pid:
+    command = [*prefix, *_peer(plan, "zip_pipe_server.py", port)]
+    with _running(command, port, log=plan.data / "zip.log") as pid:
         yield [Server("zip -0, piped", pid, lambda album: f"http://127.0.0.1:{port}/{album}")]
 
 
@@ -158,7 +163,8 @@ def _yazl(plan: Plan, prefix: Sequence[str]) -> Iterator[Sequence[Server]]:
     port = _free_port()
     program = plan.root / "yazl_server.js"  # beside node_modules, where Node looks for packages
     shutil.copy(HERE / "peers" / program.name, program)
-    with _running([*prefix, "node", str(program), str(plan.photos), str(port)], port) as pid:
+    command = [*prefix, "node", str(program), str(plan.photos), str(port)]
+    with _running(command, port, log=plan.data / "yazl.log") as pid:
         yield [Server("yazl", pid, lambda album: f"http://127.0.0.1:{port}/{album}")]
 
 
@@ -180,10 +186,11 @@ PYTHON_PACKERS = tuple(name for name in PACKERS if name != "yazl")
 
 
 @contextmanager
-def _running(command: Sequence[str], port: int) -> Iterator[int]:
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)  # banners
+def _running(command: Sequence[str], port: int, *, log: Path) -> Iterator[int]:
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output)
     try:
-        _wait_for(process, port)
+        _wait_for(process, port, log)
         yield process.pid
     finally:
         process.terminate()
@@ -194,14 +201,14 @@ def _running(command: Sequence[str], port: int) -> Iterator[int]:
             process.wait()
 
 
-def _wait_for(process: subprocess.Popen[bytes], port: int) -> None:
+def _wait_for(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
     deadline_s = time.monotonic() + _START_TIMEOUT_S
     while True:
         try:
             socket.create_connection(("127.0.0.1", port)).close()
         except ConnectionRefusedError:
             if process.poll() is not None or time.monotonic() > deadline_s:
-                raise Absent(f"{Path(process.args[0]).name} does not start") from None  # type: ignore[index, arg-type]
+                raise Absent(f"it does not start, see {log}") from None
             time.sleep(0.05)
         else:
             return

@@ -45,7 +45,7 @@ def _connected(address: tuple[str, int], request: bytes, count: int) -> list[soc
         for client in some:
             if not client.recv(1):
                 raise SystemExit("a connection ended before its first byte")
-            client.setblocking(False)
+            client.settimeout(0)
         clients += some
     return clients
 

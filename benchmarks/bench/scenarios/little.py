@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import statistics
 import subprocess
 from collections.abc import Sequence
 
 from bench import archives
 from bench.albums import make, warm
-from bench.downloads import first_byte
+from bench.downloads import download
 from bench.plan import CannotRun, Plan
 from bench.processes import watched
 from bench.results import (
@@ -33,7 +32,12 @@ _CLIENTS = 16
 _FIRST_BYTES = 20
 _COUNT = re.compile(r"(\d+) requests in ")
 _RATE = re.compile(r"Requests/sec: +([\d.]+)")
-_FAILURES = re.compile(r"Non-2xx.*|Socket errors.*")
+_FAILURES = re.compile(r"Non-2xx|connect [1-9]|write [1-9]|timeout [1-9]")
+"""Not "read", which is also said of a server that closes each connection, as copyparty does."""
+_READ = re.compile(r"([\d.]+)([MG])B read")
+_UNITS = {"M": 2**20, "G": 2**30}
+_WHOLE = 0.95
+"""As much of what the requests should have brought must have been read, or downloads are broken."""
 
 
 def little(plan: Plan) -> Outcome:
@@ -83,7 +87,7 @@ def _wrk(duration_s: int) -> list[str]:
 
 
 def _sample(server: Server, url: str, size: int, wrk: Sequence[str]) -> Sample:
-    first_byte_s = statistics.median(first_byte(url).wall_s for _ in range(_FIRST_BYTES))
+    first_byte_s = download(url, count=_FIRST_BYTES).first_byte_s
     with watched(server.pid) as usage:
         process = subprocess.Popen([*wrk, url], stdout=subprocess.PIPE, text=True)
         assert process.stdout is not None
@@ -91,16 +95,26 @@ def _sample(server: Server, url: str, size: int, wrk: Sequence[str]) -> Sample:
             said = output.read()
         _, status, client = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
-    count, rate = _COUNT.search(said), _RATE.search(said)
-    if process.returncode or _FAILURES.search(said) or not count or not rate:
+    if process.returncode or _FAILURES.search(said):
         raise RuntimeError(f"{server.label}: {said}")
+    count, requests_per_s = _figures(said, size)
     both_cpu_s = usage.cpu_s + client.ru_utime + client.ru_stime
-    gigabytes = int(count.group(1)) * size / 1e9
+    gigabytes = count * size / 1e9
     return {
-        REQUESTS: float(rate.group(1)),
+        REQUESTS: requests_per_s,
         FIRST_BYTE: first_byte_s * 1e3,
-        REQUESTS_PER_CPU: int(count.group(1)) / both_cpu_s,
+        REQUESTS_PER_CPU: count / both_cpu_s,
         SERVER_CPU: usage.cpu_s / gigabytes,
         BOTH_CPU: both_cpu_s / gigabytes,
         PEAK_RSS: usage.peak_rss / 1e6,
     }
+
+
+def _figures(said: str, size: int) -> tuple[int, float]:
+    """Return the number of requests, and how many a second."""
+    count, rate, read = _COUNT.search(said), _RATE.search(said), _READ.search(said)
+    if not (count and rate and read):
+        raise RuntimeError(f"wrk said: {said}")
+    if float(read.group(1)) * _UNITS[read.group(2)] < int(count.group(1)) * size * _WHOLE:
+        raise RuntimeError(f"downloads were cut short: {said}")
+    return int(count.group(1)), float(rate.group(1))
