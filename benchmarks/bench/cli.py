@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from pathlib import Path
 
 from platformdirs import user_cache_path
@@ -58,12 +59,14 @@ def _options() -> argparse.Namespace:
 
 
 def _outcome(plan: Plan, name: str) -> Outcome:
+    began_s = time.monotonic()
     print(f"{name} …", file=sys.stderr, flush=True)
     try:
         outcome = SCENARIOS[name](plan)
     except CannotRun as reason:
         return Outcome(name, name, not_run=str(reason))
-    print(targets_table([outcome]), file=sys.stderr, flush=True)
+    took_s = time.monotonic() - began_s
+    print(f"{targets_table([outcome])}\n({took_s:.0f} s)", file=sys.stderr, flush=True)
     return outcome
 
 

@@ -74,9 +74,9 @@ class Plan:
         return self.data / "sparse"
 
     @property
-    def huge_gb(self) -> tuple[int, ...]:
-        """Sizes of the huge albums."""
-        return (1, 10) if self.is_quick else (1, 10, 100)
+    def huge_mb(self) -> tuple[int, ...]:
+        """Sizes of the huge albums, in MB."""
+        return (100, 1_000) if self.is_quick else (1_000, 10_000, 100_000)
 
     @property
     def prebuilt(self) -> Path:

@@ -63,7 +63,7 @@ def _section(outcome: Outcome) -> list[str]:
     if outcome.not_run:
         return []
     figures = _figures(outcome)
-    compared = [name for name in figures if name in _COMPARED]
+    compared = [name for name in figures if name in _COMPARED and outcome.ours]
     head = ("", *figures, *(f"{outcome.ours} ÷ it: {name}" for name in compared))
     rows = [
         (
@@ -82,7 +82,7 @@ def _figures(outcome: Outcome) -> list[str]:
 
 
 def _ratios(outcome: Outcome, theirs: Sequence[Sample], compared: Sequence[str]) -> list[str]:
-    ours = outcome.samples[outcome.ours]
+    ours = outcome.samples.get(outcome.ours, ())
     if theirs is ours or len(theirs) != len(ours):
         return [""] * len(compared)
     return [str(ratio(ours, theirs, name)) for name in compared]

@@ -66,7 +66,7 @@ class Outcome:
     title: str
     samples: Samples = field(default_factory=dict)
     ours: str = "service"
-    """The name of what the others are compared with."""
+    """The name of what the others are compared with; empty where nothing is."""
     targets: Sequence[Target] = ()
     notes: Sequence[str] = ()
     absent: Mapping[str, str] = field(default_factory=dict)
@@ -106,6 +106,8 @@ class Spread:
     most: float
 
     def __str__(self) -> str:
+        if self.least == self.most:
+            return shown(self.median)
         return f"{shown(self.median)} ({shown(self.least)}-{shown(self.most)})"
 
 

@@ -55,7 +55,7 @@ def little(plan: Plan) -> Outcome:
         duration_s = 1 if plan.is_quick else 5
         rounds = in_turn(
             peers.servers,
-            plan.rounds,
+            1 if plan.is_quick else plan.rounds,
             lambda server: _sample(
                 server, server.address(album.name), size, [*clients_core, *_wrk(duration_s)]
             ),
