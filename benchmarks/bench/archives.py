@@ -7,15 +7,15 @@ import shutil
 import tempfile
 import urllib.request
 import zipfile
-from collections.abc import Sequence
+from http.client import HTTPException
 from pathlib import Path
 
 from bench.albums import MIB, Album, checksums
 from bench.plan import Plan
-from bench.servers import NGINX, SERVICE, Server, service
+from bench.servers import NGINX, SERVICE, Started, service
 
 
-class WrongArchive(Exception):
+class WrongArchive(RuntimeError):
     """A server's archive is not the album."""
 
 
@@ -27,16 +27,24 @@ def prebuild(plan: Plan, album: Album) -> None:
     os.sync()  # or else the disk is busy with it while others are measured
 
 
-def check(plan: Plan, servers: Sequence[Server], album: Album) -> None:
-    """Download an album once from each server; raise WrongArchive for what is not the album."""
+def check(plan: Plan, peers: Started, album: Album) -> None:
+    """Download an album once from each server.
+
+    A peer whose archive is not the album takes no further part; raise WrongArchive where it is
+    the service.
+    """
     expected = checksums(plan.photos / album.name)
-    check_file(plan.prebuilt / f"{album.name}.zip", expected, of="service")
-    for server in servers:
+    check_file(plan.prebuilt / f"{album.name}.zip", expected)
+    for server in tuple(peers.servers):
         if server.name in (SERVICE, NGINX):  # they have no other bytes than those
             continue
-        with tempfile.NamedTemporaryFile(dir=plan.data, suffix=".zip") as file:
-            _save(server.address(album.name), Path(file.name))
-            check_file(Path(file.name), expected, of=server.label)
+        try:
+            with tempfile.NamedTemporaryFile(dir=plan.data, suffix=".zip") as file:
+                _save(server.address(album.name), Path(file.name))
+                check_file(Path(file.name), expected)
+        except (WrongArchive, OSError, HTTPException, zipfile.BadZipFile) as error:
+            peers.servers.remove(server)
+            peers.absent[server.label] = f"its archive is wrong: {error}"
     os.sync()
 
 
@@ -47,11 +55,11 @@ def _save(url: str, target: Path) -> None:
             raise WrongArchive(f"{url}: the content is shorter than its length")
 
 
-def check_file(path: Path, expected: list[int], *, of: str) -> None:
+def check_file(path: Path, expected: list[int]) -> None:
     """Read an archive, everything in it; raise WrongArchive for other files than those."""
     with zipfile.ZipFile(path) as archive:
         if broken := archive.testzip():
-            raise WrongArchive(f"{of}: {broken} is broken")
+            raise WrongArchive(f"{broken} is broken")
         found = sorted(entry.CRC for entry in archive.infolist() if not entry.is_dir())
     if found != expected:
-        raise WrongArchive(f"{of}: {len(found)} files, not the {len(expected)} of the album")
+        raise WrongArchive(f"{len(found)} files, not the {len(expected)} of the album")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from platformdirs import user_cache_path
@@ -35,7 +36,7 @@ def main() -> int:
     print(to_markdown(report))
     if options.write:
         _write(report, options.write)
-    return 0
+    return int(any(outcome.not_run.startswith("failed") for outcome in outcomes))
 
 
 def _options() -> argparse.Namespace:
@@ -62,9 +63,14 @@ def _outcome(plan: Plan, name: str) -> Outcome:
     began_s = time.monotonic()
     print(f"{name} …", file=sys.stderr, flush=True)
     try:
-        outcome = SCENARIOS[name](plan)
+        scenario = SCENARIOS[name]
+        outcome = scenario.run(plan)
+        if outcome.is_short_of_a_target and not plan.is_quick:
+            outcome = replace(outcome, profile=scenario.profile(plan))
     except CannotRun as reason:
-        return Outcome(name, name, not_run=str(reason))
+        return Outcome(name, name, not_run=f"can't be run here: {reason}")
+    except RuntimeError as failure:  # the other scenarios' figures are good all the same
+        return Outcome(name, name, not_run=f"failed: {failure}")
     took_s = time.monotonic() - began_s
     print(f"{targets_table([outcome])}\n({took_s:.0f} s)", file=sys.stderr, flush=True)
     return outcome

@@ -56,6 +56,7 @@ def plots(report: Report) -> Mapping[str, str]:
 
 
 _GROWTH = {FILES: "files", BYTES: "MB"}
+_NAMES = {WALL: "time, s", CPU: "server's CPU, s", PEAK_RSS: PEAK_RSS}
 _COMPARISONS = ("album", "thumbnails", "little album")
 
 
@@ -106,9 +107,9 @@ def _cost_bar(
 def _chart(outcome: Outcome, by: str, unit: str) -> Panel:
     """Draw one figure over the sizes, both in decades."""
     points = [(float(size), figure(rounds, by).median) for size, rounds in outcome.samples.items()]
-    x_scale = svg.log_scale([x for x, _ in points], _AXIS, _CHART_WIDTH - 10)
+    x_scale = svg.log_scale([x for x, _ in points], _AXIS, _CHART_WIDTH - 24)
     y_scale = svg.log_scale([y for _, y in points], _CHART_HEIGHT - _FOOT, _HEAD)
-    content = [svg.text(0, 12, f"{by}, by {unit}", weight="bold")]
+    content = [svg.text(0, 12, f"{_NAMES[by]}, by {unit}", weight="bold")]
     for tick in x_scale.ticks():
         x = x_scale(tick)
         content.append(svg.line([(x, y_scale.start), (x, y_scale.stop)], svg.GRID))

@@ -45,7 +45,7 @@ def targets_table(outcomes: Sequence[Outcome]) -> str:
         for target in outcome.targets
     ]
     rows += [
-        (outcome.name, "", outcome.not_run, "can't be run here")
+        (outcome.name, "", outcome.not_run, "not measured")
         for outcome in outcomes
         if outcome.not_run
     ]
@@ -74,11 +74,29 @@ def _section(outcome: Outcome) -> list[str]:
         for name, rounds in outcome.samples.items()
     ]
     notes = ["\n".join(f"- {note}" for note in outcome.notes)] if outcome.notes else []
-    return [f"## {outcome.name}", f"{outcome.title}.", _table(head, rows), *notes]
+    return [
+        f"## {outcome.name}",
+        f"{outcome.title}.",
+        _table(head, rows),
+        *notes,
+        *_profile(outcome),
+    ]
+
+
+def _profile(outcome: Outcome) -> list[str]:
+    if not outcome.profile:
+        return []
+    lines = "\n".join(f"    {line}" for line in outcome.profile)
+    return [
+        "Not reached; where the service's time goes, waiting left out, by innermost function:",
+        lines,
+    ]
 
 
 def _figures(outcome: Outcome) -> list[str]:
-    return list(dict.fromkeys(name for rounds in outcome.samples.values() for name in rounds[0]))
+    """Return the columns; the time says nothing new where there is a rate."""
+    names = dict.fromkeys(name for rounds in outcome.samples.values() for name in rounds[0])
+    return [name for name in names if name != WALL or RATE not in names]
 
 
 def _ratios(outcome: Outcome, theirs: Sequence[Sample], compared: Sequence[str]) -> list[str]:

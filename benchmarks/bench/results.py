@@ -71,8 +71,15 @@ class Outcome:
     notes: Sequence[str] = ()
     absent: Mapping[str, str] = field(default_factory=dict)
     """Peers that could not take part, and why."""
+    profile: Sequence[str] = ()
+    """Where the time goes, where a target is not reached."""
     not_run: str = ""
     """Why it could not be run; empty where it was."""
+
+    @property
+    def is_short_of_a_target(self) -> bool:
+        """Whether something was measured and not reached."""
+        return any(target.is_reached is False for target in self.targets)
 
 
 @dataclass(frozen=True)

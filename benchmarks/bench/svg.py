@@ -43,7 +43,7 @@ def page(panels: Sequence[Sequence[Panel]], title: str, caption: str) -> str:
     )
 
 
-def text(
+def text(  # noqa: PLR0913 - SVG has so many attributes
     x: float,
     y: float,
     words: str,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from bench.albums import MIB, Album, make
 from bench.downloads import download, first_byte
 from bench.plan import Plan, sparse_bytes, sparse_files
 from bench.processes import watched
+from bench.profile import Profile, while_working
 from bench.results import CPU, PEAK_RSS, WALL, Outcome, Sample, Samples, Target, figure
 from bench.servers import Server, service
 
@@ -18,23 +19,33 @@ _CONSTANT = 1.5
 _ONCE_ABOVE_FILES, _ONCE_ABOVE_BYTES = 50_000, 2_000_000_000
 
 
+def files_albums(plan: Plan) -> Mapping[int, Album]:
+    """Return albums by the number of their files."""
+    counts = (1_000, 10_000) if plan.is_quick else (1_000, 10_000, 100_000, 500_000)
+    return {count: sparse_files(count) for count in counts}
+
+
+def bytes_albums(plan: Plan) -> Mapping[int, Album]:
+    """Return albums by their MB."""
+    sizes = (1, 10, 100, 1_000) if plan.is_quick else (1, 10, 100, 1_000, 10_000, 100_000)
+    return {megabytes: sparse_bytes(megabytes) for megabytes in sizes}
+
+
 def files(plan: Plan) -> Outcome:
     """Download albums of ever more files."""
-    counts = (1_000, 10_000) if plan.is_quick else (1_000, 10_000, 100_000, 500_000)
-    samples = _measured(plan, {count: sparse_files(count) for count in counts})
+    samples = _measured(plan, files_albums(plan))
     return Outcome(
         FILES,
         "sparse files of 8 KiB, warm cache, indexed, by the number of files",
         samples,
         ours="",
-        targets=[_linear(samples, figure_) for figure_ in (WALL, CPU, PEAK_RSS)],
+        targets=[_linear(samples, by) for by in (WALL, CPU, PEAK_RSS)],
     )
 
 
 def bytes_(plan: Plan) -> Outcome:
     """Download albums of ever more bytes."""
-    sizes = (1, 10, 100, 1_000) if plan.is_quick else (1, 10, 100, 1_000, 10_000, 100_000)
-    samples = _measured(plan, {megabytes: sparse_bytes(megabytes) for megabytes in sizes})
+    samples = _measured(plan, bytes_albums(plan))
     return Outcome(
         BYTES,
         "100 sparse files, indexed, by MB",
@@ -42,6 +53,17 @@ def bytes_(plan: Plan) -> Outcome:
         ours="",
         targets=[_linear(samples, WALL), _linear(samples, CPU), _constant(samples, PEAK_RSS)],
     )
+
+
+def profile(albums: Callable[[Plan], Mapping[int, Album]]) -> Profile:
+    """Profile a download of the largest album."""
+
+    def run(plan: Plan) -> Sequence[str]:
+        *_, largest = albums(plan).values()
+        with service(plan.sparse, plan.data / "sparse-cache") as server:
+            return while_working(plan, server, lambda: download(server.address(largest.name)))
+
+    return run
 
 
 def _measured(plan: Plan, albums: Mapping[int, Album]) -> Samples:

@@ -49,7 +49,7 @@ def little(plan: Plan) -> Outcome:
     path = make(plan.photos, album)
     archives.prebuild(plan, album)
     with started(plan, list(STARTERS), prefix=servers_core) as peers:
-        archives.check(plan, peers.servers, album)
+        archives.check(plan, peers, album)
         warm(path)
         size = (plan.prebuilt / f"{album.name}.zip").stat().st_size
         duration_s = 1 if plan.is_quick else 5

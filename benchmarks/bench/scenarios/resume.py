@@ -5,12 +5,14 @@ from __future__ import annotations
 import tempfile
 import urllib.request
 import zipfile
+from collections.abc import Sequence
 
 from bench.albums import MIB, Album, make
 from bench.archives import WrongArchive
 from bench.downloads import first_byte
 from bench.plan import Plan, sparse_bytes
 from bench.processes import watched
+from bench.profile import while_working
 from bench.results import FIRST_BYTE, Outcome, Sample, Target, at_most, figure
 from bench.servers import Server, service
 
@@ -52,6 +54,13 @@ def resume(plan: Plan) -> Outcome:
             ),
         ],
     )
+
+
+def profile(plan: Plan) -> Sequence[str]:
+    """Profile requests for the end of the largest album."""
+    with service(plan.sparse, plan.data / "sparse-cache") as server:
+        url = server.address(sparse_bytes(plan.huge_mb[-1]).name)
+        return while_working(plan, server, lambda: first_byte(url, fields=_TAIL))
 
 
 def _sample(server: Server, album: Album) -> Sample:

@@ -8,12 +8,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from bench.albums import Album, checksums, make, warm
 from bench.archives import check_file
 from bench.plan import REPOSITORY, Plan
+from bench.profile import Profile, of_command
 from bench.results import CPU, WALL, Outcome, Sample, ratio_at_most
 from bench.servers import SERVICE
 
@@ -51,7 +52,7 @@ def _measured(plan: Plan, album: Album) -> Outcome:
                 if number:
                     samples[program].append(sample)
                 elif program != _COPY:
-                    check_file(target.with_suffix(".zip"), checksums(path), of=program)
+                    check_file(target.with_suffix(".zip"), checksums(path))
                 _remove(target)
     return Outcome(
         f"save {album.name}",
@@ -62,6 +63,17 @@ def _measured(plan: Plan, album: Album) -> Outcome:
             ratio_at_most(samples, _COPY, WALL, 1.5),
         ],
     )
+
+
+def profile(album: Callable[[Plan], Album]) -> Profile:
+    """Profile `main.py --save`."""
+
+    def run(plan: Plan) -> Sequence[str]:
+        with tempfile.TemporaryDirectory(dir=plan.data) as directory:
+            path = plan.photos / album(plan).name
+            return of_command(plan, _COMMANDS[SERVICE](path, Path(directory, "saved")))
+
+    return run
 
 
 def _sample(command: list[str]) -> Sample:

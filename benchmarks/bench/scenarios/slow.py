@@ -7,50 +7,70 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from http.client import HTTPConnection
 from urllib.parse import urlsplit
 
+from bench import archives
 from bench.albums import make, warm
 from bench.downloads import download
 from bench.plan import HERE, Plan
 from bench.processes import watched
+from bench.profile import while_working
 from bench.results import Outcome, Sample, Target, at_most
-from bench.servers import SERVICE, Server, started
+from bench.servers import NGINX, SERVICE, Server, started
 
 _BYTES_PER_S = 20_000
-_LITTLE_EVERY_S = 0.05
+_LITTLE_EVERY_S = 0.02
+_SETTLED_S = 1.0
 _RSS_EACH_KB = 64.0
 _P99_MS = 50.0
 _SLOWEST = 0.8
 _RSS_EACH, _P50, _P99 = "RSS each, KB", "little album, median ms", "little album, p99 ms"
+_RIGHT_BEHIND = "the first, right behind their connecting, ms"
 _PROGRESS, _CPU = "slowest ÷ median", "server's CPU, % of a core"
 
 
 def slow(plan: Plan) -> Outcome:
     """Connect them all to one process."""
-    count, seconds = (500, 5) if plan.is_quick else (5000, 30)
-    album = plan.album
-    warm(make(plan.photos, album))
-    warm(make(plan.photos, plan.little))
-    with started(plan, [SERVICE]) as peers:
-        server = peers[SERVICE]
-        for name in (album.name, plan.little.name):
-            download(server.address(name))  # index and interpreter are warm as well
-        sample = _sample(server, plan, count, seconds)
+    count, seconds = _amount(plan)
+    for album in (plan.album, plan.little):
+        warm(make(plan.photos, album))
+        archives.prebuild(plan, album)
+    samples: dict[str, list[Sample]] = {}
+    with started(plan, [SERVICE, NGINX]) as peers:
+        for name in {server.name: server for server in peers.servers}:
+            for album in (plan.album, plan.little):
+                download(peers[name].address(album.name))  # index and interpreter are warm as well
+            samples[name] = [_sample(peers[name], plan, count, seconds)]
+    ours = samples[SERVICE][0]
     return Outcome(
         "many slow clients",
         f"{count:,} clients at {_BYTES_PER_S // 1000} KB/s for {seconds} s, one process",
-        {SERVICE: [sample]},
+        samples,
         targets=[
-            at_most("RSS each", sample[_RSS_EACH], _RSS_EACH_KB, " KB"),
-            at_most("a little album beside them, p99", sample[_P99], _P99_MS, " ms"),
+            at_most("RSS each", ours[_RSS_EACH], _RSS_EACH_KB, " KB"),
+            at_most("a little album beside them, p99", ours[_P99], _P99_MS, " ms"),
             Target(
                 f"slowest ≥ {_SLOWEST} × median",
-                f"{sample[_PROGRESS]:.2f}",
-                sample[_PROGRESS] >= _SLOWEST,
+                f"{ours[_PROGRESS]:.2f}",
+                ours[_PROGRESS] >= _SLOWEST,
             ),
         ],
+        absent=peers.absent,
     )
+
+
+def profile(plan: Plan) -> Sequence[str]:
+    """Profile the service while it serves them."""
+    with started(plan, [SERVICE]) as peers:
+        server = peers[SERVICE]
+        return while_working(plan, server, lambda: _sample(server, plan, *_amount(plan)))
+
+
+def _amount(plan: Plan) -> tuple[int, int]:
+    """Return how many clients, and for how many seconds."""
+    return (500, 5) if plan.is_quick else (5000, 30)
 
 
 def _sample(server: Server, plan: Plan, count: int, seconds: int) -> Sample:
@@ -63,25 +83,29 @@ def _sample(server: Server, plan: Plan, count: int, seconds: int) -> Sample:
         with clients.stdout as output:
             if output.readline() != "connected\n":
                 raise RuntimeError("the slow clients did not connect")
-            latencies_s = _latencies_s(server.address(plan.little.name), seconds - 1)
+            url_beside = server.address(plan.little.name)
+            [first_s] = _latencies_s(url_beside, count=1)
+            time.sleep(_SETTLED_S)
+            latencies_s = _latencies_s(url_beside, count=int((seconds - 2) / _LITTLE_EVERY_S / 2))
             got = json.loads(output.read())
         clients.wait()
     return {
         _RSS_EACH: (usage.peak_rss - usage.idle_rss) / count / 1e3,
+        _RIGHT_BEHIND: first_s * 1e3,
         _P50: statistics.median(latencies_s) * 1e3,
-        _P99: statistics.quantiles(latencies_s, n=100)[98] * 1e3,
+        _P99: statistics.quantiles(latencies_s, n=100, method="inclusive")[98] * 1e3,
         _PROGRESS: min(got) / statistics.median(got),
         _CPU: usage.cpu_s / seconds * 100,
     }
 
 
-def _latencies_s(address: str, seconds: float) -> list[float]:
+def _latencies_s(address: str, *, count: int) -> list[float]:
     """Download again and again over one connection, with pauses."""
     url = urlsplit(address)
     connection = HTTPConnection(url.hostname or "", url.port)
     latencies_s = []
-    until_s = time.monotonic() + seconds
-    while (began_s := time.monotonic()) < until_s:
+    for _ in range(count):
+        began_s = time.monotonic()
         connection.request("GET", url.path)
         connection.getresponse().read()
         latencies_s.append(time.monotonic() - began_s)

@@ -54,7 +54,7 @@ def _measured(plan: Plan, album: Album) -> tuple[Outcome, Target]:
     path = make(plan.photos, album)
     archives.prebuild(plan, album)
     with started(plan, list(STARTERS)) as peers:
-        archives.check(plan, peers.servers, album)
+        archives.check(plan, peers, album)
         warm(path)
         warm(plan.prebuilt / f"{album.name}.zip")
         rounds = in_turn(
