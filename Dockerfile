@@ -6,6 +6,10 @@ COPY pyproject.toml poetry.lock ./
 RUN /opt/poetry/bin/poetry export --format requirements.txt --output requirements.txt \
     && python -m venv /opt/archive-service \
     && /opt/archive-service/bin/pip install --no-cache-dir --require-hashes --requirement requirements.txt
+RUN apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
+COPY archive_service archive_service
+COPY tools/compile_smallfiles.py tools/
+RUN python tools/compile_smallfiles.py
 
 FROM python:3.12-slim-bookworm
 
@@ -14,7 +18,7 @@ RUN install --directory --mode=1777 /var/cache/archive-service
 COPY --from=build /opt/archive-service /opt/archive-service
 WORKDIR /app
 COPY server.py main.py ./
-COPY archive_service archive_service
+COPY --from=build /build/archive_service archive_service
 COPY test_photos test_photos
 
 ENV PATH=/opt/archive-service/bin:$PATH \

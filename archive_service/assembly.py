@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator, Sequence
+from itertools import chain, zip_longest
 
 from zlib_ng import zlib_ng
 
 from archive_service.checksums import UNKNOWN, AlbumChecksums
 from archive_service.layout import ArchiveLayout
-from archive_service.segments import CentralHeaders, EndRecords, Entries
+from archive_service.segments import CentralHeaders, EndRecords, Entries, Segment
 from archive_service.storage.base import AlbumFiles
 
 
@@ -27,56 +29,52 @@ class Assembler:
         """Tell whether an entry's CRC-32 is yet to be learned."""
         return self._checksums.values[self._layout.sources[entry]] == UNKNOWN
 
-    def to_hash(self, segment: Entries | CentralHeaders) -> list[int]:
+    def to_hash(self, segment: Segment) -> list[int]:
         """Return the entries whose CRC-32 must be learned before the segment is made."""
         if isinstance(segment, CentralHeaders):
-            named = self._layout.central_headers_between(*segment)
+            named = self._layout.central_headers_between(segment.start, segment.stop)
             return [entry for entry in named if self.is_unknown(entry)]
-        # Large data ends a segment: no other than the last entry can have it.
-        last = self._layout.entries_between(*segment)[-1]
-        return [last] if self._layout.is_large(last) and self.is_unknown(last) else []
+        if isinstance(segment, Entries):
+            # Large data ends a segment: no other than the last entry can have it.
+            last = self._layout.entries_between(segment.start, segment.stop)[-1]
+            return [last] if self._layout.is_large(last) and self.is_unknown(last) else []
+        return []
 
-    def reads_files(self, segment: Entries) -> bool:
-        """Tell whether making the segment opens files."""
-        entries = self._layout.entries_between(*segment)
-        return len(entries) > 1 or not self._layout.is_large(entries[0])
-
-    def entries(self, segment: Entries, files: AlbumFiles) -> bytes:
+    def make(self, segment: Entries | CentralHeaders | EndRecords, files: AlbumFiles) -> bytes:
         """Return the segment's bytes; raise DownloadFailed where a file isn't what was listed."""
-        layout = self._layout
-        entries = layout.entries_between(*segment)
-        small = entries[:-1] if layout.is_large(entries[-1]) else entries
-        parts: list[bytes] = []
-        for entry in small:
-            data = self._read(entry, files)
-            parts += (layout.local_file_header(entry, self._crc32(entry)), data)
-        for entry in entries[len(small) :]:
-            parts.append(layout.local_file_header(entry, self._crc32(entry)))
-        return _cut(b"".join(parts), segment, layout.header_offsets[entries[0]])
-
-    def central_headers(self, segment: CentralHeaders) -> bytes:
-        """Return the segment's bytes."""
-        layout = self._layout
-        entries = layout.central_headers_between(*segment)
-        headers = map(layout.central_directory_header, entries, map(self._crc32, entries))
-        return _cut(b"".join(headers), segment, layout.central_offsets[entries[0]])
-
-    def end_records(self, segment: EndRecords) -> bytes:
-        """Return the segment's bytes."""
+        if isinstance(segment, Entries):
+            return self._entries(segment, files)
+        if isinstance(segment, CentralHeaders):
+            return self._central_headers(segment)
         return _cut(self._layout.end_records, segment, self._layout.central_offsets[-1])
 
-    def _read(self, entry: int, files: AlbumFiles) -> bytes:
+    def _entries(self, segment: Entries, files: AlbumFiles) -> bytes:
         layout = self._layout
-        source = layout.sources[entry]
-        if self._checksums.values[source] != UNKNOWN:
-            return files.read(source) if layout.is_file(entry) else b""
-        read_from_ns = time.time_ns()
-        data = files.read(source)
-        self._checksums.learn(source, zlib_ng.crc32(data), read_from_ns=read_from_ns)
-        return data
+        entries = layout.entries_between(segment.start, segment.stop)
+        small = entries[:-1] if layout.is_large(entries[-1]) else entries
+        data = self._read(layout.sources[small.start : small.stop], files)
+        headers = layout.local_file_headers(entries, self._crc32s(entries))
+        parts = chain.from_iterable(zip_longest(headers, data, fillvalue=b""))
+        return _cut(b"".join(parts), segment, layout.header_offsets[entries.start])
 
-    def _crc32(self, entry: int) -> int:
-        return self._checksums.values[self._layout.sources[entry]]
+    def _central_headers(self, segment: CentralHeaders) -> bytes:
+        layout = self._layout
+        entries = layout.central_headers_between(segment.start, segment.stop)
+        headers = layout.central_directory_headers(entries, self._crc32s(entries))
+        return _cut(b"".join(headers), segment, layout.central_offsets[entries.start])
+
+    def _read(self, sources: Sequence[int], files: AlbumFiles) -> list[bytes]:
+        """Read small files; hash those of unknown CRC-32."""
+        read_from_ns = time.time_ns()
+        found = list(files.read(sources))
+        for source, data in zip(sources, found, strict=True):
+            if self._checksums.values[source] == UNKNOWN:
+                self._checksums.learn(source, zlib_ng.crc32(data), read_from_ns=read_from_ns)
+        return found
+
+    def _crc32s(self, entries: range) -> Iterator[int]:
+        sources = self._layout.sources[entries.start : entries.stop]
+        return map(self._checksums.values.__getitem__, sources)
 
 
 def _cut(made: bytes, segment: Entries | CentralHeaders | EndRecords, made_from: int) -> bytes:

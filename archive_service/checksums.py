@@ -85,7 +85,8 @@ class AlbumChecksums:
         """Take what the index knows; it is asked once for all downloads of the listing."""
         if self._loading is None:
             self._loading = self._threads.in_index_thread(self._load)
-        await asyncio.shield(self._loading)
+        if not self._loading.done() or self._loading.exception():
+            await asyncio.shield(self._loading)
 
     def learn(self, source: int, value: int, *, read_from_ns: int) -> None:
         """Note a value, from any thread; `read_from_ns` is the Unix time the reading began."""

@@ -1,29 +1,29 @@
 """The bytes of an archive: any range of a layout as chunks ready to be sent.
 
-Theory of operation.  A segment of headers and small files becomes one buffer, its files opened,
-checked and read in one visit to a worker thread.  The data of a large file is not read at all: it
-is given out as spans of the open file, to be sent by the kernel.  Meanwhile a task runs ahead of
-the send position and has large files hashed whose CRC-32 will be needed, so that their headers can
-be packed when their turn comes.
+Theory of operation.  Consecutive segments make a batch, which one visit to a worker thread gets
+ready: headers are packed, small files opened, checked and read into buffers, large files opened
+and checked.  The data of a large file is not read at all: it is given out as spans of the open
+file, to be sent by the kernel.  Meanwhile a task runs ahead of the send position and has large
+files hashed whose CRC-32 will be needed, so that their headers can be packed when their turn
+comes.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from io import FileIO
-from typing import TypeVar
 
 from archive_service.assembly import Assembler
-from archive_service.checksums import AlbumChecksums
+from archive_service.checksums import UNKNOWN, AlbumChecksums
 from archive_service.errors import SourceUnreadable
 from archive_service.hashahead import HashAhead
 from archive_service.layout import ArchiveLayout
-from archive_service.segments import CentralHeaders, EndRecords, Entries, FileData, Segment
+from archive_service.segments import FileData, Segment
 from archive_service.storage.base import AlbumFiles
 from archive_service.storage.pagecache import is_cached, read_in
 
@@ -31,11 +31,15 @@ STORE_LEARNED_EVERY = 4096
 """CRC-32 values a running download keeps back at most before they are written to the index."""
 MADE_AHEAD_FROM_BYTES = 256 * 1024
 """Size of the pieces from which on a client counts as quick."""
+BATCH_BYTES = 1024 * 1024
+"""From here on a batch is full; also when its buffers have the size of a piece."""
+BATCH_SEGMENTS = 16
+"""The most a batch may have, and with it the most files that a download holds open, twice."""
+SPAN_BYTES = 256 * 1024
+"""The least size of a span of a file that is not at its end: it takes no memory."""
 KEPT_BACK_BYTES = 1
 """Bytes not sent before their file is verified where the range ends within its data: nothing else
 would be left to withhold, and the client would take the range for complete."""
-
-_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,17 @@ class FileSpan:
 
 
 Chunk = bytes | FileSpan
+
+
+@dataclass(frozen=True, slots=True)
+class _OpenData:
+    """A file that was opened for the sake of a segment."""
+
+    segment: FileData
+    file: FileIO
+
+
+_Batch = list["bytes | _OpenData"]
 
 
 class ArchiveContent:
@@ -75,80 +90,132 @@ class ArchiveContent:
     ) -> AsyncGenerator[Chunk, None]:
         """Yield the bytes from `start` up to `stop`; close the generator to free what it holds.
 
-        `piece_bytes` is asked for the size of each chunk.  Raise DownloadFailed.
+        `piece_bytes` is asked for the size of each chunk; spans may be larger, as they take no
+        memory.  Raise DownloadFailed.
         """
-        segments = self._layout.segments(start, stop, piece_bytes=piece_bytes)
         async with (
             self._learning(start, stop) as hash_ahead,
-            aclosing(self._made(segments, piece_bytes)) as made,
+            aclosing(self._batches(start, stop, piece_bytes)) as batches,
         ):
-            async for segment, buffer in made:
-                hash_ahead.reached(segment.start)
-                if isinstance(segment, FileData):
-                    kept_back = KEPT_BACK_BYTES if segment.stop == stop else 0
-                    data = self._file_data(segment, piece_bytes, kept_back=kept_back)
-                    async with aclosing(data) as file_chunks:
-                        async for chunk in file_chunks:
+            async for offset, batch in batches:
+                hash_ahead.reached(offset)
+                for ready in batch:
+                    if isinstance(ready, bytes):
+                        yield ready
+                        continue
+                    async with aclosing(self._file_data(ready, stop, piece_bytes)) as file_data:
+                        async for chunk in file_data:
                             yield chunk
-                else:
-                    yield buffer
                 self._checksums.store_learned(at_least=STORE_LEARNED_EVERY)
-
-    async def _made(
-        self, segments: Iterator[Segment], piece_bytes: Callable[[], int]
-    ) -> AsyncGenerator[tuple[Segment, bytes], None]:
-        """Yield segments with their buffers, each made while the one before is sent.
-
-        Not so for a slow client, who would only hold more memory.
-        """
-        segment = next(segments, None)
-        making = None
-        try:
-            while segment is not None:
-                buffer = await (making or self._make(segment))
-                following = next(segments, None)
-                making = None
-                if following is not None and piece_bytes() >= MADE_AHEAD_FROM_BYTES:
-                    making = self._make(following)
-                yield segment, buffer
-                segment = following
-        finally:
-            if making is not None:
-                making.cancel()
 
     @asynccontextmanager
     async def _learning(self, start: int, stop: int) -> AsyncIterator[HashAhead]:
         await self._checksums.load()
         hash_ahead = HashAhead(self._layout, self._checksums, self._assembler.is_unknown)
-        task = asyncio.ensure_future(hash_ahead.run(start, stop))
+        is_complete = UNKNOWN not in self._checksums.values
+        task = None if is_complete else asyncio.ensure_future(hash_ahead.run(start, stop))
         try:
             yield hash_ahead
         finally:
-            task.cancel()
+            if task is not None:
+                task.cancel()
             self._checksums.store_learned()
 
+    async def _batches(
+        self, start: int, stop: int, piece_bytes: Callable[[], int]
+    ) -> AsyncGenerator[tuple[int, _Batch], None]:
+        """Yield batches and where they start, each made while the one before is sent.
+
+        Not so for a slow client, who would only hold more memory.
+        """
+        segments_in_turn = self._layout.segments(start, stop, piece_bytes=piece_bytes)
+        plan = self._planned(segments_in_turn, piece_bytes)
+        batch: _Batch = []
+        making: asyncio.Future[_Batch] | None = None
+        segments = next(plan, None)
+        try:
+            while segments is not None:
+                for entry in self._to_hash(segments):
+                    await self._checksums.hashed(self._layout.sources[entry])
+                making = making or self._make(segments)
+                batch, offset = await asyncio.shield(making), segments[0].start
+                making = None
+                segments = next(plan, None)
+                is_quick = piece_bytes() >= MADE_AHEAD_FROM_BYTES
+                if segments is not None and is_quick and not self._to_hash(segments):
+                    making = self._make(segments)
+                yield offset, batch
+                _close_files(batch)
+        finally:
+            _close_files(batch)
+            if making is not None:
+                making.add_done_callback(_close_made)
+
+    def _planned(
+        self, segments: Iterator[Segment], piece_bytes: Callable[[], int]
+    ) -> Iterator[list[Segment]]:
+        """Yield segments in batches; one that waits for a CRC-32 begins a batch."""
+        batch: list[Segment] = []
+        room = memory = 0
+        for segment in segments:
+            is_full = room <= 0 or memory <= 0 or len(batch) >= BATCH_SEGMENTS
+            if batch and (is_full or self._assembler.to_hash(segment)):
+                yield batch
+                batch = []
+            if not batch:
+                room, memory = BATCH_BYTES, piece_bytes()
+            batch.append(segment)
+            room -= segment.stop - segment.start
+            if not isinstance(segment, FileData):
+                memory -= segment.stop - segment.start
+        if batch:
+            yield batch
+
+    def _to_hash(self, segments: Sequence[Segment]) -> list[int]:
+        return self._assembler.to_hash(segments[0])
+
+    def _make(self, segments: Sequence[Segment]) -> asyncio.Future[_Batch]:
+        making = asyncio.get_running_loop().run_in_executor(
+            self._threads, lambda: self._made(segments)
+        )
+        making.add_done_callback(_see_exception)
+        return making
+
+    def _made(self, segments: Sequence[Segment]) -> _Batch:
+        batch: _Batch = []
+        try:
+            with self._open_album() as files:
+                for segment in segments:
+                    if isinstance(segment, FileData):
+                        file = files.open(self._layout.sources[segment.entry])
+                        batch.append(_OpenData(segment, file))
+                    else:
+                        batch.append(self._assembler.make(segment, files))
+        except BaseException:
+            _close_files(batch)
+            raise
+        return batch
+
     async def _file_data(
-        self, data: FileData, piece_bytes: Callable[[], int], *, kept_back: int
+        self, data: _OpenData, range_stop: int, piece_bytes: Callable[[], int]
     ) -> AsyncGenerator[Chunk, None]:
         """Yield spans of the file, then what is kept back until they are known to be good."""
-        source, data_offset = self._layout.sources[data.entry], self._layout.data_offset(data.entry)
-        file = await self._open_file(source)
-        try:
-            position, stop = data.start - data_offset, data.stop - data_offset - kept_back
-            while position < stop:
-                span = FileSpan(file, position, min(piece_bytes(), stop - position))
-                await self._warm(span)
-                yield span
-                position += span.count
-            if kept_back:
-                await self._warm(FileSpan(file, stop, kept_back))
-            rest = self._rest(file, source, offset=stop, count=kept_back)
-            if rest:
-                yield rest
-        finally:
-            file.close()
+        segment, file = data.segment, data.file
+        data_offset = self._layout.data_offset(segment.entry)
+        kept_back = KEPT_BACK_BYTES if segment.stop == range_stop else 0
+        position, stop = segment.start - data_offset, segment.stop - data_offset - kept_back
+        while position < stop:
+            span = FileSpan(file, position, min(max(piece_bytes(), SPAN_BYTES), stop - position))
+            await self._warm(span)
+            yield span
+            position += span.count
+        if kept_back:
+            await self._warm(FileSpan(file, stop, kept_back))
+        rest = self._rest(file, self._layout.sources[segment.entry], stop, kept_back)
+        if rest:
+            yield rest
 
-    def _rest(self, file: FileIO, source: int, *, offset: int, count: int) -> bytes:
+    def _rest(self, file: FileIO, source: int, offset: int, count: int) -> bytes:
         """Read what was kept back; then verify, as the file may have been rewritten meanwhile."""
         try:
             data = os.pread(file.fileno(), count, offset)
@@ -158,65 +225,31 @@ class ArchiveContent:
             files.verify(file, source)
         return data
 
-    async def _open_file(self, source: int) -> FileIO:
-        opening = self._in_thread(lambda: self._open(source))
-        try:
-            return await asyncio.shield(opening)
-        except asyncio.CancelledError:
-            opening.add_done_callback(_close_opened)
-            raise
-
-    def _open(self, source: int) -> FileIO:
-        with self._open_album() as files:
-            return files.open(source)
-
     async def _warm(self, span: FileSpan) -> None:
         descriptor = span.file.fileno()
         if not is_cached(descriptor, span.offset, span.count):
+            loop = asyncio.get_running_loop()
             try:
-                await self._in_thread(lambda: read_in(descriptor, span.offset, span.count))
+                await loop.run_in_executor(
+                    self._threads, read_in, descriptor, span.offset, span.count
+                )
             except OSError as error:
                 raise SourceUnreadable.of(error) from None
 
-    def _make(self, segment: Segment) -> asyncio.Future[bytes]:
-        """Begin to make a segment's buffer, at once where nothing has to be waited for."""
-        if (
-            isinstance(segment, Entries)
-            and self._assembler.reads_files(segment)
-            and not self._assembler.to_hash(segment)
-        ):
-            making = self._in_thread(lambda: self._entries(segment))
-        else:
-            making = asyncio.ensure_future(self._buffer(segment))
-        making.add_done_callback(_see_exception)
-        return making
 
-    async def _buffer(self, segment: Segment) -> bytes:
-        if isinstance(segment, FileData):
-            return b""
-        if isinstance(segment, EndRecords):
-            return self._assembler.end_records(segment)
-        for entry in self._assembler.to_hash(segment):
-            await self._checksums.hashed(self._layout.sources[entry])
-        if isinstance(segment, CentralHeaders):
-            return self._assembler.central_headers(segment)
-        return await self._in_thread(lambda: self._entries(segment))
-
-    def _entries(self, segment: Entries) -> bytes:
-        with self._open_album() as files:
-            return self._assembler.entries(segment, files)
-
-    def _in_thread(self, work: Callable[[], _Result]) -> asyncio.Future[_Result]:
-        return asyncio.get_running_loop().run_in_executor(self._threads, work)
+def _close_files(batch: _Batch) -> None:
+    for ready in batch:
+        if isinstance(ready, _OpenData):
+            ready.file.close()
 
 
-def _close_opened(opening: asyncio.Future[FileIO]) -> None:
-    """Close a file whose opener has left meanwhile."""
-    if not opening.cancelled() and opening.exception() is None:
-        opening.result().close()
+def _close_made(making: asyncio.Future[_Batch]) -> None:
+    """Close the files of a batch whose download has ended meanwhile."""
+    if not making.cancelled() and making.exception() is None:
+        _close_files(making.result())
 
 
-def _see_exception(making: asyncio.Future[bytes]) -> None:
+def _see_exception(making: asyncio.Future[_Batch]) -> None:
     """Look at an exception that nobody may be waiting for any more."""
     if not making.cancelled():
         making.exception()

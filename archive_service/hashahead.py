@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 
-from archive_service.checksums import UNKNOWN, AlbumChecksums, HashJob
+from archive_service.checksums import AlbumChecksums, HashJob
 from archive_service.errors import DownloadFailed
 from archive_service.layout import ArchiveLayout
 
@@ -46,8 +46,6 @@ class HashAhead:
 
     async def run(self, start: int, stop: int) -> None:
         """Keep hashing ahead of the position until everything is under way or cancelled."""
-        if UNKNOWN not in self._checksums.values:
-            return
         try:
             await self._hash_unsent(start, stop)
             for entries in self._skipped(start, stop):

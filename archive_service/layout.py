@@ -11,7 +11,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
-from itertools import accumulate
+from itertools import accumulate, repeat
 from operator import add
 
 from archive_service.listing import Listing
@@ -93,11 +93,20 @@ class ArchiveLayout:
 
     def local_file_header(self, entry: int, crc32: int) -> bytes:
         """Pack the local file header of an entry."""
-        return records.local_file_header(self._member(entry), crc32, self.zone)
+        return next(self.local_file_headers(range(entry, entry + 1), [crc32]))
 
     def central_directory_header(self, entry: int, crc32: int) -> bytes:
         """Pack the central directory header of an entry."""
-        return records.central_directory_header(self._member(entry), crc32, self.zone)
+        return next(self.central_directory_headers(range(entry, entry + 1), [crc32]))
+
+    def local_file_headers(self, entries: range, crc32s: Iterable[int]) -> Iterator[bytes]:
+        """Pack the local file headers of entries."""
+        return map(records.local_file_header, self._members(entries), crc32s, repeat(self.zone))
+
+    def central_directory_headers(self, entries: range, crc32s: Iterable[int]) -> Iterator[bytes]:
+        """Pack the central directory headers of entries."""
+        members = self._members(entries)
+        return map(records.central_directory_header, members, crc32s, repeat(self.zone))
 
     def entries_between(self, start: int, stop: int) -> range:
         """Return the entries whose header or data has a part from `start` up to `stop`."""
@@ -123,13 +132,16 @@ class ArchiveLayout:
         end = _end(self.header_offsets, start, piece_bytes)
         return Entries(start, min(stop, end, large_data))
 
-    def _member(self, entry: int) -> records.Member:
-        return records.Member(
-            self.names[entry],
-            self.sizes[entry],
-            self.listing.mtimes_ns[self.sources[entry]] // _NS_PER_S,
-            self.modes[entry],
-            self.header_offsets[entry],
+    def _members(self, entries: range) -> Iterator[records.Member]:
+        first, last = entries.start, entries.stop
+        mtimes_ns = map(self.listing.mtimes_ns.__getitem__, self.sources[first:last])
+        return map(
+            records.Member,
+            self.names[first:last],
+            self.sizes[first:last],
+            [mtime_ns // _NS_PER_S for mtime_ns in mtimes_ns],
+            self.modes[first:last],
+            self.header_offsets[first:last],
         )
 
 

@@ -109,8 +109,7 @@ class ArchiveWriter(ABC):
             self._flush()
             self._crc32s[entry] = self._write_large(entry)
             return
-        is_file = self._layout.is_file(entry)
-        data = self._files.read(self._layout.sources[entry]) if is_file else b""
+        (data,) = self._files.read([self._layout.sources[entry]])
         self._crc32s[entry] = crc32 = zlib_ng.crc32(data)
         self._put(self._layout.local_file_header(entry, crc32), data)
 

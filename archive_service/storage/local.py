@@ -14,7 +14,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from io import FileIO
 from pathlib import Path
 from types import TracebackType
@@ -37,6 +38,11 @@ from archive_service.storage.walk import (
     mtime_ns,
     opened_directory,
 )
+
+try:
+    from archive_service.storage._smallfiles import read_files
+except ImportError:  # not compiled
+    read_files = None  # type: ignore[assignment]
 
 # Passing through a directory needs no right to list it.
 _PASS_DIRECTORY = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -124,11 +130,41 @@ class LocalAlbumFiles:
         """Check that an open file is still what was listed; see `AlbumFiles.verify`."""
         self._verify(file.fileno(), source)
 
-    def read(self, source: int) -> bytes:
-        """Read a small file whole; see `AlbumFiles.read`."""
+    def read(self, sources: Iterable[int]) -> Iterator[bytes]:
+        """Read small files whole; see `AlbumFiles.read`."""
+        rest = array("L", sources)
+        while rest:
+            yield self._read(rest[0])
+            found = self._read_alike(rest[1:])
+            yield from found
+            rest = rest[1 + len(found) :]
+
+    def _read_alike(self, sources: array[int]) -> list[bytes]:
+        """Read the first of the files, as far as they lie in the directory entered last.
+
+        Stop before any that is not what was listed.
+        """
+        if read_files is None or self._directory_path is None or not sources:
+            return []
+        prefix = self._directory_path + b"/" if self._directory_path else b""
+        listing = self._listing
+        return read_files(
+            self._directory,
+            prefix,
+            listing.paths,
+            sources,
+            listing.sizes,
+            listing.mtimes_ns,
+            listing.change_tokens,
+        )
+
+    def _read(self, source: int) -> bytes:
+        if self._listing.paths[source].endswith(b"/"):
+            return b""
+        size = self._listing.sizes[source]
         descriptor = self._open(source)
         try:
-            data = _read_exactly(descriptor, self._listing.sizes[source])
+            data = _read_exactly(descriptor, size)
             # After the last byte: a change before or during the read has moved the ctime by now.
             self._verify(descriptor, source)
             return data
@@ -149,14 +185,13 @@ class LocalAlbumFiles:
             raise SourceUnreadable.of(error) from None
 
     def _verify(self, descriptor: int, source: int) -> None:
-        status = os.fstat(descriptor)
+        status, listing = os.fstat(descriptor), self._listing
         if not stat.S_ISREG(status.st_mode):
             raise SourceChanged("replaced")
-        if status.st_size != self._listing.sizes[source]:
+        if status.st_size != listing.sizes[source]:
             raise SourceChanged("resized")
-        listing = self._listing
-        listed = (listing.mtimes_ns[source], listing.change_token(source))
-        if (mtime_ns(status), change_token(status)) != listed:
+        is_same = mtime_ns(status) == listing.mtimes_ns[source]
+        if not is_same or change_token(status) != listing.change_token(source):
             raise SourceChanged("rewritten")
 
     def _enter_directory(self, path: bytes) -> None:

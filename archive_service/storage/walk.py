@@ -90,14 +90,15 @@ class Walk:
             raise StorageUnavailable("too deep")
         before = len(self._paths)
         children, status = self._children(descriptor)
-        self._add_files(children, prefix)
-        for child in children:
-            if child.is_dir(follow_symlinks=False):
-                self._subdirectory(descriptor, child.name, prefix, depth=depth + 1)
+        directories = [child for child in children if child.is_dir(follow_symlinks=False)]
+        files = [child for child in children if not child.is_dir(follow_symlinks=False)]
+        self._add_files(files, prefix)
+        for directory in directories:
+            self._subdirectory(descriptor, directory.name, prefix, depth=depth + 1)
         if prefix and len(self._paths) == before:
             self._add([prefix], [0], [status])
         else:
-            self._note_times([status])
+            self._note_times(status.st_ctime_ns, mtime_ns(status))
 
     def _children(self, descriptor: int) -> tuple[list[os.DirEntry[str]], os.stat_result]:
         """Return what a directory holds, and its state: they belong together."""
@@ -122,39 +123,42 @@ class Walk:
         finally:
             os.close(descriptor)
 
-    def _add_files(self, children: Sequence[os.DirEntry[str]], prefix: bytes) -> None:
+    def _add_files(self, files: Sequence[os.DirEntry[str]], prefix: bytes) -> None:
         found = [
             (prefix + os.fsencode(child.name), status)
-            for child in children
-            if not child.is_dir(follow_symlinks=False) and (status := _status(child))
+            for child in files
+            if (status := _status(child))
         ]
-        files = [(path, status) for path, status in found if self._accepts(path, status)]
-        if files:
-            paths, statuses = zip(*files, strict=True)
+        found = [(path, status) for path, status in found if self._accepts(path, status)]
+        if found:
+            paths, statuses = zip(*found, strict=True)
             self._add(paths, [status.st_size for status in statuses], statuses)
 
     # Whole columns at a time: a call for each file and column costs as much as its `stat`.
     def _add(
         self, paths: Sequence[bytes], sizes: Sequence[int], statuses: Sequence[os.stat_result]
     ) -> None:
+        mtimes_ns = [mtime_ns(status) for status in statuses]
+        ctimes_ns = [status.st_ctime_ns for status in statuses]
         self._paths += paths
         self._sizes.extend(sizes)
-        self._mtimes_ns.extend([mtime_ns(status) for status in statuses])
+        self._mtimes_ns.extend(mtimes_ns)
         self._modes.extend([stat.S_IMODE(status.st_mode) for status in statuses])
-        self._ctimes_ns.extend([status.st_ctime_ns for status in statuses])
+        self._ctimes_ns.extend(ctimes_ns)
         self._inodes.extend([status.st_ino for status in statuses])
-        self._note_times(statuses)
+        self._note_times(max(ctimes_ns), max(mtimes_ns))
 
-    def _note_times(self, statuses: Sequence[os.stat_result]) -> None:
-        newest_ctime_ns = max([status.st_ctime_ns for status in statuses])
-        newest_mtime_ns = max([mtime_ns(status) for status in statuses])
+    def _note_times(self, newest_ctime_ns: int, newest_mtime_ns: int) -> None:
         self._newest_ctime_ns = max(self._newest_ctime_ns, newest_ctime_ns)
         self._newest_mtime_ns = max(self._newest_mtime_ns, newest_mtime_ns)
 
 
 def mtime_ns(status: os.stat_result) -> int:
     """Return the modification time of a file, held at what a listing can tell: the year 2262."""
-    return min(max(status.st_mtime_ns, _MTIME_MIN_NS), _MTIME_MAX_NS)
+    found_ns = status.st_mtime_ns
+    if _MTIME_MIN_NS <= found_ns <= _MTIME_MAX_NS:
+        return found_ns
+    return _MTIME_MIN_NS if found_ns < 0 else _MTIME_MAX_NS
 
 
 def change_token(status: os.stat_result) -> bytes:

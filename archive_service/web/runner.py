@@ -62,6 +62,9 @@ class _Connection(web.RequestHandler):
         message: str | None = None,
     ) -> web.StreamResponse:
         """Answer what no handler has answered."""
+        if isinstance(exc, ConnectionError):  # nobody is there to be answered
+            self.force_close()
+            return web.Response(status=status)
         if status != HTTPStatus.BAD_REQUEST:
             return super().handle_error(request, status, exc, message)
         self.logger.debug("Request refused: %s", type(exc).__name__)

@@ -27,7 +27,9 @@ MAX_NAME_BYTES = MAX_16
 
 VERSION_STORED, VERSION_DIRECTORY, VERSION_ZIP64 = 10, 20, 45  # APPNOTE 4.4.3.2
 VERSION_MADE_BY = 3 << 8 | 63  # APPNOTE 4.4.2: Unix attributes, specification 6.3
-_FLAG_UTF8 = 1 << 11  # APPNOTE 4.4.4, "language encoding flag"
+# APPNOTE 4.4.4, "language encoding flag"; appendix D.  Names in ASCII need it not, and the oldest
+# readers don't know it.
+_FLAG_UTF8 = 1 << 11
 _METHOD_STORED = 0  # APPNOTE 4.4.5
 _UNIX_FILE, _UNIX_DIRECTORY = 0o100000, 0o040000  # S_IFREG, S_IFDIR
 _DOS_DIRECTORY = 0x10
@@ -124,17 +126,17 @@ def local_file_header(member: Member, crc32: int, zone: tzinfo) -> bytes:
 
     `zone` is the time zone of the DOS time.
     """
-    name, size, mtime_s, mode, _ = member
-    extra = _common_extra(name, mtime_s, mode)
-    if size >= MAX_32:
-        # APPNOTE 4.5.3: in the local header both sizes MUST be there.
-        extra = _ZIP64_SIZES.pack(1, 16, size, size) + extra
-        size = MAX_32
+    name, size, mtime_s, _, _ = member
+    version_needed, extra = VERSION_STORED, _extended_timestamp(mtime_s)
+    if not _is_plain(member):
+        version_needed = _version_needed(member)
+        extra = _local_zip64_extra(size) + extra + _libarchive_attributes(member)
+        size = min(size, MAX_32)
     time, date = dos_time_and_date(mtime_s, zone)
     fixed = _LOCAL_FILE_HEADER.pack(
         b"PK\x03\x04",
-        _version_needed(member),
-        _flags(name),
+        version_needed,
+        0 if name.isascii() else _FLAG_UTF8,
         _METHOD_STORED,
         time,
         date,
@@ -152,15 +154,20 @@ def central_directory_header(member: Member, crc32: int, zone: tzinfo) -> bytes:
 
     `zone` is the time zone of the DOS time.
     """
-    name, size, mtime_s, mode, _ = member
-    extra = _central_zip64_extra(member) + _common_extra(name, mtime_s, mode)
+    name, size, mtime_s, mode, header_offset = member
+    version_needed, extra = VERSION_STORED, _extended_timestamp(mtime_s)
+    external_attributes = (_UNIX_FILE | mode) << 16
+    if not _is_plain(member):
+        version_needed = _version_needed(member)
+        extra = _central_zip64_extra(member) + extra + _libarchive_attributes(member)
+        external_attributes = _external_attributes(name, mode)
+        size, header_offset = min(size, MAX_32), min(header_offset, MAX_32)
     time, date = dos_time_and_date(mtime_s, zone)
-    size = min(size, MAX_32)
     fixed = _CENTRAL_DIRECTORY_HEADER.pack(
         b"PK\x01\x02",
         VERSION_MADE_BY,
-        _version_needed(member),
-        _flags(name),
+        version_needed,
+        0 if name.isascii() else _FLAG_UTF8,
         _METHOD_STORED,
         time,
         date,
@@ -172,10 +179,20 @@ def central_directory_header(member: Member, crc32: int, zone: tzinfo) -> bytes:
         0,
         0,
         0,
-        _external_attributes(name, mode),
-        min(member.header_offset, MAX_32),
+        external_attributes,
+        header_offset,
     )
     return fixed + name + extra
+
+
+def _is_plain(member: Member) -> bool:
+    """Tell whether an entry is a file without ZIP64 and execute bits, as nearly all are.
+
+    It saves them the rest: a third of the time that a header takes.
+    """
+    name, size, _, mode, header_offset = member
+    is_file = not (mode & _EXECUTE_BITS or name.endswith(b"/"))
+    return is_file and size < MAX_32 and header_offset < MAX_32
 
 
 def _version_needed(member: Member) -> int:
@@ -184,11 +201,6 @@ def _version_needed(member: Member) -> int:
     if member.size >= MAX_32 or member.header_offset >= MAX_32:
         return VERSION_ZIP64
     return VERSION_DIRECTORY if member.name.endswith(b"/") else VERSION_STORED
-
-
-def _flags(name: bytes) -> int:
-    # APPNOTE appendix D.  Names in ASCII need no flag, and the oldest readers know none.
-    return 0 if name.isascii() else _FLAG_UTF8
 
 
 def _external_attributes(name: bytes, mode: int) -> int:
@@ -213,16 +225,24 @@ def _central_zip64_extra(member: Member) -> bytes:
     return b""
 
 
-def _common_extra(name: bytes, mtime_s: int, mode: int) -> bytes:
+def _local_zip64_extra(size: int) -> bytes:
+    # APPNOTE 4.5.3: in the local header both sizes MUST be there.
+    return _ZIP64_SIZES.pack(1, 16, size, size) if size >= MAX_32 else b""
+
+
+def _extended_timestamp(mtime_s: int) -> bytes:
     seconds = min(max(mtime_s, _TIMESTAMP_MIN), _TIMESTAMP_MAX)
-    timestamp = _EXTENDED_TIMESTAMP.pack(0x5455, 5, _TIMESTAMP_HAS_MTIME, seconds & MAX_32)
-    if not _is_executable_file(name, mode):
-        return timestamp
-    return timestamp + _LIBARCHIVE_ATTRIBUTES.pack(
+    return _EXTENDED_TIMESTAMP.pack(0x5455, 5, _TIMESTAMP_HAS_MTIME, seconds & MAX_32)
+
+
+def _libarchive_attributes(member: Member) -> bytes:
+    if not _is_executable_file(member.name, member.mode):
+        return b""
+    return _LIBARCHIVE_ATTRIBUTES.pack(
         0x6C78,
         _LIBARCHIVE_ATTRIBUTES.size - 4,
         _HAS_VERSION_INTERNAL_EXTERNAL,
         VERSION_MADE_BY,
         0,
-        _external_attributes(name, mode),
+        _external_attributes(member.name, member.mode),
     )

@@ -217,6 +217,8 @@ def refuses(port: int) -> bool:
         socket.create_connection(("127.0.0.1", port)).close()
     except ConnectionRefusedError:
         return True
+    except ConnectionResetError:  # it stood in the queue while the listener was closed
+        return False
     return False
 
 

@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import stat
+from array import array
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from io import FileIO
@@ -25,7 +26,8 @@ from archive_service.errors import (
 )
 from archive_service.exclusion import DEFAULT_PATTERNS, Exclusion
 from archive_service.listing import Listing
-from archive_service.storage.base import Storage
+from archive_service.storage import local
+from archive_service.storage.base import AlbumFiles, Storage
 from archive_service.storage.local import LocalStorage
 from archive_service.storage.walk import MAX_DEPTH
 
@@ -33,14 +35,27 @@ ARCHIVE = ArchiveId(HASH)
 NOT_FOR_ROOT = pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 
 
-@pytest.fixture(params=[lambda storage: storage, CountingStorage], ids=["local", "counting"])
-def storage(request: pytest.FixtureRequest, photos_dir: Path) -> Storage:
-    made: Storage = request.param(LocalStorage(photos_dir, Exclusion(DEFAULT_PATTERNS)))
+@pytest.fixture(params=["compiled", "in Python", "counting"])
+def storage(
+    request: pytest.FixtureRequest, photos_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> Storage:
+    made = LocalStorage(photos_dir, Exclusion(DEFAULT_PATTERNS))
+    if request.param == "counting":
+        return CountingStorage(made)
+    if request.param == "in Python":
+        monkeypatch.setattr(local, "read_files", None)
+    elif local.read_files is None:
+        pytest.skip("the optional part was not compiled")
     return made
 
 
 def listed(storage: Storage) -> Listing:
     return storage.list(ARCHIVE)
+
+
+def read(files: AlbumFiles, source: int) -> bytes:
+    (data,) = files.read([source])
+    return data
 
 
 def open_descriptors() -> int:
@@ -125,7 +140,7 @@ def test_names_are_the_bytes_that_are_stored(photos_dir: Path, storage: Storage)
     assert set(listing.paths) == set(names)
     with storage.files(ARCHIVE, listing) as files:
         for source, path in enumerate(listing.paths):
-            assert files.read(source) == path
+            assert read(files, source) == path
 
 
 def test_a_directory_named_in_odd_bytes_is_walked(photos_dir: Path, storage: Storage) -> None:
@@ -136,7 +151,7 @@ def test_a_directory_named_in_odd_bytes_is_walked(photos_dir: Path, storage: Sto
     listing = listed(storage)
     assert listing.paths == [b"\xe9t\xe9/\xff"]
     with storage.files(ARCHIVE, listing) as files:
-        assert files.read(0) == b"x"
+        assert read(files, 0) == b"x"
 
 
 def make_link_to_file(place: Path, outside: Path) -> None:
@@ -242,7 +257,7 @@ def test_a_removed_album_is_not_found_any_more(photos_dir: Path, storage: Storag
     with pytest.raises(ArchiveNotFound):
         listed(storage)
     with storage.files(ARCHIVE, listing) as files, pytest.raises(SourceChanged):
-        files.read(0)
+        read(files, 0)
 
 
 def test_a_root_that_is_gone_is_no_missing_album(photos_dir: Path, storage: Storage) -> None:
@@ -259,7 +274,7 @@ def test_the_root_may_be_a_link(photos_dir: Path, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(photos_dir)
     storage = LocalStorage(tmp_path / "link", Exclusion(()))
     with storage.files(ARCHIVE, listed(storage)) as files:
-        assert files.read(0) == b"x"
+        assert read(files, 0) == b"x"
 
 
 def test_albums_are_the_directories_below_the_root(photos_dir: Path, storage: Storage) -> None:
@@ -278,7 +293,7 @@ def test_directories_are_nested_to_a_limit(photos_dir: Path, storage: Storage) -
     listing = listed(storage)
     assert listing.paths == [b"d/" * MAX_DEPTH + b"1.jpg"]
     with storage.files(ARCHIVE, listing) as files:
-        assert files.read(0) == b"x"
+        assert read(files, 0) == b"x"
 
 
 def test_deeper_than_that_nothing_is_described(photos_dir: Path, storage: Storage) -> None:
@@ -308,7 +323,7 @@ def test_an_unreadable_file_is_listed_but_can_not_be_read(
     (album / "1.jpg").chmod(0)
     with storage.files(ARCHIVE, listed(storage)) as files:
         with pytest.raises(SourceUnreadable) as caught:
-            files.read(0)
+            read(files, 0)
         with pytest.raises(SourceUnreadable):
             files.open(0)
     assert caught.value.reason == "EACCES"
@@ -376,7 +391,7 @@ def read_by_open(storage: Storage, listing: Listing) -> bytes:
 
 def read_whole(storage: Storage, listing: Listing) -> bytes:
     with storage.files(ARCHIVE, listing) as files:
-        return files.read(0)
+        return read(files, 0)
 
 
 WAYS = pytest.mark.parametrize("read", [read_by_open, read_whole])
@@ -507,6 +522,54 @@ def test_a_file_that_is_not_what_was_listed_is_not_read(
     assert "/" not in caught.value.reason
 
 
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_run_of_files_ends_before_the_one_that_is_not_what_was_listed(
+    photos_dir: Path, storage: Storage, outside: Path, change: Callable[[Path, Path], None]
+) -> None:
+    names = [f"sub/{number}.jpg" for number in range(5)]
+    album = make_album(photos_dir, {name: name.encode() for name in names})
+    listing = listed(storage)
+    change(album / names[3], outside)
+    found = []
+    with no_descriptor_left(), storage.files(ARCHIVE, listing) as files:
+        run = files.read(range(5))
+        with suppress(DownloadFailed):
+            while True:
+                found.append(next(run))
+    assert found in ([], [name.encode() for name in names[:3]])
+
+
+def test_files_are_read_in_the_order_asked_for(photos_dir: Path, storage: Storage) -> None:
+    names = ["0.jpg", "a/1.jpg", "a/2.jpg", "a/b/3.jpg", "a/b/4.jpg", "c/", "d/5.jpg", "d/6.jpg"]
+    make_album(photos_dir, {name: b"" if name.endswith("/") else name.encode() for name in names})
+    listing = listed(storage)
+    sources = [listing.paths.index(name.encode()) for name in names]
+    with no_descriptor_left(), storage.files(ARCHIVE, listing) as files:
+        found = list(files.read([*sources, *reversed(sources)]))
+    contents = [b"" if name.endswith("/") else name.encode() for name in names]
+    assert found == [*contents, *reversed(contents)]
+
+
+@pytest.mark.skipif(local.read_files is None, reason="the optional part was not compiled")
+def test_the_compiled_part_reads_a_directory_in_one_call(photos_dir: Path) -> None:
+    contents = {f"a/{number}.jpg": noise(number) for number in range(100)}
+    album = make_album(photos_dir, {**contents, "b/c.jpg": b"x", "ab.jpg": b"x"})
+    listing = listed(LocalStorage(photos_dir, Exclusion(())))
+    columns = (listing.sizes, listing.mtimes_ns, listing.change_tokens)
+    ordered = array("L", sorted(range(len(listing)), key=lambda s: listing.paths[s][:2] != b"a/"))
+    descriptor = os.open(album / "a", os.O_RDONLY)
+    try:
+        found = local.read_files(descriptor, b"a/", listing.paths, ordered, *columns)
+        assert found == [contents[listing.paths[s].decode()] for s in ordered[:100]]
+        for beyond in (len(listing), 2**62):
+            with pytest.raises(IndexError):
+                local.read_files(
+                    descriptor, b"a/", listing.paths, array("L", [ordered[0], beyond]), *columns
+                )
+    finally:
+        os.close(descriptor)
+
+
 def test_an_open_file_is_verified_again(photos_dir: Path, storage: Storage) -> None:
     album = make_album(photos_dir, {"sub/1.jpg": b"public"})
     with storage.files(ARCHIVE, listed(storage)) as files, files.open(0) as file:
@@ -527,7 +590,7 @@ def test_a_small_file_that_grows_by_what_another_loses_is_noticed(
     with storage.files(ARCHIVE, listing) as files:
         for source in range(2):
             with pytest.raises(SourceChanged):
-                files.read(source)
+                read(files, source)
 
 
 def test_files_of_many_directories_are_read_by_one(photos_dir: Path, storage: Storage) -> None:
@@ -535,8 +598,8 @@ def test_files_of_many_directories_are_read_by_one(photos_dir: Path, storage: St
     make_album(photos_dir, contents)
     listing = listed(storage)
     with no_descriptor_left(), storage.files(ARCHIVE, listing) as files:
-        read = {path.decode(): files.read(source) for source, path in enumerate(listing.paths)}
-    assert read == contents
+        found = {path.decode(): read(files, source) for source, path in enumerate(listing.paths)}
+    assert found == contents
 
 
 def test_after_a_failure_other_files_are_still_read(photos_dir: Path, storage: Storage) -> None:
@@ -544,11 +607,11 @@ def test_after_a_failure_other_files_are_still_read(photos_dir: Path, storage: S
     listing = listed(storage)
     shutil.rmtree(album / "b")
     with no_descriptor_left(), storage.files(ARCHIVE, listing) as files:
-        assert files.read(0) == b"1"
+        assert read(files, 0) == b"1"
         with pytest.raises(SourceChanged):
-            files.read(1)
-        assert files.read(2) == b"3"
-        assert files.read(0) == b"1"
+            read(files, 1)
+        assert read(files, 2) == b"3"
+        assert read(files, 0) == b"1"
 
 
 def test_an_opened_file_outlives_its_album_files(photos_dir: Path, storage: Storage) -> None:

@@ -1,0 +1,32 @@
+"""Compile the part that is optional: small files read without the interpreter's lock.
+
+Installing the project runs it, by pip as by Poetry.  Where there is no compiler, or no headers of
+Python, it says so and fails nothing: the service does the same in Python then, for more CPU time.
+"""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+SOURCE = Path(__file__).resolve().parents[1] / "archive_service" / "storage" / "_smallfiles.c"
+
+
+def main() -> None:
+    """Make the module beside its source, for the Python that runs this."""
+    linker, flags = (shlex.split(sysconfig.get_config_var(name)) for name in ("LDSHARED", "CFLAGS"))
+    target = SOURCE.with_suffix(sysconfig.get_config_var("EXT_SUFFIX"))
+    target.unlink(missing_ok=True)
+    include = f"-I{sysconfig.get_path('include')}"
+    command = [*linker, *flags, "-fPIC", include, str(SOURCE), "-o", str(target)]
+    try:
+        subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
+    except (OSError, subprocess.CalledProcessError) as error:
+        print(f"Not compiled, so small files are read in Python: {error}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
