@@ -6,10 +6,11 @@ import os
 import platform
 import re
 import subprocess
+import sys
 from datetime import date
 from pathlib import Path
 
-from bench.plan import Plan
+from bench.plan import REPOSITORY, Plan
 
 _VERSION = re.compile(r"\d+(\.\d+)+\S*")
 _PACKAGES = ("aiohttp", "copyparty", "stream-zip", "zipstream-ng")
@@ -24,7 +25,13 @@ def machine(plan: Plan) -> list[str]:
         f"{date.today()}, {size}, {plan.rounds} rounds.",  # noqa: DTZ011 - here and now
         f"{os.cpu_count()} cores ({_processor()}), {memory:.0f} GiB, {kernel}.",
         f"Python {platform.python_version()}, {', '.join(_versions(plan))}.",
+        f"The service runs {'with' if _is_compiled() else 'without'} its compiled part.",
     ]
+
+
+def _is_compiled() -> bool:
+    command = [sys.executable, "-c", "import archive_service.storage._smallfiles"]
+    return not subprocess.run(command, check=False, capture_output=True, cwd=REPOSITORY).returncode
 
 
 def _processor() -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from http.client import HTTPConnection
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from bench import archives
@@ -28,6 +30,7 @@ _P99_MS = 50.0
 _SLOWEST = 0.8
 _RSS_EACH, _P50, _P99 = "RSS each, KB", "little album, median ms", "little album, p99 ms"
 _RIGHT_BEHIND = "the first, right behind their connecting, ms"
+_TCP_MEMORY = "the system's TCP buffers, MB"
 _PROGRESS, _CPU = "slowest ÷ median", "server's CPU, % of a core"
 
 
@@ -87,6 +90,7 @@ def _sample(server: Server, plan: Plan, count: int, seconds: int) -> Sample:
             [first_s] = _latencies_s(url_beside, count=1)
             time.sleep(_SETTLED_S)
             latencies_s = _latencies_s(url_beside, count=int((seconds - 2) / _LITTLE_EVERY_S / 2))
+            tcp_memory = _tcp_memory()
             got = json.loads(output.read())
         clients.wait()
     return {
@@ -95,6 +99,7 @@ def _sample(server: Server, plan: Plan, count: int, seconds: int) -> Sample:
         _P50: statistics.median(latencies_s) * 1e3,
         _P99: statistics.quantiles(latencies_s, n=100, method="inclusive")[98] * 1e3,
         _PROGRESS: min(got) / statistics.median(got),
+        _TCP_MEMORY: tcp_memory / 1e6,
         _CPU: usage.cpu_s / seconds * 100,
     }
 
@@ -112,3 +117,11 @@ def _latencies_s(address: str, *, count: int) -> list[float]:
         time.sleep(_LITTLE_EVERY_S)
     connection.close()
     return latencies_s
+
+
+def _tcp_memory() -> int:
+    """Return the bytes of all TCP buffers, which the kernel limits (net.ipv4.tcp_mem)."""
+    for line in Path("/proc/net/sockstat").read_text().splitlines():
+        if line.startswith("TCP:"):
+            return int(line.split()[-1]) * os.sysconf("SC_PAGE_SIZE")
+    return 0
