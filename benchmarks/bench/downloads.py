@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 _WRITE_OUT = "%{size_download} %{time_starttransfer} %{time_total}\n"
-_TIMEOUT_S = 60.0
+_TIMEOUT_S = 600.0
+"""Hashing 100 GB takes a while."""
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,8 @@ class Usage:
     """Bytes: the sum of each process's highest."""
     idle_rss = 0
     """Bytes before."""
+    busiest_share = 0.0
+    """The part of the CPU time that the busiest process had, 1.0 where it did all."""
 
 
 @contextmanager
@@ -38,12 +40,16 @@ def watched(pid: int) -> Iterator[Usage]:
     is_over = threading.Event()
     watcher = threading.Thread(target=_watch_peaks, args=(pid, peaks, is_over))
     watcher.start()
-    before_s = cpu_s(pid)
+    before_s = _cpu_by_process(pid)
     try:
         yield usage
     finally:
         rest(pid)
-        usage.cpu_s = cpu_s(pid) - before_s
+        used_s = [
+            now_s - before_s.get(process, 0.0) for process, now_s in _cpu_by_process(pid).items()
+        ]
+        usage.cpu_s = sum(used_s)
+        usage.busiest_share = max(used_s) / (usage.cpu_s or 1.0)
         is_over.set()
         watcher.join()
         _note_peaks(pid, peaks)
@@ -52,7 +58,7 @@ def watched(pid: int) -> Iterator[Usage]:
 
 def cpu_s(pid: int) -> float:
     """Return the user and system time of a process, its descendants and those that ended."""
-    return sum(_own_cpu_s(process) + _reaped_cpu_s(process) for process in _tree(pid))
+    return sum(_cpu_by_process(pid).values())
 
 
 def rss(pid: int) -> int:
@@ -67,6 +73,10 @@ def rest(pid: int) -> None:
     while (now_s := cpu_s(pid)) > before_s + _RESTED_S / 10 and time.monotonic() < deadline_s:
         before_s = now_s
         time.sleep(_RESTED_S)
+
+
+def _cpu_by_process(pid: int) -> dict[int, float]:
+    return {process: _own_cpu_s(process) + _reaped_cpu_s(process) for process in _tree(pid)}
 
 
 def _tree(pid: int) -> list[int]:
