@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 from itertools import accumulate, repeat
-from operator import add
+from operator import add, floordiv
 
 from archive_service.listing import Listing
 from archive_service.segments import (
@@ -132,16 +132,16 @@ class ArchiveLayout:
         end = _end(self.header_offsets, start, piece_bytes)
         return Entries(start, min(stop, end, large_data))
 
-    def _members(self, entries: range) -> Iterator[records.Member]:
+    def _members(self, entries: range) -> Iterator[records.MemberFields]:
         first, last = entries.start, entries.stop
         mtimes_ns = map(self.listing.mtimes_ns.__getitem__, self.sources[first:last])
-        return map(
-            records.Member,
+        return zip(
             self.names[first:last],
             self.sizes[first:last],
-            [mtime_ns // _NS_PER_S for mtime_ns in mtimes_ns],
+            map(floordiv, mtimes_ns, repeat(_NS_PER_S)),
             self.modes[first:last],
             self.header_offsets[first:last],
+            strict=True,
         )
 
 

@@ -1,9 +1,9 @@
-/* Small files read in one call, without the interpreter's lock.
+/* Many small files looked at or read in one call, without the interpreter's lock.
 
-   Four system calls read a small file, and from Python each costs as much again in the interpreter,
-   under its lock.  This module is optional: without it the same is done in Python, file by file.
-   So it has no errors of its own.  It stops at the first file for which anything is out of the
-   ordinary, and the caller finds out what.  */
+   Five system calls list and read a small file, and from Python each costs as much again in the
+   interpreter, under its lock.  This module is optional: without it the same is done in Python,
+   file by file.  So it has no errors of its own.  It stops at the first file for which anything is
+   out of the ordinary, and the caller finds out what.  */
 
 #define _GNU_SOURCE
 #define PY_SSIZE_T_CLEAN
@@ -25,33 +25,48 @@
 
 #define OPEN_FILE (O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
 
-/* What a listing says of a file: see `Listing` and `change_token` in Python. */
-struct listed {
+/* What a listing says of a file: the rows of `Walk` in Python. */
+struct row {
     uint64_t size;
     int64_t mtime_ns;
     int64_t ctime_ns;
     uint64_t inode;
+    uint64_t mode;
 };
 
 struct job {
     const char *name; /* in the directory */
     char *data;       /* room for the listed size */
-    struct listed listed;
+    struct row listed;
 };
 
-static int64_t
-nanoseconds(struct timespec time)
+/* Return whether the time can be told in 64 bits: up to the year 2262. */
+static int
+to_nanoseconds(struct timespec time, int64_t *nanoseconds)
 {
-    return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+    const int64_t limit = INT64_MAX / 1000000000;
+    *nanoseconds = (int64_t)((uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec);
+    return -limit < time.tv_sec && time.tv_sec < limit;
+}
+
+/* Return whether it is a regular file, and all of the row could be told. */
+static int
+to_row(const struct stat *status, struct row *row)
+{
+    row->size = (uint64_t)status->st_size;
+    row->inode = (uint64_t)status->st_ino;
+    row->mode = (uint64_t)status->st_mode;
+    return S_ISREG(status->st_mode) && to_nanoseconds(status->st_mtim, &row->mtime_ns) &&
+           to_nanoseconds(status->st_ctim, &row->ctime_ns);
 }
 
 static int
-is_as_listed(const struct stat *status, const struct listed *listed)
+is_as_listed(const struct stat *status, const struct row *listed)
 {
-    return S_ISREG(status->st_mode) && (uint64_t)status->st_size == listed->size &&
-           nanoseconds(status->st_mtim) == listed->mtime_ns &&
-           nanoseconds(status->st_ctim) == listed->ctime_ns &&
-           (uint64_t)status->st_ino == listed->inode;
+    struct row found;
+    return to_row(status, &found) && found.size == listed->size &&
+           found.mtime_ns == listed->mtime_ns && found.ctime_ns == listed->ctime_ns &&
+           found.inode == listed->inode;
 }
 
 /* Return whether the whole file was read and, after its last byte, found to be what was listed. */
@@ -90,7 +105,7 @@ prepare(struct job *jobs, PyObject *paths, const Py_buffer *prefix, const Py_buf
     PyObject *found = PyList_New(0);
     for (Py_ssize_t i = 0; found && i < count; i++) {
         unsigned long at = source[i];
-        struct listed *listed = &jobs[i].listed;
+        struct row *listed = &jobs[i].listed;
         if (at >= (unsigned long)PyList_GET_SIZE(paths) || (at + 1) * 8 > (size_t)sizes->len ||
             (at + 1) * 8 > (size_t)mtimes_ns->len || (at + 1) * 16 > (size_t)change_tokens->len) {
             PyErr_SetString(PyExc_IndexError, "no such source");
@@ -102,7 +117,9 @@ prepare(struct job *jobs, PyObject *paths, const Py_buffer *prefix, const Py_buf
             break;
         listed->size = ((const uint64_t *)sizes->buf)[at];
         listed->mtime_ns = ((const int64_t *)mtimes_ns->buf)[at];
-        memcpy(&listed->ctime_ns, (const char *)change_tokens->buf + at * 16, 16);
+        const char *token = (const char *)change_tokens->buf + at * 16;
+        memcpy(&listed->ctime_ns, token, 8);
+        memcpy(&listed->inode, token + 8, 8);
         PyObject *data = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)listed->size);
         if (!data || PyList_Append(found, data) < 0)
             Py_CLEAR(found);
@@ -146,12 +163,58 @@ read_files(PyObject *module, PyObject *arguments)
     return found;
 }
 
+static PyObject *
+stat_files(PyObject *module, PyObject *arguments)
+{
+    int directory;
+    PyObject *names;
+    (void)module;
+    if (!PyArg_ParseTuple(arguments, "iO!", &directory, &PyList_Type, &names))
+        return NULL;
+    Py_ssize_t count = PyList_GET_SIZE(names), good = 0;
+    const char **texts = PyMem_Calloc((size_t)count + 1, sizeof *texts);
+    PyObject *rows = PyBytes_FromStringAndSize(NULL, count * (Py_ssize_t)sizeof(struct row));
+    if (!texts)
+        PyErr_NoMemory();
+    for (Py_ssize_t i = 0; texts && rows && i < count; i++) {
+        PyObject *name = PyList_GET_ITEM(names, i);
+        if (!PyBytes_Check(name)) {
+            PyErr_SetString(PyExc_TypeError, "names are bytes");
+            Py_CLEAR(rows);
+        } else
+            texts[i] = PyBytes_AS_STRING(name);
+    }
+    if (texts && rows) {
+        char *row = PyBytes_AS_STRING(rows);
+        Py_BEGIN_ALLOW_THREADS
+        for (struct stat status; good < count; good++, row += sizeof(struct row)) {
+            struct row found;
+            if (fstatat(directory, texts[good], &status, AT_SYMLINK_NOFOLLOW) != 0 ||
+                !to_row(&status, &found))
+                break;
+            memcpy(row, &found, sizeof found);
+        }
+        Py_END_ALLOW_THREADS
+        if (good < count)
+            _PyBytes_Resize(&rows, good * (Py_ssize_t)sizeof(struct row));
+    } else
+        Py_CLEAR(rows);
+    PyMem_Free(texts);
+    return rows;
+}
+
+PyDoc_STRVAR(stat_files_doc,
+             "stat_files(directory, names)\n--\n\n"
+             "Return the rows of the first of the names, as far as they are those of regular files."
+             "\n\nA row is size, mtime, ctime, inode and mode, 64 bits each; see `Walk`.");
+
 PyDoc_STRVAR(read_files_doc,
              "read_files(directory, prefix, paths, sources, sizes, mtimes_ns, change_tokens)\n--\n\n"
              "Read the first of the sources, as far as they lie in one directory and are as listed."
              "\n\n`directory` is its descriptor, `prefix` what its paths begin with.");
 
 static PyMethodDef methods[] = {
+    {"stat_files", stat_files, METH_VARARGS, stat_files_doc},
     {"read_files", read_files, METH_VARARGS, read_files_doc},
     {NULL, NULL, 0, NULL},
 };

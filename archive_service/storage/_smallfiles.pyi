@@ -1,6 +1,7 @@
 from array import array
 from collections.abc import Sequence
 
+def stat_files(directory: int, names: list[bytes]) -> bytes: ...
 def read_files(
     directory: int,
     prefix: bytes,

@@ -20,6 +20,11 @@ from archive_service.errors import StorageUnavailable
 from archive_service.exclusion import Exclusion
 from archive_service.listing import CHANGE_TOKEN_SIZE, Listing, column_bytes
 
+try:
+    from archive_service.storage._smallfiles import stat_files
+except ImportError:  # not compiled
+    stat_files = None  # type: ignore[assignment]
+
 MAX_DEPTH = 64
 """Directories within directories; each costs a descriptor while it is walked."""
 OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -28,6 +33,8 @@ VANISHED = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 
 _TRIES = 10
 _MTIME_MIN_NS, _MTIME_MAX_NS = -(2**63), 2**63 - 1
+_ROW = Struct("=QqqQQ")  # size, mtime and ctime in nanoseconds, inode number, mode
+_COLUMNS = 5
 _CHANGE_TOKEN = Struct("<qQ")  # ctime in nanoseconds, inode number
 
 Acceptance = Callable[[bytes, os.stat_result], bool]
@@ -73,7 +80,7 @@ class Walk:
 
     def file(self, path: bytes, status: os.stat_result) -> None:
         """Collect one file."""
-        self._add([path], [status.st_size], [status])
+        self._add([path], _row(status))
 
     def tree(self, path: Path) -> None:
         """Collect what a directory holds, under paths that begin with its own.
@@ -92,11 +99,11 @@ class Walk:
         children, status = self._children(descriptor)
         directories = [child for child in children if child.is_dir(follow_symlinks=False)]
         files = [child for child in children if not child.is_dir(follow_symlinks=False)]
-        self._add_files(files, prefix)
+        self._add_files(descriptor, files, prefix)
         for directory in directories:
             self._subdirectory(descriptor, directory.name, prefix, depth=depth + 1)
         if prefix and len(self._paths) == before:
-            self._add([prefix], [0], [status])
+            self._add([prefix], _row(status, size=0))
         else:
             self._note_times(status.st_ctime_ns, mtime_ns(status))
 
@@ -123,29 +130,32 @@ class Walk:
         finally:
             os.close(descriptor)
 
-    def _add_files(self, files: Sequence[os.DirEntry[str]], prefix: bytes) -> None:
+    def _add_files(self, directory: int, files: Sequence[os.DirEntry[str]], prefix: bytes) -> None:
+        names = [os.fsencode(file.name) for file in files]
+        rows = b""
+        if stat_files is not None and self._accepts is is_regular_file:
+            rows = stat_files(directory, names)
+        known = len(rows) // _ROW.size
+        self._add([prefix + name for name in names[:known]], rows)
         found = [
-            (prefix + os.fsencode(child.name), status)
-            for child in files
-            if (status := _status(child))
+            (path, status)
+            for name, file in zip(names[known:], files[known:], strict=True)
+            if (status := _status(file)) and self._accepts(path := prefix + name, status)
         ]
-        found = [(path, status) for path, status in found if self._accepts(path, status)]
-        if found:
-            paths, statuses = zip(*found, strict=True)
-            self._add(paths, [status.st_size for status in statuses], statuses)
+        self._add([path for path, _ in found], b"".join(_row(status) for _, status in found))
 
     # Whole columns at a time: a call for each file and column costs as much as its `stat`.
-    def _add(
-        self, paths: Sequence[bytes], sizes: Sequence[int], statuses: Sequence[os.stat_result]
-    ) -> None:
-        mtimes_ns = [mtime_ns(status) for status in statuses]
-        ctimes_ns = [status.st_ctime_ns for status in statuses]
+    def _add(self, paths: Sequence[bytes], rows: bytes) -> None:
+        if not paths:
+            return
+        signed, unsigned = array("q", rows), array("Q", rows)
+        mtimes_ns, ctimes_ns = signed[1::_COLUMNS], signed[2::_COLUMNS]
         self._paths += paths
-        self._sizes.extend(sizes)
-        self._mtimes_ns.extend(mtimes_ns)
-        self._modes.extend([stat.S_IMODE(status.st_mode) for status in statuses])
-        self._ctimes_ns.extend(ctimes_ns)
-        self._inodes.extend([status.st_ino for status in statuses])
+        self._sizes += unsigned[0::_COLUMNS]
+        self._mtimes_ns += mtimes_ns
+        self._ctimes_ns += ctimes_ns
+        self._inodes += unsigned[3::_COLUMNS]
+        self._modes.extend(map(stat.S_IMODE, unsigned[4::_COLUMNS]))
         self._note_times(max(ctimes_ns), max(mtimes_ns))
 
     def _note_times(self, newest_ctime_ns: int, newest_mtime_ns: int) -> None:
@@ -164,6 +174,16 @@ def mtime_ns(status: os.stat_result) -> int:
 def change_token(status: os.stat_result) -> bytes:
     """Return the change token of a file."""
     return _CHANGE_TOKEN.pack(status.st_ctime_ns, status.st_ino)
+
+
+def _row(status: os.stat_result, size: int | None = None) -> bytes:
+    return _ROW.pack(
+        status.st_size if size is None else size,
+        mtime_ns(status),
+        status.st_ctime_ns,
+        status.st_ino,
+        status.st_mode,
+    )
 
 
 @contextmanager

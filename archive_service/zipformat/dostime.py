@@ -7,7 +7,6 @@ Out of range is clamped; the extended timestamp beside it carries the UTC second
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone, tzinfo
-from functools import lru_cache
 
 _FIRST_YEAR, _LAST_YEAR = 1980, 2107
 _EARLIEST = (0, 1 << 5 | 1)
@@ -18,7 +17,6 @@ _EARLIEST_S = int((datetime(1979, 12, 30, tzinfo=timezone.utc) - _EPOCH).total_s
 _LATEST_S = int((datetime(2108, 1, 3, tzinfo=timezone.utc) - _EPOCH).total_seconds())
 
 
-@lru_cache(maxsize=4096)  # thumbnails of one upload share their second
 def dos_time_and_date(mtime_s: int, zone: tzinfo) -> tuple[int, int]:
     """Return the two 16-bit fields "last mod file time" and "last mod file date".
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import struct
 from datetime import tzinfo
+from functools import lru_cache
 from typing import NamedTuple
 
 from archive_service.zipformat.dostime import dos_time_and_date
@@ -99,6 +100,10 @@ class Member(NamedTuple):
     """Where the local file header starts, bytes from the start of the archive."""
 
 
+MemberFields = tuple[bytes, int, int, int, int]
+"""A Member, or what has its fields: to name them costs as much as to pack them."""
+
+
 def local_file_header_length(name: bytes, size: int, mode: int) -> int:
     """Return the bytes of `local_file_header` without packing it."""
     length = _LOCAL_FILE_HEADER.size + len(name) + _EXTENDED_TIMESTAMP.size
@@ -121,18 +126,19 @@ def central_directory_header_length(name: bytes, size: int, mode: int, header_of
     return length
 
 
-def local_file_header(member: Member, crc32: int, zone: tzinfo) -> bytes:
+def local_file_header(member: MemberFields, crc32: int, zone: tzinfo) -> bytes:
     """Pack a local file header with its name and extra field (APPNOTE 4.3.7).
 
     `zone` is the time zone of the DOS time.
     """
-    name, size, mtime_s, _, _ = member
-    version_needed, extra = VERSION_STORED, _extended_timestamp(mtime_s)
-    if not _is_plain(member):
-        version_needed = _version_needed(member)
-        extra = _local_zip64_extra(size) + extra + _libarchive_attributes(member)
+    name, size, mtime_s, mode, header_offset = member
+    time, date, extra = _times(mtime_s, zone)
+    version_needed = VERSION_STORED
+    # Nearly all are files without ZIP64 and execute bits; what follows takes as long as the rest.
+    if mode & _EXECUTE_BITS or size >= MAX_32 or header_offset >= MAX_32 or name.endswith(b"/"):
+        version_needed = _version_needed(name, size, header_offset)
+        extra = _local_zip64_extra(size) + extra + _libarchive_attributes(name, mode)
         size = min(size, MAX_32)
-    time, date = dos_time_and_date(mtime_s, zone)
     fixed = _LOCAL_FILE_HEADER.pack(
         b"PK\x03\x04",
         version_needed,
@@ -149,20 +155,20 @@ def local_file_header(member: Member, crc32: int, zone: tzinfo) -> bytes:
     return fixed + name + extra
 
 
-def central_directory_header(member: Member, crc32: int, zone: tzinfo) -> bytes:
+def central_directory_header(member: MemberFields, crc32: int, zone: tzinfo) -> bytes:
     """Pack a central directory header with its name and extra field (APPNOTE 4.3.12).
 
     `zone` is the time zone of the DOS time.
     """
     name, size, mtime_s, mode, header_offset = member
-    version_needed, extra = VERSION_STORED, _extended_timestamp(mtime_s)
-    external_attributes = (_UNIX_FILE | mode) << 16
-    if not _is_plain(member):
-        version_needed = _version_needed(member)
-        extra = _central_zip64_extra(member) + extra + _libarchive_attributes(member)
+    time, date, extra = _times(mtime_s, zone)
+    version_needed, external_attributes = VERSION_STORED, (_UNIX_FILE | mode) << 16
+    if mode & _EXECUTE_BITS or size >= MAX_32 or header_offset >= MAX_32 or name.endswith(b"/"):
+        version_needed = _version_needed(name, size, header_offset)
+        extra = _central_zip64_extra(size, header_offset) + extra
+        extra += _libarchive_attributes(name, mode)
         external_attributes = _external_attributes(name, mode)
         size, header_offset = min(size, MAX_32), min(header_offset, MAX_32)
-    time, date = dos_time_and_date(mtime_s, zone)
     fixed = _CENTRAL_DIRECTORY_HEADER.pack(
         b"PK\x01\x02",
         VERSION_MADE_BY,
@@ -185,22 +191,12 @@ def central_directory_header(member: Member, crc32: int, zone: tzinfo) -> bytes:
     return fixed + name + extra
 
 
-def _is_plain(member: Member) -> bool:
-    """Tell whether an entry is a file without ZIP64 and execute bits, as nearly all are.
-
-    It saves them the rest: a third of the time that a header takes.
-    """
-    name, size, _, mode, header_offset = member
-    is_file = not (mode & _EXECUTE_BITS or name.endswith(b"/"))
-    return is_file and size < MAX_32 and header_offset < MAX_32
-
-
-def _version_needed(member: Member) -> int:
+def _version_needed(name: bytes, size: int, header_offset: int) -> int:
     # One value for both headers, also where only the central one needs ZIP64 (for the offset):
     # 7-Zip and the strict readers compare the two field by field.
-    if member.size >= MAX_32 or member.header_offset >= MAX_32:
+    if size >= MAX_32 or header_offset >= MAX_32:
         return VERSION_ZIP64
-    return VERSION_DIRECTORY if member.name.endswith(b"/") else VERSION_STORED
+    return VERSION_DIRECTORY if name.endswith(b"/") else VERSION_STORED
 
 
 def _external_attributes(name: bytes, mode: int) -> int:
@@ -213,9 +209,13 @@ def _is_executable_file(name: bytes, mode: int) -> bool:
     return bool(mode & _EXECUTE_BITS) and not name.endswith(b"/")
 
 
-def _central_zip64_extra(member: Member) -> bytes:
+def _local_zip64_extra(size: int) -> bytes:
+    # APPNOTE 4.5.3: in the local header both sizes MUST be there.
+    return _ZIP64_SIZES.pack(1, 16, size, size) if size >= MAX_32 else b""
+
+
+def _central_zip64_extra(size: int, offset: int) -> bytes:
     # APPNOTE 4.5.3: the fields MUST only appear if the corresponding field is all ones.
-    size, offset = member.size, member.header_offset
     if size >= MAX_32 and offset >= MAX_32:
         return _ZIP64_ALL.pack(1, 24, size, size, offset)
     if size >= MAX_32:
@@ -225,18 +225,16 @@ def _central_zip64_extra(member: Member) -> bytes:
     return b""
 
 
-def _local_zip64_extra(size: int) -> bytes:
-    # APPNOTE 4.5.3: in the local header both sizes MUST be there.
-    return _ZIP64_SIZES.pack(1, 16, size, size) if size >= MAX_32 else b""
-
-
-def _extended_timestamp(mtime_s: int) -> bytes:
+@lru_cache(maxsize=4096)  # thumbnails of one upload share their second
+def _times(mtime_s: int, zone: tzinfo) -> tuple[int, int, bytes]:
+    """Return the two fields of the DOS time, and the extended timestamp."""
     seconds = min(max(mtime_s, _TIMESTAMP_MIN), _TIMESTAMP_MAX)
-    return _EXTENDED_TIMESTAMP.pack(0x5455, 5, _TIMESTAMP_HAS_MTIME, seconds & MAX_32)
+    timestamp = _EXTENDED_TIMESTAMP.pack(0x5455, 5, _TIMESTAMP_HAS_MTIME, seconds & MAX_32)
+    return (*dos_time_and_date(mtime_s, zone), timestamp)
 
 
-def _libarchive_attributes(member: Member) -> bytes:
-    if not _is_executable_file(member.name, member.mode):
+def _libarchive_attributes(name: bytes, mode: int) -> bytes:
+    if not _is_executable_file(name, mode):
         return b""
     return _LIBARCHIVE_ATTRIBUTES.pack(
         0x6C78,
@@ -244,5 +242,5 @@ def _libarchive_attributes(member: Member) -> bytes:
         _HAS_VERSION_INTERNAL_EXTERNAL,
         VERSION_MADE_BY,
         0,
-        _external_attributes(member.name, member.mode),
+        _external_attributes(name, mode),
     )

@@ -26,7 +26,7 @@ from archive_service.errors import (
 )
 from archive_service.exclusion import DEFAULT_PATTERNS, Exclusion
 from archive_service.listing import Listing
-from archive_service.storage import local
+from archive_service.storage import local, walk
 from archive_service.storage.base import AlbumFiles, Storage
 from archive_service.storage.local import LocalStorage
 from archive_service.storage.walk import MAX_DEPTH
@@ -44,6 +44,7 @@ def storage(
         return CountingStorage(made)
     if request.param == "in Python":
         monkeypatch.setattr(local, "read_files", None)
+        monkeypatch.setattr(walk, "stat_files", None)
     elif local.read_files is None:
         pytest.skip("the optional part was not compiled")
     return made
