@@ -30,6 +30,8 @@ _P99_MS = 50.0
 _SLOWEST = 0.8
 _RSS_EACH, _P50, _P99 = "RSS each, KB", "little album, median ms", "little album, p99 ms"
 _RIGHT_BEHIND = "the first, right behind their connecting, ms"
+_RATE = "median client, KB/s"
+_CONNECTING, _CUT = "all connected after s", "cut off"
 _TCP_MEMORY = "the system's TCP buffers, MB"
 _PROGRESS, _CPU = "slowest ÷ median", "server's CPU, % of a core"
 
@@ -81,35 +83,42 @@ def _sample(server: Server, plan: Plan, count: int, seconds: int) -> Sample:
     command = [sys.executable, str(HERE / "bench" / "slow_clients.py"), url.hostname or ""]
     command += [str(url.port), url.path, str(count), str(_BYTES_PER_S), str(seconds)]
     with watched(server.pid) as usage:
+        began_s = time.monotonic()
         clients = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert clients.stdout is not None
         with clients.stdout as output:
             if output.readline() != "connected\n":
                 raise RuntimeError("the slow clients did not connect")
+            connecting_s = time.monotonic() - began_s
             url_beside = server.address(plan.little.name)
-            [first_s] = _latencies_s(url_beside, count=1)
+            [first_s] = _latencies_s(url_beside, seconds=0)
             time.sleep(_SETTLED_S)
-            latencies_s = _latencies_s(url_beside, count=int((seconds - 2) / _LITTLE_EVERY_S / 2))
+            latencies_s = _latencies_s(url_beside, seconds=seconds - 2 * _SETTLED_S)
             tcp_memory = _tcp_memory()
             got = json.loads(output.read())
         clients.wait()
+    alive = [one for one in got if one is not None]
     return {
+        _CONNECTING: connecting_s,
+        _CUT: len(got) - len(alive),
         _RSS_EACH: (usage.peak_rss - usage.idle_rss) / count / 1e3,
         _RIGHT_BEHIND: first_s * 1e3,
         _P50: statistics.median(latencies_s) * 1e3,
         _P99: statistics.quantiles(latencies_s, n=100, method="inclusive")[98] * 1e3,
-        _PROGRESS: min(got) / statistics.median(got),
+        _RATE: statistics.median(alive or [0]) / seconds / 1e3,
+        _PROGRESS: min(one or 0 for one in got) / statistics.median(alive or [1]),
         _TCP_MEMORY: tcp_memory / 1e6,
-        _CPU: usage.cpu_s / seconds * 100,
+        _CPU: usage.cpu_s / (connecting_s + seconds) * 100,
     }
 
 
-def _latencies_s(address: str, *, count: int) -> list[float]:
-    """Download again and again over one connection, with pauses."""
+def _latencies_s(address: str, *, seconds: float) -> list[float]:
+    """Download over one connection, at least once and until the time is over, with pauses."""
     url = urlsplit(address)
     connection = HTTPConnection(url.hostname or "", url.port)
-    latencies_s = []
-    for _ in range(count):
+    latencies_s: list[float] = []
+    until_s = time.monotonic() + seconds
+    while not latencies_s or time.monotonic() < until_s:
         began_s = time.monotonic()
         connection.request("GET", url.path)
         connection.getresponse().read()
