@@ -10,7 +10,9 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain, zip_longest
 
 from zlib_ng import zlib_ng
 
@@ -23,6 +25,8 @@ BLOCK_BYTES = 1024 * 1024
 """Read or written at once; smaller is slower, larger falls out of the processor's cache."""
 BUFFERED_FILE_BYTES = BLOCK_BYTES
 """From here on a file goes through a buffer, block by block."""
+MAX_RUN = 1024
+"""Files read in one run, however small."""
 WRITE_BACK_BYTES = 8 * 1024 * 1024
 """The disk is set to work each time so much was written, so that the final `fsync` is short."""
 
@@ -59,18 +63,66 @@ class ArchiveWriter(ABC):
 
         Raise EntryFailed where a file is the cause, OSError where the output is.
         """
-        for entry in range(self._layout.entries):
-            try:
-                self._write_entry(entry)
-            except DownloadFailed as error:
-                raise EntryFailed(self._layout.sources[entry], error) from None
-        for entry, crc32 in enumerate(self._crc32s):
-            self._put(self._layout.central_directory_header(entry, crc32))
+        with ThreadPoolExecutor(1) as reader:
+            reading: Future[list[bytes]] | None = None
+            runs = list(self._runs())
+            for entries, following in zip_longest(runs, runs[1:]):
+                if self._is_large(entries):
+                    self._flush()
+                    self._crc32s[entries.start] = self._write_large(entries.start)
+                    continue
+                read = (reading or reader.submit(self._read, entries)).result()
+                # Read and written at the same time; by one thread each, as `AlbumFiles` wants it.
+                ahead = following is not None and not self._is_large(following)
+                reading = reader.submit(self._read, following) if ahead else None
+                self._write_small(entries, read)
+        everything = range(self._layout.entries)
+        self._put(*self._layout.central_directory_headers(everything, self._crc32s))
         self._put(self._layout.end_records)
         self._flush()
 
-    @abstractmethod
+    def _runs(self) -> Iterator[range]:
+        """Yield the entries: one whose data goes through the buffer, or several that are read."""
+        sizes = self._layout.sizes
+        start, room = 0, BLOCK_BYTES
+        for entry in range(self._layout.entries):
+            is_large = sizes[entry] >= BUFFERED_FILE_BYTES
+            if start < entry and (is_large or room <= 0 or entry - start >= MAX_RUN):
+                yield range(start, entry)
+                start, room = entry, BLOCK_BYTES
+            room -= sizes[entry]
+            if is_large:
+                yield range(entry, entry + 1)
+                start, room = entry + 1, BLOCK_BYTES
+        if start < self._layout.entries:
+            yield range(start, self._layout.entries)
+
+    def _is_large(self, entries: range) -> bool:
+        return self._layout.sizes[entries.start] >= BUFFERED_FILE_BYTES
+
+    def _read(self, entries: range) -> list[bytes]:
+        sources = self._layout.sources[entries.start : entries.stop]
+        read: list[bytes] = []
+        try:
+            read.extend(self._files.read(sources))
+        except DownloadFailed as error:
+            raise EntryFailed(sources[len(read)], error) from None
+        return read
+
+    def _write_small(self, entries: range, read: Sequence[bytes]) -> None:
+        crc32s = array("L", map(zlib_ng.crc32, read))
+        self._crc32s[entries.start : entries.stop] = crc32s
+        headers = self._layout.local_file_headers(entries, crc32s)
+        self._put(*chain.from_iterable(zip(headers, read, strict=True)))
+
     def _write_large(self, entry: int) -> int:
+        try:
+            return self._write_in_blocks(entry)
+        except DownloadFailed as error:
+            raise EntryFailed(self._layout.sources[entry], error) from None
+
+    @abstractmethod
+    def _write_in_blocks(self, entry: int) -> int:
         """Write an entry whose data goes through the buffer; return its CRC-32."""
 
     def _send(self, data: bytes | memoryview) -> None:
@@ -104,15 +156,6 @@ class ArchiveWriter(ABC):
                 remaining -= count
             self._files.verify(file, source)
 
-    def _write_entry(self, entry: int) -> None:
-        if self._layout.sizes[entry] >= BUFFERED_FILE_BYTES:
-            self._flush()
-            self._crc32s[entry] = self._write_large(entry)
-            return
-        (data,) = self._files.read([self._layout.sources[entry]])
-        self._crc32s[entry] = crc32 = zlib_ng.crc32(data)
-        self._put(self._layout.local_file_header(entry, crc32), data)
-
     def _put(self, *parts: bytes) -> None:
         """Write together with what follows: small files would cost a call each."""
         self._pending += parts
@@ -136,7 +179,7 @@ class FileWriter(ArchiveWriter):
         """Return the length of the archive; see `ArchiveWriter.work_bytes`."""
         return len(layout)
 
-    def _write_large(self, entry: int) -> int:
+    def _write_in_blocks(self, entry: int) -> int:
         self._send(self._layout.local_file_header(entry, 0))
         crc32 = self._copy(entry)
         header = self._layout.local_file_header(entry, crc32)
@@ -161,7 +204,7 @@ class StreamWriter(ArchiveWriter):
         """Return the bytes written, and those hashed; see `ArchiveWriter.work_bytes`."""
         return len(layout) + sum(size for size in layout.sizes if size >= BUFFERED_FILE_BYTES)
 
-    def _write_large(self, entry: int) -> int:
+    def _write_in_blocks(self, entry: int) -> int:
         crc32 = self._hash(entry)
         self._send(self._layout.local_file_header(entry, crc32))
         if self._copy(entry) != crc32:

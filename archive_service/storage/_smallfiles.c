@@ -137,7 +137,7 @@ read_files(PyObject *module, PyObject *arguments)
     PyObject *paths, *found = NULL;
     Py_buffer prefix, sources, sizes, mtimes_ns, change_tokens;
     (void)module;
-    if (!PyArg_ParseTuple(arguments, "iy*O!y*y*y*y*", &directory, &prefix, &PyList_Type, &paths,
+    if (!PyArg_ParseTuple(arguments, "iy*O!y*(y*y*y*)", &directory, &prefix, &PyList_Type, &paths,
                           &sources, &sizes, &mtimes_ns, &change_tokens))
         return NULL;
     struct job *jobs = PyMem_Calloc(sources.len / sizeof(unsigned long) + 1, sizeof *jobs);
@@ -209,9 +209,10 @@ PyDoc_STRVAR(stat_files_doc,
              "\n\nA row is size, mtime, ctime, inode and mode, 64 bits each; see `Walk`.");
 
 PyDoc_STRVAR(read_files_doc,
-             "read_files(directory, prefix, paths, sources, sizes, mtimes_ns, change_tokens)\n--\n\n"
+             "read_files(directory, prefix, paths, sources, columns)\n--\n\n"
              "Read the first of the sources, as far as they lie in one directory and are as listed."
-             "\n\n`directory` is its descriptor, `prefix` what its paths begin with.");
+             "\n\n`directory` is its descriptor, `prefix` what its paths begin with, `columns` are the"
+             "\nsizes, mtimes and change tokens of the listing.");
 
 static PyMethodDef methods[] = {
     {"stat_files", stat_files, METH_VARARGS, stat_files_doc},

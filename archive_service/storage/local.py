@@ -30,6 +30,7 @@ from archive_service.errors import (
 )
 from archive_service.exclusion import Exclusion
 from archive_service.listing import Listing
+from archive_service.storage.bulk import AS_COMPILED, Bulk
 from archive_service.storage.walk import (
     OPEN_DIRECTORY,
     VANISHED,
@@ -38,11 +39,6 @@ from archive_service.storage.walk import (
     mtime_ns,
     opened_directory,
 )
-
-try:
-    from archive_service.storage._smallfiles import read_files
-except ImportError:  # not compiled
-    read_files = None  # type: ignore[assignment]
 
 # Passing through a directory needs no right to list it.
 _PASS_DIRECTORY = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -53,13 +49,14 @@ _NO_ALBUM = (*VANISHED, errno.ENAMETOOLONG)
 class LocalStorage:
     """The albums below one root directory."""
 
-    def __init__(self, root: Path, exclusion: Exclusion) -> None:
+    def __init__(self, root: Path, exclusion: Exclusion, bulk: Bulk = AS_COMPILED) -> None:
         self._root = root
         self._exclusion = exclusion
+        self._bulk = bulk
 
     def list(self, archive: ArchiveId) -> Listing:
         """List the album's files and empty directories; see `Storage.list`."""
-        walk = Walk(self._exclusion)
+        walk = Walk(self._exclusion, bulk=self._bulk)
         try:
             with opened_directory(self._root) as root:
                 self._list_album(walk, archive, root)
@@ -69,7 +66,7 @@ class LocalStorage:
 
     def files(self, archive: ArchiveId, listing: Listing) -> LocalAlbumFiles:
         """Give access to the files of a listing; see `Storage.files`."""
-        return LocalAlbumFiles(self._root, os.fsencode(archive.value), listing)
+        return LocalAlbumFiles(self._root, os.fsencode(archive.value), listing, self._bulk)
 
     def albums(self) -> Sequence[str]:
         """Name the directories below the root; see `Storage.albums`."""
@@ -98,10 +95,13 @@ class LocalAlbumFiles:
     `album` is relative to `root`, '/'-separated; empty where the listing's paths start at `root`.
     """
 
-    def __init__(self, root: Path, album: bytes, listing: Listing) -> None:
+    def __init__(
+        self, root: Path, album: bytes, listing: Listing, bulk: Bulk = AS_COMPILED
+    ) -> None:
         self._root = root
         self._album = album
         self._listing = listing
+        self._bulk = bulk
         self._directory_path: bytes | None = None
         self._directory = -1
 
@@ -144,19 +144,12 @@ class LocalAlbumFiles:
 
         Stop before any that is not what was listed.
         """
-        if read_files is None or self._directory_path is None or not sources:
+        if self._directory_path is None:
             return []
         prefix = self._directory_path + b"/" if self._directory_path else b""
         listing = self._listing
-        return read_files(
-            self._directory,
-            prefix,
-            listing.paths,
-            sources,
-            listing.sizes,
-            listing.mtimes_ns,
-            listing.change_tokens,
-        )
+        columns = (listing.sizes, listing.mtimes_ns, listing.change_tokens)
+        return self._bulk.read_files(self._directory, prefix, listing.paths, sources, columns)
 
     def _read(self, source: int) -> bytes:
         if self._listing.paths[source].endswith(b"/"):

@@ -19,11 +19,7 @@ from struct import Struct
 from archive_service.errors import StorageUnavailable
 from archive_service.exclusion import Exclusion
 from archive_service.listing import CHANGE_TOKEN_SIZE, Listing, column_bytes
-
-try:
-    from archive_service.storage._smallfiles import stat_files
-except ImportError:  # not compiled
-    stat_files = None  # type: ignore[assignment]
+from archive_service.storage.bulk import AS_COMPILED, NOTHING_COMPILED, Bulk
 
 MAX_DEPTH = 64
 """Directories within directories; each costs a descriptor while it is walked."""
@@ -49,11 +45,18 @@ def is_regular_file(_path: bytes, status: os.stat_result) -> bool:
 class Walk:
     """Collects the columns of a listing, a directory at a time."""
 
-    def __init__(self, exclusion: Exclusion, accepts: Acceptance = is_regular_file) -> None:
+    def __init__(
+        self,
+        exclusion: Exclusion,
+        accepts: Acceptance = is_regular_file,
+        *,
+        bulk: Bulk = AS_COMPILED,
+    ) -> None:
         self.reached = b""
         """The directory entered last: where an error was met."""
         self._exclusion = exclusion
         self._accepts = accepts
+        self._bulk = bulk
         self._paths: list[bytes] = []
         self._sizes = array("Q")
         self._mtimes_ns = array("q")
@@ -132,9 +135,9 @@ class Walk:
 
     def _add_files(self, directory: int, files: Sequence[os.DirEntry[str]], prefix: bytes) -> None:
         names = [os.fsencode(file.name) for file in files]
-        rows = b""
-        if stat_files is not None and self._accepts is is_regular_file:
-            rows = stat_files(directory, names)
+        # Only regular files, all of which are accepted.
+        bulk = self._bulk if self._accepts is is_regular_file else NOTHING_COMPILED
+        rows = bulk.stat_files(directory, names)
         known = len(rows) // _ROW.size
         self._add([prefix + name for name in names[:known]], rows)
         found = [

@@ -26,8 +26,8 @@ from archive_service.errors import (
 )
 from archive_service.exclusion import DEFAULT_PATTERNS, Exclusion
 from archive_service.listing import Listing
-from archive_service.storage import local, walk
 from archive_service.storage.base import AlbumFiles, Storage
+from archive_service.storage.bulk import AS_COMPILED, NOTHING_COMPILED
 from archive_service.storage.local import LocalStorage
 from archive_service.storage.walk import MAX_DEPTH
 
@@ -36,18 +36,15 @@ NOT_FOR_ROOT = pytest.mark.skipif(os.geteuid() == 0, reason="root may read every
 
 
 @pytest.fixture(params=["compiled", "in Python", "counting"])
-def storage(
-    request: pytest.FixtureRequest, photos_dir: Path, monkeypatch: pytest.MonkeyPatch
-) -> Storage:
-    made = LocalStorage(photos_dir, Exclusion(DEFAULT_PATTERNS))
-    if request.param == "counting":
-        return CountingStorage(made)
+def storage(request: pytest.FixtureRequest, photos_dir: Path) -> Storage:
+    exclusion = Exclusion(DEFAULT_PATTERNS)
     if request.param == "in Python":
-        monkeypatch.setattr(local, "read_files", None)
-        monkeypatch.setattr(walk, "stat_files", None)
-    elif local.read_files is None:
+        return LocalStorage(photos_dir, exclusion, NOTHING_COMPILED)
+    if request.param == "counting":
+        return CountingStorage(LocalStorage(photos_dir, exclusion))
+    if AS_COMPILED is NOTHING_COMPILED:
         pytest.skip("the optional part was not compiled")
-    return made
+    return LocalStorage(photos_dir, exclusion, AS_COMPILED)
 
 
 def listed(storage: Storage) -> Listing:
@@ -551,7 +548,7 @@ def test_files_are_read_in_the_order_asked_for(photos_dir: Path, storage: Storag
     assert found == [*contents, *reversed(contents)]
 
 
-@pytest.mark.skipif(local.read_files is None, reason="the optional part was not compiled")
+@pytest.mark.skipif(AS_COMPILED is NOTHING_COMPILED, reason="the optional part was not compiled")
 def test_the_compiled_part_reads_a_directory_in_one_call(photos_dir: Path) -> None:
     contents = {f"a/{number}.jpg": noise(number) for number in range(100)}
     album = make_album(photos_dir, {**contents, "b/c.jpg": b"x", "ab.jpg": b"x"})
@@ -560,12 +557,12 @@ def test_the_compiled_part_reads_a_directory_in_one_call(photos_dir: Path) -> No
     ordered = array("L", sorted(range(len(listing)), key=lambda s: listing.paths[s][:2] != b"a/"))
     descriptor = os.open(album / "a", os.O_RDONLY)
     try:
-        found = local.read_files(descriptor, b"a/", listing.paths, ordered, *columns)
+        found = AS_COMPILED.read_files(descriptor, b"a/", listing.paths, ordered, columns)
         assert found == [contents[listing.paths[s].decode()] for s in ordered[:100]]
         for beyond in (len(listing), 2**62):
             with pytest.raises(IndexError):
-                local.read_files(
-                    descriptor, b"a/", listing.paths, array("L", [ordered[0], beyond]), *columns
+                AS_COMPILED.read_files(
+                    descriptor, b"a/", listing.paths, array("L", [ordered[0], beyond]), columns
                 )
     finally:
         os.close(descriptor)
