@@ -96,7 +96,7 @@ def _summary(recorded: Path) -> Sequence[str]:
     for line in recorded.read_text().splitlines():
         stack, _, count = line.rpartition(" ")
         innermost = _LINE_NUMBER.sub(")", stack.rpartition(";")[2])
-        if innermost not in _WAITING:
+        if innermost and innermost not in _WAITING:
             counts[innermost] += int(count)
     total = counts.total()
     if not total:
