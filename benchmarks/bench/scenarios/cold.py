@@ -14,7 +14,7 @@ from bench.throttle import slow_disk
 _DISK = 20 * MIB
 """Bytes per second."""
 _COLD = Album("cold", 1, 100, 5 * MIB)
-_WARM_BYTES = 2_000_000_000
+_WARM_BYTES = 4_000_000_000
 """Downloaded in each round, for a rate that chance moves little."""
 _BESIDE, _ALONE = "beside a cold one", "alone"
 _UNDER_WAY_S = 0.5
