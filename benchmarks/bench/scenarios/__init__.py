@@ -1,0 +1,39 @@
+"""One module for each kind of question; `SCENARIOS` has them all by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bench.plan import Plan
+from bench.profile import Profile, of_downloads, of_first_download
+from bench.results import Outcome
+from bench.scenarios import cold, cores, first, growth, little, resume, save, slow, throughput
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A question, and where to look where the answer is not the wanted one."""
+
+    run: Callable[[Plan], Outcome]
+    profile: Profile
+
+
+_album, _thumbnails = of_downloads(lambda p: p.album), of_downloads(lambda p: p.thumbnails)
+SCENARIOS = {
+    "album": Scenario(throughput.album, _album),
+    "thumbnails": Scenario(throughput.thumbnails, _thumbnails),
+    "first-album": Scenario(first.album, of_first_download(lambda p: p.album)),
+    "first-thumbnails": Scenario(first.thumbnails, of_first_download(lambda p: p.thumbnails)),
+    "little": Scenario(little.little, of_downloads(lambda p: p.little)),
+    "slow": Scenario(slow.slow, slow.profile),
+    "cold": Scenario(cold.cold, _album),
+    "cores-album": Scenario(cores.album, _album),
+    "cores-thumbnails": Scenario(cores.thumbnails, _thumbnails),
+    "save-album": Scenario(save.album, save.profile(lambda p: p.album)),
+    "save-thumbnails": Scenario(save.thumbnails, save.profile(lambda p: p.thumbnails)),
+    "resume": Scenario(resume.resume, resume.profile),
+    # Last, for they fill the page cache with zeros.
+    "growth-files": Scenario(growth.files, growth.profile(growth.files_albums)),
+    "growth-bytes": Scenario(growth.bytes_, growth.profile(growth.bytes_albums)),
+}

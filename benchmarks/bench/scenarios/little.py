@@ -1,0 +1,120 @@
+"""A little album, again and again, by clients that keep their connections."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Sequence
+
+from bench import archives
+from bench.albums import make, warm
+from bench.downloads import download
+from bench.plan import CannotRun, Plan
+from bench.processes import watched
+from bench.results import (
+    BOTH_CPU,
+    FIRST_BYTE,
+    PEAK_RSS,
+    REQUESTS,
+    REQUESTS_PER_CPU,
+    SERVER_CPU,
+    Outcome,
+    Sample,
+    fastest,
+    ratio_at_least,
+)
+from bench.rounds import fastest_variants, in_turn
+from bench.servers import PYTHON_PACKERS, STARTERS, Server, started
+
+_CLIENTS = 16
+_FIRST_BYTES = 20
+_COUNT = re.compile(r"(\d+) requests in ")
+_RATE = re.compile(r"Requests/sec: +([\d.]+)")
+_FAILURES = re.compile(r"Non-2xx|connect [1-9]|write [1-9]|timeout [1-9]")
+"""Not "read", which is also said of a server that closes each connection, as copyparty does."""
+_READ = re.compile(r"([\d.]+)([MG])B read")
+_UNITS = {"M": 2**20, "G": 2**30}
+_WHOLE = 0.95
+"""As much of what the requests should have brought must have been read, or downloads are broken."""
+
+
+def little(plan: Plan) -> Outcome:
+    """Ask with wrk, the server on one core and the clients on another."""
+    if not shutil.which("wrk"):
+        raise CannotRun("wrk is not installed")
+    servers_core, clients_core = _cores()
+    album = plan.little
+    path = make(plan.photos, album)
+    archives.prebuild(plan, album)
+    with started(plan, list(STARTERS), prefix=servers_core) as peers:
+        archives.check(plan, peers, album)
+        warm(path)
+        size = (plan.prebuilt / f"{album.name}.zip").stat().st_size
+        duration_s = 1 if plan.is_quick else 5
+        rounds = in_turn(
+            peers.servers,
+            1 if plan.is_quick else plan.rounds,
+            lambda server: _sample(
+                server, server.address(album.name), size, [*clients_core, *_wrk(duration_s)]
+            ),
+        )
+    samples, notes = fastest_variants(rounds, REQUESTS)
+    rival = fastest(samples, PYTHON_PACKERS, REQUESTS)
+    return Outcome(
+        "little album",
+        f"{album.described()}, {_CLIENTS} keep-alive clients, one core for the server",
+        samples,
+        targets=[
+            ratio_at_least(samples, rival, REQUESTS, 2.0),
+            ratio_at_least(samples, rival, REQUESTS_PER_CPU, 2.0),
+        ],
+        notes=notes,
+        absent=peers.absent,
+    )
+
+
+def _cores() -> tuple[list[str], list[str]]:
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) < 2 or not shutil.which("taskset"):
+        return [], []
+    return ["taskset", "-c", str(cores[0])], ["taskset", "-c", str(cores[1])]
+
+
+def _wrk(duration_s: int) -> list[str]:
+    return ["wrk", "-t1", f"-c{_CLIENTS}", f"-d{duration_s}s"]
+
+
+def _sample(server: Server, url: str, size: int, wrk: Sequence[str]) -> Sample:
+    first_byte_s = download(url, count=_FIRST_BYTES).first_byte_s
+    with watched(server.pid) as usage:
+        process = subprocess.Popen([*wrk, url], stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        with process.stdout as output:
+            said = output.read()
+        _, status, client = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode or _FAILURES.search(said):
+        raise RuntimeError(f"{server.label}: {said}")
+    count, requests_per_s = _figures(said, size)
+    both_cpu_s = usage.cpu_s + client.ru_utime + client.ru_stime
+    gigabytes = count * size / 1e9
+    return {
+        REQUESTS: requests_per_s,
+        FIRST_BYTE: first_byte_s * 1e3,
+        REQUESTS_PER_CPU: count / both_cpu_s,
+        SERVER_CPU: usage.cpu_s / gigabytes,
+        BOTH_CPU: both_cpu_s / gigabytes,
+        PEAK_RSS: usage.peak_rss / 1e6,
+    }
+
+
+def _figures(said: str, size: int) -> tuple[int, float]:
+    """Return the number of requests, and how many a second."""
+    count, rate, read = _COUNT.search(said), _RATE.search(said), _READ.search(said)
+    if not (count and rate and read):
+        raise RuntimeError(f"wrk said: {said}")
+    if float(read.group(1)) * _UNITS[read.group(2)] < int(count.group(1)) * size * _WHOLE:
+        raise RuntimeError(f"downloads were cut short: {said}")
+    return int(count.group(1)), float(rate.group(1))
