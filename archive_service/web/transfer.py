@@ -23,7 +23,7 @@ import os
 import socket
 import sys
 import time
-from contextlib import AbstractAsyncContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from functools import partial
 
 from aiohttp import web
@@ -40,7 +40,9 @@ _SLOWEST_PIECE_BYTES, _FASTEST_PIECE_BYTES = 64 * 1024, 4 * 1024 * 1024
 _LEAST_SPAN_BYTES = 256 * 1024
 _QUICK_S, _SLOW_S = 0.1, 0.5
 DEBUG_PIECE_BYTES = 256 * 1024
+UNSENT_BYTES = 128 * 1024
 _KERNEL_TIMEOUT = getattr(socket, "TCP_USER_TIMEOUT", None)
+_KERNEL_UNSENT_LIMIT = getattr(socket, "TCP_NOTSENT_LOWAT", None)
 
 
 class AdaptivePace:
@@ -106,6 +108,7 @@ class Transfer:
         # Two: a connection that is cut seems to have taken the piece that it stalled in.
         self._last_two_s = (0.0, 0.0)
         self._kernel_watches = _watch_for_stalls(request.transport, stall_timeout_s)
+        _limit_unsent(request.transport)
 
     async def send(self, chunk: bytes | Chunk) -> int:
         """Put a chunk on the wire; return its bytes once the connection has taken them.
@@ -194,6 +197,20 @@ class Transfer:
 
     def _time_limit(self) -> AbstractAsyncContextManager[object]:
         return nullcontext() if self._kernel_watches else timeout(self._stall_timeout_s)
+
+
+def _limit_unsent(transport: asyncio.Transport | None) -> None:
+    """Have the kernel keep little for a client beyond what is on its way to it.
+
+    Thousands of slow clients would fill the memory that the system has for TCP, a few hundred
+    kilobytes each, and then everybody waits.  What is on its way is not limited, so a quick client
+    is as quick as before.
+    """
+    if _KERNEL_UNSENT_LIMIT is None or transport is None:
+        return
+    with suppress(OSError):
+        connection: socket.socket = transport.get_extra_info("socket")
+        connection.setsockopt(socket.IPPROTO_TCP, _KERNEL_UNSENT_LIMIT, UNSENT_BYTES)
 
 
 def _watch_for_stalls(transport: asyncio.Transport | None, timeout_s: float) -> bool:
