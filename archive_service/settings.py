@@ -129,6 +129,13 @@ class Settings(FormatSettings):
         ge=0,
         le=65535,
     )
+    workers: int = _setting(
+        default=1,
+        does="processes that serve on the port; more than one where one core is too slow",
+        takes="a number from 1 to 64",
+        ge=1,
+        le=64,
+    )
     level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = (
         _setting(
             default="info",

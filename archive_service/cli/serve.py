@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import resource
 import signal
+import socket
 import sys
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -18,6 +20,8 @@ from aiohttp import web
 
 from archive_service.cli.arguments import parse_arguments
 from archive_service.cli.inforce import in_force_since_s
+from archive_service.cli.listening import BACKLOG, open_listeners
+from archive_service.cli.workers import Supervisor, Worker
 from archive_service.crcindex.sqlite import SqliteCrcIndex
 from archive_service.errors import StorageUnavailable
 from archive_service.exclusion import Exclusion
@@ -29,11 +33,12 @@ from archive_service.settings import SHIPPED_PHOTOS, Settings, SettingsError, lo
 from archive_service.storage.local import LocalStorage
 from archive_service.web.app import create_app
 from archive_service.web.handlers import WebOptions
+from archive_service.web.load import Load, shared_counts
 from archive_service.web.runner import IDLE_TIMEOUT_S, Runner
+from archive_service.web.sharedsite import SharedSite
 from archive_service.zipformat.names import NameRules
 
 PRUNE_EVERY_S = 3600.0
-_BACKLOG = 1024
 _LONGER_THAN_ANY_S = 1e6
 """The time-out of aiohttp's own shutdown, which waits it out twice, and for ever where it is 0."""
 _SHIPPED_ALBUMS = ("3bea29ccabbbf64bdebcc055319c5745", "af1ad8c76fda2e48ea9aed2937e972ea")
@@ -47,11 +52,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = load_settings(parse_arguments(arguments))
     except SettingsError as error:
-        print(f"server.py: {error}", file=sys.stderr)
+        _say(str(error))
         return _USAGE_ERROR
     configure_logging(settings.level)
     _allow_many_connections()
-    return asyncio.run(serve(settings))
+    try:
+        listeners = open_listeners(settings.host, settings.port)
+    except (OSError, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not a name of any host"
+        _say(
+            f"can't listen on {settings.host}:{settings.port}: {reason}."
+            " Choose another with --host and --port."
+        )
+        return _FAILURE
+    serve = _serve_alone if settings.workers == 1 else _serve_with_workers
+    try:
+        return serve(settings, archive_options(settings), listeners)
+    finally:
+        for listener in listeners:
+            listener.close()
+
+
+def _say(message: str) -> None:
+    print(f"server.py: {message}", file=sys.stderr)
 
 
 def _allow_many_connections() -> None:
@@ -61,24 +84,98 @@ def _allow_many_connections() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-async def serve(settings: Settings) -> int:
-    """Run the service; return the exit status."""
+def _serve_alone(
+    settings: Settings, options: ArchiveOptions, listeners: Sequence[socket.socket]
+) -> int:
+    async def serve() -> None:
+        signals: asyncio.Queue[signal.Signals] = asyncio.Queue()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, signals.put_nowait, number)
+        async with _accepting(settings, options, sites) as (runner, service):
+            _tell_started(settings, port)
+            with _pruning(service):
+                _tell_stopping(settings, await signals.get())
+            await _stop(runner, signals, timeout_s=settings.shutdown_timeout)
+
+    port = _port(listeners)
+    sites = [partial(web.SockSite, sock=each, backlog=BACKLOG) for each in listeners]
+    asyncio.run(serve())
+    _log.info("server.stopped")
+    return 0
+
+
+def _serve_with_workers(
+    settings: Settings, options: ArchiveOptions, listeners: Sequence[socket.socket]
+) -> int:
+    async def serve(worker: Worker) -> None:
+        orders = worker.orders()
+        load = Load(counts, worker.number)
+        sites = [partial(SharedSite, listener=each, load=load) for each in listeners]
+        async with _accepting(settings, options, sites, count=load.change) as (runner, service):
+            worker.tell_up()
+            # Once is enough: the index is the same file for all of them.
+            with _pruning(service) if worker.number == 0 else nullcontext():
+                await orders.get()
+            await _stop(runner, orders, timeout_s=settings.shutdown_timeout)
+
+    def on_stop(received: signal.Signals) -> None:
+        for listener in listeners:  # or else it would go on listening, with nobody to answer
+            listener.close()
+        _tell_stopping(settings, received)
+
+    port = _port(listeners)
+    counts = shared_counts(settings.workers)
+    supervisor = Supervisor(
+        settings.workers,
+        lambda worker: asyncio.run(serve(worker)),
+        on_up=lambda: _tell_started(settings, port),
+        on_stop=on_stop,
+    )
+    if not supervisor.run():
+        _say("no worker came up; the lines above tell why")
+        return _FAILURE
+    _log.info("server.stopped")
+    return 0
+
+
+@asynccontextmanager
+async def _accepting(
+    settings: Settings,
+    options: ArchiveOptions,
+    sites: Sequence[Callable[[Runner], web.BaseSite]],
+    *,
+    count: Callable[[int], None] | None = None,
+) -> AsyncIterator[tuple[Runner, ArchiveService]]:
+    """Put the parts together and accept connections; the block is to end with `_stop`."""
     observer = LoggingObserver()
     index = SqliteCrcIndex(_cache_path(settings, "crc", ".sqlite3"), observer.index_impaired)
     storage = LocalStorage(settings.photos_dir, Exclusion(settings.exclude))
-    service = ArchiveService(storage, index, archive_options(settings))
+    service = ArchiveService(storage, index, options)
     runner = Runner(
         create_app(service, observer, _web_options(settings)),
         shutdown_timeout_s=_LONGER_THAN_ANY_S,
         idle_timeout_s=IDLE_TIMEOUT_S,
+        count=count,
     )
     try:
-        status = await _run(runner, service, settings)
+        await runner.setup()
+        for site in sites:
+            await site(runner).start()
+        yield runner, service
     finally:
         await asyncio.to_thread(service.close)
-    if status == 0:
-        _log.info("server.stopped")
-    return status
+
+
+def _port(listeners: Sequence[socket.socket]) -> int:
+    return int(listeners[0].getsockname()[1])
+
+
+def _tell_started(settings: Settings, port: int) -> None:
+    _log.info("server.started", host=settings.host, port=port)
+
+
+def _tell_stopping(settings: Settings, received: signal.Signals) -> None:
+    _log.info("server.stopping", signal=received.name, wait_s=settings.shutdown_timeout)
 
 
 def archive_options(settings: Settings) -> ArchiveOptions:
@@ -92,32 +189,6 @@ def archive_options(settings: Settings) -> ArchiveOptions:
         settings.change_token,
         in_force_since_s(_cache_path(settings, "shape", ""), configuration, now_s=int(time.time())),
     )
-
-
-async def _run(runner: Runner, service: ArchiveService, settings: Settings) -> int:
-    signals: asyncio.Queue[signal.Signals] = asyncio.Queue()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, signals.put_nowait, number)
-    await runner.setup()
-    site = web.TCPSite(runner, settings.host, settings.port, backlog=_BACKLOG)
-    try:
-        await site.start()
-    except (OSError, UnicodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not a name of any host"
-        print(
-            f"server.py: can't listen on {settings.host}:{settings.port}: {reason}."
-            " Choose another with --host and --port.",
-            file=sys.stderr,
-        )
-        await runner.cleanup()
-        return _FAILURE
-    _log.info("server.started", host=settings.host, port=runner.addresses[0][1])
-    pruning = asyncio.ensure_future(_prune_index(service))
-    received = await signals.get()
-    _log.info("server.stopping", signal=received.name, wait_s=settings.shutdown_timeout)
-    pruning.cancel()
-    await _stop(runner, signals, timeout_s=settings.shutdown_timeout)
-    return 0
 
 
 async def _stop(
@@ -134,6 +205,16 @@ async def _stop(
         task.cancel()  # a download then cuts its connection
     await asyncio.gather(*answering, impatient, return_exceptions=True)
     await stopping
+
+
+@contextmanager
+def _pruning(service: ArchiveService) -> Iterator[None]:
+    """Have the index pruned, now and then, while the block runs."""
+    pruning = asyncio.ensure_future(_prune_index(service))
+    try:
+        yield
+    finally:
+        pruning.cancel()
 
 
 async def _prune_index(service: ArchiveService) -> None:

@@ -7,6 +7,7 @@ request, in which the archive's id stands, and with its own version and that of 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
 from typing import cast
@@ -23,13 +24,22 @@ keeps its connections to a server: the one behind must not be the first to close
 
 
 class Runner(web.AppRunner):
-    """Runs an application; a site makes connections of what `server` returns."""
+    """Runs an application; a site makes connections of what `server` returns.
+
+    `count` is told of each connection, 1 when it is made and -1 when it is lost.
+    """
 
     def __init__(
-        self, app: web.Application, *, shutdown_timeout_s: float, idle_timeout_s: float
+        self,
+        app: web.Application,
+        *,
+        shutdown_timeout_s: float,
+        idle_timeout_s: float,
+        count: Callable[[int], None] | None = None,
     ) -> None:
         super().__init__(app, handler_cancellation=True, shutdown_timeout=shutdown_timeout_s)
         self._idle_timeout_s = idle_timeout_s
+        self._count = count
         self._pages = Pages()
 
     @property
@@ -38,14 +48,20 @@ class Runner(web.AppRunner):
         server = super().server
         if server is None:
             return None
-        connection = partial(_Connection, server, self._pages, self._idle_timeout_s)
+        connection = partial(_Connection, server, self._pages, self._idle_timeout_s, self._count)
         return cast("web.Server", connection)
 
 
 class _Connection(web.RequestHandler):
-    __slots__ = ("_pages",)
+    __slots__ = ("_count", "_pages")
 
-    def __init__(self, server: web.Server, pages: Pages, idle_timeout_s: float) -> None:
+    def __init__(
+        self,
+        server: web.Server,
+        pages: Pages,
+        idle_timeout_s: float,
+        count: Callable[[int], None] | None,
+    ) -> None:
         super().__init__(
             server,
             loop=asyncio.get_running_loop(),
@@ -53,6 +69,19 @@ class _Connection(web.RequestHandler):
             access_log=None,  # type: ignore[arg-type] # may be None; it would be full of ids
         )
         self._pages = pages
+        self._count = count
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Count it."""
+        super().connection_made(transport)
+        if self._count:
+            self._count(1)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Count it no more."""
+        super().connection_lost(exc)
+        if self._count:
+            self._count(-1)
 
     def handle_error(
         self,

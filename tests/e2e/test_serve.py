@@ -8,21 +8,20 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from harness.albums import HASH, make_album, make_sparse, noise
 from harness.conditions import eventually
-from harness.http import Connection, Truncated, connected, get
+from harness.ending import HOLDING_BYTES, assert_quiet, held, refuses, stopping
+from harness.http import Truncated, connected, get
 from harness.server import SERVER, Server, environment, serving
 
 from archive_service.settings import Settings, flag, variable
 
 Serve = Callable[..., Server]
 
-HOLDING_BYTES = 24 * 1024 * 1024
 FAILED_START_TIMEOUT_S = 20.0
 STOPPED_WITHIN_S = 20.0
 ABORTED_WITHIN_S = 2.0
@@ -91,6 +90,7 @@ def test_the_directory_of_albums_is_read_from_the_environment(
     [
         ("level", "loud"),
         ("port", "70000"),
+        ("workers", "0"),
         ("delay", "-1"),
         ("stall_timeout", "0"),
         ("shutdown_timeout", "forever"),
@@ -177,13 +177,6 @@ def test_an_address_that_can_not_be_listened_on_is_told_in_one_line(
 SIGNALS = pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 
 
-def assert_quiet(server: Server) -> None:
-    """No line of the log is of an error or is no event."""
-    for line in server.lines:
-        assert line.startswith("timestamp="), line
-        assert "level=error" not in line
-
-
 @SIGNALS
 def test_an_idle_server_stops_at_once(serve: Serve, number: signal.Signals) -> None:
     server = serve()
@@ -194,32 +187,6 @@ def test_an_idle_server_stops_at_once(serve: Serve, number: signal.Signals) -> N
     assert time.monotonic() - began_s < BRIEF_S
     server.wait_for("event=server.stopped")
     assert_quiet(server)
-
-
-@contextmanager
-def held(server: Server) -> Iterator[tuple[Connection, int]]:
-    """Begin a download that can't end before more of it is taken."""
-    with connected(server.port, small_window=True) as connection:
-        connection.send("GET", f"/archive/{HASH}/")
-        status, fields = connection.receive_head()
-        assert status == 200
-        assert connection.reader.peek(1)
-        yield connection, int(dict(fields)["content-length"])
-
-
-def stopping(server: Server, number: signal.Signals) -> None:
-    server.process.send_signal(number)
-    server.wait_for("event=server.stopping")
-
-
-def refuses(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port)).close()
-    except ConnectionRefusedError:
-        return True
-    except ConnectionResetError:  # it stood in the queue while the listener was closed
-        return False
-    return False
 
 
 def test_a_download_that_ends_in_time_is_whole(serve: Serve, photos_dir: Path) -> None:

@@ -51,13 +51,12 @@ class Server:
 
     def open_files(self) -> list[str]:
         """Return what the process's descriptors stand for (Linux)."""
-        paths = []
-        for descriptor in Path(f"/proc/{self.pid}/fd").iterdir():
-            try:
-                paths.append(os.readlink(descriptor))
-            except FileNotFoundError:
-                continue
-        return paths
+        return open_files(self.pid)
+
+    def workers(self) -> list[int]:
+        """Return the process ids of the workers (Linux)."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children")
+        return [pid for pid in map(int, children.read_text().split()) if is_alive(pid)]
 
     def open_below(self, directory: Path) -> list[str]:
         """Return which files below a directory are open (Linux)."""
@@ -92,6 +91,26 @@ class Server:
             self._news.notify_all()
 
 
+def open_files(pid: int) -> list[str]:
+    """Return what a process's descriptors stand for (Linux)."""
+    paths = []
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        try:
+            paths.append(os.readlink(descriptor))
+        except FileNotFoundError:
+            continue
+    return paths
+
+
+def is_alive(pid: int) -> bool:
+    """Tell whether a process has not ended yet (Linux)."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return status.rpartition(")")[2].split()[0] not in ("Z", "X")
+
+
 def environment(variables: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return an environment that holds no setting but those given."""
     kept = ("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV", "SYSTEMROOT")
@@ -119,6 +138,7 @@ def serving(
         stderr=subprocess.PIPE,
         text=True,
         encoding="utf-8",
+        start_new_session=True,  # a group of its own, for signals as of Ctrl-C
     )
     try:
         server = Server(process)

@@ -1,0 +1,253 @@
+"""Several processes that serve on one port, and the supervisor that keeps them.
+
+The supervisor has no event loop and no thread: it forks the workers and waits.  A line leads to
+each of them, a pair of connected sockets:
+
+- Down go SIGINT and SIGTERM, a byte each, as the supervisor gets them.  Workers ignore both: Ctrl-C
+  and systemd send them to every process, and the same order twice would mean impatience.
+- Up goes one byte, once the worker accepts connections.
+- Its end says that the other side is no more, however that came.  So each end is held by one
+  process alone: a worker closes what it has inherited of the lines of others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import select
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from types import FrameType
+from typing import NoReturn
+
+import structlog
+
+from archive_service.errors import errno_name
+
+_HEARD = (signal.SIGINT, signal.SIGTERM)
+_UP = b"\0"
+_SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 10.0
+"""Between the end of a worker and the start of the next one in its place."""
+_SHORT_LIFE_S = 10.0
+"""After a worker that has lived no longer, the pause is twice the last one."""
+_MOST_AT_ONCE = 64
+"""Bytes read from a line or a signal pipe; what is left makes it readable again."""
+_FAILURE = 1
+_log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("archive_service")
+
+
+class Worker:
+    """A worker's own view: its number, from 0, and its end of the line."""
+
+    def __init__(self, number: int, line: socket.socket) -> None:
+        self.number = number
+        self._line = line
+        self._orders: asyncio.Queue[signal.Signals] = asyncio.Queue()
+        self._is_ordered = False
+
+    def tell_up(self) -> None:
+        """Tell the supervisor that connections are accepted."""
+        with suppress(OSError):  # it is no more, as `orders` will tell
+            self._line.send(_UP)
+
+    def orders(self) -> asyncio.Queue[signal.Signals]:
+        """Return where the supervisor's signals come in; its end is a SIGTERM, if the first."""
+        asyncio.get_running_loop().add_reader(self._line, self._receive)
+        return self._orders
+
+    def _receive(self) -> None:
+        received = _receive(self._line)
+        if not received:
+            asyncio.get_running_loop().remove_reader(self._line)
+            received = b"" if self._is_ordered else bytes([signal.SIGTERM])
+        for number in received:
+            self._orders.put_nowait(signal.Signals(number))
+        self._is_ordered = True
+
+
+@dataclass(slots=True)
+class _Place:
+    """A worker's place: who has it, or when it is to be filled."""
+
+    number: int
+    line: socket.socket | None = None
+    pid: int = 0
+    started_s: float = 0.0
+    is_up: bool = False
+    due_s: float = 0.0
+    pause_s: float = 0.0
+
+
+class Supervisor:
+    """Keeps `count` workers; each does `work`, which returns once told to stop.
+
+    `on_up` is called when all of them accept connections, `on_stop` with the first signal.
+    Run it where no thread has been started: it forks.
+    """
+
+    def __init__(
+        self,
+        count: int,
+        work: Callable[[Worker], None],
+        *,
+        on_up: Callable[[], None],
+        on_stop: Callable[[signal.Signals], None],
+    ) -> None:
+        self._places = [_Place(number) for number in range(count)]
+        self._work = work
+        self._on_up = on_up
+        self._on_stop = on_stop
+        self._some_were_up = False
+        self._all_were_up = False
+        self._is_stopping = False
+
+    def run(self) -> bool:
+        """Supervise until told to stop; return False where no worker ever came up."""
+        with _heard_signals() as signals:
+            self._fill_places()
+            while self._lines() or (self._some_were_up and not self._is_stopping):
+                ready, _, _ = select.select([signals, *self._lines()], [], [], self._pause_s())
+                for place in self._places:
+                    if place.line in ready:
+                        self._hear(place, place.line)
+                if signals in ready:
+                    self._pass_on(_receive(signals))
+                self._fill_places()
+        return self._some_were_up or self._is_stopping
+
+    def _lines(self) -> list[socket.socket]:
+        return [place.line for place in self._places if place.line]
+
+    def _pause_s(self) -> float | None:
+        due_s = [place.due_s for place in self._places if not (place.line or self._is_stopping)]
+        return max(0.0, min(due_s) - time.monotonic()) if due_s else None
+
+    def _fill_places(self) -> None:
+        for place in self._places:
+            if not (place.line or self._is_stopping) and place.due_s <= time.monotonic():
+                self._fill(place)
+
+    def _fill(self, place: _Place) -> None:
+        place.started_s, place.is_up = time.monotonic(), False
+        try:
+            place.pid, place.line = _fork(place.number, self._work, self._lines())
+        except OSError as error:  # too many processes, or too little memory: perhaps later
+            self._vacate(place, error=errno_name(error))
+
+    def _hear(self, place: _Place, line: socket.socket) -> None:
+        if not _receive(line):
+            line.close()
+            place.line = None
+            _, status = os.waitpid(place.pid, 0)
+            self._vacate(place, **_ending(os.waitstatus_to_exitcode(status)))
+            return
+        place.is_up = self._some_were_up = True
+        if self._all_were_up:
+            _log.info("worker.replaced", worker=place.number)
+        elif all(each.is_up for each in self._places):
+            self._all_were_up = True
+            self._on_up()
+
+    def _vacate(self, place: _Place, **ending: int | str) -> None:
+        """Have the place filled again, each time later while no worker lives for long."""
+        if self._is_stopping:
+            if ending != _ending(0):
+                _log.warning("worker.died", worker=place.number, **ending)
+            return
+        now_s = time.monotonic()
+        if now_s - place.started_s > _SHORT_LIFE_S:
+            place.pause_s = 0.0
+        place.pause_s = min(max(2 * place.pause_s, _SHORTEST_PAUSE_S), _LONGEST_PAUSE_S)
+        place.due_s = now_s + place.pause_s
+        _log.warning("worker.died", worker=place.number, **ending, next_in_s=place.pause_s)
+
+    def _pass_on(self, numbers: bytes) -> None:
+        if not self._is_stopping:
+            self._is_stopping = True
+            self._on_stop(signal.Signals(numbers[0]))
+        for line in self._lines():
+            with suppress(OSError):  # it has ended already
+                line.send(numbers)
+
+
+def _fork(
+    number: int, work: Callable[[Worker], None], lines_of_others: Iterable[socket.socket]
+) -> tuple[int, socket.socket]:
+    """Start a worker; return its process id and the line to it.  Raise OSError."""
+    line, its_end = socket.socketpair()
+    with its_end, _signals_held_back():
+        try:
+            pid = os.fork()
+        except OSError:
+            line.close()
+            raise
+        if not pid:
+            _be_worker(Worker(number, its_end), work, [line, *lines_of_others])
+    return pid, line
+
+
+def _be_worker(
+    worker: Worker, work: Callable[[Worker], None], inherited: Iterable[socket.socket]
+) -> NoReturn:
+    status = _FAILURE
+    try:
+        for number in _HEARD:
+            signal.signal(number, signal.SIG_IGN)
+        signal.set_wakeup_fd(-1)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _HEARD)
+        for each in inherited:
+            each.close()
+        work(worker)
+        status = 0
+    except Exception:  # noqa: BLE001 - whatever it is, it ends here
+        _log.exception("worker.failed", worker=worker.number)
+    finally:
+        os._exit(status)  # whatever there is to clean up is the supervisor's
+
+
+@contextmanager
+def _heard_signals() -> Iterator[socket.socket]:
+    """Hear signals: a byte each, the signal's number."""
+    heard, written = socket.socketpair()
+    with heard, written:
+        written.setblocking(False)  # noqa: FBT003 - so is its signature
+        signal.set_wakeup_fd(written.fileno())
+        for number in _HEARD:
+            signal.signal(number, _ignore)  # for good: after the end there is nothing to stop
+        try:
+            yield heard
+        finally:
+            signal.set_wakeup_fd(-1)
+
+
+@contextmanager
+def _signals_held_back() -> Iterator[None]:
+    """Have signals wait until it is clear which process gets them."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, _HEARD)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _HEARD)
+
+
+def _ignore(number: int, frame: FrameType | None) -> None:
+    """Do nothing.  Unlike SIG_IGN, it leaves the signal to the wake-up descriptor."""
+
+
+def _receive(end: socket.socket) -> bytes:
+    """Return what has come in, or nothing where the other side is no more."""
+    try:
+        return end.recv(_MOST_AT_ONCE)
+    except ConnectionError:  # it had not read what was sent last
+        return b""
+
+
+def _ending(code: int) -> dict[str, int | str]:
+    """Tell how a process has ended, for the log."""
+    if code >= 0:
+        return {"status": code}
+    return {"signal": next((each.name for each in signal.Signals if each == -code), -code)}

@@ -1,0 +1,92 @@
+"""Connections taken from a listening socket that several processes share.
+
+The kernel wakes every process that waits for the socket, and the first to ask gets the connection.
+That is no fair share, for whoever sends is awake anyway: of 480 pairs of downloads on two workers
+and two cores, the second begun 0 to 0.3 s after the first, 224 met at one worker while the other
+idled.  So a process that has more connections than another leaves it the next one for a moment,
+and then takes what is still there: the other may hang, or may have ended.  Of 480 pairs 5 met.
+
+A process takes one connection at a time, where asyncio would take as many as the backlog holds.
+SO_REUSEPORT was no choice: it deals connections out by a hash of their addresses, however much the
+process has to do that gets them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from typing import cast
+
+import structlog
+from aiohttp import web
+
+from archive_service.errors import errno_name
+from archive_service.web.load import Load
+from archive_service.web.runner import Runner
+
+_MOMENT_S = 0.02
+"""Enough for an idle process to wake up though all cores have work."""
+_RETRY_S = 1.0
+"""Until the next try where the system has no descriptors or memory left."""
+_log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("archive_service")
+
+
+class SharedSite(web.BaseSite):
+    """Takes connections from a socket that is listening, and not of this process alone."""
+
+    def __init__(self, runner: Runner, listener: socket.socket, load: Load) -> None:
+        super().__init__(runner)
+        self._make_connection = cast("Callable[[], asyncio.Protocol]", runner.server)
+        self._listener = listener
+        self._load = load
+        self._taking: asyncio.Task[None] | None = None
+        self._is_stopped = False
+
+    @property
+    def name(self) -> str:
+        """The address."""
+        return str(self._listener.getsockname())
+
+    async def start(self) -> None:
+        """Take connections from now on."""
+        await super().start()
+        self._listener.settimeout(0)
+        self._wait()
+
+    async def stop(self) -> None:
+        """Take no more than the one that is about to be taken."""
+        self._is_stopped = True
+        asyncio.get_running_loop().remove_reader(self._listener)
+        if self._taking:
+            await asyncio.wait({self._taking})
+        self._listener.close()
+        await super().stop()
+
+    def _wait(self) -> None:
+        if not self._is_stopped:
+            asyncio.get_running_loop().add_reader(self._listener, self._wake)
+
+    def _wake(self) -> None:
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(self._listener)
+        self._taking = loop.create_task(self._take())
+        self._taking.add_done_callback(lambda _: self._wait())
+
+    async def _take(self) -> None:
+        if self._load.is_above_least():
+            await asyncio.sleep(_MOMENT_S)
+        try:
+            connection, _ = self._listener.accept()
+        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+            return  # another process was quicker, or the client has left
+        except OSError as error:
+            _log.warning("connection.not_taken", error=errno_name(error))
+            await asyncio.sleep(_RETRY_S)
+            return
+        connection.settimeout(0)
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.connect_accepted_socket(self._make_connection, connection)
+        except OSError:  # the client has left, which macOS tells where options are set
+            connection.close()
