@@ -17,7 +17,6 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, S
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 from io import FileIO
 from typing import Protocol
 
@@ -41,9 +40,6 @@ BATCH_BYTES = 1024 * 1024
 larger either: they would fall out of the processor's cache, and overflow the socket's."""
 BATCH_SEGMENTS = 16
 """The most a batch may have, and with it the most files that a download holds open, twice."""
-DOUBT_BYTES = 64 * 1024 * 1024
-"""So much has to be found in memory after the last wait for the disk, more than the kernel reads
-ahead, before a sample is believed again."""
 KEPT_BACK_BYTES = 1
 """Bytes not sent before their file is verified where the range ends within its data: nothing else
 would be left to withhold, and the client would take the range for complete."""
@@ -101,7 +97,6 @@ class ArchiveContent:
         self._open_album = open_album
         self._threads = threads
         self._assembler = Assembler(layout, checksums)
-        self._doubted_bytes = 0
 
     async def chunks(
         self, start: int, stop: int, pieces: PieceSizes
@@ -250,15 +245,14 @@ class ArchiveContent:
 
     async def _warm(self, span: FileSpan) -> None:
         descriptor = span.file.fileno()
-        if not self._doubted_bytes and is_cached(descriptor, span.offset, span.count):
-            return
-        loop = asyncio.get_running_loop()
-        reading = partial(read_in, descriptor, span.offset, span.count)
-        try:
-            was_there = await loop.run_in_executor(self._threads, reading)
-        except OSError as error:
-            raise SourceUnreadable.of(error) from None
-        self._doubted_bytes = max(self._doubted_bytes - span.count, 0) if was_there else DOUBT_BYTES
+        if not is_cached(descriptor, span.offset, span.count):
+            loop = asyncio.get_running_loop()
+            try:
+                await loop.run_in_executor(
+                    self._threads, read_in, descriptor, span.offset, span.count
+                )
+            except OSError as error:
+                raise SourceUnreadable.of(error) from None
 
 
 def _close_files(batch: _Batch) -> None:
