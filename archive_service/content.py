@@ -39,7 +39,8 @@ BATCH_BYTES = 1024 * 1024
 """From here on a batch is full; also when its buffers have the size of a piece.  Buffers are not
 larger either: they would fall out of the processor's cache, and overflow the socket's."""
 BATCH_SEGMENTS = 16
-"""The most a batch may have, and with it the most files that a download holds open, twice."""
+"""The most a batch may have; a download holds so many files open at most in each of its batches,
+the one that is sent and those made ahead."""
 KEPT_BACK_BYTES = 1
 """Bytes not sent before their file is verified where the range ends within its data: nothing else
 would be left to withhold, and the client would take the range for complete."""
@@ -153,6 +154,8 @@ class ArchiveContent:
                     makings.append((segments[0].start, self._make(segments)))
                     segments = next(plan, None)
                 offset, making = makings[0]
+                if making.done():  # or else a client that takes all at once would have the loop
+                    await asyncio.sleep(0)
                 batch = await asyncio.shield(making)
                 makings.popleft()
                 yield offset, batch

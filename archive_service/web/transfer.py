@@ -41,6 +41,7 @@ _LEAST_SPAN_BYTES = 256 * 1024
 _QUICK_S, _SLOW_S = 0.1, 0.5
 DEBUG_PIECE_BYTES = 256 * 1024
 UNSENT_BYTES = 128 * 1024
+"""The most that the kernel takes of a download beyond what is on its way."""
 _KERNEL_TIMEOUT = getattr(socket, "TCP_USER_TIMEOUT", None)
 _KERNEL_UNSENT_LIMIT = getattr(socket, "TCP_NOTSENT_LOWAT", None)
 
