@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import platform
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,6 +42,21 @@ def test_a_part_that_is_not_cached_is_noticed(cold: int) -> None:
     assert not is_cached(cold, 0, SIZE)
     assert not is_cached(cold, HALF, 1)
     assert not is_cached(cold, 1000, SIZE - 1000)
+
+
+@pytest.mark.skipif(
+    tuple(map(int, re.findall(r"\d+", platform.release())[:2])) < (6, 5),
+    reason="the kernel does not count cached pages",
+)
+def test_one_page_that_the_system_has_dropped_is_noticed(cold: int) -> None:
+    page = os.sysconf("SC_PAGE_SIZE")
+    os.posix_fadvise(cold, 0, 0, os.POSIX_FADV_RANDOM)  # each page by itself, or it stays
+    for offset in range(0, HALF, page):
+        os.pread(cold, page, offset)
+    assert is_cached(cold, 0, HALF)
+    os.posix_fadvise(cold, 5 * page, page, os.POSIX_FADV_DONTNEED)
+    assert not is_cached(cold, 0, HALF)
+    assert is_cached(cold, 6 * page, HALF - 6 * page)
 
 
 @pytest.mark.parametrize(
