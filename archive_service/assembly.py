@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from itertools import chain, zip_longest
+from collections.abc import Iterable, Iterator
 
 from zlib_ng import zlib_ng
 
@@ -40,7 +39,7 @@ class Assembler:
             return [last] if self._layout.is_large(last) and self.is_unknown(last) else []
         return []
 
-    def make(self, segment: Entries | CentralHeaders | EndRecords, files: AlbumFiles) -> bytes:
+    def make(self, segment: Entries | CentralHeaders | EndRecords, files: AlbumFiles) -> memoryview:
         """Return the segment's bytes; raise DownloadFailed where a file isn't what was listed."""
         if isinstance(segment, Entries):
             return self._entries(segment, files)
@@ -48,35 +47,71 @@ class Assembler:
             return self._central_headers(segment)
         return _cut(self._layout.end_records, segment, self._layout.central_offsets[-1])
 
-    def _entries(self, segment: Entries, files: AlbumFiles) -> bytes:
-        layout = self._layout
-        entries = layout.entries_between(segment.start, segment.stop)
-        small = entries[:-1] if layout.is_large(entries[-1]) else entries
-        data = self._read(layout.sources[small.start : small.stop], files)
-        headers = layout.local_file_headers(entries, self._crc32s(entries))
-        parts = chain.from_iterable(zip_longest(headers, data, fillvalue=b""))
-        return _cut(b"".join(parts), segment, layout.header_offsets[entries.start])
+    def _entries(self, segment: Entries, files: AlbumFiles) -> memoryview:
+        layout, values = self._layout, self._checksums.values
+        made = EntriesBuffer(layout, layout.entries_between(segment.start, segment.stop))
+        read_from_ns = time.time_ns()
+        made.read(files)
+        for entry in made.small:
+            if values[source := layout.sources[entry]] == UNKNOWN:
+                crc32 = zlib_ng.crc32(made.data(entry))
+                self._checksums.learn(source, crc32, read_from_ns=read_from_ns)
+        made.put_headers(self._crc32s(made.entries))
+        return _cut(made.bytes, segment, made.start)
 
-    def _central_headers(self, segment: CentralHeaders) -> bytes:
+    def _central_headers(self, segment: CentralHeaders) -> memoryview:
         layout = self._layout
         entries = layout.central_headers_between(segment.start, segment.stop)
         headers = layout.central_directory_headers(entries, self._crc32s(entries))
         return _cut(b"".join(headers), segment, layout.central_offsets[entries.start])
-
-    def _read(self, sources: Sequence[int], files: AlbumFiles) -> list[bytes]:
-        """Read small files; hash those of unknown CRC-32."""
-        read_from_ns = time.time_ns()
-        found = list(files.read(sources))
-        for source, data in zip(sources, found, strict=True):
-            if self._checksums.values[source] == UNKNOWN:
-                self._checksums.learn(source, zlib_ng.crc32(data), read_from_ns=read_from_ns)
-        return found
 
     def _crc32s(self, entries: range) -> Iterator[int]:
         sources = self._layout.sources[entries.start : entries.stop]
         return map(self._checksums.values.__getitem__, sources)
 
 
-def _cut(made: bytes, segment: Entries | CentralHeaders | EndRecords, made_from: int) -> bytes:
+class EntriesBuffer:
+    """Local file headers and data of entries in a row, put together in one buffer.
+
+    The data of a large file, which only the last entry can have, is no part of it.
+    """
+
+    def __init__(self, layout: ArchiveLayout, entries: range) -> None:
+        self.entries = entries
+        self.small = entries[:-1] if layout.is_large(entries[-1]) else entries
+        """The entries with their data."""
+        self.start = layout.header_offsets[entries.start]
+        """The offset in the archive of the first byte."""
+        self._layout = layout
+        stop = layout.header_offsets[entries.stop]
+        if len(self.small) < len(entries):
+            stop -= layout.sizes[entries[-1]]
+        self.bytes = memoryview(bytearray(stop - self.start))
+
+    def read(self, files: AlbumFiles) -> None:
+        """Read the data of the small files; raise DownloadFailed."""
+        first, last = self.small.start, self.small.stop
+        ends, sizes = self._layout.header_offsets[first + 1 : last + 1], self._layout.sizes
+        pairs = zip(ends, sizes[first:last], strict=True)
+        positions = [end - size - self.start for end, size in pairs]
+        files.read_into(self.bytes, self._layout.sources[first:last], positions)
+
+    def data(self, entry: int) -> memoryview:
+        """Return the data of a small file."""
+        stop = self._layout.header_offsets[entry + 1] - self.start
+        return self.bytes[stop - self._layout.sizes[entry] : stop]
+
+    def put_headers(self, crc32s: Iterable[int]) -> None:
+        """Put the headers in front of the data, given the CRC-32 of each entry."""
+        offsets = self._layout.header_offsets[self.entries.start : self.entries.stop]
+        headers = self._layout.local_file_headers(self.entries, crc32s)
+        for offset, header in zip(offsets, headers, strict=True):
+            position = offset - self.start
+            self.bytes[position : position + len(header)] = header
+
+
+def _cut(
+    made: bytes | memoryview, segment: Entries | CentralHeaders | EndRecords, made_from: int
+) -> memoryview:
     """Cut to the segment what was made of whole entries, from an offset on."""
-    return made[segment.start - made_from : segment.stop - made_from]
+    return memoryview(made)[segment.start - made_from : segment.stop - made_from]

@@ -11,7 +11,6 @@ import asyncio
 import threading
 import time
 from array import array
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from io import FileIO
@@ -23,6 +22,7 @@ from archive_service.archive_id import ArchiveId
 from archive_service.crcindex.base import CrcIndex
 from archive_service.errors import DownloadFailed, SourceUnreadable
 from archive_service.listing import Listing
+from archive_service.recent import Recent
 from archive_service.storage.base import Storage
 
 UNKNOWN = -1
@@ -35,10 +35,10 @@ change is not remembered: a second change in the same step would look like no ch
 COARSE_CLOCK_TICK_NS = 2_000_000_000
 """The same for file systems that know no parts of a second, as old ext and FAT."""
 _NS_PER_S = 1_000_000_000
-
-
 KEPT_FILES = 100_000
 """Files whose values are kept in memory for the next download."""
+_FILES_PER_ALBUM = 30
+"""An album takes as much memory as so many files, beside its own."""
 
 
 class HashJob:
@@ -202,29 +202,19 @@ class Checksums:
         self._storage = storage
         self._threads = threads
         self._albums: WeakValueDictionary[tuple[str, bytes], AlbumChecksums] = WeakValueDictionary()
-        self._recent: OrderedDict[tuple[str, bytes], AlbumChecksums] = OrderedDict()
-        self._recent_files = 0
+        self._recent: Recent[tuple[str, bytes], AlbumChecksums] = Recent(KEPT_FILES)
 
     def of(self, archive: ArchiveId, listing: Listing, fingerprint: bytes) -> AlbumChecksums:
         """Return the checksums of a listing, whose fingerprint is given."""
         key = (archive.value, fingerprint)
-        album = self._albums.get(key)
+        album = self._recent.get(key) or self._albums.get(key)
         if album is None:
             album = AlbumChecksums(archive, listing, self._storage, self._threads)
             self._albums[key] = album
             # What has just changed may change unnoticed: nothing is kept of it.
             if _has_settled(listing, time.time_ns()):
-                self._keep(key, album)
-        elif key in self._recent:
-            self._recent.move_to_end(key)
+                self._recent.put(key, album, weight=weight_of(listing))
         return album
-
-    def _keep(self, key: tuple[str, bytes], album: AlbumChecksums) -> None:
-        self._recent[key] = album
-        self._recent_files += len(album.values) + 1  # or else there is no end to empty albums
-        while self._recent_files > KEPT_FILES:
-            _, oldest = self._recent.popitem(last=False)
-            self._recent_files -= len(oldest.values) + 1
 
     async def prune(self) -> None:
         """Drop from the index what belongs to albums that no longer exist."""
@@ -234,6 +224,11 @@ class Checksums:
         # No album at all: more likely a disk that is not mounted.
         if albums := self._storage.albums():
             self._threads.index.prune(albums)
+
+
+def weight_of(listing: Listing) -> int:
+    """Return what an album takes of the room for KEPT_FILES."""
+    return len(listing) + _FILES_PER_ALBUM
 
 
 def _has_settled(listing: Listing, at_ns: int) -> bool:

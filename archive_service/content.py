@@ -65,7 +65,7 @@ class FileSpan:
     count: int
 
 
-Chunk = bytes | FileSpan
+Chunk = memoryview | FileSpan
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class _OpenData:
     file: FileIO
 
 
-_Batch = list["bytes | _OpenData"]
+_Batch = list["memoryview | _OpenData"]
 
 
 class ArchiveContent:
@@ -113,7 +113,7 @@ class ArchiveContent:
             async for offset, batch in batches:
                 hash_ahead.reached(offset)
                 for ready in batch:
-                    if isinstance(ready, bytes):
+                    if isinstance(ready, memoryview):
                         yield ready
                         continue
                     async with aclosing(self._file_data(ready, stop, pieces)) as file_data:
@@ -234,7 +234,7 @@ class ArchiveContent:
             await self._warm(FileSpan(file, stop, kept_back))
         rest = self._rest(file, self._layout.sources[segment.entry], stop, kept_back)
         if rest:
-            yield rest
+            yield memoryview(rest)
 
     def _rest(self, file: FileIO, source: int, offset: int, count: int) -> bytes:
         """Read what was kept back; then verify, as the file may have been rewritten meanwhile."""

@@ -60,6 +60,8 @@ class DownloadFailed(ArchiveServiceError):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.source: int | None = None
+        """The source in the listing whose file it is, where several are read at once."""
 
 
 class SourceChanged(DownloadFailed):

@@ -55,11 +55,12 @@ class Listing:
         return size_and_mtime + self.change_token(source)
 
     def fingerprint(self) -> bytes:
-        """Return a digest of all that identifies the sources and their content."""
+        """Return a digest of all that the listing tells."""
         digest = blake2b(b"\0".join(self.paths), digest_size=16)
-        digest.update(column_bytes(self.sizes))
-        digest.update(column_bytes(self.mtimes_ns))
+        for column in (self.sizes, self.mtimes_ns, self.modes):
+            digest.update(column_bytes(column))
         digest.update(self.change_tokens)
+        digest.update(_SIZE_AND_MTIME.pack(self.newest_change_ns, self.newest_mtime_ns))
         return digest.digest()
 
 

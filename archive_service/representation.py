@@ -69,10 +69,11 @@ class Representation:
         return original_name(path, self.options.names)
 
 
-def represent(archive: ArchiveId, layout: ArchiveLayout, options: ArchiveOptions) -> Representation:
-    """Add the validators to a layout."""
+def represent(
+    archive: ArchiveId, layout: ArchiveLayout, fingerprint: bytes, options: ArchiveOptions
+) -> Representation:
+    """Add the validators to a layout of a listing, whose fingerprint is given."""
     changed_s = _changed_s(layout.listing, options)
-    fingerprint = layout.listing.fingerprint()
     return Representation(archive, layout, fingerprint, options, _etag(layout, options), changed_s)
 
 

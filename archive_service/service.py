@@ -12,12 +12,13 @@ from itertools import islice, takewhile
 from threading import Lock
 
 from archive_service.archive_id import ArchiveId
-from archive_service.checksums import Checksums, HashThreads
+from archive_service.checksums import KEPT_FILES, Checksums, HashThreads, weight_of
 from archive_service.content import ArchiveContent
 from archive_service.crcindex.base import CrcIndex
 from archive_service.errors import FileNotInAlbum, StorageUnavailable
 from archive_service.layout import lay_out
 from archive_service.listing import Listing
+from archive_service.recent import Recent
 from archive_service.representation import ArchiveOptions, Representation, represent
 from archive_service.storage.base import Storage
 from archive_service.zipformat.names import NameRules, archive_names, original_name
@@ -41,7 +42,10 @@ class ArchiveService:
         self._reading = ThreadPoolExecutor(_READING_THREADS, "read")
         self._describing = ThreadPoolExecutor(_DESCRIBING_THREADS, "describe")
         self._waiting: dict[_Wanted, Future[Representation]] = {}
-        self._waiting_lock = Lock()
+        # An album is listed again for each request, but described again, which takes longer, only
+        # where it is not what it was.
+        self._described: Recent[ArchiveId, Representation] = Recent(KEPT_FILES)
+        self._lock = Lock()
         self._hashing = ThreadPoolExecutor(_HASHING_THREADS, "hash")
         self._indexing = ThreadPoolExecutor(1, "index")
         self._checksums = Checksums(storage, HashThreads(index, self._hashing, self._indexing))
@@ -80,15 +84,30 @@ class ArchiveService:
     def _description(self, archive: ArchiveId, files: Sequence[str]) -> Future[Representation]:
         """Have an archive described, or join those who wait for it and whose turn is to come."""
         wanted = (archive, tuple(dict.fromkeys(files)))
-        with self._waiting_lock:
+        with self._lock:
             if wanted not in self._waiting:
                 self._waiting[wanted] = self._describing.submit(self._represent, *wanted)
             return self._waiting[wanted]
 
     def _represent(self, archive: ArchiveId, files: tuple[str, ...]) -> Representation:
-        with self._waiting_lock:
+        with self._lock:
             del self._waiting[archive, files]  # who comes now may know of a change since
         listing = self._storage.list(archive)
+        fingerprint = listing.fingerprint()
+        if files:
+            return self._represented(archive, files, listing, fingerprint)
+        with self._lock:
+            known = self._described.get(archive)
+        if known and known.fingerprint == fingerprint:
+            return known
+        representation = self._represented(archive, files, listing, fingerprint)
+        with self._lock:
+            self._described.put(archive, representation, weight=weight_of(listing))
+        return representation
+
+    def _represented(
+        self, archive: ArchiveId, files: Sequence[str], listing: Listing, fingerprint: bytes
+    ) -> Representation:
         names = archive_names(listing.paths, self._options.names)
         sources: Iterable[int] = range(len(listing))
         if files:
@@ -97,7 +116,7 @@ class ArchiveService:
             layout = lay_out(listing, names, sources, zone=self._options.zone)
         except ValueError:
             raise StorageUnavailable("name too long") from None
-        return represent(archive, layout, self._options)
+        return represent(archive, layout, fingerprint, self._options)
 
 
 def _subset(

@@ -23,9 +23,14 @@ from archive_service.errors import DownloadFailed, SourceUnreadable
 from archive_service.layout import ArchiveLayout, lay_out
 from archive_service.packing.errors import EntryFailed, PackingError, PackingFailed, PackingRefused
 from archive_service.packing.naming import packed_names
-from archive_service.packing.sources import Identity, Sources, collect
-from archive_service.packing.target import find_target, replacing
-from archive_service.packing.writer import ArchiveWriter, FileWriter, StreamWriter
+from archive_service.packing.sources import Sources, collect
+from archive_service.packing.target import Identity, find_target, replacing
+from archive_service.packing.writer import (
+    BUFFERED_FILE_BYTES,
+    ArchiveWriter,
+    FileWriter,
+    StreamWriter,
+)
 from archive_service.settings import FormatSettings, SettingsError, load_format_settings
 from archive_service.storage.local import LocalAlbumFiles
 from archive_service.zipformat.names import NameRules
@@ -149,7 +154,7 @@ def _standard_output() -> Identity | None:
     if os.isatty(_STANDARD_OUTPUT):
         reason = "is a terminal; add --save NAME, or lead it to a file or a pipe"
         raise PackingRefused(_STANDARD_OUTPUT_NAME, reason)
-    return (status.st_dev, status.st_ino) if stat.S_ISREG(status.st_mode) else None
+    return Identity.of(status) if stat.S_ISREG(status.st_mode) else None
 
 
 def _collect(options: Namespace, output: Identity | None) -> Sources:
@@ -163,7 +168,13 @@ def _collect(options: Namespace, output: Identity | None) -> Sources:
 def _lay_out(sources: Sources, settings: FormatSettings) -> ArchiveLayout:
     names = packed_names(sources, NameRules(settings.portable_names, settings.name_encoding))
     everything = range(len(sources.listing))
-    return lay_out(sources.listing, names, everything, zone=ZoneInfo(settings.timezone))
+    return lay_out(
+        sources.listing,
+        names,
+        everything,
+        zone=ZoneInfo(settings.timezone),
+        large_file_bytes=BUFFERED_FILE_BYTES,
+    )
 
 
 def _write(

@@ -21,10 +21,9 @@ from archive_service.errors import StorageUnavailable
 from archive_service.exclusion import Exclusion
 from archive_service.listing import Listing
 from archive_service.packing.errors import PackingRefused
+from archive_service.packing.target import Identity
 from archive_service.storage.walk import MAX_DEPTH, Walk
 
-Identity = tuple[int, int]
-"""Device and inode number."""
 OnLeftOut = Callable[[bytes, str], None]
 """Told the path of what is left out, and why."""
 
@@ -133,21 +132,28 @@ class _Collection:
         special = _SPECIAL.get(stat.S_IFMT(status.st_mode))
         if special:
             raise PackingRefused(root.given, f"is {special}; only files and directories are packed")
-        if self._accepts(root.path, status):
+        if self._accepts(root.path, status.st_mode, status.st_ino):
             self.walk.file(root.path, status)
 
-    def _accepts(self, path: bytes, status: os.stat_result) -> bool:
-        special = _SPECIAL.get(stat.S_IFMT(status.st_mode))
+    def _accepts(self, path: bytes, mode: int, inode: int) -> bool:
+        special = _SPECIAL.get(stat.S_IFMT(mode))
         if special:
             self._on_left_out(self._given(path), f"is {special}")
             return False
-        if (status.st_dev, status.st_ino) == self._output:
+        if self._is_output(path, inode):
             self._on_left_out(self._given(path), "is the archive itself")
             return False
         # Better now than after gigabytes; when its turn comes the file may still be refused.
-        if not (status.st_mode & _ALL_MAY_READ == _ALL_MAY_READ or os.access(path, os.R_OK)):
+        if not (mode & _ALL_MAY_READ == _ALL_MAY_READ or os.access(path, os.R_OK)):
             raise PackingRefused(self._given(path), "can't be read: Permission denied")
         return True
+
+    def _is_output(self, path: bytes, inode: int) -> bool:
+        output = self._output
+        # To look at each file again would take as long as to list it.
+        if output is None or inode != output.inode:
+            return False
+        return output == Identity.of(os.lstat(path))
 
     def _given(self, path: bytes) -> bytes:
         return _given(self.roots[-1], path)

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from archive_service.packing.errors import PackingRefused
 
@@ -20,6 +21,18 @@ _OPEN_TEMPORARY = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CL
 _OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _PERMISSIONS = 0o777
 _PERMISSIONS_OF_NEW_FILE = 0o666
+
+
+class Identity(NamedTuple):
+    """What tells a file from every other."""
+
+    device: int
+    inode: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> Identity:
+        """Take it from what the system tells of a file."""
+        return cls(status.st_dev, status.st_ino)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +43,9 @@ class Target:
     replaced: os.stat_result | None
 
     @property
-    def identity(self) -> tuple[int, int] | None:
-        """Device and inode number of the file that is to be replaced."""
-        return (self.replaced.st_dev, self.replaced.st_ino) if self.replaced else None
+    def identity(self) -> Identity | None:
+        """That of the file that is to be replaced."""
+        return Identity.of(self.replaced) if self.replaced else None
 
     @property
     def mode(self) -> int:

@@ -10,12 +10,13 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import chain, zip_longest
+from itertools import islice, zip_longest
 
 from zlib_ng import zlib_ng
 
+from archive_service.assembly import EntriesBuffer
 from archive_service.errors import DownloadFailed, SourceChanged, SourceUnreadable
 from archive_service.layout import ArchiveLayout
 from archive_service.packing.errors import EntryFailed
@@ -24,9 +25,11 @@ from archive_service.storage.base import AlbumFiles
 BLOCK_BYTES = 1024 * 1024
 """Read or written at once; smaller is slower, larger falls out of the processor's cache."""
 BUFFERED_FILE_BYTES = BLOCK_BYTES
-"""From here on a file goes through a buffer, block by block."""
+"""From here on a file is large: it goes through a buffer, block by block.  The layout knows it."""
 MAX_RUN = 1024
 """Files read in one run, however small."""
+HEADERS_AT_ONCE = 10_000
+"""Central directory headers written at once."""
 WRITE_BACK_BYTES = 8 * 1024 * 1024
 """The disk is set to work each time so much was written, so that the final `fsync` is short."""
 
@@ -50,8 +53,6 @@ class ArchiveWriter(ABC):
         self._on_progress = on_progress
         self._block = memoryview(bytearray(BLOCK_BYTES))
         self._crc32s = array("L", bytes(array("L").itemsize * layout.entries))
-        self._pending: list[bytes] = []
-        self._pending_bytes = 0
 
     @staticmethod
     @abstractmethod
@@ -64,22 +65,22 @@ class ArchiveWriter(ABC):
         Raise EntryFailed where a file is the cause, OSError where the output is.
         """
         with ThreadPoolExecutor(1) as reader:
-            reading: Future[list[bytes]] | None = None
+            reading: Future[EntriesBuffer] | None = None
             runs = list(self._runs())
             for entries, following in zip_longest(runs, runs[1:]):
                 if self._is_large(entries):
-                    self._flush()
                     self._crc32s[entries.start] = self._write_large(entries.start)
                     continue
-                read = (reading or reader.submit(self._read, entries)).result()
+                run = (reading or reader.submit(self._read, entries)).result()
                 # Read and written at the same time; by one thread each, as `AlbumFiles` wants it.
                 ahead = following is not None and not self._is_large(following)
                 reading = reader.submit(self._read, following) if ahead else None
-                self._write_small(entries, read)
+                self._write_small(run)
         everything = range(self._layout.entries)
-        self._put(*self._layout.central_directory_headers(everything, self._crc32s))
-        self._put(self._layout.end_records)
-        self._flush()
+        headers = self._layout.central_directory_headers(everything, self._crc32s)
+        while batch := b"".join(islice(headers, HEADERS_AT_ONCE)):
+            self._send(batch)
+        self._send(self._layout.end_records)
 
     def _runs(self) -> Iterator[range]:
         """Yield the entries: one whose data goes through the buffer, or several that are read."""
@@ -100,20 +101,20 @@ class ArchiveWriter(ABC):
     def _is_large(self, entries: range) -> bool:
         return self._layout.sizes[entries.start] >= BUFFERED_FILE_BYTES
 
-    def _read(self, entries: range) -> list[bytes]:
-        sources = self._layout.sources[entries.start : entries.stop]
-        read: list[bytes] = []
+    def _read(self, entries: range) -> EntriesBuffer:
+        run = EntriesBuffer(self._layout, entries)
         try:
-            read.extend(self._files.read(sources))
+            run.read(self._files)
         except DownloadFailed as error:
-            raise EntryFailed(sources[len(read)], error) from None
-        return read
+            first = self._layout.sources[entries.start]
+            raise EntryFailed(first if error.source is None else error.source, error) from None
+        return run
 
-    def _write_small(self, entries: range, read: Sequence[bytes]) -> None:
-        crc32s = array("L", map(zlib_ng.crc32, read))
-        self._crc32s[entries.start : entries.stop] = crc32s
-        headers = self._layout.local_file_headers(entries, crc32s)
-        self._put(*chain.from_iterable(zip(headers, read, strict=True)))
+    def _write_small(self, run: EntriesBuffer) -> None:
+        crc32s = array("L", map(zlib_ng.crc32, map(run.data, run.entries)))
+        self._crc32s[run.entries.start : run.entries.stop] = crc32s
+        run.put_headers(crc32s)
+        self._send(run.bytes)
 
     def _write_large(self, entry: int) -> int:
         try:
@@ -155,17 +156,6 @@ class ArchiveWriter(ABC):
                 yield self._block[:count]
                 remaining -= count
             self._files.verify(file, source)
-
-    def _put(self, *parts: bytes) -> None:
-        """Write together with what follows: small files would cost a call each."""
-        self._pending += parts
-        self._pending_bytes += sum(map(len, parts))
-        if self._pending_bytes >= BLOCK_BYTES:
-            self._flush()
-
-    def _flush(self) -> None:
-        self._send(b"".join(self._pending))
-        self._pending, self._pending_bytes = [], 0
 
 
 class FileWriter(ArchiveWriter):

@@ -36,7 +36,7 @@ struct row {
 
 struct job {
     const char *name; /* in the directory */
-    char *data;       /* room for the listed size */
+    char *place;      /* room for the listed size */
     struct row listed;
 };
 
@@ -49,14 +49,14 @@ to_nanoseconds(struct timespec time, int64_t *nanoseconds)
     return -limit < time.tv_sec && time.tv_sec < limit;
 }
 
-/* Return whether it is a regular file, and all of the row could be told. */
+/* Return whether all of the row could be told. */
 static int
 to_row(const struct stat *status, struct row *row)
 {
     row->size = (uint64_t)status->st_size;
     row->inode = (uint64_t)status->st_ino;
     row->mode = (uint64_t)status->st_mode;
-    return S_ISREG(status->st_mode) && to_nanoseconds(status->st_mtim, &row->mtime_ns) &&
+    return to_nanoseconds(status->st_mtim, &row->mtime_ns) &&
            to_nanoseconds(status->st_ctim, &row->ctime_ns);
 }
 
@@ -64,7 +64,7 @@ static int
 is_as_listed(const struct stat *status, const struct row *listed)
 {
     struct row found;
-    return to_row(status, &found) && found.size == listed->size &&
+    return S_ISREG(status->st_mode) && to_row(status, &found) && found.size == listed->size &&
            found.mtime_ns == listed->mtime_ns && found.ctime_ns == listed->ctime_ns &&
            found.inode == listed->inode;
 }
@@ -77,7 +77,7 @@ read_file(int directory, const struct job *job)
     int descriptor = openat(directory, job->name, OPEN_FILE);
     if (descriptor < 0)
         return 0;
-    int is_good = read(descriptor, job->data, job->listed.size) == (ssize_t)job->listed.size &&
+    int is_good = read(descriptor, job->place, job->listed.size) == (ssize_t)job->listed.size &&
                   fstat(descriptor, &status) == 0 && is_as_listed(&status, &job->listed);
     close(descriptor);
     return is_good;
@@ -95,72 +95,86 @@ name_below(PyObject *path, const Py_buffer *prefix)
     return memchr(name, '/', length - prefix->len) ? NULL : name;
 }
 
-/* Fill the jobs for the first sources of one directory; return them as a list of bytes. */
-static PyObject *
-prepare(struct job *jobs, PyObject *paths, const Py_buffer *prefix, const Py_buffer *sources,
-        const Py_buffer *sizes, const Py_buffer *mtimes_ns, const Py_buffer *change_tokens)
+/* What `read_files` is told. */
+struct request {
+    int directory;
+    Py_buffer prefix, sources, positions, sizes, mtimes_ns, change_tokens, buffer;
+    PyObject *paths;
+};
+
+/* Fill the jobs for the first sources of one directory; return how many, or -1 with an error. */
+static Py_ssize_t
+prepare(const struct request *request, struct job *jobs, Py_ssize_t count)
 {
-    const unsigned long *source = sources->buf;
-    Py_ssize_t count = sources->len / sizeof *source;
-    PyObject *found = PyList_New(0);
-    for (Py_ssize_t i = 0; found && i < count; i++) {
-        unsigned long at = source[i];
-        struct row *listed = &jobs[i].listed;
-        if (at >= (unsigned long)PyList_GET_SIZE(paths) || (at + 1) * 8 > (size_t)sizes->len ||
-            (at + 1) * 8 > (size_t)mtimes_ns->len || (at + 1) * 16 > (size_t)change_tokens->len) {
-            PyErr_SetString(PyExc_IndexError, "no such source");
-            Py_CLEAR(found);
-            break;
-        }
-        PyObject *path = PyList_GET_ITEM(paths, at);
-        if (!PyBytes_Check(path) || !(jobs[i].name = name_below(path, prefix)))
-            break;
-        listed->size = ((const uint64_t *)sizes->buf)[at];
-        listed->mtime_ns = ((const int64_t *)mtimes_ns->buf)[at];
-        const char *token = (const char *)change_tokens->buf + at * 16;
-        memcpy(&listed->ctime_ns, token, 8);
-        memcpy(&listed->inode, token + 8, 8);
-        PyObject *data = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)listed->size);
-        if (!data || PyList_Append(found, data) < 0)
-            Py_CLEAR(found);
-        else
-            jobs[i].data = PyBytes_AS_STRING(data);
-        Py_XDECREF(data);
+    const unsigned long *sources = request->sources.buf;
+    const uint64_t *positions = request->positions.buf;
+    Py_ssize_t listed = PyList_GET_SIZE(request->paths);
+    uint64_t room = (uint64_t)request->buffer.len;
+    if (request->sizes.len / 8 != listed || request->mtimes_ns.len / 8 != listed ||
+        request->change_tokens.len / 16 != listed ||
+        request->positions.len / 8 != count) {
+        PyErr_SetString(PyExc_ValueError, "columns of different lengths");
+        return -1;
     }
-    return found;
+    for (Py_ssize_t i = 0; i < count; i++) {
+        unsigned long at = sources[i];
+        struct row *row = &jobs[i].listed;
+        if (at >= (unsigned long)listed) {
+            PyErr_SetString(PyExc_IndexError, "no such source");
+            return -1;
+        }
+        PyObject *path = PyList_GET_ITEM(request->paths, at);
+        if (!PyBytes_Check(path) || !(jobs[i].name = name_below(path, &request->prefix)))
+            return i;
+        row->size = ((const uint64_t *)request->sizes.buf)[at];
+        row->mtime_ns = ((const int64_t *)request->mtimes_ns.buf)[at];
+        const char *token = (const char *)request->change_tokens.buf + at * 16;
+        memcpy(&row->ctime_ns, token, 8);
+        memcpy(&row->inode, token + 8, 8);
+        if (row->size > room || positions[i] > room - row->size) {
+            PyErr_SetString(PyExc_IndexError, "no room in the buffer");
+            return -1;
+        }
+        jobs[i].place = (char *)request->buffer.buf + positions[i];
+    }
+    return count;
+}
+
+static PyObject *
+read_in_order(const struct request *request)
+{
+    Py_ssize_t count = request->sources.len / (Py_ssize_t)sizeof(unsigned long), good = 0;
+    struct job *jobs = PyMem_Calloc((size_t)count + 1, sizeof *jobs);
+    if (!jobs)
+        return PyErr_NoMemory();
+    count = prepare(request, jobs, count);
+    Py_BEGIN_ALLOW_THREADS
+    while (good < count && read_file(request->directory, &jobs[good]))
+        good++;
+    Py_END_ALLOW_THREADS
+    PyMem_Free(jobs);
+    return count < 0 ? NULL : PyLong_FromSsize_t(good);
 }
 
 static PyObject *
 read_files(PyObject *module, PyObject *arguments)
 {
-    int directory;
-    PyObject *paths, *found = NULL;
-    Py_buffer prefix, sources, sizes, mtimes_ns, change_tokens;
+    struct request request;
     (void)module;
-    if (!PyArg_ParseTuple(arguments, "iy*O!y*(y*y*y*)", &directory, &prefix, &PyList_Type, &paths,
-                          &sources, &sizes, &mtimes_ns, &change_tokens))
+    if (!PyArg_ParseTuple(arguments, "iy*O!y*(y*y*y*)w*y*", &request.directory, &request.prefix,
+                          &PyList_Type, &request.paths, &request.sources, &request.sizes,
+                          &request.mtimes_ns, &request.change_tokens, &request.buffer,
+                          &request.positions))
         return NULL;
-    struct job *jobs = PyMem_Calloc(sources.len / sizeof(unsigned long) + 1, sizeof *jobs);
-    if (jobs)
-        found = prepare(jobs, paths, &prefix, &sources, &sizes, &mtimes_ns, &change_tokens);
-    else
-        PyErr_NoMemory();
-    if (found) {
-        Py_ssize_t count = PyList_GET_SIZE(found), good = 0;
-        Py_BEGIN_ALLOW_THREADS
-        while (good < count && read_file(directory, &jobs[good]))
-            good++;
-        Py_END_ALLOW_THREADS
-        if (PyList_SetSlice(found, good, count, NULL) < 0)
-            Py_CLEAR(found);
-    }
-    PyMem_Free(jobs);
-    PyBuffer_Release(&prefix);
-    PyBuffer_Release(&sources);
-    PyBuffer_Release(&sizes);
-    PyBuffer_Release(&mtimes_ns);
-    PyBuffer_Release(&change_tokens);
-    return found;
+    PyObject *read = read_in_order(&request);
+    PyBuffer_Release(&request.prefix);
+    PyBuffer_Release(&request.sources);
+    PyBuffer_Release(&request.sizes);
+    PyBuffer_Release(&request.mtimes_ns);
+    PyBuffer_Release(&request.change_tokens);
+    PyBuffer_Release(&request.buffer);
+    PyBuffer_Release(&request.positions);
+    return read;
 }
 
 static PyObject *
@@ -205,14 +219,15 @@ stat_files(PyObject *module, PyObject *arguments)
 
 PyDoc_STRVAR(stat_files_doc,
              "stat_files(directory, names)\n--\n\n"
-             "Return the rows of the first of the names, as far as they are those of regular files."
+             "Return the rows of the first of the names, up to one that can't be told."
              "\n\nA row is size, mtime, ctime, inode and mode, 64 bits each; see `Walk`.");
 
 PyDoc_STRVAR(read_files_doc,
-             "read_files(directory, prefix, paths, sources, columns)\n--\n\n"
+             "read_files(directory, prefix, paths, sources, columns, buffer, positions)\n--\n\n"
              "Read the first of the sources, as far as they lie in one directory and are as listed."
-             "\n\n`directory` is its descriptor, `prefix` what its paths begin with, `columns` are the"
-             "\nsizes, mtimes and change tokens of the listing.");
+             "\n\nReturn how many.  Each is read to its position in the buffer.  `directory` is a"
+             "\ndescriptor, `prefix` what its paths begin with, `columns` are the sizes, mtimes and"
+             "\nchange tokens of the listing.");
 
 static PyMethodDef methods[] = {
     {"stat_files", stat_files, METH_VARARGS, stat_files_doc},

@@ -8,5 +8,7 @@ def read_files(
     paths: Sequence[bytes],
     sources: array[int],
     columns: tuple[array[int], array[int], bytes],
+    buffer: memoryview,
+    positions: array[int],
     /,
-) -> list[bytes]: ...
+) -> int: ...

@@ -5,7 +5,7 @@ All calls block; they are made from worker threads.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from io import FileIO
 from typing import Protocol
@@ -27,10 +27,13 @@ class AlbumFiles(Protocol):
     def verify(self, file: FileIO, source: int) -> None:
         """Check that an open file is still what was listed."""
 
-    def read(self, sources: Iterable[int]) -> Iterator[bytes]:
-        """Read small files whole, in turn, each verified after its last byte was read.
+    def read_into(
+        self, buffer: memoryview, sources: Sequence[int], positions: Sequence[int]
+    ) -> None:
+        """Read small files whole, each to its position in the buffer.
 
-        A directory has no bytes.
+        Each is verified after its last byte was read.  A directory has no bytes.  An exception
+        names the source.
         """
 
 

@@ -1,14 +1,18 @@
 """What is done to many files of one directory at once, as far as that was compiled.
 
-The compiled functions stop at the first file that has anything out of the ordinary, and leave it
-and what follows to their callers.  So it is no error that they do nothing where they are missing.
+Both functions stop at the first file that has anything out of the ordinary, and leave it and what
+follows to their callers.  So it is no error that nothing is read at once where nothing is compiled.
 """
 
 from __future__ import annotations
 
+import os
 from array import array
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import NamedTuple
+
+from archive_service.storage.rows import row
 
 Columns = tuple["array[int]", "array[int]", bytes]
 """Sizes, mtimes and change tokens of a listing."""
@@ -18,24 +22,24 @@ class Bulk(NamedTuple):
     """The two functions, see `_smallfiles.c`."""
 
     stat_files: Callable[[int, list[bytes]], bytes]
-    read_files: Callable[[int, bytes, Sequence[bytes], array[int], Columns], list[bytes]]
+    read_files: Callable[
+        [int, bytes, Sequence[bytes], array[int], Columns, memoryview, array[int]], int
+    ]
 
 
-def _stat_none(_directory: int, _names: list[bytes]) -> bytes:
-    return b""
+def _stat_files(directory: int, names: list[bytes]) -> bytes:
+    rows: list[bytes] = []
+    with suppress(OSError):
+        for name in names:
+            rows.append(row(os.stat(name, dir_fd=directory, follow_symlinks=False)))
+    return b"".join(rows)
 
 
-def _read_none(
-    _directory: int,
-    _prefix: bytes,
-    _paths: Sequence[bytes],
-    _sources: array[int],
-    _columns: Columns,
-) -> list[bytes]:
-    return []
+def _read_none(*_arguments: object) -> int:
+    return 0
 
 
-NOTHING_COMPILED = Bulk(_stat_none, _read_none)
+NOTHING_COMPILED = Bulk(_stat_files, _read_none)
 try:
     from archive_service.storage import _smallfiles
 except ImportError:

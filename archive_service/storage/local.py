@@ -15,7 +15,7 @@ import errno
 import os
 import stat
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from io import FileIO
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +23,7 @@ from types import TracebackType
 from archive_service.archive_id import ArchiveId
 from archive_service.errors import (
     ArchiveNotFound,
+    DownloadFailed,
     SourceChanged,
     SourceUnreadable,
     StorageUnavailable,
@@ -31,14 +32,8 @@ from archive_service.errors import (
 from archive_service.exclusion import Exclusion
 from archive_service.listing import Listing
 from archive_service.storage.bulk import AS_COMPILED, Bulk
-from archive_service.storage.walk import (
-    OPEN_DIRECTORY,
-    VANISHED,
-    Walk,
-    change_token,
-    mtime_ns,
-    opened_directory,
-)
+from archive_service.storage.rows import change_token, mtime_ns
+from archive_service.storage.walk import OPEN_DIRECTORY, VANISHED, Walk, opened_directory
 
 # Passing through a directory needs no right to list it.
 _PASS_DIRECTORY = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -130,37 +125,44 @@ class LocalAlbumFiles:
         """Check that an open file is still what was listed; see `AlbumFiles.verify`."""
         self._verify(file.fileno(), source)
 
-    def read(self, sources: Iterable[int]) -> Iterator[bytes]:
-        """Read small files whole; see `AlbumFiles.read`."""
-        rest = array("L", sources)
-        while rest:
-            yield self._read(rest[0])
-            found = self._read_alike(rest[1:])
-            yield from found
-            rest = rest[1 + len(found) :]
+    def read_into(
+        self, buffer: memoryview, sources: Sequence[int], positions: Sequence[int]
+    ) -> None:
+        """Read small files whole; see `AlbumFiles.read_into`."""
+        wanted, places = array("L", sources), array("Q", positions)
+        while wanted:
+            try:
+                count = self._read_first(buffer, wanted, places)
+            except DownloadFailed as error:
+                error.source = wanted[0]
+                raise
+            wanted, places = wanted[count:], places[count:]
 
-    def _read_alike(self, sources: array[int]) -> list[bytes]:
-        """Read the first of the files, as far as they lie in the directory entered last.
-
-        Stop before any that is not what was listed.
-        """
-        if self._directory_path is None:
-            return []
-        prefix = self._directory_path + b"/" if self._directory_path else b""
+    def _read_first(self, buffer: memoryview, sources: array[int], positions: array[int]) -> int:
+        """Read at least one of the files, and more of its directory; return how many."""
         listing = self._listing
+        parent, _, name = listing.paths[sources[0]].rpartition(b"/")
+        if not name:  # a directory
+            return 1
+        try:
+            self._enter(parent)
+        except OSError as error:
+            raise _failure(error) from None
+        prefix = parent + b"/" if parent else b""
         columns = (listing.sizes, listing.mtimes_ns, listing.change_tokens)
-        return self._bulk.read_files(self._directory, prefix, listing.paths, sources, columns)
+        count = self._bulk.read_files(
+            self._directory, prefix, listing.paths, sources, columns, buffer, positions
+        )
+        if not count:
+            self._read(sources[0], buffer[positions[0] :])
+        return max(count, 1)
 
-    def _read(self, source: int) -> bytes:
-        if self._listing.paths[source].endswith(b"/"):
-            return b""
-        size = self._listing.sizes[source]
+    def _read(self, source: int, buffer: memoryview) -> None:
         descriptor = self._open(source)
         try:
-            data = _read_exactly(descriptor, size)
+            _read_exactly(descriptor, buffer[: self._listing.sizes[source]])
             # After the last byte: a change before or during the read has moved the ctime by now.
             self._verify(descriptor, source)
-            return data
         except OSError as error:
             raise SourceUnreadable.of(error) from None
         finally:
@@ -169,13 +171,10 @@ class LocalAlbumFiles:
     def _open(self, source: int) -> int:
         parent, _, name = self._listing.paths[source].rpartition(b"/")
         try:
-            if parent != self._directory_path:
-                self._enter_directory(parent)
+            self._enter(parent)
             return os.open(name, _OPEN_FILE, dir_fd=self._directory)
         except OSError as error:
-            if error.errno in VANISHED:
-                raise SourceChanged("vanished") from None
-            raise SourceUnreadable.of(error) from None
+            raise _failure(error) from None
 
     def _verify(self, descriptor: int, source: int) -> None:
         status, listing = os.fstat(descriptor), self._listing
@@ -187,8 +186,14 @@ class LocalAlbumFiles:
         if not is_same or change_token(status) != listing.change_token(source):
             raise SourceChanged("rewritten")
 
-    def _enter_directory(self, path: bytes) -> None:
-        self._leave_directory()
+    def _enter(self, path: bytes) -> None:
+        """Have a directory open, by its path in the album."""
+        if path != self._directory_path:
+            self._leave_directory()
+            self._directory = self._opened_directory(path)
+            self._directory_path = path
+
+    def _opened_directory(self, path: bytes) -> int:
         directory = os.open(self._root, OPEN_DIRECTORY & ~os.O_NOFOLLOW)
         for component in filter(None, (self._album + b"/" + path).split(b"/")):
             parent = directory
@@ -196,7 +201,7 @@ class LocalAlbumFiles:
                 directory = os.open(component, _PASS_DIRECTORY, dir_fd=parent)
             finally:
                 os.close(parent)
-        self._directory, self._directory_path = directory, path
+        return directory
 
     def _leave_directory(self) -> None:
         if self._directory_path is not None:
@@ -204,11 +209,16 @@ class LocalAlbumFiles:
             self._directory_path = None
 
 
-def _read_exactly(descriptor: int, size: int) -> bytes:
-    data = os.read(descriptor, size)
-    while len(data) < size:
-        more = os.read(descriptor, size - len(data))
-        if not more:
+def _read_exactly(descriptor: int, buffer: memoryview) -> None:
+    while buffer:
+        count = os.readv(descriptor, (buffer,))
+        if not count:
             raise SourceChanged("resized")
-        data += more
-    return data
+        buffer = buffer[count:]
+
+
+def _failure(error: OSError) -> DownloadFailed:
+    """Return what a download is told of an error of opening."""
+    if error.errno in VANISHED:
+        return SourceChanged("vanished")
+    return SourceUnreadable.of(error)

@@ -11,15 +11,24 @@ import os
 import stat
 from array import array
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from operator import attrgetter
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from struct import Struct
 
 from archive_service.errors import StorageUnavailable
 from archive_service.exclusion import Exclusion
 from archive_service.listing import CHANGE_TOKEN_SIZE, Listing, column_bytes
-from archive_service.storage.bulk import AS_COMPILED, NOTHING_COMPILED, Bulk
+from archive_service.storage.bulk import AS_COMPILED, Bulk
+from archive_service.storage.rows import (
+    COLUMNS,
+    CTIME,
+    INODE,
+    MODE,
+    MTIME,
+    ROW,
+    SIZE,
+    mtime_ns,
+    row,
+)
 
 MAX_DEPTH = 64
 """Directories within directories; each costs a descriptor while it is walked."""
@@ -28,18 +37,14 @@ VANISHED = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 """The errors of opening what was replaced or removed since its name was read."""
 
 _TRIES = 10
-_MTIME_MIN_NS, _MTIME_MAX_NS = -(2**63), 2**63 - 1
-_ROW = Struct("=QqqQQ")  # size, mtime and ctime in nanoseconds, inode number, mode
-_COLUMNS = 5
-_CHANGE_TOKEN = Struct("<qQ")  # ctime in nanoseconds, inode number
 
-Acceptance = Callable[[bytes, os.stat_result], bool]
-"""Told the path and the state of what is no directory; says whether a listing gets it."""
+Acceptance = Callable[[bytes, int, int], bool]
+"""Told the path, mode and inode number of what is no directory; says whether a listing gets it."""
 
 
-def is_regular_file(_path: bytes, status: os.stat_result) -> bool:
+def is_regular_file(_path: bytes, mode: int, _inode: int) -> bool:
     """Accept what has bytes of its own: no link, no FIFO, socket or device."""
-    return stat.S_ISREG(status.st_mode)
+    return stat.S_ISREG(mode)
 
 
 class Walk:
@@ -83,7 +88,7 @@ class Walk:
 
     def file(self, path: bytes, status: os.stat_result) -> None:
         """Collect one file."""
-        self._add([path], _row(status))
+        self._add([path], row(status))
 
     def tree(self, path: Path) -> None:
         """Collect what a directory holds, under paths that begin with its own.
@@ -99,29 +104,63 @@ class Walk:
         if depth > MAX_DEPTH:
             raise StorageUnavailable("too deep")
         before = len(self._paths)
-        children, status = self._children(descriptor)
-        directories = [child for child in children if child.is_dir(follow_symlinks=False)]
-        files = [child for child in children if not child.is_dir(follow_symlinks=False)]
-        self._add_files(descriptor, files, prefix)
-        for directory in directories:
-            self._subdirectory(descriptor, directory.name, prefix, depth=depth + 1)
+        names, status = self._names(descriptor)
+        names, rows = self._told(descriptor, names)
+        for directory in self._add_files(names, rows, prefix):
+            self._subdirectory(descriptor, directory, prefix, depth=depth + 1)
+        self._note_times(status.st_ctime_ns, mtime_ns(status))
         if prefix and len(self._paths) == before:
-            self._add([prefix], _row(status, size=0))
-        else:
-            self._note_times(status.st_ctime_ns, mtime_ns(status))
+            self._add([prefix], row(status))
+            self._sizes[-1] = 0
 
-    def _children(self, descriptor: int) -> tuple[list[os.DirEntry[str]], os.stat_result]:
-        """Return what a directory holds, and its state: they belong together."""
+    def _names(self, descriptor: int) -> tuple[list[bytes], os.stat_result]:
+        """Return the names in a directory, and its state: they belong together."""
         for _ in range(_TRIES):
             status = os.fstat(descriptor)
-            with os.scandir(descriptor) as found:
-                children = [child for child in found if not self._exclusion.matches(child.name)]
+            found = os.listdir(descriptor)
             if os.fstat(descriptor).st_ctime_ns == status.st_ctime_ns:
-                return sorted(children, key=attrgetter("name")), status
+                names = sorted(name for name in found if not self._exclusion.matches(name))
+                # All at once, for a call for each takes longer than to list it.
+                return os.fsencode("\0".join(names)).split(b"\0") if names else [], status
         raise StorageUnavailable("changing")
 
-    def _subdirectory(self, parent: int, name: str, prefix: bytes, *, depth: int) -> None:
-        self.reached = prefix + os.fsencode(name) + b"/"
+    def _told(self, directory: int, names: list[bytes]) -> tuple[list[bytes], bytes]:
+        """Return the names that are still there, and their rows."""
+        there: list[bytes] = []
+        rows: list[bytes] = []
+        while names:
+            rows.append(self._bulk.stat_files(directory, names))
+            count = len(rows[-1]) // ROW.size
+            there += names[:count]
+            for name in names[count : count + 1]:  # for which something is out of the ordinary
+                with suppress(FileNotFoundError):  # removed since the directory was read
+                    rows.append(row(os.stat(name, dir_fd=directory, follow_symlinks=False)))
+                    there.append(name)
+            names = names[count + 1 :]
+        return there, b"".join(rows)
+
+    def _add_files(self, names: list[bytes], rows: bytes, prefix: bytes) -> list[bytes]:
+        """Collect files; return the names of the directories among them."""
+        unsigned = array("Q", rows)
+        modes, inodes = unsigned[MODE::COLUMNS], unsigned[INODE::COLUMNS]
+        paths = [prefix + name for name in names]
+        directories: list[bytes] = []
+        # Most directories hold regular files alone, which takes no look at each.
+        if self._accepts is not is_regular_file or not all(map(stat.S_ISREG, set(modes))):
+            directories = [n for n, mode in zip(names, modes, strict=True) if stat.S_ISDIR(mode)]
+            accepted = [
+                number
+                for number, (path, mode, inode) in enumerate(zip(paths, modes, inodes, strict=True))
+                if not stat.S_ISDIR(mode) and self._accepts(path, mode, inode)
+            ]
+            paths = [paths[number] for number in accepted]
+            size = ROW.size
+            rows = b"".join(rows[number * size : (number + 1) * size] for number in accepted)
+        self._add(paths, rows)
+        return directories
+
+    def _subdirectory(self, parent: int, name: bytes, prefix: bytes, *, depth: int) -> None:
+        self.reached = prefix + name + b"/"
         try:
             descriptor = os.open(name, OPEN_DIRECTORY, dir_fd=parent)
         except OSError as error:
@@ -133,60 +172,23 @@ class Walk:
         finally:
             os.close(descriptor)
 
-    def _add_files(self, directory: int, files: Sequence[os.DirEntry[str]], prefix: bytes) -> None:
-        names = [os.fsencode(file.name) for file in files]
-        # Only regular files, all of which are accepted.
-        bulk = self._bulk if self._accepts is is_regular_file else NOTHING_COMPILED
-        rows = bulk.stat_files(directory, names)
-        known = len(rows) // _ROW.size
-        self._add([prefix + name for name in names[:known]], rows)
-        found = [
-            (path, status)
-            for name, file in zip(names[known:], files[known:], strict=True)
-            if (status := _status(file)) and self._accepts(path := prefix + name, status)
-        ]
-        self._add([path for path, _ in found], b"".join(_row(status) for _, status in found))
-
     # Whole columns at a time: a call for each file and column costs as much as its `stat`.
     def _add(self, paths: Sequence[bytes], rows: bytes) -> None:
         if not paths:
             return
         signed, unsigned = array("q", rows), array("Q", rows)
-        mtimes_ns, ctimes_ns = signed[1::_COLUMNS], signed[2::_COLUMNS]
+        mtimes_ns, ctimes_ns = signed[MTIME::COLUMNS], signed[CTIME::COLUMNS]
         self._paths += paths
-        self._sizes += unsigned[0::_COLUMNS]
+        self._sizes += unsigned[SIZE::COLUMNS]
         self._mtimes_ns += mtimes_ns
         self._ctimes_ns += ctimes_ns
-        self._inodes += unsigned[3::_COLUMNS]
-        self._modes.extend(map(stat.S_IMODE, unsigned[4::_COLUMNS]))
+        self._inodes += unsigned[INODE::COLUMNS]
+        self._modes.extend(map(stat.S_IMODE, unsigned[MODE::COLUMNS]))
         self._note_times(max(ctimes_ns), max(mtimes_ns))
 
     def _note_times(self, newest_ctime_ns: int, newest_mtime_ns: int) -> None:
         self._newest_ctime_ns = max(self._newest_ctime_ns, newest_ctime_ns)
         self._newest_mtime_ns = max(self._newest_mtime_ns, newest_mtime_ns)
-
-
-def mtime_ns(status: os.stat_result) -> int:
-    """Return the modification time of a file, held at what a listing can tell: the year 2262."""
-    found_ns = status.st_mtime_ns
-    if _MTIME_MIN_NS <= found_ns <= _MTIME_MAX_NS:
-        return found_ns
-    return _MTIME_MIN_NS if found_ns < 0 else _MTIME_MAX_NS
-
-
-def change_token(status: os.stat_result) -> bytes:
-    """Return the change token of a file."""
-    return _CHANGE_TOKEN.pack(status.st_ctime_ns, status.st_ino)
-
-
-def _row(status: os.stat_result, size: int | None = None) -> bytes:
-    return _ROW.pack(
-        status.st_size if size is None else size,
-        mtime_ns(status),
-        status.st_ctime_ns,
-        status.st_ino,
-        status.st_mode,
-    )
 
 
 @contextmanager
@@ -197,13 +199,6 @@ def opened_directory(path: Path) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
-
-
-def _status(child: os.DirEntry[str]) -> os.stat_result | None:
-    try:
-        return child.stat(follow_symlinks=False)
-    except FileNotFoundError:  # removed since the directory was read
-        return None
 
 
 def _change_tokens(ctimes_ns: array[int], inodes: array[int]) -> bytes:

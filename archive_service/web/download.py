@@ -51,14 +51,14 @@ class DownloadRun:
     async def _send_parts(self, answer: ResponsePlan, content: ArchiveContent) -> None:
         for part in answer.parts:
             if isinstance(part, Literal):
-                await self._send_chunk(part.data)
+                await self._send_chunk(memoryview(part.data))
                 continue
             chunks = content.chunks(part.start, part.stop, self._pace)
             async with aclosing(chunks):
                 async for chunk in chunks:
                     await self._send_chunk(chunk)
 
-    async def _send_chunk(self, chunk: bytes | Chunk) -> None:
+    async def _send_chunk(self, chunk: Chunk) -> None:
         began_s = time.monotonic()
         count = await self._transfer.send(chunk)
         self._download.sent_bytes += count

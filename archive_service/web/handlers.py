@@ -151,9 +151,9 @@ class Handlers:
             representation.complete_length,
             representation.layout.entries,
         )
-        transfer = Transfer(request, response, stall_timeout_s=self._options.stall_timeout_s)
-        run = DownloadRun(download, transfer, self._pace(), self._observer)
-        await run.send(answer, self._service.content(representation))
+        with self._transfer(request, response) as transfer:
+            run = DownloadRun(download, transfer, self._pace(), self._observer)
+            await run.send(answer, self._service.content(representation))
 
     async def _send_manifest(
         self,
@@ -162,14 +162,19 @@ class Handlers:
         answer: ResponsePlan,
         body: bytes,
     ) -> None:
-        transfer = Transfer(request, response, stall_timeout_s=self._options.stall_timeout_s)
-        try:
-            for part in answer.parts:
-                await transfer.send(
-                    part.data if isinstance(part, Literal) else body[part.start : part.stop]
-                )
-        except asyncio.TimeoutError:
-            transfer.abort()
+        with self._transfer(request, response) as transfer:
+            try:
+                for part in answer.parts:
+                    await transfer.send(
+                        memoryview(
+                            part.data if isinstance(part, Literal) else body[part.start : part.stop]
+                        )
+                    )
+            except asyncio.TimeoutError:
+                transfer.abort()
+
+    def _transfer(self, request: web.Request, response: web.StreamResponse) -> Transfer:
+        return Transfer(request, response, stall_timeout_s=self._options.stall_timeout_s)
 
     def _pace(self) -> Pace:
         if self._options.delay_s is None:

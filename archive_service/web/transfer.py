@@ -1,15 +1,19 @@
 """The transfer: chunks of an archive put on the wire, at the client's pace.
 
-Buffers are written through aiohttp; spans of files go from the page cache to the socket by
-`loop.sendfile`, behind aiohttp's back, which drains earlier writes first.
+Both kinds of chunks go straight to the socket, behind the backs of aiohttp and of its transport:
+buffers by `send`, spans of files from the page cache by `sendfile`.  The transport would copy what
+the socket does not take at once, and costs several turns of the event loop for each `sendfile`.
+Only while it still holds bytes, at most those of the header fields and of what came right behind,
+or where it speaks TLS, does everything go through it.
 
 What has to be known of the parts underneath:
 
-- `loop.sendfile` returns short, without an error, where the file has shrunk.  So bytes are counted.
-- After a cancellation or error inside `loop.sendfile` the transport may never work again.  So any
-  end but the good one aborts the connection, which is also how a client learns of it: the body is
-  short of its Content-Length.
-- While `sendfile` runs, reading is paused: a client that has left shows as an error of sending.
+- The event loop lets nobody wait for a socket that has a transport.  So the transfer has a
+  duplicate of it, which has to be closed for the connection to be.
+- `sendfile` returns short, without an error, where the file has shrunk.  So bytes are counted.
+- After a cancellation or error the transport may never work again.  So any end but the good one
+  aborts the connection, which is also how a client learns of it: the body is short of its
+  Content-Length.
 - Nothing in asyncio times out a client that accepts no bytes.  The kernel does where it knows
   TCP_USER_TIMEOUT, counting from the last of its buffers, of up to 64 KiB, that was taken whole:
   a client that takes as much within the time-out is slow, but not stalled.  Elsewhere each piece
@@ -25,6 +29,7 @@ import sys
 import time
 from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from functools import partial
+from types import TracebackType
 
 from aiohttp import web
 
@@ -98,7 +103,7 @@ Pace = AdaptivePace | DelayedPace
 
 
 class Transfer:
-    """Sends the body of one prepared response."""
+    """Sends the body of one prepared response, in a `with` block."""
 
     def __init__(
         self, request: web.Request, response: web.StreamResponse, *, stall_timeout_s: float
@@ -108,10 +113,29 @@ class Transfer:
         self._stall_timeout_s = stall_timeout_s
         # Two: a connection that is cut seems to have taken the piece that it stalled in.
         self._last_two_s = (0.0, 0.0)
-        self._kernel_watches = _watch_for_stalls(request.transport, stall_timeout_s)
-        _limit_unsent(request.transport)
+        self._socket: socket.socket | None = None
+        self._kernel_watches = False
+        if request.transport is not None and not request.transport.is_closing():
+            self._socket = request.transport.get_extra_info("socket").dup()
+            self._kernel_watches = _watch_for_stalls(self._socket, stall_timeout_s)
+            _limit_unsent(self._socket)
+            if not _is_encrypted(request.transport):
+                # Once it holds bytes it is waited for until it holds none.
+                request.transport.set_write_buffer_limits(high=0)
 
-    async def send(self, chunk: bytes | Chunk) -> int:
+    def __enter__(self) -> Transfer:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._socket:
+            self._socket.close()
+
+    async def send(self, chunk: Chunk) -> int:
         """Put a chunk on the wire; return its bytes once the connection has taken them.
 
         Raise OSError or TimeoutError for the connection, SourceChanged for the file.
@@ -119,12 +143,10 @@ class Transfer:
         began_s = time.monotonic()
         try:
             async with self._time_limit():
-                if not isinstance(chunk, FileSpan):
-                    await self._response.write(chunk)
-                    return len(chunk)
-                if self._connection().get_extra_info("sslcontext"):
-                    return await self._copy_span(chunk)
-                return await self._send_span(chunk)
+                if isinstance(chunk, FileSpan):
+                    return await self._send_span(chunk)
+                await self._send_buffer(chunk)
+                return len(chunk)
         finally:
             self._last_two_s = (self._last_two_s[1], time.monotonic() - began_s)
 
@@ -141,23 +163,35 @@ class Transfer:
         """Tell whether the client has made no progress for as long as it may."""
         return sum(self._last_two_s) >= self._stall_timeout_s
 
-    def _connection(self) -> asyncio.Transport:
-        if self._request.transport is None or self._request.transport.is_closing():
+    def _direct(self) -> socket.socket | None:
+        """Return the socket where nothing has to go through the transport.
+
+        Raise ConnectionResetError where there is no connection any more.
+        """
+        if self.is_cut():
             raise ConnectionResetError
-        return self._request.transport
+        transport = self._request.transport
+        if transport is None or _is_encrypted(transport) or transport.get_write_buffer_size():
+            return None
+        return self._socket
+
+    async def _send_buffer(self, buffer: memoryview) -> None:
+        direct = self._direct()
+        if direct is None:
+            await self._response.write(buffer)
+        else:
+            await asyncio.get_running_loop().sock_sendall(direct, buffer)
 
     async def _send_span(self, span: FileSpan) -> int:
-        loop = asyncio.get_running_loop()
-        count = self._send_at_once(span)
+        direct = self._direct()
+        if direct is None:
+            return await self._copy_span(span)
+        count = _send_at_once(direct, span)
         if count == span.count:
             return count
         try:
-            count += await loop.sendfile(
-                self._connection(),
-                span.file,
-                span.offset + count,
-                span.count - count,
-                fallback=False,
+            count += await asyncio.get_running_loop().sock_sendfile(
+                direct, span.file, span.offset + count, span.count - count, fallback=False
             )
         except asyncio.SendfileNotAvailableError:
             # Raised for any error of the first system call: a client that has left, a disk that
@@ -168,23 +202,7 @@ class Transfer:
             raise SourceChanged("resized")
         return count
 
-    def _send_at_once(self, span: FileSpan) -> int:
-        """Send as much as the connection takes without waiting; return the bytes.
-
-        Most of a little album fits the socket's buffer, and `loop.sendfile` costs five turns of
-        the event loop.  Errors are left to it.
-        """
-        connection = self._connection()
-        if connection.get_write_buffer_size():
-            return 0
-        descriptor = connection.get_extra_info("socket").fileno()
-        try:
-            return os.sendfile(descriptor, span.file.fileno(), span.offset, span.count)
-        except OSError:
-            return 0
-
     async def _copy_span(self, span: FileSpan) -> int:
-        # TLS is not the kernel's here, so the bytes have to pass through the process.
         read = partial(os.pread, span.file.fileno(), span.count, span.offset)
         try:
             data = await asyncio.get_running_loop().run_in_executor(None, read)
@@ -192,33 +210,46 @@ class Transfer:
             raise SourceUnreadable.of(error) from None
         if len(data) < span.count:
             raise SourceChanged("resized")
-        await self._response.write(data)
-        self._connection()  # a write to a connection that is cut raises nothing at once
+        await self._send_buffer(memoryview(data))
+        self._direct()  # a write to a connection that is cut raises nothing at once
         return span.count
 
     def _time_limit(self) -> AbstractAsyncContextManager[object]:
         return nullcontext() if self._kernel_watches else timeout(self._stall_timeout_s)
 
 
-def _limit_unsent(transport: asyncio.Transport | None) -> None:
+def _is_encrypted(transport: asyncio.Transport) -> bool:
+    return transport.get_extra_info("sslcontext") is not None
+
+
+def _send_at_once(connection: socket.socket, span: FileSpan) -> int:
+    """Send as much as the connection takes without waiting; return the bytes.
+
+    Most of a little album fits the socket's buffer, and to wait for it costs turns of the event
+    loop.  Errors are left to whoever waits.
+    """
+    try:
+        return os.sendfile(connection.fileno(), span.file.fileno(), span.offset, span.count)
+    except OSError:
+        return 0
+
+
+def _limit_unsent(connection: socket.socket) -> None:
     """Have the kernel keep little for a client beyond what is on its way to it.
 
     Thousands of slow clients would fill the memory that the system has for TCP, a few hundred
     kilobytes each, and then everybody waits.  What is on its way is not limited, so a quick client
     is as quick as before.
     """
-    if _KERNEL_UNSENT_LIMIT is None or transport is None:
-        return
-    with suppress(OSError):
-        connection: socket.socket = transport.get_extra_info("socket")
-        connection.setsockopt(socket.IPPROTO_TCP, _KERNEL_UNSENT_LIMIT, UNSENT_BYTES)
+    if _KERNEL_UNSENT_LIMIT is not None:
+        with suppress(OSError):
+            connection.setsockopt(socket.IPPROTO_TCP, _KERNEL_UNSENT_LIMIT, UNSENT_BYTES)
 
 
-def _watch_for_stalls(transport: asyncio.Transport | None, timeout_s: float) -> bool:
+def _watch_for_stalls(connection: socket.socket, timeout_s: float) -> bool:
     """Have the kernel cut a connection whose peer accepts nothing; tell whether it does."""
-    if _KERNEL_TIMEOUT is None or transport is None:
+    if _KERNEL_TIMEOUT is None:
         return False
-    connection: socket.socket = transport.get_extra_info("socket")
     try:
         connection.setsockopt(socket.IPPROTO_TCP, _KERNEL_TIMEOUT, round(timeout_s * 1000))
     except OSError:

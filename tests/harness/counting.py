@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import FileIO
 
@@ -49,12 +49,13 @@ class _CountingFiles:
     def verify(self, file: FileIO, source: int) -> None:
         self._files.verify(file, source)
 
-    def read(self, sources: Iterable[int]) -> Iterator[bytes]:
-        for source in sources:
-            (data,) = self._files.read([source])
+    def read_into(
+        self, buffer: memoryview, sources: Sequence[int], positions: Sequence[int]
+    ) -> None:
+        for source, position in zip(sources, positions, strict=True):
+            self._files.read_into(buffer, [source], [position])
             self._counts.opened[self._listing.paths[source]] += 1
-            self._counts.read_bytes[self._listing.paths[source]] += len(data)
-            yield data
+            self._counts.read_bytes[self._listing.paths[source]] += self._listing.sizes[source]
 
 
 class _CountingFile(FileIO):

@@ -10,6 +10,7 @@ from array import array
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from io import FileIO
+from itertools import accumulate
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,7 @@ from archive_service.storage.local import LocalStorage
 from archive_service.storage.walk import MAX_DEPTH
 
 ARCHIVE = ArchiveId(HASH)
+GAP = 3
 NOT_FOR_ROOT = pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 
 
@@ -51,9 +53,16 @@ def listed(storage: Storage) -> Listing:
     return storage.list(ARCHIVE)
 
 
-def read(files: AlbumFiles, source: int) -> bytes:
-    (data,) = files.read([source])
-    return data
+def read(files: AlbumFiles, listing: Listing, *sources: int) -> list[bytes]:
+    """Read small files into one buffer, in the order given, with a gap before each."""
+    sizes = [listing.sizes[source] for source in sources]
+    ends = list(accumulate(size + GAP for size in sizes))
+    buffer = bytearray(b"-" * (sum(sizes) + GAP * len(sizes)))
+    positions = [end - size for end, size in zip(ends, sizes, strict=True)]
+    files.read_into(memoryview(buffer), sources, positions)
+    for position in positions:
+        assert buffer[position - GAP : position] == b"-" * GAP
+    return [bytes(buffer[end - size : end]) for end, size in zip(ends, sizes, strict=True)]
 
 
 def open_descriptors() -> int:
@@ -138,7 +147,7 @@ def test_names_are_the_bytes_that_are_stored(photos_dir: Path, storage: Storage)
     assert set(listing.paths) == set(names)
     with storage.files(ARCHIVE, listing) as files:
         for source, path in enumerate(listing.paths):
-            assert read(files, source) == path
+            assert read(files, listing, source)[0] == path
 
 
 def test_a_directory_named_in_odd_bytes_is_walked(photos_dir: Path, storage: Storage) -> None:
@@ -149,7 +158,7 @@ def test_a_directory_named_in_odd_bytes_is_walked(photos_dir: Path, storage: Sto
     listing = listed(storage)
     assert listing.paths == [b"\xe9t\xe9/\xff"]
     with storage.files(ARCHIVE, listing) as files:
-        assert read(files, 0) == b"x"
+        assert read(files, listing, 0) == [b"x"]
 
 
 def make_link_to_file(place: Path, outside: Path) -> None:
@@ -255,7 +264,7 @@ def test_a_removed_album_is_not_found_any_more(photos_dir: Path, storage: Storag
     with pytest.raises(ArchiveNotFound):
         listed(storage)
     with storage.files(ARCHIVE, listing) as files, pytest.raises(SourceChanged):
-        read(files, 0)
+        read(files, listing, 0)
 
 
 def test_a_root_that_is_gone_is_no_missing_album(photos_dir: Path, storage: Storage) -> None:
@@ -271,8 +280,9 @@ def test_the_root_may_be_a_link(photos_dir: Path, tmp_path: Path) -> None:
     make_album(photos_dir, {"1.jpg": b"x"})
     (tmp_path / "link").symlink_to(photos_dir)
     storage = LocalStorage(tmp_path / "link", Exclusion(()))
-    with storage.files(ARCHIVE, listed(storage)) as files:
-        assert read(files, 0) == b"x"
+    listing = listed(storage)
+    with storage.files(ARCHIVE, listing) as files:
+        assert read(files, listing, 0) == [b"x"]
 
 
 def test_albums_are_the_directories_below_the_root(photos_dir: Path, storage: Storage) -> None:
@@ -291,7 +301,7 @@ def test_directories_are_nested_to_a_limit(photos_dir: Path, storage: Storage) -
     listing = listed(storage)
     assert listing.paths == [b"d/" * MAX_DEPTH + b"1.jpg"]
     with storage.files(ARCHIVE, listing) as files:
-        assert read(files, 0) == b"x"
+        assert read(files, listing, 0) == [b"x"]
 
 
 def test_deeper_than_that_nothing_is_described(photos_dir: Path, storage: Storage) -> None:
@@ -319,9 +329,10 @@ def test_an_unreadable_file_is_listed_but_can_not_be_read(
 ) -> None:
     album = make_album(photos_dir, {"1.jpg": b"x"})
     (album / "1.jpg").chmod(0)
-    with storage.files(ARCHIVE, listed(storage)) as files:
+    listing = listed(storage)
+    with storage.files(ARCHIVE, listing) as files:
         with pytest.raises(SourceUnreadable) as caught:
-            read(files, 0)
+            read(files, listing, 0)
         with pytest.raises(SourceUnreadable):
             files.open(0)
     assert caught.value.reason == "EACCES"
@@ -389,7 +400,7 @@ def read_by_open(storage: Storage, listing: Listing) -> bytes:
 
 def read_whole(storage: Storage, listing: Listing) -> bytes:
     with storage.files(ARCHIVE, listing) as files:
-        return read(files, 0)
+        return read(files, listing, 0)[0]
 
 
 WAYS = pytest.mark.parametrize("read", [read_by_open, read_whole])
@@ -528,13 +539,13 @@ def test_a_run_of_files_ends_before_the_one_that_is_not_what_was_listed(
     album = make_album(photos_dir, {name: name.encode() for name in names})
     listing = listed(storage)
     change(album / names[3], outside)
-    found = []
     with no_descriptor_left(), storage.files(ARCHIVE, listing) as files:
-        run = files.read(range(5))
-        with suppress(DownloadFailed):
-            while True:
-                found.append(next(run))
-    assert found in ([], [name.encode() for name in names[:3]])
+        with pytest.raises(DownloadFailed) as caught:
+            read(files, listing, *range(5))
+        if caught.value.source == 3:  # or else its directory is what changed
+            expected = [names[number].encode() for number in (0, 1, 2, 4)]
+            assert read(files, listing, 0, 1, 2, 4) == expected
+    assert caught.value.source in (0, 3)
 
 
 def test_files_are_read_in_the_order_asked_for(photos_dir: Path, storage: Storage) -> None:
@@ -543,7 +554,7 @@ def test_files_are_read_in_the_order_asked_for(photos_dir: Path, storage: Storag
     listing = listed(storage)
     sources = [listing.paths.index(name.encode()) for name in names]
     with no_descriptor_left(), storage.files(ARCHIVE, listing) as files:
-        found = list(files.read([*sources, *reversed(sources)]))
+        found = read(files, listing, *sources, *reversed(sources))
     contents = [b"" if name.endswith("/") else name.encode() for name in names]
     assert found == [*contents, *reversed(contents)]
 
@@ -555,15 +566,28 @@ def test_the_compiled_part_reads_a_directory_in_one_call(photos_dir: Path) -> No
     listing = listed(LocalStorage(photos_dir, Exclusion(())))
     columns = (listing.sizes, listing.mtimes_ns, listing.change_tokens)
     ordered = array("L", sorted(range(len(listing)), key=lambda s: listing.paths[s][:2] != b"a/"))
+    positions = array("Q", accumulate((listing.sizes[source] for source in ordered), initial=0))
+    buffer = bytearray(positions.pop())
     descriptor = os.open(album / "a", os.O_RDONLY)
+
+    def read_files(sources: array[int], positions: array[int]) -> int:
+        place = memoryview(buffer)
+        return AS_COMPILED.read_files(
+            descriptor, b"a/", listing.paths, sources, columns, place, positions
+        )
+
     try:
-        found = AS_COMPILED.read_files(descriptor, b"a/", listing.paths, ordered, columns)
-        assert found == [contents[listing.paths[s].decode()] for s in ordered[:100]]
+        assert read_files(ordered, positions) == 100
+        expected = b"".join(contents[listing.paths[source].decode()] for source in ordered[:100])
+        assert buffer[: len(expected)] == expected
         for beyond in (len(listing), 2**62):
             with pytest.raises(IndexError):
-                AS_COMPILED.read_files(
-                    descriptor, b"a/", listing.paths, array("L", [ordered[0], beyond]), columns
-                )
+                read_files(array("L", [ordered[0], beyond]), positions[:2])
+        for outside in (len(buffer), 2**64 - 1):
+            with pytest.raises(IndexError):
+                read_files(ordered[1:2], array("Q", [outside]))
+        with pytest.raises(ValueError, match="different lengths"):
+            read_files(ordered, positions[1:])
     finally:
         os.close(descriptor)
 
@@ -588,7 +612,7 @@ def test_a_small_file_that_grows_by_what_another_loses_is_noticed(
     with storage.files(ARCHIVE, listing) as files:
         for source in range(2):
             with pytest.raises(SourceChanged):
-                read(files, source)
+                read(files, listing, source)
 
 
 def test_files_of_many_directories_are_read_by_one(photos_dir: Path, storage: Storage) -> None:
@@ -596,7 +620,10 @@ def test_files_of_many_directories_are_read_by_one(photos_dir: Path, storage: St
     make_album(photos_dir, contents)
     listing = listed(storage)
     with no_descriptor_left(), storage.files(ARCHIVE, listing) as files:
-        found = {path.decode(): read(files, source) for source, path in enumerate(listing.paths)}
+        found = {
+            path.decode(): read(files, listing, source)[0]
+            for source, path in enumerate(listing.paths)
+        }
     assert found == contents
 
 
@@ -605,11 +632,11 @@ def test_after_a_failure_other_files_are_still_read(photos_dir: Path, storage: S
     listing = listed(storage)
     shutil.rmtree(album / "b")
     with no_descriptor_left(), storage.files(ARCHIVE, listing) as files:
-        assert read(files, 0) == b"1"
+        assert read(files, listing, 0) == [b"1"]
         with pytest.raises(SourceChanged):
-            read(files, 1)
-        assert read(files, 2) == b"3"
-        assert read(files, 0) == b"1"
+            read(files, listing, 1)
+        assert read(files, listing, 2) == [b"3"]
+        assert read(files, listing, 0) == [b"1"]
 
 
 def test_an_opened_file_outlives_its_album_files(photos_dir: Path, storage: Storage) -> None:

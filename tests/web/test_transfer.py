@@ -422,12 +422,12 @@ async def answer_of(
     async def handler(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Length": f"{length}"})
         await response.prepare(request)
-        transfer = Transfer(request, response, stall_timeout_s=60)
-        try:
-            await send(transfer)
-        except BaseException:
-            transfer.abort()
-            raise
+        with Transfer(request, response, stall_timeout_s=60) as transfer:
+            try:
+                await send(transfer)
+            except BaseException:
+                transfer.abort()
+                raise
         return response
 
     app = web.Application()
