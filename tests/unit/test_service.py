@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timezone
 from pathlib import Path
 
 import pytest
-from harness.albums import HASH, make_album
+from harness.albums import HASH, LONG_AGO_S, make_album, settle
 
 from archive_service.archive_id import ArchiveId
 from archive_service.crcindex.memory import MemoryCrcIndex
@@ -102,3 +103,54 @@ def test_what_is_no_file_and_no_directory_is_not_found(photos_dir: Path, file: s
     service = service_over(LocalStorage(photos_dir, Exclusion(())))
     with service as describing, pytest.raises(FileNotInAlbum):
         asyncio.run(describing.represent(ALBUM, [file]))
+
+
+def test_an_album_that_is_what_it_was_is_not_described_again(photos_dir: Path) -> None:
+    make_album(photos_dir, {"a": b"a", "b/c": b"c"})
+    with service_over(LocalStorage(photos_dir, Exclusion(()))) as service:
+        first = asyncio.run(service.represent(ALBUM))
+        assert asyncio.run(service.represent(ALBUM)) is first
+
+
+def be_rewritten(album: Path) -> None:
+    (album / "a").write_bytes(b"z")
+    os.utime(album / "a", (LONG_AGO_S, LONG_AGO_S))
+
+
+def be_replaced_by_its_like(album: Path) -> None:
+    (album / "new").write_bytes(b"a")
+    os.utime(album / "new", (LONG_AGO_S, LONG_AGO_S))
+    (album / "new").replace(album / "a")
+
+
+def get_other_permissions(album: Path) -> None:
+    (album / "a").chmod(0o755)
+
+
+def have_a_file_for_a_moment(album: Path) -> None:
+    (album / "new").touch()
+    (album / "new").unlink()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        be_rewritten,
+        be_replaced_by_its_like,
+        get_other_permissions,
+        have_a_file_for_a_moment,
+        lambda album: (album / "a").rename(album / "z"),
+        lambda album: (album / "d").mkdir(),
+    ],
+)
+def test_an_album_that_has_changed_is_described_again_at_once(
+    photos_dir: Path, change: Callable[[Path], object]
+) -> None:
+    album = make_album(photos_dir, {"a": b"a", "b/c": b"c"})
+    with service_over(LocalStorage(photos_dir, Exclusion(()))) as service:
+        first = asyncio.run(service.represent(ALBUM))
+        settle(album)
+        change(album)
+        second = asyncio.run(service.represent(ALBUM))
+        assert second.fingerprint != first.fingerprint
+        assert second.layout.listing is not first.layout.listing
