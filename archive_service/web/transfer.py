@@ -9,7 +9,7 @@ or where it speaks TLS, does everything go through it.
 What has to be known of the parts underneath:
 
 - The event loop lets nobody wait for a socket that has a transport.  So the transfer has a
-  duplicate of it, which has to be closed for the connection to be.
+  duplicate of it, which has to be closed for the connection to be.  There is none for TLS.
 - `sendfile` returns short, without an error, where the file has shrunk.  So bytes are counted.
 - After a cancellation or error the transport may never work again.  So any end but the good one
   aborts the connection, which is also how a client learns of it: the body is short of its
@@ -116,12 +116,15 @@ class Transfer:
         self._socket: socket.socket | None = None
         self._kernel_watches = False
         if request.transport is not None and not request.transport.is_closing():
-            self._socket = request.transport.get_extra_info("socket").dup()
-            self._kernel_watches = _watch_for_stalls(self._socket, stall_timeout_s)
-            _limit_unsent(self._socket)
+            connection: socket.socket = request.transport.get_extra_info("socket")
+            self._kernel_watches = _watch_for_stalls(connection, stall_timeout_s)
+            _limit_unsent(connection)
             if not _is_encrypted(request.transport):
                 # Once it holds bytes it is waited for until it holds none.
                 request.transport.set_write_buffer_limits(high=0)
+                # Without a descriptor left the transport does it all: the answer has begun.
+                with suppress(OSError):
+                    self._socket = connection.dup()
 
     def __enter__(self) -> Transfer:
         return self
@@ -171,7 +174,7 @@ class Transfer:
         if self.is_cut():
             raise ConnectionResetError
         transport = self._request.transport
-        if transport is None or _is_encrypted(transport) or transport.get_write_buffer_size():
+        if transport is None or transport.get_write_buffer_size():
             return None
         return self._socket
 

@@ -5,12 +5,19 @@ from __future__ import annotations
 import asyncio
 import io
 import os
+import resource
 import shutil
 import ssl
 import subprocess
 import zipfile
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import (
+    AbstractContextManager,
+    asynccontextmanager,
+    contextmanager,
+    nullcontext,
+    suppress,
+)
 from datetime import timezone
 from pathlib import Path
 
@@ -415,14 +422,20 @@ def test_over_a_unix_socket_the_bytes_are_the_same(
 
 
 async def answer_of(
-    tmp_path: Path, send: Callable[[Transfer], Awaitable[object]], length: int
+    tmp_path: Path,
+    send: Callable[[Transfer], Awaitable[object]],
+    length: int,
+    *,
+    begin: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> bytes:
     """Return the body of an answer that a transfer sends on a Unix socket."""
 
     async def handler(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Length": f"{length}"})
         await response.prepare(request)
-        with Transfer(request, response, stall_timeout_s=60) as transfer:
+        with begin():
+            transfer = Transfer(request, response, stall_timeout_s=60)
+        with transfer:
             try:
                 await send(transfer)
             except BaseException:
@@ -463,6 +476,29 @@ def test_a_file_that_the_kernel_does_not_send_is_copied(tmp_path: Path) -> None:
             assert await transfer.send(FileSpan(file, 0, 100)) == 100
 
         assert asyncio.run(answer_of(tmp_path, send, 100)) == path.read_bytes()[:100]
+
+
+@contextmanager
+def no_descriptor_to_be_had() -> Iterator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_without_a_descriptor_left_the_answer_is_whole_all_the_same(tmp_path: Path) -> None:
+    data = noise(3 * LARGE_BYTES)
+    (tmp_path / "file").write_bytes(data)
+    with open(tmp_path / "file", "rb", buffering=0) as file:
+
+        async def send(transfer: Transfer) -> None:
+            assert await transfer.send(memoryview(data)) == len(data)
+            assert await transfer.send(FileSpan(file, 0, len(data))) == len(data)
+
+        answer = answer_of(tmp_path, send, 2 * len(data), begin=no_descriptor_to_be_had)
+        assert asyncio.run(answer) == data * 2
 
 
 def test_a_span_longer_than_its_file_is_not_sent_for_whole(tmp_path: Path) -> None:
