@@ -6,6 +6,7 @@
     │   └── FileNotInAlbum       a requested file is not part of the album
     ├── BadQuery                 a query value that cannot be used
     ├── StorageUnavailable       the album exists, but cannot be described now
+    │   └── AlbumInMotion        it is being changed, most likely uploaded
     └── DownloadFailed           after the header fields: the connection is aborted
         ├── SourceChanged        a file is no longer what the listing says
         ├── SourceUnreadable     the system refuses to open or read a file
@@ -52,6 +53,13 @@ class StorageUnavailable(ArchiveServiceError):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class AlbumInMotion(StorageUnavailable):
+    """The album goes on changing: whoever packed it now would pack an upload half-way."""
+
+    def __init__(self) -> None:
+        super().__init__("changing")
 
 
 class DownloadFailed(ArchiveServiceError):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from itertools import islice, takewhile
@@ -15,11 +16,12 @@ from archive_service.archive_id import ArchiveId
 from archive_service.checksums import KEPT_FILES, Checksums, HashThreads, weight_of
 from archive_service.content import ArchiveContent
 from archive_service.crcindex.base import CrcIndex
-from archive_service.errors import FileNotInAlbum, StorageUnavailable
+from archive_service.errors import AlbumInMotion, FileNotInAlbum, StorageUnavailable
 from archive_service.layout import lay_out
 from archive_service.listing import Listing
 from archive_service.recent import Recent
 from archive_service.representation import ArchiveOptions, Representation, represent
+from archive_service.stillness import AT_ONCE, Patience, StillnessWatch
 from archive_service.storage.base import Storage
 from archive_service.zipformat.names import NameRules, archive_names, original_name
 
@@ -35,10 +37,17 @@ _Wanted = tuple[ArchiveId, tuple[str, ...]]
 class ArchiveService:
     """Describes archives and gives out their bytes."""
 
-    def __init__(self, storage: Storage, index: CrcIndex, options: ArchiveOptions) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        index: CrcIndex,
+        options: ArchiveOptions,
+        patience: Patience = AT_ONCE,
+    ) -> None:
         self._storage = storage
         self._index = index
         self._options = options
+        self._patience = patience
         self._reading = ThreadPoolExecutor(_READING_THREADS, "read")
         self._describing = ThreadPoolExecutor(_DESCRIBING_THREADS, "describe")
         self._waiting: dict[_Wanted, Future[Representation]] = {}
@@ -50,14 +59,38 @@ class ArchiveService:
         self._indexing = ThreadPoolExecutor(1, "index")
         self._checksums = Checksums(storage, HashThreads(index, self._hashing, self._indexing))
 
-    async def represent(self, archive: ArchiveId, files: Sequence[str] = ()) -> Representation:
-        """Describe an archive, or the part of it that `files` names; reads no file.
+    async def represent(
+        self,
+        archive: ArchiveId,
+        files: Sequence[str] = (),
+        *,
+        on_wait: Callable[[], None] = lambda: None,
+    ) -> Representation:
+        """Describe an archive, or the part of it that `files` names, once the album is still.
+
+        No file is read.  `on_wait` is called before each pause.
 
         A name is one in the archive or one before it was made portable; with a trailing slash
         it stands for a directory and all below it.
-        Raise ArchiveNotFound, FileNotInAlbum or StorageUnavailable.
+        Raise ArchiveNotFound, FileNotInAlbum, AlbumInMotion or StorageUnavailable.
         """
-        return await asyncio.shield(asyncio.wrap_future(self._description(archive, files)))
+        watch = StillnessWatch(self._patience, clock_s=time.monotonic())
+        while True:
+            try:
+                found = await asyncio.shield(asyncio.wrap_future(self._description(archive, files)))
+            except AlbumInMotion:
+                pause_s = watch.look_again_s(clock_s=time.monotonic())
+            else:
+                pause_s = watch.pause_s(
+                    found.layout.listing,
+                    found.fingerprint,
+                    now_ns=time.time_ns(),
+                    clock_s=time.monotonic(),
+                )
+                if not pause_s:
+                    return found
+            on_wait()
+            await asyncio.sleep(pause_s)
 
     def content(self, representation: Representation) -> ArchiveContent:
         """Give access to the bytes of an archive."""

@@ -172,6 +172,22 @@ class Settings(FormatSettings):
         le=3600,
         allow_inf_nan=False,
     )
+    settle_time: float = _setting(
+        default=2.0,
+        does="how long nothing in an album may have changed before it is sent, seconds",
+        takes="a number from 0 to 3600; 0 sends what is there",
+        ge=0,
+        le=3600,
+        allow_inf_nan=False,
+    )
+    settle_wait: float = _setting(
+        default=10.0,
+        does="how long a request waits at most for an album that is being uploaded, seconds",
+        takes="a number from 0 to 3600",
+        ge=0,
+        le=3600,
+        allow_inf_nan=False,
+    )
     cache_dir: Annotated[Path, AfterValidator(_expanded)] = _setting(
         default_factory=lambda: user_cache_path("archive-service", appauthor=False),
         does="directory of the CRC index",

@@ -30,6 +30,7 @@ from archive_service.observe.logging import LoggingObserver
 from archive_service.representation import FORMAT_VERSION, ArchiveOptions
 from archive_service.service import ArchiveService
 from archive_service.settings import SHIPPED_PHOTOS, Settings, SettingsError, load_settings
+from archive_service.stillness import Patience
 from archive_service.storage.local import LocalStorage
 from archive_service.web.app import create_app
 from archive_service.web.handlers import WebOptions
@@ -150,7 +151,8 @@ async def _accepting(
     observer = LoggingObserver()
     index = SqliteCrcIndex(_cache_path(settings, "crc", ".sqlite3"), observer.index_impaired)
     storage = LocalStorage(settings.photos_dir, Exclusion(settings.exclude))
-    service = ArchiveService(storage, index, options)
+    patience = Patience(settings.settle_time, settings.settle_wait)
+    service = ArchiveService(storage, index, options, patience)
     runner = Runner(
         create_app(service, observer, _web_options(settings)),
         shutdown_timeout_s=_LONGER_THAN_ANY_S,

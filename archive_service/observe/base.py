@@ -40,6 +40,12 @@ class Observer(Protocol):
     def archive_missing(self, archive: ArchiveId | None) -> None:
         """Nothing exists under a link; None where its id can't even be one."""
 
+    def archive_awaited(self, archive: ArchiveId) -> None:
+        """An album has changed a moment ago; a request waits for it to be still."""
+
+    def archive_in_motion(self, archive: ArchiveId | None) -> None:
+        """An album went on changing for longer than it was waited for."""
+
     def download_started(self, download: Download) -> None:
         """The header fields of an answer were made."""
 

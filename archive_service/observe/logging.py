@@ -29,6 +29,14 @@ class LoggingObserver:
         """Log at info."""
         self._log.info("archive.missing", archive=str(archive or "malformed"))
 
+    def archive_awaited(self, archive: ArchiveId) -> None:
+        """Log at debug."""
+        self._log.debug("archive.awaited", archive=str(archive))
+
+    def archive_in_motion(self, archive: ArchiveId | None) -> None:
+        """Log at info."""
+        self._log.info("archive.in_motion", archive=str(archive or ""))
+
     def download_started(self, download: Download) -> None:
         """Log at info."""
         self._log.info(

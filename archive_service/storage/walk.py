@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from archive_service.errors import StorageUnavailable
+from archive_service.errors import AlbumInMotion, StorageUnavailable
 from archive_service.exclusion import Exclusion
 from archive_service.listing import CHANGE_TOKEN_SIZE, Listing, column_bytes
 from archive_service.storage.bulk import AS_COMPILED, Bulk
@@ -122,7 +122,7 @@ class Walk:
                 names = sorted(name for name in found if not self._exclusion.matches(name))
                 # All at once, for a call for each takes longer than to list it.
                 return os.fsencode("\0".join(names)).split(b"\0") if names else [], status
-        raise StorageUnavailable("changing")
+        raise AlbumInMotion
 
     def _told(self, directory: int, names: list[bytes]) -> tuple[list[bytes], bytes]:
         """Return the names that are still there, and their rows."""

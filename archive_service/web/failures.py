@@ -11,6 +11,7 @@ from aiohttp import web
 
 from archive_service.archive_id import InvalidArchiveId
 from archive_service.errors import (
+    AlbumInMotion,
     ArchiveNotFound,
     BadQuery,
     FileNotInAlbum,
@@ -22,6 +23,7 @@ from archive_service.web.pages import Pages
 LANGUAGES = ("ru", "en")
 _FORMATS = ("text/html", "application/json")
 _RETRY_AFTER_S = 30
+_RETRY_MOVING_AFTER_S = 10
 _PRINT_JSON = partial(json.dumps, ensure_ascii=False)
 
 
@@ -42,6 +44,7 @@ _BY_EXCEPTION: tuple[tuple[type[Exception], Failure], ...] = (
     (InvalidArchiveId, Failure(404, "archive_not_found")),
     (ArchiveNotFound, Failure(404, "archive_not_found")),
     (FileNotInAlbum, Failure(404, "file_not_found")),
+    (AlbumInMotion, Failure(503, "in_motion", {"Retry-After": str(_RETRY_MOVING_AFTER_S)})),
     (StorageUnavailable, Failure(503, "unavailable", {"Retry-After": str(_RETRY_AFTER_S)})),
     (web.HTTPNotFound, Failure(404, "not_found")),
 )

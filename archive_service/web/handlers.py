@@ -7,6 +7,7 @@ import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from hashlib import blake2b
 
 from aiohttp import web
@@ -124,7 +125,9 @@ class Handlers:
     async def _describe(self, request: web.Request, files: Sequence[str]) -> Representation:
         archive = ArchiveId.parse(request.match_info["hash"])
         began_s = time.monotonic()
-        representation = await self._service.represent(archive, files)
+        representation = await self._service.represent(
+            archive, files, on_wait=partial(self._observer.archive_awaited, archive)
+        )
         self._observer.archive_described(
             archive,
             entries=representation.layout.entries,

@@ -165,6 +165,10 @@ _FAILURES_RU = {
         "Возможно, файл уже скачан целиком или альбом изменился. Если архив не открывается, "
         "скачайте его заново.",
     ),
+    "in_motion": FailureWords(
+        "Альбом ещё загружается",
+        "Файлы в нём прямо сейчас меняются. Попробуйте ещё раз через минуту, и архив будет полным.",
+    ),
     "unavailable": FailureWords(
         "Архив сейчас недоступен",
         "Это ненадолго: попробуйте ещё раз через минуту.",
@@ -213,6 +217,11 @@ _FAILURES_EN = {
         "The archive has no such part",
         "The file may be complete already, or the album has changed. If the archive doesn't open, "
         "download it again.",
+    ),
+    "in_motion": FailureWords(
+        "The album is still being uploaded",
+        "Its files are changing right now. Try again in a moment, and the archive will be "
+        "complete.",
     ),
     "unavailable": FailureWords(
         "The archive is not available right now",

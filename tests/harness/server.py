@@ -127,7 +127,8 @@ def serving(
 ) -> Iterator[Server]:
     """Run the server over a directory of albums until the block ends."""
     command = [sys.executable, str(SERVER), "--host", "127.0.0.1", "--port", "0"]
-    command += ["--cache-dir", str(cache_dir), *flags]
+    # Albums are asked for as soon as they are made.
+    command += ["--cache-dir", str(cache_dir), "--settle-time", "0", *flags]
     if photos_dir is not None:
         command += ["--photos-dir", str(photos_dir)]
     process = subprocess.Popen(

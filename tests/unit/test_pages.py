@@ -8,7 +8,13 @@ import pytest
 from aiohttp import web
 
 from archive_service.archive_id import InvalidArchiveId
-from archive_service.errors import ArchiveNotFound, BadQuery, FileNotInAlbum, StorageUnavailable
+from archive_service.errors import (
+    AlbumInMotion,
+    ArchiveNotFound,
+    BadQuery,
+    FileNotInAlbum,
+    StorageUnavailable,
+)
 from archive_service.web.failures import (
     LANGUAGES,
     PRECONDITION_FAILED,
@@ -29,6 +35,7 @@ KEYS = (
     "bad_query",
     "precondition_failed",
     "range_not_satisfiable",
+    "in_motion",
     "unavailable",
     "not_found",
     "method_not_allowed",
@@ -109,6 +116,7 @@ def test_failure_says_what_happened_and_what_to_do(pages: Pages, language: str, 
         ArchiveNotFound(),
         FileNotInAlbum(),
         StorageUnavailable("ENOENT"),
+        AlbumInMotion(),
         BadQuery("name"),
         BadQuery("file"),
         BadQuery("query"),

@@ -1,0 +1,72 @@
+"""When an album is still: nothing in it has changed for a while, so it is no upload half-way.
+
+Two clocks tell.  The newest change of an album and the wall clock say at once that it is old.
+Where that change lies in the future, for the store's clock is ahead, only time tells: the album
+has to stay what it is, by a clock of our own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from archive_service.errors import AlbumInMotion
+from archive_service.listing import Listing
+
+_NS_PER_S = 1_000_000_000
+_SHORTEST_PAUSE_S = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long an album must have been still, and how long that is waited for; seconds."""
+
+    settle_time_s: float
+    settle_wait_s: float
+
+
+AT_ONCE = Patience(settle_time_s=0.0, settle_wait_s=0.0)
+"""That of who takes albums as they are."""
+
+
+class StillnessWatch:
+    """One request's look-out for an album to be still; `clock_s` is a monotonic clock's time."""
+
+    def __init__(self, patience: Patience, *, clock_s: float) -> None:
+        self._patience = patience
+        self._give_up_s = clock_s + patience.settle_wait_s
+        self._fingerprint = b""
+        self._unchanged_since_s = clock_s
+
+    def pause_s(
+        self, listing: Listing, fingerprint: bytes, *, now_ns: int, clock_s: float
+    ) -> float:
+        """Return how long to wait before the album is looked at again; 0 where it is still.
+
+        `now_ns` is the Unix time.  Raise AlbumInMotion where no time is left to wait.
+        """
+        if fingerprint != self._fingerprint:
+            self._fingerprint, self._unchanged_since_s = fingerprint, clock_s
+        age_s = (now_ns - _newest_change_ns(listing, now_ns)) / _NS_PER_S
+        still_for_s = max(age_s, clock_s - self._unchanged_since_s)
+        return self._bounded_s(self._patience.settle_time_s - still_for_s, clock_s)
+
+    def look_again_s(self, *, clock_s: float) -> float:
+        """Return how long to wait where the album changed while it was listed."""
+        return self._bounded_s(self._patience.settle_time_s or _SHORTEST_PAUSE_S, clock_s)
+
+    def _bounded_s(self, pause_s: float, clock_s: float) -> float:
+        left_s = self._give_up_s - clock_s
+        if pause_s > 0 >= left_s:
+            raise AlbumInMotion
+        return max(0.0, min(pause_s, left_s))
+
+
+def _newest_change_ns(listing: Listing, now_ns: int) -> int:
+    """Return when the album changed last.
+
+    An owner may set an mtime, also into the future, where it says nothing.  It counts where a
+    file system has no ctime, or one that is the time of the file's creation.
+    """
+    if listing.newest_mtime_ns > now_ns:
+        return listing.newest_change_ns
+    return max(listing.newest_change_ns, listing.newest_mtime_ns)

@@ -1,0 +1,101 @@
+"""When an album is still enough to be sent."""
+
+from __future__ import annotations
+
+from array import array
+
+import pytest
+
+from archive_service.errors import AlbumInMotion
+from archive_service.listing import Listing
+from archive_service.stillness import AT_ONCE, Patience, StillnessWatch
+
+SECOND_NS = 1_000_000_000
+NOW_NS = 1_700_000_000 * SECOND_NS
+HOUR_NS = 3600 * SECOND_NS
+PATIENCE = Patience(settle_time_s=2.0, settle_wait_s=10.0)
+
+
+def changed(ctime_ns: int, mtime_ns: int = 0) -> Listing:
+    return Listing([], array("Q"), array("q"), array("H"), b"", ctime_ns, mtime_ns)
+
+
+def pause_s(
+    watch: StillnessWatch, listing: Listing, clock_s: float, fingerprint: bytes = b"a"
+) -> float:
+    """Look at an album when `clock_s` seconds have passed since NOW_NS."""
+    now_ns = NOW_NS + int(clock_s * SECOND_NS)
+    return watch.pause_s(listing, fingerprint, now_ns=now_ns, clock_s=clock_s)
+
+
+@pytest.mark.parametrize(
+    ("ctime_ns", "mtime_ns", "expected_s"),
+    [
+        (NOW_NS - HOUR_NS, NOW_NS - HOUR_NS, 0),
+        (NOW_NS - 2 * SECOND_NS, 0, 0),
+        (NOW_NS - 2 * SECOND_NS + 1, 0, 1e-9),
+        (NOW_NS - SECOND_NS // 2, 0, 1.5),
+        (NOW_NS - SECOND_NS // 2, NOW_NS - HOUR_NS, 1.5),  # an FTP client set the mtime back
+        (NOW_NS - HOUR_NS, NOW_NS - SECOND_NS // 2, 1.5),  # the ctime is that of the creation
+        (NOW_NS - HOUR_NS, NOW_NS + HOUR_NS, 0),  # an mtime may say anything
+        (NOW_NS, 0, 2),
+        (NOW_NS + HOUR_NS, 0, 2),
+    ],
+)
+def test_the_newest_change_tells_how_long_to_wait(
+    ctime_ns: int, mtime_ns: int, expected_s: float
+) -> None:
+    watch = StillnessWatch(PATIENCE, clock_s=0)
+    found_s = pause_s(watch, changed(ctime_ns, mtime_ns), 0)
+    assert found_s == pytest.approx(expected_s, abs=1e-10)
+
+
+def test_a_change_in_the_future_is_waited_for_as_long_as_one_of_now() -> None:
+    watch = StillnessWatch(PATIENCE, clock_s=0)
+    ahead = changed(NOW_NS + HOUR_NS)
+    assert pause_s(watch, ahead, 0) == 2
+    assert pause_s(watch, ahead, 1.5) == 0.5
+    assert pause_s(watch, ahead, 2) == 0
+
+
+def test_a_change_meanwhile_is_waited_for_anew() -> None:
+    watch = StillnessWatch(PATIENCE, clock_s=0)
+    ahead = changed(NOW_NS + HOUR_NS)
+    pause_s(watch, ahead, 0, b"a")
+    assert pause_s(watch, ahead, 1.5, b"b") == 2
+    assert pause_s(watch, ahead, 3.5, b"b") == 0
+
+
+def test_the_wait_is_over_when_the_time_for_it_is() -> None:
+    watch = StillnessWatch(PATIENCE, clock_s=0)
+    assert pause_s(watch, changed(NOW_NS + 9 * SECOND_NS), 9, b"b") == 1
+    with pytest.raises(AlbumInMotion):
+        pause_s(watch, changed(NOW_NS + 10 * SECOND_NS), 10, b"c")
+
+
+def test_an_album_that_is_still_at_the_last_moment_is_sent() -> None:
+    watch = StillnessWatch(PATIENCE, clock_s=0)
+    assert pause_s(watch, changed(NOW_NS + 8 * SECOND_NS), 10) == 0
+
+
+def test_without_a_time_to_wait_the_answer_comes_at_once() -> None:
+    watch = StillnessWatch(Patience(settle_time_s=2.0, settle_wait_s=0.0), clock_s=0)
+    with pytest.raises(AlbumInMotion):
+        pause_s(watch, changed(NOW_NS), 0)
+    assert pause_s(watch, changed(NOW_NS - HOUR_NS), 0) == 0
+
+
+def test_without_patience_everything_is_still() -> None:
+    watch = StillnessWatch(AT_ONCE, clock_s=0)
+    assert pause_s(watch, changed(NOW_NS), 0) == 0
+    assert pause_s(watch, changed(NOW_NS + HOUR_NS), 0) == 0
+
+
+@pytest.mark.parametrize("settle_time_s", [0.0, 2.0])
+def test_an_album_that_changes_while_it_is_listed_is_looked_at_again_for_a_while(
+    settle_time_s: float,
+) -> None:
+    watch = StillnessWatch(Patience(settle_time_s, settle_wait_s=10.0), clock_s=0)
+    assert watch.look_again_s(clock_s=0) > 0
+    with pytest.raises(AlbumInMotion):
+        watch.look_again_s(clock_s=10)
