@@ -28,6 +28,8 @@ class Listing:
 
     paths: Sequence[bytes]
     """Relative to the album, '/'-separated, bytes as stored; a trailing slash marks a directory."""
+    locations: Sequence[bytes]
+    """Where each is to be opened: its path, or where its link leads."""
     sizes: array[int]
     """Bytes of file data; 0 for a directory."""
     mtimes_ns: array[int]
@@ -61,6 +63,8 @@ class Listing:
             digest.update(column_bytes(column))
         digest.update(self.change_tokens)
         digest.update(_SIZE_AND_MTIME.pack(self.newest_change_ns, self.newest_mtime_ns))
+        if self.locations is not self.paths:
+            digest.update(b"\0".join(self.locations))
         return digest.digest()
 
 

@@ -198,6 +198,11 @@ class Settings(FormatSettings):
         does="names that no archive has, in any case of letters",
         takes="shell patterns separated by commas; a lone comma leaves nothing out",
     )
+    symlinks: Annotated[Literal["inside", "never"], BeforeValidator(_lower)] = _setting(
+        default="inside",
+        does="which symbolic links are followed: those to what the same album holds, or none",
+        takes="inside or never",
+    )
     download_name: str = _setting(
         default="archive.zip",
         does="file name of a download whose link gives none",

@@ -150,7 +150,12 @@ async def _accepting(
     """Put the parts together and accept connections; the block is to end with `_stop`."""
     observer = LoggingObserver()
     index = SqliteCrcIndex(_cache_path(settings, "crc", ".sqlite3"), observer.index_impaired)
-    storage = LocalStorage(settings.photos_dir, Exclusion(settings.exclude))
+    storage = LocalStorage(
+        settings.photos_dir,
+        Exclusion(settings.exclude),
+        symlinks=settings.symlinks,
+        on_link_skipped=observer.link_skipped,
+    )
     patience = Patience(settings.settle_time, settings.settle_wait)
     service = ArchiveService(storage, index, options, patience)
     runner = Runner(
@@ -183,7 +188,14 @@ def _tell_stopping(settings: Settings, received: signal.Signals) -> None:
 def archive_options(settings: Settings) -> ArchiveOptions:
     """Take from the settings what shapes an archive."""
     names = NameRules(settings.portable_names, settings.name_encoding)
-    shape = (FORMAT_VERSION, settings.exclude, names, settings.timezone, settings.change_token)
+    shape = (
+        FORMAT_VERSION,
+        settings.exclude,
+        names,
+        settings.timezone,
+        settings.change_token,
+        settings.symlinks,
+    )
     configuration = blake2b(repr(shape).encode(), digest_size=8).hexdigest()
     return ArchiveOptions(
         names,

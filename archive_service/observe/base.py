@@ -61,5 +61,8 @@ class Observer(Protocol):
     def answer_failed(self, archive: ArchiveId | None, *, reason: str) -> None:
         """A request could not be answered through no fault of the client's."""
 
+    def link_skipped(self, archive: ArchiveId, inode: int, reason: str) -> None:
+        """A symbolic link of an album is left out; called once for each, from any thread."""
+
     def index_impaired(self, text: str) -> None:
         """The CRC index can't be used as it should."""

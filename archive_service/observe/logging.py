@@ -86,6 +86,10 @@ class LoggingObserver:
         """Log at error."""
         self._log.error("answer.failed", archive=str(archive or ""), reason=reason)
 
+    def link_skipped(self, archive: ArchiveId, inode: int, reason: str) -> None:
+        """Log at info; `find -inum` finds the link."""
+        self._log.info("link.skipped", archive=str(archive), inode=inode, reason=reason)
+
     def index_impaired(self, text: str) -> None:
         """Log at warning."""
         self._log.warning("index.impaired", reason=text)

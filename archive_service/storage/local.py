@@ -2,8 +2,8 @@
 
 Nothing is ever opened by a path: each component is opened relative to the descriptor of its
 parent and never followed when it is a symbolic link, so no link, swapped in at any moment, leads
-out of the album.  Links are left out of listings.  A file is opened without blocking, so a FIFO
-put in a file's place can't hang a thread.
+out of the album; what a link leads to is opened by the path that `links` has found.  A file is
+opened without blocking, so a FIFO put in a file's place can't hang a thread.
 
 The change token is the pair of ctime and inode number: a file's owner can set its mtime back, as
 FTP clients do, but not its ctime.
@@ -15,10 +15,12 @@ import errno
 import os
 import stat
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from io import FileIO
 from pathlib import Path
 from types import TracebackType
+from typing import Literal
 
 from archive_service.archive_id import ArchiveId
 from archive_service.errors import (
@@ -31,33 +33,46 @@ from archive_service.errors import (
 )
 from archive_service.exclusion import Exclusion
 from archive_service.listing import Listing
+from archive_service.storage.beneath import OPEN_DIRECTORY, opened_to_pass
 from archive_service.storage.bulk import AS_COMPILED, Bulk
+from archive_service.storage.links import AlbumLinks, Links, NoLinks, Once
 from archive_service.storage.rows import change_token, mtime_ns
-from archive_service.storage.walk import OPEN_DIRECTORY, VANISHED, Walk, opened_directory
+from archive_service.storage.walk import VANISHED, Place, Walk, opened_directory
 
-# Passing through a directory needs no right to list it.
-_PASS_DIRECTORY = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _NO_ALBUM = (*VANISHED, errno.ENAMETOOLONG)
+SymlinkPolicy = Literal["inside", "never"]
 
 
 class LocalStorage:
-    """The albums below one root directory."""
+    """The albums below one root directory.
 
-    def __init__(self, root: Path, exclusion: Exclusion, bulk: Bulk = AS_COMPILED) -> None:
+    `on_link_skipped` is told once of each link that is left out: the album, the link's inode
+    number and a short fixed word that says why.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        exclusion: Exclusion,
+        bulk: Bulk = AS_COMPILED,
+        *,
+        symlinks: SymlinkPolicy = "inside",
+        on_link_skipped: Callable[[ArchiveId, int, str], None] = lambda *_: None,
+    ) -> None:
         self._root = root
         self._exclusion = exclusion
         self._bulk = bulk
+        self._symlinks = symlinks
+        self._link_skipped = Once(on_link_skipped)
 
     def list(self, archive: ArchiveId) -> Listing:
         """List the album's files and empty directories; see `Storage.list`."""
-        walk = Walk(self._exclusion, bulk=self._bulk)
         try:
             with opened_directory(self._root) as root:
-                self._list_album(walk, archive, root)
+                return self._list_album(archive, root)
         except OSError as error:
             raise StorageUnavailable(errno_name(error)) from None
-        return walk.listing()
 
     def files(self, archive: ArchiveId, listing: Listing) -> LocalAlbumFiles:
         """Give access to the files of a listing; see `Storage.files`."""
@@ -71,7 +86,7 @@ class LocalStorage:
         except OSError as error:
             raise StorageUnavailable(errno_name(error)) from None
 
-    def _list_album(self, walk: Walk, archive: ArchiveId, root: int) -> None:
+    def _list_album(self, archive: ArchiveId, root: int) -> Listing:
         try:
             album = os.open(archive.value, OPEN_DIRECTORY, dir_fd=root)
         except OSError as error:
@@ -79,9 +94,19 @@ class LocalStorage:
                 raise ArchiveNotFound from None
             raise
         try:
-            walk.directory(album, b"", depth=0)
+            walk = Walk(self._exclusion, links=self._links(archive, album), bulk=self._bulk)
+            walk.directory(album, Place())
+            return walk.listing()
         finally:
             os.close(album)
+
+    def _links(self, archive: ArchiveId, album: int) -> Links:
+        skipped = partial(self._link_skipped, archive)
+        if self._symlinks == "never":
+            return NoLinks(skipped)
+        roots = (self._root.absolute(), self._root.resolve())
+        places = [bytes(root / archive.value) for root in roots]
+        return AlbumLinks(album, places, exclusion=self._exclusion, skipped=skipped)
 
 
 class LocalAlbumFiles:
@@ -141,7 +166,7 @@ class LocalAlbumFiles:
     def _read_first(self, buffer: memoryview, sources: array[int], positions: array[int]) -> int:
         """Read at least one of the files, and more of its directory; return how many."""
         listing = self._listing
-        parent, _, name = listing.paths[sources[0]].rpartition(b"/")
+        parent, _, name = listing.locations[sources[0]].rpartition(b"/")
         if not name:  # a directory
             return 1
         try:
@@ -151,7 +176,7 @@ class LocalAlbumFiles:
         prefix = parent + b"/" if parent else b""
         columns = (listing.sizes, listing.mtimes_ns, listing.change_tokens)
         count = self._bulk.read_files(
-            self._directory, prefix, listing.paths, sources, columns, buffer, positions
+            self._directory, prefix, listing.locations, sources, columns, buffer, positions
         )
         if not count:
             self._read(sources[0], buffer[positions[0] :])
@@ -169,7 +194,7 @@ class LocalAlbumFiles:
             os.close(descriptor)
 
     def _open(self, source: int) -> int:
-        parent, _, name = self._listing.paths[source].rpartition(b"/")
+        parent, _, name = self._listing.locations[source].rpartition(b"/")
         try:
             self._enter(parent)
             return os.open(name, _OPEN_FILE, dir_fd=self._directory)
@@ -194,14 +219,8 @@ class LocalAlbumFiles:
             self._directory_path = path
 
     def _opened_directory(self, path: bytes) -> int:
-        directory = os.open(self._root, OPEN_DIRECTORY & ~os.O_NOFOLLOW)
-        for component in filter(None, (self._album + b"/" + path).split(b"/")):
-            parent = directory
-            try:
-                directory = os.open(component, _PASS_DIRECTORY, dir_fd=parent)
-            finally:
-                os.close(parent)
-        return directory
+        with opened_directory(self._root) as root:
+            return opened_to_pass(root, self._album + b"/" + path)
 
     def _leave_directory(self) -> None:
         if self._directory_path is not None:

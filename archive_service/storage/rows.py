@@ -26,6 +26,11 @@ def row(status: os.stat_result) -> bytes:
     )
 
 
+def empty_row(status: os.stat_result) -> bytes:
+    """Return the row of a directory, which has no data."""
+    return ROW.pack(0, mtime_ns(status), status.st_ctime_ns, status.st_ino, status.st_mode)
+
+
 def mtime_ns(status: os.stat_result) -> int:
     """Return the modification time of a file, held at what a listing can tell: the year 2262."""
     return min(max(status.st_mtime_ns, _MTIME_MIN_NS), _MTIME_MAX_NS)

@@ -10,29 +10,30 @@ import errno
 import os
 import stat
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from archive_service.errors import AlbumInMotion, StorageUnavailable
 from archive_service.exclusion import Exclusion
-from archive_service.listing import CHANGE_TOKEN_SIZE, Listing, column_bytes
+from archive_service.listing import Listing
+from archive_service.storage.beneath import OPEN_DIRECTORY
 from archive_service.storage.bulk import AS_COMPILED, Bulk
+from archive_service.storage.columns import Columns
+from archive_service.storage.links import Links, Target
 from archive_service.storage.rows import (
     COLUMNS,
-    CTIME,
     INODE,
     MODE,
-    MTIME,
     ROW,
-    SIZE,
+    empty_row,
     mtime_ns,
     row,
 )
 
 MAX_DEPTH = 64
 """Directories within directories; each costs a descriptor while it is walked."""
-OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 VANISHED = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 """The errors of opening what was replaced or removed since its name was read."""
 
@@ -40,6 +41,27 @@ _TRIES = 10
 
 Acceptance = Callable[[bytes, int, int], bool]
 """Told the path, mode and inode number of what is no directory; says whether a listing gets it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A directory in a walk.  Both paths are empty or end with a slash."""
+
+    prefix: bytes = b""
+    """What the paths of a listing begin with."""
+    location: bytes = b""
+    """Where it is; another path than the prefix below a link."""
+    depth: int = 0
+
+    @property
+    def is_linked(self) -> bool:
+        """Whether a link led here."""
+        return self.prefix != self.location
+
+    def below(self, name: bytes, target: bytes | None) -> Place:
+        """Return the place of a directory in this one, or of the target of a link in it."""
+        location = self.location + name if target is None else target
+        return Place(self.prefix + name + b"/", location + b"/", self.depth + 1)
 
 
 def is_regular_file(_path: bytes, mode: int, _inode: int) -> bool:
@@ -55,40 +77,27 @@ class Walk:
         exclusion: Exclusion,
         accepts: Acceptance = is_regular_file,
         *,
+        links: Links | None = None,
         bulk: Bulk = AS_COMPILED,
     ) -> None:
         self.reached = b""
         """The directory entered last: where an error was met."""
         self._exclusion = exclusion
         self._accepts = accepts
+        self._links = links
         self._bulk = bulk
-        self._paths: list[bytes] = []
-        self._sizes = array("Q")
-        self._mtimes_ns = array("q")
-        self._modes = array("H")
-        self._ctimes_ns = array("q")
-        self._inodes = array("Q")
-        self._newest_ctime_ns = 0
-        self._newest_mtime_ns = 0
+        self._columns = Columns()
 
     def __len__(self) -> int:
-        return len(self._paths)
+        return len(self._columns)
 
     def listing(self) -> Listing:
         """Return what was collected."""
-        return Listing(
-            self._paths,
-            self._sizes,
-            self._mtimes_ns,
-            self._modes,
-            _change_tokens(self._ctimes_ns, self._inodes),
-            self._newest_ctime_ns,
-            self._newest_mtime_ns,
-        )
+        return self._columns.listing()
 
     def file(self, path: bytes, status: os.stat_result) -> None:
         """Collect one file."""
-        self._add([path], row(status))
+        self._columns.add([path], row(status), {})
 
     def tree(self, path: Path) -> None:
         """Collect what a directory holds, under paths that begin with its own.
@@ -97,21 +106,20 @@ class Walk:
         """
         self.reached = bytes(path).rstrip(b"/") + b"/"
         with opened_directory(path) as descriptor:
-            self.directory(descriptor, self.reached, depth=0)
+            self.directory(descriptor, Place(self.reached, self.reached))
 
-    def directory(self, descriptor: int, prefix: bytes, *, depth: int) -> None:
-        """Collect what a directory holds; `prefix` is empty or ends with a slash."""
-        if depth > MAX_DEPTH:
+    def directory(self, descriptor: int, place: Place) -> None:
+        """Collect what a directory holds."""
+        if place.depth > MAX_DEPTH:
             raise StorageUnavailable("too deep")
-        before = len(self._paths)
+        before = len(self)
         names, status = self._names(descriptor)
         names, rows = self._told(descriptor, names)
-        for directory in self._add_files(names, rows, prefix):
-            self._subdirectory(descriptor, directory, prefix, depth=depth + 1)
-        self._note_times(status.st_ctime_ns, mtime_ns(status))
-        if prefix and len(self._paths) == before:
-            self._add([prefix], row(status))
-            self._sizes[-1] = 0
+        for name, target in self._add_files(names, rows, place):
+            self._subdirectory(descriptor, name, target, place)
+        self._columns.note_times(status.st_ctime_ns, mtime_ns(status))
+        if place.prefix and len(self) == before:
+            self._columns.add([place.prefix], empty_row(status), {})
 
     def _names(self, descriptor: int) -> tuple[list[bytes], os.stat_result]:
         """Return the names in a directory, and its state: they belong together."""
@@ -139,56 +147,79 @@ class Walk:
             names = names[count + 1 :]
         return there, b"".join(rows)
 
-    def _add_files(self, names: list[bytes], rows: bytes, prefix: bytes) -> list[bytes]:
-        """Collect files; return the names of the directories among them."""
-        unsigned = array("Q", rows)
-        modes, inodes = unsigned[MODE::COLUMNS], unsigned[INODE::COLUMNS]
-        paths = [prefix + name for name in names]
-        directories: list[bytes] = []
+    def _add_files(
+        self, names: list[bytes], rows: bytes, place: Place
+    ) -> list[tuple[bytes, bytes | None]]:
+        """Collect files; return the directories among them, those behind links with the target."""
         # Most directories hold regular files alone, which takes no look at each.
-        if self._accepts is not is_regular_file or not all(map(stat.S_ISREG, set(modes))):
-            directories = [n for n, mode in zip(names, modes, strict=True) if stat.S_ISDIR(mode)]
-            accepted = [
-                number
-                for number, (path, mode, inode) in enumerate(zip(paths, modes, inodes, strict=True))
-                if not stat.S_ISDIR(mode) and self._accepts(path, mode, inode)
-            ]
-            paths = [paths[number] for number in accepted]
-            size = ROW.size
-            rows = b"".join(rows[number * size : (number + 1) * size] for number in accepted)
-        self._add(paths, rows)
+        modes = set(array("Q", rows)[MODE::COLUMNS])
+        if self._accepts is is_regular_file and all(map(stat.S_ISREG, modes)):
+            self._add(place, names, rows, {})
+            return []
+        directories: list[tuple[bytes, bytes | None]] = []
+        kept: list[bytes] = []
+        kept_rows: list[bytes] = []
+        linked: dict[int, bytes] = {}
+        for name, told in zip(names, ROW.iter_unpack(rows), strict=True):
+            mode, inode = told[MODE], told[INODE]
+            if stat.S_ISDIR(mode):
+                directories.append((name, None))
+            elif stat.S_ISLNK(mode) and self._links is not None:
+                target = self._followed(self._links, name, inode, place)
+                if target and stat.S_ISDIR(target.status.st_mode):
+                    directories.append((name, target.path))
+                elif target:
+                    linked[len(kept)] = target.path
+                    kept.append(name)
+                    kept_rows.append(row(target.status))
+            elif self._accepts(place.prefix + name, mode, inode):
+                kept.append(name)
+                kept_rows.append(ROW.pack(*told))
+        self._add(place, kept, b"".join(kept_rows), linked)
         return directories
 
-    def _subdirectory(self, parent: int, name: bytes, prefix: bytes, *, depth: int) -> None:
-        self.reached = prefix + name + b"/"
+    def _followed(self, links: Links, name: bytes, inode: int, place: Place) -> Target | None:
+        """Return the file or directory that a link leads to, or None where it is left out."""
+        path = place.location + name
+        target = links.follow(path, inode)
+        if target is None or stat.S_ISREG(target.status.st_mode):
+            return target
+        if not stat.S_ISDIR(target.status.st_mode):
+            links.skip(inode, "no file")
+        elif not target.path or path.startswith(target.path + b"/"):
+            links.skip(inode, "loop")
+        elif place.is_linked:  # each would multiply what those before it have multiplied
+            links.skip(inode, "nested")
+        else:
+            return target
+        return None
+
+    def _subdirectory(self, parent: int, name: bytes, target: bytes | None, place: Place) -> None:
+        below = place.below(name, target)
+        self.reached = below.prefix
         try:
-            descriptor = os.open(name, OPEN_DIRECTORY, dir_fd=parent)
+            descriptor = self._opened(parent, name, target)
         except OSError as error:
             if error.errno in VANISHED:
                 return
             raise
         try:
-            self.directory(descriptor, self.reached, depth=depth)
+            self.directory(descriptor, below)
         finally:
             os.close(descriptor)
 
-    # Whole columns at a time: a call for each file and column costs as much as its `stat`.
-    def _add(self, paths: Sequence[bytes], rows: bytes) -> None:
-        if not paths:
-            return
-        signed, unsigned = array("q", rows), array("Q", rows)
-        mtimes_ns, ctimes_ns = signed[MTIME::COLUMNS], signed[CTIME::COLUMNS]
-        self._paths += paths
-        self._sizes += unsigned[SIZE::COLUMNS]
-        self._mtimes_ns += mtimes_ns
-        self._ctimes_ns += ctimes_ns
-        self._inodes += unsigned[INODE::COLUMNS]
-        self._modes.extend(map(stat.S_IMODE, unsigned[MODE::COLUMNS]))
-        self._note_times(max(ctimes_ns), max(mtimes_ns))
+    def _opened(self, parent: int, name: bytes, target: bytes | None) -> int:
+        if target is None or self._links is None:
+            return os.open(name, OPEN_DIRECTORY, dir_fd=parent)
+        return self._links.open_directory(target)
 
-    def _note_times(self, newest_ctime_ns: int, newest_mtime_ns: int) -> None:
-        self._newest_ctime_ns = max(self._newest_ctime_ns, newest_ctime_ns)
-        self._newest_mtime_ns = max(self._newest_mtime_ns, newest_mtime_ns)
+    def _add(
+        self, place: Place, names: list[bytes], rows: bytes, linked: Mapping[int, bytes]
+    ) -> None:
+        """Collect files of one directory; `linked` has the targets of links, by number."""
+        if place.is_linked:
+            linked = {**dict(enumerate(place.location + name for name in names)), **linked}
+        self._columns.add([place.prefix + name for name in names], rows, linked)
 
 
 @contextmanager
@@ -199,10 +230,3 @@ def opened_directory(path: Path) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
-
-
-def _change_tokens(ctimes_ns: array[int], inodes: array[int]) -> bytes:
-    """Return what `change_token` makes of each file, for whole columns."""
-    pairs = array("Q", bytes(CHANGE_TOKEN_SIZE * len(inodes)))
-    pairs[0::2], pairs[1::2] = array("Q", ctimes_ns.tobytes()), inodes
-    return column_bytes(pairs)

@@ -50,6 +50,7 @@ def archive_of(album: tuple[Specimen, ...]) -> bytes:
     paths = [specimen.path for specimen in album]
     listing = Listing(
         paths,
+        paths,
         array("Q", [len(specimen.data) for specimen in album]),
         array("q", [specimen.mtime_s * 1_000_000_000 for specimen in album]),
         array("H", [specimen.mode for specimen in album]),

@@ -70,6 +70,7 @@ class Edge:
         count = len(names)
         listing = Listing(
             names,
+            names,
             array("Q", self.files.values()),
             array("q", [LONG_AGO_S * 1_000_000_000] * count),
             array("H", [0o644] * count),

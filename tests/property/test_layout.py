@@ -24,6 +24,7 @@ def laid_out(album: dict[str, bytes], mtime_ns: int, mode: int) -> ArchiveLayout
     paths = [name.encode() for name in album]
     listing = Listing(
         paths,
+        paths,
         array("Q", map(len, album.values())),
         array("q", [mtime_ns] * len(album)),
         array("H", [mode] * len(album)),

@@ -24,6 +24,7 @@ def layout_of(*files: tuple[bytes, int]) -> ArchiveLayout:
     paths = [name for name, _ in files]
     listing = Listing(
         paths,
+        paths,
         array("Q", [size for _, size in files]),
         array("q", [0] * len(files)),
         array("H", [0o644] * len(files)),

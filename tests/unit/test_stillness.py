@@ -17,7 +17,7 @@ PATIENCE = Patience(settle_time_s=2.0, settle_wait_s=10.0)
 
 
 def changed(ctime_ns: int, mtime_ns: int = 0) -> Listing:
-    return Listing([], array("Q"), array("q"), array("H"), b"", ctime_ns, mtime_ns)
+    return Listing([], [], array("Q"), array("q"), array("H"), b"", ctime_ns, mtime_ns)
 
 
 def pause_s(

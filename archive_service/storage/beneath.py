@@ -1,0 +1,30 @@
+"""Directories opened beneath another, component by component, none being followed as a link."""
+
+from __future__ import annotations
+
+import os
+
+OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+# Passing through a directory needs no right to list it.
+_PASS_DIRECTORY = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def opened_to_list(directory: int, path: bytes) -> int:
+    """Open a directory by its path beneath another, and return its descriptor; raise OSError."""
+    passed = opened_to_pass(directory, path)
+    try:
+        return os.open(".", OPEN_DIRECTORY, dir_fd=passed)
+    finally:
+        os.close(passed)
+
+
+def opened_to_pass(directory: int, path: bytes) -> int:
+    """Open a directory like `opened_to_list`, only to open in it what has a known name."""
+    descriptor = os.open(".", _PASS_DIRECTORY, dir_fd=directory)
+    for component in filter(None, path.split(b"/")):
+        parent = descriptor
+        try:
+            descriptor = os.open(component, _PASS_DIRECTORY, dir_fd=parent)
+        finally:
+            os.close(parent)
+    return descriptor

@@ -1,0 +1,89 @@
+"""The columns of a listing while it is made."""
+
+from __future__ import annotations
+
+import stat
+from array import array
+from collections.abc import Mapping, Sequence
+
+from archive_service.errors import StorageUnavailable
+from archive_service.listing import CHANGE_TOKEN_SIZE, Listing, column_bytes
+from archive_service.storage.rows import COLUMNS, CTIME, INODE, MODE, MTIME, SIZE
+
+MAX_LINKED = 100_000
+"""Sources that links lead to: many links to one large directory would have no end."""
+
+
+class Columns:
+    """Collects sources, as many at a time as one directory has.
+
+    A call for each file and column would cost as much as to look at the file.
+    """
+
+    def __init__(self) -> None:
+        self._paths: list[bytes] = []
+        self._linked: dict[int, bytes] = {}
+        self._sizes = array("Q")
+        self._mtimes_ns = array("q")
+        self._modes = array("H")
+        self._ctimes_ns = array("q")
+        self._inodes = array("Q")
+        self._newest_ctime_ns = 0
+        self._newest_mtime_ns = 0
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def add(self, paths: Sequence[bytes], rows: bytes, linked: Mapping[int, bytes]) -> None:
+        """Collect sources by their rows; `linked` tells where to open some, by number among them.
+
+        Raise StorageUnavailable where too many are linked.
+        """
+        if not paths:
+            return
+        first = len(self._paths)
+        self._linked.update((first + number, location) for number, location in linked.items())
+        if len(self._linked) > MAX_LINKED:
+            raise StorageUnavailable("too many links")
+        signed, unsigned = array("q", rows), array("Q", rows)
+        mtimes_ns, ctimes_ns = signed[MTIME::COLUMNS], signed[CTIME::COLUMNS]
+        self._paths += paths
+        self._sizes += unsigned[SIZE::COLUMNS]
+        self._mtimes_ns += mtimes_ns
+        self._ctimes_ns += ctimes_ns
+        self._inodes += unsigned[INODE::COLUMNS]
+        self._modes.extend(map(stat.S_IMODE, unsigned[MODE::COLUMNS]))
+        self.note_times(max(ctimes_ns), max(mtimes_ns))
+
+    def note_times(self, newest_ctime_ns: int, newest_mtime_ns: int) -> None:
+        """Note times of what has changed, also of a directory."""
+        self._newest_ctime_ns = max(self._newest_ctime_ns, newest_ctime_ns)
+        self._newest_mtime_ns = max(self._newest_mtime_ns, newest_mtime_ns)
+
+    def listing(self) -> Listing:
+        """Return what was collected."""
+        return Listing(
+            self._paths,
+            self._locations(),
+            self._sizes,
+            self._mtimes_ns,
+            self._modes,
+            _change_tokens(self._ctimes_ns, self._inodes),
+            self._newest_ctime_ns,
+            self._newest_mtime_ns,
+        )
+
+    def _locations(self) -> list[bytes]:
+        if not self._linked:
+            return self._paths
+        locations = self._paths[:]
+        for source, location in self._linked.items():
+            locations[source] = location
+        return locations
+
+
+def _change_tokens(ctimes_ns: array[int], inodes: array[int]) -> bytes:
+    """Return what `change_token` makes of each file, for whole columns."""
+    pairs = array("Q", bytes(CHANGE_TOKEN_SIZE * len(inodes)))
+    pairs[0::2], pairs[1::2] = array("Q", ctimes_ns.tobytes()), inodes
+    return column_bytes(pairs)

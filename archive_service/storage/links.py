@@ -1,0 +1,189 @@
+"""Symbolic links of an album, followed only to what the same album holds.
+
+The system never follows one of them.  The text of a link is read and resolved here, component by
+component, to a path without links, from which the file is then opened like every other: so a link
+swapped in at any moment leads nowhere.  A path through a name that no archive has leads nowhere
+either, for a link must not show what is hidden.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from threading import Lock
+from typing import Protocol
+
+from archive_service.archive_id import ArchiveId
+from archive_service.exclusion import Exclusion
+from archive_service.recent import Recent
+from archive_service.storage.beneath import opened_to_list, opened_to_pass
+
+_MOST_LINKS = 40
+"""Links on the way to one target, as Linux has it."""
+_LEADS_NOWHERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
+
+_NOTED = 10_000
+"""Links remembered so that each is told of only once."""
+
+Skipped = Callable[[int, str], None]
+"""Told the inode number of a link that is left out, and a short fixed word that says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a link leads to: its path in the album, and what the system tells of it."""
+
+    path: bytes
+    status: os.stat_result
+
+
+class Links(Protocol):
+    """What is done about the links of an album."""
+
+    def follow(self, path: bytes, inode: int) -> Target | None:
+        """Return the target of a link, or None where it is to be left out; raise OSError."""
+
+    def skip(self, inode: int, reason: str) -> None:
+        """Note that a link is left out after all."""
+
+    def open_directory(self, path: bytes) -> int:
+        """Open a target for listing; raise OSError."""
+
+
+class _LeadsNowhere(Exception):
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class AlbumLinks:
+    """Links that are followed within the album.
+
+    `album` is its descriptor, `places` are the absolute paths under which links may name it.
+    """
+
+    def __init__(
+        self, album: int, places: Sequence[bytes], *, exclusion: Exclusion, skipped: Skipped
+    ) -> None:
+        self._album = album
+        self._places = places
+        self._exclusion = exclusion
+        self._skipped = skipped
+
+    def follow(self, path: bytes, inode: int) -> Target | None:
+        """Return the target of a link; see `Links.follow`."""
+        try:
+            target = self._resolved(path)
+            return Target(target, self._status(target))
+        except _LeadsNowhere as error:
+            self._skipped(inode, error.reason)
+        except OSError as error:
+            if error.errno not in _LEADS_NOWHERE:
+                raise
+            self._skipped(inode, "broken")
+        return None
+
+    def skip(self, inode: int, reason: str) -> None:
+        """Note that a link is left out after all; see `Links.skip`."""
+        self._skipped(inode, reason)
+
+    def open_directory(self, path: bytes) -> int:
+        """Open a target for listing; see `Links.open_directory`."""
+        return opened_to_list(self._album, path)
+
+    def _resolved(self, path: bytes) -> bytes:
+        passed: list[bytes] = []
+        ahead = path.split(b"/")[::-1]
+        links = 0
+        while ahead:
+            name = ahead.pop()
+            if name in (b"", b"."):
+                continue
+            if name == b"..":
+                _go_up(passed)
+                continue
+            text = self._text(passed, name)
+            if text is None:
+                passed.append(name)
+                continue
+            links += 1
+            if links > _MOST_LINKS:
+                raise _LeadsNowhere("loop")
+            if text.startswith(b"/"):
+                text = self._below_album(text)
+                passed.clear()
+            ahead += text.split(b"/")[::-1]
+        return b"/".join(passed)
+
+    def _text(self, passed: Sequence[bytes], name: bytes) -> bytes | None:
+        """Return the text of a link, or None for what is none."""
+        if self._exclusion.matches(os.fsdecode(name)):
+            raise _LeadsNowhere("excluded")
+        directory = opened_to_pass(self._album, b"/".join(passed))
+        try:
+            return os.readlink(name, dir_fd=directory)
+        except OSError as error:
+            if error.errno == errno.EINVAL:
+                return None
+            raise
+        finally:
+            os.close(directory)
+
+    def _below_album(self, path: bytes) -> bytes:
+        for place in self._places:
+            if path == place or path.startswith(place + b"/"):
+                return path[len(place) :]
+        raise _LeadsNowhere("outside")
+
+    def _status(self, path: bytes) -> os.stat_result:
+        parent, _, name = path.rpartition(b"/")
+        directory = opened_to_pass(self._album, parent)
+        try:
+            return os.stat(name or b".", dir_fd=directory, follow_symlinks=False)
+        finally:
+            os.close(directory)
+
+
+class NoLinks:
+    """Links that are all left out."""
+
+    def __init__(self, skipped: Skipped) -> None:
+        self._skipped = skipped
+
+    def follow(self, path: bytes, inode: int) -> None:
+        """Leave the link out; see `Links.follow`."""
+        self._skipped(inode, "never")
+
+    def skip(self, inode: int, reason: str) -> None:
+        """Note that a link is left out; see `Links.skip`."""
+        self._skipped(inode, reason)
+
+    def open_directory(self, path: bytes) -> int:
+        """Refuse, for nothing leads here; see `Links.open_directory`."""
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+
+
+class Once:
+    """Tells of each link that is left out only once, however often its album is listed."""
+
+    def __init__(self, tell: Callable[[ArchiveId, int, str], None]) -> None:
+        self._tell = tell
+        self._noted: Recent[tuple[str, int, str], str] = Recent(_NOTED)
+        self._lock = Lock()
+
+    def __call__(self, archive: ArchiveId, inode: int, reason: str) -> None:
+        """Tell of a link, if for the first time."""
+        link = (archive.value, inode, reason)
+        with self._lock:
+            is_noted = self._noted.get(link) is not None
+            self._noted.put(link, reason, weight=1)
+        if not is_noted:
+            self._tell(archive, inode, reason)
+
+
+def _go_up(passed: list[bytes]) -> None:
+    if not passed:
+        raise _LeadsNowhere("outside")
+    passed.pop()
