@@ -143,17 +143,18 @@ def told(answer: Response) -> tuple[int, list[tuple[str, str]], bytes]:
     return answer.status, lines, answer.content
 
 
-def test_links_are_left_out_of_an_album(connection: Connection) -> None:
+def test_links_that_lead_out_are_left_out_of_an_album(connection: Connection) -> None:
     answer = connection.exchange("GET", f"/archive/{HASH}/")
     assert SECRET not in answer.content
     with ZipFile(BytesIO(answer.content)) as archive:
-        assert archive.namelist() == ["1.jpg", "sub/2.jpg"]
+        assert archive.namelist() == ["1.jpg", "link-within.jpg", "sub/2.jpg"]
+        assert archive.read("link-within.jpg") == archive.read("1.jpg")
 
 
 @pytest.mark.parametrize(
-    "file", ["link.txt", "link-within.jpg", "link-to-directory/", "link-to-directory/secret.txt"]
+    "file", ["link.txt", "dangling.jpg", "link-to-directory/", "link-to-directory/secret.txt"]
 )
-def test_links_are_no_files_of_an_album(connection: Connection, file: str) -> None:
+def test_links_that_lead_out_are_no_files_of_an_album(connection: Connection, file: str) -> None:
     assert connection.exchange("GET", f"/archive/{HASH}/?file={file}").status == 404
 
 
