@@ -1,0 +1,178 @@
+"""An observer that counts, and the text that Prometheus reads.
+
+With several processes each keeps its figures in files of a common directory, which the library
+finds by PROMETHEUS_MULTIPROC_DIR when it is first imported; whichever process is asked adds all of
+them up.  Labels are bounded: no hash, file name or address is one.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+
+from archive_service.archive_id import ArchiveId
+from archive_service.observe.base import Download
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+_FAULT_OF_REASON = {
+    "client left": "client",
+    "stalled": "client",
+    "vanished": "files",
+    "resized": "files",
+    "rewritten": "files",
+    "replaced": "files",
+    "shutdown": "operator",
+}
+_SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
+"""Bounds of histograms: from an album in memory to one that is waited for."""
+
+
+class PrometheusObserver:
+    """Counts what happens; see `Observer`.
+
+    `index_bytes` tells the size of the CRC index, or None where there is none.
+    """
+
+    def __init__(self, index_bytes: Callable[[], int | None] = lambda: None) -> None:
+        self._index_bytes = index_bytes
+        self._registry = registry = CollectorRegistry()
+        self._started = Counter(
+            "archive_downloads_started",
+            "Answers with bytes of an archive, from its first byte (new) or a later one (resumed)",
+            ["kind"],
+            registry=registry,
+        )
+        self._finished = Counter(
+            "archive_downloads_finished", "Downloads whose last byte was sent", registry=registry
+        )
+        self._failed = Counter(
+            "archive_downloads_failed",
+            "Downloads that were cut, by the reason and by whose fault it was",
+            ["reason", "fault"],
+            registry=registry,
+        )
+        self._active = Gauge(
+            "archive_downloads_active",
+            "Downloads under way",
+            multiprocess_mode="livesum",
+            registry=registry,
+        )
+        self._sent_bytes = Counter(
+            "archive_sent_bytes", "Bytes of archives that were sent", registry=registry
+        )
+        self._resumed_bytes = Counter(
+            "archive_resumed_bytes",
+            "Bytes that resumed downloads did not have to fetch again",
+            registry=registry,
+        )
+        self._first_byte = Histogram(
+            "archive_first_byte_seconds",
+            "From the start of a download to the first bytes that its connection took",
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self._listing = Histogram(
+            "archive_listing_seconds",
+            "Time to list and lay out an album, waiting for it to be still included",
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self._refused = Counter(
+            "archive_requests_refused",
+            "Requests that got no archive, by the reason",
+            ["reason"],
+            registry=registry,
+        )
+        self._skipped_links = Counter(
+            "archive_links_skipped", "Symbolic links left out, by the reason", ["reason"],
+            registry=registry,
+        )
+        self._index_impaired = Counter(
+            "archive_index_impaired", "Times that the CRC index could not be used as it should",
+            registry=registry,
+        )
+        self._hashing = Gauge(
+            "archive_hashing_backlog_files",
+            "Files that wait to be hashed or are being hashed",
+            multiprocess_mode="livesum",
+            registry=registry,
+        )
+
+    def text(self) -> bytes:
+        """Return what Prometheus reads, of all processes."""
+        registry = self._registry
+        if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+            registry = CollectorRegistry()
+            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        index = CollectorRegistry()
+        index.register(_IndexSize(self._index_bytes))
+        return generate_latest(registry) + generate_latest(index)
+
+    def archive_described(self, archive: ArchiveId, *, entries: int, duration_s: float) -> None:
+        """Note how long it took."""
+        self._listing.observe(duration_s)
+
+    def archive_missing(self, archive: ArchiveId | None) -> None:
+        """Count it."""
+        self._refused.labels("missing").inc()
+
+    def archive_awaited(self, archive: ArchiveId) -> None:
+        """Do nothing: it ends in one of the others."""
+
+    def archive_in_motion(self, archive: ArchiveId | None) -> None:
+        """Count it."""
+        self._refused.labels("in motion").inc()
+
+    def download_started(self, download: Download) -> None:
+        """Count it, and what a resumption has saved."""
+        self._active.inc()
+        self._started.labels("resumed" if download.is_resumed else "new").inc()
+        self._resumed_bytes.inc(download.first_pos)
+
+    def piece_sent(self, download: Download, *, count: int) -> None:
+        """Count the bytes; note the time of the first."""
+        if download.sent_bytes == count:
+            self._first_byte.observe(download.duration_s)
+        self._sent_bytes.inc(count)
+
+    def download_finished(self, download: Download) -> None:
+        """Count it."""
+        self._active.dec()
+        self._finished.inc()
+
+    def download_interrupted(self, download: Download, *, reason: str) -> None:
+        """Count it by the reason."""
+        self._active.dec()
+        self._failed.labels(reason, _FAULT_OF_REASON.get(reason, "service")).inc()
+
+    def answer_failed(self, archive: ArchiveId | None, *, reason: str) -> None:
+        """Count it by the reason."""
+        self._refused.labels(reason).inc()
+
+    def link_skipped(self, archive: ArchiveId, inode: int, reason: str) -> None:
+        """Count it by the reason."""
+        self._skipped_links.labels(reason).inc()
+
+    def index_impaired(self, text: str) -> None:
+        """Count it."""
+        self._index_impaired.inc()
+
+    def hashing_changed(self, by: int) -> None:
+        """Note that more files, or below zero fewer, wait to be hashed."""
+        self._hashing.inc(by)
+
+
+class _IndexSize(Collector):
+    def __init__(self, index_bytes: Callable[[], int | None]) -> None:
+        self._index_bytes = index_bytes
+
+    def collect(self) -> Iterable[Metric]:
+        size = self._index_bytes()
+        if size is not None:
+            yield GaugeMetricFamily("archive_index_bytes", "Size of the CRC index", size)
