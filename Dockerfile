@@ -17,7 +17,7 @@ FROM python:3.12-slim-bookworm
 RUN install --directory --mode=1777 /var/cache/archive-service
 COPY --from=build /opt/archive-service /opt/archive-service
 WORKDIR /app
-COPY server.py main.py ./
+COPY server.py main.py link.py ./
 COPY --from=build /build/archive_service archive_service
 COPY test_photos test_photos
 

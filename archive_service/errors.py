@@ -4,6 +4,9 @@
     ├── NotFound
     │   ├── ArchiveNotFound      no album under this id
     │   └── FileNotInAlbum       a requested file is not part of the album
+    ├── LinkRefused              where links have to be signed
+    │   ├── LinkNotSigned        the signature is missing or is not that of the link
+    │   └── LinkExpired          the signature is right, and its time is over
     ├── BadQuery                 a query value that cannot be used
     ├── StorageUnavailable       the album exists, but cannot be described now
     │   └── AlbumInMotion        it is being changed, most likely uploaded
@@ -34,6 +37,24 @@ class ArchiveNotFound(NotFound):
 
 class FileNotInAlbum(NotFound):
     """A file that the query names is not part of the album."""
+
+
+class LinkRefused(ArchiveServiceError):
+    """The link opens nothing, whatever there is; `reason` is a short fixed phrase."""
+
+    reason: str
+
+
+class LinkNotSigned(LinkRefused):
+    """The signature is missing or is not that of the link."""
+
+    reason = "not signed"
+
+
+class LinkExpired(LinkRefused):
+    """The signature is right, but its time is over."""
+
+    reason = "expired"
 
 
 class BadQuery(ArchiveServiceError):

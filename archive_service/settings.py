@@ -1,19 +1,22 @@
 """The settings: a flag beats the environment, the environment beats `.env`, `.env` the default.
 
 This is the only reader of the environment.  Every setting has a variable of its name in capitals
-and a flag; `takes` says, in help and in errors, what values are good.
+and, but for secrets, a flag; `takes` says, in help and in errors, what values are good.
+A secret has no flag, since every user of a machine can see the arguments of a process, and is
+never shown.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
 from platformdirs import user_cache_path
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -25,6 +28,9 @@ SHIPPED_PHOTOS = Path(__file__).resolve().parent.parent / "test_photos"
 
 _ENV_FILE = ".env"
 _ASCII = bytes(range(0x80))
+_MOST_SIGNING_KEYS = 2
+# What passes through a shell, `.env` and docker-compose as it is: base64 and hexadecimal do.
+_SIGNING_KEY = re.compile(r"[A-Za-z0-9+/=._~-]{16,256}")
 
 
 class SettingsError(ValueError):
@@ -34,6 +40,11 @@ class SettingsError(ValueError):
 def _setting(*, does: str, takes: str, **more: Any) -> Any:  # noqa: ANN401 - as pydantic's Field
     """Describe a setting: what it does, what it takes, and more for pydantic."""
     return Field(description=does, json_schema_extra={"takes": takes}, **more)
+
+
+def _secret(*, does: str, takes: str, **more: Any) -> Any:  # noqa: ANN401 - as pydantic's Field
+    """Describe a setting that is never shown and has no flag; see `_setting`."""
+    return Field(description=does, json_schema_extra={"takes": takes, "is_secret": True}, **more)
 
 
 def _expanded(path: Path) -> Path:
@@ -76,12 +87,25 @@ def _patterns(value: object) -> object:
     return tuple(pattern.strip() for pattern in value.split(",") if pattern.strip())
 
 
+def _signing_keys(value: object) -> object:
+    """Split keys; the texts of the errors tell nothing of them."""
+    if not isinstance(value, str):
+        return value
+    keys = [key.strip() for key in value.split(",")]
+    if len(keys) > _MOST_SIGNING_KEYS:
+        raise ValueError(f"{len(keys)} keys")
+    for number, key in enumerate(keys, 1):
+        if not _SIGNING_KEY.fullmatch(key):
+            raise ValueError(f"key {number} is too short, too long or has other characters")
+    return tuple(SecretStr(key) for key in keys)
+
+
 def _lower(value: object) -> object:
     return value.lower() if isinstance(value, str) else value
 
 
-class FormatSettings(BaseSettings):
-    """What shapes an archive; the service and the console script share it."""
+class _Source(BaseSettings):
+    """Where all settings are read from."""
 
     model_config = SettingsConfigDict(
         env_file=_ENV_FILE,
@@ -90,6 +114,24 @@ class FormatSettings(BaseSettings):
         extra="ignore",
         frozen=True,
     )
+
+
+class SigningSettings(_Source):
+    """What links are signed with; the service and the command that prints links share it."""
+
+    signing_keys: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_signing_keys)] = (
+        _secret(
+            default=(),
+            does="keys of signed links, the first of which signs; with any, no link works without "
+            "a signature",
+            takes="one or two keys separated by a comma, each of 16 to 256 letters, digits and "
+            "+ / = - _ . ~",
+        )
+    )
+
+
+class FormatSettings(_Source):
+    """What shapes an archive; the service and the console script share it."""
 
     portable_names: bool = _setting(
         default=True,
@@ -108,7 +150,7 @@ class FormatSettings(BaseSettings):
     )
 
 
-class Settings(FormatSettings):
+class Settings(FormatSettings, SigningSettings):
     """All settings of the service."""
 
     photos_dir: Annotated[Path, AfterValidator(_readable_directory)] = _setting(
@@ -214,9 +256,17 @@ class Settings(FormatSettings):
         does="notice replaced files by ctime and inode; off for trees copied between machines",
         takes="true or false",
     )
+    signature_grace: int = _setting(
+        default=86400,
+        does="how long after the expiry of a signed link a download that was begun may be "
+        "resumed, seconds",
+        takes="a number from 0 to 31536000",
+        ge=0,
+        le=31536000,
+    )
 
 
-_Settings = TypeVar("_Settings", bound=FormatSettings)
+_Settings = TypeVar("_Settings", bound=_Source)
 
 
 def load_settings(given: Mapping[str, object]) -> Settings:
@@ -232,6 +282,11 @@ def load_format_settings(given: Mapping[str, object]) -> FormatSettings:
     return _load(FormatSettings, given)
 
 
+def load_signing_settings() -> SigningSettings:
+    """Read the settings that sign a link; see `load_settings`."""
+    return _load(SigningSettings, {})
+
+
 def variable(name: str) -> str:
     """Return the environment variable of a setting."""
     return name.upper()
@@ -244,8 +299,17 @@ def flag(name: str) -> str:
 
 def takes(field: FieldInfo) -> str:
     """Return what values a setting takes, in words."""
+    return str(_extra(field).get("takes", ""))
+
+
+def is_secret(field: FieldInfo) -> bool:
+    """Tell whether a setting has no flag and must not be shown."""
+    return "is_secret" in _extra(field)
+
+
+def _extra(field: FieldInfo) -> Mapping[str, Any]:
     extra = field.json_schema_extra
-    return str(extra["takes"]) if isinstance(extra, dict) else ""
+    return extra if isinstance(extra, dict) else {}
 
 
 def _load(kind: type[_Settings], given: Mapping[str, Any]) -> _Settings:
@@ -259,13 +323,13 @@ def _load(kind: type[_Settings], given: Mapping[str, Any]) -> _Settings:
         raise SettingsError(f"{_ENV_FILE}: takes UTF-8 text only") from None
 
 
-def _explain(kind: type[FormatSettings], error: ErrorDetails) -> str:
+def _explain(kind: type[_Source], error: ErrorDetails) -> str:
     name = str(error["loc"][0])
+    field = kind.model_fields[name]
     raised = error.get("ctx", {}).get("error")
     reason = f" ({raised})" if raised else ""
+    if is_secret(field):
+        return f"{variable(name)}: got what it can't take{reason}, takes {takes(field)}"
     got = error["input"]
     shown = str(got) if isinstance(got, Path) else got
-    return (
-        f"{variable(name)} ({flag(name)}): got {shown!r}{reason}, "
-        f"takes {takes(kind.model_fields[name])}"
-    )
+    return f"{variable(name)} ({flag(name)}): got {shown!r}{reason}, takes {takes(field)}"

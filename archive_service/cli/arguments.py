@@ -8,7 +8,14 @@ from typing import get_args
 
 from pydantic.fields import FieldInfo
 
-from archive_service.settings import FormatSettings, Settings, flag, takes, variable
+from archive_service.settings import (
+    FormatSettings,
+    Settings,
+    flag,
+    is_secret,
+    takes,
+    variable,
+)
 
 
 def parse_arguments(arguments: Sequence[str] | None) -> dict[str, object]:
@@ -17,7 +24,8 @@ def parse_arguments(arguments: Sequence[str] | None) -> dict[str, object]:
         prog="server.py",
         description="Serve the directories of PHOTOS_DIR as zip archives, packed on the fly.",
         epilog="Each setting is read from its flag, or from the environment variable in brackets, "
-        "or from that variable in the file .env, or else is the default.",
+        "or from that variable in the file .env, or else is the default.  Without a flag, since "
+        f"others can see the arguments of a process: {_secrets(Settings)}",
         allow_abbrev=False,
     )
     add_settings(parser, Settings)
@@ -29,7 +37,7 @@ def add_settings(parser: ArgumentParser, kind: type[FormatSettings]) -> None:
 
     Values stay text: the settings parse them, wherever they come from.
     """
-    names = sorted(kind.model_fields, key=lambda name: name in FormatSettings.model_fields)
+    names = sorted(_with_flag(kind), key=lambda name: name in FormatSettings.model_fields)
     for name in names:
         field = kind.model_fields[name]
         if field.annotation is bool:
@@ -42,8 +50,21 @@ def add_settings(parser: ArgumentParser, kind: type[FormatSettings]) -> None:
 
 def given_settings(namespace: Namespace, kind: type[FormatSettings]) -> dict[str, object]:
     """Return the settings that the flags give."""
-    given = {name: getattr(namespace, name) for name in kind.model_fields}
+    given = {name: getattr(namespace, name) for name in _with_flag(kind)}
     return {name: value for name, value in given.items() if value is not None}
+
+
+def _with_flag(kind: type[FormatSettings]) -> list[str]:
+    return [name for name, field in kind.model_fields.items() if not is_secret(field)]
+
+
+def _secrets(kind: type[FormatSettings]) -> str:
+    """Tell of the settings that have no flag; each is off by default."""
+    return " ".join(
+        f"{variable(name)}: {_help(name, field)}."
+        for name, field in kind.model_fields.items()
+        if is_secret(field)
+    )
 
 
 def _metavar(name: str, field: FieldInfo) -> str:
@@ -58,5 +79,7 @@ def _help(name: str, field: FieldInfo) -> str:
     shown = ",".join(default) if isinstance(default, tuple) else str(default)
     if isinstance(default, bool):
         shown = "on" if default else "off"
+    if is_secret(field):
+        shown = "none"
     text = f"{field.description}; takes {takes(field)} [{variable(name)}, default {shown}]"
     return text.replace("%", "%%")

@@ -30,6 +30,7 @@ from archive_service.observe.logging import LoggingObserver
 from archive_service.representation import FORMAT_VERSION, ArchiveOptions
 from archive_service.service import ArchiveService
 from archive_service.settings import SHIPPED_PHOTOS, Settings, SettingsError, load_settings
+from archive_service.signing import SigningPolicy
 from archive_service.stillness import Patience
 from archive_service.storage.local import LocalStorage
 from archive_service.web.app import create_app
@@ -245,10 +246,18 @@ def _cache_path(settings: Settings, name: str, suffix: str) -> Path:
 
 
 def _web_options(settings: Settings) -> WebOptions:
+    signing = _signing_policy(settings)
     is_shipped = settings.photos_dir.resolve() == SHIPPED_PHOTOS.resolve()
     return WebOptions(
         download_name=settings.download_name,
         stall_timeout_s=settings.stall_timeout,
         delay_s=settings.delay if settings.debug else None,
-        example_albums=_SHIPPED_ALBUMS if is_shipped else (),
+        # Where links have to be signed, those of the index page would lead to a refusal.
+        example_albums=_SHIPPED_ALBUMS if is_shipped and signing is None else (),
+        signing=signing,
     )
+
+
+def _signing_policy(settings: Settings) -> SigningPolicy | None:
+    keys = tuple(key.get_secret_value().encode() for key in settings.signing_keys)
+    return SigningPolicy(keys, settings.signature_grace) if keys else None

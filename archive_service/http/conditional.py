@@ -73,6 +73,15 @@ def range_applies(fields: RequestFields, validators: Validators, *, now_s: int) 
     return not _relies_on_a_weak_date(fields, validators)
 
 
+def knows_entity_tag(fields: RequestFields, validators: Validators) -> bool:
+    """Tell whether a client names the current entity tag, which it has from an earlier answer.
+
+    A date, and the "*" of If-Match, anybody can think of.
+    """
+    tags = [(fields.if_range or "").strip(" \t"), *parse_entity_tags(fields.if_match or "")]
+    return any(strong_match(tag, validators.etag) for tag in tags)
+
+
 # RFC 9110 section 13.1.1: "*" is true while there is a representation, and there is one.  "An
 # origin server MUST use the strong comparison function when comparing entity tags for If-Match."
 def _matches(if_match: str, validators: Validators) -> bool:

@@ -44,6 +44,10 @@ class RequestFields:
             if_unmodified_since=_singleton(lines, "if-unmodified-since"),
         )
 
+    def may_go_on(self) -> bool:
+        """Tell whether this could be the rest of a download: a range guarded by an entity tag."""
+        return self.range is not None and (self.if_range is not None or self.if_match is not None)
+
 
 # RFC 9110 section 5.3: the lines of a list-valued field are combined "by appending each subsequent
 # field line value to the initial field line value in order, separated by a comma".

@@ -12,7 +12,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from hashlib import blake2b
 
-from archive_service.http.conditional import Outcome, Validators, evaluate, range_applies
+from archive_service.http.conditional import (
+    Outcome,
+    Validators,
+    evaluate,
+    knows_entity_tag,
+    range_applies,
+)
 from archive_service.http.dates import http_date
 from archive_service.http.fields import RequestFields
 from archive_service.http.multipart import Part, Slice, multipart_content_type, multipart_parts
@@ -77,6 +83,17 @@ def plan(fields: RequestFields, target: Target, *, now_s: int) -> ResponsePlan:
     if not ranges:
         return _unsatisfiable(target)
     return _single_part(target, ranges[0]) if len(ranges) == 1 else _multipart(target, ranges)
+
+
+def goes_on(answer: ResponsePlan, fields: RequestFields, validators: Validators) -> bool:
+    """Tell whether an answer is the rest of a download that the client has begun.
+
+    It knows the entity tag, and asks for nothing that holds the first byte: with that it would
+    begin anew.
+    """
+    if answer.status != 206 or not knows_entity_tag(fields, validators):
+        return False
+    return all(part.start > 0 for part in answer.parts if isinstance(part, Slice))
 
 
 # RFC 9110 section 14.2: "A server MUST ignore a Range header field received with a request method

@@ -46,6 +46,9 @@ class Observer(Protocol):
     def archive_in_motion(self, archive: ArchiveId | None) -> None:
         """An album went on changing for longer than it was waited for."""
 
+    def link_refused(self, archive: ArchiveId | None, *, reason: str) -> None:
+        """A link was not signed or has expired; `reason` is a short fixed phrase."""
+
     def download_started(self, download: Download) -> None:
         """The header fields of an answer were made."""
 

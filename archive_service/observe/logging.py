@@ -37,6 +37,10 @@ class LoggingObserver:
         """Log at info."""
         self._log.info("archive.in_motion", archive=str(archive or ""))
 
+    def link_refused(self, archive: ArchiveId | None, *, reason: str) -> None:
+        """Log at info."""
+        self._log.info("link.refused", archive=str(archive or "malformed"), reason=reason)
+
     def download_started(self, download: Download) -> None:
         """Log at info."""
         self._log.info(

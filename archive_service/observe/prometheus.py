@@ -90,11 +90,14 @@ class PrometheusObserver:
             registry=registry,
         )
         self._skipped_links = Counter(
-            "archive_links_skipped", "Symbolic links left out, by the reason", ["reason"],
+            "archive_links_skipped",
+            "Symbolic links left out, by the reason",
+            ["reason"],
             registry=registry,
         )
         self._index_impaired = Counter(
-            "archive_index_impaired", "Times that the CRC index could not be used as it should",
+            "archive_index_impaired",
+            "Times that the CRC index could not be used as it should",
             registry=registry,
         )
         self._hashing = Gauge(

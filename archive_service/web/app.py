@@ -8,7 +8,13 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from archive_service.archive_id import ArchiveId, InvalidArchiveId
-from archive_service.errors import AlbumInMotion, NotFound, StorageUnavailable, errno_name
+from archive_service.errors import (
+    AlbumInMotion,
+    LinkRefused,
+    NotFound,
+    StorageUnavailable,
+    errno_name,
+)
 from archive_service.observe.base import Observer
 from archive_service.service import ArchiveService
 from archive_service.web.failures import failure_of, failure_response
@@ -55,6 +61,8 @@ def _tell(observer: Observer, request: web.Request, error: Exception) -> None:
         observer.archive_missing(archive)
     elif isinstance(error, AlbumInMotion):
         observer.archive_in_motion(archive)
+    elif isinstance(error, LinkRefused):
+        observer.link_refused(archive, reason=error.reason)
     elif isinstance(error, StorageUnavailable):
         observer.answer_failed(archive, reason=error.reason)
     elif failure_of(error).status == HTTPStatus.INTERNAL_SERVER_ERROR:

@@ -15,6 +15,8 @@ from archive_service.errors import (
     ArchiveNotFound,
     BadQuery,
     FileNotInAlbum,
+    LinkExpired,
+    LinkNotSigned,
     StorageUnavailable,
 )
 from archive_service.http.negotiation import preferred
@@ -45,6 +47,8 @@ _BY_EXCEPTION: tuple[tuple[type[Exception], Failure], ...] = (
     (ArchiveNotFound, Failure(404, "archive_not_found")),
     (FileNotInAlbum, Failure(404, "file_not_found")),
     (AlbumInMotion, Failure(503, "in_motion", {"Retry-After": str(_RETRY_MOVING_AFTER_S)})),
+    (LinkNotSigned, Failure(403, "link_not_signed")),
+    (LinkExpired, Failure(410, "link_expired")),
     (StorageUnavailable, Failure(503, "unavailable", {"Retry-After": str(_RETRY_AFTER_S)})),
     (web.HTTPNotFound, Failure(404, "not_found")),
 )

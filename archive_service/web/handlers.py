@@ -13,15 +13,17 @@ from hashlib import blake2b
 from aiohttp import web
 
 from archive_service.archive_id import ArchiveId
+from archive_service.errors import LinkExpired, LinkNotSigned
 from archive_service.http.conditional import Validators
 from archive_service.http.disposition import content_disposition
 from archive_service.http.fields import RequestFields
 from archive_service.http.multipart import Literal
 from archive_service.http.negotiation import preferred
-from archive_service.http.plan import ResponsePlan, Target, plan
+from archive_service.http.plan import ResponsePlan, Target, goes_on, plan
 from archive_service.observe.base import Download, Observer
 from archive_service.representation import Representation
 from archive_service.service import ArchiveService
+from archive_service.signing import SigningPolicy, Verdict, judge
 from archive_service.web.download import DownloadRun
 from archive_service.web.failures import (
     LANGUAGES,
@@ -52,6 +54,8 @@ class WebOptions:
     """The pause after each piece in debug mode; None outside of it."""
     example_albums: Sequence[str] = ()
     """Albums that the index page links to: the shipped ones, never those of a site."""
+    signing: SigningPolicy | None = None
+    """What links have to be signed with; None where they have not."""
 
 
 class Handlers:
@@ -82,17 +86,18 @@ class Handlers:
 
     async def download(self, request: web.Request) -> web.StreamResponse:
         """Answer `/archive/{hash}/`."""
+        fields = RequestFields.of(request.method, request.headers.items())
+        verdict = self._judged(request)
+        if verdict is Verdict.LAPSED and not fields.may_go_on():
+            raise LinkExpired
         query = parse_query(request.query)
         representation = await self._describe(request, query.files)
         now_s = int(time.time())
-        target = Target(
-            representation.complete_length,
-            "application/zip",
-            _validators(representation, now_s),
-        )
-        answer = plan(
-            RequestFields.of(request.method, request.headers.items()), target, now_s=now_s
-        )
+        validators = _validators(representation, now_s)
+        target = Target(representation.complete_length, "application/zip", validators)
+        answer = plan(fields, target, now_s=now_s)
+        if verdict is Verdict.LAPSED and not goes_on(answer, fields, validators):
+            raise LinkExpired
         if answer.status in _FAILED_PLANS:
             return self._failed_plan(request, answer)
         response = web.StreamResponse(status=answer.status, headers=dict(answer.fields))
@@ -105,7 +110,9 @@ class Handlers:
         return response
 
     async def manifest(self, request: web.Request) -> web.StreamResponse:
-        """Answer `/archive/{hash}/manifest.json`."""
+        """Answer `/archive/{hash}/manifest.json`; the signature is that of the archive's link."""
+        if self._judged(request) is Verdict.LAPSED:
+            raise LinkExpired
         query = parse_query(request.query)
         representation = await self._describe(request, query.files)
         # Of a large album it is megabytes, and takes as long to print.
@@ -121,6 +128,24 @@ class Handlers:
         if request.method == "GET":
             await self._send_manifest(request, response, answer, body)
         return response
+
+    def _judged(self, request: web.Request) -> Verdict:
+        """Return GOOD or LAPSED; raise LinkNotSigned or LinkExpired.
+
+        It comes before anything that the album has a part in: of a link that is not signed the
+        same is told whether the album exists or not.
+        """
+        policy = self._options.signing
+        if policy is None:
+            return Verdict.GOOD
+        verdict = judge(
+            request.match_info["hash"], request.query.items(), policy, now_s=int(time.time())
+        )
+        if verdict is Verdict.NOT_SIGNED:
+            raise LinkNotSigned
+        if verdict is Verdict.EXPIRED:
+            raise LinkExpired
+        return verdict
 
     async def _describe(self, request: web.Request, files: Sequence[str]) -> Representation:
         archive = ArchiveId.parse(request.match_info["hash"])

@@ -143,6 +143,15 @@ _FAILURES_RU = {
         "Возможно, его удалили или переименовали. Откройте страницу альбома и выберите файлы "
         "заново.",
     ),
+    "link_not_signed": FailureWords(
+        "Ссылка недействительна",
+        "Возможно, она скопирована не целиком или изменена. Откройте исходную ссылку или попросите "
+        "новую у того, кто её прислал.",
+    ),
+    "link_expired": FailureWords(
+        "Срок действия ссылки истёк",
+        "Попросите новую у того, кто её прислал, или откройте страницу альбома на сайте ещё раз.",
+    ),
     "bad_name": FailureWords(
         "Не подходит имя файла в ссылке",
         "Параметр name задаётся один раз: от 1 до 150 символов, без косых черт / и \\ "
@@ -195,6 +204,15 @@ _FAILURES_EN = {
         "The album has no such file",
         "It may have been removed or renamed. Open the page of the album and choose the files "
         "again.",
+    ),
+    "link_not_signed": FailureWords(
+        "This link is not valid",
+        "It may be incomplete or changed. Open the original link, or ask whoever sent it for a "
+        "new one.",
+    ),
+    "link_expired": FailureWords(
+        "This link has expired",
+        "Ask whoever sent it for a new one, or open the page of the album on the site again.",
     ),
     "bad_name": FailureWords(
         "The file name in the link can't be used",

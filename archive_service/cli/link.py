@@ -1,0 +1,144 @@
+"""The command `link.py`: prints a signed link, which ends after a time.
+
+Exit statuses: 0 printed; 2 refused.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Sequence
+
+from multidict import MultiDict
+
+from archive_service.archive_id import ArchiveId, InvalidArchiveId
+from archive_service.errors import BadQuery
+from archive_service.settings import SettingsError, load_signing_settings
+from archive_service.signing import LATEST_EXPIRY_S, Link
+from archive_service.web.query import MAX_NAME_CHARACTERS, parse_query
+
+_USAGE_ERROR = 2
+_DEFAULT_LIFE = "7d"
+_LIFE = re.compile("([1-9][0-9]{0,11})([smhdw])")
+_UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+_BASE = re.compile(r"https?://[^\s?#]+")
+_UNIX_TIME = re.compile("[0-9]{1,12}")
+_KEYLESS = (
+    "SIGNING_KEYS is not set, so links need no signature. To turn signed links on, give the same"
+    " SIGNING_KEYS to the service and to this command, in the environment or in .env;"
+    " openssl rand -hex 32 makes a key"
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the link that the arguments describe; return the exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        keys = load_signing_settings().signing_keys
+    except SettingsError as error:
+        return _refuse(str(error))
+    if not keys:
+        return _refuse(_KEYLESS)
+    now_s = int(time.time())
+    expires_s = now_s + options.life_s if options.expires_s is None else options.expires_s
+    if not now_s < expires_s <= LATEST_EXPIRY_S:
+        return _refuse(
+            f"the link would expire at {expires_s};"
+            f" takes a time after now, {now_s}, and up to {LATEST_EXPIRY_S}"
+        )
+    names = () if options.name is None else (options.name,)
+    link = Link(options.hash, expires_s, names, options.file)
+    print((options.base or "") + link.signed(keys[0].get_secret_value().encode()))
+    return 0
+
+
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser(
+        prog="link.py",
+        description="Print a signed link to an archive, whether the archive exists or not.",
+        epilog="The key is the first of the setting SIGNING_KEYS, which is read from the "
+        "environment or else from the file .env: it has to be that of the service.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("hash", metavar="HASH", type=_hash, help="name of the album's directory")
+    parser.add_argument("--name", type=_name, help="the file name that the archive is saved under")
+    parser.add_argument(
+        "--file",
+        type=_file,
+        action="append",
+        default=[],
+        help="a file of the album, or with a slash behind it a directory; may be repeated",
+    )
+    moment = parser.add_mutually_exclusive_group()
+    moment.add_argument(
+        "--expires-in",
+        dest="life_s",
+        metavar="TIME",
+        type=_life_s,
+        default=_DEFAULT_LIFE,
+        help="how long the link works, such as 90m, 12h, 7d or 2w (default %(default)s)",
+    )
+    moment.add_argument(
+        "--expires",
+        dest="expires_s",
+        metavar="UNIX",
+        type=_unix_time,
+        help="the Unix second at which it ends",
+    )
+    parser.add_argument(
+        "--base",
+        type=_base,
+        help="what the link begins with, such as https://example.org; without it, it has no host",
+    )
+    return parser
+
+
+def _hash(text: str) -> str:
+    try:
+        return ArchiveId.parse(text).value
+    except InvalidArchiveId:
+        reason = "takes letters, digits and - _ ~ . with no dot in front"
+        raise ArgumentTypeError(reason) from None
+
+
+def _name(text: str) -> str:
+    try:
+        parse_query(MultiDict(name=text))
+    except BadQuery:
+        raise ArgumentTypeError(
+            f"takes 1 to {MAX_NAME_CHARACTERS} characters without / \\ and control characters"
+        ) from None
+    return text
+
+
+def _file(text: str) -> str:
+    # What is not UTF-8 in an argument comes as lone surrogates, which no link can carry.
+    if not text or text.encode("utf-8", "ignore").decode() != text:
+        raise ArgumentTypeError("takes the name of a file as manifest.json has it")
+    return text
+
+
+def _life_s(text: str) -> int:
+    match = _LIFE.fullmatch(text)
+    if match is None:
+        raise ArgumentTypeError("takes a number and s, m, h, d or w, such as 12h or 7d")
+    return int(match[1]) * _UNIT_S[match[2]]
+
+
+def _unix_time(text: str) -> int:
+    if not _UNIX_TIME.fullmatch(text):
+        raise ArgumentTypeError("takes a Unix time in seconds, such as 1790000000")
+    return int(text)
+
+
+def _base(text: str) -> str:
+    if not _BASE.fullmatch(text):
+        raise ArgumentTypeError("takes the address of a site, such as https://example.org")
+    return text.rstrip("/")
+
+
+def _refuse(reason: str) -> int:
+    print(f"link.py: {reason}", file=sys.stderr)
+    return _USAGE_ERROR
