@@ -13,6 +13,8 @@ from archive_service.errors import (
     ArchiveNotFound,
     BadQuery,
     FileNotInAlbum,
+    LinkExpired,
+    LinkNotSigned,
     StorageUnavailable,
 )
 from archive_service.web.failures import (
@@ -30,6 +32,8 @@ HOSTILE = "\"><script>alert('&')</script>"
 KEYS = (
     "archive_not_found",
     "file_not_found",
+    "link_not_signed",
+    "link_expired",
     "bad_name",
     "bad_file",
     "bad_query",
@@ -115,6 +119,8 @@ def test_failure_says_what_happened_and_what_to_do(pages: Pages, language: str, 
         InvalidArchiveId(),
         ArchiveNotFound(),
         FileNotInAlbum(),
+        LinkNotSigned(),
+        LinkExpired(),
         StorageUnavailable("ENOENT"),
         AlbumInMotion(),
         BadQuery("name"),

@@ -12,6 +12,7 @@ from archive_service.settings import (
     flag,
     load_format_settings,
     load_settings,
+    load_signing_settings,
     variable,
 )
 
@@ -62,6 +63,9 @@ def test_an_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -
         ("NAME_ENCODING", "utf-16"),
         ("NAME_ENCODING", "hex"),
         ("DOWNLOAD_NAME", "a/b.zip"),
+        ("SIGNATURE_GRACE", "-1"),
+        ("SIGNATURE_GRACE", "31536001"),
+        ("SIGNATURE_GRACE", "1d"),
     ],
 )
 def test_a_wrong_value_is_told_in_one_line(
@@ -100,3 +104,66 @@ def test_the_level_is_read_in_any_case(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_packing_files_needs_no_directory_of_albums(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PHOTOS_DIR", "/does/not/exist")
     assert load_format_settings({"timezone": "Europe/Moscow"}).timezone == "Europe/Moscow"
+
+
+KEY = "k3y-of-16-signs."
+
+
+@pytest.mark.parametrize(
+    ("value", "keys"),
+    [
+        ("", []),
+        (KEY, [KEY]),
+        (f"{KEY},{KEY}2", [KEY, f"{KEY}2"]),
+        (f" {KEY} , {KEY}2 ", [KEY, f"{KEY}2"]),
+        ("+/=-_.~AZaz09+/=-", ["+/=-_.~AZaz09+/=-"]),
+        ("k" * 256, ["k" * 256]),
+    ],
+)
+def test_one_or_two_keys_sign_links(
+    monkeypatch: pytest.MonkeyPatch, value: str, keys: list[str]
+) -> None:
+    monkeypatch.setenv("SIGNING_KEYS", value)
+    for settings in (load_settings({}), load_signing_settings()):
+        assert [key.get_secret_value() for key in settings.signing_keys] == keys
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        KEY[:-1],
+        f"{KEY},",
+        f",{KEY}",
+        ",",
+        " ",
+        f"{KEY},{KEY[:-1]}",
+        f"{KEY},{KEY},{KEY}",
+        f"{KEY} {KEY}",
+        f"{KEY}$HOME",
+        f'"{KEY}"',
+        f"{KEY}\n{KEY}",
+        f"{KEY}ключ",
+        "k" * 257,
+    ],
+)
+def test_a_wrong_key_is_told_without_showing_any(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("SIGNING_KEYS", value)
+    for load in (lambda: load_settings({}), load_signing_settings):
+        with pytest.raises(SettingsError) as caught:
+            load()
+        text = str(caught.value)
+        assert text.startswith("SIGNING_KEYS: got what it can't take (")
+        assert ", takes one or two keys" in text
+        assert "\n" not in text
+        assert KEY[:6] not in text
+        assert "--signing" not in text
+        assert caught.value.__suppress_context__
+
+
+def test_settings_are_printed_without_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIGNING_KEYS", KEY)
+    for settings in (load_settings({}), load_signing_settings()):
+        assert settings.signing_keys
+        assert KEY not in f"{settings!r} {settings} {settings.model_dump()}"

@@ -6,7 +6,13 @@ import itertools
 
 import pytest
 
-from archive_service.http.conditional import Outcome, Validators, evaluate, range_applies
+from archive_service.http.conditional import (
+    Outcome,
+    Validators,
+    evaluate,
+    knows_entity_tag,
+    range_applies,
+)
 from archive_service.http.fields import RequestFields
 
 PROCEED = Outcome.PROCEED
@@ -198,3 +204,29 @@ def test_every_combination_follows_the_order_of_precedence(method: str) -> None:
         )
         expected = precedence(method, *conditions)
         assert evaluate(request, STRONG, now_s=NOW_S) is expected, request
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"if_range": TAG}, True),
+        ({"if_range": f" {TAG}\t"}, True),
+        ({"if_match": TAG}, True),
+        ({"if_match": f'"a", {TAG}'}, True),
+        ({"if_match": TAG, "if_range": EXACT}, True),
+        ({}, False),
+        ({"if_range": '"a"'}, False),
+        ({"if_range": f"W/{TAG}"}, False),  # weak tags allow no range
+        ({"if_range": f'{TAG}, "a"'}, False),  # If-Range is no list
+        ({"if_range": EXACT}, False),
+        ({"if_range": ""}, False),
+        ({"if_range": "*"}, False),
+        ({"if_match": "*"}, False),
+        ({"if_match": '"a"'}, False),
+        ({"if_match": ""}, False),
+        ({"if_none_match": TAG}, False),
+        ({"if_unmodified_since": EXACT}, False),
+    ],
+)
+def test_who_knows_the_entity_tag(values: dict[str, str], expected: bool) -> None:
+    assert knows_entity_tag(fields(**values), STRONG) is expected

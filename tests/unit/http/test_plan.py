@@ -10,7 +10,7 @@ import pytest
 from archive_service.http.conditional import Validators
 from archive_service.http.fields import RequestFields
 from archive_service.http.multipart import Slice
-from archive_service.http.plan import ResponsePlan, Target, plan
+from archive_service.http.plan import ResponsePlan, Target, goes_on, plan
 
 TAG = '"xyzzy"'
 DATE = "Sun, 06 Nov 1994 08:49:37 GMT"
@@ -220,3 +220,52 @@ def test_an_empty_representation_has_an_empty_slice() -> None:
     empty = Target(0, "application/zip", TARGET.validators)
     assert spans(answer_about(empty)) == [(0, 0)]
     assert answer_about(empty, range="bytes=0-").status == 200  # section 14.2
+
+
+@pytest.mark.parametrize(
+    ("byte_range", "expected"),
+    [
+        ("bytes=1-", True),
+        ("bytes=500-", True),
+        ("bytes=500-999", True),
+        ("bytes=-500", True),
+        ("bytes=500-999,2000-", True),
+        ("bytes=0-", False),
+        ("bytes=0-0", False),
+        ("bytes=-10000", False),
+        ("bytes=-99999", False),
+        ("bytes=500-999,0-99", False),  # in any order
+        ("bytes=10-,0-0", False),  # which are sent as one
+        ("bytes=10000-", False),
+        ("pages=1-", False),
+        ("bytes=5-1", False),
+    ],
+)
+def test_a_download_goes_on_behind_its_first_byte(byte_range: str, expected: bool) -> None:
+    for name in ("if_range", "if_match"):
+        fields = RequestFields("GET", range=byte_range, **{name: TAG})
+        assert goes_on(plan(fields, TARGET, now_s=NOW_S), fields, TARGET.validators) is expected
+
+
+@pytest.mark.parametrize(
+    ("method", "values"),
+    [
+        ("GET", {"if_range": '"other"'}),
+        ("GET", {"if_range": DATE}),
+        ("GET", {"if_match": "*"}),
+        ("GET", {"if_match": '"other"'}),
+        ("GET", {"if_match": TAG, "if_range": '"other"'}),
+        ("GET", {"if_match": TAG, "if_none_match": TAG}),
+        ("GET", {"if_unmodified_since": DATE}),
+        ("GET", {}),
+        ("HEAD", {"if_range": TAG}),
+    ],
+)
+def test_a_range_alone_goes_on_with_nothing(method: str, values: dict[str, str]) -> None:
+    fields = RequestFields(method, range="bytes=500-", **values)
+    assert not goes_on(plan(fields, TARGET, now_s=NOW_S), fields, TARGET.validators)
+
+
+def test_without_a_range_nothing_goes_on() -> None:
+    fields = RequestFields("GET", if_range=TAG)
+    assert not goes_on(plan(fields, TARGET, now_s=NOW_S), fields, TARGET.validators)

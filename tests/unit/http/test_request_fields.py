@@ -37,3 +37,17 @@ def test_lines_of_a_list_field_are_joined_in_order(name: str, attribute: str) ->
 def test_a_repeated_singleton_stays_present_but_means_nothing(name: str, attribute: str) -> None:
     fields = RequestFields.of("GET", [(name, "bytes=0-1"), (name, "bytes=0-1")])
     assert getattr(fields, attribute) == ""
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (("Range", "If-Range"), True),
+        (("Range", "If-Match"), True),
+        (("Range",), False),
+        (("If-Range", "If-Match"), False),
+        (("Range", "If-None-Match", "If-Unmodified-Since"), False),
+    ],
+)
+def test_what_may_go_on_is_a_range_that_is_guarded(names: tuple[str, ...], expected: bool) -> None:
+    assert RequestFields.of("GET", [(name, "") for name in names]).may_go_on() is expected
