@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,8 +11,11 @@ import pytest
 from conftest import Serve
 from harness.albums import HASH, make_album, noise
 from harness.chromium import Chromium, started_chromium, visiting
+from harness.conditions import eventually
 from harness.http import get
 from harness.server import Server
+
+from archive_service.signing import Link
 
 TARGET = f"/archive/{HASH}/"
 NAME = "archive.zip"
@@ -19,6 +23,10 @@ FILES = {"1.jpg": noise(2_000_000), "2.jpg": noise(6_000_000), "notes/3.txt": b"
 PIECE_BYTES = 256 * 1024
 ONE_PIECE_ONLY = ("--debug", "--delay", "60", "--level", "debug")
 UNHURRIED = ("--debug", "--delay", "0.1")
+SIGNING_KEY = "key-of-0123456789"
+SIGNED_ONLY = {"SIGNING_KEYS": SIGNING_KEY}
+SHORT_LIFE_S = 12
+"""Long enough for the first piece of a download to come."""
 
 
 @pytest.fixture
@@ -84,6 +92,28 @@ def test_album_that_changed_meanwhile_is_downloaded_anew(
 
 
 @pytest.mark.usefixtures("album")
+def test_download_begun_before_its_link_expired_is_resumed(
+    chromium: Chromium, serve: Serve
+) -> None:
+    first = serve(*ONE_PIECE_ONLY, variables=SIGNED_ONLY)
+    link = signed(life_s=SHORT_LIFE_S)
+    chromium.start_download(f"http://127.0.0.1:{first.port}{link}")
+    chromium.wait_for(lambda: chromium.received_bytes == PIECE_BYTES)
+    first.process.kill()
+    first.process.wait()
+    chromium.wait_for(lambda: "Failed" in chromium.description())
+    second = serve("--port", str(first.port), variables=SIGNED_ONLY)
+    eventually(lambda: get(second.port, link).status == 410, within_s=2 * SHORT_LIFE_S)
+    chromium.click("Resume")
+    second.wait_for(rf"event=download\.resumed .*status=206 first_pos={PIECE_BYTES} ")
+    assert chromium.finished(NAME) == get(second.port, signed(life_s=60)).content
+
+
+def signed(*, life_s: int, names: tuple[str, ...] = ()) -> str:
+    return Link(HASH, int(time.time()) + life_s, names).signed(SIGNING_KEY.encode())
+
+
+@pytest.mark.usefixtures("album")
 @pytest.mark.parametrize("width", [360, 1280])
 @pytest.mark.parametrize(
     ("locale", "figures"), [("ru-RU", "3 файла, 8 МБ"), ("en-US", "3 files, 8 MB")]
@@ -117,3 +147,29 @@ def test_index_page_says_that_an_archive_is_missing(serve: Serve, tmp_path: Path
         page.press("#hash", "Enter")
         shown = page.locator("#result .bad").inner_text()
     assert shown == "The archive does not exist or has been removed"
+
+
+@pytest.mark.usefixtures("album")
+def test_index_page_shows_what_a_pasted_link_holds(serve: Serve, tmp_path: Path) -> None:
+    server = serve(variables=SIGNED_ONLY)
+    base = f"http://127.0.0.1:{server.port}"
+    refusals = {
+        HASH: "This link is not valid",
+        f"{base}{signed(life_s=60)}0": "This link is not valid",
+        f"{base}{signed(life_s=-60)}": "This link has expired",
+    }
+    with visiting(tmp_path, f"{base}/", width=1280, locale="en-US") as (page, _):
+
+        def shown(text: str, kind: str) -> str:
+            page.fill("#hash", text)
+            page.press("#hash", "Enter")
+            page.locator("#result .muted").wait_for(state="detached")
+            return str(page.locator(f"#result .{kind}").inner_text())
+
+        link = f"https://example.org{signed(life_s=3600, names=('Лето & море',))}"
+        assert re.sub(r"\s", " ", shown(f"  {link}\n", "figures")) == "3 files, 8 MB"
+        with page.expect_download() as started:
+            page.locator("#result a").click()
+        assert started.value.suggested_filename == "Лето & море.zip"
+        for text, refusal in refusals.items():
+            assert shown(text, "bad") == refusal

@@ -5,6 +5,7 @@ Known of the clients: curl 7.88 and wget 1.21 send neither If-Range nor If-Match
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from harness.albums import HASH, make_album, noise
 from harness.clients import run_client, started_client
 from harness.http import get
 from harness.server import Server, serving
+
+from archive_service.signing import Link
 
 TARGET = f"/archive/{HASH}/"
 NAME = "archive.zip"
@@ -96,6 +99,41 @@ def test_download_cut_by_a_killed_server_is_resumed_by_the_next(
     assert (downloads / NAME).read_bytes() == whole_archive(second)
     resumed = second.wait_for(r"event=download\.resumed .*status=206 first_pos=(\d+)")
     assert int(resumed[1]) >= PIECE_BYTES
+
+
+def test_curl_resumes_after_its_link_has_expired_where_it_is_told_the_entity_tag(
+    photos_dir: Path, serve: Serve, downloads: Path
+) -> None:
+    key = "key-of-0123456789"
+    variables = {"SIGNING_KEYS": key}
+    make_album(photos_dir, FILES)
+
+    def url(server: Server, life_s: int) -> str:
+        link = Link(HASH, int(time.time()) + life_s).signed(key.encode())
+        return f"http://127.0.0.1:{server.port}{link}"
+
+    first = serve(*ONE_PIECE_ONLY, variables=variables)
+    command = ["curl", "-sS", "--etag-save", "tag", "-o", NAME, url(first, 60)]
+    with started_client(command, downloads) as process:
+        first.wait_for(rf"event=download\.piece .*sent_bytes={PIECE_BYTES} ")
+        first.process.kill()
+        process.communicate(timeout=60)
+    begun = (downloads / NAME).read_bytes()
+    assert begun
+
+    second = serve(variables=variables)
+    refused = run_client(["curl", "-sS", "-f", "-C", "-", "-o", NAME, url(second, -60)], downloads)
+    assert refused.returncode == 22, refused.stdout
+    assert (downloads / NAME).read_bytes() == begun
+    tag = (downloads / "tag").read_text().strip()
+    told = ["-H", f"If-Range: {tag}"]
+    done = run_client(
+        ["curl", "-sS", "-f", "-C", "-", *told, "-o", NAME, url(second, -60)], downloads
+    )
+    assert done.returncode == 0, done.stdout
+    whole = run_client(["curl", "-sS", "-f", "-o", "whole", url(second, 60)], downloads)
+    assert whole.returncode == 0, whole.stdout
+    assert (downloads / NAME).read_bytes() == (downloads / "whole").read_bytes()
 
 
 @pytest.mark.parametrize("client", RESUMING)
