@@ -97,7 +97,7 @@ def _signing_keys(value: object) -> object:
     for number, key in enumerate(keys, 1):
         if not _SIGNING_KEY.fullmatch(key):
             raise ValueError(f"key {number} is too short, too long or has other characters")
-    return tuple(SecretStr(key) for key in keys)
+    return tuple(keys)
 
 
 def _lower(value: object) -> object:

@@ -135,6 +135,22 @@ def test_expiry_is_plain_digits_within_bounds(expires: str, expected: Verdict) -
     assert verdict(signed(expires=expires)) is expected
 
 
+@pytest.mark.parametrize(
+    "expires",
+    [
+        f"0{EXPIRES_S}",
+        f" {EXPIRES_S}",
+        f"+{EXPIRES_S}",
+        f"{EXPIRES_S}\n",
+        "1_790_000_000",
+        "١٧٩٠٠٠٠٠٠٠",
+    ],
+)
+def test_one_time_is_one_text(expires: str) -> None:
+    assert int(expires) == EXPIRES_S  # and so the signed text would be the same
+    assert verdict([("expires", expires), signed()[-1]]) is Verdict.NOT_SIGNED
+
+
 def without(query: Query, name: str) -> Query:
     return [pair for pair in query if pair[0] != name]
 
@@ -197,6 +213,7 @@ def test_any_other_link_is_not_signed(query: Query) -> None:
         "\udcff" * 64,
         "a" * 8000,
     ],
+    ids=lambda text: ascii(text[-8:]),
 )
 def test_any_other_signature_is_none(signature: str) -> None:
     assert verdict([*GOOD[:-1], ("signature", signature)]) is Verdict.NOT_SIGNED
