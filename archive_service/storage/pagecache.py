@@ -39,7 +39,7 @@ class _Pages(ctypes.Structure):  # struct cachestat
 def is_cached(descriptor: int, offset: int, count: int) -> bool:
     """Tell whether the data can be expected to be in memory; never waits.
 
-    Where the system can't tell (RWF_NOWAIT is Linux's), the answer is yes.
+    Where nothing tells (RWF_NOWAIT is Linux's, and not of all its file systems), the answer is yes.
     """
     flags = getattr(os, "RWF_NOWAIT", 0)
     if not flags:
@@ -51,17 +51,21 @@ def is_cached(descriptor: int, offset: int, count: int) -> bool:
             os.preadv(descriptor, (byte,), position, flags)
     except BlockingIOError:
         return False
-    except OSError:  # a file system without RWF_NOWAIT
-        return True
+    except OSError:  # a file system without RWF_NOWAIT: those of FUSE, some on the network
+        pass
     return _has_all_pages(descriptor, offset, count)
 
 
 def read_in(descriptor: int, offset: int, count: int) -> None:
     """Read the data so that it is in memory; waits for the disk.  Raise OSError."""
-    buffer = bytearray(_READ_SIZE)
-    for position in range(offset, offset + count, _READ_SIZE):
-        if not os.preadv(descriptor, (buffer,), position):
+    buffer = memoryview(bytearray(_READ_SIZE))
+    position, stop = offset, offset + count
+    # Before what can't be read it reads short; only the next call tells.
+    while position < stop:
+        read = os.preadv(descriptor, (buffer[: stop - position],), position)
+        if not read:
             return
+        position += read
 
 
 def _has_all_pages(descriptor: int, offset: int, count: int) -> bool:
@@ -70,5 +74,9 @@ def _has_all_pages(descriptor: int, offset: int, count: int) -> bool:
     asked, found = _Range(offset, count), _Pages()
     if _system_call(_CACHESTAT, descriptor, ctypes.byref(asked), ctypes.byref(found), 0):
         return True  # an older kernel, or one that does not tell
-    last = min(offset + count, os.fstat(descriptor).st_size) - 1  # it may have shrunk
+    try:
+        size = os.fstat(descriptor).st_size  # it may have shrunk
+    except OSError:
+        return False  # to be told by whoever reads
+    last = min(offset + count, size) - 1
     return int(found.cached) > last // _PAGE_SIZE - offset // _PAGE_SIZE
