@@ -202,7 +202,11 @@ class LocalAlbumFiles:
             raise _failure(error) from None
 
     def _verify(self, descriptor: int, source: int) -> None:
-        status, listing = os.fstat(descriptor), self._listing
+        listing = self._listing
+        try:
+            status = os.fstat(descriptor)
+        except OSError as error:  # on the network, of a file that others have removed
+            raise _failure(error) from None
         if not stat.S_ISREG(status.st_mode):
             raise SourceChanged("replaced")
         if status.st_size != listing.sizes[source]:
