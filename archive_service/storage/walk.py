@@ -117,6 +117,8 @@ class Walk:
         names, rows = self._told(descriptor, names)
         for name, target in self._add_files(names, rows, place):
             self._subdirectory(descriptor, name, target, place)
+        if os.fstat(descriptor).st_ctime_ns != status.st_ctime_ns:
+            raise AlbumInMotion  # something may be missing of which no time of the listing tells
         self._columns.note_times(status.st_ctime_ns, mtime_ns(status))
         if place.prefix and len(self) == before:
             self._columns.add([place.prefix], empty_row(status), {})
