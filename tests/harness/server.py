@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -124,9 +124,13 @@ def serving(
     cache_dir: Path,
     *flags: str,
     variables: Mapping[str, str] | None = None,
+    launcher: Sequence[str] = (),
 ) -> Iterator[Server]:
-    """Run the server over a directory of albums until the block ends."""
-    command = [sys.executable, str(SERVER), "--host", "127.0.0.1", "--port", "0"]
+    """Run the server over a directory of albums until the block ends.
+
+    A launcher is a command that becomes the one that follows it, as `prlimit` does.
+    """
+    command = [*launcher, sys.executable, str(SERVER), "--host", "127.0.0.1", "--port", "0"]
     # Albums are asked for as soon as they are made.
     command += ["--cache-dir", str(cache_dir), "--settle-time", "0", *flags]
     if photos_dir is not None:

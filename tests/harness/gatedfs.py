@@ -1,0 +1,95 @@
+"""A directory mounted once more through FUSE, where requests can be held or made to fail.
+
+So a test stops the server in the middle of a system call, for as long as it needs, and a disk
+that fails is one for the whole system: nothing of the service is patched.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from harness.conditions import eventually
+
+_PROGRAM = Path(__file__).with_name("gatedfs_process.py")
+_TIMEOUT_S = 10.0
+
+
+class GatedFs:
+    """The controls of a mounted directory; paths are relative to it."""
+
+    def __init__(self, process: subprocess.Popen[str], root: Path) -> None:
+        self.root = root
+        self._process = process
+        self._words = {"held": queue.Queue[str](), "obeyed": queue.Queue[str]()}
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def hold(self, operation: str, path: str, *, at: int = 0) -> None:
+        """Let the next requests of a kind ("list", "stat", "open", "read") wait at a gate."""
+        self._order(f"hold {operation} {at} {path}")
+
+    def wait_held(self) -> None:
+        """Wait until a request has come to the gate."""
+        self._words["held"].get(timeout=_TIMEOUT_S)
+
+    def fail(self, operation: str, path: str, error: int, *, at: int = 0) -> None:
+        """Let requests of a kind fail with an errno from now on."""
+        self._order(f"fail {operation} {at} {error} {path}")
+
+    def clear(self) -> None:
+        """Open all gates and end all errors."""
+        self._order("clear")
+        while not self._words["held"].empty():
+            self._words["held"].get()
+
+    def _order(self, command: str) -> None:
+        assert self._process.stdin
+        self._process.stdin.write(f"{command}\n")
+        self._process.stdin.flush()
+        self._words["obeyed"].get(timeout=_TIMEOUT_S)
+
+    def _read(self) -> None:
+        assert self._process.stdout
+        for line in self._process.stdout:
+            self._words[line.strip()].put(line)
+
+
+@contextmanager
+def gated(directory: Path, mount_point: Path) -> Iterator[GatedFs]:
+    """Mount a directory at another place until the block ends; skip where FUSE does not work."""
+    need_fuse()
+    mount_point.mkdir()
+    process = subprocess.Popen(
+        [sys.executable, str(_PROGRAM), str(directory), str(mount_point)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        eventually(lambda: os.path.ismount(mount_point) or process.poll() is not None)
+        if process.poll() is not None:
+            pytest.skip("a FUSE file system can't be mounted here")
+        yield GatedFs(process, mount_point)
+    finally:
+        # Its end frees whoever still waits in it, which nothing else could.
+        process.kill()
+        process.communicate()
+        subprocess.run(["umount", "-l", str(mount_point)], stderr=subprocess.DEVNULL, check=False)
+
+
+def need_fuse() -> None:
+    """Skip the test where there is no FUSE."""
+    if not os.access("/dev/fuse", os.R_OK | os.W_OK):
+        pytest.skip("there is no /dev/fuse that this user may use")
+    try:
+        import mfusepy  # noqa: F401, PLC0415 - loads libfuse, which may be missing
+    except (ImportError, OSError):
+        pytest.skip("libfuse is not installed")
