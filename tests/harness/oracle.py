@@ -41,9 +41,9 @@ class Oracle:
         self._server = server
         self._archives: dict[str, bytes] = {}
 
-    def learn(self, name: str, contents: Mapping[str, bytes]) -> str:
+    def learn(self, name: str, contents: Mapping[str, bytes], *, query: str = "") -> str:
         """Learn the archive of an album as it is now; return its entity tag."""
-        answer = get(self._server.port, f"/archive/{name}/")
+        answer = get(self._server.port, f"/archive/{name}/{query}")
         assert answer.status == 200, answer
         assert contents_of(answer.content) == dict(contents)
         known = self._archives.setdefault(answer["etag"], answer.content)

@@ -1,0 +1,363 @@
+"""Thousands of downloads with random cuts, resumes and changes, and a model of what must come out.
+
+One thread makes all that happens, one step after the other, so a seed repeats a run but for how far
+the server is ahead of its clients.  Several downloads are under way at any time.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import zipfile
+from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+from campaign.model import Album, Changes
+from harness.byteranges import body_parts
+from harness.http import Connection, get
+from harness.levels import Levels, assert_given_back, assert_memory_is_level, levels
+from harness.oracle import Oracle, WrongBytes, contents_of, received
+from harness.privileges import without_override
+from harness.server import Server, serving
+
+ALBUMS = 6
+FLIGHTS = 5
+PARTS_KEPT = 10
+CHECK_EVERY, RESTART_EVERY = 250, 2500
+"""Downloads from one look at the server's levels to the next, and to its end by force."""
+ON_THE_WAY_BYTES = 512 * 1024
+"""The most that is on its way to a client with a small window."""
+MEMORY_MAY_GROW_BYTES = 48 * 1024 * 1024
+
+
+@dataclass
+class Flight:
+    """A download under way: the range from `start` to `stop` of an archive."""
+
+    connection: Connection
+    album: Album
+    version: int
+    etag: str
+    archive: bytes
+    start: int
+    stop: int
+    content: bytes
+    exposed: list[int]
+    """Where the client was whenever a file was written in place: what was on its way to it then may
+    have changed."""
+
+    @property
+    def left(self) -> int:
+        return self.stop - len(self.content)
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a client has of an archive from its beginning, and may go on with."""
+
+    album: Album
+    version: int
+    etag: str
+    archive: bytes
+    content: bytes
+    exposed: list[int]
+
+
+class Soak:
+    """One run."""
+
+    def __init__(self, directory: Path, seed: int) -> None:
+        self.counts: Counter[str] = Counter()
+        self._chance = Random(seed)
+        self._changes = Changes(self._chance, may_forbid=os.geteuid() == 0)
+        self._photos_dir, self._cache_dir, oracle_dir = (
+            directory / name for name in ("photos", "cache", "oracle")
+        )
+        for path in (self._photos_dir, self._cache_dir, oracle_dir):
+            path.mkdir()
+        self._albums = [Album(self._photos_dir / f"{n:032x}") for n in range(ALBUMS)]
+        self._flights: list[Flight] = []
+        self._parts: list[Part] = []
+        self._stack = ExitStack()
+        self._oracle = Oracle(self._stack.enter_context(serving(self._photos_dir, oracle_dir)))
+        self._server = self._served()
+        self._before: Levels | None = None
+
+    def run(self, downloads: int) -> None:
+        """Make so many downloads; raise AssertionError for the first that is not as it must be."""
+        try:
+            while self.counts["downloads"] < downloads:
+                self._step()
+            self._land_all()
+            self._check_levels()
+        finally:
+            for flight in self._flights:
+                flight.connection.close()
+            self._stack.close()
+
+    def _served(self) -> Server:
+        return self._stack.enter_context(
+            serving(
+                self._photos_dir,
+                self._cache_dir,
+                "--level",
+                "warning" if self.counts["restarts"] else "info",
+                launcher=without_override(),
+            )
+        )
+
+    def _step(self) -> None:
+        steps: list[tuple[Callable[[], None], float]] = [
+            (self._start, 10.0),
+            (self._resume, 5.0),
+            (self._advance, 15.0),
+            (self._finish, 10.0),
+            (self._leave, 4.0),
+            (self._change, 8.0),
+            (self._ask_for_parts, 1.0),
+            (self._touch_index, 0.1),
+        ]
+        step = self._chance.choices([s for s, _ in steps], [weight for _, weight in steps])[0]
+        before = self.counts["downloads"]
+        step()
+        if self.counts["downloads"] > before:
+            self._now_and_then()
+
+    def _now_and_then(self) -> None:
+        count = self.counts["downloads"]
+        if count % RESTART_EVERY == 0:
+            self._restart()
+        elif count % CHECK_EVERY == 0:
+            self._land_all()
+            self._check_levels()
+
+    # What clients do.
+
+    def _start(self) -> None:
+        if len(self._flights) >= FLIGHTS:
+            return
+        album = self._chance.choice(self._albums)
+        if not album.is_there:
+            assert get(self._server.port, f"/archive/{album.name}/").status == 404
+            self.counts["missing"] += 1
+            return
+        etag, archive = self._known(album)
+        start, stop = 0, len(archive)
+        field_lines = []
+        if self._chance.random() < 0.4 and len(archive) > 1:
+            start = self._chance.randrange(len(archive))
+            stop = self._chance.randrange(start, len(archive)) + 1
+            field_lines = [f"Range: bytes={start}-{stop - 1}"]
+        connection = self._asked(album, *field_lines)
+        status, fields = self._head(connection)
+        assert status == (206 if field_lines else 200), status
+        assert fields["etag"] == etag
+        assert int(fields["content-length"]) == stop - start
+        self._flights.append(
+            Flight(
+                connection, album, album.version, etag, archive, start, stop, archive[:start], []
+            )
+        )
+
+    def _resume(self) -> None:
+        if not self._parts or len(self._flights) >= FLIGHTS:
+            return
+        part = self._parts.pop(self._chance.randrange(len(self._parts)))
+        album = part.album
+        if not album.is_there:
+            return
+        etag, archive = self._known(album)
+        connection = self._asked(
+            album, f"Range: bytes={len(part.content)}-", f"If-Range: {part.etag}"
+        )
+        status, fields = self._head(connection)
+        assert fields["etag"] == etag
+        if album.version == part.version:
+            assert etag == part.etag, "another entity tag for the same album"
+            assert status == 206, status
+        if status == 206:
+            assert etag == part.etag, "a part of another archive"
+            self.counts["resumed"] += 1
+        else:
+            assert status == 200, status
+            self.counts["begun afresh"] += 1
+        begun, exposed = (part.content, part.exposed) if status == 206 else (b"", [])
+        self._flights.append(
+            Flight(connection, album, album.version, etag, archive, 0, len(archive), begun, exposed)
+        )
+
+    def _advance(self) -> None:
+        if flight := self._some_flight():
+            count = self._chance.randrange(flight.left + 1)
+            content, came = received(flight.connection, count)
+            flight.content += content
+            if not came:
+                self._land(flight, is_complete=False)
+
+    def _finish(self) -> None:
+        if flight := self._some_flight():
+            self._take_the_rest(flight)
+
+    def _leave(self) -> None:
+        if flight := self._some_flight():
+            self._flights.remove(flight)
+            self._keep(flight)
+            self.counts["left"] += 1
+            if self._chance.random() < 0.5:
+                flight.connection.reset()
+            else:
+                flight.connection.close()
+
+    def _ask_for_parts(self) -> None:
+        album = self._chance.choice(self._albums)
+        if not album.is_there or album.unreadable:
+            return
+        etag, archive = self._known(album)
+        at = self._chance.randrange(len(archive))
+        answer = get(
+            self._server.port, f"/archive/{album.name}/", f"Range: bytes=0-0,{at}-{at + 5000},-1"
+        )
+        self.counts["downloads"] += 1
+        assert answer.status == 206
+        assert answer["etag"] == etag
+        if "content-range" in answer:  # they have become one
+            return
+        for part in body_parts(answer):
+            if part.data != archive[part.first_pos : part.last_pos + 1]:
+                raise WrongBytes("in a part of several")
+
+    # What happens around them.
+
+    def _change(self) -> None:
+        # Rather where somebody is downloading.
+        album = self._chance.choice([*self._albums, *(flight.album for flight in self._flights)])
+        before = album.written_in_place
+        self._changes.make(album)
+        self.counts["changes"] += 1
+        for flight in self._flights:
+            if flight.album is album and album.written_in_place != before:
+                flight.exposed.append(len(flight.content))
+
+    def _touch_index(self) -> None:
+        """Flip a byte of the index."""
+        paths = sorted(self._cache_dir.glob("*.sqlite3*"))
+        if not paths:
+            return
+        path = self._chance.choice(paths)
+        size = path.stat().st_size
+        with path.open("r+b") as file:
+            file.seek(self._chance.randrange(size + 1))
+            file.write(self._chance.randbytes(1))
+        self.counts["index spoilt"] += 1
+
+    def _restart(self) -> None:
+        """End the server by force; go on with a new one."""
+        self._server.process.send_signal(signal.SIGKILL)
+        self._server.process.wait()
+        for flight in list(self._flights):
+            flight.version = -1
+            self._take_the_rest(flight)
+        self.counts["restarts"] += 1
+        self._server = self._served()
+        self._before = None
+
+    # How it must end.
+
+    def _land_all(self) -> None:
+        for flight in list(self._flights):
+            self._take_the_rest(flight)
+
+    def _take_the_rest(self, flight: Flight) -> None:
+        flight.connection.open_window()
+        content, is_complete = received(flight.connection, flight.left)
+        flight.content += content
+        self._land(flight, is_complete=is_complete)
+
+    def _land(self, flight: Flight, *, is_complete: bool) -> None:
+        self._flights.remove(flight)
+        flight.connection.close()
+        is_disturbed = flight.album.version != flight.version or bool(flight.album.unreadable)
+        if not is_complete:
+            assert is_disturbed, "broken without a reason"
+            self.counts["broken"] += 1
+            self._keep(flight)
+            return
+        self.counts["complete"] += 1
+        if flight.content == flight.archive[: flight.stop]:
+            return
+        if not may_have_changed_on_its_way(flight):
+            raise WrongBytes("complete, and other than its entity tag says")
+        self.counts["changed on their way, as their CRC-32 tells"] += 1
+        try:
+            contents_of(flight.content + flight.archive[flight.stop :])
+        except zipfile.BadZipFile:
+            return
+        raise WrongBytes("and nothing tells")
+
+    def _keep(self, flight: Flight) -> None:
+        if flight.start == 0 and 0 < len(flight.content) < len(flight.archive):
+            self._parts.append(
+                Part(
+                    flight.album,
+                    flight.version,
+                    flight.etag,
+                    flight.archive,
+                    flight.content,
+                    flight.exposed,
+                )
+            )
+            del self._parts[:-PARTS_KEPT]
+
+    def _check_levels(self) -> None:
+        assert self._server.process.poll() is None
+        surprises = [line for line in self._server.lines if "Traceback" in line]
+        assert surprises == []
+        if self._before is None:
+            self._before = levels(self._server)
+        assert_given_back(self._server, self._before)
+        assert_memory_is_level(self._server, self._before, may_grow_bytes=MEMORY_MAY_GROW_BYTES)
+        now = levels(self._server)
+        self.counts["peak memory, MiB"] = max(
+            self.counts["peak memory, MiB"], now.memory_bytes >> 20
+        )
+        self.counts["threads"] = now.threads
+        self._oracle.forget()
+
+    def _known(self, album: Album) -> tuple[str, bytes]:
+        """Return entity tag and bytes of the archive as it must be now.
+
+        The oracle is root, and may read what the server under test may not.
+        """
+        etag = self._oracle.learn(album.name, album.contents)
+        return etag, self._oracle.archive(etag)
+
+    def _asked(self, album: Album, *field_lines: str) -> Connection:
+        self.counts["downloads"] += 1
+        connection = Connection(self._server.port, small_window=True)
+        connection.send("GET", f"/archive/{album.name}/", *field_lines)
+        return connection
+
+    def _head(self, connection: Connection) -> tuple[int, dict[str, str]]:
+        status, lines = connection.receive_head()
+        return status, dict(lines)
+
+    def _some_flight(self) -> Flight | None:
+        return self._chance.choice(self._flights) if self._flights else None
+
+
+def may_have_changed_on_its_way(flight: Flight) -> bool:
+    """Tell whether only such bytes are wrong as the kernel had already taken from a file.
+
+    A file that is written in place may change them up to the client's doorstep (see
+    docs/architecture.md, "A rewritten file").
+    """
+    position = 0
+    for exposed in [*sorted(flight.exposed), flight.stop]:
+        if flight.content[position:exposed] != flight.archive[position:exposed]:
+            return False
+        position = max(position, exposed + ON_THE_WAY_BYTES)
+    return True

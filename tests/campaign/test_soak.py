@@ -1,0 +1,35 @@
+"""The soak: a short one among the ordinary tests, the long one by itself.
+
+CAMPAIGN_SEED repeats a run, CAMPAIGN_DOWNLOADS makes the long one longer or shorter.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from campaign.soak import Soak
+
+pytestmark = pytest.mark.skipif(
+    not Path("/proc/self/fd").exists(), reason="looks at open files by /proc"
+)
+
+
+def soak(directory: Path, *, seed: int, downloads: int) -> None:
+    run = Soak(directory, seed)
+    print(f"CAMPAIGN_SEED={seed} CAMPAIGN_DOWNLOADS={downloads}")
+    try:
+        run.run(downloads)
+    finally:
+        print(", ".join(f"{what}: {count}" for what, count in sorted(run.counts.items())))
+
+
+def test_three_hundred_downloads_with_cuts_resumes_and_changes(tmp_path: Path) -> None:
+    soak(tmp_path, seed=5, downloads=300)
+
+
+@pytest.mark.campaign
+def test_ten_thousand_downloads_with_cuts_resumes_and_changes(tmp_path: Path) -> None:
+    seed = int(os.environ.get("CAMPAIGN_SEED") or int.from_bytes(os.urandom(4), "big"))
+    soak(tmp_path, seed=seed, downloads=int(os.environ.get("CAMPAIGN_DOWNLOADS", "10000")))
