@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,14 +27,20 @@ class Site:
 
 @contextmanager
 def watched(
-    directory: Path, *flags: str, seen_at: Path | None = None, launcher: Sequence[str] = ()
+    directory: Path,
+    *flags: str,
+    seen_at: Path | None = None,
+    variables: Mapping[str, str] | None = None,
+    launcher: Sequence[str] = (),
 ) -> Iterator[Site]:
     """Serve albums twice; the server under test sees them elsewhere where `seen_at` tells."""
     photos_dir, cache_dir, oracle_dir = (directory / n for n in ("photos", "cache", "oracle"))
     for path in (photos_dir, cache_dir, oracle_dir):
         path.mkdir(exist_ok=True)
     with (
-        serving(seen_at or photos_dir, cache_dir, *flags, launcher=launcher) as server,
+        serving(
+            seen_at or photos_dir, cache_dir, *flags, variables=variables, launcher=launcher
+        ) as server,
         serving(photos_dir, oracle_dir) as undisturbed,
     ):
         warm_up(server, photos_dir)

@@ -101,13 +101,7 @@ class Soak:
 
     def _served(self) -> Server:
         return self._stack.enter_context(
-            serving(
-                self._photos_dir,
-                self._cache_dir,
-                "--level",
-                "warning" if self.counts["restarts"] else "info",
-                launcher=without_override(),
-            )
+            serving(self._photos_dir, self._cache_dir, launcher=without_override())
         )
 
     def _step(self) -> None:
