@@ -1,4 +1,4 @@
-"""Logging: one line an event, `key=value`, on standard error.
+"""Logging: one line an event, `key=value` or JSON, on standard error.
 
 Lines of the libraries underneath go the same way, cut down to what can't hold a path, and with it
 an archive's id: the first line of their message, the kind of an exception and where it was raised.
@@ -8,16 +8,27 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Mapping
 from pathlib import PurePath
 from traceback import extract_tb
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+_FIRST = ("timestamp", "level", "event")
+_RENDERERS: Mapping[str, Processor] = {
+    "text": structlog.processors.LogfmtRenderer(key_order=_FIRST),
+    "json": structlog.processors.JSONRenderer(ensure_ascii=False),
+}
 
-def configure_logging(level: str) -> None:
-    """Log events of a level and above: "debug", "info", "warning" or "error"."""
+
+def configure_logging(level: str, form: str = "text") -> None:
+    """Log events of a level and above: "debug", "info", "warning" or "error".
+
+    The form is "text" or "json".  What the current request is bound to is in every line.
+    """
     shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
@@ -38,7 +49,7 @@ def configure_logging(level: str) -> None:
             processors=[
                 _kind_of_exception,
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"]),
+                _RENDERERS[form],
             ],
         )
     )

@@ -185,6 +185,11 @@ class Settings(FormatSettings, SigningSettings):
             takes="debug, info, warning or error",
         )
     )
+    log_format: Annotated[Literal["text", "json"], BeforeValidator(_lower)] = _setting(
+        default="text",
+        does="form of the log's lines: key=value, or one JSON object each",
+        takes="text or json",
+    )
     debug: bool = _setting(
         default=False,
         does="delay downloads, so that a person can watch them",

@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SettingsError as error:
         _say(str(error))
         return _USAGE_ERROR
-    configure_logging(settings.level)
+    configure_logging(settings.level, settings.log_format)
     _allow_many_connections()
     try:
         listeners = open_listeners(settings.host, settings.port)

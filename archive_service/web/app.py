@@ -17,6 +17,7 @@ from archive_service.errors import (
 )
 from archive_service.observe.base import Observer
 from archive_service.service import ArchiveService
+from archive_service.web import requestid
 from archive_service.web.failures import failure_of, failure_response
 from archive_service.web.fields import add_fields
 from archive_service.web.handlers import Handlers, WebOptions
@@ -27,8 +28,8 @@ def create_app(service: ArchiveService, observer: Observer, options: WebOptions)
     """Build the application; the caller closes the service when the application has stopped."""
     pages = Pages()
     handlers = Handlers(service, observer, pages, options)
-    app = web.Application(middlewares=[_failures_as_pages(pages, observer)])
-    app.on_response_prepare.append(_add_fields)
+    app = web.Application(middlewares=[requestid.named, _failures_as_pages(pages, observer)])
+    app.on_response_prepare.extend((_add_fields, requestid.tell))
     app.router.add_get("/", handlers.index)
     app.router.add_get("/archive/{hash}", handlers.redirect)
     app.router.add_get("/archive/{hash}/", handlers.download)

@@ -28,7 +28,7 @@ class Server:
         self._ended = False
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
-        started = self.wait_for(r"event=server\.started .*port=(\d+)", timeout_s=START_TIMEOUT_S)
+        started = self.wait_for(r'server\.started.*\bport"?[=:] ?(\d+)', timeout_s=START_TIMEOUT_S)
         self.port = int(started[1])
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator
 
@@ -32,6 +33,23 @@ def test_an_event_is_one_line_with_fields(capsys: pytest.CaptureFixture[str]) ->
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("timestamp=")
     assert line.endswith("level=info event=download.started archive=3bea29… status=200")
+
+
+def test_an_event_is_one_json_object_where_that_is_the_form(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    configure_logging("info", "json")
+    _log().info("download.started", archive="3bea29…", status=200)
+    (line,) = capsys.readouterr().err.splitlines()
+    fields = json.loads(line)
+    assert fields.pop("timestamp").endswith("Z")
+    assert fields == {
+        "level": "info",
+        "event": "download.started",
+        "archive": "3bea29…",
+        "status": 200,
+    }
+    assert "…" in line
 
 
 def test_a_value_forges_no_line(capsys: pytest.CaptureFixture[str]) -> None:
