@@ -17,10 +17,13 @@ from aiohttp import web
 from archive_service.web.failures import UNREADABLE, failure_response
 from archive_service.web.fields import add_fields
 from archive_service.web.pages import Pages
+from archive_service.web.peer import Progress, progress_of
 
 IDLE_TIMEOUT_S = 75.0
 """How long a connection may send no request, or half of one.  Longer than the 60 s for which nginx
 keeps its connections to a server: the one behind must not be the first to close."""
+QUIET_S = 0.4
+"""How long nothing may be sent to a client that has ended its side of the connection."""
 
 
 class Runner(web.AppRunner):
@@ -82,6 +85,42 @@ class _Connection(web.RequestHandler):
         super().connection_lost(exc)
         if self._count:
             self._count(-1)
+
+    def eof_received(self) -> bool:  # type: ignore[override] # asyncio looks at it
+        """Answer on where a client has said all that it will say, for it may be listening still.
+
+        One that has left looks the same until something is sent to it.  So it is let go where
+        nothing is for a while, as when a large file is hashed.
+        """
+        progress = self._progress()
+        if progress is None or self._is_idle():
+            return False
+        self.close()  # after the answer
+        self._look_later(progress)
+        return True
+
+    def _is_idle(self) -> bool:
+        return self._waiter is not None and not self._waiter.done()  # for a request
+
+    def _look_later(self, before: Progress) -> None:
+        asyncio.get_running_loop().call_later(QUIET_S, self._look, before)
+
+    def _look(self, before: Progress) -> None:
+        now = self._progress()
+        if now is None:
+            return
+        if now.is_reset or (now == before and not now.is_pending):
+            assert self.transport is not None
+            self.transport.abort()
+        else:
+            self._look_later(now)
+
+    def _progress(self) -> Progress | None:
+        """Return the progress of the connection while there is one, and it is not encrypted."""
+        transport = self.transport
+        if transport is None or transport.is_closing() or transport.get_extra_info("sslcontext"):
+            return None
+        return progress_of(transport.get_extra_info("socket"))
 
     def handle_error(
         self,

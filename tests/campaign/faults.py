@@ -11,7 +11,7 @@ from pathlib import Path
 from campaign.site import Site
 from harness.albums import noise, settle
 from harness.http import connected, get
-from harness.levels import Levels, assert_given_back, levels
+from harness.levels import assert_given_back
 from harness.oracle import Ending, finish
 from harness.server import Server
 
@@ -100,7 +100,7 @@ class Scene:
         self.victim = self.album / VICTIM
         self.target = f"/archive/{name}/"
         self._name = name
-        self._before: Levels | None = None
+        self._before = site.before
         self.restore()
         self.etag = self.oracle.learn(name, FILES)
         self.archive = self.oracle.archive(self.etag)
@@ -119,8 +119,8 @@ class Scene:
         assert get(self.server.port, self.target).content == self.archive
 
     def begin(self) -> None:
-        """Note what the server has in use before it is asked for anything."""
-        self._before = levels(self.server)
+        """Wait until the server has nothing in use of what was before."""
+        self.assert_gave_back()
 
     def assert_survived(self, fault: Fault) -> None:
         """Everything was given back; the next download is right, and so is one after a repair."""
@@ -134,7 +134,6 @@ class Scene:
         assert self.server.process.poll() is None
 
     def assert_gave_back(self) -> None:
-        assert self._before
         assert_given_back(self.server, self._before)
 
     def assert_tells_of(self, fault: Fault) -> None:

@@ -92,6 +92,8 @@ def test_a_client_that_stalls(
     scene.begin()
     with connected(scene.server.port, small_window=True) as connection:
         received_bytes = begun(connection, scene, stage)
+        pattern = rf"interrupted archive={scene.album.name[:6]}… reason=stalled "
+        scene.server.wait_for(pattern)
         scene.assert_gave_back()  # though it is still there
         connection.open_window()
         with pytest.raises(Truncated):

@@ -1,0 +1,43 @@
+"""What the kernel tells of the other side of a connection."""
+
+from __future__ import annotations
+
+import socket
+from struct import Struct
+from struct import error as StructError
+from typing import NamedTuple
+
+_TCP_INFO = getattr(socket, "TCP_INFO", None)
+_Info = Struct(  # struct tcp_info, linux/tcp.h
+    "="
+    "B"  # tcpi_state
+    "23x"
+    "I"  # tcpi_unacked: segments on their way
+    "92x"
+    "Q"  # tcpi_bytes_acked
+    "16x"
+    "I"  # tcpi_notsent_bytes
+)
+_CLOSED = 7  # TCP_CLOSE, of the states in linux/tcp_states.h
+
+
+class Progress(NamedTuple):
+    """How far a connection has come."""
+
+    is_reset: bool
+    """Whether the peer has refused what was sent to it."""
+    is_pending: bool
+    """Whether anything is on its way, or waits for the peer to take it."""
+    acknowledged_bytes: int
+
+
+def progress_of(connection: socket.socket) -> Progress | None:
+    """Look at a connection; return None where the system does not tell."""
+    if _TCP_INFO is None:
+        return None
+    try:
+        told = connection.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, _Info.size)
+        state, unacked, acknowledged_bytes, unsent_bytes = _Info.unpack(told)
+    except (OSError, StructError):  # no TCP, or a system that tells less
+        return None
+    return Progress(state == _CLOSED, bool(unacked or unsent_bytes), acknowledged_bytes)
