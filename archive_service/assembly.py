@@ -52,10 +52,10 @@ class Assembler:
         made = EntriesBuffer(layout, layout.entries_between(segment.start, segment.stop))
         read_from_ns = time.time_ns()
         made.read(files)
-        for entry in made.small:
-            if values[source := layout.sources[entry]] == UNKNOWN:
-                crc32 = zlib_ng.crc32(made.data(entry))
-                self._checksums.learn(source, crc32, read_from_ns=read_from_ns)
+        if unknown := [entry for entry in made.small if values[layout.sources[entry]] == UNKNOWN]:
+            sources = [layout.sources[entry] for entry in unknown]
+            crc32s = map(zlib_ng.crc32, map(made.data, unknown))
+            self._checksums.learn(sources, crc32s, read_from_ns=read_from_ns)
         made.put_headers(self._crc32s(made.entries))
         return _cut(made.bytes, segment, made.start)
 

@@ -11,7 +11,7 @@ import asyncio
 import threading
 import time
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from io import FileIO
 from weakref import WeakValueDictionary
@@ -88,11 +88,12 @@ class AlbumChecksums:
         if not self._loading.done() or self._loading.exception():
             await asyncio.shield(self._loading)
 
-    def learn(self, source: int, value: int, *, read_from_ns: int) -> None:
-        """Note a value, from any thread; `read_from_ns` is the Unix time the reading began."""
-        self.values[source] = value
+    def learn(self, sources: Sequence[int], crc32s: Iterable[int], *, read_from_ns: int) -> None:
+        """Note values, from any thread; `read_from_ns` is the Unix time the reading began."""
+        for source, value in zip(sources, crc32s, strict=True):
+            self.values[source] = value
         if _has_settled(self._listing, read_from_ns):
-            self._learned.append(source)
+            self._learned += sources
 
     def store_learned(self, *, at_least: int = 1) -> None:
         """Write what was learned to the index, in its thread, once there is enough of it."""
@@ -150,7 +151,7 @@ class AlbumChecksums:
                     files.verify(file, source)
                 if job.abandoned.is_set():
                     return
-                self.learn(source, value, read_from_ns=started_ns)
+                self.learn([source], [value], read_from_ns=started_ns)
 
     def _load(self) -> None:
         for source, path in enumerate(self._listing.paths):
@@ -160,18 +161,19 @@ class AlbumChecksums:
         if not known:
             return
         matched = 0
-        for source, path in enumerate(self._listing.paths):
-            version, value = known.get(path, (b"", UNKNOWN))
-            if version == self._listing.version(source):
+        versions = self._listing.versions(range(len(self._listing)))
+        for source, (path, version) in enumerate(zip(self._listing.paths, versions, strict=True)):
+            known_version, value = known.get(path, (b"", UNKNOWN))
+            if version == known_version:
                 self.values[source] = value
                 matched += 1
-        if matched < len(known):
-            gone = known.keys() - set(self._listing.paths)
+        if matched < len(known) and (gone := known.keys() - set(self._listing.paths)):
             self._threads.index.forget(self._archive, gone)
 
     def _store(self, sources: Sequence[int]) -> None:
-        listing = self._listing
-        rows = [(listing.paths[s], listing.version(s), self.values[s]) for s in sources]
+        paths = map(self._listing.paths.__getitem__, sources)
+        values = map(self.values.__getitem__, sources)
+        rows = list(zip(paths, self._listing.versions(sources), values, strict=True))
         self._threads.index.store(self._archive, rows)
 
 

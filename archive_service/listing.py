@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 import sys
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -17,6 +17,9 @@ CHANGE_TOKEN_SIZE = 16
 """Bytes of a change token: what the store offers to notice a replaced file."""
 
 _SIZE_AND_MTIME = struct.Struct("<Qq")
+_VERSION = struct.Struct(f"<Qq{CHANGE_TOKEN_SIZE}s")
+VERSION_SIZE = _VERSION.size
+"""Bytes of a version: what identifies the content behind a path."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,10 +54,11 @@ class Listing:
         start = source * CHANGE_TOKEN_SIZE
         return self.change_tokens[start : start + CHANGE_TOKEN_SIZE]
 
-    def version(self, source: int) -> bytes:
-        """Return what identifies the content behind a path: size, mtime and change token."""
-        size_and_mtime = _SIZE_AND_MTIME.pack(self.sizes[source], self.mtimes_ns[source])
-        return size_and_mtime + self.change_token(source)
+    def versions(self, sources: Sequence[int]) -> Iterator[bytes]:
+        """Yield what identifies the content behind each path: size, mtime and change token."""
+        sizes = map(self.sizes.__getitem__, sources)
+        mtimes_ns = map(self.mtimes_ns.__getitem__, sources)
+        return map(_VERSION.pack, sizes, mtimes_ns, map(self.change_token, sources))
 
     def fingerprint(self) -> bytes:
         """Return a digest of all that the listing tells."""

@@ -1,8 +1,7 @@
 """A CRC index in one SQLite file, shared by the processes of a machine.
 
-One row a file, ordered by album and path, so an album is one range scan.  The album's id is a
-password and is stored as a digest only.  Each row carries a check of itself, since SQLite does not
-notice a byte that a disk has flipped, and a wrong CRC-32 would spoil an archive.
+What is stored at one time is one part, see `parts`; the parts of an album are one range scan, and
+become one part when there are many.  The album's id is a password and is stored as a digest only.
 
 A file that is corrupt is started afresh.  Where the disk is full, read-only or locked, the rows
 go to memory instead; each kind of trouble is told once.
@@ -12,29 +11,37 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import TypeVar
-from zlib import crc32 as check_of
 
 from archive_service.archive_id import ArchiveId
 from archive_service.crcindex.base import Row
 from archive_service.crcindex.memory import MemoryCrcIndex
+from archive_service.crcindex.parts import Part, part_of, rows_of
 
 LOCK_TIMEOUT_S = 1.0
 """How long another process's lock is waited for: hashing again is cheaper than a long wait."""
 
-_SCHEMA_VERSION = 1
-_SCHEMA = """
-CREATE TABLE crc (
-    album BLOB NOT NULL,    -- digest of the album's id
-    path BLOB NOT NULL,     -- relative to the album
-    version BLOB NOT NULL,  -- size, mtime and change token
-    crc32 INTEGER NOT NULL,
-    row_check INTEGER NOT NULL,
-    PRIMARY KEY (album, path)
-) WITHOUT ROWID
-"""
+MAX_PARTS = 64
+"""From here on the parts of an album become one: whoever downloads it piece by piece, or changes
+files again and again, makes a part each time."""
+
+_SCHEMA_VERSION = 2
+_SCHEMA = (
+    """
+    CREATE TABLE crc (
+        part INTEGER PRIMARY KEY,  -- a row replaces those of the same path in earlier parts
+        album BLOB NOT NULL,       -- digest of the album's id
+        paths BLOB NOT NULL,       -- relative to the album
+        versions BLOB NOT NULL,    -- size, mtime and change token of each
+        crc32s BLOB NOT NULL,
+        part_check BLOB NOT NULL
+    )
+    """,
+    "CREATE INDEX crc_of_album ON crc (album, part)",
+)
 _Result = TypeVar("_Result")
 
 
@@ -66,13 +73,9 @@ class SqliteCrcIndex:
 
     def forget(self, archive: ArchiveId, paths: Iterable[bytes]) -> None:
         """Drop rows."""
-        keys = [(_album(archive.value), path) for path in paths]
-        self._memory.forget(archive, [path for _, path in keys])
-        self._attempt(
-            lambda connection: connection.executemany(
-                "DELETE FROM crc WHERE album = ? AND path = ?", keys
-            )
-        )
+        gone = set(paths)
+        self._memory.forget(archive, gone)
+        self._attempt(lambda connection: _forget(connection, _album(archive.value), gone))
 
     def prune(self, albums: Iterable[str]) -> None:
         """Drop the rows of all albums but these."""
@@ -142,7 +145,8 @@ def _prepare(connection: sqlite3.Connection) -> None:
         # Once more under the lock, or else what another process has begun meanwhile were dropped.
         if _schema_version(connection) != _SCHEMA_VERSION:
             connection.execute("DROP TABLE IF EXISTS crc")
-            connection.execute(_SCHEMA)
+            for statement in _SCHEMA:
+                connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {_SCHEMA_VERSION:d}")
 
 
@@ -152,26 +156,47 @@ def _schema_version(connection: sqlite3.Connection) -> int:
 
 
 def _load(connection: sqlite3.Connection, album: bytes) -> dict[bytes, tuple[bytes, int]]:
-    rows = connection.execute(
-        "SELECT path, version, crc32, row_check FROM crc WHERE album = ?", (album,)
-    )
-    return {
-        path: (version, crc32)
-        for path, version, crc32, row_check in rows
-        if _is_sound(path, version, crc32, row_check)
-    }
+    known: dict[bytes, tuple[bytes, int]] = {}
+    for part in connection.execute(
+        "SELECT paths, versions, crc32s, part_check FROM crc WHERE album = ? ORDER BY part",
+        (album,),
+    ):
+        with suppress(TypeError, ValueError):  # spoilt: its files are hashed again
+            known.update((path, (version, crc32)) for path, version, crc32 in rows_of(Part(*part)))
+    return known
 
 
 def _store(connection: sqlite3.Connection, album: bytes, rows: Sequence[Row]) -> bool:
-    connection.executemany(
-        "INSERT OR REPLACE INTO crc VALUES (?, ?, ?, ?, ?)",
-        [(album, *row, _row_check(*row)) for row in rows],
-    )
+    if rows:
+        connection.execute(
+            "INSERT INTO crc (album, paths, versions, crc32s, part_check) VALUES (?, ?, ?, ?, ?)",
+            (album, *part_of(rows)),
+        )
+        (parts,) = connection.execute(
+            "SELECT count(*) FROM crc WHERE album = ?", (album,)
+        ).fetchone()
+        if parts > MAX_PARTS:
+            _replace(connection, album, _load(connection, album))
     return True
 
 
+def _forget(connection: sqlite3.Connection, album: bytes, paths: set[bytes]) -> None:
+    # Locked before it is read, or else what another process stores meanwhile were lost.
+    connection.execute("BEGIN IMMEDIATE")
+    known = _load(connection, album)
+    if not paths.isdisjoint(known):
+        _replace(connection, album, {path: known[path] for path in known.keys() - paths})
+
+
+def _replace(
+    connection: sqlite3.Connection, album: bytes, known: Mapping[bytes, tuple[bytes, int]]
+) -> None:
+    connection.execute("DELETE FROM crc WHERE album = ?", (album,))
+    _store(connection, album, [(path, *known[path]) for path in sorted(known)])
+
+
 def _prune(connection: sqlite3.Connection, kept: set[bytes]) -> None:
-    # A loose index scan: one seek an album, not one step a row.
+    # A loose index scan: one seek an album, not one step a part.
     album = b""
     while True:
         (album,) = connection.execute(
@@ -187,14 +212,3 @@ def _album(archive: str) -> bytes:
     return blake2b(
         archive.encode(errors="surrogateescape"), digest_size=16, person=b"crc index album"
     ).digest()
-
-
-def _row_check(path: bytes, version: bytes, crc32: int) -> int:
-    return check_of(crc32.to_bytes(4, "big") + version + path)
-
-
-def _is_sound(path: bytes, version: bytes, crc32: int, row_check: int) -> bool:
-    try:
-        return row_check == _row_check(path, version, crc32)
-    except (AttributeError, OverflowError, TypeError):  # not even of the types above
-        return False

@@ -307,7 +307,7 @@ def test_a_value_is_kept_only_when_a_later_change_would_show(
 
     async def learn() -> int:
         async with album.checksums() as checksums:
-            checksums.learn(0, 7, read_from_ns=album.listing.newest_change_ns + after_ns)
+            checksums.learn([0], [7], read_from_ns=album.listing.newest_change_ns + after_ns)
             checksums.store_learned()
             return checksums.values[0]
 

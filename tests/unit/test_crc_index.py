@@ -18,7 +18,8 @@ from harness.server import REPOSITORY
 from archive_service.archive_id import ArchiveId
 from archive_service.crcindex.base import CrcIndex
 from archive_service.crcindex.memory import MemoryCrcIndex
-from archive_service.crcindex.sqlite import SqliteCrcIndex
+from archive_service.crcindex.parts import Part, part_of, rows_of
+from archive_service.crcindex.sqlite import MAX_PARTS, SqliteCrcIndex
 
 ONE, TWO = ArchiveId("1" * 32), ArchiveId("2" * 32)
 VERSION, OTHER_VERSION = b"v" * 32, b"w" * 32
@@ -292,23 +293,79 @@ def execute(path: Path, statement: str) -> None:
 @pytest.mark.parametrize(
     "statement",
     [
-        "UPDATE crc SET crc32 = crc32 + 1",
-        "UPDATE crc SET crc32 = -1",
-        "UPDATE crc SET crc32 = 4294967303",
-        "UPDATE crc SET crc32 = 'seven'",
-        "UPDATE crc SET crc32 = 7.5",
-        "UPDATE crc SET path = CAST('b' AS BLOB)",
-        "UPDATE crc SET path = 'a'",
-        "UPDATE crc SET version = zeroblob(32)",
-        "UPDATE crc SET version = 'text'",
-        "UPDATE crc SET row_check = 0",
-        "UPDATE crc SET row_check = 'text'",
+        "UPDATE crc SET crc32s = x'08000000'",
+        "UPDATE crc SET crc32s = x'0700000007000000'",
+        "UPDATE crc SET crc32s = x'07'",
+        "UPDATE crc SET crc32s = ''",
+        "UPDATE crc SET crc32s = 'seven'",
+        "UPDATE crc SET crc32s = 7",
+        "UPDATE crc SET crc32s = 7.5",
+        "UPDATE crc SET paths = CAST('b' AS BLOB)",
+        "UPDATE crc SET paths = x'6100'",
+        "UPDATE crc SET paths = x''",
+        "UPDATE crc SET paths = 'a'",
+        "UPDATE crc SET versions = zeroblob(32)",
+        "UPDATE crc SET versions = x''",
+        "UPDATE crc SET versions = 'text'",
+        "UPDATE crc SET versions = 32",
+        "UPDATE crc SET part_check = zeroblob(8)",
+        "UPDATE crc SET part_check = 0",
+        "UPDATE crc SET part_check = 'text'",
     ],
 )
-def test_a_row_that_is_spoilt_is_ignored(path: Path, statement: str) -> None:
+def test_a_part_that_is_spoilt_is_ignored(path: Path, statement: str) -> None:
     stored(path)
     execute(path, statement)
     assert load(path) == {}
+
+
+def test_a_part_that_is_spoilt_takes_no_other_with_it(path: Path) -> None:
+    stored(path)
+    execute(path, "UPDATE crc SET part_check = 0")
+    index = SqliteCrcIndex(path, no_warning)
+    index.store(ONE, [(b"b", VERSION, 8)])
+    index.forget(ONE, [b"a"])
+    assert index.load(ONE) == {b"b": (VERSION, 8)}
+    index.close()
+
+
+def test_any_bit_of_a_part_that_is_flipped_is_noticed() -> None:
+    part = part_of([(b"a", VERSION, 7), (b"b/c", OTHER_VERSION, 0xFFFFFFFF)])
+    for number, column in enumerate(part):
+        for bit in range(8 * len(column)):
+            spoilt = bytearray(column)
+            spoilt[bit // 8] ^= 1 << bit % 8
+            with pytest.raises(ValueError, match="spoilt"):
+                rows_of(Part(*part[:number], bytes(spoilt), *part[number + 1 :]))
+
+
+def parts(path: Path) -> int:
+    with closing(sqlite3.connect(path)) as connection:
+        (count,) = connection.execute("SELECT count(*) FROM crc").fetchone()
+        return int(count)
+
+
+def test_what_is_stored_file_by_file_becomes_few_parts(path: Path) -> None:
+    index = SqliteCrcIndex(path, no_warning)
+    for number in range(3 * MAX_PARTS):
+        index.store(ONE, [(b"same", VERSION, number), (b"%d" % number, VERSION, number)])
+        index.store(TWO, [(b"same", VERSION, 0)])
+    known = index.load(ONE)
+    assert known.pop(b"same") == (VERSION, 3 * MAX_PARTS - 1)
+    assert known == {b"%d" % number: (VERSION, number) for number in range(3 * MAX_PARTS)}
+    assert index.load(TWO) == {b"same": (VERSION, 0)}
+    index.close()
+    assert parts(path) <= 2 * MAX_PARTS
+
+
+def test_an_index_of_an_earlier_release_is_started_afresh(path: Path) -> None:
+    path.parent.mkdir()
+    execute(path, "CREATE TABLE crc (album BLOB, path BLOB, version BLOB, crc32 INTEGER)")
+    execute(path, "INSERT INTO crc VALUES (x'00', x'00', x'00', 7)")
+    execute(path, "PRAGMA user_version = 1")
+    stored(path)
+    assert load(path) == {b"a": (VERSION, 7)}
+    assert parts(path) == 1
 
 
 def test_another_version_of_the_schema_is_replaced(path: Path) -> None:
