@@ -1,8 +1,8 @@
 """Rows of a CRC index as columns: one part holds what was learned at one time.
 
-A row of a database for each file would take four times as long to write as all else that a first
-download has to learn.  A part carries a check of itself, since no database notices a byte that a
-disk has flipped, and a wrong CRC-32 would spoil an archive.
+A row of the database for each file takes seven times as long to write.  A part carries a check of
+itself, since SQLite does not notice a byte that a disk has flipped, and a wrong CRC-32 would spoil
+an archive.
 """
 
 from __future__ import annotations

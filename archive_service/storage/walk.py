@@ -129,7 +129,7 @@ class Walk:
             status = os.fstat(descriptor)
             found = os.listdir(descriptor)
             if os.fstat(descriptor).st_ctime_ns == status.st_ctime_ns:
-                names = sorted(name for name in found if not self._exclusion.matches(name))
+                names = sorted(self._exclusion.kept(found))
                 # All at once, for a call for each takes longer than to list it.
                 return os.fsencode("\0".join(names)).split(b"\0") if names else [], status
         raise AlbumInMotion
