@@ -72,7 +72,7 @@ class ArchiveLayout:
     def is_large(self, entry: int) -> bool:
         """Tell whether an entry's data is a segment of its own."""
         found = bisect_left(self.large_entries, entry)
-        return self.large_entries[found : found + 1] == array("L", [entry])
+        return found < len(self.large_entries) and self.large_entries[found] == entry
 
     def data_offset(self, entry: int) -> int:
         """Return where an entry's data starts."""

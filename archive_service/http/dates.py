@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime, timedelta, timezone
+from functools import lru_cache
 
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -33,6 +34,7 @@ _FORMS = (
 )
 
 
+@lru_cache(maxsize=1024)  # for each album its own, again and again
 def http_date(seconds: int) -> str:
     """Print Unix seconds as an IMF-fixdate, the one form a sender may generate.
 

@@ -74,9 +74,14 @@ def _has_all_pages(descriptor: int, offset: int, count: int) -> bool:
     asked, found = _Range(offset, count), _Pages()
     if _system_call(_CACHESTAT, descriptor, ctypes.byref(asked), ctypes.byref(found), 0):
         return True  # an older kernel, or one that does not tell
+    if found.cached >= _pages(offset, count):
+        return True
     try:
-        size = os.fstat(descriptor).st_size  # it may have shrunk
+        left = os.fstat(descriptor).st_size - offset  # it may have shrunk
     except OSError:
         return False  # to be told by whoever reads
-    last = min(offset + count, size) - 1
-    return int(found.cached) > last // _PAGE_SIZE - offset // _PAGE_SIZE
+    return int(found.cached) >= _pages(offset, min(count, left))
+
+
+def _pages(offset: int, count: int) -> int:
+    return (offset + count - 1) // _PAGE_SIZE - offset // _PAGE_SIZE + 1
