@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import resource
 import signal
 import socket
@@ -169,9 +170,16 @@ async def _accepting(
         await runner.setup()
         for site in sites:
             await site(runner).start()
+        _let_be_what_stays()
         yield runner, service
     finally:
         await asyncio.to_thread(service.close)
+
+
+def _let_be_what_stays() -> None:
+    """Spare the collector modules and classes: a tenth of the time of little albums went there."""
+    gc.collect()
+    gc.freeze()
 
 
 def _port(listeners: Sequence[socket.socket]) -> int:
