@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import stat
+from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -92,7 +93,7 @@ def collect(
 
 class _Collection:
     def __init__(self, output: Identity | None, on_left_out: OnLeftOut) -> None:
-        self.walk = Walk(Exclusion(()), self._accepts)
+        self.walk = Walk(Exclusion(()), self)
         self.roots: list[Root] = []
         self._output = output
         self._on_left_out = on_left_out
@@ -132,10 +133,18 @@ class _Collection:
         special = _SPECIAL.get(stat.S_IFMT(status.st_mode))
         if special:
             raise PackingRefused(root.given, f"is {special}; only files and directories are packed")
-        if self._accepts(root.path, status.st_mode, status.st_ino):
+        if self.accepts(root.path, status.st_mode, status.st_ino):
             self.walk.file(root.path, status)
 
-    def _accepts(self, path: bytes, mode: int, inode: int) -> bool:
+    def accepts_all(self, modes: array[int], inodes: array[int]) -> bool:
+        """Tell whether a directory holds plain files alone; see `Acceptance`."""
+        is_output_elsewhere = self._output is None or self._output.inode not in inodes
+        return is_output_elsewhere and all(
+            stat.S_ISREG(mode) and mode & _ALL_MAY_READ == _ALL_MAY_READ for mode in set(modes)
+        )
+
+    def accepts(self, path: bytes, mode: int, inode: int) -> bool:
+        """Tell whether a file is packed; say why not; see `Acceptance`."""
         special = _SPECIAL.get(stat.S_IFMT(mode))
         if special:
             self._on_left_out(self._given(path), f"is {special}")

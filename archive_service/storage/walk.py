@@ -10,7 +10,7 @@ import errno
 import os
 import stat
 from array import array
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from pathlib import Path
 from archive_service.errors import AlbumInMotion, StorageUnavailable
 from archive_service.exclusion import Exclusion
 from archive_service.listing import Listing
+from archive_service.storage.acceptance import REGULAR_FILES, Acceptance
 from archive_service.storage.beneath import OPEN_DIRECTORY
 from archive_service.storage.bulk import AS_COMPILED, Bulk
 from archive_service.storage.columns import Columns
@@ -38,9 +39,6 @@ VANISHED = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 """The errors of opening what was replaced or removed since its name was read."""
 
 _TRIES = 10
-
-Acceptance = Callable[[bytes, int, int], bool]
-"""Told the path, mode and inode number of what is no directory; says whether a listing gets it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,18 +62,13 @@ class Place:
         return Place(self.prefix + name + b"/", location + b"/", self.depth + 1)
 
 
-def is_regular_file(_path: bytes, mode: int, _inode: int) -> bool:
-    """Accept what has bytes of its own: no link, no FIFO, socket or device."""
-    return stat.S_ISREG(mode)
-
-
 class Walk:
     """Collects the columns of a listing, a directory at a time."""
 
     def __init__(
         self,
         exclusion: Exclusion,
-        accepts: Acceptance = is_regular_file,
+        acceptance: Acceptance = REGULAR_FILES,
         *,
         links: Links | None = None,
         bulk: Bulk = AS_COMPILED,
@@ -83,7 +76,7 @@ class Walk:
         self.reached = b""
         """The directory entered last: where an error was met."""
         self._exclusion = exclusion
-        self._accepts = accepts
+        self._acceptance = acceptance
         self._links = links
         self._bulk = bulk
         self._columns = Columns()
@@ -153,9 +146,8 @@ class Walk:
         self, names: list[bytes], rows: bytes, place: Place
     ) -> list[tuple[bytes, bytes | None]]:
         """Collect files; return the directories among them, those behind links with the target."""
-        # Most directories hold regular files alone, which takes no look at each.
-        modes = set(array("Q", rows)[MODE::COLUMNS])
-        if self._accepts is is_regular_file and all(map(stat.S_ISREG, modes)):
+        unsigned = array("Q", rows)
+        if self._acceptance.accepts_all(unsigned[MODE::COLUMNS], unsigned[INODE::COLUMNS]):
             self._add(place, names, rows, {})
             return []
         directories: list[tuple[bytes, bytes | None]] = []
@@ -174,7 +166,7 @@ class Walk:
                     linked[len(kept)] = target.path
                     kept.append(name)
                     kept_rows.append(row(target.status))
-            elif self._accepts(place.prefix + name, mode, inode):
+            elif self._acceptance.accepts(place.prefix + name, mode, inode):
                 kept.append(name)
                 kept_rows.append(ROW.pack(*told))
         self._add(place, kept, b"".join(kept_rows), linked)
