@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from array import array
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice, zip_longest
+from itertools import cycle, islice, zip_longest
 
 from zlib_ng import zlib_ng
 
@@ -33,6 +33,7 @@ HEADERS_AT_ONCE = 10_000
 WRITE_BACK_BYTES = 8 * 1024 * 1024
 """The disk is set to work each time so much was written, so that the final `fsync` is short."""
 
+_Hashed = tuple[memoryview, int]
 _advise = getattr(os, "posix_fadvise", None)
 
 
@@ -51,7 +52,8 @@ class ArchiveWriter(ABC):
         self._files = files
         self._output = output
         self._on_progress = on_progress
-        self._block = memoryview(bytearray(BLOCK_BYTES))
+        # One is read into while the other is written.
+        self._buffers = cycle([memoryview(bytearray(BLOCK_BYTES)) for _ in range(2)])
         self._crc32s = array("L", bytes(array("L").itemsize * layout.entries))
 
     @staticmethod
@@ -64,17 +66,17 @@ class ArchiveWriter(ABC):
 
         Raise EntryFailed where a file is the cause, OSError where the output is.
         """
-        with ThreadPoolExecutor(1) as reader:
+        # Read and written at the same time; by one thread each, as `AlbumFiles` wants it.
+        with ThreadPoolExecutor(1) as self._reader:
             reading: Future[EntriesBuffer] | None = None
             runs = list(self._runs())
             for entries, following in zip_longest(runs, runs[1:]):
                 if self._is_large(entries):
                     self._crc32s[entries.start] = self._write_large(entries.start)
                     continue
-                run = (reading or reader.submit(self._read, entries)).result()
-                # Read and written at the same time; by one thread each, as `AlbumFiles` wants it.
+                run = (reading or self._reader.submit(self._read, entries)).result()
                 ahead = following is not None and not self._is_large(following)
-                reading = reader.submit(self._read, following) if ahead else None
+                reading = self._reader.submit(self._read, following) if ahead else None
                 self._write_small(run)
         everything = range(self._layout.entries)
         headers = self._layout.central_directory_headers(everything, self._crc32s)
@@ -136,25 +138,46 @@ class ArchiveWriter(ABC):
 
     def _copy(self, entry: int) -> int:
         """Write an entry's data; return its CRC-32."""
-        crc32 = 0
-        for block in self._blocks(entry):
-            crc32 = zlib_ng.crc32(block, crc32)
+        value = 0
+        for block, crc32 in self._read_ahead(self._hashed_blocks(entry)):
             self._send(block)
-        return crc32
+            value = crc32
+        return value
 
-    def _blocks(self, entry: int) -> Iterator[memoryview]:
-        """Yield the data of an entry, in one and the same buffer, verified before and after."""
+    def _hash(self, entry: int) -> int:
+        """Return the CRC-32 of an entry's data."""
+        value = 0
+        for block, crc32 in self._hashed_blocks(entry):
+            self._on_progress(len(block))
+            value = crc32
+        return value
+
+    def _read_ahead(self, blocks: Iterator[_Hashed]) -> Iterator[_Hashed]:
+        """Yield blocks, the next of which is read and hashed meanwhile."""
+        reading = self._reader.submit(next, blocks, None)
+        while hashed := reading.result():
+            reading = self._reader.submit(next, blocks, None)
+            yield hashed
+
+    def _hashed_blocks(self, entry: int) -> Iterator[_Hashed]:
+        """Yield the data of an entry, verified before and after, and the CRC-32 up to there.
+
+        A block is in a buffer that the next but one is read into.
+        """
         source, remaining = self._layout.sources[entry], self._layout.sizes[entry]
+        crc32 = 0
         with self._files.open(source) as file:
             while remaining:
+                buffer = next(self._buffers)
                 try:
-                    count = file.readinto(self._block[:remaining])
+                    count = file.readinto(buffer[:remaining])
                 except OSError as error:
                     raise SourceUnreadable.of(error) from None
                 if not count:
                     raise SourceChanged("resized")
-                yield self._block[:count]
                 remaining -= count
+                crc32 = zlib_ng.crc32(buffer[:count], crc32)
+                yield buffer[:count], crc32
             self._files.verify(file, source)
 
 
@@ -200,11 +223,4 @@ class StreamWriter(ArchiveWriter):
         if self._copy(entry) != crc32:
             # Times tell of most changes, not of two within one tick of the clock.
             raise SourceChanged("rewritten")
-        return crc32
-
-    def _hash(self, entry: int) -> int:
-        crc32 = 0
-        for block in self._blocks(entry):
-            crc32 = zlib_ng.crc32(block, crc32)
-            self._on_progress(len(block))
         return crc32
