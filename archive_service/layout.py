@@ -159,7 +159,7 @@ def lay_out(
     """
     ordered = array("L", sorted(sources, key=names.__getitem__))
     entry_names = [names[source] for source in ordered]
-    if any(length > records.MAX_NAME_BYTES for length in map(len, entry_names)):
+    if max(map(len, entry_names), default=0) > records.MAX_NAME_BYTES:
         raise ValueError("a name is longer than 65,535 bytes")
     sizes = array("Q", map(listing.sizes.__getitem__, ordered))
     modes = array("H", map(archived_mode, entry_names, map(listing.modes.__getitem__, ordered)))

@@ -9,7 +9,7 @@ from hashlib import blake2b
 
 from archive_service.archive_id import ArchiveId
 from archive_service.layout import ArchiveLayout
-from archive_service.listing import Listing, column_bytes
+from archive_service.listing import CHANGE_TOKEN_SIZE, Listing, column_bytes
 from archive_service.zipformat.names import NameRules, original_name
 
 FORMAT_VERSION = 1
@@ -94,5 +94,7 @@ def _etag(layout: ArchiveLayout, options: ArchiveOptions) -> str:
     digest.update(column_bytes(array("q", map(listing.mtimes_ns.__getitem__, sources))))
     digest.update(column_bytes(layout.modes))
     if options.change_token:
-        digest.update(b"".join(map(listing.change_token, sources)))
+        size = CHANGE_TOKEN_SIZE
+        tokens = [listing.change_tokens[s * size : (s + 1) * size] for s in sources]
+        digest.update(b"".join(tokens))
     return f'"{digest.hexdigest()}"'

@@ -109,7 +109,7 @@ def local_file_header_length(name: bytes, size: int, mode: int) -> int:
     length = _LOCAL_FILE_HEADER.size + len(name) + _EXTENDED_TIMESTAMP.size
     if size >= MAX_32:
         length += _ZIP64_SIZES.size
-    if _is_executable_file(name, mode):
+    if mode & _EXECUTE_BITS and not name.endswith(b"/"):
         length += _LIBARCHIVE_ATTRIBUTES.size
     return length
 
@@ -121,7 +121,7 @@ def central_directory_header_length(name: bytes, size: int, mode: int, header_of
         length += _ZIP64_SIZES.size if header_offset < MAX_32 else _ZIP64_ALL.size
     elif header_offset >= MAX_32:
         length += _ZIP64_OFFSET.size
-    if _is_executable_file(name, mode):
+    if mode & _EXECUTE_BITS and not name.endswith(b"/"):
         length += _LIBARCHIVE_ATTRIBUTES.size
     return length
 
@@ -205,10 +205,6 @@ def _external_attributes(name: bytes, mode: int) -> int:
     return (_UNIX_FILE | mode) << 16
 
 
-def _is_executable_file(name: bytes, mode: int) -> bool:
-    return bool(mode & _EXECUTE_BITS) and not name.endswith(b"/")
-
-
 def _local_zip64_extra(size: int) -> bytes:
     # APPNOTE 4.5.3: in the local header both sizes MUST be there.
     return _ZIP64_SIZES.pack(1, 16, size, size) if size >= MAX_32 else b""
@@ -234,7 +230,7 @@ def _times(mtime_s: int, zone: tzinfo) -> tuple[int, int, bytes]:
 
 
 def _libarchive_attributes(name: bytes, mode: int) -> bytes:
-    if not _is_executable_file(name, mode):
+    if not mode & _EXECUTE_BITS or name.endswith(b"/"):
         return b""
     return _LIBARCHIVE_ATTRIBUTES.pack(
         0x6C78,
