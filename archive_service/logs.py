@@ -17,7 +17,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 _FIRST = ("timestamp", "level", "event")
 _RENDERERS: Mapping[str, Processor] = {
-    "text": structlog.processors.LogfmtRenderer(key_order=_FIRST),
+    "text": structlog.processors.LogfmtRenderer(),
     "json": structlog.processors.JSONRenderer(ensure_ascii=False),
 }
 
@@ -48,6 +48,7 @@ def configure_logging(level: str, form: str = "text") -> None:
             foreign_pre_chain=[*shared, _first_line],
             processors=[
                 _kind_of_exception,
+                _in_order,
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 _RENDERERS[form],
             ],
@@ -60,6 +61,10 @@ def configure_logging(level: str, form: str = "text") -> None:
 def _first_line(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
     event["event"] = str(event["event"]).partition("\n")[0]
     return event
+
+
+def _in_order(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    return {**{key: event[key] for key in _FIRST if key in event}, **event}
 
 
 def _kind_of_exception(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
