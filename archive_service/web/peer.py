@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import socket
-from struct import Struct
-from struct import error as StructError
+import struct
 from typing import NamedTuple
 
 _TCP_INFO = getattr(socket, "TCP_INFO", None)
-_Info = Struct(  # struct tcp_info, linux/tcp.h
+_Info = struct.Struct(  # struct tcp_info, linux/tcp.h
     "="
     "B"  # tcpi_state
     "23x"
@@ -38,6 +37,6 @@ def progress_of(connection: socket.socket) -> Progress | None:
     try:
         told = connection.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, _Info.size)
         state, unacked, acknowledged_bytes, unsent_bytes = _Info.unpack(told)
-    except (OSError, StructError):  # no TCP, or a system that tells less
+    except (OSError, struct.error):  # no TCP, or a system that tells less
         return None
     return Progress(state == _CLOSED, bool(unacked or unsent_bytes), acknowledged_bytes)

@@ -106,12 +106,11 @@ class _Connection(web.RequestHandler):
         asyncio.get_running_loop().call_later(QUIET_S, self._look, before)
 
     def _look(self, before: Progress) -> None:
-        now = self._progress()
-        if now is None:
+        now, transport = self._progress(), self.transport
+        if now is None or transport is None:
             return
         if now.is_reset or (now == before and not now.is_pending):
-            assert self.transport is not None
-            self.transport.abort()
+            transport.abort()
         else:
             self._look_later(now)
 
