@@ -40,6 +40,7 @@ class Failure:
 
 PRECONDITION_FAILED = Failure(412, "precondition_failed")
 RANGE_NOT_SATISFIABLE = Failure(416, "range_not_satisfiable")
+EXPECTATION_FAILED = Failure(417, "expectation_failed")
 UNREADABLE = Failure(400, "bad_query")
 _INTERNAL = Failure(500, "internal")
 _BY_EXCEPTION: tuple[tuple[type[Exception], Failure], ...] = (

@@ -14,7 +14,7 @@ from typing import cast
 
 from aiohttp import web
 
-from archive_service.web.failures import UNREADABLE, failure_response
+from archive_service.web.failures import EXPECTATION_FAILED, UNREADABLE, failure_response
 from archive_service.web.fields import add_fields
 from archive_service.web.pages import Pages
 from archive_service.web.peer import Progress, progress_of
@@ -70,6 +70,7 @@ class _Connection(web.RequestHandler):
             loop=asyncio.get_running_loop(),
             keepalive_timeout=idle_timeout_s,
             access_log=None,  # type: ignore[arg-type] # may be None; it would be full of ids
+            auto_decompress=False,  # nobody reads what a request carries
         )
         self._pages = pages
         self._count = count
@@ -120,6 +121,14 @@ class _Connection(web.RequestHandler):
         if transport is None or transport.is_closing() or transport.get_extra_info("sslcontext"):
             return None
         return progress_of(transport.get_extra_info("socket"))
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """Send an answer; a page for the one that aiohttp gives before there is a handler."""
+        if isinstance(resp, web.HTTPExpectationFailed):
+            resp = failure_response(request, self._pages, EXPECTATION_FAILED)
+        return await super().finish_response(request, resp, start_time)
 
     def handle_error(
         self,

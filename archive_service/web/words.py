@@ -178,6 +178,10 @@ _FAILURES_RU = {
         "Альбом ещё загружается",
         "Файлы в нём прямо сейчас меняются. Попробуйте ещё раз через минуту, и архив будет полным.",
     ),
+    "expectation_failed": FailureWords(
+        "Такого условия сервис не знает",
+        "Программа загрузки ждёт чего-то необычного (поле Expect): попробуйте другую.",
+    ),
     "unavailable": FailureWords(
         "Архив сейчас недоступен",
         "Это ненадолго: попробуйте ещё раз через минуту.",
@@ -240,6 +244,10 @@ _FAILURES_EN = {
         "The album is still being uploaded",
         "Its files are changing right now. Try again in a moment, and the archive will be "
         "complete.",
+    ),
+    "expectation_failed": FailureWords(
+        "The service knows no such condition",
+        "The download program expects something unusual (field Expect): try another one.",
     ),
     "unavailable": FailureWords(
         "The archive is not available right now",

@@ -42,6 +42,7 @@ KEYS = (
     "in_motion",
     "unavailable",
     "not_found",
+    "expectation_failed",
     "method_not_allowed",
     "internal",
 )

@@ -309,3 +309,25 @@ def test_unreadable_request_behind_a_download_does_not_harm_it(
     assert content == expected[target].content
     assert connection.receive().status == 400
     assert connection.is_closed()
+
+
+@pytest.mark.parametrize("target", [TARGETS["buffers alone"], "/archive/", "/elsewhere"])
+def test_an_unknown_expectation_is_answered_with_a_page(
+    connection: Connection, target: str
+) -> None:
+    # RFC 9110 section 10.1.1
+    answer = connection.exchange("GET", target, "Expect: 200-maybe", "Accept-Language: en")
+    assert answer.status == 417
+    assert answer["content-type"].startswith("text/html")
+    assert b"200-maybe" not in answer.content
+
+
+def test_content_that_can_not_be_unpacked_is_no_error(
+    server: Server, connection: Connection, expected: dict[str, Response]
+) -> None:
+    target = TARGETS["buffers alone"]
+    first = raw(target, "Content-Encoding: gzip", "Content-Length: 3") + b"abc"
+    connection.socket.sendall(first + raw(target))
+    for _ in range(2):
+        assert_same(connection.receive(), expected[target])
+    assert not [line for line in server.lines if "level=error" in line]
