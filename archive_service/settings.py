@@ -27,10 +27,12 @@ SHIPPED_PHOTOS = Path(__file__).resolve().parent.parent / "test_photos"
 """The albums to try the service with."""
 
 _ENV_FILE = ".env"
-_ASCII = bytes(range(0x80))
 _MOST_SIGNING_KEYS = 2
 # What passes through a shell, `.env` and docker-compose as it is: base64 and hexadecimal do.
 _SIGNING_KEY = re.compile(r"[A-Za-z0-9+/=._~-]{16,256}")
+_ASCII = (rb"\u0041", bytes(range(0x80)))
+"""What an encoding that contains ASCII leaves as it is; first what one of escapes does not."""
+_BEYOND_ASCII = bytes(range(0x80, 0x100))
 
 
 class SettingsError(ValueError):
@@ -47,7 +49,14 @@ def _secret(*, does: str, takes: str, **more: Any) -> Any:  # noqa: ANN401 - as 
     return Field(description=does, json_schema_extra={"takes": takes, "is_secret": True}, **more)
 
 
+def _without_nul(text: str) -> str:
+    if "\0" in text:  # only a file can hold one, no flag and no variable
+        raise ValueError("has a NUL in it")
+    return text
+
+
 def _expanded(path: Path) -> Path:
+    _without_nul(str(path))
     try:
         return path.expanduser()
     except RuntimeError:
@@ -73,7 +82,8 @@ def _zone_name(name: str) -> str:
 
 def _ascii_compatible_encoding(name: str) -> str:
     try:
-        is_usable = _ASCII.decode(name) == _ASCII.decode("ascii")
+        is_usable = all(sample.decode(name) == sample.decode("ascii") for sample in _ASCII)
+        _BEYOND_ASCII.decode(name, "replace")  # as names are; "idna" knows no replacing
     except (LookupError, UnicodeError):
         is_usable = False
     if not is_usable:
@@ -159,7 +169,7 @@ class Settings(FormatSettings, SigningSettings):
         takes="an existing directory that this user may read",
         validate_default=True,
     )
-    host: str = _setting(
+    host: Annotated[str, AfterValidator(_without_nul)] = _setting(
         default="0.0.0.0",  # noqa: S104 - in a container, behind a web server
         does="address to listen on",
         takes="an address of this machine",

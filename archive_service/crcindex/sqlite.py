@@ -112,6 +112,9 @@ class SqliteCrcIndex:
             connection = sqlite3.connect(
                 self._path, timeout=LOCK_TIMEOUT_S, check_same_thread=False
             )
+            # No column is of text.  What is text all the same may be none in UTF-8, at which a
+            # whole query would fail.
+            connection.text_factory = _no_text
             try:
                 _prepare(connection)
             except BaseException:
@@ -133,6 +136,10 @@ class SqliteCrcIndex:
         if text not in self._warned:
             self._warned.add(text)
             self._warn(text)
+
+
+def _no_text(_stored: bytes) -> None:
+    """Take text for no value, and so its row for spoilt."""
 
 
 def _prepare(connection: sqlite3.Connection) -> None:

@@ -304,6 +304,7 @@ def execute(path: Path, statement: str) -> None:
         "UPDATE crc SET paths = x'6100'",
         "UPDATE crc SET paths = x''",
         "UPDATE crc SET paths = 'a'",
+        "UPDATE crc SET paths = CAST(x'ff' AS TEXT)",
         "UPDATE crc SET versions = zeroblob(32)",
         "UPDATE crc SET versions = x''",
         "UPDATE crc SET versions = 'text'",

@@ -62,6 +62,9 @@ def test_an_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -
         ("NAME_ENCODING", "klingon"),
         ("NAME_ENCODING", "utf-16"),
         ("NAME_ENCODING", "hex"),
+        ("NAME_ENCODING", "idna"),
+        ("NAME_ENCODING", "unicode_escape"),
+        ("NAME_ENCODING", "raw_unicode_escape"),
         ("DOWNLOAD_NAME", "a/b.zip"),
         ("SIGNATURE_GRACE", "-1"),
         ("SIGNATURE_GRACE", "31536001"),
@@ -83,6 +86,14 @@ def test_a_wrong_value_is_told_in_one_line(
 def test_a_file_that_is_not_text_is_told() -> None:
     Path(".env").write_bytes(b"PORT=\xff\xfe\n")
     with pytest.raises(SettingsError, match=r"\.env: takes UTF-8"):
+        load_settings({})
+
+
+@pytest.mark.parametrize("name", ["HOST", "CACHE_DIR", "PHOTOS_DIR", "TIMEZONE", "NAME_ENCODING"])
+def test_a_nul_in_a_file_is_told(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.delenv("PHOTOS_DIR")
+    Path(".env").write_text(f"{name}=a\0b\n")
+    with pytest.raises(SettingsError, match=rf"^{name} "):
         load_settings({})
 
 

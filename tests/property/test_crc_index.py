@@ -1,0 +1,115 @@
+"""The CRC index with parts and bytes of any kind in it: a right value, or none."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from archive_service.archive_id import ArchiveId
+from archive_service.crcindex.sqlite import SqliteCrcIndex
+
+ALBUM = ArchiveId("0123456789abcdef0123456789abcdef")
+VERSION = bytes(range(32))
+ROWS = [(b"%d.jpg" % number, VERSION, 0xFFFF0000 + number) for number in range(300)]
+PARTS = 3
+RIGHT = {path: (version, crc32) for path, version, crc32 in ROWS}
+AFRESH = (b"afresh", VERSION, 7)
+COLUMNS = ["album", "paths", "versions", "crc32s", "part_check"]
+BOUNDED = settings(max_examples=30, deadline=None)
+
+texts = st.text(max_size=40) | st.sampled_from(["1.jpg", "\0", ""])
+values = st.one_of(
+    st.binary(max_size=40),
+    st.sampled_from([b"1.jpg", VERSION, b"", b"\0"]),
+    texts,
+    st.integers(-(2**63), 2**63 - 1),
+    st.floats(allow_nan=False),
+    st.booleans(),
+)
+
+
+def use_spoilt(spoil: Callable[[Path], object], *, is_of_use: bool = True) -> None:
+    """Spoil a full index; then what it knows is right, and it goes on to be of use.
+
+    SQLite looks through no whole tree, so where that is spoilt a part may get lost in it.
+    """
+    with TemporaryDirectory() as directory:
+        path = Path(directory) / "crc.sqlite3"
+        warnings: list[str] = []
+        index = SqliteCrcIndex(path, warnings.append)
+        for number in range(PARTS):
+            index.store(ALBUM, ROWS[number::PARTS])
+        index.close()
+        spoil(path)
+        index = SqliteCrcIndex(path, warnings.append)
+        assert index.load(ALBUM).items() <= RIGHT.items()
+        index.store(ALBUM, [AFRESH])
+        known = dict(index.load(ALBUM))
+        stored = known.pop(AFRESH[0], None)
+        assert stored == AFRESH[1:] or (stored is None and not is_of_use)
+        assert known.items() <= RIGHT.items()
+        index.forget(ALBUM, [AFRESH[0]])
+        index.prune(["another"])
+        assert index.load(ALBUM) == {} or not is_of_use
+        index.close()
+        assert len(warnings) <= 2
+
+
+@BOUNDED
+@given(st.sampled_from(COLUMNS), values, st.integers(1, PARTS))
+def test_a_column_of_any_value_makes_no_wrong_crc(column: str, value: object, part: int) -> None:
+    def spoil(path: Path) -> None:
+        with closing(sqlite3.connect(path)) as connection, connection:
+            statement = f"UPDATE OR REPLACE crc SET {column} = ? WHERE part = ?"
+            connection.execute(statement, (value, part))
+
+    use_spoilt(spoil)
+
+
+@BOUNDED
+@given(st.binary(max_size=40), st.sampled_from(COLUMNS[1:]))
+@example(b"\xff", "paths")
+def test_text_that_is_no_text_makes_no_wrong_crc(value: bytes, column: str) -> None:
+    def spoil(path: Path) -> None:
+        with closing(sqlite3.connect(path)) as connection, connection:
+            statement = f"UPDATE crc SET {column} = CAST(? AS TEXT) WHERE part = 1"
+            connection.execute(statement, (value,))
+
+    use_spoilt(spoil)
+
+
+@BOUNDED
+@given(st.lists(st.tuples(st.floats(0, 1), st.binary(min_size=1, max_size=8)), max_size=6))
+def test_bytes_overwritten_anywhere_make_no_wrong_crc(
+    damages: Sequence[tuple[float, bytes]],
+) -> None:
+    def spoil(path: Path) -> None:
+        data = bytearray(path.read_bytes())
+        for where, replacement in damages:
+            start = int(where * (len(data) - len(replacement)))
+            data[start : start + len(replacement)] = replacement
+        path.write_bytes(data)
+
+    use_spoilt(spoil, is_of_use=False)
+
+
+@BOUNDED
+@given(st.floats(0, 1), st.binary(max_size=64))
+def test_a_file_cut_anywhere_makes_no_wrong_crc(where: float, tail: bytes) -> None:
+    def spoil(path: Path) -> None:
+        data = path.read_bytes()
+        path.write_bytes(data[: int(where * len(data))] + tail)
+
+    use_spoilt(spoil, is_of_use=False)
+
+
+@BOUNDED
+@given(st.binary(max_size=4096), st.sampled_from(["", "-wal", "-shm"]))
+def test_any_bytes_in_place_of_a_file_make_no_wrong_crc(data: bytes, suffix: str) -> None:
+    use_spoilt(lambda path: path.with_name(path.name + suffix).write_bytes(data), is_of_use=False)
