@@ -170,7 +170,7 @@ class Settings(FormatSettings, SigningSettings):
         validate_default=True,
     )
     host: Annotated[str, AfterValidator(_without_nul)] = _setting(
-        default="0.0.0.0",  # noqa: S104 - in a container, behind a web server
+        default="0.0.0.0",  # nosec B104 # noqa: S104 - in a container, behind a web server
         does="address to listen on",
         takes="an address of this machine",
     )

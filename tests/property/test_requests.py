@@ -88,7 +88,8 @@ def assert_read_or_refused(query: MultiMapping[str]) -> None:
     except BadQuery as error:
         refused = error.parameter
     else:
-        return assert_usable(read)
+        assert_usable(read)
+        return
     assert refused in ("name", "file")
 
 

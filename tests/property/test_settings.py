@@ -66,7 +66,8 @@ def good_or_told(load: Callable[[], Settings]) -> None:
     except SettingsError as error:
         told = str(error)
     else:
-        return assert_usable(found)
+        assert_usable(found)
+        return
     assert told
     assert "\n" not in told
 
