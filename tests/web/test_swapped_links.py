@@ -1,0 +1,227 @@
+"""A directory or file and a link out of the album change places while downloads run.
+
+What checks a path and then opens it is fooled by that: shown by a storage that does so, which has
+to be caught at it, and by the same attempts the real one has to withstand, many times over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import timezone
+from io import FileIO
+from pathlib import Path
+
+import pytest
+from harness.albums import HASH, LONG_AGO_S, make_album
+from harness.http import Truncated, get
+from harness.server import Server
+from harness.swapping import exchange, swapping
+
+from archive_service.archive_id import ArchiveId
+from archive_service.content import FileSpan
+from archive_service.crcindex.memory import MemoryCrcIndex
+from archive_service.errors import (
+    ArchiveNotFound,
+    ArchiveServiceError,
+    SourceChanged,
+    SourceUnreadable,
+)
+from archive_service.exclusion import Exclusion
+from archive_service.listing import CHANGE_TOKEN_SIZE, Listing
+from archive_service.representation import ArchiveOptions
+from archive_service.segments import LARGE_FILE_BYTES
+from archive_service.service import ArchiveService
+from archive_service.storage.base import Storage
+from archive_service.storage.bulk import NOTHING_COMPILED
+from archive_service.storage.local import LocalStorage
+from archive_service.zipformat.names import NameRules
+
+ALBUM = ArchiveId(HASH)
+OPTIONS = ArchiveOptions(NameRules(), timezone.utc)
+SECRET, PUBLIC = b"SECRET..", b"public.."
+NAMES = ("1.jpg", "2.jpg", "large.jpg")
+CAUGHT_WITHIN_S = 60.0
+TIMES_AS_MANY = 3
+AT_LEAST = 300
+DOWNLOADS = 100
+"""The attempts that the real storage withstands: so many times as many as give the naive one away,
+and at least these."""
+
+
+def contents(text: bytes) -> dict[str, bytes]:
+    sizes = dict(zip(NAMES, (400, 4000, LARGE_FILE_BYTES + 8), strict=True))
+    return {name: text * (size // len(text)) for name, size in sizes.items()}
+
+
+# What is swapped, with what: (name below the directory of albums, target below the outside).
+SWAPS = {
+    "a file": (f"{HASH}/sub/2.jpg", "sub/2.jpg"),
+    "a large file": (f"{HASH}/sub/large.jpg", "sub/large.jpg"),
+    "a directory": (f"{HASH}/sub", "sub"),
+    "a directory above": (f"{HASH}/a", "a"),
+    "an album": (HASH, ""),
+}
+
+
+@pytest.fixture(params=SWAPS)
+def swapped(request: pytest.FixtureRequest, photos_dir: Path, tmp_path: Path) -> tuple[Path, Path]:
+    """A path of the album, and a link to its like outside: same names, sizes and mtimes."""
+    inside, target = SWAPS[request.param]
+    files = {f"{directory}/{name}": "" for directory in ("sub", "a/b") for name in NAMES}
+    for root, text in ((photos_dir, PUBLIC), (tmp_path / "outside", SECRET)):
+        data = contents(text)
+        make_album(root, {path: data[Path(path).name] for path in files})
+    link = photos_dir.parent / "link"
+    link.symlink_to(tmp_path / "outside" / HASH / target)
+    return photos_dir / inside, link
+
+
+class NaiveFiles:
+    """Files opened by path, after a look at whether the path is all right."""
+
+    def __init__(self, root: Path, listing: Listing) -> None:
+        self._root, self._listing = root, listing
+
+    def open(self, source: int) -> FileIO:
+        path = self._root / os.fsdecode(self._listing.paths[source])
+        try:
+            if path.is_symlink() or os.path.realpath(path) != str(path):
+                raise SourceChanged("replaced")
+            return FileIO(os.open(path, os.O_RDONLY))
+        except OSError as error:
+            raise SourceUnreadable.of(error) from None
+
+    def verify(self, file: FileIO, source: int) -> None:
+        if os.fstat(file.fileno()).st_size != self._listing.sizes[source]:
+            raise SourceChanged("resized")
+
+    def read_into(
+        self, buffer: memoryview, sources: Sequence[int], positions: Sequence[int]
+    ) -> None:
+        for source, position in zip(sources, positions, strict=True):
+            with self.open(source) as file:
+                self.verify(file, source)
+                file.readinto(buffer[position : position + self._listing.sizes[source]])
+
+
+class NaiveStorage:
+    """Albums listed and opened as most programs do it: a check of the path, then its use."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root.resolve()
+
+    def list(self, archive: ArchiveId) -> Listing:
+        album = self._root / archive.value
+        paths: list[bytes] = []
+        sizes, mtimes_ns = array("Q"), array("q")
+        if album.is_symlink():
+            raise ArchiveNotFound
+        for directory, _, names in os.walk(album):
+            for path in (Path(directory, name) for name in sorted(names)):
+                with suppress(OSError):
+                    if path.is_symlink() or os.path.realpath(path) != str(path):
+                        continue
+                    status = path.stat()
+                    paths.append(os.fsencode(path.relative_to(album)))
+                    sizes.append(status.st_size)
+                    mtimes_ns.append(status.st_mtime_ns)
+        count = len(paths)
+        modes, tokens = array("H", [0o644] * count), bytes(CHANGE_TOKEN_SIZE * count)
+        return Listing(paths, sizes, mtimes_ns, modes, tokens, 0, LONG_AGO_S * 10**9)
+
+    @contextmanager
+    def files(self, archive: ArchiveId, listing: Listing) -> Iterator[NaiveFiles]:
+        yield NaiveFiles(self._root / archive.value, listing)
+
+    def albums(self) -> Sequence[str]:
+        return []
+
+
+class Pieces:
+    """Whole chunks, as a quick client gets them."""
+
+    def buffer_bytes(self) -> int:
+        return 1 << 20
+
+    def span_bytes(self) -> int:
+        return 1 << 20
+
+
+async def downloaded(service: ArchiveService) -> bytes:
+    """Return what a download gives out, to its end or its failure."""
+    received = bytearray()
+    with suppress(ArchiveServiceError):
+        representation = await service.represent(ALBUM)
+        content = service.content(representation)
+        async for chunk in content.chunks(0, representation.complete_length, Pieces()):
+            if isinstance(chunk, FileSpan):
+                received += os.pread(chunk.file.fileno(), chunk.count, chunk.offset)
+            else:
+                received += chunk
+    return bytes(received)
+
+
+def attempts_until_a_secret(storage: Storage, *, at_most: float, within_s: float) -> int | None:
+    """Download again and again; return how often it took to get what lies outside."""
+
+    async def attempt() -> int | None:
+        deadline_s = time.monotonic() + within_s
+        number = public = 0
+        while number < at_most and time.monotonic() < deadline_s:
+            number += 1
+            received = await downloaded(service)
+            public += PUBLIC in received
+            if SECRET in received:
+                return number
+        assert public, "no download had anything in it"
+        return None
+
+    service = ArchiveService(storage, MemoryCrcIndex(), OPTIONS)
+    try:
+        return asyncio.run(attempt())
+    finally:
+        service.close()
+
+
+def local(root: Path) -> LocalStorage:
+    return LocalStorage(root, Exclusion(()))
+
+
+def local_in_python(root: Path) -> LocalStorage:
+    return LocalStorage(root, Exclusion(()), NOTHING_COMPILED)
+
+
+@pytest.mark.parametrize("storage_of", [local, local_in_python])
+def test_no_swap_lets_out_what_lies_outside(
+    photos_dir: Path, swapped: tuple[Path, Path], storage_of: Callable[[Path], Storage]
+) -> None:
+    with swapping(*swapped):
+        naive = NaiveStorage(photos_dir)
+        caught = attempts_until_a_secret(naive, at_most=1e9, within_s=CAUGHT_WITHIN_S)
+        assert caught, "the swaps do not even fool who checks a path and then opens it"
+        at_most = max(caught * TIMES_AS_MANY, AT_LEAST)
+        print(f"naive: caught at attempt {caught}; real: {at_most} attempts")
+        storage = storage_of(photos_dir)
+        assert attempts_until_a_secret(storage, at_most=at_most, within_s=1e9) is None
+
+
+def test_no_swap_lets_out_by_http_what_lies_outside(
+    swapped: tuple[Path, Path], server: Server
+) -> None:
+    target = f"/archive/{HASH}/"
+    with swapping(*swapped):
+        for _ in range(DOWNLOADS):
+            try:
+                received = get(server.port, target).content
+            except Truncated as error:
+                received = error.received
+            assert SECRET not in received
+    assert not [line for line in server.lines if "Unhandled" in line or "Traceback" in line]
+    if swapped[0].is_symlink():
+        exchange(*swapped)
+    assert PUBLIC in get(server.port, target).content
