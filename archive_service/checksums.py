@@ -125,6 +125,7 @@ class AlbumChecksums:
     def _start(self, sources: Sequence[int]) -> HashJob:
         job = HashJob([s for s in sources if self.values[s] == UNKNOWN and not self._is_hashed(s)])
         self._jobs.update(dict.fromkeys(job.sources, job))
+        self._threads.on_backlog(len(job.sources))
         job.done = self._threads.in_hash_thread(lambda: self._hash(job))
         job.done.add_done_callback(lambda done: self._end(job, done))
         return job
@@ -134,6 +135,7 @@ class AlbumChecksums:
         return job is not None and not job.abandoned.is_set()
 
     def _end(self, job: HashJob, done: asyncio.Future[None]) -> None:
+        self._threads.on_backlog(-len(job.sources))
         for source in job.sources:
             if self._jobs.get(source) is job:
                 del self._jobs[source]
@@ -178,10 +180,20 @@ class AlbumChecksums:
 
 
 class HashThreads:
-    """Where hashing and the index run: threads that the event loop never waits in."""
+    """Where hashing and the index run: threads that the event loop never waits in.
 
-    def __init__(self, index: CrcIndex, hashing: Executor, indexing: Executor) -> None:
+    `on_backlog` is told how many more files, or below zero fewer, wait to be hashed.
+    """
+
+    def __init__(
+        self,
+        index: CrcIndex,
+        hashing: Executor,
+        indexing: Executor,
+        on_backlog: Callable[[int], None] = lambda _by: None,
+    ) -> None:
         self.index = index
+        self.on_backlog = on_backlog
         self._hashing = hashing
         self._indexing = indexing
 

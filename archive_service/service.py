@@ -43,6 +43,7 @@ class ArchiveService:
         index: CrcIndex,
         options: ArchiveOptions,
         patience: Patience = AT_ONCE,
+        on_backlog: Callable[[int], None] = lambda _by: None,
     ) -> None:
         self._storage = storage
         self._index = index
@@ -57,7 +58,8 @@ class ArchiveService:
         self._lock = Lock()
         self._hashing = ThreadPoolExecutor(_HASHING_THREADS, "hash")
         self._indexing = ThreadPoolExecutor(1, "index")
-        self._checksums = Checksums(storage, HashThreads(index, self._hashing, self._indexing))
+        threads = HashThreads(index, self._hashing, self._indexing, on_backlog)
+        self._checksums = Checksums(storage, threads)
 
     async def represent(
         self,
@@ -101,6 +103,10 @@ class ArchiveService:
             open_album=partial(self._storage.files, archive, layout.listing),
             threads=self._reading,
         )
+
+    async def check(self) -> None:
+        """Make sure that albums can be listed; raise StorageUnavailable."""
+        await asyncio.get_running_loop().run_in_executor(self._describing, self._storage.check)
 
     async def prune_index(self) -> None:
         """Forget the CRC-32 values of albums that no longer exist; raise StorageUnavailable."""

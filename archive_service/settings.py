@@ -181,6 +181,18 @@ class Settings(FormatSettings, SigningSettings):
         ge=0,
         le=65535,
     )
+    monitor_host: str = _setting(
+        default="127.0.0.1",
+        does="address of MONITOR_PORT",
+        takes="an address of this machine",
+    )
+    monitor_port: int = _setting(
+        default=0,
+        does="port for /metrics, /healthz and /readyz alone",
+        takes="a number from 0 to 65535; 0 is the port that the archives have",
+        ge=0,
+        le=65535,
+    )
     workers: int = _setting(
         default=1,
         does="processes that serve on the port; more than one where one core is too slow",

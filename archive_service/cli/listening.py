@@ -4,10 +4,39 @@ from __future__ import annotations
 
 import errno
 import socket
+from collections.abc import Sequence
 from contextlib import ExitStack
+from typing import NamedTuple
 
 BACKLOG = 1024
 _ABSENT = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+
+
+class NotListening(Exception):
+    """The service can't listen; the text is one line for the operator."""
+
+
+class Listeners(NamedTuple):
+    """The sockets for archives, and those for monitoring where it is apart."""
+
+    archives: Sequence[socket.socket]
+    monitoring: Sequence[socket.socket]
+
+    def close(self) -> None:
+        """Listen no more."""
+        for listener in (*self.archives, *self.monitoring):
+            listener.close()
+
+
+def listening(host: str, port: int, *, flags: str) -> list[socket.socket]:
+    """Listen like `open_listeners`; raise NotListening, which names the flags that choose."""
+    try:
+        return open_listeners(host, port)
+    except (OSError, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not a name of any host"
+        raise NotListening(
+            f"can't listen on {host}:{port}: {reason}. Choose another with {flags}."
+        ) from None
 
 
 def open_listeners(host: str, port: int) -> list[socket.socket]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import importlib
 import resource
 import signal
 import socket
@@ -14,6 +15,7 @@ from contextlib import asynccontextmanager, contextmanager, nullcontext, suppres
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -21,13 +23,15 @@ from aiohttp import web
 
 from archive_service.cli.arguments import parse_arguments
 from archive_service.cli.inforce import in_force_since_s
-from archive_service.cli.listening import BACKLOG, open_listeners
+from archive_service.cli.listening import BACKLOG, Listeners, NotListening, listening
+from archive_service.cli.metrics import forget_the_dead, shared_metrics
 from archive_service.cli.workers import Supervisor, Worker
 from archive_service.crcindex.sqlite import SqliteCrcIndex
 from archive_service.errors import StorageUnavailable
 from archive_service.exclusion import Exclusion
 from archive_service.logs import configure_logging
 from archive_service.observe.logging import LoggingObserver
+from archive_service.observe.several import SeveralObservers
 from archive_service.representation import FORMAT_VERSION, ArchiveOptions
 from archive_service.service import ArchiveService
 from archive_service.settings import SHIPPED_PHOTOS, Settings, SettingsError, load_settings
@@ -37,9 +41,13 @@ from archive_service.storage.local import LocalStorage
 from archive_service.web.app import create_app
 from archive_service.web.handlers import WebOptions
 from archive_service.web.load import Load, shared_counts
+from archive_service.web.monitoring import Monitoring
 from archive_service.web.runner import IDLE_TIMEOUT_S, Runner
 from archive_service.web.sharedsite import SharedSite
 from archive_service.zipformat.names import NameRules
+
+if TYPE_CHECKING:
+    from archive_service.observe.prometheus import PrometheusObserver
 
 PRUNE_EVERY_S = 3600.0
 _LONGER_THAN_ANY_S = 1e6
@@ -47,6 +55,16 @@ _LONGER_THAN_ANY_S = 1e6
 _SHIPPED_ALBUMS = ("3bea29ccabbbf64bdebcc055319c5745", "af1ad8c76fda2e48ea9aed2937e972ea")
 """Named here, not listed: somebody may keep his own albums in the same directory."""
 _USAGE_ERROR, _FAILURE = 2, 1
+Site = Callable[[Runner], web.BaseSite]
+
+
+class Sites(NamedTuple):
+    """Where connections come from: for archives, and for monitoring where that is apart."""
+
+    archives: Sequence[Site]
+    monitoring: Sequence[Site]
+
+
 _log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("archive_service")
 
 
@@ -60,20 +78,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     configure_logging(settings.level, settings.log_format)
     _allow_many_connections()
     try:
-        listeners = open_listeners(settings.host, settings.port)
-    except (OSError, UnicodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not a name of any host"
-        _say(
-            f"can't listen on {settings.host}:{settings.port}: {reason}."
-            " Choose another with --host and --port."
-        )
+        listeners = _listeners(settings)
+    except NotListening as error:
+        _say(str(error))
         return _FAILURE
     serve = _serve_alone if settings.workers == 1 else _serve_with_workers
     try:
         return serve(settings, archive_options(settings), listeners)
     finally:
-        for listener in listeners:
-            listener.close()
+        listeners.close()
+
+
+def _listeners(settings: Settings) -> Listeners:
+    archives = listening(settings.host, settings.port, flags="--host and --port")
+    if not settings.monitor_port:
+        return Listeners(archives, [])
+    flags = "--monitor-host and --monitor-port"
+    return Listeners(archives, listening(settings.monitor_host, settings.monitor_port, flags=flags))
 
 
 def _say(message: str) -> None:
@@ -87,9 +108,7 @@ def _allow_many_connections() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-def _serve_alone(
-    settings: Settings, options: ArchiveOptions, listeners: Sequence[socket.socket]
-) -> int:
+def _serve_alone(settings: Settings, options: ArchiveOptions, listeners: Listeners) -> int:
     async def serve() -> None:
         signals: asyncio.Queue[signal.Signals] = asyncio.Queue()
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -100,20 +119,25 @@ def _serve_alone(
                 _tell_stopping(settings, await signals.get())
             await _stop(runner, signals, timeout_s=settings.shutdown_timeout)
 
-    port = _port(listeners)
-    sites = [partial(web.SockSite, sock=each, backlog=BACKLOG) for each in listeners]
+    def site(listener: socket.socket) -> Site:
+        return partial(web.SockSite, sock=listener, backlog=BACKLOG)
+
+    port = _port(listeners.archives)
+    sites = Sites(*([site(each) for each in group] for group in listeners))
     asyncio.run(serve())
     _log.info("server.stopped")
     return 0
 
 
-def _serve_with_workers(
-    settings: Settings, options: ArchiveOptions, listeners: Sequence[socket.socket]
-) -> int:
+def _serve_with_workers(settings: Settings, options: ArchiveOptions, listeners: Listeners) -> int:
     async def serve(worker: Worker) -> None:
         orders = worker.orders()
         load = Load(counts, worker.number)
-        sites = [partial(SharedSite, listener=each, load=load) for each in listeners]
+        apart = Load(counts_apart, worker.number)
+        sites = Sites(
+            [partial(SharedSite, listener=each, load=load) for each in listeners.archives],
+            [partial(SharedSite, listener=each, load=apart) for each in listeners.monitoring],
+        )
         async with _accepting(settings, options, sites, count=load.change) as (runner, service):
             worker.tell_up()
             # Once is enough: the index is the same file for all of them.
@@ -122,21 +146,22 @@ def _serve_with_workers(
             await _stop(runner, orders, timeout_s=settings.shutdown_timeout)
 
     def on_stop(received: signal.Signals) -> None:
-        for listener in listeners:  # or else it would go on listening, with nobody to answer
-            listener.close()
+        listeners.close()  # or else they would go on listening, with nobody to answer
         _tell_stopping(settings, received)
 
-    port = _port(listeners)
-    counts = shared_counts(settings.workers)
-    supervisor = Supervisor(
-        settings.workers,
-        lambda worker: asyncio.run(serve(worker)),
-        on_up=lambda: _tell_started(settings, port),
-        on_stop=on_stop,
-    )
-    if not supervisor.run():
-        _say("no worker came up; the lines above tell why")
-        return _FAILURE
+    port = _port(listeners.archives)
+    counts, counts_apart = shared_counts(settings.workers), shared_counts(settings.workers)
+    with shared_metrics() as metrics:
+        supervisor = Supervisor(
+            settings.workers,
+            lambda worker: asyncio.run(serve(worker)),
+            on_up=lambda: _tell_started(settings, port),
+            on_stop=on_stop,
+            on_end=lambda _number: forget_the_dead(metrics),
+        )
+        if not supervisor.run():
+            _say("no worker came up; the lines above tell why")
+            return _FAILURE
     _log.info("server.stopped")
     return 0
 
@@ -145,13 +170,17 @@ def _serve_with_workers(
 async def _accepting(
     settings: Settings,
     options: ArchiveOptions,
-    sites: Sequence[Callable[[Runner], web.BaseSite]],
+    sites: Sites,
     *,
     count: Callable[[int], None] | None = None,
 ) -> AsyncIterator[tuple[Runner, ArchiveService]]:
     """Put the parts together and accept connections; the block is to end with `_stop`."""
-    observer = LoggingObserver()
-    index = SqliteCrcIndex(_cache_path(settings, "crc", ".sqlite3"), observer.index_impaired)
+    # Not before the fork: the library decides where it counts when it is imported.
+    prometheus = importlib.import_module("archive_service.observe.prometheus")
+    index_path = _cache_path(settings, "crc", ".sqlite3")
+    metrics: PrometheusObserver = prometheus.PrometheusObserver(partial(_size_bytes, index_path))
+    observer = SeveralObservers((LoggingObserver(), metrics))
+    index = SqliteCrcIndex(index_path, observer.index_impaired)
     storage = LocalStorage(
         settings.photos_dir,
         Exclusion(settings.exclude),
@@ -159,27 +188,48 @@ async def _accepting(
         on_link_skipped=observer.link_skipped,
     )
     patience = Patience(settings.settle_time, settings.settle_wait)
-    service = ArchiveService(storage, index, options, patience)
-    runner = Runner(
-        create_app(service, observer, _web_options(settings)),
-        shutdown_timeout_s=_LONGER_THAN_ANY_S,
-        idle_timeout_s=IDLE_TIMEOUT_S,
-        count=count,
-    )
+    service = ArchiveService(storage, index, options, patience, observer.hashing_changed)
+    monitoring = Monitoring(service, metrics.text, prometheus.CONTENT_TYPE)
+    app = create_app(service, observer, _web_options(settings))
+    app.on_shutdown.append(monitoring.drain)
+    monitor = web.Application() if sites.monitoring else app
+    monitoring.add_to(monitor)
+    runner, apart = _runner(app, count), _runner(monitor)
     try:
-        await runner.setup()
-        for site in sites:
-            await site(runner).start()
+        await _start(runner, sites.archives)
+        await _start(apart, sites.monitoring)
         _let_be_what_stays()
         yield runner, service
     finally:
+        if sites.monitoring:  # to the last: it tells that nothing new should come
+            await apart.cleanup()
         await asyncio.to_thread(service.close)
+
+
+def _runner(app: web.Application, count: Callable[[int], None] | None = None) -> Runner:
+    return Runner(
+        app, shutdown_timeout_s=_LONGER_THAN_ANY_S, idle_timeout_s=IDLE_TIMEOUT_S, count=count
+    )
+
+
+async def _start(runner: Runner, sites: Sequence[Site]) -> None:
+    if sites:
+        await runner.setup()
+    for site in sites:
+        await site(runner).start()
 
 
 def _let_be_what_stays() -> None:
     """Spare the collector modules and classes: a tenth of the time of little albums went there."""
     gc.collect()
     gc.freeze()
+
+
+def _size_bytes(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None
 
 
 def _port(listeners: Sequence[socket.socket]) -> int:

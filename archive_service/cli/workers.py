@@ -85,7 +85,8 @@ class _Place:
 class Supervisor:
     """Keeps `count` workers; each does `work`, which returns once told to stop.
 
-    `on_up` is called when all of them accept connections, `on_stop` with the first signal.
+    `on_up` is called when all of them accept connections, `on_stop` with the first signal, `on_end`
+    with the number of a worker that has ended, before the next one takes its place.
     Run it where no thread has been started: it forks.
     """
 
@@ -96,11 +97,13 @@ class Supervisor:
         *,
         on_up: Callable[[], None],
         on_stop: Callable[[signal.Signals], None],
+        on_end: Callable[[int], None],
     ) -> None:
         self._places = [_Place(number) for number in range(count)]
         self._work = work
         self._on_up = on_up
         self._on_stop = on_stop
+        self._on_end = on_end
         self._some_were_up = False
         self._all_were_up = False
         self._is_stopping = False
@@ -143,6 +146,7 @@ class Supervisor:
             line.close()
             place.line = None
             _, status = os.waitpid(place.pid, 0)
+            self._on_end(place.number)
             self._vacate(place, **_ending(os.waitstatus_to_exitcode(status)))
             return
         place.is_up = self._some_were_up = True

@@ -23,6 +23,8 @@ class Download:
     complete_length: int
     entries: int
     sent_bytes: int = 0
+    first_byte_s: float = 0.0
+    """From the start until the connection had taken the first bytes."""
     duration_s: float = 0.0
 
     @property
@@ -66,6 +68,9 @@ class Observer(Protocol):
 
     def link_skipped(self, archive: ArchiveId, inode: int, reason: str) -> None:
         """A symbolic link of an album is left out; called once for each, from any thread."""
+
+    def hashing_changed(self, by: int) -> None:
+        """More files, or below zero fewer, wait to be hashed."""
 
     def index_impaired(self, text: str) -> None:
         """The CRC index can't be used as it should."""

@@ -102,6 +102,9 @@ class LoggingObserver:
         """Log at info; `find -inum` finds the link."""
         self._log.info("link.skipped", archive=str(archive), inode=inode, reason=reason)
 
+    def hashing_changed(self, by: int) -> None:
+        """Log nothing: it changes with every file."""
+
     def index_impaired(self, text: str) -> None:
         """Log at warning."""
         self._log.warning("index.impaired", reason=text)

@@ -68,7 +68,7 @@ class PrometheusObserver:
         )
         self._resumed_bytes = Counter(
             "archive_resumed_bytes",
-            "Bytes that resumed downloads did not have to fetch again",
+            "Bytes in front of the first that was sent: what resumption saved",
             registry=registry,
         )
         self._first_byte = Histogram(
@@ -128,6 +128,10 @@ class PrometheusObserver:
     def archive_awaited(self, archive: ArchiveId) -> None:
         """Do nothing: it ends in one of the others."""
 
+    def link_refused(self, archive: ArchiveId | None, *, reason: str) -> None:
+        """Count it by the reason."""
+        self._refused.labels(reason).inc()
+
     def archive_in_motion(self, archive: ArchiveId | None) -> None:
         """Count it."""
         self._refused.labels("in motion").inc()
@@ -141,7 +145,7 @@ class PrometheusObserver:
     def piece_sent(self, download: Download, *, count: int) -> None:
         """Count the bytes; note the time of the first."""
         if download.sent_bytes == count:
-            self._first_byte.observe(download.duration_s)
+            self._first_byte.observe(download.first_byte_s)
         self._sent_bytes.inc(count)
 
     def download_finished(self, download: Download) -> None:

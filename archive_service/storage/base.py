@@ -49,5 +49,8 @@ class Storage(Protocol):
     def files(self, archive: ArchiveId, listing: Listing) -> AbstractContextManager[AlbumFiles]:
         """Give access to the files of a listing, for one thread at a time."""
 
+    def check(self) -> None:
+        """Look whether albums can be found at all; raise StorageUnavailable."""
+
     def albums(self) -> Sequence[str]:
         """Name what may be an album now; raise StorageUnavailable."""

@@ -78,6 +78,14 @@ class LocalStorage:
         """Give access to the files of a listing; see `Storage.files`."""
         return LocalAlbumFiles(self._root, os.fsencode(archive.value), listing, self._bulk)
 
+    def check(self) -> None:
+        """Look whether the root can be listed; see `Storage.check`."""
+        try:
+            with opened_directory(self._root) as root, os.scandir(root) as children:
+                next(children, None)
+        except OSError as error:
+            raise StorageUnavailable(errno_name(error)) from None
+
     def albums(self) -> Sequence[str]:
         """Name the directories below the root; see `Storage.albums`."""
         try:

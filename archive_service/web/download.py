@@ -61,6 +61,8 @@ class DownloadRun:
     async def _send_chunk(self, chunk: Chunk) -> None:
         began_s = time.monotonic()
         count = await self._transfer.send(chunk)
+        if not self._download.sent_bytes:
+            self._download.first_byte_s = time.monotonic() - self._started_s
         self._download.sent_bytes += count
         self._observer.piece_sent(self._download, count=count)
         await self._pace.sent(count, time.monotonic() - began_s)

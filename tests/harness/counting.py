@@ -30,6 +30,9 @@ class CountingStorage:
         with self._storage.files(archive, listing) as files:
             yield _CountingFiles(self, files, listing)
 
+    def check(self) -> None:
+        self._storage.check()
+
     def albums(self) -> Sequence[str]:
         return self._storage.albums()
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from archive_service.cli.arguments import parse_arguments
+from archive_service.observe.prometheus import PrometheusObserver
 from archive_service.settings import Settings, flag, is_secret, variable
 
 if sys.version_info >= (3, 11):
@@ -79,3 +80,23 @@ def test_poetry_installs_what_the_tests_need() -> None:
     for requirement in extra:
         name, limits = re.fullmatch(r"([\w-]+)(.*)", requirement).groups()  # type: ignore[union-attr]
         assert group[name] == limits
+
+
+def test_every_metric_is_documented() -> None:
+    text = PrometheusObserver(lambda: 0).text().decode()
+    names = set(re.findall(r"^# TYPE (\w+) ", text, re.MULTILINE))
+    names = {name for name in names if not name.endswith("_created")}
+    documented = set(
+        re.findall(r"^\| `(archive_\w+)`", text_of("docs/operations.md"), re.MULTILINE)
+    )
+    assert documented == names
+
+
+def test_every_event_of_the_log_is_documented() -> None:
+    code = "".join(path.read_text() for path in (REPOSITORY / "archive_service").rglob("*.py"))
+    logged = set(re.findall(r'log(?:\.\w+)?\(\s*"([a-z]+\.[a-z_]+)"', code))
+    documented = set(
+        re.findall(r"^\| `([a-z]+\.[a-z_]+)`", text_of("docs/operations.md"), re.MULTILINE)
+    )
+    assert {"server.started", "archive.missing", "download.finished"} <= logged
+    assert logged <= documented

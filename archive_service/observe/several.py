@@ -1,0 +1,80 @@
+"""Several observers as one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from archive_service.archive_id import ArchiveId
+from archive_service.observe.base import Download, Observer
+
+
+class SeveralObservers:
+    """Tells each of several observers everything; see `Observer`."""
+
+    def __init__(self, observers: Sequence[Observer]) -> None:
+        self._observers = observers
+
+    def archive_described(self, archive: ArchiveId, *, entries: int, duration_s: float) -> None:
+        """See `Observer.archive_described`."""
+        for observer in self._observers:
+            observer.archive_described(archive, entries=entries, duration_s=duration_s)
+
+    def archive_missing(self, archive: ArchiveId | None) -> None:
+        """See `Observer.archive_missing`."""
+        for observer in self._observers:
+            observer.archive_missing(archive)
+
+    def archive_awaited(self, archive: ArchiveId) -> None:
+        """See `Observer.archive_awaited`."""
+        for observer in self._observers:
+            observer.archive_awaited(archive)
+
+    def archive_in_motion(self, archive: ArchiveId | None) -> None:
+        """See `Observer.archive_in_motion`."""
+        for observer in self._observers:
+            observer.archive_in_motion(archive)
+
+    def link_refused(self, archive: ArchiveId | None, *, reason: str) -> None:
+        """See `Observer.link_refused`."""
+        for observer in self._observers:
+            observer.link_refused(archive, reason=reason)
+
+    def download_started(self, download: Download) -> None:
+        """See `Observer.download_started`."""
+        for observer in self._observers:
+            observer.download_started(download)
+
+    def piece_sent(self, download: Download, *, count: int) -> None:
+        """See `Observer.piece_sent`."""
+        for observer in self._observers:
+            observer.piece_sent(download, count=count)
+
+    def download_finished(self, download: Download) -> None:
+        """See `Observer.download_finished`."""
+        for observer in self._observers:
+            observer.download_finished(download)
+
+    def download_interrupted(self, download: Download, *, reason: str) -> None:
+        """See `Observer.download_interrupted`."""
+        for observer in self._observers:
+            observer.download_interrupted(download, reason=reason)
+
+    def answer_failed(self, archive: ArchiveId | None, *, reason: str) -> None:
+        """See `Observer.answer_failed`."""
+        for observer in self._observers:
+            observer.answer_failed(archive, reason=reason)
+
+    def link_skipped(self, archive: ArchiveId, inode: int, reason: str) -> None:
+        """See `Observer.link_skipped`."""
+        for observer in self._observers:
+            observer.link_skipped(archive, inode, reason)
+
+    def hashing_changed(self, by: int) -> None:
+        """See `Observer.hashing_changed`."""
+        for observer in self._observers:
+            observer.hashing_changed(by)
+
+    def index_impaired(self, text: str) -> None:
+        """See `Observer.index_impaired`."""
+        for observer in self._observers:
+            observer.index_impaired(text)

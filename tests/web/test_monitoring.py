@@ -1,0 +1,154 @@
+"""Health, readiness and metrics, as an operator's programs see them."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import Serve
+from harness.albums import HASH, make_album, noise
+from harness.conditions import eventually
+from harness.http import Connection, connected, get
+from harness.server import Server
+
+LINK = f"/archive/{HASH}/"
+Figures = Callable[[str], float]
+
+
+def figure(port: int, name: str) -> float:
+    """Return the sum of a metric over its labels that the name does not give."""
+    name, _, labels = name.partition("{")
+    text = get(port, "/metrics").content.decode()
+    wanted = set(re.findall(r'(\w+)="([^"]*)"', labels))
+    found = re.findall(rf"^{name}(?:{{(.*)}})? (\S+)$", text, re.MULTILINE)
+    return sum(
+        float(value)
+        for given, value in found
+        if wanted <= set(re.findall(r'(\w+)="([^"]*)"', given))
+    )
+
+
+@pytest.fixture(params=["1", "2"], ids=["alone", "two workers"])
+def monitored(request: pytest.FixtureRequest, serve: Serve, photos_dir: Path) -> Server:
+    make_album(photos_dir, {"1.jpg": noise(300_000), "2.jpg": noise(10)})
+    return serve("--workers", request.param)
+
+
+def test_what_prometheus_reads_is_in_its_format(monitored: Server) -> None:
+    answer = get(monitored.port, "/metrics")
+    assert answer.status == 200
+    assert answer["content-type"].startswith("text/plain; version=")
+
+
+def test_downloads_are_counted(monitored: Server) -> None:
+    port = monitored.port
+    length = len(get(port, LINK).content)
+    assert get(port, LINK, "Range: bytes=1000-").status == 206
+    get(port, "/archive/missing/")
+    eventually(lambda: figure(port, "archive_downloads_finished_total") == 2)
+    assert figure(port, 'archive_downloads_started_total{kind="new"') == 1
+    assert figure(port, 'archive_downloads_started_total{kind="resumed"') == 1
+    assert figure(port, "archive_sent_bytes_total") == 2 * length - 1000
+    assert figure(port, "archive_resumed_bytes_total") == 1000
+    assert figure(port, "archive_first_byte_seconds_count") == 2
+    assert figure(port, "archive_listing_seconds_count") >= 2
+    assert figure(port, 'archive_requests_refused_total{reason="missing"') == 1
+    assert figure(port, "archive_downloads_active") == 0
+    assert figure(port, "archive_hashing_backlog_files") == 0
+    assert figure(port, "archive_index_bytes") > 0
+
+
+def test_a_download_under_way_is_active_until_its_client_leaves(
+    monitored: Server, photos_dir: Path
+) -> None:
+    make_album(photos_dir, {"large.bin": noise(30_000_000)}, "large")
+    port = monitored.port
+    with connected(port, small_window=True) as connection:
+        connection.send("GET", "/archive/large/")
+        connection.receive_head()
+        assert eventually(lambda: figure(port, "archive_downloads_active") == 1)
+    eventually(lambda: figure(port, "archive_downloads_active") == 0)
+    assert figure(port, 'archive_downloads_failed_total{fault="client"') == 1
+
+
+def test_a_worker_that_was_killed_has_no_download_under_way(serve: Serve, photos_dir: Path) -> None:
+    make_album(photos_dir, {"large.bin": noise(30_000_000)})
+    server = serve("--workers", "2")
+    with connected(server.port, small_window=True) as connection:
+        connection.send("GET", LINK)
+        connection.receive_head()
+        eventually(lambda: figure(server.port, "archive_downloads_active") == 1)
+        for pid in server.workers():
+            os.kill(pid, signal.SIGKILL)
+        server.wait_for("worker.replaced")
+        eventually(lambda: figure(server.port, "archive_downloads_active") == 0)
+    assert figure(server.port, "archive_downloads_started_total") == 1
+
+
+def test_no_label_tells_a_secret(monitored: Server) -> None:
+    get(monitored.port, LINK)
+    get(monitored.port, "/archive/some-other-hash/")
+    text = get(monitored.port, "/metrics").content.decode()
+    assert not any(word in text for word in (HASH[:6], "some-other", "1.jpg", "127.0.0.1"))
+
+
+def test_alive_and_ready_are_told_apart(serve: Serve, photos_dir: Path) -> None:
+    server = serve()
+    assert get(server.port, "/healthz").status == 200
+    assert get(server.port, "/readyz").status == 200
+    photos_dir.rename(photos_dir.with_name("unmounted"))
+    answer = get(server.port, "/readyz")
+    assert answer.status == 503
+    assert "photos" not in answer.content.decode()
+    assert get(server.port, "/healthz").status == 200
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+@pytest.fixture
+def busy(photos_dir: Path) -> Callable[[Server], Connection]:
+    """Begin a download that takes until its client reads on."""
+    make_album(photos_dir, {"large.bin": noise(30_000_000)})
+
+    def begin(server: Server) -> Connection:
+        connection = Connection(server.port, small_window=True)
+        connection.send("GET", LINK)
+        connection.receive_head()
+        return connection
+
+    return begin
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_port_apart_has_the_monitoring_to_the_last(
+    serve: Serve, busy: Callable[[Server], Connection], workers: str
+) -> None:
+    port = free_port()
+    server = serve("--monitor-port", str(port), "--workers", workers)
+    assert get(server.port, "/metrics").status == get(server.port, "/readyz").status == 404
+    assert get(port, "/").status == get(port, LINK).status == 404
+    assert get(port, "/readyz").status == 200
+    connection = busy(server)
+    server.process.send_signal(signal.SIGTERM)
+    server.wait_for("server.stopping")
+    eventually(lambda: get(port, "/readyz").status == 503)
+    assert get(port, "/healthz").status == 200
+    connection.open_window()
+    while connection.reader.read1(1 << 20):
+        pass
+    connection.close()
+    assert server.stop() == 0
+
+
+def test_a_port_that_is_taken_is_told_with_its_flags(serve: Serve) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(AssertionError) as caught:
+        serve("--monitor-port", str(taken.getsockname()[1]))
+    assert "--monitor-port" in str(caught.value)
