@@ -21,6 +21,9 @@ from harness.http import get
 from harness.oracle import contents_of
 from harness.server import Server, serving
 
+from archive_service.archive_id import ArchiveId
+from archive_service.crcindex.sqlite import SqliteCrcIndex
+
 FILES = {f"{number:03d}.bin": noise(3000 + number, seed=number) for number in range(60)}
 FILES["large.bin"] = noise(1_000_000)
 ROUNDS = 100
@@ -56,8 +59,9 @@ def index_of(cache_dir: Path) -> Path:
 
 
 def remembered(cache_dir: Path) -> int:
-    with closing(sqlite3.connect(index_of(cache_dir))) as connection:
-        return int(connection.execute("SELECT count(*) FROM crc").fetchone()[0])
+    """Count the files that the index on the disk knows."""
+    with closing(SqliteCrcIndex(index_of(cache_dir), pytest.fail)) as index:
+        return len(index.load(ArchiveId.parse(HASH)))
 
 
 @contextmanager
