@@ -1,0 +1,54 @@
+"""The server does what the OpenAPI document says, as schemathesis finds out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from conftest import Serve
+from harness.albums import HASH, make_album, noise
+from harness.clients import run_client
+from harness.server import REPOSITORY
+
+DOCUMENT = REPOSITORY / "docs" / "openapi.yaml"
+EXAMPLES = 60
+# A parameter or field that can't be used is ignored more often than it is refused, as RFC 9110
+# and docs/http.md have it.
+NO_PROMISE = "negative_data_rejection"
+# What a good request may be answered with: conditions and ranges need not hold.
+CONFIGURATION = """
+[checks]
+positive_data_acceptance.expected-statuses = ["2xx", "3xx", 404, 412, 416]
+"""
+
+
+def narrowed(document: dict[str, Any], hashes: list[str], files: list[str]) -> dict[str, Any]:
+    """Let random requests be about albums and files that exist."""
+    parameters = document["components"]["parameters"]
+    parameters["Hash"]["schema"] = {"type": "string", "enum": hashes}
+    parameters["File"]["schema"]["items"] = {"type": "string", "enum": files}
+    parameters["Range"]["schema"] = {"type": "string", "pattern": "^bytes=[0-9]{1,4}-[0-9]{0,5}$"}
+    return document
+
+
+@pytest.mark.parametrize("about", ["anything", "what exists"])
+def test_the_server_does_what_the_document_says(
+    photos_dir: Path, serve: Serve, tmp_path: Path, about: str
+) -> None:
+    make_album(photos_dir, {"1.jpg": noise(3000), "a:b/2.jpg": noise(200), "empty/": b""})
+    document = yaml.safe_load(DOCUMENT.read_text(encoding="utf-8"))
+    if about == "what exists":
+        document = narrowed(document, [HASH], ["1.jpg", "a:b/", "a_b/2.jpg", "empty/", "none"])
+    (tmp_path / "openapi.json").write_text(json.dumps(document))
+    (tmp_path / "schemathesis.toml").write_text(CONFIGURATION)
+    server = serve("--level", "debug")
+    command = ["schemathesis", "run", "openapi.json", "--url", f"http://127.0.0.1:{server.port}"]
+    command += ["--checks", "all", "--exclude-checks", NO_PROMISE, "--max-redirects", "0"]
+    command += ["--max-examples", str(EXAMPLES), "--seed", "1", "--warnings", "off"]
+    command += ["--suppress-health-check", "all", "--continue-on-failure"]
+    client = run_client(command, tmp_path)
+    assert client.returncode == 0, client.stdout
+    assert not [line for line in server.lines if "level=error" in line]

@@ -1,0 +1,108 @@
+"""The OpenAPI document says what docs/http.md and the code say."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from archive_service import archive_id
+from archive_service.crcindex.memory import MemoryCrcIndex
+from archive_service.exclusion import Exclusion
+from archive_service.observe.logging import LoggingObserver
+from archive_service.representation import ArchiveOptions
+from archive_service.service import ArchiveService
+from archive_service.storage.local import LocalStorage
+from archive_service.web.app import create_app
+from archive_service.web.fields import _ALWAYS
+from archive_service.web.handlers import WebOptions
+from archive_service.web.query import MAX_NAME_CHARACTERS
+from archive_service.web.words import FAILURES
+from archive_service.zipformat.names import NameRules
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+DOCUMENT: dict[str, Any] = yaml.safe_load((DOCS / "openapi.yaml").read_text(encoding="utf-8"))
+HTTP = (DOCS / "http.md").read_text(encoding="utf-8")
+COMPONENTS = DOCUMENT["components"]
+METHODS = ("get", "head")
+
+
+def rows_below(heading: str) -> list[str]:
+    section = HTTP.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    return re.findall(r"^\| (.+?) \|", section, re.MULTILINE)[1:]
+
+
+def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, item in DOCUMENT["paths"].items():
+        for method in METHODS:
+            yield path, method, item[method]
+
+
+def resolved(reference: dict[str, str]) -> dict[str, Any]:
+    kind, name = reference["$ref"].removeprefix("#/components/").split("/")
+    found: dict[str, Any] = COMPONENTS[kind][name]
+    return found
+
+
+def test_its_statuses_are_those_of_the_documentation() -> None:
+    told = {row for row in rows_below("Statuses") if row.isdigit()}
+    assert {status for _, _, operation in operations() for status in operation["responses"]} == told
+
+
+def test_its_paths_are_those_of_the_documentation() -> None:
+    told = set(re.findall(r"(/archive/\S*?)`", "\n".join(rows_below("Resources"))))
+    assert {path for path in DOCUMENT["paths"] if path != "/"} == told
+
+
+def test_its_operations_are_those_of_the_application(tmp_path: Path) -> None:
+    storage = LocalStorage(tmp_path, Exclusion(()))
+    service = ArchiveService(storage, MemoryCrcIndex(), ArchiveOptions(NameRules(), timezone.utc))
+    try:
+        app = create_app(service, LoggingObserver(), WebOptions("a.zip", 60.0))
+        routes = {
+            (str(route.resource.canonical), route.method.lower())
+            for route in app.router.routes()
+            if route.resource is not None
+        }
+    finally:
+        service.close()
+    assert {(path, method) for path, method, _ in operations()} == routes
+
+
+def test_every_answer_has_what_all_answers_have() -> None:
+    for name, response in COMPONENTS["responses"].items():
+        assert {*_ALWAYS, "Accept-Ranges"} <= response["headers"].keys(), name
+        for field, reference in response["headers"].items():
+            header = resolved(reference)
+            if field in _ALWAYS:
+                assert header["schema"]["const"] == _ALWAYS[field]
+                assert header["required"]
+
+
+def test_every_failure_is_named() -> None:
+    named = COMPONENTS["schemas"]["Failure"]["properties"]["error"]["enum"]
+    assert named == sorted(FAILURES["en"])
+
+
+def test_its_patterns_are_those_of_the_code() -> None:
+    pattern = COMPONENTS["parameters"]["Hash"]["schema"]["pattern"]
+    assert pattern == f"^{archive_id._ARCHIVE_ID.pattern}$"
+    assert COMPONENTS["parameters"]["Name"]["schema"]["maxLength"] == MAX_NAME_CHARACTERS
+
+
+def test_no_component_is_left_over() -> None:
+    text = (DOCS / "openapi.yaml").read_text(encoding="utf-8")
+    for kind, components in COMPONENTS.items():
+        for name in components:
+            assert f"#/components/{kind}/{name}" in text
+
+
+@pytest.mark.parametrize("path", DOCUMENT["paths"])
+def test_head_answers_with_the_statuses_of_get_but_for_ranges(path: str) -> None:
+    get, head = (set(DOCUMENT["paths"][path][method]["responses"]) for method in METHODS)
+    assert head == get - {"206", "416"}
