@@ -44,8 +44,10 @@ TREES = st.lists(st.lists(components, min_size=1, max_size=3).map(tuple), max_si
 
 def listing_of(entries: Sequence[tuple[int, int, int]]) -> Listing:
     count = len(entries)
+    paths = [b"%d" % number for number in range(count)]
     return Listing(
-        [b"%d" % number for number in range(count)],
+        paths,
+        paths,
         array("Q", [size for size, _, _ in entries]),
         array("q", [mtime_ns for _, mtime_ns, _ in entries]),
         array("H", [mode for _, _, mode in entries]),
