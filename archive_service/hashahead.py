@@ -66,7 +66,7 @@ class HashAhead:
         entries = self._layout.entries_between(start, stop)
         previous = 0
         for entry in large[bisect_left(large, entries.start) : bisect_left(large, entries.stop)]:
-            if offsets[entry] >= start and self._is_unknown(entry):
+            if self._layout.covers_crc32(entry, start, stop) and self._is_unknown(entry):
                 await self._until(min(previous, offsets[entry] - HASH_AHEAD_BYTES))
                 previous = offsets[entry]
                 await self._hash([entry])

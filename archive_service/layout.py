@@ -78,6 +78,11 @@ class ArchiveLayout:
         """Return where an entry's data starts."""
         return self.header_offsets[entry + 1] - self.sizes[entry]
 
+    def covers_crc32(self, entry: int, start: int, stop: int) -> bool:
+        """Tell whether the bytes from `start` up to `stop` have a part of a local CRC-32."""
+        crc32 = self.header_offsets[entry] + records.LOCAL_CRC32_OFFSET
+        return start < crc32 + records.CRC32_BYTES and crc32 < stop
+
     def segments(
         self, start: int, stop: int, *, piece_bytes: Callable[[], int]
     ) -> Iterator[Segment]:

@@ -50,6 +50,9 @@ _LOCAL_FILE_HEADER = struct.Struct(  # APPNOTE 4.3.7
     "H"  # file name length
     "H"  # extra field length
 )
+LOCAL_CRC32_OFFSET = struct.calcsize("<4sHHHHH")
+"""Where the CRC-32 stands in a local file header."""
+CRC32_BYTES = struct.calcsize("<L")
 _CENTRAL_DIRECTORY_HEADER = struct.Struct(  # APPNOTE 4.3.12
     "<"
     "4s"  # central file header signature

@@ -32,6 +32,7 @@ from archive_service.segments import LARGE_FILE_BYTES
 from archive_service.service import ArchiveService
 from archive_service.storage.local import LocalStorage
 from archive_service.zipformat.names import NameRules
+from archive_service.zipformat.records import LOCAL_CRC32_OFFSET
 
 ARCHIVE = ArchiveId(HASH)
 PIECE_BYTES = 1024 * 1024
@@ -145,6 +146,59 @@ def test_a_later_download_reads_no_large_file(site: Site, photos_dir: Path) -> N
     second, storage = run(one_download())
     assert first == second
     assert storage.read_bytes == {b"b.bin": sizes[b"b.bin"]}
+
+
+@pytest.mark.parametrize("first", ["1.large", "1.small"])
+def test_probe_of_what_stands_before_a_checksum_opens_no_file(
+    site: Site, photos_dir: Path, first: str
+) -> None:
+    size = LARGE_BYTES if first.endswith("large") else 100
+    make_album(photos_dir, {first: noise(size), "2.large": noise(LARGE_BYTES), "3": b"3"})
+
+    async def probes() -> None:
+        async with site.service() as (service, storage):
+            representation = await described(service)
+            second = representation.layout.header_offsets[1]
+            ranges = [(0, 1), (0, LOCAL_CRC32_OFFSET), (second + 3, second + 5)]
+            parts = [await download(service, representation, *each) for each in ranges]
+            assert not storage.opened
+            whole = await download(service, representation)
+            assert parts == [whole[start:stop] for start, stop in ranges]
+
+    run(probes())
+
+
+def test_header_of_known_checksum_is_sent_without_its_file(site: Site, photos_dir: Path) -> None:
+    settle(make_album(photos_dir, {"1.small": noise(100), "2.large": noise(LARGE_BYTES)}))
+
+    async def headers() -> None:
+        async with site.service() as (service, storage):
+            representation = await described(service)
+            layout = representation.layout
+            whole = await download(service, representation)
+            storage.opened.clear()
+            for entry in range(2):
+                start, stop = layout.header_offsets[entry], layout.data_offset(entry)
+                part = await download(service, representation, start, stop)
+                assert part == whole[start:stop]
+            assert not storage.opened
+
+    run(headers())
+
+
+@pytest.mark.parametrize("first", ["1.large", "1.small"])
+def test_every_part_of_a_header_of_unknown_checksum_is_right(photos_dir: Path, first: str) -> None:
+    size = LARGE_BYTES if first.endswith("large") else 100
+    make_album(photos_dir, {first: noise(size), "2": b"2"})
+
+    async def part(start: int, stop: int) -> bytes:
+        async with Site(photos_dir).service() as (service, _):
+            return await download(service, await described(service), start, stop)
+
+    whole = run(part(0, 60))
+    for start in range(22):
+        for length in (1, 4, 5):
+            assert run(part(start, start + length)) == whole[start : start + length]
 
 
 def test_what_was_learned_is_kept_when_the_client_leaves(site: Site, photos_dir: Path) -> None:
