@@ -10,6 +10,10 @@
     ├── BadQuery                 a query value that cannot be used
     ├── StorageUnavailable       the album exists, but cannot be described now
     │   └── AlbumInMotion        it is being changed, most likely uploaded
+    ├── Refused                  fair use: a request that is good, but one too many
+    │   ├── ServiceBusy          as many downloads are under way as there may be
+    │   ├── ClientBusy           as many of one client
+    │   └── ClientRefused        too many links of one client were to nothing
     └── DownloadFailed           after the header fields: the connection is aborted
         ├── SourceChanged        a file is no longer what the listing says
         ├── SourceUnreadable     the system refuses to open or read a file
@@ -81,6 +85,35 @@ class AlbumInMotion(StorageUnavailable):
 
     def __init__(self) -> None:
         super().__init__("changing")
+
+
+class Refused(ArchiveServiceError):
+    """A request is one too many for now; `retry_after_s` says when it may be made again."""
+
+    reason: str
+    """A short fixed word."""
+
+    def __init__(self, retry_after_s: int = 30) -> None:
+        super().__init__(retry_after_s)
+        self.retry_after_s = retry_after_s
+
+
+class ServiceBusy(Refused):
+    """As many downloads are under way as there may be."""
+
+    reason = "busy"
+
+
+class ClientBusy(Refused):
+    """As many downloads of one client are under way as it may have."""
+
+    reason = "client busy"
+
+
+class ClientRefused(Refused):
+    """The client has asked for too many links that don't exist."""
+
+    reason = "guessing"
 
 
 class DownloadFailed(ArchiveServiceError):

@@ -22,6 +22,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from archive_service.exclusion import DEFAULT_PATTERNS
+from archive_service.http.clients import NONE, UNKNOWN, TrustedProxies
 
 SHIPPED_PHOTOS = Path(__file__).resolve().parent.parent / "test_photos"
 """The albums to try the service with."""
@@ -33,6 +34,11 @@ _SIGNING_KEY = re.compile(r"[A-Za-z0-9+/=._~-]{16,256}")
 _ASCII = (rb"\u0041", bytes(range(0x80)))
 """What an encoding that contains ASCII leaves as it is; first what one of escapes does not."""
 _BEYOND_ASCII = bytes(range(0x80, 0x100))
+_RATE = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)([KMGkmg]?)")
+_FACTORS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
+LEAST_RATE = 1000
+"""Bytes per second; slower than that, a proxy would take a download for dead."""
+_TAKES_RATE = "0, or bytes per second from 1K on, plain or with K, M or G for powers of 1000"
 
 
 class SettingsError(ValueError):
@@ -112,6 +118,23 @@ def _signing_keys(value: object) -> object:
 
 def _lower(value: object) -> object:
     return value.lower() if isinstance(value, str) else value
+
+
+def _proxies(text: str) -> str:
+    TrustedProxies.parse(text)
+    return text
+
+
+def _bytes_per_second(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    match = _RATE.fullmatch(value.strip())
+    if match is None:
+        raise ValueError("not a rate")
+    rate = round(float(match[1]) * _FACTORS[match[2].upper()])
+    if 0 < rate < LEAST_RATE:
+        raise ValueError("too slow")
+    return rate
 
 
 class _Source(BaseSettings):
@@ -255,6 +278,52 @@ class Settings(FormatSettings, SigningSettings):
         takes="a number from 0 to 3600",
         ge=0,
         le=3600,
+        allow_inf_nan=False,
+    )
+    trusted_proxies: Annotated[str, AfterValidator(_proxies)] = _setting(
+        default=UNKNOWN,
+        does="proxies in front, whose Forwarded or X-Forwarded-For tells who the visitor is",
+        takes=f"{UNKNOWN}, {NONE}, or addresses and networks separated by commas",
+    )
+    max_downloads: int = _setting(
+        default=10_000,
+        does="downloads at once; 0 is no limit",
+        takes="a number from 0 to 1000000",
+        ge=0,
+        le=1_000_000,
+    )
+    max_downloads_per_client: int = _setting(
+        default=0,
+        does="downloads at once of one client, 16 connections on one album being one; "
+        "0 is no limit",
+        takes="a number from 0 to 1000000",
+        ge=0,
+        le=1_000_000,
+    )
+    rate_limit: Annotated[int, BeforeValidator(_bytes_per_second)] = _setting(
+        default=0,
+        does="bytes per second of all downloads together; 0 is no limit",
+        takes=_TAKES_RATE,
+    )
+    rate_limit_per_download: Annotated[int, BeforeValidator(_bytes_per_second)] = _setting(
+        default=0,
+        does="bytes per second of one download; 0 is no limit",
+        takes=_TAKES_RATE,
+    )
+    miss_limit: int = _setting(
+        default=20,
+        does="links to nothing that a client may ask for in a minute before it has to wait; "
+        "after three times as many it is refused; 0 is no limit",
+        takes="a number from 0 to 1000000",
+        ge=0,
+        le=1_000_000,
+    )
+    miss_block: float = _setting(
+        default=300.0,
+        does="how long who asks for too many links to nothing is refused, seconds",
+        takes="a number from 0 to 86400",
+        ge=0,
+        le=86400,
         allow_inf_nan=False,
     )
     cache_dir: Annotated[Path, AfterValidator(_expanded)] = _setting(

@@ -29,6 +29,8 @@ from archive_service.cli.workers import Supervisor, Worker
 from archive_service.crcindex.sqlite import SqliteCrcIndex
 from archive_service.errors import StorageUnavailable
 from archive_service.exclusion import Exclusion
+from archive_service.fairness.limits import Counts, Limits, SharedCounts
+from archive_service.http.clients import TrustedProxies
 from archive_service.logs import configure_logging
 from archive_service.observe.logging import LoggingObserver
 from archive_service.observe.several import SeveralObservers
@@ -39,6 +41,7 @@ from archive_service.signing import SigningPolicy
 from archive_service.stillness import Patience
 from archive_service.storage.local import LocalStorage
 from archive_service.web.app import create_app
+from archive_service.web.fairuse import FairUse
 from archive_service.web.handlers import WebOptions
 from archive_service.web.load import Load, shared_counts
 from archive_service.web.monitoring import Monitoring
@@ -113,7 +116,8 @@ def _serve_alone(settings: Settings, options: ArchiveOptions, listeners: Listene
         signals: asyncio.Queue[signal.Signals] = asyncio.Queue()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, signals.put_nowait, number)
-        async with _accepting(settings, options, sites) as (runner, service):
+        counts = SharedCounts(_limits(settings)).of(0)
+        async with _accepting(settings, options, sites, counts=counts) as (runner, service):
             _tell_started(settings, port)
             with _pruning(service):
                 _tell_stopping(settings, await signals.get())
@@ -132,32 +136,40 @@ def _serve_alone(settings: Settings, options: ArchiveOptions, listeners: Listene
 def _serve_with_workers(settings: Settings, options: ArchiveOptions, listeners: Listeners) -> int:
     async def serve(worker: Worker) -> None:
         orders = worker.orders()
-        load = Load(counts, worker.number)
-        apart = Load(counts_apart, worker.number)
+        load = Load(connections, worker.number)
+        apart = Load(connections_apart, worker.number)
         sites = Sites(
             [partial(SharedSite, listener=each, load=load) for each in listeners.archives],
             [partial(SharedSite, listener=each, load=apart) for each in listeners.monitoring],
         )
-        async with _accepting(settings, options, sites, count=load.change) as (runner, service):
+        async with _accepting(
+            settings, options, sites, counts=counts.of(worker.number), count=load.change
+        ) as (runner, service):
             worker.tell_up()
             # Once is enough: the index is the same file for all of them.
             with _pruning(service) if worker.number == 0 else nullcontext():
                 await orders.get()
             await _stop(runner, orders, timeout_s=settings.shutdown_timeout)
 
+    def forget(number: int) -> None:
+        counts.forget(number)
+        forget_the_dead(metrics)
+
     def on_stop(received: signal.Signals) -> None:
         listeners.close()  # or else they would go on listening, with nobody to answer
         _tell_stopping(settings, received)
 
     port = _port(listeners.archives)
-    counts, counts_apart = shared_counts(settings.workers), shared_counts(settings.workers)
+    connections = shared_counts(settings.workers)
+    connections_apart = shared_counts(settings.workers)
+    counts = SharedCounts(_limits(settings), settings.workers)
     with shared_metrics() as metrics:
         supervisor = Supervisor(
             settings.workers,
             lambda worker: asyncio.run(serve(worker)),
             on_up=lambda: _tell_started(settings, port),
             on_stop=on_stop,
-            on_end=lambda _number: forget_the_dead(metrics),
+            on_end=forget,
         )
         if not supervisor.run():
             _say("no worker came up; the lines above tell why")
@@ -172,6 +184,7 @@ async def _accepting(
     options: ArchiveOptions,
     sites: Sites,
     *,
+    counts: Counts,
     count: Callable[[int], None] | None = None,
 ) -> AsyncIterator[tuple[Runner, ArchiveService]]:
     """Put the parts together and accept connections; the block is to end with `_stop`."""
@@ -190,7 +203,9 @@ async def _accepting(
     patience = Patience(settings.settle_time, settings.settle_wait)
     service = ArchiveService(storage, index, options, patience, observer.hashing_changed)
     monitoring = Monitoring(service, metrics.text, prometheus.CONTENT_TYPE)
-    app = create_app(service, observer, _web_options(settings))
+    proxies = TrustedProxies.parse(settings.trusted_proxies)
+    fair_use = FairUse(_limits(settings), proxies, observer, counts=counts)
+    app = create_app(service, observer, _web_options(settings), fair_use)
     app.on_shutdown.append(monitoring.drain)
     monitor = web.Application() if sites.monitoring else app
     monitoring.add_to(monitor)
@@ -301,6 +316,17 @@ def _cache_path(settings: Settings, name: str, suffix: str) -> Path:
     """Name a file of one root: what belongs to another can't be told from what is gone."""
     root = blake2b(bytes(settings.photos_dir.resolve()), digest_size=8).hexdigest()
     return settings.cache_dir / f"{name}-{root}{suffix}"
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        downloads=settings.max_downloads,
+        downloads_per_client=settings.max_downloads_per_client,
+        bytes_per_s=settings.rate_limit,
+        bytes_per_s_per_download=settings.rate_limit_per_download,
+        misses_per_minute=settings.miss_limit,
+        refused_s=settings.miss_block,
+    )
 
 
 def _web_options(settings: Settings) -> WebOptions:

@@ -63,6 +63,12 @@ class Observer(Protocol):
     def download_interrupted(self, download: Download, *, reason: str) -> None:
         """The connection was or had to be cut; `reason` is a short fixed word."""
 
+    def request_refused(self, *, reason: str) -> None:
+        """A request was one too many for now; `reason` is a short fixed word."""
+
+    def answer_slowed(self) -> None:
+        """A client has to wait for being told that a link of many leads to nothing."""
+
     def answer_failed(self, archive: ArchiveId | None, *, reason: str) -> None:
         """A request could not be answered through no fault of the client's."""
 

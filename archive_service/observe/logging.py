@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import logging
+import time
+from collections import Counter
 
 import structlog
 
 from archive_service.archive_id import ArchiveId
 from archive_service.observe.base import Download
+
+SELDOM_S = 60.0
 
 
 class LoggingObserver:
@@ -17,6 +21,8 @@ class LoggingObserver:
         self._log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("archive_service")
         # Asked first: to make an event that nobody wants costs ten times as much.
         self._is_enabled_for = logging.getLogger("archive_service").isEnabledFor
+        self._unlogged: Counter[tuple[str, ...]] = Counter()
+        self._log_again_s: dict[tuple[str, ...], float] = {}
 
     def archive_described(self, archive: ArchiveId, *, entries: int, duration_s: float) -> None:
         """Log at debug."""
@@ -94,6 +100,14 @@ class LoggingObserver:
             duration_ms=_milliseconds(download.duration_s),
         )
 
+    def request_refused(self, *, reason: str) -> None:
+        """Log the first at warning, and what follows once a minute; see `_log_seldom`."""
+        self._log_seldom("request.refused", reason=reason)
+
+    def answer_slowed(self) -> None:
+        """Log the first at warning, and what follows once a minute; see `_log_seldom`."""
+        self._log_seldom("answer.slowed")
+
     def answer_failed(self, archive: ArchiveId | None, *, reason: str) -> None:
         """Log at error."""
         self._log.error("answer.failed", archive=str(archive or ""), reason=reason)
@@ -108,6 +122,18 @@ class LoggingObserver:
     def index_impaired(self, text: str) -> None:
         """Log at warning."""
         self._log.warning("index.impaired", reason=text)
+
+    def _log_seldom(self, event: str, **fields: str) -> None:
+        """Log an event that may come thousands of times; `count` is of those since the last line.
+
+        Whose requests they are is not logged: an address is personal.
+        """
+        kind = (event, *fields.values())
+        self._unlogged[kind] += 1
+        now_s = time.monotonic()
+        if now_s >= self._log_again_s.get(kind, 0.0):
+            self._log.warning(event, **fields, count=self._unlogged.pop(kind))
+            self._log_again_s[kind] = now_s + SELDOM_S
 
 
 def _milliseconds(seconds: float) -> int:

@@ -89,6 +89,11 @@ class PrometheusObserver:
             ["reason"],
             registry=registry,
         )
+        self._slowed = Counter(
+            "archive_answers_slowed",
+            "Answers to links to nothing that were held back",
+            registry=registry,
+        )
         self._skipped_links = Counter(
             "archive_links_skipped",
             "Symbolic links left out, by the reason",
@@ -131,6 +136,14 @@ class PrometheusObserver:
     def link_refused(self, archive: ArchiveId | None, *, reason: str) -> None:
         """Count it by the reason."""
         self._refused.labels(reason).inc()
+
+    def request_refused(self, *, reason: str) -> None:
+        """Count it by the reason."""
+        self._refused.labels(reason).inc()
+
+    def answer_slowed(self) -> None:
+        """Count it."""
+        self._slowed.inc()
 
     def archive_in_motion(self, archive: ArchiveId | None) -> None:
         """Count it."""

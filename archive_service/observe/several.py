@@ -29,6 +29,16 @@ class SeveralObservers:
         for observer in self._observers:
             observer.archive_awaited(archive)
 
+    def request_refused(self, *, reason: str) -> None:
+        """See `Observer.request_refused`."""
+        for observer in self._observers:
+            observer.request_refused(reason=reason)
+
+    def answer_slowed(self) -> None:
+        """See `Observer.answer_slowed`."""
+        for observer in self._observers:
+            observer.answer_slowed()
+
     def archive_in_motion(self, archive: ArchiveId | None) -> None:
         """See `Observer.archive_in_motion`."""
         for observer in self._observers:

@@ -10,8 +10,10 @@ from aiohttp.typedefs import Handler, Middleware
 from archive_service.archive_id import ArchiveId, InvalidArchiveId
 from archive_service.errors import (
     AlbumInMotion,
+    ArchiveNotFound,
     LinkRefused,
     NotFound,
+    Refused,
     StorageUnavailable,
     errno_name,
 )
@@ -19,16 +21,31 @@ from archive_service.observe.base import Observer
 from archive_service.service import ArchiveService
 from archive_service.web import requestid
 from archive_service.web.failures import failure_of, failure_response
+from archive_service.web.fairuse import FairUse
 from archive_service.web.fields import add_fields
 from archive_service.web.handlers import Handlers, WebOptions
 from archive_service.web.pages import Pages
 
 
-def create_app(service: ArchiveService, observer: Observer, options: WebOptions) -> web.Application:
-    """Build the application; the caller closes the service when the application has stopped."""
+def create_app(
+    service: ArchiveService,
+    observer: Observer,
+    options: WebOptions,
+    fair_use: FairUse | None = None,
+) -> web.Application:
+    """Build the application; the caller closes the service when the application has stopped.
+
+    Without `fair_use` there are no limits.
+    """
     pages = Pages()
-    handlers = Handlers(service, observer, pages, options)
-    app = web.Application(middlewares=[requestid.named, _failures_as_pages(pages, observer)])
+    fair_use = fair_use or FairUse.unlimited(observer)
+    handlers = Handlers(service, observer, pages, options, fair_use)
+    middlewares = [
+        requestid.named,
+        _failures_as_pages(pages, observer),
+        _fair_use_of_archives(fair_use),
+    ]
+    app = web.Application(middlewares=middlewares)
     app.on_response_prepare.extend((_add_fields, requestid.tell))
     app.router.add_get("/", handlers.index)
     app.router.add_get("/archive/{hash}", handlers.redirect)
@@ -39,7 +56,26 @@ def create_app(service: ArchiveService, observer: Observer, options: WebOptions)
 
 async def _add_fields(request: web.Request, response: web.StreamResponse) -> None:
     # By the path, not by the route: a 405 has none, and is no advice against ranges.
-    add_fields(response, accepts_ranges=request.path.startswith("/archive/"))
+    add_fields(response, accepts_ranges=_is_of_archive(request))
+
+
+def _is_of_archive(request: web.Request) -> bool:
+    return request.path.startswith("/archive/")
+
+
+def _fair_use_of_archives(fair_use: FairUse) -> Middleware:
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if not _is_of_archive(request):
+            return await handler(request)
+        fair_use.admit(request)
+        try:
+            return await handler(request)
+        except (ArchiveNotFound, InvalidArchiveId):
+            await fair_use.missed(request)
+            raise
+
+    return middleware
 
 
 def _failures_as_pages(pages: Pages, observer: Observer) -> Middleware:
@@ -64,6 +100,8 @@ def _tell(observer: Observer, request: web.Request, error: Exception) -> None:
         observer.archive_in_motion(archive)
     elif isinstance(error, LinkRefused):
         observer.link_refused(archive, reason=error.reason)
+    elif isinstance(error, Refused):
+        observer.request_refused(reason=error.reason)
     elif isinstance(error, StorageUnavailable):
         observer.answer_failed(archive, reason=error.reason)
     elif failure_of(error).status == HTTPStatus.INTERNAL_SERVER_ERROR:

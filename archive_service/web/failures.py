@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from aiohttp import web
@@ -14,9 +14,13 @@ from archive_service.errors import (
     AlbumInMotion,
     ArchiveNotFound,
     BadQuery,
+    ClientBusy,
+    ClientRefused,
     FileNotInAlbum,
     LinkExpired,
     LinkNotSigned,
+    Refused,
+    ServiceBusy,
     StorageUnavailable,
 )
 from archive_service.http.negotiation import preferred
@@ -27,6 +31,10 @@ _FORMATS = ("text/html", "application/json")
 _RETRY_AFTER_S = 30
 _RETRY_MOVING_AFTER_S = 10
 _PRINT_JSON = partial(json.dumps, ensure_ascii=False)
+
+
+def _retry_after(seconds: int) -> dict[str, str]:
+    return {"Retry-After": str(seconds)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +55,13 @@ _BY_EXCEPTION: tuple[tuple[type[Exception], Failure], ...] = (
     (InvalidArchiveId, Failure(404, "archive_not_found")),
     (ArchiveNotFound, Failure(404, "archive_not_found")),
     (FileNotInAlbum, Failure(404, "file_not_found")),
-    (AlbumInMotion, Failure(503, "in_motion", {"Retry-After": str(_RETRY_MOVING_AFTER_S)})),
+    (AlbumInMotion, Failure(503, "in_motion", _retry_after(_RETRY_MOVING_AFTER_S))),
     (LinkNotSigned, Failure(403, "link_not_signed")),
     (LinkExpired, Failure(410, "link_expired")),
-    (StorageUnavailable, Failure(503, "unavailable", {"Retry-After": str(_RETRY_AFTER_S)})),
+    (ServiceBusy, Failure(503, "busy")),
+    (ClientBusy, Failure(429, "client_busy")),
+    (ClientRefused, Failure(429, "client_refused")),
+    (StorageUnavailable, Failure(503, "unavailable", _retry_after(_RETRY_AFTER_S))),
     (web.HTTPNotFound, Failure(404, "not_found")),
 )
 
@@ -63,7 +74,8 @@ def failure_of(error: Exception) -> Failure:
         return Failure(405, "method_not_allowed", {"Allow": error.headers["Allow"]})
     for kind, failure in _BY_EXCEPTION:
         if isinstance(error, kind):
-            return failure
+            fields = _retry_after(error.retry_after_s) if isinstance(error, Refused) else {}
+            return replace(failure, fields={**failure.fields, **fields})
     return _INTERNAL
 
 

@@ -32,6 +32,7 @@ from archive_service.web.failures import (
     failure_response,
     page_response,
 )
+from archive_service.web.fairuse import FairUse
 from archive_service.web.manifest import manifest
 from archive_service.web.pages import Pages
 from archive_service.web.query import parse_query
@@ -62,12 +63,18 @@ class Handlers:
     """The routes' handlers."""
 
     def __init__(
-        self, service: ArchiveService, observer: Observer, pages: Pages, options: WebOptions
+        self,
+        service: ArchiveService,
+        observer: Observer,
+        pages: Pages,
+        options: WebOptions,
+        fair_use: FairUse,
     ) -> None:
         self._service = service
         self._observer = observer
         self._pages = pages
         self._options = options
+        self._fair_use = fair_use
 
     async def index(self, request: web.Request) -> web.StreamResponse:
         """Answer `/`."""
@@ -104,9 +111,17 @@ class Handlers:
         if answer.parts:
             name = query.download_name or self._options.download_name
             response.headers["Content-Disposition"] = content_disposition(name)
-        await response.prepare(request)
-        if answer.parts and request.method == "GET":
-            await self._send(request, response, representation, answer)
+        if not answer.parts or request.method != "GET":
+            await response.prepare(request)
+            return response
+        with self._fair_use.download(
+            request,
+            representation.archive,
+            content_length=answer.content_length,
+            pace=self._pace(),
+        ) as pace:
+            await response.prepare(request)
+            await self._send(request, response, representation, answer, pace)
         return response
 
     async def manifest(self, request: web.Request) -> web.StreamResponse:
@@ -170,6 +185,7 @@ class Handlers:
         response: web.StreamResponse,
         representation: Representation,
         answer: ResponsePlan,
+        pace: Pace,
     ) -> None:
         download = Download(
             representation.archive,
@@ -180,7 +196,7 @@ class Handlers:
             representation.layout.entries,
         )
         with self._transfer(request, response) as transfer:
-            run = DownloadRun(download, transfer, self._pace(), self._observer)
+            run = DownloadRun(download, transfer, pace, self._observer)
             await run.send(answer, self._service.content(representation))
 
     async def _send_manifest(
@@ -204,7 +220,7 @@ class Handlers:
     def _transfer(self, request: web.Request, response: web.StreamResponse) -> Transfer:
         return Transfer(request, response, stall_timeout_s=self._options.stall_timeout_s)
 
-    def _pace(self) -> Pace:
+    def _pace(self) -> AdaptivePace | DelayedPace:
         if self._options.delay_s is None:
             return AdaptivePace()
         return DelayedPace(self._options.delay_s)

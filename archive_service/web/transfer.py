@@ -27,6 +27,7 @@ import os
 import socket
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from functools import partial
 from types import TracebackType
@@ -35,6 +36,7 @@ from aiohttp import web
 
 from archive_service.content import Chunk, FileSpan
 from archive_service.errors import SourceChanged, SourceUnreadable
+from archive_service.fairness.rate import RateShare
 
 if sys.version_info >= (3, 11):
     from asyncio import timeout
@@ -68,6 +70,9 @@ class AdaptivePace:
         """Return the size of the next piece; see `PieceSizes.span_bytes`."""
         return max(self._piece_bytes, _LEAST_SPAN_BYTES)
 
+    async def may_send(self, count: int) -> None:
+        """Go on."""
+
     async def sent(self, count: int, duration_s: float) -> None:
         """Take note of a piece: its bytes and how long the client took."""
         if duration_s > _SLOW_S:
@@ -91,6 +96,9 @@ class DelayedPace:
         """Return how many bytes are left of the piece; see `PieceSizes.span_bytes`."""
         return self._room
 
+    async def may_send(self, count: int) -> None:
+        """Go on."""
+
     async def sent(self, count: int, duration_s: float) -> None:
         """Pause where a piece is full."""
         self._room -= count
@@ -99,7 +107,35 @@ class DelayedPace:
             await asyncio.sleep(self._delay_s)
 
 
-Pace = AdaptivePace | DelayedPace
+class LimitedPace:
+    """Another pace, but no faster than the shares it has of rates that others share."""
+
+    def __init__(self, pace: AdaptivePace | DelayedPace, shares: Sequence[RateShare]) -> None:
+        self._pace = pace
+        self._shares = shares
+
+    def buffer_bytes(self) -> int:
+        """Return the size of the next piece; see `PieceSizes.buffer_bytes`."""
+        return min(self._pace.buffer_bytes(), self._limit_bytes())
+
+    def span_bytes(self) -> int:
+        """Return the size of the next piece; see `PieceSizes.span_bytes`."""
+        return min(self._pace.span_bytes(), self._limit_bytes())
+
+    async def may_send(self, count: int) -> None:
+        """Wait for the bytes of a piece, before it is sent: who leaves has taken no more."""
+        for share in self._shares:
+            await share.take(count)
+
+    async def sent(self, count: int, duration_s: float) -> None:
+        """Take note of a piece, and pause where the other pace does."""
+        await self._pace.sent(count, duration_s)
+
+    def _limit_bytes(self) -> int:
+        return min(share.piece_bytes() for share in self._shares)
+
+
+Pace = AdaptivePace | DelayedPace | LimitedPace
 
 
 class Transfer:

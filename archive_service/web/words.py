@@ -186,6 +186,20 @@ _FAILURES_RU = {
         "Архив сейчас недоступен",
         "Это ненадолго: попробуйте ещё раз через минуту.",
     ),
+    "busy": FailureWords(
+        "Сейчас очень много загрузок",
+        "Архив на месте, нужно только немного подождать: попробуйте ещё раз через минуту.",
+    ),
+    "client_busy": FailureWords(
+        "Слишком много загрузок одновременно",
+        "Из вашей сети уже скачивается несколько архивов. Дождитесь, пока закончится хотя бы один, "
+        "и начните снова.",
+    ),
+    "client_refused": FailureWords(
+        "Слишком много неверных ссылок",
+        "Из вашей сети открыли много ссылок, которых нет. Подождите несколько минут и попробуйте "
+        "ещё раз по полной ссылке.",
+    ),
     "not_found": FailureWords(
         "Такой страницы нет",
         "Проверьте, что ссылка скопирована целиком и без лишних символов.",
@@ -252,6 +266,20 @@ _FAILURES_EN = {
     "unavailable": FailureWords(
         "The archive is not available right now",
         "This won't take long: try again in a moment.",
+    ),
+    "busy": FailureWords(
+        "There are very many downloads right now",
+        "The archive is fine, it only takes a little patience: try again in a minute.",
+    ),
+    "client_busy": FailureWords(
+        "Too many downloads at once",
+        "Several archives are being downloaded from your network. Wait for one of them to finish, "
+        "then start again.",
+    ),
+    "client_refused": FailureWords(
+        "Too many links that lead nowhere",
+        "Many links that don't exist were opened from your network. Wait a few minutes, then try "
+        "again with the complete link.",
     ),
     "not_found": FailureWords(
         "There is no such page",

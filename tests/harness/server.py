@@ -129,10 +129,12 @@ def serving(
     """Run the server over a directory of albums until the block ends.
 
     A launcher is a command that becomes the one that follows it, as `prlimit` does.
+    Albums are not waited for, as they are asked for when they are just made, nor are answers to
+    links that don't exist slowed: tests ask for hundreds of them.
     """
     command = [*launcher, sys.executable, str(SERVER), "--host", "127.0.0.1", "--port", "0"]
-    # Albums are asked for as soon as they are made.
-    command += ["--cache-dir", str(cache_dir), "--settle-time", "0", *flags]
+    command += ["--settle-time", "0", "--miss-limit", "0"]
+    command += ["--cache-dir", str(cache_dir), *flags]
     if photos_dir is not None:
         command += ["--photos-dir", str(photos_dir)]
     process = subprocess.Popen(

@@ -107,17 +107,10 @@ def test_an_ipv6_subscriber_is_one_client(node: str) -> None:
 @pytest.mark.parametrize(
     "node",
     [
-        "",
-        "unknown",
-        "_hidden",
-        "_SEVKISEK",
-        "localhost",
-        "198.51.100",
-        "198.51.100.256",
-        "1.2.3.4.5",
-    ]
-    + ["[2001:db8::1", "2001:db8::1]", "::ffff:1.2.3", "1:2:3:4:5:6:7", "٣.1.1.1"]
-    + ["198.51.100.07", "[::1%eth0]"],
+        *("", "unknown", "_hidden", "_SEVKISEK", "localhost"),
+        *("198.51.100", "198.51.100.256", "198.51.100.07", "1.2.3.4.5", "٣.1.1.1"),
+        *("[2001:db8::1", "2001:db8::1]", "::ffff:1.2.3", "1:2:3:4:5:6:7", "[::1%eth0]"),
+    ],
 )
 def test_hop_that_is_no_address_leaves_the_proxy(node: str) -> None:
     assert parse_node(node) is None
@@ -128,9 +121,11 @@ def test_hop_that_is_no_address_leaves_the_proxy(node: str) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ['for="198.51.100.7', "for", "for=", "=198.51.100.7", "for=198.51.100.7 for=198.51.100.8"]
-    + ["for=198.51.100.7;for=198.51.100.8", "for = 198.51.100.7", "198.51.100.7", '""', "for=a/b"]
-    + [f'for=", for={VISITOR}'],
+    [
+        *('for="198.51.100.7', "for", "for=", "=198.51.100.7", "for=a/b", '""', "198.51.100.7"),
+        *("for=198.51.100.7 for=198.51.100.8", "for=198.51.100.7;for=198.51.100.8"),
+        *("for = 198.51.100.7", f'for=", for={VISITOR}'),
+    ],
 )
 def test_malformed_line_leaves_the_proxy(line: str) -> None:
     assert forwarded(line) == the_proxy()

@@ -1,0 +1,58 @@
+"""The limits of fair use, and what the processes that keep them share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from archive_service.fairness.misses import Misses, miss_regions
+from archive_service.fairness.slots import Slots, slot_regions
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much all clients, and each of them, may have; 0 is no limit."""
+
+    downloads: int = 0
+    downloads_per_client: int = 0
+    bytes_per_s: int = 0
+    bytes_per_s_per_download: int = 0
+    misses_per_minute: int = 0
+    refused_s: float = 0.0
+    """How long a client is refused that has missed too often."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What one process counts."""
+
+    slots: Slots
+    misses: Misses
+
+
+class SharedCounts:
+    """What is counted for the limits, in memory that processes forked later have in common."""
+
+    def __init__(self, limits: Limits, processes: int = 1) -> None:
+        self._limits = limits
+        self._slots = slot_regions(
+            processes, most=limits.downloads, most_per_client=limits.downloads_per_client
+        )
+        self._misses = miss_regions(processes)
+
+    def of(self, number: int) -> Counts:
+        """Return the counts as the process of a number, from 0, is to see and change them."""
+        limits = self._limits
+        slots = Slots(
+            self._slots,
+            number,
+            most=limits.downloads,
+            most_per_client=limits.downloads_per_client,
+        )
+        misses = Misses(
+            self._misses, number, limit=limits.misses_per_minute, refused_s=limits.refused_s
+        )
+        return Counts(slots, misses)
+
+    def forget(self, number: int) -> None:
+        """Free the slots of a process that has ended."""
+        self._slots.clear(number)

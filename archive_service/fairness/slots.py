@@ -1,0 +1,100 @@
+"""How many downloads there may be at once: in all processes, and of one client.
+
+Each process records its own downloads in its region, and counts those of all.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from struct import Struct
+
+from archive_service.errors import ClientBusy, ServiceBusy
+from archive_service.fairness.regions import Regions
+
+CONNECTIONS_PER_DOWNLOAD = 16
+"""As many as download managers open at most; one more counts as another download."""
+MOST_RECORDS = 100_000
+"""Downloads of one process that are told apart; more than it can have descriptors for, mostly."""
+CLIENT_BYTES = DOWNLOAD_BYTES = 16
+"""Length of what stands for a client, and for a download of it."""
+_HEAD = Struct("II")  # downloads under way; records below which all of them are
+_RECORD = Struct(f"{CLIENT_BYTES}s{DOWNLOAD_BYTES}s")
+
+
+def slot_regions(
+    processes: int, *, most: int, most_per_client: int, most_records: int = MOST_RECORDS
+) -> Regions:
+    """Make the shared memory; both limits as `Slots` has them."""
+    records = min(most or most_records, most_records) if most_per_client else 0
+    return Regions(processes, head=_HEAD, record=_RECORD, records=records)
+
+
+class Slots:
+    """The downloads under way, as one process sees and adds to them; 0 is no limit."""
+
+    def __init__(self, regions: Regions, number: int, *, most: int, most_per_client: int) -> None:
+        self._regions = regions
+        self._number = number
+        self._most = most
+        self._most_per_client = most_per_client
+        self._own = 0
+        self._recorded_below = 0
+        self._free: list[int] = []
+
+    @contextmanager
+    def taken(self, client: bytes, download: bytes) -> Iterator[None]:
+        """Hold a slot for the length of a block; raise ServiceBusy or ClientBusy.
+
+        `download` is the same for all connections of one client that may well be one download.
+        """
+        index = self._enter(client, download)
+        try:
+            self._check(client)
+            yield
+        finally:
+            self._leave(index)
+
+    def under_way(self) -> int:
+        """Return the number of downloads of all processes."""
+        return sum(self._regions.head(number)[0] for number in self._regions.numbers)
+
+    def own_share(self) -> float:
+        """Return which part of all downloads is of this process."""
+        return self._own / max(self.under_way(), 1)
+
+    def _enter(self, client: bytes, download: bytes) -> int | None:
+        """Count a download, and record it where there is room; return in which place."""
+        if not self._free and self._recorded_below < self._regions.records:
+            self._free.append(self._recorded_below)
+            self._recorded_below += 1
+        index = self._free.pop() if self._free else None
+        if index is not None:
+            self._regions.set_record(self._number, index, client, download)
+        self._count(1)
+        return index
+
+    def _leave(self, index: int | None) -> None:
+        if index is not None:
+            self._regions.set_record(self._number, index, b"", b"")
+            self._free.append(index)
+        self._count(-1)
+
+    def _count(self, by: int) -> None:
+        self._own += by
+        self._regions.set_head(self._number, self._own, self._recorded_below)
+
+    def _check(self, client: bytes) -> None:
+        if self._most and self.under_way() > self._most:
+            raise ServiceBusy
+        if self._most_per_client and self._downloads_of(client) > self._most_per_client:
+            raise ClientBusy
+
+    def _downloads_of(self, client: bytes) -> int:
+        connections = Counter(
+            self._regions.record(number, index)
+            for number in self._regions.numbers
+            for index in self._regions.find(client, number, below=self._regions.head(number)[1])
+        )
+        return sum(-(-count // CONNECTIONS_PER_DOWNLOAD) for count in connections.values())

@@ -1,0 +1,129 @@
+"""Fair use: how much of the service a visitor gets while others want it too.
+
+- A download takes a slot; probes of at most PROBE_BYTES take none, nor does anything but a body.
+- Its pieces wait for its share of the rates.
+- Who asks for links that don't exist waits longer and longer for being told so, and then is refused
+  before anything is looked up.  Refused is only who is known: where an unknown proxy stands for all
+  visitors, one who guesses must lock nobody out, so there the answers to misses are slowed alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from hashlib import blake2b
+
+from aiohttp import web
+
+from archive_service.archive_id import ArchiveId
+from archive_service.errors import ClientRefused
+from archive_service.fairness.limits import Counts, Limits, SharedCounts
+from archive_service.fairness.rate import RateShare, SharedRate
+from archive_service.fairness.slots import DOWNLOAD_BYTES
+from archive_service.http.clients import Client, TrustedProxies
+from archive_service.observe.base import Observer
+from archive_service.web.transfer import AdaptivePace, DelayedPace, LimitedPace, Pace
+
+PROBE_BYTES = 1024
+"""The most that is sent without a slot: link previews and download managers look at an archive."""
+MOST_HELD = 256
+"""Answers that wait at once, in one process; with more the next ones don't wait, for each holds a
+connection, and nobody shall exhaust the service by way of what protects it."""
+
+
+class FairUse:
+    """Keeps the limits in one process."""
+
+    def __init__(
+        self, limits: Limits, proxies: TrustedProxies, observer: Observer, *, counts: Counts
+    ) -> None:
+        self._limits = limits
+        self._proxies = proxies
+        self._observer = observer
+        self._slots = counts.slots
+        self._misses = counts.misses if limits.misses_per_minute else None
+        self._held = 0
+        self._rate = SharedRate(lambda: limits.bytes_per_s * self._slots.own_share())
+        self._rates: dict[object, SharedRate] = {}
+
+    @classmethod
+    def unlimited(cls, observer: Observer) -> FairUse:
+        """Let everybody have everything."""
+        limits = Limits()
+        return cls(limits, TrustedProxies(None), observer, counts=SharedCounts(limits).of(0))
+
+    def admit(self, request: web.Request) -> None:
+        """Let a request in; raise ClientRefused."""
+        if self._misses is None:
+            return
+        client = self._client(request)
+        refused_s = self._misses.refused_for_s(client.key, time.monotonic())
+        if refused_s and client.is_known:
+            raise ClientRefused(math.ceil(refused_s))
+
+    async def missed(self, request: web.Request) -> None:
+        """Count a link that doesn't exist, and wait for as long as its answer has to."""
+        if self._misses is None:
+            return
+        client = self._client(request)
+        delay_s = self._misses.add(client.key, time.monotonic(), may_be_refused=client.is_known)
+        if not delay_s or self._held >= MOST_HELD:
+            return
+        self._observer.answer_slowed()
+        self._held += 1
+        try:
+            await asyncio.sleep(delay_s)
+        finally:
+            self._held -= 1
+
+    @contextmanager
+    def download(
+        self,
+        request: web.Request,
+        archive: ArchiveId,
+        *,
+        content_length: int,
+        pace: AdaptivePace | DelayedPace,
+    ) -> Iterator[Pace]:
+        """Hold a slot for the length of a block, and give the pace to send at.
+
+        Raise ServiceBusy or ClientBusy.
+        """
+        if content_length <= PROBE_BYTES:
+            yield pace
+            return
+        client = self._client(request)
+        name = blake2b(client.key + archive.value.encode(), digest_size=DOWNLOAD_BYTES).digest()
+        with self._slots.taken(client.key, name), ExitStack() as stack:
+            # Who may be many visitors has a share for each connection.
+            shares = self._shares(name if client.is_known else object(), stack)
+            yield LimitedPace(pace, shares) if shares else pace
+
+    def _shares(self, sharer: object, stack: ExitStack) -> list[RateShare]:
+        shares = []
+        if self._limits.bytes_per_s_per_download:
+            shares.append(stack.enter_context(self._share_of_download(sharer)))
+        if self._limits.bytes_per_s:
+            shares.append(stack.enter_context(self._rate.shared(sharer)))
+        return shares
+
+    @contextmanager
+    def _share_of_download(self, name: object) -> Iterator[RateShare]:
+        limit = self._limits.bytes_per_s_per_download
+        rate = self._rates.setdefault(name, SharedRate(lambda: limit))
+        try:
+            with rate.shared(object()) as share:
+                yield share
+        finally:
+            if rate.is_unused():
+                del self._rates[name]
+
+    def _client(self, request: web.Request) -> Client:
+        return self._proxies.client(
+            request.remote or "",
+            forwarded=request.headers.getall("Forwarded", ()),
+            x_forwarded_for=request.headers.getall("X-Forwarded-For", ()),
+        )
