@@ -11,6 +11,11 @@ _SHOWN_CHARACTERS = 6
 _ARCHIVE_ID = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,254}")
 
 
+def is_archive_id(text: str) -> bool:
+    """Tell whether a text can be the id of an archive."""
+    return _ARCHIVE_ID.fullmatch(text) is not None
+
+
 class InvalidArchiveId(ValueError):
     """The text can't be the id of any archive."""
 
@@ -24,7 +29,7 @@ class ArchiveId:
     @classmethod
     def parse(cls, text: str) -> ArchiveId:
         """Read an id from a URL; raise InvalidArchiveId."""
-        if not _ARCHIVE_ID.fullmatch(text):
+        if not is_archive_id(text):
             raise InvalidArchiveId
         return cls(text)
 

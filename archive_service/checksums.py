@@ -20,6 +20,7 @@ from zlib_ng import zlib_ng
 
 from archive_service.archive_id import ArchiveId
 from archive_service.crcindex.base import CrcIndex
+from archive_service.demand import Demand
 from archive_service.errors import DownloadFailed, SourceUnreadable
 from archive_service.listing import Listing
 from archive_service.recent import Recent
@@ -92,7 +93,7 @@ class AlbumChecksums:
         """Note values, from any thread; `read_from_ns` is the Unix time the reading began."""
         for source, value in zip(sources, crc32s, strict=True):
             self.values[source] = value
-        if _has_settled(self._listing, read_from_ns):
+        if has_settled(self._listing, read_from_ns):
             self._learned += sources
 
     def store_learned(self, *, at_least: int = 1) -> None:
@@ -191,15 +192,22 @@ class HashThreads:
         hashing: Executor,
         indexing: Executor,
         on_backlog: Callable[[int], None] = lambda _by: None,
+        demand: Demand | None = None,
     ) -> None:
         self.index = index
         self.on_backlog = on_backlog
+        self._demand = demand or Demand()
         self._hashing = hashing
         self._indexing = indexing
 
     def in_hash_thread(self, work: Callable[[], None]) -> asyncio.Future[None]:
-        """Run work in one of the hashing threads."""
-        return asyncio.get_running_loop().run_in_executor(self._hashing, work)
+        """Run work that a download needs in one of the hashing threads."""
+
+        def run() -> None:
+            with self._demand.served():
+                work()
+
+        return asyncio.get_running_loop().run_in_executor(self._hashing, run)
 
     def in_index_thread(self, work: Callable[[], None]) -> asyncio.Future[None]:
         """Run work in the one thread that uses the index."""
@@ -220,14 +228,21 @@ class Checksums:
 
     def of(self, archive: ArchiveId, listing: Listing, fingerprint: bytes) -> AlbumChecksums:
         """Return the checksums of a listing, whose fingerprint is given."""
+        album = self.of_unasked(archive, listing, fingerprint)
+        # What has just changed may change unnoticed: nothing is kept of it.
+        if has_settled(listing, time.time_ns()):
+            self._recent.put((archive.value, fingerprint), album, weight=weight_of(listing))
+        return album
+
+    def of_unasked(
+        self, archive: ArchiveId, listing: Listing, fingerprint: bytes
+    ) -> AlbumChecksums:
+        """Return the same, of which nothing is kept for a next download: there may be none."""
         key = (archive.value, fingerprint)
         album = self._recent.get(key) or self._albums.get(key)
         if album is None:
             album = AlbumChecksums(archive, listing, self._storage, self._threads)
             self._albums[key] = album
-            # What has just changed may change unnoticed: nothing is kept of it.
-            if _has_settled(listing, time.time_ns()):
-                self._recent.put(key, album, weight=weight_of(listing))
         return album
 
     async def prune(self) -> None:
@@ -245,10 +260,15 @@ def weight_of(listing: Listing) -> int:
     return len(listing) + _FILES_PER_ALBUM
 
 
-def _has_settled(listing: Listing, at_ns: int) -> bool:
+def has_settled(listing: Listing, at_ns: int) -> bool:
+    """Tell whether what is read at a Unix time is remembered of a listing."""
+    return at_ns - listing.newest_change_ns > clock_tick_ns(listing)
+
+
+def clock_tick_ns(listing: Listing) -> int:
+    """Return the step of the timestamps in a listing."""
     is_coarse = listing.newest_change_ns % _NS_PER_S == 0
-    tick_ns = COARSE_CLOCK_TICK_NS if is_coarse else CLOCK_TICK_NS
-    return at_ns - listing.newest_change_ns > tick_ns
+    return COARSE_CLOCK_TICK_NS if is_coarse else CLOCK_TICK_NS
 
 
 def _hash_file(file: FileIO, abandoned: threading.Event) -> int:

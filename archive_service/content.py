@@ -22,6 +22,7 @@ from typing import Protocol
 
 from archive_service.assembly import Assembler
 from archive_service.checksums import UNKNOWN, AlbumChecksums
+from archive_service.demand import Demand
 from archive_service.errors import SourceUnreadable
 from archive_service.hashahead import HashAhead
 from archive_service.layout import ArchiveLayout
@@ -94,11 +95,13 @@ class ArchiveContent:
         *,
         open_album: Callable[[], AbstractContextManager[AlbumFiles]],
         threads: Executor,
+        demand: Demand,
     ) -> None:
         self._layout = layout
         self._checksums = checksums
         self._open_album = open_album
         self._threads = threads
+        self._demand = demand
         self._assembler = Assembler(layout, checksums)
         self._is_complete = False
 
@@ -254,9 +257,10 @@ class ArchiveContent:
         if not is_cached(descriptor, span.offset, span.count):
             loop = asyncio.get_running_loop()
             try:
-                await loop.run_in_executor(
-                    self._threads, read_in, descriptor, span.offset, span.count
-                )
+                with self._demand.served():
+                    await loop.run_in_executor(
+                        self._threads, read_in, descriptor, span.offset, span.count
+                    )
             except OSError as error:
                 raise SourceUnreadable.of(error) from None
 

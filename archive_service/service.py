@@ -16,8 +16,10 @@ from archive_service.archive_id import ArchiveId
 from archive_service.checksums import KEPT_FILES, Checksums, HashThreads, weight_of
 from archive_service.content import ArchiveContent
 from archive_service.crcindex.base import CrcIndex
+from archive_service.demand import Demand
 from archive_service.errors import AlbumInMotion, FileNotInAlbum, StorageUnavailable
 from archive_service.layout import lay_out
+from archive_service.learning.learner import Learner
 from archive_service.listing import Listing
 from archive_service.recent import Recent
 from archive_service.representation import ArchiveOptions, Representation, represent
@@ -58,7 +60,8 @@ class ArchiveService:
         self._lock = Lock()
         self._hashing = ThreadPoolExecutor(_HASHING_THREADS, "hash")
         self._indexing = ThreadPoolExecutor(1, "index")
-        threads = HashThreads(index, self._hashing, self._indexing, on_backlog)
+        self._demand = Demand()
+        threads = HashThreads(index, self._hashing, self._indexing, on_backlog, self._demand)
         self._checksums = Checksums(storage, threads)
 
     async def represent(
@@ -102,7 +105,12 @@ class ArchiveService:
             self._checksums.of(archive, layout.listing, representation.fingerprint),
             open_album=partial(self._storage.files, archive, layout.listing),
             threads=self._reading,
+            demand=self._demand,
         )
+
+    def learner(self) -> Learner:
+        """Give access to learning without being asked; close it before the service."""
+        return Learner(self._storage, self._checksums, self._demand)
 
     async def check(self) -> None:
         """Make sure that albums can be listed; raise StorageUnavailable."""

@@ -331,6 +331,11 @@ class Settings(FormatSettings, SigningSettings):
         does="directory of the CRC index",
         takes="a directory; it is made when missing",
     )
+    index_ahead: Annotated[Literal["watch", "scan", "off"], BeforeValidator(_lower)] = _setting(
+        default="watch",
+        does="how uploads are found whose checksums are learned before the first download",
+        takes="watch (the system tells), scan (looked for every 10 seconds) or off",
+    )
     exclude: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_patterns)] = _setting(
         default=DEFAULT_PATTERNS,
         does="names that no archive has, in any case of letters",

@@ -46,7 +46,7 @@ class StillnessWatch:
         """
         if fingerprint != self._fingerprint:
             self._fingerprint, self._unchanged_since_s = fingerprint, clock_s
-        age_s = (now_ns - _newest_change_ns(listing, now_ns)) / _NS_PER_S
+        age_s = (now_ns - newest_change_ns(listing, now_ns)) / _NS_PER_S
         still_for_s = max(age_s, clock_s - self._unchanged_since_s)
         return self._bounded_s(self._patience.settle_time_s - still_for_s, clock_s)
 
@@ -61,7 +61,7 @@ class StillnessWatch:
         return max(0.0, min(pause_s, left_s))
 
 
-def _newest_change_ns(listing: Listing, now_ns: int) -> int:
+def newest_change_ns(listing: Listing, now_ns: int) -> int:
     """Return when the album changed last.
 
     An owner may set an mtime, also into the future, where it says nothing.  It counts where a

@@ -10,8 +10,8 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, nullcontext, suppress
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
@@ -22,12 +22,12 @@ import structlog
 from aiohttp import web
 
 from archive_service.cli.arguments import parse_arguments
+from archive_service.cli.housekeeping import Housekeeping
 from archive_service.cli.inforce import in_force_since_s
 from archive_service.cli.listening import BACKLOG, Listeners, NotListening, listening
 from archive_service.cli.metrics import forget_the_dead, shared_metrics
 from archive_service.cli.workers import Supervisor, Worker
 from archive_service.crcindex.sqlite import SqliteCrcIndex
-from archive_service.errors import StorageUnavailable
 from archive_service.exclusion import Exclusion
 from archive_service.fairness.limits import Counts, Limits, SharedCounts
 from archive_service.http.clients import TrustedProxies
@@ -52,7 +52,6 @@ from archive_service.zipformat.names import NameRules
 if TYPE_CHECKING:
     from archive_service.observe.prometheus import PrometheusObserver
 
-PRUNE_EVERY_S = 3600.0
 _LONGER_THAN_ANY_S = 1e6
 """The time-out of aiohttp's own shutdown, which waits it out twice, and for ever where it is 0."""
 _SHIPPED_ALBUMS = ("3bea29ccabbbf64bdebcc055319c5745", "af1ad8c76fda2e48ea9aed2937e972ea")
@@ -117,9 +116,9 @@ def _serve_alone(settings: Settings, options: ArchiveOptions, listeners: Listene
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, signals.put_nowait, number)
         counts = SharedCounts(_limits(settings)).of(0)
-        async with _accepting(settings, options, sites, counts=counts) as (runner, service):
+        async with _accepting(settings, options, sites, counts=counts) as (runner, housekeeping):
             _tell_started(settings, port)
-            with _pruning(service):
+            async with housekeeping.going_on():
                 _tell_stopping(settings, await signals.get())
             await _stop(runner, signals, timeout_s=settings.shutdown_timeout)
 
@@ -144,10 +143,10 @@ def _serve_with_workers(settings: Settings, options: ArchiveOptions, listeners: 
         )
         async with _accepting(
             settings, options, sites, counts=counts.of(worker.number), count=load.change
-        ) as (runner, service):
+        ) as (runner, housekeeping):
             worker.tell_up()
             # Once is enough: the index is the same file for all of them.
-            with _pruning(service) if worker.number == 0 else nullcontext():
+            async with housekeeping.going_on() if worker.number == 0 else nullcontext():
                 await orders.get()
             await _stop(runner, orders, timeout_s=settings.shutdown_timeout)
 
@@ -186,7 +185,7 @@ async def _accepting(
     *,
     counts: Counts,
     count: Callable[[int], None] | None = None,
-) -> AsyncIterator[tuple[Runner, ArchiveService]]:
+) -> AsyncIterator[tuple[Runner, Housekeeping]]:
     """Put the parts together and accept connections; the block is to end with `_stop`."""
     # Not before the fork: the library decides where it counts when it is imported.
     prometheus = importlib.import_module("archive_service.observe.prometheus")
@@ -194,9 +193,10 @@ async def _accepting(
     metrics: PrometheusObserver = prometheus.PrometheusObserver(partial(_size_bytes, index_path))
     observer = SeveralObservers((LoggingObserver(), metrics))
     index = SqliteCrcIndex(index_path, observer.index_impaired)
+    exclusion = Exclusion(settings.exclude)
     storage = LocalStorage(
         settings.photos_dir,
-        Exclusion(settings.exclude),
+        exclusion,
         symlinks=settings.symlinks,
         on_link_skipped=observer.link_skipped,
     )
@@ -214,7 +214,7 @@ async def _accepting(
         await _start(runner, sites.archives)
         await _start(apart, sites.monitoring)
         _let_be_what_stays()
-        yield runner, service
+        yield runner, Housekeeping(service, observer, exclusion, settings)
     finally:
         if sites.monitoring:  # to the last: it tells that nothing new should come
             await apart.cleanup()
@@ -293,23 +293,6 @@ async def _stop(
         task.cancel()  # a download then cuts its connection
     await asyncio.gather(*answering, impatient, return_exceptions=True)
     await stopping
-
-
-@contextmanager
-def _pruning(service: ArchiveService) -> Iterator[None]:
-    """Have the index pruned, now and then, while the block runs."""
-    pruning = asyncio.ensure_future(_prune_index(service))
-    try:
-        yield
-    finally:
-        pruning.cancel()
-
-
-async def _prune_index(service: ArchiveService) -> None:
-    while True:
-        with suppress(StorageUnavailable):  # told to whoever asks for an album meanwhile
-            await service.prune_index()
-        await asyncio.sleep(PRUNE_EVERY_S)
 
 
 def _cache_path(settings: Settings, name: str, suffix: str) -> Path:

@@ -78,5 +78,21 @@ class Observer(Protocol):
     def hashing_changed(self, by: int) -> None:
         """More files, or below zero fewer, wait to be hashed."""
 
+    def index_ahead_changed(self, state: str, *, reason: str) -> None:
+        """Albums are now indexed ahead in another way.
+
+        The state is "watching", "scanning" or "waiting", for the root is not there; the reason, a
+        short fixed phrase or the name of an errno, is empty where the state is as it was asked for.
+        """
+
+    def index_ahead_overflown(self) -> None:
+        """The kernel could not tell of all changes; every album is looked at."""
+
+    def index_ahead_backlog(self, albums: int) -> None:
+        """So many albums wait to be indexed ahead, once they are still."""
+
+    def album_indexed(self, archive: ArchiveId, *, files: int, duration_s: float) -> None:
+        """All of an album is known to the index; for that so many files were hashed ahead."""
+
     def index_impaired(self, text: str) -> None:
         """The CRC index can't be used as it should."""

@@ -119,6 +119,29 @@ class LoggingObserver:
     def hashing_changed(self, by: int) -> None:
         """Log nothing: it changes with every file."""
 
+    def index_ahead_changed(self, state: str, *, reason: str) -> None:
+        """Log at info, or at warning where there is a reason."""
+        if reason:
+            self._log.warning(f"index_ahead.{state}", reason=reason)
+        else:
+            self._log.info(f"index_ahead.{state}")
+
+    def index_ahead_overflown(self) -> None:
+        """Log at info."""
+        self._log.info("index_ahead.overflown")
+
+    def index_ahead_backlog(self, albums: int) -> None:
+        """Log nothing: it changes with every album."""
+
+    def album_indexed(self, archive: ArchiveId, *, files: int, duration_s: float) -> None:
+        """Log at debug."""
+        self._log.debug(
+            "index_ahead.indexed",
+            archive=str(archive),
+            files=files,
+            duration_ms=_milliseconds(duration_s),
+        )
+
     def index_impaired(self, text: str) -> None:
         """Log at warning."""
         self._log.warning("index.impaired", reason=text)

@@ -112,6 +112,21 @@ class PrometheusObserver:
             registry=registry,
         )
 
+        self._ahead_backlog = Gauge(
+            "archive_index_ahead_backlog_albums",
+            "Albums that wait to be indexed ahead, once they are still",
+            multiprocess_mode="livesum",
+            registry=registry,
+        )
+        self._ahead_files = Counter(
+            "archive_index_ahead_files", "Files that were hashed ahead", registry=registry
+        )
+        self._ahead_overflown = Counter(
+            "archive_index_ahead_overflown",
+            "Times that the kernel could not tell of all changes",
+            registry=registry,
+        )
+
     def text(self) -> bytes:
         """Return what Prometheus reads, of all processes."""
         registry = self._registry
@@ -182,6 +197,21 @@ class PrometheusObserver:
     def index_impaired(self, text: str) -> None:
         """Count it."""
         self._index_impaired.inc()
+
+    def index_ahead_changed(self, state: str, *, reason: str) -> None:
+        """Do nothing: the log tells."""
+
+    def index_ahead_overflown(self) -> None:
+        """Count it."""
+        self._ahead_overflown.inc()
+
+    def index_ahead_backlog(self, albums: int) -> None:
+        """Note it."""
+        self._ahead_backlog.set(albums)
+
+    def album_indexed(self, archive: ArchiveId, *, files: int, duration_s: float) -> None:
+        """Count the files."""
+        self._ahead_files.inc(files)
 
     def hashing_changed(self, by: int) -> None:
         """Note that more files, or below zero fewer, wait to be hashed."""

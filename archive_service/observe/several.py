@@ -84,6 +84,26 @@ class SeveralObservers:
         for observer in self._observers:
             observer.hashing_changed(by)
 
+    def index_ahead_changed(self, state: str, *, reason: str) -> None:
+        """See `Observer.index_ahead_changed`."""
+        for observer in self._observers:
+            observer.index_ahead_changed(state, reason=reason)
+
+    def index_ahead_overflown(self) -> None:
+        """See `Observer.index_ahead_overflown`."""
+        for observer in self._observers:
+            observer.index_ahead_overflown()
+
+    def index_ahead_backlog(self, albums: int) -> None:
+        """See `Observer.index_ahead_backlog`."""
+        for observer in self._observers:
+            observer.index_ahead_backlog(albums)
+
+    def album_indexed(self, archive: ArchiveId, *, files: int, duration_s: float) -> None:
+        """See `Observer.album_indexed`."""
+        for observer in self._observers:
+            observer.album_indexed(archive, files=files, duration_s=duration_s)
+
     def index_impaired(self, text: str) -> None:
         """See `Observer.index_impaired`."""
         for observer in self._observers:

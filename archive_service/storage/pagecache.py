@@ -68,6 +68,18 @@ def read_in(descriptor: int, offset: int, count: int) -> None:
         position += read
 
 
+def read_no_further(descriptor: int) -> None:
+    """Have the kernel read no more than it is asked for from now on."""
+    if hasattr(os, "posix_fadvise"):
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_RANDOM)
+
+
+def let_go(descriptor: int, offset: int, count: int) -> None:
+    """Let memory go in which the data has been read; it is worth nothing to anybody else."""
+    if hasattr(os, "posix_fadvise"):
+        os.posix_fadvise(descriptor, offset, count, os.POSIX_FADV_DONTNEED)
+
+
 def _has_all_pages(descriptor: int, offset: int, count: int) -> bool:
     if _system_call is None:
         return True

@@ -130,10 +130,11 @@ def serving(
 
     A launcher is a command that becomes the one that follows it, as `prlimit` does.
     Albums are not waited for, as they are asked for when they are just made, nor are answers to
-    links that don't exist slowed: tests ask for hundreds of them.
+    links that don't exist slowed: tests ask for hundreds of them.  Nothing is indexed ahead: many
+    tests look at what a first download does.
     """
     command = [*launcher, sys.executable, str(SERVER), "--host", "127.0.0.1", "--port", "0"]
-    command += ["--settle-time", "0", "--miss-limit", "0"]
+    command += ["--settle-time", "0", "--miss-limit", "0", "--index-ahead", "off"]
     command += ["--cache-dir", str(cache_dir), *flags]
     if photos_dir is not None:
         command += ["--photos-dir", str(photos_dir)]

@@ -1,0 +1,220 @@
+"""Albums are indexed before anybody asks for them.
+
+Theory of operation.  Where the kernel tells of changes, an album in which something has changed
+waits in the backlog until it has been still; then it is listed, and what the index does not know of
+it is hashed.  A pass looks at all albums: at the start, when the kernel could not keep up, and now
+and then in case something was missed.  Where the kernel tells nothing there are only passes.
+Two tasks work off the backlog, one what has changed and one what has been there for longer, so that
+no upload waits behind years of albums.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+
+from archive_service.archive_id import is_archive_id
+from archive_service.errors import StorageUnavailable
+from archive_service.indexahead.backlog import Backlog
+from archive_service.indexahead.indexer import Indexer
+from archive_service.learning.learner import Learner
+from archive_service.observe.base import Observer
+from archive_service.storage.watched import WatchedAlbums, WatchFailed
+
+SCAN_EVERY_S = 10.0
+"""The pause between two passes where the kernel tells nothing."""
+MAKE_SURE_EVERY_S = 3600.0
+"""The same where it does."""
+ROOT_LOOK_EVERY_S = 5.0
+_SETTLE_TIME_MIN_S = 0.1
+_REST = 4
+"""A pass rests so many times as long as it has worked."""
+
+
+class _RootGone(Exception):
+    """What was watched is no longer the root."""
+
+
+class IndexAhead:
+    """Keeps the index ahead of the visitors; for one event loop.
+
+    `open_watch` watches the root, in a thread; None where there are to be passes only.
+    """
+
+    def __init__(
+        self,
+        learner: Learner,
+        observer: Observer,
+        *,
+        settle_time_s: float,
+        open_watch: Callable[[], WatchedAlbums] | None,
+    ) -> None:
+        settle_time_s = max(settle_time_s, _SETTLE_TIME_MIN_S)
+        self._learner = learner
+        self._observer = observer
+        self._open_watch = open_watch
+        self._backlog = Backlog(settle_time_s)
+        self._indexer = Indexer(learner, self._backlog, observer, settle_time_s=settle_time_s)
+        self._state = ("", "")
+        self._unwatched: set[str] = set()
+        self._news = asyncio.Event()
+        self._pass_wanted = asyncio.Event()
+        self._root_gone = asyncio.Event()
+
+    async def run(self) -> None:
+        """Go on until cancelled."""
+        while True:
+            await self._root_is_there()
+            try:
+                async with self._watching() as watched:
+                    await self._attend(watched)
+            except WatchFailed as failed:
+                self._open_watch = None
+                self._tell("scanning", failed.reason)
+            except (_RootGone, StorageUnavailable):
+                self._indexer.forget()  # the index may have been pruned meanwhile
+
+    async def _root_is_there(self) -> None:
+        while True:
+            try:
+                await self._learner.albums()
+                return
+            except StorageUnavailable as error:
+                self._tell("waiting", error.reason)
+                await asyncio.sleep(ROOT_LOOK_EVERY_S)
+
+    @asynccontextmanager
+    async def _watching(self) -> AsyncIterator[WatchedAlbums | None]:
+        if self._open_watch is None:
+            yield None
+            return
+        opening = self._learner.in_thread(self._open_watch)
+        try:
+            watched = await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(_close_opened)
+            raise
+        loop = asyncio.get_running_loop()
+        self._root_gone.clear()
+        loop.add_reader(watched.fileno(), self._take_changes, watched)
+        try:
+            yield watched
+        finally:
+            loop.remove_reader(watched.fileno())
+            watched.close()
+
+    async def _attend(self, watched: WatchedAlbums | None) -> None:
+        """Do everything at once until a part of it fails."""
+        parts = [self._passes(watched), self._index_changed(watched), self._index_old(watched)]
+        if watched:
+            parts.append(self._look_at_root(watched))
+        tasks = [asyncio.ensure_future(part) for part in parts]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _take_changes(self, watched: WatchedAlbums) -> None:
+        changes = watched.changes()
+        clock_s = time.monotonic()
+        for album in filter(is_archive_id, changes.albums):
+            self._backlog.changed(album, clock_s=clock_s)
+        self._unwatched |= changes.unwatched
+        if changes.has_overflown:
+            self._observer.index_ahead_overflown()
+            self._pass_wanted.set()
+        if changes.is_root_gone:
+            self._root_gone.set()
+        self._tell_backlog()
+
+    async def _look_at_root(self, watched: WatchedAlbums) -> None:
+        while await self._learner.in_thread(watched.is_of_root):
+            if await _is_set(self._root_gone, within_s=ROOT_LOOK_EVERY_S):
+                break
+        raise _RootGone
+
+    async def _passes(self, watched: WatchedAlbums | None) -> None:
+        if watched:
+            for album in await self._albums():
+                await self._learner.in_thread(partial(watched.watch, album))
+        self._tell("watching" if watched else "scanning")
+        await self._pass(watched, self._indexer.add_old)
+        while True:
+            pause_s = MAKE_SURE_EVERY_S if watched else SCAN_EVERY_S
+            await _is_set(self._pass_wanted, within_s=pause_s)
+            await self._pass(watched, self._indexer.add_changed)
+
+    async def _pass(
+        self, watched: WatchedAlbums | None, add: Callable[[str], Awaitable[None]]
+    ) -> None:
+        """Look at every album, and add to the backlog what is to be indexed."""
+        self._pass_wanted.clear()
+        albums = await self._albums()
+        self._indexer.forget_all_but(albums)
+        for album in albums:
+            started_s = time.monotonic()
+            if album not in self._backlog:
+                await add(album)
+                if watched and album in self._backlog:
+                    self._unwatched.add(album)  # the kernel may not have told of a directory
+                self._tell_backlog()
+            await asyncio.sleep(_REST * (time.monotonic() - started_s))
+
+    async def _albums(self) -> list[str]:
+        return list(filter(is_archive_id, await self._learner.albums()))
+
+    async def _index_changed(self, watched: WatchedAlbums | None) -> None:
+        while True:
+            clock_s = time.monotonic()
+            if taken := self._backlog.next_changed(clock_s=clock_s):
+                album, tries = taken
+                await self._index(watched, album, tries=tries)
+                continue
+            due_s = self._backlog.due_s()
+            await self._some_news(None if due_s is None else due_s - clock_s)
+
+    async def _index_old(self, watched: WatchedAlbums | None) -> None:
+        while True:
+            if album := self._backlog.next_old():
+                await self._index(watched, album, tries=0)
+            else:
+                await self._some_news(None)
+
+    async def _index(self, watched: WatchedAlbums | None, album: str, *, tries: int) -> None:
+        if watched and album in self._unwatched:
+            self._unwatched.discard(album)
+            await self._learner.in_thread(partial(watched.watch, album))
+        await self._indexer.index(album, tries=tries)
+        self._tell_backlog()
+
+    async def _some_news(self, within_s: float | None) -> None:
+        self._news.clear()
+        await _is_set(self._news, within_s=within_s)
+
+    def _tell_backlog(self) -> None:
+        self._observer.index_ahead_backlog(len(self._backlog))
+        self._news.set()
+
+    def _tell(self, state: str, reason: str = "") -> None:
+        """Tell of a state that is new; scanning for a reason goes on being that."""
+        if state != self._state[0]:
+            self._state = (state, reason)
+            self._observer.index_ahead_changed(state, reason=reason)
+
+
+def _close_opened(opening: asyncio.Future[WatchedAlbums]) -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close()
+
+
+async def _is_set(event: asyncio.Event, *, within_s: float | None) -> bool:
+    with suppress(asyncio.TimeoutError):
+        await asyncio.wait_for(event.wait(), within_s)
+    return event.is_set()

@@ -1,0 +1,202 @@
+"""The directories of albums, watched for changes by the kernel (inotify(7)).
+
+What is told is only that something in an album has changed: what, a new listing tells.  So files
+that land in a fresh directory before it is watched are not lost, and no path has to be kept for a
+watch.  A directory is watched before it is read, so none within it is missed either.
+
+Paths are followed here as they are, in a race with whoever swaps links: nothing is read but names
+of directories, and a watch too many tells of a change that is none.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from archive_service.errors import StorageUnavailable, errno_name
+from archive_service.exclusion import Exclusion
+from archive_service.storage.mounts import is_changed_by_others
+from archive_service.storage.walk import MAX_DEPTH
+
+if TYPE_CHECKING:
+    from inotify_simple import INotify
+
+MOST_WATCHES = 200_000
+"""Each takes about a kilobyte of the kernel's memory and 100 bytes of ours."""
+_READ_BYTES = 32 * 1024
+"""Some hundred events, so that the event loop is soon free again."""
+# Of inotify.h; the library's own are slow to compute with.
+_ATTRIB, _CLOSE_WRITE, _MOVED_FROM, _MOVED_TO, _CREATE, _DELETE = 0x4, 0x8, 0x40, 0x80, 0x100, 0x200
+_DELETE_SELF, _MOVE_SELF = 0x400, 0x800
+_UNMOUNT, _OVERFLOW, _IGNORED = 0x2000, 0x4000, 0x8000
+_ONLYDIR, _DONT_FOLLOW, _ISDIR = 0x1000000, 0x2000000, 0x40000000
+# An attribute too: a client that sets a file's date moves its ctime, and so its change token.
+_IN_ALBUM = _ATTRIB | _CLOSE_WRITE | _MOVED_FROM | _MOVED_TO | _CREATE | _ONLYDIR | _DONT_FOLLOW
+_IN_ROOT = _ATTRIB | _MOVED_FROM | _MOVED_TO | _CREATE | _DELETE | _DELETE_SELF | _MOVE_SELF
+_ROOT_GONE = _DELETE_SELF | _MOVE_SELF | _UNMOUNT | _IGNORED
+_NO_ROOM = (errno.ENOSPC, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
+_GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EACCES, errno.ENAMETOOLONG)
+
+
+class WatchFailed(Exception):
+    """Directories can't be watched; `reason` is a short fixed phrase or the name of an errno."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Changes(NamedTuple):
+    """What has been told since the last time."""
+
+    albums: set[str]
+    """Albums in which something has changed."""
+    unwatched: set[str]
+    """Those among them that may have other directories than are watched."""
+    has_overflown: bool
+    """Whether there was more than the kernel could keep."""
+    is_root_gone: bool
+    """Whether the root was removed, moved away or unmounted."""
+
+
+class WatchedAlbums:
+    """The watches on one root and what lies below it.
+
+    `watch` is called from one thread at a time, everything else from the event loop's.
+    """
+
+    def __init__(self, root: Path, exclusion: Exclusion) -> None:
+        """Watch the root; raise StorageUnavailable where there is none, and WatchFailed."""
+        self._root = os.fspath(root)
+        self._exclusion = exclusion
+        self._albums: dict[int, str] = {}
+        self._left: set[str] = set()
+        if is_changed_by_others(root):
+            raise WatchFailed("file system of others")
+        self._inotify = _opened()
+        try:
+            self._root_identity = _identity(self._root)
+            self._root_watch = self._added(self._root, _IN_ROOT | _ONLYDIR)
+        except OSError as error:
+            self._inotify.close()
+            raise StorageUnavailable(errno_name(error)) from None
+        except WatchFailed:
+            self._inotify.close()
+            raise
+
+    def is_of_root(self) -> bool:
+        """Tell whether the root is what it was: something else may have been mounted on it."""
+        try:
+            return _identity(self._root) == self._root_identity
+        except OSError:
+            return False
+
+    def fileno(self) -> int:
+        """Return the descriptor that is readable when there are changes."""
+        return int(self._inotify.fileno())
+
+    def close(self) -> None:
+        """Watch no more."""
+        self._inotify.close()
+
+    def watch(self, album: str) -> None:
+        """Watch all directories of an album, those that are watched already included.
+
+        Raise WatchFailed where there are too many.
+        """
+        watched = set()
+        pending = [(os.path.join(self._root, album), 0)]  # noqa: PTH118 - a Path takes longer
+        while pending:
+            path, depth = pending.pop()
+            try:
+                watch = self._added(path, _IN_ALBUM)
+                self._albums[watch] = album
+                watched.add(watch)
+                if depth < MAX_DEPTH:
+                    pending += [(found, depth + 1) for found in self._directories(path)]
+            except OSError as error:
+                if error.errno not in _GONE:
+                    raise WatchFailed(errno_name(error)) from None
+        if album in self._left:
+            self._left.discard(album)
+            self._forget_all_but(watched, album)
+
+    def changes(self) -> Changes:
+        """Return what has been told, as far as it is read in a moment."""
+        from inotify_simple import parse_events  # noqa: PLC0415 - of Linux only
+
+        changes = Changes(set(), set(), has_overflown=False, is_root_gone=False)
+        try:
+            events = parse_events(os.read(self.fileno(), _READ_BYTES))
+        except BlockingIOError:
+            return changes
+        for watch, mask, _, name in events:
+            if mask & _OVERFLOW:
+                changes = changes._replace(has_overflown=True)
+            elif watch != self._root_watch:
+                self._note_in_album(changes, watch, mask)
+            elif mask & _ROOT_GONE:
+                changes = changes._replace(is_root_gone=True)
+            elif mask & _ISDIR and name:
+                changes.albums.add(name)
+                changes.unwatched.add(name)
+                if mask & _MOVED_FROM:
+                    self._left.add(name)
+        return changes
+
+    def _note_in_album(self, changes: Changes, watch: int, mask: int) -> None:
+        if mask & _IGNORED:
+            self._albums.pop(watch, None)
+        elif (album := self._albums.get(watch)) is not None:
+            changes.albums.add(album)
+            if mask & _ISDIR:
+                changes.unwatched.add(album)
+                if mask & _MOVED_FROM:
+                    self._left.add(album)
+
+    def _added(self, path: str, mask: int) -> int:
+        try:
+            watch = int(self._inotify.add_watch(path, mask))
+        except OSError as error:
+            if error.errno in _NO_ROOM:
+                raise WatchFailed("watch limit") from None
+            raise
+        if len(self._albums) >= MOST_WATCHES:
+            raise WatchFailed("too many directories")
+        return watch
+
+    def _directories(self, path: str) -> list[str]:
+        with os.scandir(path) as children:
+            return [
+                child.path
+                for child in children
+                if child.is_dir(follow_symlinks=False) and not self._exclusion.matches(child.name)
+            ]
+
+    def _forget_all_but(self, watched: set[int], album: str) -> None:
+        """Drop the watches of directories that were moved out of an album."""
+        of_album = {watch for watch, name in list(self._albums.items()) if name == album}
+        for watch in of_album - watched:
+            with suppress(OSError):  # the directory was removed since
+                self._inotify.rm_watch(watch)
+
+
+def _identity(path: str) -> tuple[int, int]:
+    status = os.stat(path)  # noqa: PTH116 - a link to the root may lead elsewhere now
+    return status.st_dev, status.st_ino
+
+
+def _opened() -> INotify:
+    try:
+        # Its import fails elsewhere than on Linux, its call where the system offers none.
+        from inotify_simple import INotify  # noqa: PLC0415
+
+        return INotify(nonblocking=True)
+    except (ImportError, AttributeError):
+        raise WatchFailed("no inotify") from None
+    except OSError as error:
+        reason = "watch limit" if error.errno in _NO_ROOM else "no inotify"
+        raise WatchFailed(reason) from None
