@@ -8,10 +8,18 @@ from archive_service.archive_id import ArchiveId
 from archive_service.crcindex.base import Row
 
 
+MOST_ROWS = 200_000
+"""Some 50 MB of rows."""
+
+
 class MemoryCrcIndex:
-    """CRC-32 values in dictionaries; see `CrcIndex`."""
+    """CRC-32 values in dictionaries; see `CrcIndex`.
+
+    Albums that were stored first go where there are too many rows.
+    """
 
     def __init__(self) -> None:
+        self._rows = 0
         self._albums: dict[str, dict[bytes, tuple[bytes, int]]] = {}
 
     def load(self, archive: ArchiveId) -> Mapping[bytes, tuple[bytes, int]]:
@@ -21,18 +29,28 @@ class MemoryCrcIndex:
     def store(self, archive: ArchiveId, rows: Sequence[Row]) -> None:
         """Remember rows."""
         album = self._albums.setdefault(archive.value, {})
+        self._rows -= len(album)
         album.update((path, (version, crc32)) for path, version, crc32 in rows)
+        self._rows += len(album)
+        while self._rows > MOST_ROWS:
+            self._drop(next(iter(self._albums)))
 
     def forget(self, archive: ArchiveId, paths: Iterable[bytes]) -> None:
         """Drop rows."""
         album = self._albums.get(archive.value, {})
+        self._rows -= len(album)
         for path in paths:
             album.pop(path, None)
+        self._rows += len(album)
 
     def prune(self, albums: Iterable[str]) -> None:
         """Drop the rows of all albums but these."""
         kept = set(albums)
-        self._albums = {album: rows for album, rows in self._albums.items() if album in kept}
+        for album in self._albums.keys() - kept:
+            self._drop(album)
+
+    def _drop(self, album: str) -> None:
+        self._rows -= len(self._albums.pop(album))
 
     def close(self) -> None:
         """Do nothing: nothing outlives the process."""

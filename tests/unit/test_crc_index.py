@@ -17,7 +17,7 @@ from harness.server import REPOSITORY
 
 from archive_service.archive_id import ArchiveId
 from archive_service.crcindex.base import CrcIndex
-from archive_service.crcindex.memory import MemoryCrcIndex
+from archive_service.crcindex.memory import MOST_ROWS, MemoryCrcIndex
 from archive_service.crcindex.parts import Part, part_of, rows_of
 from archive_service.crcindex.sqlite import MAX_PARTS, SqliteCrcIndex
 
@@ -69,6 +69,18 @@ def test_a_row_replaces_that_of_the_same_path(index: CrcIndex) -> None:
     index.store(ONE, [(b"a", VERSION, 1), (b"b", VERSION, 2)])
     index.store(ONE, [(b"a", OTHER_VERSION, 3)])
     assert index.load(ONE) == {b"a": (OTHER_VERSION, 3), b"b": (VERSION, 2)}
+
+
+def test_memory_holds_no_more_rows_than_there_is_room_for() -> None:
+    index = MemoryCrcIndex()
+    half = [(b"%d" % number, VERSION, number) for number in range(MOST_ROWS // 2)]
+    for album in (ONE, TWO):
+        index.store(album, half)
+        index.store(album, half)  # the same rows take no more room
+    assert len(index.load(ONE)) == len(index.load(TWO)) == len(half)
+    index.store(TWO, [(b"one more", VERSION, 1)])
+    assert index.load(ONE) == {}
+    assert len(index.load(TWO)) == len(half) + 1
 
 
 def test_albums_do_not_see_each_other(index: CrcIndex) -> None:
