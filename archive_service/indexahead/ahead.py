@@ -31,7 +31,9 @@ MAKE_SURE_EVERY_S = 3600.0
 ROOT_LOOK_EVERY_S = 5.0
 _SETTLE_TIME_MIN_S = 0.1
 _REST = 4
-"""A pass rests so many times as long as it has worked."""
+"""What is in no hurry rests so many times as long as it has worked."""
+_REST_MAX_S = 0.1
+"""Between albums; within a large one the thread that reads has rested already."""
 
 
 class _RootGone(Exception):
@@ -165,7 +167,7 @@ class IndexAhead:
                 if watched and album in self._backlog:
                     self._unwatched.add(album)  # the kernel may not have told of a directory
                 self._tell_backlog()
-            await asyncio.sleep(_REST * (time.monotonic() - started_s))
+            await asyncio.sleep(min(_REST * (time.monotonic() - started_s), _REST_MAX_S))
 
     async def _albums(self) -> list[str]:
         return list(filter(is_archive_id, await self._learner.albums()))
@@ -175,7 +177,7 @@ class IndexAhead:
             clock_s = time.monotonic()
             if taken := self._backlog.next_changed(clock_s=clock_s):
                 album, tries = taken
-                await self._index(watched, album, tries=tries)
+                await self._index(watched, album, tries=tries, rest=1)
                 continue
             due_s = self._backlog.due_s()
             await self._some_news(None if due_s is None else due_s - clock_s)
@@ -183,16 +185,21 @@ class IndexAhead:
     async def _index_old(self, watched: WatchedAlbums | None) -> None:
         while True:
             if album := self._backlog.next_old():
-                await self._index(watched, album, tries=0)
+                await self._index(watched, album, tries=0, rest=_REST)
             else:
                 await self._some_news(None)
 
-    async def _index(self, watched: WatchedAlbums | None, album: str, *, tries: int) -> None:
+    async def _index(
+        self, watched: WatchedAlbums | None, album: str, *, tries: int, rest: int
+    ) -> None:
+        """Index an album; rest as many times as long as that took."""
+        started_s = time.monotonic()
         if watched and album in self._unwatched:
             self._unwatched.discard(album)
             await self._learner.in_thread(partial(watched.watch, album))
         await self._indexer.index(album, tries=tries)
         self._tell_backlog()
+        await asyncio.sleep(min(rest * (time.monotonic() - started_s), _REST_MAX_S))
 
     async def _some_news(self, within_s: float | None) -> None:
         self._news.clear()
