@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from archive_service.archive_id import ArchiveId
 from archive_service.crcindex.base import Row
 
-
 MOST_ROWS = 200_000
 """Some 50 MB of rows."""
 

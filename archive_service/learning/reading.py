@@ -83,11 +83,10 @@ class Reading:
         """Hash a file; None where a download has done so meanwhile."""
         buffer = memoryview(bytearray(BLOCK_SIZE))
         position = value = 0
+        read_no_further(file.fileno())  # or else the next block looked as if it had been there
         while self._is_unknown(source):
             wanted = min(BLOCK_SIZE, self.listing.sizes[source] - position)
             is_cold = wanted > 0 and not is_cached(file.fileno(), position, wanted)
-            if is_cold:
-                read_no_further(file.fileno())
             try:
                 count = file.readinto(buffer)
             except OSError as error:

@@ -69,7 +69,7 @@ def read_in(descriptor: int, offset: int, count: int) -> None:
 
 
 def read_no_further(descriptor: int) -> None:
-    """Have the kernel read no more than it is asked for from now on."""
+    """Have the kernel read no more than it is asked for; call it before anything is read."""
     if hasattr(os, "posix_fadvise"):
         os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_RANDOM)
 
