@@ -45,7 +45,7 @@ from archive_service.web.fairuse import FairUse
 from archive_service.web.handlers import WebOptions
 from archive_service.web.load import Load, shared_counts
 from archive_service.web.monitoring import Monitoring
-from archive_service.web.runner import IDLE_TIMEOUT_S, Runner
+from archive_service.web.runner import Runner
 from archive_service.web.sharedsite import SharedSite
 from archive_service.zipformat.names import NameRules
 
@@ -222,9 +222,7 @@ async def _accepting(
 
 
 def _runner(app: web.Application, count: Callable[[int], None] | None = None) -> Runner:
-    return Runner(
-        app, shutdown_timeout_s=_LONGER_THAN_ANY_S, idle_timeout_s=IDLE_TIMEOUT_S, count=count
-    )
+    return Runner(app, shutdown_timeout_s=_LONGER_THAN_ANY_S, count=count)
 
 
 async def _start(runner: Runner, sites: Sequence[Site]) -> None:

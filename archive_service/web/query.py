@@ -12,6 +12,8 @@ from archive_service.errors import BadQuery
 
 MAX_NAME_CHARACTERS = 150
 """Leaves room for what browsers and disks add: 255 bytes for the most part."""
+MAX_FILES = 1000
+"""More than a request line of the usual length can hold, but not than every server lets through."""
 _SUFFIX = ".zip"
 _SEPARATORS = frozenset("/\\")
 
@@ -43,8 +45,7 @@ def _is_plain(name: str) -> bool:
     return not any(c in _SEPARATORS or category(c) in ("Cc", "Cs") for c in name)
 
 
-# Their number is bounded by what a request line may hold.
 def _files(values: Sequence[str]) -> Sequence[str]:
-    if not all(values):
+    if not all(values) or len(values) > MAX_FILES:
         raise BadQuery("file")
     return values

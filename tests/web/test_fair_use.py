@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from conftest import Serve
@@ -203,7 +204,7 @@ def together(count: int, download: Callable[[int], Response]) -> list[Response]:
 
 
 class TestRates:
-    FILES = {"1.jpg": noise(400_000), "2.txt": noise(100_000), "3.jpg": noise(500_000)}
+    FILES: ClassVar = {"1.jpg": noise(400_000), "2.txt": noise(100_000), "3.jpg": noise(500_000)}
     LENGTH = 1_000_000
 
     @pytest.fixture
