@@ -59,8 +59,7 @@ class Engine:
             cwd=cwd,
             env={**os.environ, **self.variables, **variables},
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            capture_output=True,
             text=True,
         )
 
@@ -75,10 +74,13 @@ def engine_for_tests() -> Iterator[Engine]:
         yield running
         return
     _require_what_an_engine_needs()
-    with tempfile.TemporaryDirectory(prefix="engine-", ignore_cleanup_errors=True) as directory:
-        with _network_restored(), _daemon(Path(directory)) as engine:
-            _import_base_image(engine)
-            yield engine
+    with (
+        tempfile.TemporaryDirectory(prefix="engine-", ignore_cleanup_errors=True) as directory,
+        _network_restored(),
+        _daemon(Path(directory)) as engine,
+    ):
+        _import_base_image(engine)
+        yield engine
 
 
 def _answers(engine: Engine) -> bool:
@@ -195,7 +197,8 @@ def _cache() -> Path:
 def main() -> int:
     """Run a command that finds an engine; return its exit status."""
     with engine_for_tests() as engine:
-        return subprocess.run(sys.argv[1:], env={**os.environ, **engine.variables}).returncode
+        variables = {**os.environ, **engine.variables}
+        return subprocess.run(sys.argv[1:], check=False, env=variables).returncode
 
 
 if __name__ == "__main__":
