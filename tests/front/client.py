@@ -6,6 +6,7 @@ import ssl
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from front.fronts import HOST, Front
@@ -13,13 +14,21 @@ from harness.clients import run_client, started_client
 from harness.http import Connection, Response
 
 
+@dataclass(frozen=True)
+class Visitor:
+    """What somebody has to know of a site to come to it; a Front tells it, too."""
+
+    port: int
+    certificate: Path
+
+
 class TlsConnection(Connection):
     """A connection of HTTP/1.1 over TLS to the site."""
 
-    def __init__(self, front: Front, *, small_window: bool = False) -> None:
-        super().__init__(front.port, small_window=small_window)
+    def __init__(self, visitor: Visitor, *, small_window: bool = False) -> None:
+        super().__init__(visitor.port, small_window=small_window)
         self.reader.close()
-        context = ssl.create_default_context(cafile=str(front.place.certificate))
+        context = ssl.create_default_context(cafile=str(visitor.certificate))
         self.socket = context.wrap_socket(self.socket, server_hostname=HOST)
         self.reader = self.socket.makefile("rb")
 
@@ -30,24 +39,24 @@ class TlsConnection(Connection):
 
 
 @contextmanager
-def connected(front: Front, *, small_window: bool = False) -> Iterator[TlsConnection]:
+def connected(visitor: Visitor, *, small_window: bool = False) -> Iterator[TlsConnection]:
     """Connect for the length of a block."""
-    connection = TlsConnection(front, small_window=small_window)
+    connection = TlsConnection(visitor, small_window=small_window)
     try:
         yield connection
     finally:
         connection.close()
 
 
-def request(front: Front, method: str, target: str, *field_lines: str) -> Response:
+def request(visitor: Visitor, method: str, target: str, *field_lines: str) -> Response:
     """Make one request on a connection of its own."""
-    with connected(front) as connection:
+    with connected(visitor) as connection:
         return connection.exchange(method, target, *field_lines)
 
 
-def get(front: Front, target: str, *field_lines: str) -> Response:
+def get(visitor: Visitor, target: str, *field_lines: str) -> Response:
     """GET on a connection of its own."""
-    return request(front, "GET", target, *field_lines)
+    return request(visitor, "GET", target, *field_lines)
 
 
 def curl_command(front: Front, target: str, *arguments: str) -> list[str]:

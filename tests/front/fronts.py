@@ -166,6 +166,10 @@ class Front:
     def port(self) -> int:
         return self.place.port
 
+    @property
+    def certificate(self) -> Path:
+        return self.place.certificate
+
     def start(self) -> None:
         with (self.place.directory / "output.log").open("ab") as output:
             self._process = subprocess.Popen(
