@@ -15,7 +15,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
 from harness.conditions import eventually
 from harness.readers import need, succeed
 from harness.server import REPOSITORY, environment
@@ -250,11 +249,11 @@ def running(
         key=key,
     )
     place.root.mkdir()
-    argv = command(place)
-    if shutil.which(argv[0], path=f"{os.environ['PATH']}:/usr/sbin") is None:
-        need(argv[0])
-        pytest.skip(f"no {argv[0]} on this machine")
-    front = Front(place, argv)
+    program, *arguments = command(place)
+    path = shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin")
+    if path is None:
+        need(program)
+    front = Front(place, [str(path), *arguments])
     try:
         front.start()
         yield front
