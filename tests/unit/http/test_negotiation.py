@@ -75,6 +75,7 @@ def test_media_types(field: str | None, expected: str) -> None:
         ("ru;q=1.0, en", "ru"),  # section 12.4.2: the default weight is 1
         ("ru;q=0.1, ru;q=0.9, en;q=0.5", "en"),  # of a range said twice, the first counts
         ("ru-RU;q=0.1, ru-RU-x;q=0.9, en;q=0.5", "ru"),  # the more specific counts
+        ("*;q=0.5, en;q=0.4", "ru"),  # an asterisk stands for what is not mentioned
         ("Xru", "en"),
         ("ru\x0b", "en"),  # no whitespace to a field (section 5.6.3)
     ],
