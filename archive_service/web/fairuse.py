@@ -57,10 +57,11 @@ class FairUse:
 
     def admit(self, request: web.Request) -> None:
         """Let a request in; raise ClientRefused."""
-        if self._misses is None:
+        now_s = time.monotonic()
+        if self._misses is None or not self._misses.refuse_somebody(now_s):
             return
         client = self._client(request)
-        refused_s = self._misses.refused_for_s(client.key, time.monotonic())
+        refused_s = self._misses.refused_for_s(client.key, now_s)
         if refused_s and client.is_known:
             raise ClientRefused(math.ceil(refused_s))
 
