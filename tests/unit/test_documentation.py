@@ -100,3 +100,10 @@ def test_every_event_of_the_log_is_documented() -> None:
     )
     assert {"server.started", "archive.missing", "download.finished"} <= logged
     assert logged <= documented
+
+
+@pytest.mark.parametrize("name", ["SECURITY.md", "docs/architecture.md", "docs/testing.md"])
+def test_the_tests_that_a_document_names_exist(name: str) -> None:
+    named = re.findall(r"`(tests/[\w/.]+)`", text_of(name))
+    assert named
+    assert [path for path in named if not (REPOSITORY / path).exists()] == []
