@@ -116,6 +116,13 @@ def _signing_keys(value: object) -> object:
     return tuple(keys)
 
 
+def _not_empty(value: object) -> object:
+    """Refuse a flag without a value: an empty path is the working directory, an empty host any."""
+    if value == "":
+        raise ValueError("empty")
+    return value
+
+
 def _lower(value: object) -> object:
     return value.lower() if isinstance(value, str) else value
 
@@ -186,13 +193,15 @@ class FormatSettings(_Source):
 class Settings(FormatSettings, SigningSettings):
     """All settings of the service."""
 
-    photos_dir: Annotated[Path, AfterValidator(_readable_directory)] = _setting(
+    photos_dir: Annotated[
+        Path, BeforeValidator(_not_empty), AfterValidator(_readable_directory)
+    ] = _setting(
         default=SHIPPED_PHOTOS,
         does="directory that holds the albums",
         takes="an existing directory that this user may read",
         validate_default=True,
     )
-    host: Annotated[str, AfterValidator(_without_nul)] = _setting(
+    host: Annotated[str, BeforeValidator(_not_empty), AfterValidator(_without_nul)] = _setting(
         default="0.0.0.0",  # nosec B104 # noqa: S104 - in a container, behind a web server
         does="address to listen on",
         takes="an address of this machine",
@@ -204,10 +213,12 @@ class Settings(FormatSettings, SigningSettings):
         ge=0,
         le=65535,
     )
-    monitor_host: str = _setting(
-        default="127.0.0.1",
-        does="address of MONITOR_PORT",
-        takes="an address of this machine",
+    monitor_host: Annotated[str, BeforeValidator(_not_empty), AfterValidator(_without_nul)] = (
+        _setting(
+            default="127.0.0.1",
+            does="address of MONITOR_PORT",
+            takes="an address of this machine",
+        )
     )
     monitor_port: int = _setting(
         default=0,
@@ -326,7 +337,7 @@ class Settings(FormatSettings, SigningSettings):
         le=86400,
         allow_inf_nan=False,
     )
-    cache_dir: Annotated[Path, AfterValidator(_expanded)] = _setting(
+    cache_dir: Annotated[Path, BeforeValidator(_not_empty), AfterValidator(_expanded)] = _setting(
         default_factory=lambda: user_cache_path("archive-service", appauthor=False),
         does="directory of the CRC index",
         takes="a directory; it is made when missing",

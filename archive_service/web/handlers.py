@@ -35,7 +35,7 @@ from archive_service.web.failures import (
 from archive_service.web.fairuse import FairUse
 from archive_service.web.manifest import manifest
 from archive_service.web.pages import Pages
-from archive_service.web.query import parse_query
+from archive_service.web.query import parse_query, with_suffix
 from archive_service.web.transfer import AdaptivePace, DelayedPace, Pace, Transfer
 
 _FAILED_PLANS = {
@@ -109,7 +109,7 @@ class Handlers:
             return self._failed_plan(request, answer)
         response = web.StreamResponse(status=answer.status, headers=dict(answer.fields))
         if answer.parts:
-            name = query.download_name or self._options.download_name
+            name = query.download_name or with_suffix(self._options.download_name)
             response.headers["Content-Disposition"] = content_disposition(name)
         if not answer.parts or request.method != "GET":
             await response.prepare(request)

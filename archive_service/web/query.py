@@ -37,6 +37,11 @@ def _download_name(values: Sequence[str]) -> str | None:
     name = values[0].strip()
     if len(values) > 1 or not name or len(name) > MAX_NAME_CHARACTERS or not _is_plain(name):
         raise BadQuery("name")
+    return with_suffix(name)
+
+
+def with_suffix(name: str) -> str:
+    """Return the name of a file that unzip programs know as theirs."""
     return name if name.lower().endswith(_SUFFIX) else name + _SUFFIX
 
 
