@@ -132,7 +132,7 @@ class NaiveStorage:
                     mtimes_ns.append(status.st_mtime_ns)
         count = len(paths)
         modes, tokens = array("H", [0o644] * count), bytes(CHANGE_TOKEN_SIZE * count)
-        return Listing(paths, sizes, mtimes_ns, modes, tokens, 0, LONG_AGO_S * 10**9)
+        return Listing(paths, paths, sizes, mtimes_ns, modes, tokens, 0, LONG_AGO_S * 10**9)
 
     @contextmanager
     def files(self, archive: ArchiveId, listing: Listing) -> Iterator[NaiveFiles]:
