@@ -91,7 +91,7 @@ def test_a_file_that_is_not_text_is_told() -> None:
 
 @pytest.mark.parametrize("name", ["HOST", "CACHE_DIR", "PHOTOS_DIR", "TIMEZONE", "NAME_ENCODING"])
 def test_a_nul_in_a_file_is_told(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    monkeypatch.delenv("PHOTOS_DIR")
+    monkeypatch.delenv(name, raising=False)
     Path(".env").write_text(f"{name}=a\0b\n")
     with pytest.raises(SettingsError, match=rf"^{name} "):
         load_settings({})
