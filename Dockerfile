@@ -6,7 +6,7 @@ FROM python:3.12-slim-bookworm AS build
 # The compiler is for small files (archive_service/storage/_smallfiles.c), and for libraries on
 # architectures that they have no wheel for; it stays behind in this stage.
 RUN apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
-RUN python -m venv /opt/poetry && /opt/poetry/bin/pip install --no-cache-dir "poetry>=2,<3" "poetry-plugin-export>=1.9,<2"
+RUN python -m venv /opt/poetry && /opt/poetry/bin/pip install --no-cache-dir --no-compile "poetry>=2,<3" "poetry-plugin-export>=1.9,<2"
 WORKDIR /build
 COPY pyproject.toml poetry.lock ./
 RUN /opt/poetry/bin/poetry export --format requirements.txt --output requirements.txt \
