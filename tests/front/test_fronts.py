@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 import zipfile
 from io import BytesIO
 from pathlib import Path
@@ -37,7 +38,9 @@ UNCHANGED = (
 def whole(site: Site) -> bytes:
     """The archive as it comes from the service itself."""
     if not (site.photos_dir / HASH).exists():
-        make_album(site.photos_dir, FILES)
+        changed_s = make_album(site.photos_dir, FILES).stat().st_ctime
+        # Until then Last-Modified is now.
+        eventually(lambda: time.time() > changed_s + 2)
     return http.get(site.service.port, TARGET).content
 
 
