@@ -25,7 +25,7 @@ from archive_service.fairness.rate import RateShare, SharedRate
 from archive_service.fairness.slots import DOWNLOAD_BYTES
 from archive_service.http.clients import Client, TrustedProxies
 from archive_service.observe.base import Observer
-from archive_service.web.transfer import AdaptivePace, DelayedPace, LimitedPace, Pace
+from archive_service.web.pace import AdaptivePace, DelayedPace, LimitedPace, Pace
 
 PROBE_BYTES = 1024
 """The most that is sent without a slot: link previews and download managers look at an archive."""

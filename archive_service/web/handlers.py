@@ -34,9 +34,10 @@ from archive_service.web.failures import (
 )
 from archive_service.web.fairuse import FairUse
 from archive_service.web.manifest import manifest
+from archive_service.web.pace import AdaptivePace, DelayedPace, Pace
 from archive_service.web.pages import Pages
 from archive_service.web.query import parse_query, with_suffix
-from archive_service.web.transfer import AdaptivePace, DelayedPace, Pace, Transfer
+from archive_service.web.transfer import Transfer
 
 _FAILED_PLANS = {
     failure.status: failure for failure in (PRECONDITION_FAILED, RANGE_NOT_SATISFIABLE)
