@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, BooleanOptionalAction, Namespace
 from collections.abc import Sequence
-from typing import get_args
+from typing import NoReturn, get_args
 
 from pydantic.fields import FieldInfo
 
@@ -18,9 +18,17 @@ from archive_service.settings import (
 )
 
 
+class OneLineParser(ArgumentParser):
+    """Says what is wrong with the arguments in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say it and exit."""
+        self.exit(2, f"{self.prog}: {message}; -h explains every parameter\n")
+
+
 def parse_arguments(arguments: Sequence[str] | None) -> dict[str, object]:
     """Return the settings that the service's command line gives."""
-    parser = ArgumentParser(
+    parser = OneLineParser(
         prog="server.py",
         description="Serve the directories of PHOTOS_DIR as zip archives, packed on the fly.",
         epilog="Each setting is read from its flag, or from the environment variable in brackets, "

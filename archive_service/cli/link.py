@@ -10,10 +10,10 @@ import sys
 import time
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Sequence
-
-from multidict import MultiDict
+from urllib.parse import urlencode
 
 from archive_service.archive_id import ArchiveId, InvalidArchiveId
+from archive_service.cli.arguments import OneLineParser
 from archive_service.errors import BadQuery
 from archive_service.settings import SettingsError, load_signing_settings
 from archive_service.signing import LATEST_EXPIRY_S, Link
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> ArgumentParser:
-    parser = ArgumentParser(
+    parser = OneLineParser(
         prog="link.py",
         description="Print a signed link to an archive, whether the archive exists or not.",
         epilog="The key is the first of the setting SIGNING_KEYS, which is read from the "
@@ -105,7 +105,7 @@ def _hash(text: str) -> str:
 
 def _name(text: str) -> str:
     try:
-        parse_query(MultiDict(name=text))
+        parse_query(urlencode({"name": text}, errors="surrogateescape"))
     except BadQuery:
         raise ArgumentTypeError(
             f"takes 1 to {MAX_NAME_CHARACTERS} characters without / \\ and control characters"

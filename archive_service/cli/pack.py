@@ -18,7 +18,7 @@ from pathlib import Path
 from types import FrameType
 from zoneinfo import ZoneInfo
 
-from archive_service.cli.arguments import add_settings, given_settings
+from archive_service.cli.arguments import OneLineParser, add_settings, given_settings
 from archive_service.errors import DownloadFailed, SourceUnreadable
 from archive_service.layout import ArchiveLayout, lay_out
 from archive_service.packing.errors import EntryFailed, PackingError, PackingFailed, PackingRefused
@@ -111,7 +111,7 @@ def _parse(arguments: Sequence[str]) -> Namespace:
 
 
 def _parser() -> ArgumentParser:
-    parser = ArgumentParser(
+    parser = OneLineParser(
         prog="main.py",
         description="Pack files and directories into a zip archive, stored without compression.",
         epilog=_EPILOG,

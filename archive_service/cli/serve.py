@@ -1,73 +1,40 @@
-"""The command `server.py`: settings read, parts put together, served until told to stop."""
+"""The command `server.py`: served as the settings say, until told to stop."""
 
 from __future__ import annotations
 
 import asyncio
-import gc
-import importlib
 import resource
 import signal
 import socket
 import sys
-import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
+from collections.abc import Sequence
+from contextlib import nullcontext, suppress
 from functools import partial
-from hashlib import blake2b
-from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
-from zoneinfo import ZoneInfo
 
 import structlog
 from aiohttp import web
 
 from archive_service.cli.arguments import parse_arguments
-from archive_service.cli.inforce import in_force_since_s
-from archive_service.cli.listening import BACKLOG, Listeners, NotListening, listening
+from archive_service.cli.composition import Site, Sites, accepting, archive_options, limits, pruning
+from archive_service.cli.listening import (
+    BACKLOG,
+    Listeners,
+    NoSuchHost,
+    NotListening,
+    listening,
+)
 from archive_service.cli.metrics import forget_the_dead, shared_metrics
 from archive_service.cli.workers import Supervisor, Worker
-from archive_service.crcindex.sqlite import SqliteCrcIndex
-from archive_service.errors import StorageUnavailable
-from archive_service.exclusion import Exclusion
-from archive_service.fairness.limits import Counts, Limits, SharedCounts
-from archive_service.http.clients import TrustedProxies
+from archive_service.fairness.limits import SharedCounts
 from archive_service.logs import configure_logging
-from archive_service.observe.logging import LoggingObserver
-from archive_service.observe.several import SeveralObservers
-from archive_service.representation import FORMAT_VERSION, ArchiveOptions
-from archive_service.service import ArchiveService
-from archive_service.settings import SHIPPED_PHOTOS, Settings, SettingsError, load_settings
-from archive_service.signing import SigningPolicy
-from archive_service.stillness import Patience
-from archive_service.storage.local import LocalStorage
-from archive_service.web.app import create_app
-from archive_service.web.fairuse import FairUse
-from archive_service.web.handlers import WebOptions
+from archive_service.representation import ArchiveOptions
+from archive_service.settings import Settings, SettingsError, flag, load_settings, wrong_value
 from archive_service.web.load import Load, shared_counts
-from archive_service.web.monitoring import Monitoring
 from archive_service.web.runner import Runner
 from archive_service.web.sharedsite import SharedSite
-from archive_service.zipformat.names import NameRules
 
-if TYPE_CHECKING:
-    from archive_service.observe.prometheus import PrometheusObserver
-
-PRUNE_EVERY_S = 3600.0
-_LONGER_THAN_ANY_S = 1e6
-"""The time-out of aiohttp's own shutdown, which waits it out twice, and for ever where it is 0."""
-_SHIPPED_ALBUMS = ("3bea29ccabbbf64bdebcc055319c5745", "af1ad8c76fda2e48ea9aed2937e972ea")
-"""Named here, not listed: somebody may keep his own albums in the same directory."""
 _USAGE_ERROR, _FAILURE = 2, 1
-Site = Callable[[Runner], web.BaseSite]
-
-
-class Sites(NamedTuple):
-    """Where connections come from: for archives, and for monitoring where that is apart."""
-
-    archives: Sequence[Site]
-    monitoring: Sequence[Site]
-
-
+_EVERY_ADDRESS = ("0.0.0.0", "::")  # nosec B104 # noqa: S104 - compared, not bound
 _log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("archive_service")
 
 
@@ -82,6 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _allow_many_connections()
     try:
         listeners = _listeners(settings)
+    except SettingsError as error:
+        _say(str(error))
+        return _USAGE_ERROR
     except NotListening as error:
         _say(str(error))
         return _FAILURE
@@ -93,11 +63,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _listeners(settings: Settings) -> Listeners:
-    archives = listening(settings.host, settings.port, flags="--host and --port")
+    archives = _listening("host", settings.host, "port", settings.port)
     if not settings.monitor_port:
         return Listeners(archives, [])
-    flags = "--monitor-host and --monitor-port"
-    return Listeners(archives, listening(settings.monitor_host, settings.monitor_port, flags=flags))
+    return Listeners(
+        archives,
+        _listening("monitor_host", settings.monitor_host, "monitor_port", settings.monitor_port),
+    )
+
+
+def _listening(host_name: str, host: str, port_name: str, port: int) -> list[socket.socket]:
+    try:
+        return listening(host, port, flags=f"{flag(host_name)} and {flag(port_name)}")
+    except NoSuchHost as error:
+        raise wrong_value(Settings, host_name, host, reason=str(error)) from None
 
 
 def _say(message: str) -> None:
@@ -116,10 +95,10 @@ def _serve_alone(settings: Settings, options: ArchiveOptions, listeners: Listene
         signals: asyncio.Queue[signal.Signals] = asyncio.Queue()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, signals.put_nowait, number)
-        counts = SharedCounts(_limits(settings)).of(0)
-        async with _accepting(settings, options, sites, counts=counts) as (runner, service):
+        counts = SharedCounts(limits(settings)).of(0)
+        async with accepting(settings, options, sites, counts=counts) as (runner, service):
             _tell_started(settings, port)
-            with _pruning(service):
+            with pruning(service):
                 _tell_stopping(settings, await signals.get())
             await _stop(runner, signals, timeout_s=settings.shutdown_timeout)
 
@@ -142,12 +121,12 @@ def _serve_with_workers(settings: Settings, options: ArchiveOptions, listeners: 
             [partial(SharedSite, listener=each, load=load) for each in listeners.archives],
             [partial(SharedSite, listener=each, load=apart) for each in listeners.monitoring],
         )
-        async with _accepting(
+        async with accepting(
             settings, options, sites, counts=counts.of(worker.number), count=load.change
         ) as (runner, service):
             worker.tell_up()
             # Once is enough: the index is the same file for all of them.
-            with _pruning(service) if worker.number == 0 else nullcontext():
+            with pruning(service) if worker.number == 0 else nullcontext():
                 await orders.get()
             await _stop(runner, orders, timeout_s=settings.shutdown_timeout)
 
@@ -162,7 +141,7 @@ def _serve_with_workers(settings: Settings, options: ArchiveOptions, listeners: 
     port = _port(listeners.archives)
     connections = shared_counts(settings.workers)
     connections_apart = shared_counts(settings.workers)
-    counts = SharedCounts(_limits(settings), settings.workers)
+    counts = SharedCounts(limits(settings), settings.workers)
     with shared_metrics() as metrics:
         supervisor = Supervisor(
             settings.workers,
@@ -178,103 +157,22 @@ def _serve_with_workers(settings: Settings, options: ArchiveOptions, listeners: 
     return 0
 
 
-@asynccontextmanager
-async def _accepting(
-    settings: Settings,
-    options: ArchiveOptions,
-    sites: Sites,
-    *,
-    counts: Counts,
-    count: Callable[[int], None] | None = None,
-) -> AsyncIterator[tuple[Runner, ArchiveService]]:
-    """Put the parts together and accept connections; the block is to end with `_stop`."""
-    # Not before the fork: the library decides where it counts when it is imported.
-    prometheus = importlib.import_module("archive_service.observe.prometheus")
-    index_path = _cache_path(settings, "crc", ".sqlite3")
-    metrics: PrometheusObserver = prometheus.PrometheusObserver(partial(_size_bytes, index_path))
-    observer = SeveralObservers((LoggingObserver(), metrics))
-    index = SqliteCrcIndex(index_path, observer.index_impaired)
-    storage = LocalStorage(
-        settings.photos_dir,
-        Exclusion(settings.exclude),
-        symlinks=settings.symlinks,
-        on_link_skipped=observer.link_skipped,
-    )
-    patience = Patience(settings.settle_time, settings.settle_wait)
-    service = ArchiveService(storage, index, options, patience, observer.hashing_changed)
-    monitoring = Monitoring(service, metrics.text, prometheus.CONTENT_TYPE)
-    proxies = TrustedProxies.parse(settings.trusted_proxies)
-    fair_use = FairUse(_limits(settings), proxies, observer, counts=counts)
-    app = create_app(service, observer, _web_options(settings), fair_use)
-    app.on_shutdown.append(monitoring.drain)
-    monitor = web.Application() if sites.monitoring else app
-    monitoring.add_to(monitor)
-    runner, apart = _runner(app, count), _runner(monitor)
-    try:
-        await _start(runner, sites.archives)
-        await _start(apart, sites.monitoring)
-        _let_be_what_stays()
-        yield runner, service
-    finally:
-        if sites.monitoring:  # to the last: it tells that nothing new should come
-            await apart.cleanup()
-        await asyncio.to_thread(service.close)
-
-
-def _runner(app: web.Application, count: Callable[[int], None] | None = None) -> Runner:
-    return Runner(app, shutdown_timeout_s=_LONGER_THAN_ANY_S, count=count)
-
-
-async def _start(runner: Runner, sites: Sequence[Site]) -> None:
-    if sites:
-        await runner.setup()
-    for site in sites:
-        await site(runner).start()
-
-
-def _let_be_what_stays() -> None:
-    """Spare the collector modules and classes: a tenth of the time of little albums went there."""
-    gc.collect()
-    gc.freeze()
-
-
-def _size_bytes(path: Path) -> int | None:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return None
-
-
 def _port(listeners: Sequence[socket.socket]) -> int:
     return int(listeners[0].getsockname()[1])
 
 
 def _tell_started(settings: Settings, port: int) -> None:
-    _log.info("server.started", host=settings.host, port=port)
+    _log.info("server.started", host=settings.host, port=port, url=_url(settings.host, port))
+
+
+def _url(host: str, port: int) -> str:
+    """Return where a person at this machine finds it."""
+    name = "localhost" if host in _EVERY_ADDRESS else host
+    return f"http://[{name}]:{port}/" if ":" in name else f"http://{name}:{port}/"
 
 
 def _tell_stopping(settings: Settings, received: signal.Signals) -> None:
     _log.info("server.stopping", signal=received.name, wait_s=settings.shutdown_timeout)
-
-
-def archive_options(settings: Settings) -> ArchiveOptions:
-    """Take from the settings what shapes an archive."""
-    names = NameRules(settings.portable_names, settings.name_encoding)
-    shape = (
-        FORMAT_VERSION,
-        settings.exclude,
-        names,
-        settings.timezone,
-        settings.change_token,
-        settings.symlinks,
-    )
-    configuration = blake2b(repr(shape).encode(), digest_size=8).hexdigest()
-    return ArchiveOptions(
-        names,
-        ZoneInfo(settings.timezone),
-        settings.change_token,
-        in_force_since_s(_cache_path(settings, "shape", ""), configuration, now_s=int(time.time())),
-    )
 
 
 async def _stop(
@@ -291,55 +189,3 @@ async def _stop(
         task.cancel()  # a download then cuts its connection
     await asyncio.gather(*answering, impatient, return_exceptions=True)
     await stopping
-
-
-@contextmanager
-def _pruning(service: ArchiveService) -> Iterator[None]:
-    """Have the index pruned, now and then, while the block runs."""
-    pruning = asyncio.ensure_future(_prune_index(service))
-    try:
-        yield
-    finally:
-        pruning.cancel()
-
-
-async def _prune_index(service: ArchiveService) -> None:
-    while True:
-        with suppress(StorageUnavailable):  # told to whoever asks for an album meanwhile
-            await service.prune_index()
-        await asyncio.sleep(PRUNE_EVERY_S)
-
-
-def _cache_path(settings: Settings, name: str, suffix: str) -> Path:
-    """Name a file of one root: what belongs to another can't be told from what is gone."""
-    root = blake2b(bytes(settings.photos_dir.resolve()), digest_size=8).hexdigest()
-    return settings.cache_dir / f"{name}-{root}{suffix}"
-
-
-def _limits(settings: Settings) -> Limits:
-    return Limits(
-        downloads=settings.max_downloads,
-        downloads_per_client=settings.max_downloads_per_client,
-        bytes_per_s=settings.rate_limit,
-        bytes_per_s_per_download=settings.rate_limit_per_download,
-        misses_per_minute=settings.miss_limit,
-        refused_s=settings.miss_block,
-    )
-
-
-def _web_options(settings: Settings) -> WebOptions:
-    signing = _signing_policy(settings)
-    is_shipped = settings.photos_dir.resolve() == SHIPPED_PHOTOS.resolve()
-    return WebOptions(
-        download_name=settings.download_name,
-        stall_timeout_s=settings.stall_timeout,
-        delay_s=settings.delay if settings.debug else None,
-        # Where links have to be signed, those of the index page would lead to a refusal.
-        example_albums=_SHIPPED_ALBUMS if is_shipped and signing is None else (),
-        signing=signing,
-    )
-
-
-def _signing_policy(settings: Settings) -> SigningPolicy | None:
-    keys = tuple(key.get_secret_value().encode() for key in settings.signing_keys)
-    return SigningPolicy(keys, settings.signature_grace) if keys else None

@@ -98,7 +98,7 @@ class Handlers:
         verdict = self._judged(request)
         if verdict is Verdict.LAPSED and not fields.may_go_on():
             raise LinkExpired
-        query = parse_query(request.query)
+        query = parse_query(request.rel_url.raw_query_string)
         representation = await self._describe(request, query.files)
         now_s = int(time.time())
         validators = _validators(representation, now_s)
@@ -129,7 +129,7 @@ class Handlers:
         """Answer `/archive/{hash}/manifest.json`; the signature is that of the archive's link."""
         if self._judged(request) is Verdict.LAPSED:
             raise LinkExpired
-        query = parse_query(request.query)
+        query = parse_query(request.rel_url.raw_query_string)
         representation = await self._describe(request, query.files)
         # Of a large album it is megabytes, and takes as long to print.
         body, etag = await asyncio.to_thread(_printed_manifest, representation)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from unicodedata import category
-
-from multidict import MultiMapping
+from urllib.parse import parse_qs
 
 from archive_service.errors import BadQuery
 
@@ -26,9 +25,11 @@ class ArchiveQuery:
     files: Sequence[str]
 
 
-def parse_query(query: MultiMapping[str]) -> ArchiveQuery:
-    """Read the query; raise BadQuery with the parameter that can't be used."""
-    return ArchiveQuery(_download_name(query.getall("name", [])), _files(query.getall("file", [])))
+def parse_query(query: str) -> ArchiveQuery:
+    """Read a query as it is in the URL; raise BadQuery with the parameter that can't be used."""
+    # Bytes that are no UTF-8 become lone surrogates, which no name may have and no file has.
+    values = parse_qs(query, keep_blank_values=True, errors="surrogateescape")
+    return ArchiveQuery(_download_name(values.get("name", [])), _files(values.get("file", [])))
 
 
 def _download_name(values: Sequence[str]) -> str | None:
