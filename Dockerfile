@@ -13,7 +13,7 @@ RUN /opt/poetry/bin/poetry export --format requirements.txt --output requirement
     && python -m venv --without-pip /opt/archive-service \
     && /opt/poetry/bin/pip --python /opt/archive-service/bin/python install \
         --no-cache-dir --no-compile --require-hashes --requirement requirements.txt
-COPY server.py main.py link.py tools/healthcheck.py app/
+COPY server.py main.py tools/healthcheck.py app/
 COPY archive_service app/archive_service
 COPY tools/compile_smallfiles.py app/tools/
 RUN python app/tools/compile_smallfiles.py && rm -r app/tools app/archive_service/storage/*.c

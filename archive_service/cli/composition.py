@@ -67,7 +67,7 @@ async def accepting(
     """Put the parts together and accept connections; the block is to end with `_stop`."""
     # Not before the fork: the library decides where it counts when it is imported.
     prometheus = importlib.import_module("archive_service.observe.prometheus")
-    index_path = _cache_path(settings, "crc", ".sqlite3")
+    index_path = cache_path(settings, "crc", ".sqlite3")
     metrics: PrometheusObserver = prometheus.PrometheusObserver(partial(_size_bytes, index_path))
     observer = SeveralObservers((LoggingObserver(), metrics))
     index = SqliteCrcIndex(index_path, observer.index_impaired)
@@ -138,7 +138,7 @@ def archive_options(settings: Settings) -> ArchiveOptions:
         names,
         ZoneInfo(settings.timezone),
         settings.change_token,
-        in_force_since_s(_cache_path(settings, "shape", ""), configuration, now_s=int(time.time())),
+        in_force_since_s(cache_path(settings, "shape", ""), configuration, now_s=int(time.time())),
     )
 
 
@@ -159,7 +159,7 @@ async def _prune_index(service: ArchiveService) -> None:
         await asyncio.sleep(PRUNE_EVERY_S)
 
 
-def _cache_path(settings: Settings, name: str, suffix: str) -> Path:
+def cache_path(settings: Settings, name: str, suffix: str) -> Path:
     """Name a file of one root: what belongs to another can't be told from what is gone."""
     root = blake2b(bytes(settings.photos_dir.resolve()), digest_size=8).hexdigest()
     return settings.cache_dir / f"{name}-{root}{suffix}"

@@ -6,7 +6,7 @@ import asyncio
 import resource
 import signal
 import socket
-import sys
+from argparse import ArgumentParser
 from collections.abc import Sequence
 from contextlib import nullcontext, suppress
 from functools import partial
@@ -14,7 +14,7 @@ from functools import partial
 import structlog
 from aiohttp import web
 
-from archive_service.cli.arguments import parse_arguments
+from archive_service.cli.arguments import OneLineParser, add_settings, given_settings, secrets
 from archive_service.cli.composition import Site, Sites, accepting, archive_options, limits, pruning
 from archive_service.cli.listening import (
     BACKLOG,
@@ -24,6 +24,7 @@ from archive_service.cli.listening import (
     listening,
 )
 from archive_service.cli.metrics import forget_the_dead, shared_metrics
+from archive_service.cli.program import complain
 from archive_service.cli.workers import Supervisor, Worker
 from archive_service.fairness.limits import SharedCounts
 from archive_service.logs import configure_logging
@@ -41,25 +42,38 @@ _log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("archive_servic
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until SIGINT or SIGTERM; return the exit status."""
     try:
-        settings = load_settings(parse_arguments(arguments))
+        settings = load_settings(given_settings(parser().parse_args(arguments), Settings))
     except SettingsError as error:
-        _say(str(error))
+        complain(str(error))
         return _USAGE_ERROR
     configure_logging(settings.level, settings.log_format)
     _allow_many_connections()
     try:
         listeners = _listeners(settings)
     except SettingsError as error:
-        _say(str(error))
+        complain(str(error))
         return _USAGE_ERROR
     except NotListening as error:
-        _say(str(error))
+        complain(str(error))
         return _FAILURE
     serve = _serve_alone if settings.workers == 1 else _serve_with_workers
     try:
         return serve(settings, archive_options(settings), listeners)
     finally:
         listeners.close()
+
+
+def parser() -> ArgumentParser:
+    """Return the parser of the command's arguments."""
+    made = OneLineParser(
+        description="Serve the directories of PHOTOS_DIR as zip archives, packed on the fly.",
+        epilog="Each setting is read from its flag, or from the environment variable in brackets, "
+        "or from that variable in the file .env, or else is the default.  Without a flag, since "
+        f"others can see the arguments of a process: {secrets(Settings)}",
+        allow_abbrev=False,
+    )
+    add_settings(made, Settings)
+    return made
 
 
 def _listeners(settings: Settings) -> Listeners:
@@ -77,10 +91,6 @@ def _listening(host_name: str, host: str, port_name: str, port: int) -> list[soc
         return listening(host, port, flags=f"{flag(host_name)} and {flag(port_name)}")
     except NoSuchHost as error:
         raise wrong_value(Settings, host_name, host, reason=str(error)) from None
-
-
-def _say(message: str) -> None:
-    print(f"server.py: {message}", file=sys.stderr)
 
 
 def _allow_many_connections() -> None:
@@ -151,7 +161,7 @@ def _serve_with_workers(settings: Settings, options: ArchiveOptions, listeners: 
             on_end=forget,
         )
         if not supervisor.run():
-            _say("no worker came up; the lines above tell why")
+            complain("no worker came up; the lines above tell why")
             return _FAILURE
     _log.info("server.stopped")
     return 0

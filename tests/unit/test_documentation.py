@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from archive_service.cli.arguments import parse_arguments
+from archive_service.cli.serve import parser
 from archive_service.observe.prometheus import PrometheusObserver
 from archive_service.settings import Settings, flag, is_secret, variable
 
@@ -47,7 +47,7 @@ def test_documented_defaults_are_the_defaults(name: str, setting: str) -> None:
 
 def test_help_explains_every_setting(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        parse_arguments(["-h"])
+        parser().parse_args(["-h"])
     text = capsys.readouterr().out
     for setting in SETTINGS:
         assert (flag(setting) in text) is (setting not in SECRETS)
