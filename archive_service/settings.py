@@ -40,7 +40,11 @@ def _setting(*, does: str, takes: str, **more: Any) -> Any:  # noqa: ANN401 - as
 
 def _secret(*, does: str, takes: str, **more: Any) -> Any:  # noqa: ANN401 - as pydantic's Field
     """Describe a setting that is never shown and has no flag; see `_setting`."""
-    return Field(description=does, json_schema_extra={"takes": takes, "is_secret": True}, **more)
+    return Field(
+        description=does,
+        json_schema_extra={"takes": takes, "is_secret": True},  # nosec B105
+        **more,
+    )
 
 
 class _Source(BaseSettings):
