@@ -68,7 +68,9 @@ async def accepting(
     # Not before the fork: the library decides where it counts when it is imported.
     prometheus = importlib.import_module("archive_service.observe.prometheus")
     index_path = cache_path(settings, "crc", ".sqlite3")
-    metrics: PrometheusObserver = prometheus.PrometheusObserver(partial(_size_bytes, index_path))
+    metrics: PrometheusObserver = prometheus.PrometheusObserver(
+        partial(_size_bytes, index_path), downloads_limit=settings.max_downloads
+    )
     observer = SeveralObservers((LoggingObserver(), metrics))
     index = SqliteCrcIndex(index_path, observer.index_impaired)
     storage = LocalStorage(

@@ -83,7 +83,7 @@ def test_poetry_installs_what_the_tests_need() -> None:
 
 
 def test_every_metric_is_documented() -> None:
-    text = PrometheusObserver(lambda: 0).text().decode()
+    text = PrometheusObserver(lambda: 0, downloads_limit=1).text(is_ready=True).decode()
     names = set(re.findall(r"^# TYPE (\w+) ", text, re.MULTILINE))
     names = {name for name in names if not name.endswith("_created")}
     documented = set(
