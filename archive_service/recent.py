@@ -16,7 +16,7 @@ class Recent(Generic[Key, Value]):
     """
 
     def __init__(self, room: int) -> None:
-        self._room = room
+        self._room = self._free = room
         self._values: OrderedDict[Key, tuple[Value, int]] = OrderedDict()
 
     def get(self, key: Key) -> Value | None:
@@ -28,9 +28,11 @@ class Recent(Generic[Key, Value]):
 
     def put(self, key: Key, value: Value, *, weight: int) -> None:
         """Keep a value in the place of an earlier one; one that alone is too heavy is not kept."""
-        self._room += self._values.pop(key, (None, 0))[1]
+        self._free += self._values.pop(key, (None, 0))[1]
+        if weight > self._room:
+            return
         self._values[key] = (value, weight)
-        self._room -= weight
-        while self._room < 0:
+        self._free -= weight
+        while self._free < 0:
             _, (_, freed) = self._values.popitem(last=False)
-            self._room += freed
+            self._free += freed

@@ -8,37 +8,25 @@ never shown.
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
-from zoneinfo import ZoneInfo
 
+from dotenv.parser import parse_stream
 from platformdirs import user_cache_path
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from archive_service import settingvalues as values
 from archive_service.exclusion import DEFAULT_PATTERNS
-from archive_service.http.clients import NONE, UNKNOWN, TrustedProxies
+from archive_service.http.clients import NONE, UNKNOWN
 
 SHIPPED_PHOTOS = Path(__file__).resolve().parent.parent / "test_photos"
 """The albums to try the service with."""
 
 _ENV_FILE = ".env"
-_MOST_SIGNING_KEYS = 2
-# What passes through a shell, `.env` and docker-compose as it is: base64 and hexadecimal do.
-_SIGNING_KEY = re.compile(r"[A-Za-z0-9+/=._~-]{16,256}")
-_ASCII = (rb"\u0041", bytes(range(0x80)))
-"""What an encoding that contains ASCII leaves as it is; first what one of escapes does not."""
-_BEYOND_ASCII = bytes(range(0x80, 0x100))
-_RATE = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)([KMGkmg]?)")
-_FACTORS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
-LEAST_RATE = 1000
-"""Bytes per second; slower than that, a proxy would take a download for dead."""
-_TAKES_RATE = "0, or bytes per second from 1K on, plain or with K, M or G for powers of 1000"
 
 
 class SettingsError(ValueError):
@@ -52,89 +40,11 @@ def _setting(*, does: str, takes: str, **more: Any) -> Any:  # noqa: ANN401 - as
 
 def _secret(*, does: str, takes: str, **more: Any) -> Any:  # noqa: ANN401 - as pydantic's Field
     """Describe a setting that is never shown and has no flag; see `_setting`."""
-    return Field(description=does, json_schema_extra={"takes": takes, "is_secret": True}, **more)
-
-
-def _without_nul(text: str) -> str:
-    if "\0" in text:  # only a file can hold one, no flag and no variable
-        raise ValueError("has a NUL in it")
-    return text
-
-
-def _expanded(path: Path) -> Path:
-    _without_nul(str(path))
-    try:
-        return path.expanduser()
-    except RuntimeError:
-        raise ValueError("no such user") from None
-
-
-def _readable_directory(given: Path) -> Path:
-    path = _expanded(given)
-    try:
-        with os.scandir(path):
-            return path
-    except OSError as error:
-        raise ValueError(f"{error.strerror}") from None
-
-
-def _zone_name(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (KeyError, OSError, ValueError):
-        raise ValueError("unknown") from None
-    return name
-
-
-def _ascii_compatible_encoding(name: str) -> str:
-    try:
-        is_usable = all(sample.decode(name) == sample.decode("ascii") for sample in _ASCII)
-        _BEYOND_ASCII.decode(name, "replace")  # as names are; "idna" knows no replacing
-    except (LookupError, UnicodeError):
-        is_usable = False
-    if not is_usable:
-        raise ValueError("unknown")
-    return name
-
-
-def _patterns(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    return tuple(pattern.strip() for pattern in value.split(",") if pattern.strip())
-
-
-def _signing_keys(value: object) -> object:
-    """Split keys; the texts of the errors tell nothing of them."""
-    if not isinstance(value, str):
-        return value
-    keys = [key.strip() for key in value.split(",")]
-    if len(keys) > _MOST_SIGNING_KEYS:
-        raise ValueError(f"{len(keys)} keys")
-    for number, key in enumerate(keys, 1):
-        if not _SIGNING_KEY.fullmatch(key):
-            raise ValueError(f"key {number} is too short, too long or has other characters")
-    return tuple(keys)
-
-
-def _lower(value: object) -> object:
-    return value.lower() if isinstance(value, str) else value
-
-
-def _proxies(text: str) -> str:
-    TrustedProxies.parse(text)
-    return text
-
-
-def _bytes_per_second(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    match = _RATE.fullmatch(value.strip())
-    if match is None:
-        raise ValueError("not a rate")
-    rate = round(float(match[1]) * _FACTORS[match[2].upper()])
-    if 0 < rate < LEAST_RATE:
-        raise ValueError("too slow")
-    return rate
+    return Field(
+        description=does,
+        json_schema_extra={"takes": takes, "is_secret": True},  # nosec B105
+        **more,
+    )
 
 
 class _Source(BaseSettings):
@@ -152,14 +62,14 @@ class _Source(BaseSettings):
 class SigningSettings(_Source):
     """What links are signed with; the service and the command that prints links share it."""
 
-    signing_keys: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_signing_keys)] = (
-        _secret(
-            default=(),
-            does="keys of signed links, the first of which signs; with any, no link works without "
-            "a signature",
-            takes="one or two keys separated by a comma, each of 16 to 256 letters, digits and "
-            "+ / = - _ . ~",
-        )
+    signing_keys: Annotated[
+        tuple[SecretStr, ...], NoDecode, BeforeValidator(values.signing_keys)
+    ] = _secret(
+        default=(),
+        does="keys of signed links, the first of which signs; with any, no link works without "
+        "a signature",
+        takes="one or two keys separated by a comma, each of 16 to 256 letters, digits and "
+        "+ / = - _ . ~",
     )
 
 
@@ -171,12 +81,12 @@ class FormatSettings(_Source):
         does="make names safe for every system; off: exact where exact is safe",
         takes="true or false",
     )
-    name_encoding: Annotated[str, AfterValidator(_ascii_compatible_encoding)] = _setting(
+    name_encoding: Annotated[str, AfterValidator(values.ascii_compatible_encoding)] = _setting(
         default="cp1251",
         does="encoding of file names that are not UTF-8",
         takes="the name of an encoding that contains ASCII, such as cp1251 or cp866",
     )
-    timezone: Annotated[str, AfterValidator(_zone_name)] = _setting(
+    timezone: Annotated[str, AfterValidator(values.zone_name)] = _setting(
         default="UTC",
         does="time zone of the DOS times in an archive",
         takes="a name of the time zone database, such as Europe/Moscow",
@@ -186,16 +96,20 @@ class FormatSettings(_Source):
 class Settings(FormatSettings, SigningSettings):
     """All settings of the service."""
 
-    photos_dir: Annotated[Path, AfterValidator(_readable_directory)] = _setting(
+    photos_dir: Annotated[
+        Path, BeforeValidator(values.not_empty), AfterValidator(values.readable_directory)
+    ] = _setting(
         default=SHIPPED_PHOTOS,
         does="directory that holds the albums",
         takes="an existing directory that this user may read",
         validate_default=True,
     )
-    host: Annotated[str, AfterValidator(_without_nul)] = _setting(
-        default="0.0.0.0",  # nosec B104 # noqa: S104 - in a container, behind a web server
-        does="address to listen on",
-        takes="an address of this machine",
+    host: Annotated[str, BeforeValidator(values.not_empty), AfterValidator(values.without_nul)] = (
+        _setting(
+            default="0.0.0.0",  # nosec B104 # noqa: S104 - in a container, behind a web server
+            does="address to listen on",
+            takes="an address of this machine; :: is all of them",
+        )
     )
     port: int = _setting(
         default=8080,
@@ -204,10 +118,12 @@ class Settings(FormatSettings, SigningSettings):
         ge=0,
         le=65535,
     )
-    monitor_host: str = _setting(
+    monitor_host: Annotated[
+        str, BeforeValidator(values.not_empty), AfterValidator(values.without_nul)
+    ] = _setting(
         default="127.0.0.1",
         does="address of MONITOR_PORT",
-        takes="an address of this machine",
+        takes="an address of this machine; :: is all of them",
     )
     monitor_port: int = _setting(
         default=0,
@@ -223,14 +139,14 @@ class Settings(FormatSettings, SigningSettings):
         ge=1,
         le=64,
     )
-    level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = (
-        _setting(
-            default="info",
-            does="how much is logged",
-            takes="debug, info, warning or error",
-        )
+    level: Annotated[
+        Literal["debug", "info", "warning", "error"], BeforeValidator(values.lower)
+    ] = _setting(
+        default="info",
+        does="how much is logged",
+        takes="debug, info, warning or error",
     )
-    log_format: Annotated[Literal["text", "json"], BeforeValidator(_lower)] = _setting(
+    log_format: Annotated[Literal["text", "json"], BeforeValidator(values.lower)] = _setting(
         default="text",
         does="form of the log's lines: key=value, or one JSON object each",
         takes="text or json",
@@ -280,7 +196,7 @@ class Settings(FormatSettings, SigningSettings):
         le=3600,
         allow_inf_nan=False,
     )
-    trusted_proxies: Annotated[str, AfterValidator(_proxies)] = _setting(
+    trusted_proxies: Annotated[str, AfterValidator(values.proxies)] = _setting(
         default=UNKNOWN,
         does="proxies in front, whose Forwarded or X-Forwarded-For tells who the visitor is",
         takes=f"{UNKNOWN}, {NONE}, or addresses and networks separated by commas",
@@ -300,15 +216,15 @@ class Settings(FormatSettings, SigningSettings):
         ge=0,
         le=1_000_000,
     )
-    rate_limit: Annotated[int, BeforeValidator(_bytes_per_second)] = _setting(
+    rate_limit: Annotated[int, BeforeValidator(values.bytes_per_second)] = _setting(
         default=0,
         does="bytes per second of all downloads together; 0 is no limit",
-        takes=_TAKES_RATE,
+        takes=values.TAKES_RATE,
     )
-    rate_limit_per_download: Annotated[int, BeforeValidator(_bytes_per_second)] = _setting(
+    rate_limit_per_download: Annotated[int, BeforeValidator(values.bytes_per_second)] = _setting(
         default=0,
         does="bytes per second of one download; 0 is no limit",
-        takes=_TAKES_RATE,
+        takes=values.TAKES_RATE,
     )
     miss_limit: int = _setting(
         default=20,
@@ -326,22 +242,26 @@ class Settings(FormatSettings, SigningSettings):
         le=86400,
         allow_inf_nan=False,
     )
-    cache_dir: Annotated[Path, AfterValidator(_expanded)] = _setting(
+    cache_dir: Annotated[
+        Path, BeforeValidator(values.not_empty), AfterValidator(values.expanded)
+    ] = _setting(
         default_factory=lambda: user_cache_path("archive-service", appauthor=False),
         does="directory of the CRC index",
         takes="a directory; it is made when missing",
     )
-    index_ahead: Annotated[Literal["watch", "scan", "off"], BeforeValidator(_lower)] = _setting(
-        default="watch",
-        does="how uploads are found whose checksums are learned before the first download",
-        takes="watch (the system tells), scan (looked for every 10 seconds) or off",
+    index_ahead: Annotated[Literal["watch", "scan", "off"], BeforeValidator(values.lower)] = (
+        _setting(
+            default="watch",
+            does="how uploads are found whose checksums are learned before the first download",
+            takes="watch (the system tells), scan (looked for every 10 seconds) or off",
+        )
     )
-    exclude: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_patterns)] = _setting(
+    exclude: Annotated[tuple[str, ...], NoDecode, BeforeValidator(values.patterns)] = _setting(
         default=DEFAULT_PATTERNS,
         does="names that no archive has, in any case of letters",
         takes="shell patterns separated by commas; a lone comma leaves nothing out",
     )
-    symlinks: Annotated[Literal["inside", "never"], BeforeValidator(_lower)] = _setting(
+    symlinks: Annotated[Literal["inside", "never"], BeforeValidator(values.lower)] = _setting(
         default="inside",
         does="which symbolic links are followed: those to what the same album holds, or none",
         takes="inside or never",
@@ -415,22 +335,44 @@ def _extra(field: FieldInfo) -> Mapping[str, Any]:
 
 def _load(kind: type[_Settings], given: Mapping[str, Any]) -> _Settings:
     try:
+        _check_env_file()
         return kind(**given)
     except ValidationError as error:
-        raise SettingsError(_explain(kind, error.errors()[0])) from None
+        raise _explained(kind, error.errors()[0]) from None
     except OSError as error:
         raise SettingsError(f"{_ENV_FILE}: {error.strerror}") from None
     except UnicodeDecodeError:
         raise SettingsError(f"{_ENV_FILE}: takes UTF-8 text only") from None
 
 
-def _explain(kind: type[_Source], error: ErrorDetails) -> str:
-    name = str(error["loc"][0])
+def _check_env_file() -> None:
+    """Refuse what would be passed over: a line is a setting that its writer takes for set."""
+    path = Path(_ENV_FILE)
+    if path.is_dir():  # as Docker makes where it mounts a file that is missing
+        raise SettingsError(f"{_ENV_FILE}: is a directory, takes a file")
+    if not path.exists():
+        return
+    with path.open(encoding="utf-8") as file:
+        for binding in parse_stream(file):
+            if binding.error:
+                line = binding.original.line
+                raise SettingsError(f"{_ENV_FILE}: line {line} can't be read, takes NAME=value")
+
+
+def wrong_value(
+    kind: type[BaseSettings], name: str, got: object, *, reason: str = ""
+) -> SettingsError:
+    """Say of a setting what it got, why it can't take that, and what it takes."""
     field = kind.model_fields[name]
-    raised = error.get("ctx", {}).get("error")
-    reason = f" ({raised})" if raised else ""
+    why = f" ({reason})" if reason else ""
     if is_secret(field):
-        return f"{variable(name)}: got what it can't take{reason}, takes {takes(field)}"
-    got = error["input"]
+        return SettingsError(f"{variable(name)}: got what it can't take{why}, takes {takes(field)}")
     shown = str(got) if isinstance(got, Path) else got
-    return f"{variable(name)} ({flag(name)}): got {shown!r}{reason}, takes {takes(field)}"
+    return SettingsError(
+        f"{variable(name)} ({flag(name)}): got {shown!r}{why}, takes {takes(field)}"
+    )
+
+
+def _explained(kind: type[BaseSettings], error: ErrorDetails) -> SettingsError:
+    raised = error.get("ctx", {}).get("error")
+    return wrong_value(kind, str(error["loc"][0]), error["input"], reason=str(raised or ""))

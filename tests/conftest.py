@@ -10,6 +10,15 @@ import pytest
 from harness.server import Server, serving
 
 Serve = Callable[..., Server]
+ALONE = ("slow", "campaign", "containers", "front")
+"""Markers of suites of which one test at a time is enough for a machine."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave those suites to one of the processes that run tests side by side."""
+    for item in items:
+        if any(item.get_closest_marker(name) for name in ALONE):
+            item.add_marker(pytest.mark.xdist_group("alone"))
 
 
 @pytest.fixture

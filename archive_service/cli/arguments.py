@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, BooleanOptionalAction, Namespace
-from collections.abc import Sequence
-from typing import get_args
+from typing import NoReturn, get_args
 
 from pydantic.fields import FieldInfo
 
 from archive_service.settings import (
     FormatSettings,
-    Settings,
     flag,
     is_secret,
     takes,
@@ -18,18 +16,12 @@ from archive_service.settings import (
 )
 
 
-def parse_arguments(arguments: Sequence[str] | None) -> dict[str, object]:
-    """Return the settings that the service's command line gives."""
-    parser = ArgumentParser(
-        prog="server.py",
-        description="Serve the directories of PHOTOS_DIR as zip archives, packed on the fly.",
-        epilog="Each setting is read from its flag, or from the environment variable in brackets, "
-        "or from that variable in the file .env, or else is the default.  Without a flag, since "
-        f"others can see the arguments of a process: {_secrets(Settings)}",
-        allow_abbrev=False,
-    )
-    add_settings(parser, Settings)
-    return given_settings(parser.parse_args(arguments), Settings)
+class OneLineParser(ArgumentParser):
+    """Says what is wrong with the arguments in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say it and exit."""
+        self.exit(2, f"{self.prog}: {message}; -h explains every parameter\n")
 
 
 def add_settings(parser: ArgumentParser, kind: type[FormatSettings]) -> None:
@@ -58,8 +50,8 @@ def _with_flag(kind: type[FormatSettings]) -> list[str]:
     return [name for name, field in kind.model_fields.items() if not is_secret(field)]
 
 
-def _secrets(kind: type[FormatSettings]) -> str:
-    """Tell of the settings that have no flag; each is off by default."""
+def secrets(kind: type[FormatSettings]) -> str:
+    """Tell of the settings that have no flag, as help does; each is off by default."""
     return " ".join(
         f"{variable(name)}: {_help(name, field)}."
         for name, field in kind.model_fields.items()

@@ -1,4 +1,4 @@
-"""The command `link.py`: prints a signed link, which ends after a time.
+"""The command `archive-service link`: prints a signed link, which ends after a time.
 
 Exit statuses: 0 printed; 2 refused.
 """
@@ -6,14 +6,14 @@ Exit statuses: 0 printed; 2 refused.
 from __future__ import annotations
 
 import re
-import sys
 import time
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Sequence
-
-from multidict import MultiDict
+from urllib.parse import urlencode
 
 from archive_service.archive_id import ArchiveId, InvalidArchiveId
+from archive_service.cli.arguments import OneLineParser
+from archive_service.cli.program import complain
 from archive_service.errors import BadQuery
 from archive_service.settings import SettingsError, load_signing_settings
 from archive_service.signing import LATEST_EXPIRY_S, Link
@@ -34,7 +34,7 @@ _KEYLESS = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the link that the arguments describe; return the exit status."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     try:
         keys = load_signing_settings().signing_keys
     except SettingsError as error:
@@ -54,24 +54,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> ArgumentParser:
-    parser = ArgumentParser(
-        prog="link.py",
+def parser() -> ArgumentParser:
+    """Return the parser of the command's arguments."""
+    made = OneLineParser(
         description="Print a signed link to an archive, whether the archive exists or not.",
         epilog="The key is the first of the setting SIGNING_KEYS, which is read from the "
         "environment or else from the file .env: it has to be that of the service.",
         allow_abbrev=False,
     )
-    parser.add_argument("hash", metavar="HASH", type=_hash, help="name of the album's directory")
-    parser.add_argument("--name", type=_name, help="the file name that the archive is saved under")
-    parser.add_argument(
+    made.add_argument("hash", metavar="HASH", type=_hash, help="name of the album's directory")
+    made.add_argument("--name", type=_name, help="the file name that the archive is saved under")
+    made.add_argument(
         "--file",
         type=_file,
         action="append",
         default=[],
         help="a file of the album, or with a slash behind it a directory; may be repeated",
     )
-    moment = parser.add_mutually_exclusive_group()
+    moment = made.add_mutually_exclusive_group()
     moment.add_argument(
         "--expires-in",
         dest="life_s",
@@ -87,12 +87,12 @@ def _parser() -> ArgumentParser:
         type=_unix_time,
         help="the Unix second at which it ends",
     )
-    parser.add_argument(
+    made.add_argument(
         "--base",
         type=_base,
         help="what the link begins with, such as https://example.org; without it, it has no host",
     )
-    return parser
+    return made
 
 
 def _hash(text: str) -> str:
@@ -105,7 +105,7 @@ def _hash(text: str) -> str:
 
 def _name(text: str) -> str:
     try:
-        parse_query(MultiDict(name=text))
+        parse_query(urlencode({"name": text}, errors="surrogateescape"))
     except BadQuery:
         raise ArgumentTypeError(
             f"takes 1 to {MAX_NAME_CHARACTERS} characters without / \\ and control characters"
@@ -140,5 +140,5 @@ def _base(text: str) -> str:
 
 
 def _refuse(reason: str) -> int:
-    print(f"link.py: {reason}", file=sys.stderr)
+    complain(reason)
     return _USAGE_ERROR

@@ -18,7 +18,8 @@ from pathlib import Path
 from types import FrameType
 from zoneinfo import ZoneInfo
 
-from archive_service.cli.arguments import add_settings, given_settings
+from archive_service.cli.arguments import OneLineParser, add_settings, given_settings
+from archive_service.cli.program import complain
 from archive_service.errors import DownloadFailed, SourceUnreadable
 from archive_service.layout import ArchiveLayout, lay_out
 from archive_service.packing.errors import EntryFailed, PackingError, PackingFailed, PackingRefused
@@ -86,10 +87,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with _stopped_by_signals():
             _pack(options, load_format_settings(given_settings(options, FormatSettings)))
     except SettingsError as error:
-        _say(str(error))
+        complain(str(error))
         return _USAGE_ERROR
     except PackingError as error:
-        _say(f"{_printable(error.path)}: {error.reason}")
+        complain(f"{_printable(error.path)}: {error.reason}")
         return _USAGE_ERROR if isinstance(error, PackingRefused) else _FAILURE
     except BrokenPipeError:  # whoever reads has had enough, and knows it
         return _SIGNALLED + signal.SIGPIPE
@@ -100,32 +101,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parse(arguments: Sequence[str]) -> Namespace:
     """Parse arguments: options between files, and anything for a file behind "--"."""
-    parser = _parser()
+    made = parser()
     # Apart, because parse_intermixed_args loses the "--" and takes what follows it for options.
     end = arguments.index("--") if "--" in arguments else len(arguments)
-    options = parser.parse_intermixed_args(arguments[:end])
+    options = made.parse_intermixed_args(arguments[:end])
     options.files += arguments[end + 1 :]
     if not options.files:
-        parser.error("name at least one FILE")
+        made.error("name at least one FILE")
     return options
 
 
-def _parser() -> ArgumentParser:
-    parser = ArgumentParser(
-        prog="main.py",
+def parser() -> ArgumentParser:
+    """Return the parser of the command's arguments."""
+    made = OneLineParser(
         description="Pack files and directories into a zip archive, stored without compression.",
         epilog=_EPILOG,
         formatter_class=RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("files", metavar="FILE", nargs="*", help="a file or a directory to pack")
-    parser.add_argument(
+    made.add_argument("files", metavar="FILE", nargs="*", help="a file or a directory to pack")
+    made.add_argument(
         "--save",
         metavar="NAME",
         help="the file to save the archive to; without it, the zip goes to standard output",
     )
-    add_settings(parser, FormatSettings)
-    return parser
+    add_settings(made, FormatSettings)
+    return made
 
 
 def _pack(options: Namespace, settings: FormatSettings) -> None:
@@ -161,7 +162,7 @@ def _collect(options: Namespace, output: Identity | None) -> Sources:
     return collect(
         options.files,
         output=output,
-        on_left_out=lambda path, reason: _say(f"{_printable(path)}: left out: {reason}"),
+        on_left_out=lambda path, reason: complain(f"{_printable(path)}: left out: {reason}"),
     )
 
 
@@ -242,8 +243,3 @@ def _printable(path: bytes) -> str:
     """Return a path on one line: no name may forge a message or move the cursor."""
     text = path.decode(errors="backslashreplace")
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
-def _say(message: str) -> None:
-    if sys.stderr is not None:  # closed; print would fall back on standard output
-        print(f"main.py: {message}", file=sys.stderr)

@@ -1,88 +1,60 @@
-"""The command `server.py`: settings read, parts put together, served until told to stop."""
+"""The command `server.py`: served as the settings say, until told to stop."""
 
 from __future__ import annotations
 
 import asyncio
-import gc
-import importlib
 import resource
 import signal
 import socket
-import sys
-import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, nullcontext, suppress
+from argparse import ArgumentParser
+from collections.abc import Sequence
+from contextlib import nullcontext, suppress
 from functools import partial
-from hashlib import blake2b
-from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
-from zoneinfo import ZoneInfo
 
 import structlog
 from aiohttp import web
 
-from archive_service.cli.arguments import parse_arguments
-from archive_service.cli.housekeeping import Housekeeping
-from archive_service.cli.inforce import in_force_since_s
-from archive_service.cli.listening import BACKLOG, Listeners, NotListening, listening
+from archive_service.cli.arguments import OneLineParser, add_settings, given_settings, secrets
+from archive_service.cli.composition import Site, Sites, accepting, archive_options, limits
+from archive_service.cli.listening import (
+    BACKLOG,
+    Listeners,
+    NoSuchHost,
+    NotListening,
+    listening,
+)
 from archive_service.cli.metrics import forget_the_dead, shared_metrics
+from archive_service.cli.program import complain
 from archive_service.cli.workers import Supervisor, Worker
-from archive_service.crcindex.sqlite import SqliteCrcIndex
-from archive_service.exclusion import Exclusion
-from archive_service.fairness.limits import Counts, Limits, SharedCounts
-from archive_service.http.clients import TrustedProxies
+from archive_service.fairness.limits import SharedCounts
 from archive_service.logs import configure_logging
-from archive_service.observe.logging import LoggingObserver
-from archive_service.observe.several import SeveralObservers
-from archive_service.representation import FORMAT_VERSION, ArchiveOptions
-from archive_service.service import ArchiveService
-from archive_service.settings import SHIPPED_PHOTOS, Settings, SettingsError, load_settings
-from archive_service.signing import SigningPolicy
-from archive_service.stillness import Patience
-from archive_service.storage.local import LocalStorage
-from archive_service.web.app import create_app
-from archive_service.web.fairuse import FairUse
-from archive_service.web.handlers import WebOptions
+from archive_service.representation import ArchiveOptions
+from archive_service.settings import Settings, SettingsError, flag, load_settings, wrong_value
 from archive_service.web.load import Load, shared_counts
-from archive_service.web.monitoring import Monitoring
-from archive_service.web.runner import IDLE_TIMEOUT_S, Runner
+from archive_service.web.runner import Runner
 from archive_service.web.sharedsite import SharedSite
-from archive_service.zipformat.names import NameRules
 
-if TYPE_CHECKING:
-    from archive_service.observe.prometheus import PrometheusObserver
-
-_LONGER_THAN_ANY_S = 1e6
-"""The time-out of aiohttp's own shutdown, which waits it out twice, and for ever where it is 0."""
-_SHIPPED_ALBUMS = ("3bea29ccabbbf64bdebcc055319c5745", "af1ad8c76fda2e48ea9aed2937e972ea")
-"""Named here, not listed: somebody may keep his own albums in the same directory."""
 _USAGE_ERROR, _FAILURE = 2, 1
-Site = Callable[[Runner], web.BaseSite]
-
-
-class Sites(NamedTuple):
-    """Where connections come from: for archives, and for monitoring where that is apart."""
-
-    archives: Sequence[Site]
-    monitoring: Sequence[Site]
-
-
+_EVERY_ADDRESS = ("0.0.0.0", "::")  # nosec B104 # noqa: S104 - compared, not bound
 _log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("archive_service")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until SIGINT or SIGTERM; return the exit status."""
     try:
-        settings = load_settings(parse_arguments(arguments))
+        settings = load_settings(given_settings(parser().parse_args(arguments), Settings))
     except SettingsError as error:
-        _say(str(error))
+        complain(str(error))
         return _USAGE_ERROR
     configure_logging(settings.level, settings.log_format)
     _allow_many_connections()
     try:
         listeners = _listeners(settings)
+    except SettingsError as error:
+        complain(str(error))
+        return _USAGE_ERROR
     except NotListening as error:
-        _say(str(error))
+        complain(str(error))
         return _FAILURE
     serve = _serve_alone if settings.workers == 1 else _serve_with_workers
     try:
@@ -91,16 +63,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
         listeners.close()
 
 
+def parser() -> ArgumentParser:
+    """Return the parser of the command's arguments."""
+    made = OneLineParser(
+        description="Serve the directories of PHOTOS_DIR as zip archives, packed on the fly.",
+        epilog="Each setting is read from its flag, or from the environment variable in brackets, "
+        "or from that variable in the file .env, or else is the default.  Without a flag, since "
+        f"others can see the arguments of a process: {secrets(Settings)}",
+        allow_abbrev=False,
+    )
+    add_settings(made, Settings)
+    return made
+
+
 def _listeners(settings: Settings) -> Listeners:
-    archives = listening(settings.host, settings.port, flags="--host and --port")
+    archives = _listening("host", settings.host, "port", settings.port)
     if not settings.monitor_port:
         return Listeners(archives, [])
-    flags = "--monitor-host and --monitor-port"
-    return Listeners(archives, listening(settings.monitor_host, settings.monitor_port, flags=flags))
+    return Listeners(
+        archives,
+        _listening("monitor_host", settings.monitor_host, "monitor_port", settings.monitor_port),
+    )
 
 
-def _say(message: str) -> None:
-    print(f"server.py: {message}", file=sys.stderr)
+def _listening(host_name: str, host: str, port_name: str, port: int) -> list[socket.socket]:
+    try:
+        return listening(host, port, flags=f"{flag(host_name)} and {flag(port_name)}")
+    except NoSuchHost as error:
+        raise wrong_value(Settings, host_name, host, reason=str(error)) from None
 
 
 def _allow_many_connections() -> None:
@@ -115,8 +105,8 @@ def _serve_alone(settings: Settings, options: ArchiveOptions, listeners: Listene
         signals: asyncio.Queue[signal.Signals] = asyncio.Queue()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, signals.put_nowait, number)
-        counts = SharedCounts(_limits(settings)).of(0)
-        async with _accepting(settings, options, sites, counts=counts) as (runner, housekeeping):
+        counts = SharedCounts(limits(settings)).of(0)
+        async with accepting(settings, options, sites, counts=counts) as (runner, housekeeping):
             _tell_started(settings, port)
             async with housekeeping.going_on():
                 _tell_stopping(settings, await signals.get())
@@ -141,7 +131,7 @@ def _serve_with_workers(settings: Settings, options: ArchiveOptions, listeners: 
             [partial(SharedSite, listener=each, load=load) for each in listeners.archives],
             [partial(SharedSite, listener=each, load=apart) for each in listeners.monitoring],
         )
-        async with _accepting(
+        async with accepting(
             settings, options, sites, counts=counts.of(worker.number), count=load.change
         ) as (runner, housekeeping):
             worker.tell_up()
@@ -161,7 +151,7 @@ def _serve_with_workers(settings: Settings, options: ArchiveOptions, listeners: 
     port = _port(listeners.archives)
     connections = shared_counts(settings.workers)
     connections_apart = shared_counts(settings.workers)
-    counts = SharedCounts(_limits(settings), settings.workers)
+    counts = SharedCounts(limits(settings), settings.workers)
     with shared_metrics() as metrics:
         supervisor = Supervisor(
             settings.workers,
@@ -171,80 +161,10 @@ def _serve_with_workers(settings: Settings, options: ArchiveOptions, listeners: 
             on_end=forget,
         )
         if not supervisor.run():
-            _say("no worker came up; the lines above tell why")
+            complain("no worker came up; the lines above tell why")
             return _FAILURE
     _log.info("server.stopped")
     return 0
-
-
-@asynccontextmanager
-async def _accepting(
-    settings: Settings,
-    options: ArchiveOptions,
-    sites: Sites,
-    *,
-    counts: Counts,
-    count: Callable[[int], None] | None = None,
-) -> AsyncIterator[tuple[Runner, Housekeeping]]:
-    """Put the parts together and accept connections; the block is to end with `_stop`."""
-    # Not before the fork: the library decides where it counts when it is imported.
-    prometheus = importlib.import_module("archive_service.observe.prometheus")
-    index_path = _cache_path(settings, "crc", ".sqlite3")
-    metrics: PrometheusObserver = prometheus.PrometheusObserver(partial(_size_bytes, index_path))
-    observer = SeveralObservers((LoggingObserver(), metrics))
-    index = SqliteCrcIndex(index_path, observer.index_impaired)
-    exclusion = Exclusion(settings.exclude)
-    storage = LocalStorage(
-        settings.photos_dir,
-        exclusion,
-        symlinks=settings.symlinks,
-        on_link_skipped=observer.link_skipped,
-    )
-    patience = Patience(settings.settle_time, settings.settle_wait)
-    service = ArchiveService(storage, index, options, patience, observer.hashing_changed)
-    monitoring = Monitoring(service, metrics.text, prometheus.CONTENT_TYPE)
-    proxies = TrustedProxies.parse(settings.trusted_proxies)
-    fair_use = FairUse(_limits(settings), proxies, observer, counts=counts)
-    app = create_app(service, observer, _web_options(settings), fair_use)
-    app.on_shutdown.append(monitoring.drain)
-    monitor = web.Application() if sites.monitoring else app
-    monitoring.add_to(monitor)
-    runner, apart = _runner(app, count), _runner(monitor)
-    try:
-        await _start(runner, sites.archives)
-        await _start(apart, sites.monitoring)
-        _let_be_what_stays()
-        yield runner, Housekeeping(service, observer, exclusion, settings)
-    finally:
-        if sites.monitoring:  # to the last: it tells that nothing new should come
-            await apart.cleanup()
-        await asyncio.to_thread(service.close)
-
-
-def _runner(app: web.Application, count: Callable[[int], None] | None = None) -> Runner:
-    return Runner(
-        app, shutdown_timeout_s=_LONGER_THAN_ANY_S, idle_timeout_s=IDLE_TIMEOUT_S, count=count
-    )
-
-
-async def _start(runner: Runner, sites: Sequence[Site]) -> None:
-    if sites:
-        await runner.setup()
-    for site in sites:
-        await site(runner).start()
-
-
-def _let_be_what_stays() -> None:
-    """Spare the collector modules and classes: a tenth of the time of little albums went there."""
-    gc.collect()
-    gc.freeze()
-
-
-def _size_bytes(path: Path) -> int | None:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return None
 
 
 def _port(listeners: Sequence[socket.socket]) -> int:
@@ -252,31 +172,17 @@ def _port(listeners: Sequence[socket.socket]) -> int:
 
 
 def _tell_started(settings: Settings, port: int) -> None:
-    _log.info("server.started", host=settings.host, port=port)
+    _log.info("server.started", host=settings.host, port=port, url=_url(settings.host, port))
+
+
+def _url(host: str, port: int) -> str:
+    """Return where a person at this machine finds it."""
+    name = "localhost" if host in _EVERY_ADDRESS else host
+    return f"http://[{name}]:{port}/" if ":" in name else f"http://{name}:{port}/"
 
 
 def _tell_stopping(settings: Settings, received: signal.Signals) -> None:
     _log.info("server.stopping", signal=received.name, wait_s=settings.shutdown_timeout)
-
-
-def archive_options(settings: Settings) -> ArchiveOptions:
-    """Take from the settings what shapes an archive."""
-    names = NameRules(settings.portable_names, settings.name_encoding)
-    shape = (
-        FORMAT_VERSION,
-        settings.exclude,
-        names,
-        settings.timezone,
-        settings.change_token,
-        settings.symlinks,
-    )
-    configuration = blake2b(repr(shape).encode(), digest_size=8).hexdigest()
-    return ArchiveOptions(
-        names,
-        ZoneInfo(settings.timezone),
-        settings.change_token,
-        in_force_since_s(_cache_path(settings, "shape", ""), configuration, now_s=int(time.time())),
-    )
 
 
 async def _stop(
@@ -293,38 +199,3 @@ async def _stop(
         task.cancel()  # a download then cuts its connection
     await asyncio.gather(*answering, impatient, return_exceptions=True)
     await stopping
-
-
-def _cache_path(settings: Settings, name: str, suffix: str) -> Path:
-    """Name a file of one root: what belongs to another can't be told from what is gone."""
-    root = blake2b(bytes(settings.photos_dir.resolve()), digest_size=8).hexdigest()
-    return settings.cache_dir / f"{name}-{root}{suffix}"
-
-
-def _limits(settings: Settings) -> Limits:
-    return Limits(
-        downloads=settings.max_downloads,
-        downloads_per_client=settings.max_downloads_per_client,
-        bytes_per_s=settings.rate_limit,
-        bytes_per_s_per_download=settings.rate_limit_per_download,
-        misses_per_minute=settings.miss_limit,
-        refused_s=settings.miss_block,
-    )
-
-
-def _web_options(settings: Settings) -> WebOptions:
-    signing = _signing_policy(settings)
-    is_shipped = settings.photos_dir.resolve() == SHIPPED_PHOTOS.resolve()
-    return WebOptions(
-        download_name=settings.download_name,
-        stall_timeout_s=settings.stall_timeout,
-        delay_s=settings.delay if settings.debug else None,
-        # Where links have to be signed, those of the index page would lead to a refusal.
-        example_albums=_SHIPPED_ALBUMS if is_shipped and signing is None else (),
-        signing=signing,
-    )
-
-
-def _signing_policy(settings: Settings) -> SigningPolicy | None:
-    keys = tuple(key.get_secret_value().encode() for key in settings.signing_keys)
-    return SigningPolicy(keys, settings.signature_grace) if keys else None

@@ -79,10 +79,12 @@ class Misses:
             self._regions.set_head(self._number, max(until_s, latest_s))
         return min(max(misses - self._limit, 0) * DELAY_PER_MISS_S, MOST_DELAY_S)
 
+    def refuse_somebody(self, now_s: float) -> bool:
+        """Tell whether any client is refused, which is seldom so."""
+        return any(self._regions.head(number)[0] > now_s for number in self._regions.numbers)
+
     def refused_for_s(self, client: bytes, now_s: float) -> float:
         """Return for how long a client is refused yet, seconds; 0 where it is not."""
-        if all(self._regions.head(number)[0] <= now_s for number in self._regions.numbers):
-            return 0  # nobody is, which is almost always so
         refused = (each.refused_until_s - now_s for each in self._records(client, now_s))
         return max(0, *refused, 0)
 

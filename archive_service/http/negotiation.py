@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 _WILDCARD, _TYPE, _EXACT = 1, 2, 3
 """How much a matching range says; 0 stands for no match."""
+_UNMENTIONED, _REFUSED = (0.0, 0, 0), (-1.0, 0, 0)
 _WEIGHT = re.compile(r"[ \t]*q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)[ \t]*", re.IGNORECASE)
 _MALFORMED_WEIGHT = re.compile(r"[ \t]*q[ \t]*=", re.IGNORECASE)
 
@@ -59,8 +60,10 @@ def _quality(parameters: Sequence[str]) -> float | None:
 def _appeal(offer: str, ranges: Sequence[_Range]) -> tuple[float, int, int]:
     matching = [found for found in ranges if _specificity(found, offer)]
     if not matching:
-        return (0.0, 0, 0)
+        return _UNMENTIONED
     best = max(matching, key=lambda found: (_specificity(found, offer), -found.rank))
+    if not best.quality:
+        return _REFUSED
     return (best.quality, min(_specificity(best, offer), _EXACT), -best.rank)
 
 

@@ -8,19 +8,19 @@ them up.  Labels are bounded: no hash, file name or address is one.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.multiprocess import MultiProcessCollector
-from prometheus_client.registry import Collector
 
 from archive_service.archive_id import ArchiveId
 from archive_service.observe.base import Download
+from archive_service.observe.present import SHARED_METRICS_VARIABLE, Present
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
-_FAULT_OF_REASON = {
+_SERVICE = "service"
+_FAULTS_OF_FAILED = {
     "client left": "client",
     "stalled": "client",
     "vanished": "files",
@@ -28,7 +28,28 @@ _FAULT_OF_REASON = {
     "rewritten": "files",
     "replaced": "files",
     "shutdown": "operator",
+    "EACCES": _SERVICE,
+    "EIO": _SERVICE,
+    "internal error": _SERVICE,
 }
+_IN_MOTION = "in motion"
+_FAULTS_OF_REFUSED = {
+    "missing": "client",
+    "not signed": "client",
+    "expired": "client",
+    "guessing": "client",
+    "client busy": "client",
+    _IN_MOTION: "files",
+    "too deep": "files",
+    "too many links": "files",
+    "name too long": "files",
+    "busy": "operator",
+    "EACCES": _SERVICE,
+    "EIO": _SERVICE,
+    "EMFILE": _SERVICE,
+    "ENOENT": _SERVICE,
+}
+"""By the reason; what is not named here is the fault of the service, or of its machine."""
 _SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 """Bounds of histograms: from an album in memory to one that is waited for."""
 
@@ -36,11 +57,13 @@ _SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 class PrometheusObserver:
     """Counts what happens; see `Observer`.
 
-    `index_bytes` tells the size of the CRC index, or None where there is none.
+    See `Present` for what is not counted, but looked at.
     """
 
-    def __init__(self, index_bytes: Callable[[], int | None] = lambda: None) -> None:
-        self._index_bytes = index_bytes
+    def __init__(
+        self, index_bytes: Callable[[], int | None] = lambda: None, *, downloads_limit: int = 0
+    ) -> None:
+        self._present = Present(index_bytes, downloads_limit=downloads_limit)
         self._registry = registry = CollectorRegistry()
         self._started = Counter(
             "archive_downloads_started",
@@ -85,8 +108,8 @@ class PrometheusObserver:
         )
         self._refused = Counter(
             "archive_requests_refused",
-            "Requests that got no archive, by the reason",
-            ["reason"],
+            "Requests that got no archive, by the reason and by whose fault it was",
+            ["reason", "fault"],
             registry=registry,
         )
         self._slowed = Counter(
@@ -111,7 +134,6 @@ class PrometheusObserver:
             multiprocess_mode="livesum",
             registry=registry,
         )
-
         self._ahead_backlog = Gauge(
             "archive_index_ahead_backlog_albums",
             "Albums that wait to be indexed ahead, once they are still",
@@ -126,16 +148,32 @@ class PrometheusObserver:
             "Times that the kernel could not tell of all changes",
             registry=registry,
         )
+        self._begin_at_zero()
 
-    def text(self) -> bytes:
+    def _begin_at_zero(self) -> None:
+        """Have what may happen there from the start, or else its first time is no increase."""
+        for kind in ("new", "resumed"):
+            self._started.labels(kind)
+        for metric, faults in (
+            (self._failed, _FAULTS_OF_FAILED),
+            (self._refused, _FAULTS_OF_REFUSED),
+        ):
+            for reason, fault in faults.items():
+                metric.labels(reason, fault)
+
+    def text(self, *, is_ready: bool) -> bytes:
         """Return what Prometheus reads, of all processes."""
         registry = self._registry
-        if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        if SHARED_METRICS_VARIABLE in os.environ:
             registry = CollectorRegistry()
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-        index = CollectorRegistry()
-        index.register(_IndexSize(self._index_bytes))
-        return generate_latest(registry) + generate_latest(index)
+        present = CollectorRegistry()
+        present.register(self._present)
+        ready = Gauge(
+            "archive_ready", "Whether albums can be read, as /readyz tells", registry=present
+        )
+        ready.set(is_ready)
+        return generate_latest(registry) + generate_latest(present)
 
     def archive_described(self, archive: ArchiveId, *, entries: int, duration_s: float) -> None:
         """Note how long it took."""
@@ -143,18 +181,18 @@ class PrometheusObserver:
 
     def archive_missing(self, archive: ArchiveId | None) -> None:
         """Count it."""
-        self._refused.labels("missing").inc()
+        self._refuse("missing")
 
     def archive_awaited(self, archive: ArchiveId) -> None:
         """Do nothing: it ends in one of the others."""
 
     def link_refused(self, archive: ArchiveId | None, *, reason: str) -> None:
         """Count it by the reason."""
-        self._refused.labels(reason).inc()
+        self._refuse(reason)
 
     def request_refused(self, *, reason: str) -> None:
         """Count it by the reason."""
-        self._refused.labels(reason).inc()
+        self._refuse(reason)
 
     def answer_slowed(self) -> None:
         """Count it."""
@@ -162,7 +200,7 @@ class PrometheusObserver:
 
     def archive_in_motion(self, archive: ArchiveId | None) -> None:
         """Count it."""
-        self._refused.labels("in motion").inc()
+        self._refuse(_IN_MOTION)
 
     def download_started(self, download: Download) -> None:
         """Count it, and what a resumption has saved."""
@@ -184,11 +222,11 @@ class PrometheusObserver:
     def download_interrupted(self, download: Download, *, reason: str) -> None:
         """Count it by the reason."""
         self._active.dec()
-        self._failed.labels(reason, _FAULT_OF_REASON.get(reason, "service")).inc()
+        self._failed.labels(reason, _FAULTS_OF_FAILED.get(reason, _SERVICE)).inc()
 
     def answer_failed(self, archive: ArchiveId | None, *, reason: str) -> None:
         """Count it by the reason."""
-        self._refused.labels(reason).inc()
+        self._refuse(reason)
 
     def link_skipped(self, archive: ArchiveId, inode: int, reason: str) -> None:
         """Count it by the reason."""
@@ -217,12 +255,5 @@ class PrometheusObserver:
         """Note that more files, or below zero fewer, wait to be hashed."""
         self._hashing.inc(by)
 
-
-class _IndexSize(Collector):
-    def __init__(self, index_bytes: Callable[[], int | None]) -> None:
-        self._index_bytes = index_bytes
-
-    def collect(self) -> Iterable[Metric]:
-        size = self._index_bytes()
-        if size is not None:
-            yield GaugeMetricFamily("archive_index_bytes", "Size of the CRC index", size)
+    def _refuse(self, reason: str) -> None:
+        self._refused.labels(reason, _FAULTS_OF_REFUSED.get(reason, _SERVICE)).inc()

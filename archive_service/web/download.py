@@ -17,7 +17,8 @@ from archive_service.errors import DownloadFailed
 from archive_service.http.multipart import Literal
 from archive_service.http.plan import ResponsePlan
 from archive_service.observe.base import Download, Observer
-from archive_service.web.transfer import Pace, Transfer
+from archive_service.web.pace import Pace
+from archive_service.web.transfer import Transfer
 
 _CONNECTION_ERRORS = (OSError, ClientError, asyncio.TimeoutError)
 

@@ -25,7 +25,7 @@ from archive_service.fairness.rate import RateShare, SharedRate
 from archive_service.fairness.slots import DOWNLOAD_BYTES
 from archive_service.http.clients import Client, TrustedProxies
 from archive_service.observe.base import Observer
-from archive_service.web.transfer import AdaptivePace, DelayedPace, LimitedPace, Pace
+from archive_service.web.pace import AdaptivePace, DelayedPace, LimitedPace, Pace
 
 PROBE_BYTES = 1024
 """The most that is sent without a slot: link previews and download managers look at an archive."""
@@ -57,10 +57,11 @@ class FairUse:
 
     def admit(self, request: web.Request) -> None:
         """Let a request in; raise ClientRefused."""
-        if self._misses is None:
+        now_s = time.monotonic()
+        if self._misses is None or not self._misses.refuse_somebody(now_s):
             return
         client = self._client(request)
-        refused_s = self._misses.refused_for_s(client.key, time.monotonic())
+        refused_s = self._misses.refused_for_s(client.key, now_s)
         if refused_s and client.is_known:
             raise ClientRefused(math.ceil(refused_s))
 

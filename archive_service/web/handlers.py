@@ -34,9 +34,10 @@ from archive_service.web.failures import (
 )
 from archive_service.web.fairuse import FairUse
 from archive_service.web.manifest import manifest
+from archive_service.web.pace import AdaptivePace, DelayedPace, Pace
 from archive_service.web.pages import Pages
-from archive_service.web.query import parse_query
-from archive_service.web.transfer import AdaptivePace, DelayedPace, Pace, Transfer
+from archive_service.web.query import parse_query, with_suffix
+from archive_service.web.transfer import Transfer
 
 _FAILED_PLANS = {
     failure.status: failure for failure in (PRECONDITION_FAILED, RANGE_NOT_SATISFIABLE)
@@ -97,7 +98,7 @@ class Handlers:
         verdict = self._judged(request)
         if verdict is Verdict.LAPSED and not fields.may_go_on():
             raise LinkExpired
-        query = parse_query(request.query)
+        query = parse_query(request.rel_url.raw_query_string)
         representation = await self._describe(request, query.files)
         now_s = int(time.time())
         validators = _validators(representation, now_s)
@@ -109,7 +110,7 @@ class Handlers:
             return self._failed_plan(request, answer)
         response = web.StreamResponse(status=answer.status, headers=dict(answer.fields))
         if answer.parts:
-            name = query.download_name or self._options.download_name
+            name = query.download_name or with_suffix(self._options.download_name)
             response.headers["Content-Disposition"] = content_disposition(name)
         if not answer.parts or request.method != "GET":
             await response.prepare(request)
@@ -128,7 +129,7 @@ class Handlers:
         """Answer `/archive/{hash}/manifest.json`; the signature is that of the archive's link."""
         if self._judged(request) is Verdict.LAPSED:
             raise LinkExpired
-        query = parse_query(request.query)
+        query = parse_query(request.rel_url.raw_query_string)
         representation = await self._describe(request, query.files)
         # Of a large album it is megabytes, and takes as long to print.
         body, etag = await asyncio.to_thread(_printed_manifest, representation)

@@ -7,7 +7,7 @@ passes on `/archive/` alone, or on a port apart.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from typing import Protocol
 
 from aiohttp import web
 
@@ -18,16 +18,22 @@ _PATIENCE_S = 5.0
 """A storage that does not answer for so long is not ready."""
 
 
+class Metrics(Protocol):
+    """Writes what Prometheus reads."""
+
+    def __call__(self, *, is_ready: bool) -> bytes:
+        """Return the text."""
+
+
 class Monitoring:
     """The routes `/healthz`, `/readyz` and `/metrics`."""
 
-    def __init__(
-        self, service: ArchiveService, metrics: Callable[[], bytes], metrics_type: str
-    ) -> None:
+    def __init__(self, service: ArchiveService, metrics: Metrics, metrics_type: str) -> None:
         self._service = service
         self._metrics = metrics
         self._metrics_type = metrics_type
         self._is_draining = False
+        self._check: asyncio.Future[bool] | None = None
 
     def add_to(self, app: web.Application) -> None:
         """Answer as part of an application."""
@@ -45,15 +51,29 @@ class Monitoring:
 
     async def ready(self, _request: web.Request) -> web.StreamResponse:
         """Tell whether requests should be sent here: 200, or 503 and why not."""
-        if self._is_draining:
-            return web.Response(status=503, text="draining\n")
-        try:
-            await asyncio.wait_for(self._service.check(), _PATIENCE_S)
-        except (StorageUnavailable, asyncio.TimeoutError):
-            return web.Response(status=503, text="albums can't be read\n")
-        return web.Response(text="ready\n")
+        trouble = await self._trouble()
+        return web.Response(status=503 if trouble else 200, text=f"{trouble or 'ready'}\n")
 
     async def metrics(self, _request: web.Request) -> web.StreamResponse:
         """Answer Prometheus."""
-        text = await asyncio.to_thread(self._metrics)
+        is_ready = await self._trouble() is None
+        text = await asyncio.to_thread(self._metrics, is_ready=is_ready)
         return web.Response(body=text, headers={"Content-Type": self._metrics_type})
+
+    async def _trouble(self) -> str | None:
+        """Tell why requests should not be sent here, or None where they should."""
+        if self._is_draining:
+            return "draining"
+        # One at a time: each that a storage does not answer holds a thread.
+        if self._check is None or self._check.done():
+            self._check = asyncio.ensure_future(self._can_be_read())
+        await asyncio.wait({self._check}, timeout=_PATIENCE_S)
+        is_readable = self._check.done() and self._check.result()
+        return None if is_readable else "albums can't be read"
+
+    async def _can_be_read(self) -> bool:
+        try:
+            await self._service.check()
+        except StorageUnavailable:
+            return False
+        return True

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from unicodedata import category
-
-from multidict import MultiMapping
+from urllib.parse import parse_qs
 
 from archive_service.errors import BadQuery
 
 MAX_NAME_CHARACTERS = 150
 """Leaves room for what browsers and disks add: 255 bytes for the most part."""
+MAX_FILES = 1000
+"""More than a request line of the usual length can hold, but not than every server lets through."""
 _SUFFIX = ".zip"
 _SEPARATORS = frozenset("/\\")
 
@@ -24,9 +25,11 @@ class ArchiveQuery:
     files: Sequence[str]
 
 
-def parse_query(query: MultiMapping[str]) -> ArchiveQuery:
-    """Read the query; raise BadQuery with the parameter that can't be used."""
-    return ArchiveQuery(_download_name(query.getall("name", [])), _files(query.getall("file", [])))
+def parse_query(query: str) -> ArchiveQuery:
+    """Read a query as it is in the URL; raise BadQuery with the parameter that can't be used."""
+    # Bytes that are no UTF-8 become lone surrogates, which no name may have and no file has.
+    values = parse_qs(query, keep_blank_values=True, errors="surrogateescape")
+    return ArchiveQuery(_download_name(values.get("name", [])), _files(values.get("file", [])))
 
 
 def _download_name(values: Sequence[str]) -> str | None:
@@ -35,6 +38,11 @@ def _download_name(values: Sequence[str]) -> str | None:
     name = values[0].strip()
     if len(values) > 1 or not name or len(name) > MAX_NAME_CHARACTERS or not _is_plain(name):
         raise BadQuery("name")
+    return with_suffix(name)
+
+
+def with_suffix(name: str) -> str:
+    """Return the name of a file that unzip programs know as theirs."""
     return name if name.lower().endswith(_SUFFIX) else name + _SUFFIX
 
 
@@ -43,8 +51,7 @@ def _is_plain(name: str) -> bool:
     return not any(c in _SEPARATORS or category(c) in ("Cc", "Cs") for c in name)
 
 
-# Their number is bounded by what a request line may hold.
 def _files(values: Sequence[str]) -> Sequence[str]:
-    if not all(values):
+    if not all(values) or len(values) > MAX_FILES:
         raise BadQuery("file")
     return values

@@ -19,8 +19,10 @@ from archive_service.web.fields import add_fields
 from archive_service.web.pages import Pages
 from archive_service.web.peer import Progress, progress_of
 
+HEADER_TIMEOUT_S = 30.0
+"""How long the header of a request may take from its first byte, or from the connection on."""
 IDLE_TIMEOUT_S = 75.0
-"""How long a connection may send no request, or half of one.  Longer than the 60 s for which nginx
+"""How long a connection may send no further request.  Longer than the 60 s for which nginx
 keeps its connections to a server: the one behind must not be the first to close."""
 QUIET_S = 0.4
 """How long nothing may be sent to a client that has ended its side of the connection."""
@@ -37,11 +39,13 @@ class Runner(web.AppRunner):
         app: web.Application,
         *,
         shutdown_timeout_s: float,
-        idle_timeout_s: float,
+        idle_timeout_s: float = IDLE_TIMEOUT_S,
+        header_timeout_s: float = HEADER_TIMEOUT_S,
         count: Callable[[int], None] | None = None,
     ) -> None:
         super().__init__(app, handler_cancellation=True, shutdown_timeout=shutdown_timeout_s)
         self._idle_timeout_s = idle_timeout_s
+        self._header_timeout_s = header_timeout_s
         self._count = count
         self._pages = Pages()
 
@@ -51,18 +55,27 @@ class Runner(web.AppRunner):
         server = super().server
         if server is None:
             return None
-        connection = partial(_Connection, server, self._pages, self._idle_timeout_s, self._count)
+        connection = partial(
+            _Connection,
+            server,
+            self._pages,
+            idle_timeout_s=self._idle_timeout_s,
+            header_timeout_s=self._header_timeout_s,
+            count=self._count,
+        )
         return cast("web.Server", connection)
 
 
 class _Connection(web.RequestHandler):
-    __slots__ = ("_count", "_pages")
+    __slots__ = ("_count", "_header_deadline", "_header_timeout_s", "_pages")
 
     def __init__(
         self,
         server: web.Server,
         pages: Pages,
+        *,
         idle_timeout_s: float,
+        header_timeout_s: float,
         count: Callable[[int], None] | None,
     ) -> None:
         super().__init__(
@@ -74,18 +87,39 @@ class _Connection(web.RequestHandler):
         )
         self._pages = pages
         self._count = count
+        self._header_timeout_s = header_timeout_s
+        self._header_deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Count it."""
+        """Count it, and wait for a request for no longer than its header may take."""
         super().connection_made(transport)
+        self._expect_header()
         if self._count:
             self._count(1)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Count it no more."""
         super().connection_lost(exc)
+        self._expect_no_header()
         if self._count:
             self._count(-1)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came; a header that is not complete by now has its time from the first byte."""
+        super().data_received(data)
+        if not self._is_idle():
+            self._expect_no_header()
+        elif self._header_deadline is None:
+            self._expect_header()
+
+    def _expect_header(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._header_deadline = loop.call_later(self._header_timeout_s, self.force_close)
+
+    def _expect_no_header(self) -> None:
+        if self._header_deadline is not None:
+            self._header_deadline.cancel()
+            self._header_deadline = None
 
     def eof_received(self) -> bool:  # type: ignore[override] # asyncio looks at it
         """Answer on where a client has said all that it will say, for it may be listening still.

@@ -14,10 +14,8 @@ What has to be known of the parts underneath:
 - After a cancellation or error the transport may never work again.  So any end but the good one
   aborts the connection, which is also how a client learns of it: the body is short of its
   Content-Length.
-- Nothing in asyncio times out a client that accepts no bytes.  The kernel does where it knows
-  TCP_USER_TIMEOUT, counting from the last of its buffers, of up to 64 KiB, that was taken whole:
-  a client that takes as much within the time-out is slow, but not stalled.  Elsewhere each piece
-  has to be taken within it.
+- Nothing in asyncio times out a client that accepts no bytes: a `StallWatch` does, where the
+  system tells how far a client has come.  Elsewhere each piece has to be taken within the time.
 """
 
 from __future__ import annotations
@@ -26,9 +24,7 @@ import asyncio
 import os
 import socket
 import sys
-import time
-from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext, suppress
+from contextlib import suppress
 from functools import partial
 from types import TracebackType
 
@@ -36,106 +32,16 @@ from aiohttp import web
 
 from archive_service.content import Chunk, FileSpan
 from archive_service.errors import SourceChanged, SourceUnreadable
-from archive_service.fairness.rate import RateShare
+from archive_service.web.stalls import StallWatch
 
 if sys.version_info >= (3, 11):
     from asyncio import timeout
 else:
     from async_timeout import timeout
 
-_SLOWEST_PIECE_BYTES, _FASTEST_PIECE_BYTES = 64 * 1024, 4 * 1024 * 1024
-_LEAST_SPAN_BYTES = 256 * 1024
-_QUICK_S, _SLOW_S = 0.1, 0.5
-DEBUG_PIECE_BYTES = 256 * 1024
 UNSENT_BYTES = 128 * 1024
 """The most that the kernel takes of a download beyond what is on its way."""
-_KERNEL_TIMEOUT = getattr(socket, "TCP_USER_TIMEOUT", None)
 _KERNEL_UNSENT_LIMIT = getattr(socket, "TCP_NOTSENT_LOWAT", None)
-
-
-class AdaptivePace:
-    """Pieces that grow while the client takes them quickly, and shrink when it does not.
-
-    A slow client then costs little memory, a fast one few system calls.
-    """
-
-    def __init__(self) -> None:
-        self._piece_bytes = _SLOWEST_PIECE_BYTES
-
-    def buffer_bytes(self) -> int:
-        """Return the size of the next piece; see `PieceSizes.buffer_bytes`."""
-        return self._piece_bytes
-
-    def span_bytes(self) -> int:
-        """Return the size of the next piece; see `PieceSizes.span_bytes`."""
-        return max(self._piece_bytes, _LEAST_SPAN_BYTES)
-
-    async def may_send(self, count: int) -> None:
-        """Go on."""
-
-    async def sent(self, count: int, duration_s: float) -> None:
-        """Take note of a piece: its bytes and how long the client took."""
-        if duration_s > _SLOW_S:
-            self._piece_bytes = max(self._piece_bytes // 2, _SLOWEST_PIECE_BYTES)
-        elif duration_s < _QUICK_S and count >= self._piece_bytes // 2:
-            self._piece_bytes = min(self._piece_bytes * 2, _FASTEST_PIECE_BYTES)
-
-
-class DelayedPace:
-    """Pieces of one size with a pause after each, so that a person can watch."""
-
-    def __init__(self, delay_s: float) -> None:
-        self._delay_s = delay_s
-        self._room = DEBUG_PIECE_BYTES
-
-    def buffer_bytes(self) -> int:
-        """Return how many bytes are left of the piece; see `PieceSizes.buffer_bytes`."""
-        return self._room
-
-    def span_bytes(self) -> int:
-        """Return how many bytes are left of the piece; see `PieceSizes.span_bytes`."""
-        return self._room
-
-    async def may_send(self, count: int) -> None:
-        """Go on."""
-
-    async def sent(self, count: int, duration_s: float) -> None:
-        """Pause where a piece is full."""
-        self._room -= count
-        while self._room <= 0:
-            self._room += DEBUG_PIECE_BYTES
-            await asyncio.sleep(self._delay_s)
-
-
-class LimitedPace:
-    """Another pace, but no faster than the shares it has of rates that others share."""
-
-    def __init__(self, pace: AdaptivePace | DelayedPace, shares: Sequence[RateShare]) -> None:
-        self._pace = pace
-        self._shares = shares
-
-    def buffer_bytes(self) -> int:
-        """Return the size of the next piece; see `PieceSizes.buffer_bytes`."""
-        return min(self._pace.buffer_bytes(), self._limit_bytes())
-
-    def span_bytes(self) -> int:
-        """Return the size of the next piece; see `PieceSizes.span_bytes`."""
-        return min(self._pace.span_bytes(), self._limit_bytes())
-
-    async def may_send(self, count: int) -> None:
-        """Wait for the bytes of a piece, before it is sent: who leaves has taken no more."""
-        for share in self._shares:
-            await share.take(count)
-
-    async def sent(self, count: int, duration_s: float) -> None:
-        """Take note of a piece, and pause where the other pace does."""
-        await self._pace.sent(count, duration_s)
-
-    def _limit_bytes(self) -> int:
-        return min(share.piece_bytes() for share in self._shares)
-
-
-Pace = AdaptivePace | DelayedPace | LimitedPace
 
 
 class Transfer:
@@ -147,13 +53,12 @@ class Transfer:
         self._request = request
         self._response = response
         self._stall_timeout_s = stall_timeout_s
-        # Two: a connection that is cut seems to have taken the piece that it stalled in.
-        self._last_two_s = (0.0, 0.0)
+        self._has_timed_out = False
         self._socket: socket.socket | None = None
-        self._kernel_watches = False
+        self._watch: StallWatch | None = None
         if request.transport is not None and not request.transport.is_closing():
             connection: socket.socket = request.transport.get_extra_info("socket")
-            self._kernel_watches = _watch_for_stalls(connection, stall_timeout_s)
+            self._watch = StallWatch.over(request.transport, timeout_s=stall_timeout_s)
             _limit_unsent(connection)
             if not _is_encrypted(request.transport):
                 # Once it holds bytes it is waited for until it holds none.
@@ -171,6 +76,8 @@ class Transfer:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        if self._watch:
+            self._watch.end()
         if self._socket:
             self._socket.close()
 
@@ -179,15 +86,14 @@ class Transfer:
 
         Raise OSError or TimeoutError for the connection, SourceChanged for the file.
         """
-        began_s = time.monotonic()
+        if self._watch:
+            return await self._send(chunk)
         try:
-            async with self._time_limit():
-                if isinstance(chunk, FileSpan):
-                    return await self._send_span(chunk)
-                await self._send_buffer(chunk)
-                return len(chunk)
-        finally:
-            self._last_two_s = (self._last_two_s[1], time.monotonic() - began_s)
+            async with timeout(self._stall_timeout_s):
+                return await self._send(chunk)
+        except asyncio.TimeoutError:
+            self._has_timed_out = True
+            raise
 
     def abort(self) -> None:
         """Cut the connection, so that the client can't take a part for the whole."""
@@ -200,7 +106,13 @@ class Transfer:
 
     def has_stalled(self) -> bool:
         """Tell whether the client has made no progress for as long as it may."""
-        return sum(self._last_two_s) >= self._stall_timeout_s
+        return self._watch.has_cut if self._watch else self._has_timed_out
+
+    async def _send(self, chunk: Chunk) -> int:
+        if isinstance(chunk, FileSpan):
+            return await self._send_span(chunk)
+        await self._send_buffer(chunk)
+        return len(chunk)
 
     def _direct(self) -> socket.socket | None:
         """Return the socket where nothing has to go through the transport.
@@ -253,9 +165,6 @@ class Transfer:
         self._direct()  # a write to a connection that is cut raises nothing at once
         return span.count
 
-    def _time_limit(self) -> AbstractAsyncContextManager[object]:
-        return nullcontext() if self._kernel_watches else timeout(self._stall_timeout_s)
-
 
 def _is_encrypted(transport: asyncio.Transport) -> bool:
     return transport.get_extra_info("sslcontext") is not None
@@ -283,14 +192,3 @@ def _limit_unsent(connection: socket.socket) -> None:
     if _KERNEL_UNSENT_LIMIT is not None:
         with suppress(OSError):
             connection.setsockopt(socket.IPPROTO_TCP, _KERNEL_UNSENT_LIMIT, UNSENT_BYTES)
-
-
-def _watch_for_stalls(connection: socket.socket, timeout_s: float) -> bool:
-    """Have the kernel cut a connection whose peer accepts nothing; tell whether it does."""
-    if _KERNEL_TIMEOUT is None:
-        return False
-    try:
-        connection.setsockopt(socket.IPPROTO_TCP, _KERNEL_TIMEOUT, round(timeout_s * 1000))
-    except OSError:
-        return False
-    return True

@@ -209,6 +209,8 @@ def test_a_download_short_of_descriptors_is_right_or_broken(
 
 
 def recovers(server: Server, scene: Scene) -> None:
+    # Connections are accepted in their order: who left before this one waits no longer either.
+    assert get(server.port, "/healthz").status == 200
     scene.assert_gave_back()
     scene.index()
     assert server.process.poll() is None

@@ -1,4 +1,4 @@
-"""`link.py` as an operator runs it, and its links as the server takes them."""
+"""`archive-service link` as an operator runs it, and its links as the server takes them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from harness.albums import HASH, make_album
 from harness.http import get
 from harness.server import REPOSITORY, environment
 
-LINK = REPOSITORY / "link.py"
+LINK = (sys.executable, "-m", "archive_service", "link")
 KEY, OTHER_KEY = "key-of-0123456789", "other-key-of-0123456789"
 TIMEOUT_S = 30.0
 LEEWAY_S = 60
@@ -26,9 +26,10 @@ WEEK_S = 7 * 86400
 def run(
     cwd: Path, *arguments: str, keys: str | None = KEY, **variables: str
 ) -> subprocess.CompletedProcess[str]:
+    variables |= {"PYTHONPATH": str(REPOSITORY)}
     variables |= {} if keys is None else {"SIGNING_KEYS": keys}
     return subprocess.run(
-        [sys.executable, str(LINK), *arguments],
+        [*LINK, *arguments],
         cwd=cwd,
         env=environment(variables),
         capture_output=True,
@@ -50,7 +51,7 @@ def refused(done: subprocess.CompletedProcess[str]) -> str:
     assert (done.returncode, done.stdout) == (2, "")
     assert "Traceback" not in done.stderr
     last = done.stderr.splitlines()[-1]
-    assert last.startswith("link.py: ")
+    assert last.startswith("archive-service link: ")
     assert not any(key in done.stderr for key in (KEY, OTHER_KEY))
     return last
 

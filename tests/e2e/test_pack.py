@@ -39,6 +39,12 @@ SMALL_LIMIT_BYTES = 64 * MIB
 Files = dict[str, bytes]
 
 
+def heed_signals() -> None:
+    """Undo what nohup and background jobs of shells leave ignored."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def start(arguments: Sequence[str | bytes], cwd: Path, **options: Any) -> subprocess.Popen[bytes]:  # noqa: ANN401 - Popen's own
     """Start the command; options are those of Popen."""
     usual: dict[str, Any] = {
@@ -46,6 +52,7 @@ def start(arguments: Sequence[str | bytes], cwd: Path, **options: Any) -> subpro
         "stdout": subprocess.PIPE,
         "stderr": subprocess.PIPE,
         "env": ENVIRONMENT,
+        "preexec_fn": heed_signals,
     }
     return subprocess.Popen((*COMMAND, *arguments), cwd=cwd, **(usual | options))
 
@@ -92,6 +99,7 @@ def message(done: subprocess.CompletedProcess[bytes]) -> str:
 
 
 def limit_damage() -> None:
+    heed_signals()
     resource.setrlimit(resource.RLIMIT_FSIZE, (ENDLESS_BYTES // 20, ENDLESS_BYTES // 20))
 
 
@@ -410,7 +418,9 @@ def test_named_special_file_is_refused(tmp_path: Path) -> None:
 def test_no_file_at_all_is_a_usage_error(tmp_path: Path) -> None:
     done = run([], tmp_path)
     assert done.returncode == 2
-    assert b"usage: main.py" in done.stderr
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(b"main.py: ")
+    assert line.endswith(b"-h explains every parameter")
 
 
 def test_wrong_setting_is_refused(photos: Path) -> None:

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from harness.albums import HASH, make_album, make_sparse, noise
 from harness.conditions import eventually
 from harness.ending import HOLDING_BYTES, assert_quiet, held, refuses, stopping
 from harness.http import Truncated, connected, get
+from harness.privileges import without_override
 from harness.server import SERVER, Server, environment, serving
 
 from archive_service.settings import Settings, flag, is_secret, variable
@@ -38,11 +39,14 @@ def cache_dir(tmp_path: Path) -> Path:
 
 
 def start_badly(
-    cwd: Path, *flags: str, variables: dict[str, str] | None = None
+    cwd: Path,
+    *flags: str,
+    variables: dict[str, str] | None = None,
+    command: Sequence[str] = (),
 ) -> subprocess.CompletedProcess[str]:
     """Run a server that is not to start."""
     return subprocess.run(
-        [sys.executable, str(SERVER), *flags],
+        [*command, sys.executable, str(SERVER), *flags],
         cwd=cwd,
         env=environment(variables),
         capture_output=True,
@@ -123,6 +127,33 @@ def test_a_wrong_value_in_the_file_is_told_too(tmp_path: Path) -> None:
     assert "DEBUG" in ended.stderr
 
 
+@pytest.mark.parametrize("text", ["PORT=8080\nPHOTOS DIR=/srv/photos\n", "PORT\t8080 = x'\n"])
+def test_a_line_in_the_file_that_is_no_setting_is_told_too(tmp_path: Path, text: str) -> None:
+    (tmp_path / ".env").write_text(text)
+    ended = start_badly(tmp_path)
+    assert ended.returncode == 2
+    (line,) = ended.stderr.splitlines()
+    assert line == f"server.py: .env: line {text.count(chr(10))} can't be read, takes NAME=value"
+
+
+def test_a_directory_in_place_of_the_file_is_told_too(tmp_path: Path) -> None:
+    (tmp_path / ".env").mkdir()
+    ended = start_badly(tmp_path)
+    assert ended.returncode == 2
+    assert ended.stderr == "server.py: .env: is a directory, takes a file\n"
+
+
+def test_a_directory_whose_files_can_not_be_opened_stops_the_start(tmp_path: Path) -> None:
+    (tmp_path / "albums").mkdir(mode=0o400)
+    ended = start_badly(
+        tmp_path, "--photos-dir", str(tmp_path / "albums"), command=without_override()
+    )
+    assert ended.returncode == 2
+    (line,) = ended.stderr.splitlines()
+    assert "PHOTOS_DIR" in line
+    assert "not opened" in line
+
+
 def test_a_file_in_place_of_the_directory_of_albums_stops_the_start(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     ended = start_badly(tmp_path, "--photos-dir", str(tmp_path / "file"))
@@ -134,8 +165,9 @@ def test_a_file_in_place_of_the_directory_of_albums_stops_the_start(tmp_path: Pa
 def test_an_unknown_flag_is_status_2(tmp_path: Path) -> None:
     ended = start_badly(tmp_path, "--prot", "8080")
     assert ended.returncode == 2
-    assert "--prot" in ended.stderr
-    assert "Traceback" not in ended.stderr
+    (line,) = ended.stderr.splitlines()
+    assert "--prot" in line
+    assert "-h" in line
 
 
 def test_help_tells_of_every_setting(tmp_path: Path) -> None:
@@ -156,12 +188,11 @@ def test_a_port_in_use_is_told_in_one_line(photos_dir: Path, tmp_path: Path) -> 
         )
     assert ended.returncode == 1
     (line,) = ended.stderr.splitlines()
-    assert f"127.0.0.1:{port}" in line
-    assert "in use" in line
+    assert line.startswith(f"server.py: can't listen on 127.0.0.1:{port}: Address already in use. ")
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid", ".."])
-def test_an_address_that_can_not_be_listened_on_is_told_in_one_line(
+def test_a_host_that_this_machine_is_not_is_a_wrong_value(
     photos_dir: Path, tmp_path: Path, host: str
 ) -> None:
     ended = start_badly(
@@ -169,9 +200,10 @@ def test_an_address_that_can_not_be_listened_on_is_told_in_one_line(
         *("--host", host, "--port", "0"),
         *("--photos-dir", str(photos_dir), "--cache-dir", str(tmp_path)),
     )
-    assert ended.returncode == 1
+    assert ended.returncode == 2
     (line,) = ended.stderr.splitlines()
-    assert host in line
+    assert line.startswith(f"server.py: HOST (--host): got '{host}' (")
+    assert line.endswith("takes an address of this machine; :: is all of them")
 
 
 SIGNALS = pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -298,9 +298,11 @@ def test_downloads_end_first_when_the_supervisor_is_killed(server: Server, album
 def test_every_address_of_a_host_is_listened_on(serve: Serve, workers: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as found:
         port = found.getsockname()[1]
-    server = serve("--workers", workers, "--host", "", "--port", f"{port}")
+    server = serve("--workers", workers, "--host", "localhost", "--port", f"{port}")
     assert server.port == port
-    for address in ("127.0.0.1", "::1") if _has_ipv6() else ("127.0.0.1",):
+    for _, _, _, _, (address, *_) in socket.getaddrinfo("localhost", None, type=socket.SOCK_STREAM):
+        if address == "::1" and not _has_ipv6():
+            continue
         with socket.create_connection((address, port)) as connection:
             connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
             assert connection.recv(12) == b"HTTP/1.1 200"

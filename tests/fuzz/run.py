@@ -114,11 +114,11 @@ def ids(data: bytes) -> None:
 def queries(data: bytes) -> None:
     """Any query: refused, or a name for Content-Disposition and files."""
     try:
-        query = URL(f"http://localhost/?{data.decode('latin-1')}", encoded=True).query
+        url = URL(f"http://localhost/?{data.decode('latin-1')}", encoded=True)
     except ValueError:  # such a request line reaches no handler
         return
     try:
-        read = parse_query(query)
+        read = parse_query(url.raw_query_string)
     except BadQuery:
         return
     assert all(read.files)

@@ -22,6 +22,8 @@ FLAGS = (
 )
 TIMEOUT_S = 30.0
 _LOOK_EVERY_MS = 20.0
+_COMPLETE = 2
+"""As the downloads page numbers the states of a download."""
 
 _Result = TypeVar("_Result")
 
@@ -71,10 +73,12 @@ class Chromium:
         )
 
     def finished(self, name: str) -> bytes:
-        """Wait for a file to be there whole; return its bytes."""
-        path = self.downloads / name
-        self.wait_for(path.exists)  # until then it has another name
-        return path.read_bytes()
+        """Wait for the one download to be complete under a name; return its bytes."""
+        # That a file has the name says nothing: it may be empty while the bytes have another.
+        # Nor do events tell: after an interruption there are no more of them.
+        self.wait_for(lambda: self._item.evaluate("item => item.data.state") == _COMPLETE)
+        assert [path.name for path in self.downloads.iterdir()] == [name]
+        return (self.downloads / name).read_bytes()
 
     @property
     def _item(self) -> Locator:

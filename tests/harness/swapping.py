@@ -5,8 +5,10 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import random
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +18,8 @@ import pytest
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 _CANNOT = (errno.ENOSYS, errno.EINVAL)
+_MOST_AT_A_TIME = 4000
+_LONGEST_REST_S = 0.02
 
 
 def exchange(one: Path, other: Path) -> None:
@@ -33,7 +37,11 @@ def exchange(one: Path, other: Path) -> None:
 
 @contextmanager
 def swapping(one: Path, other: Path) -> Iterator[None]:
-    """Exchange two names until the block ends, in a process of its own: as often as it can."""
+    """Exchange two names until the block ends, in a process of its own.
+
+    As often as it can, for moments; between them they rest, so that now and then a whole download
+    falls between two swaps.
+    """
     exchange(one, other)
     exchange(one, other)
     process = subprocess.Popen([sys.executable, __file__, one, other])
@@ -46,8 +54,11 @@ def swapping(one: Path, other: Path) -> Iterator[None]:
 
 def _swap_for_ever(one: bytes, other: bytes) -> None:
     renameat2 = ctypes.CDLL(None).renameat2
-    while not renameat2(_AT_FDCWD, one, _AT_FDCWD, other, _RENAME_EXCHANGE):
-        pass
+    while True:
+        for _ in range(random.randint(1, _MOST_AT_A_TIME)):
+            if renameat2(_AT_FDCWD, one, _AT_FDCWD, other, _RENAME_EXCHANGE):
+                return
+        time.sleep(random.random() * _LONGEST_REST_S)
 
 
 if __name__ == "__main__":

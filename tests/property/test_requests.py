@@ -11,7 +11,6 @@ import pytest
 from harness.albums import HASH, make_album
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from multidict import MultiMapping
 from yarl import URL
 
 from archive_service.archive_id import ArchiveId, InvalidArchiveId
@@ -68,21 +67,21 @@ def test_an_id_that_is_printed_gives_no_more_than_half_of_it_away(text: str) -> 
 
 @given(query_bytes)
 def test_any_query_is_read_or_refused(text: str) -> None:
-    query = URL.build(path="/", query_string=text.replace("#", "")).query
-    assert_read_or_refused(query)
+    url = URL.build(path="/", query_string=text.replace("#", ""))
+    assert_read_or_refused(url.raw_query_string)
 
 
 @given(query_bytes)
 def test_any_query_that_is_percent_encoded_is_read_or_refused(text: str) -> None:
     raw = text.encode("utf-8", "surrogatepass").replace(b"#", b"").decode("latin-1")
     try:
-        query = URL(f"http://localhost/?{raw}", encoded=True).query
+        url = URL(f"http://localhost/?{raw}", encoded=True)
     except ValueError:  # such a request line reaches no handler
         return
-    assert_read_or_refused(query)
+    assert_read_or_refused(url.raw_query_string)
 
 
-def assert_read_or_refused(query: MultiMapping[str]) -> None:
+def assert_read_or_refused(query: str) -> None:
     try:
         read = parse_query(query)
     except BadQuery as error:

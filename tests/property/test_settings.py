@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from archive_service.cli.serve import archive_options
+from archive_service.cli.composition import archive_options
 from archive_service.exclusion import Exclusion
 from archive_service.http.disposition import content_disposition
 from archive_service.settings import Settings, SettingsError, load_settings, variable
@@ -90,6 +90,7 @@ def assert_usable(found: Settings) -> None:
 @example(b"CACHE_DIR=a\0b\n")
 @example(b"PHOTOS_DIR=a\0b\n")
 @example(b"TIMEZONE=\0\n")
+@example(b"TIMEZONE=" + b"a/" * 3000 + b"\n")
 @example(b"NAME_ENCODING=\0\n")
 @example(b"\xef\xbb\xbfPORT=1\n")
 def test_any_file_of_settings_is_good_or_told(content: bytes) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from archive_service.cli.arguments import parse_arguments
+from archive_service.cli.serve import parser
 from archive_service.observe.prometheus import PrometheusObserver
 from archive_service.settings import Settings, flag, is_secret, variable
 
@@ -47,7 +47,7 @@ def test_documented_defaults_are_the_defaults(name: str, setting: str) -> None:
 
 def test_help_explains_every_setting(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        parse_arguments(["-h"])
+        parser().parse_args(["-h"])
     text = capsys.readouterr().out
     for setting in SETTINGS:
         assert (flag(setting) in text) is (setting not in SECRETS)
@@ -83,7 +83,7 @@ def test_poetry_installs_what_the_tests_need() -> None:
 
 
 def test_every_metric_is_documented() -> None:
-    text = PrometheusObserver(lambda: 0).text().decode()
+    text = PrometheusObserver(lambda: 0, downloads_limit=1).text(is_ready=True).decode()
     names = set(re.findall(r"^# TYPE (\w+) ", text, re.MULTILINE))
     names = {name for name in names if not name.endswith("_created")}
     documented = set(
@@ -100,3 +100,10 @@ def test_every_event_of_the_log_is_documented() -> None:
     )
     assert {"server.started", "archive.missing", "download.finished"} <= logged
     assert logged <= documented
+
+
+@pytest.mark.parametrize("name", ["SECURITY.md", "docs/architecture.md", "docs/testing.md"])
+def test_the_tests_that_a_document_names_exist(name: str) -> None:
+    named = re.findall(r"`(tests/[\w/.]+)`", text_of(name))
+    assert named
+    assert [path for path in named if not (REPOSITORY / path).exists()] == []

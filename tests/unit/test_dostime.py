@@ -30,6 +30,7 @@ def seconds(*when: int) -> int:
         (seconds(1979, 12, 31, 23, 0, 0), ZoneInfo("Europe/Moscow"), fields(1980, 1, 1, 2, 0, 0)),
         (seconds(1980, 1, 1, 1, 0, 0), timezone(-timedelta(hours=5)), fields(1980, 1, 1, 0, 0, 0)),
         (seconds(2107, 12, 31, 23, 59, 59), UTC, fields(2107, 12, 31, 23, 59, 58)),
+        (seconds(2107, 2, 3, 4, 5, 6), UTC, fields(2107, 2, 3, 4, 5, 6)),
         (seconds(2108, 1, 1, 0, 0, 0), UTC, fields(2107, 12, 31, 23, 59, 58)),
         (seconds(1904, 1, 1, 0, 0, 0), UTC, fields(1980, 1, 1, 0, 0, 0)),
         (-(2**62), UTC, fields(1980, 1, 1, 0, 0, 0)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from datetime import timezone
+from datetime import timedelta, timezone, tzinfo
 
 import pytest
 
@@ -20,21 +20,19 @@ from archive_service.zipformat.records import MAX_16, MAX_32
 LARGE_FILE_BYTES = 500
 
 
-def layout_of(*files: tuple[bytes, int]) -> ArchiveLayout:
+def layout_of(*files: tuple[bytes, int], zone: tzinfo = timezone.utc) -> ArchiveLayout:
     paths = [name for name, _ in files]
     listing = Listing(
         paths,
         paths,
         array("Q", [size for _, size in files]),
-        array("q", [0] * len(files)),
+        array("q", [10**18] * len(files)),
         array("H", [0o644] * len(files)),
         bytes(CHANGE_TOKEN_SIZE * len(files)),
         0,
         0,
     )
-    return lay_out(
-        listing, paths, range(len(paths)), zone=timezone.utc, large_file_bytes=LARGE_FILE_BYTES
-    )
+    return lay_out(listing, paths, range(len(paths)), zone=zone, large_file_bytes=LARGE_FILE_BYTES)
 
 
 def segments(
@@ -144,7 +142,45 @@ def test_a_name_that_no_zip_can_hold_is_refused() -> None:
         (b"a", 0o000, 0o600),
         (b"d/", 0o1777, 0o777),
         (b"d/", 0o555, 0o755),
+        (b"d/", 0o000, 0o700),
     ],
 )
 def test_the_owner_may_always_use_the_copy(name: bytes, mode: int, archived: int) -> None:
     assert archived_mode(name, mode) == archived
+
+
+def test_directories_are_told_from_files() -> None:
+    layout = layout_of((b"a/", 0), (b"b", 1))
+    assert [layout.is_file(entry) for entry in range(2)] == [False, True]
+
+
+def test_each_of_several_large_files_is_large() -> None:
+    layout = layout_of((b"a", 900), (b"b", 900), (b"c", 9), (b"d", 900))
+    assert [layout.is_large(entry) for entry in range(4)] == [True, True, False, True]
+
+
+def test_headers_are_of_the_layouts_time_zone() -> None:
+    east = layout_of((b"a", 1), zone=timezone(timedelta(hours=10)))
+    utc = layout_of((b"a", 1))
+    assert east.local_file_header(0, 0) != utc.local_file_header(0, 0)
+    assert east.central_directory_header(0, 0) != utc.central_directory_header(0, 0)
+    assert len(east) == len(utc)
+
+
+@pytest.mark.parametrize("length", [1, 20, 85])
+def test_what_stands_before_large_data_is_cut_to_the_range(length: int) -> None:
+    layout = layout_of((b"a", 10), (b"b", 900))
+    assert segments(layout, 5, 5 + length) == [Entries(5, 5 + length)]
+
+
+def test_what_stands_before_large_data_is_cut_to_the_piece() -> None:
+    layout = layout_of((b"a", 100), (b"b", 100), (b"c", 900))
+    found = segments(layout, piece_bytes=150)
+    ends = [*layout.header_offsets[1:3], layout.data_offset(2), layout.header_offsets[3]]
+    assert [segment.stop for segment in found[:4]] == ends
+
+
+def test_all_that_stands_in_an_archive_is_all_of_its_entries() -> None:
+    layout = layout_of((b"a", 10), (b"b", 20))
+    assert layout.entries_between(0, len(layout)) == range(2)
+    assert layout.central_headers_between(layout.central_offsets[0], len(layout)) == range(2)

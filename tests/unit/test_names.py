@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from archive_service.zipformat.names import NameRules, archive_names, original_name
+from archive_service.zipformat.names import (
+    NameRules,
+    archive_names,
+    numbered,
+    original_name,
+)
 
 PORTABLE = NameRules()
 EXACT = NameRules(portable=False)
@@ -248,3 +253,22 @@ def test_an_original_name_is_decoded_and_no_more(
     stored: bytes, name: str, rules: NameRules
 ) -> None:
     assert original_name(stored, rules) == name
+
+
+@pytest.mark.parametrize(
+    ("paths", "names"),
+    [
+        (["a b c", "A B C"], ["a b c (2)", "A B C"]),
+        (["p/q/r/1", "p/Q/s/2"], ["p/q (2)/r/1", "p/Q/s/2"]),
+        (["X.jpg", "x.jpg"], ["X.jpg", "x (2).jpg"]),
+        (["x.JPG", "X.jpg"], ["x (2).JPG", "X.jpg"]),
+        ([f"a.{'e' * 32}", f"A.{'e' * 32}"], [f"a (2).{'e' * 32}", f"A.{'e' * 32}"]),
+        ([f"a.{'e' * 33}", f"A.{'e' * 33}"], [f"a.{'e' * 33} (2)", f"A.{'e' * 33}"]),
+    ],
+)
+def test_names_that_look_plain_are_told_apart(paths: list[str], names: list[str]) -> None:
+    assert named(paths) == names
+
+
+def test_an_extension_behind_a_capital_x_is_one() -> None:
+    assert numbered("X.jpg", 2) == "X (2).jpg"

@@ -32,7 +32,11 @@ def test_a_value_too_heavy_is_not_kept_and_leaves_its_room() -> None:
     assert kept(recent, "a") == ""
     for key in "abc":
         recent.put(key, 1, weight=1)
-    assert kept(recent, "abc") == "abc"
+    recent.put("d", 1, weight=4)
+    assert kept(recent, "abcd") == "abc"
+    recent.put("a", 1, weight=4)
+    recent.put("d", 1, weight=1)
+    assert kept(recent, "abcd") == "bcd"
 
 
 def test_a_value_takes_the_place_of_the_earlier_one() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from datetime import timezone
+from datetime import timedelta, timezone
 
 import pytest
 
@@ -185,3 +185,17 @@ def test_the_extended_timestamp_carries_utc_seconds(mtime_s: int, stored: int) -
     header = records.local_file_header(described, 0, UTC)
     timestamp = extra_fields(header, LOCAL, described.name)[0x5455]
     assert timestamp == struct.pack("<BL", 1, stored)
+
+
+def test_a_directory_without_execute_bits_is_one_all_the_same() -> None:
+    """APPNOTE 4.4.3.2."""
+    described = member(b"d/", size=0, mode=0o600)
+    assert local_fields(records.local_file_header(described, 0, UTC))[0] == 20
+    assert central_fields(records.central_directory_header(described, 0, UTC))[1] == 20
+
+
+def test_dos_times_are_of_the_time_zone() -> None:
+    """APPNOTE 4.4.6; 2001-09-09 01:46:40 UTC is an hour later to the east."""
+    for zone, hour in ((UTC, 1), (timezone(timedelta(hours=10)), 11)):
+        assert local_fields(records.local_file_header(member(), 0, zone))[3] >> 11 == hour
+        assert central_fields(records.central_directory_header(member(), 0, zone))[4] >> 11 == hour

@@ -91,7 +91,7 @@ def test_a_file_that_is_not_text_is_told() -> None:
 
 @pytest.mark.parametrize("name", ["HOST", "CACHE_DIR", "PHOTOS_DIR", "TIMEZONE", "NAME_ENCODING"])
 def test_a_nul_in_a_file_is_told(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    monkeypatch.delenv("PHOTOS_DIR")
+    monkeypatch.delenv(name, raising=False)
     Path(".env").write_text(f"{name}=a\0b\n")
     with pytest.raises(SettingsError, match=rf"^{name} "):
         load_settings({})
@@ -178,3 +178,11 @@ def test_settings_are_printed_without_keys(monkeypatch: pytest.MonkeyPatch) -> N
     for settings in (load_settings({}), load_signing_settings()):
         assert settings.signing_keys
         assert KEY not in f"{settings!r} {settings} {settings.model_dump()}"
+
+
+@pytest.mark.parametrize("name", ["photos_dir", "cache_dir", "host", "monitor_host"])
+def test_a_flag_without_a_value_is_refused(name: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings({name: ""})
+    assert flag(name) in str(caught.value)
+    assert "empty" in str(caught.value)

@@ -31,6 +31,8 @@ SMALL_BYTES = 1000
 LOCAL_HEADER, CENTRAL_HEADER, END_RECORD = b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06"
 STALL_TIMEOUT_S = 1.0
 SLOWLY_TAKEN_BYTES, SLOWLY_TAKEN_EVERY_S = 256 * 1024, 0.2
+SIPPED_BYTES, SIPPED_EVERY_S = 3000, 0.2
+SIPPERS_WINDOW_BYTES = 4096
 """Not so much that all of it is in the kernel's buffers before the stall time-out has passed."""
 
 pytestmark = pytest.mark.skipif(
@@ -338,6 +340,21 @@ def test_a_slow_client_is_not_cut(site: Site, name: str, fill: Callable[[Path], 
             pause.wait(SLOWLY_TAKEN_EVERY_S)
         received += rest(connection, length - len(received))
     assert bytes(received) == whole
+
+
+@PHASES
+def test_a_client_with_a_tiny_window_that_takes_a_little_all_the_time_is_not_cut(
+    site: Site, name: str, fill: Callable[[Path], None]
+) -> None:
+    fill(make_album(site.photos_dir, {}, name))
+    pause = threading.Event()  # never set: waiting for it is how this client is slow
+    with held(site, name) as (connection, length):
+        connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SIPPERS_WINDOW_BYTES)
+        received = 0
+        for _ in range(int(5 * STALL_TIMEOUT_S / SIPPED_EVERY_S)):
+            received += len(connection.receive_content(SIPPED_BYTES))
+            pause.wait(SIPPED_EVERY_S)
+        rest(connection, length - received)
 
 
 def close(connection: Connection) -> None:

@@ -64,3 +64,12 @@ def test_whatever_is_not_found_is_logged(serve: Serve, path: str) -> None:
     server = serve()
     assert get(server.port, path).status == 404
     server.wait_for("event=archive.missing")
+
+
+@pytest.mark.parametrize(("name", "saved"), [("album", "album.zip"), ("Album.ZIP", "Album.ZIP")])
+def test_the_name_of_a_download_ends_as_archives_do(
+    serve: Serve, photos_dir: Path, name: str, saved: str
+) -> None:
+    make_album(photos_dir, {"1.jpg": b"one"})
+    answer = get(serve("--download-name", name).port, f"/archive/{HASH}/")
+    assert f'filename="{saved}"' in answer["content-disposition"]

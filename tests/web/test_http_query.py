@@ -115,7 +115,7 @@ class TestName:
 
     @pytest.mark.parametrize(
         "value",
-        ["..", "...", ".hidden", "%2e%2e", "~", "CON", "a%e2%80%aegpj", "%ff", "%ed%a0%80", "%zz"],
+        ["..", "...", ".hidden", "%2e%2e", "~", "CON", "a%e2%80%aegpj", "%zz"],
     )
     def test_that_could_harm_is_made_harmless(self, connection: Connection, value: str) -> None:
         answer = connection.exchange("GET", f"{TARGET}?name={value}", "Range: bytes=0-0")
@@ -143,6 +143,9 @@ class TestName:
             "name=a%1Bb",
             "name=a%7Fb",
             "name=a%C2%85b",
+            "name=%ff",
+            "name=%ed%a0%80",
+            "name=caf%E9.zip",
             "name=" + "a" * (LONGEST_NAME + 1),
             "name=" + quote("я" * (LONGEST_NAME + 1)),
             "name=a&name=b",

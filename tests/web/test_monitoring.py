@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import signal
 import socket
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from conftest import Serve
 from harness.albums import HASH, make_album, noise
 from harness.conditions import eventually
+from harness.gatedfs import gated
 from harness.http import Connection, connected, get
-from harness.server import Server
+from harness.server import Server, open_files, serving
 
 LINK = f"/archive/{HASH}/"
 Figures = Callable[[str], float]
@@ -90,6 +93,51 @@ def test_a_worker_that_was_killed_has_no_download_under_way(serve: Serve, photos
     assert figure(server.port, "archive_downloads_started_total") == 1
 
 
+def test_what_the_processes_use_is_told(monitored: Server) -> None:
+    port, processes = monitored.port, [monitored.pid, *monitored.workers()]
+    assert figure(port, "archive_processes") == len(processes)
+    resident_bytes = figure(port, "archive_resident_bytes")
+    assert 10e6 * len(processes) < resident_bytes < 200e6 * len(processes)
+    assert figure(port, "archive_cpu_seconds_total") > 0.05
+    most = max(len(open_files(pid)) for pid in processes)
+    assert abs(figure(port, "archive_open_files") - most) < 10  # connections of the moment
+    limit, _ = resource.prlimit(processes[-1], resource.RLIMIT_NOFILE)
+    assert figure(port, "archive_open_files_limit") == limit
+
+
+def test_cpu_time_of_a_worker_that_ended_is_not_lost(serve: Serve, photos_dir: Path) -> None:
+    make_album(photos_dir, {"1.jpg": noise(30_000_000)})
+    server = serve("--workers", "2")
+    for _ in range(50):
+        get(server.port, LINK)
+    before_s = figure(server.port, "archive_cpu_seconds_total")
+    for number, pid in enumerate(server.workers()):
+        os.kill(pid, signal.SIGKILL)
+        server.wait_for(f"worker.replaced.*worker={number}")
+    assert figure(server.port, "archive_processes") == 3
+    assert figure(server.port, "archive_cpu_seconds_total") >= before_s
+
+
+def test_as_many_downloads_as_there_may_be_are_told(serve: Serve) -> None:
+    assert figure(serve("--max-downloads", "7").port, "archive_downloads_limit") == 7
+    unlimited = serve("--max-downloads", "0")
+    assert b"archive_downloads_limit" not in get(unlimited.port, "/metrics").content
+
+
+def test_what_has_not_failed_yet_is_zero(monitored: Server) -> None:
+    text = get(monitored.port, "/metrics").content.decode()
+    assert 'archive_downloads_failed_total{fault="service",reason="EIO"} 0.0' in text
+    assert 'archive_requests_refused_total{fault="operator",reason="busy"} 0.0' in text
+
+
+def test_who_is_to_blame_for_a_refusal_is_told(monitored: Server, photos_dir: Path) -> None:
+    get(monitored.port, "/archive/missing/")
+    assert figure(monitored.port, 'archive_requests_refused_total{fault="client"') == 1
+    photos_dir.rename(photos_dir.with_name("unmounted"))
+    assert get(monitored.port, LINK).status == 503
+    assert figure(monitored.port, 'archive_requests_refused_total{fault="service"') == 1
+
+
 def test_no_label_tells_a_secret(monitored: Server) -> None:
     get(monitored.port, LINK)
     get(monitored.port, "/archive/some-other-hash/")
@@ -101,11 +149,32 @@ def test_alive_and_ready_are_told_apart(serve: Serve, photos_dir: Path) -> None:
     server = serve()
     assert get(server.port, "/healthz").status == 200
     assert get(server.port, "/readyz").status == 200
+    assert figure(server.port, "archive_ready") == 1
     photos_dir.rename(photos_dir.with_name("unmounted"))
     answer = get(server.port, "/readyz")
     assert answer.status == 503
     assert "photos" not in answer.content.decode()
+    assert figure(server.port, "archive_ready") == 0
     assert get(server.port, "/healthz").status == 200
+
+
+def test_a_storage_that_hangs_holds_one_thread(photos_dir: Path, tmp_path: Path) -> None:
+    mount_point = tmp_path / "mounted"
+    with gated(photos_dir, mount_point) as fs, serving(mount_point, tmp_path) as server:
+
+        def ready() -> int:
+            return get(server.port, "/readyz").status
+
+        assert ready() == 200
+        threads = Path(f"/proc/{server.pid}/task")
+        before = len(list(threads.iterdir()))
+        fs.hold("list", "")
+        with ThreadPoolExecutor() as pool:
+            answers = [pool.submit(ready) for _ in range(3)]
+            assert [each.result() for each in answers] == [503, 503, 503]
+        assert len(list(threads.iterdir())) == before
+        fs.clear()
+        assert eventually(lambda: ready() == 200)
 
 
 def free_port() -> int:

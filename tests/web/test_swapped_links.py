@@ -45,7 +45,7 @@ ALBUM = ArchiveId(HASH)
 OPTIONS = ArchiveOptions(NameRules(), timezone.utc)
 SECRET, PUBLIC = b"SECRET..", b"public.."
 NAMES = ("1.jpg", "2.jpg", "large.jpg")
-CAUGHT_WITHIN_S = 60.0
+CAUGHT_WITHIN_S = 120.0
 TIMES_AS_MANY = 3
 AT_LEAST = 300
 DOWNLOADS = 100
@@ -132,7 +132,7 @@ class NaiveStorage:
                     mtimes_ns.append(status.st_mtime_ns)
         count = len(paths)
         modes, tokens = array("H", [0o644] * count), bytes(CHANGE_TOKEN_SIZE * count)
-        return Listing(paths, sizes, mtimes_ns, modes, tokens, 0, LONG_AGO_S * 10**9)
+        return Listing(paths, paths, sizes, mtimes_ns, modes, tokens, 0, LONG_AGO_S * 10**9)
 
     @contextmanager
     def files(self, archive: ArchiveId, listing: Listing) -> Iterator[NaiveFiles]:

@@ -347,10 +347,10 @@ def test_over_tls_the_bytes_are_the_same(
     assert part == whole[1000:8000001]
 
 
-def test_where_the_kernel_does_not_watch_a_stalled_client_is_cut_too(
+def test_where_the_kernel_does_not_tell_of_progress_a_stalled_client_is_cut_too(
     photos_dir: Path, tmp_path: Path
 ) -> None:
-    """A Unix socket knows no TCP_USER_TIMEOUT, so each piece has its time."""
+    """A Unix socket tells nothing of its peer, so each piece has its time."""
     observer = Interruptions()
     make_sparse(photos_dir / HASH / "a.bin", 50_000_000)
     path = str(tmp_path / "s")

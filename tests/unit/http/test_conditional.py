@@ -45,6 +45,9 @@ def fields(method: str = "GET", **values: str) -> RequestFields:
         ("xyzzy", FAILED),  # no member matches: "Otherwise, the condition is false."
         ("", FAILED),
         ('*, "a"', FAILED),
+        (" *\t", PROCEED),  # whitespace around a value (section 5.6.3)
+        ("*\x0b", FAILED),  # and no other
+        ("X*", FAILED),
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE"])
@@ -81,6 +84,9 @@ def test_if_unmodified_since(if_unmodified_since: str, expected: Outcome) -> Non
         ('"a"', False),
         ("xyzzy", False),
         ("", False),
+        ("\t* ", True),
+        ("\x0b*", False),
+        ("*X", False),
     ],
 )
 @pytest.mark.parametrize(
@@ -121,6 +127,8 @@ def test_a_weak_date_still_validates_a_cache() -> None:  # section 8.8.1
     [  # section 13.1.5
         (TAG, True),
         (f" {TAG}\t", True),
+        (f"{TAG}\x0b", False),
+        (f"X{TAG}", False),
         ('W/"xyzzy"', False),  # strong comparison
         ('"a"', False),
         ("xyzzy", False),

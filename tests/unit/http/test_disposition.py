@@ -35,6 +35,7 @@ def test_a_plain_name_is_said_once(name: str) -> None:  # RFC 6266 appendix D
         ("a*b?.zip", "a_b.zip", "a%2Ab%3F.zip"),
         # RFC 8187 section 3.2.1: attr-char
         ("é!#$&+-.^_`|~'()*.zip", "!#$&+-.^_`_~'().zip", "%C3%A9!#$&+-.^_`|~%27%28%29%2A.zip"),
+        ("Xж.zip", "X.zip", "X%D0%B6.zip"),
         # an extension that is not plain is part of the name
         ("архив.зип", "archive", "%D0%B0%D1%80%D1%85%D0%B8%D0%B2.%D0%B7%D0%B8%D0%BF"),
     ],

@@ -76,6 +76,7 @@ def test_two_digit_year_after_a_turn_of_the_century_is_ahead() -> None:
 @pytest.mark.parametrize(
     "value",
     [
+        "XSun, 06 Nov 1994 08:49:37 GMT",
         "",
         "0",
         "784111777",

@@ -41,6 +41,9 @@ CHROMIUM = (
         ("application/json;q=0.1234", "text/html"),
         ("application/json;q=-1", "text/html"),
         (",;,;q=1,/,*", "text/html"),
+        ("text/html;q=0", "application/json"),  # section 12.4.2, and nothing said of the other
+        ("application/json;q=0", "text/html"),
+        ("text/html;q=0, application/json;q=0", "text/html"),
     ],
 )
 def test_media_types(field: str | None, expected: str) -> None:
@@ -66,6 +69,15 @@ def test_media_types(field: str | None, expected: str) -> None:
         ("en, ru", "en"),
         ("*", "en"),
         ("de, fr", "en"),
+        ("en;q=0", "ru"),  # section 12.4.2: 0 is not acceptable
+        ("ru;q=0", "en"),
+        ("ru;q=0.5", "ru"),  # what is not mentioned comes after what is
+        ("ru;q=1.0, en", "ru"),  # section 12.4.2: the default weight is 1
+        ("ru;q=0.1, ru;q=0.9, en;q=0.5", "en"),  # of a range said twice, the first counts
+        ("ru-RU;q=0.1, ru-RU-x;q=0.9, en;q=0.5", "ru"),  # the more specific counts
+        ("*;q=0.5, en;q=0.4", "ru"),  # an asterisk stands for what is not mentioned
+        ("Xru", "en"),
+        ("ru\x0b", "en"),  # no whitespace to a field (section 5.6.3)
     ],
 )
 def test_languages(field: str | None, expected: str) -> None:

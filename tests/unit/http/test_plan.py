@@ -9,7 +9,7 @@ import pytest
 
 from archive_service.http.conditional import Validators
 from archive_service.http.fields import RequestFields
-from archive_service.http.multipart import Slice
+from archive_service.http.multipart import Literal, Slice
 from archive_service.http.plan import ResponsePlan, Target, goes_on, plan
 
 TAG = '"xyzzy"'
@@ -74,6 +74,26 @@ def test_several_ranges_are_a_multipart_without_a_content_range() -> None:  # se
     content_type = dict(response.fields)["Content-Type"]
     assert re.fullmatch("multipart/byteranges; boundary=[0-9a-f]{32}", content_type)
     assert (response.status, response.first_offset) == (206, 0)
+
+
+def test_each_part_says_of_what_it_is_a_part() -> None:  # section 15.3.7.2
+    texts = [part.data for part in answer(range="bytes=0-0,-1").parts if isinstance(part, Literal)]
+    for text, described in zip(texts, (b"0-0", b"9999-9999"), strict=False):
+        assert b"\r\nContent-Type: application/zip\r\n" in text
+        assert b"\r\nContent-Range: bytes %b/10000\r\n\r\n" % described in text
+    assert len(texts) == 3
+
+
+@pytest.mark.parametrize(
+    ("values", "status"),
+    [
+        ({"if_unmodified_since": "Sunday, 06-Nov-94 08:49:36 GMT"}, 412),
+        ({"if_modified_since": "Sunday, 06-Nov-94 08:49:37 GMT"}, 304),
+        ({"if_range": "Sunday, 06-Nov-94 08:49:37 GMT", "range": "bytes=0-0"}, 206),
+    ],
+)
+def test_two_digit_years_are_read_by_the_clock(values: dict[str, str], status: int) -> None:
+    assert answer(**values).status == status  # section 5.6.7
 
 
 def test_first_offset_of_a_multipart_is_that_of_the_first_part() -> None:

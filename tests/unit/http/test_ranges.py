@@ -92,6 +92,11 @@ def test_a_valid_set_without_a_satisfiable_member_is_empty(value: str) -> None:
         "bytes=,",
         "bytes=-",
         "bytes=--1",
+        "bytes=1-X",
+        "bytes=8-007",  # a last-pos before the first-pos, whatever stands before its digits
+        "bytes=0-1=",
+        "bytes=bytes=0-1",
+        "Xbytes=0-1",
         "bytes=1",
         "bytes=a-b",
         "bytes=0x0-0x9",

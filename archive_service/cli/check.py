@@ -1,0 +1,41 @@
+"""The command `archive-service check`: whether all is well for the service here.
+
+Exit statuses: 0 nothing is wrong; 1 something is; 2 a setting is.
+"""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from collections.abc import Sequence
+
+from archive_service.cli.arguments import OneLineParser, add_settings, given_settings
+from archive_service.cli.checks import CHECKS, Verdict
+from archive_service.cli.program import complain
+from archive_service.settings import Settings, SettingsError, load_settings
+
+_WRONG, _USAGE_ERROR = 1, 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print a line for each thing looked at; return the exit status."""
+    try:
+        settings = load_settings(given_settings(parser().parse_args(arguments), Settings))
+    except SettingsError as error:
+        complain(str(error))
+        return _USAGE_ERROR
+    found = [finding for check in CHECKS for finding in check(settings)]
+    for verdict, subject, text in found:
+        print(f"{verdict.value:<7}{subject:<12}{text}")
+    return _WRONG if any(verdict is Verdict.WRONG for verdict, _, _ in found) else 0
+
+
+def parser() -> ArgumentParser:
+    """Return the parser of the command's arguments."""
+    made = OneLineParser(
+        description="Look whether all is well for the service here: set-up, permissions, limits "
+        "and index.  Run it as the user that the service runs as, with the same settings.",
+        epilog="exit status: 0 nothing is wrong, 1 something is, 2 a setting is",
+        allow_abbrev=False,
+    )
+    add_settings(made, Settings)
+    return made

@@ -1,0 +1,233 @@
+"""What `archive-service check` looks at.  Nothing that it looks at is changed by it."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import resource
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from enum import Enum
+from http import HTTPStatus
+from pathlib import Path
+from typing import NamedTuple
+
+from archive_service.archive_id import ArchiveId, InvalidArchiveId
+from archive_service.cli.composition import cache_path
+from archive_service.cli.listening import NoSuchHost, NotListening, listening
+from archive_service.crcindex.health import trouble_of
+from archive_service.errors import DownloadFailed, StorageUnavailable
+from archive_service.exclusion import Exclusion
+from archive_service.http.clients import UNKNOWN
+from archive_service.settings import Settings, variable
+from archive_service.storage.bulk import AS_COMPILED, NOTHING_COMPILED
+from archive_service.storage.local import LocalStorage
+
+LOOKED_AT_ALBUMS = 1000
+FILES_PER_DOWNLOAD = 4
+"""Open files: the connection twice, a directory and the file that is being sent."""
+_SCARCE_BYTES = 100 * 1000**2
+_ANSWER_TIMEOUT_S = 2.0
+_ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # nosec B104 # noqa: S104 - compared, not bound
+
+
+class Verdict(Enum):
+    """How bad it is."""
+
+    GOOD = "good"
+    ADVICE = "advice"
+    WRONG = "wrong"
+
+
+class Finding(NamedTuple):
+    """What was found of a subject; the text of anything but GOOD says what to do."""
+
+    verdict: Verdict
+    subject: str
+    text: str
+
+
+def _program(_settings: Settings) -> Iterator[Finding]:
+    version = ".".join(map(str, sys.version_info[:3]))
+    if AS_COMPILED is NOTHING_COMPILED:
+        yield Finding(
+            Verdict.ADVICE,
+            "program",
+            f"Python {version}, nothing compiled: albums of thousands of small files take half as "
+            "much time again. Install a C compiler and Python's headers, then the service again.",
+        )
+    else:
+        yield Finding(Verdict.GOOD, "program", f"Python {version}, with its compiled part")
+
+
+def _settings(settings: Settings) -> Iterator[Finding]:
+    changed = sorted(
+        variable(name)
+        for name, field in type(settings).model_fields.items()
+        if getattr(settings, name) != field.get_default(call_default_factory=True)
+    )
+    source = "with" if Path(".env").exists() else "without"
+    text = f"read in {Path.cwd()}, {source} a .env; not the default: {', '.join(changed) or 'none'}"
+    yield Finding(Verdict.GOOD, "settings", text)
+
+
+def _albums(settings: Settings) -> Iterator[Finding]:
+    storage = LocalStorage(
+        settings.photos_dir, Exclusion(settings.exclude), symlinks=settings.symlinks
+    )
+    try:
+        names = storage.albums()
+    except StorageUnavailable as error:
+        text = f"{settings.photos_dir} can't be read ({error}): mount it, or permit it to this user"
+        yield Finding(Verdict.WRONG, "albums", text)
+        return
+    yield Finding(Verdict.GOOD, "albums", f"{len(names):,} in {settings.photos_dir}")
+    sample = names[:LOOKED_AT_ALBUMS]
+    unreadable = [name for name in sample if not _can_be_read(storage, name)]
+    if unreadable:
+        yield Finding(
+            Verdict.WRONG,
+            "albums",
+            f"{len(unreadable):,} of the {len(sample):,} looked at can't be "
+            f"read by this user, such as {_shown(unreadable[0])}: have what uploads them use umask "
+            "022, or make this user a member of their group",
+        )
+    nameless = [name for name in names if not _is_id(name)]
+    if nameless:
+        yield Finding(
+            Verdict.ADVICE,
+            "albums",
+            f"{len(nameless):,} have names that no link can have: rename them to letters, digits "
+            "and - _ ~ . if they are to be downloaded",
+        )
+
+
+def _can_be_read(storage: LocalStorage, name: str) -> bool:
+    try:
+        archive = ArchiveId.parse(name)
+        listing = storage.list(archive)
+        files = [source for source, path in enumerate(listing.paths) if not path.endswith(b"/")]
+        with storage.files(archive, listing) as album:
+            for source in files[:1]:
+                album.open(source).close()
+    except InvalidArchiveId:
+        return True
+    except (StorageUnavailable, DownloadFailed):
+        return False
+    return True
+
+
+def _is_id(name: str) -> bool:
+    try:
+        ArchiveId.parse(name)
+    except InvalidArchiveId:
+        return name.startswith(".")  # hidden: nobody wants a link to it
+    return True
+
+
+def _shown(name: str) -> str:
+    try:
+        return str(ArchiveId.parse(name))
+    except InvalidArchiveId:
+        return "one"
+
+
+def _index(settings: Settings) -> Iterator[Finding]:
+    path = cache_path(settings, "crc", ".sqlite3")
+    nearest = next(parent for parent in path.parents if parent.exists())
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        yield Finding(
+            Verdict.WRONG,
+            "index",
+            f"{nearest} can't be written by this user, so checksums are computed anew after each "
+            "start: permit it, or set CACHE_DIR",
+        )
+        return
+    if trouble := trouble_of(path):
+        text = f"{path} {trouble}: the service will start afresh; or delete it"
+        yield Finding(Verdict.ADVICE, "index", text)
+        return
+    size = f"{path.stat().st_size:,} bytes" if path.exists() else "not begun"
+    free_bytes = shutil.disk_usage(nearest).free
+    if free_bytes < _SCARCE_BYTES:
+        text = f"{free_bytes:,} bytes are free in {nearest}: make room, or set CACHE_DIR"
+        yield Finding(Verdict.ADVICE, "index", text)
+    yield Finding(Verdict.GOOD, "index", f"{path}, {size}")
+
+
+def _limits(settings: Settings) -> Iterator[Finding]:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = FILES_PER_DOWNLOAD * settings.max_downloads
+    if hard != resource.RLIM_INFINITY and (not needed or hard < needed):
+        yield Finding(
+            Verdict.ADVICE,
+            "limits",
+            f"{hard:,} open files are enough for some {hard // FILES_PER_DOWNLOAD:,} downloads at "
+            "once: raise the limit (LimitNOFILE of systemd, ulimits of compose), or set "
+            "MAX_DOWNLOADS to that",
+        )
+    else:
+        text = f"open files for {settings.max_downloads:,} downloads at once"
+        yield Finding(Verdict.GOOD, "limits", text)
+
+
+def _ports(settings: Settings) -> Iterator[Finding]:
+    yield _port(settings.host, settings.port, "--host and --port", asked_port=settings.monitor_port)
+    if settings.monitor_port:
+        flags = "--monitor-host and --monitor-port"
+        yield _port(settings.monitor_host, settings.monitor_port, flags, asked_port=0)
+
+
+def _port(host: str, port: int, flags: str, *, asked_port: int) -> Finding:
+    where = f"{host}:{port}"
+    try:
+        for listener in listening(host, port, flags=flags):
+            listener.close()
+    except NoSuchHost as error:
+        return Finding(Verdict.WRONG, "port", f"{host} is {error}: choose another with {flags}")
+    except NotListening as error:
+        if _answers(host, asked_port or port):
+            return Finding(Verdict.GOOD, "port", f"{where}, where the service answers")
+        return Finding(Verdict.WRONG, "port", str(error))
+    return Finding(Verdict.GOOD, "port", f"{where} is free")
+
+
+def _answers(host: str, port: int) -> bool:
+    address = _ANY_ADDRESS.get(host, host)
+    connection = http.client.HTTPConnection(address, port, timeout=_ANSWER_TIMEOUT_S)
+    try:
+        connection.request("GET", "/healthz")
+        return connection.getresponse().status == HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _neighbours(settings: Settings) -> Iterator[Finding]:
+    if settings.trusted_proxies == UNKNOWN and settings.max_downloads_per_client:
+        yield Finding(
+            Verdict.ADVICE,
+            "proxies",
+            "all visitors behind one web server share MAX_DOWNLOADS_PER_CLIENT: name it in "
+            "TRUSTED_PROXIES, or set that to none where nothing is in front",
+        )
+    if not settings.monitor_port:
+        yield Finding(
+            Verdict.ADVICE,
+            "monitoring",
+            "/metrics is on the port of the archives: have the web server in front forward "
+            "nothing but /archive/, or set MONITOR_PORT",
+        )
+
+
+CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
+    _program,
+    _settings,
+    _albums,
+    _index,
+    _limits,
+    _ports,
+    _neighbours,
+)

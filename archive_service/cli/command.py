@@ -1,0 +1,52 @@
+"""The console command `archive-service`: one name for all that the service's people do."""
+
+from __future__ import annotations
+
+import sys
+from argparse import RawDescriptionHelpFormatter
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+
+from archive_service.cli.arguments import OneLineParser
+from archive_service.cli.program import COMMAND
+
+SUBCOMMANDS = {
+    "serve": "serve archives; server.py does the same",
+    "pack": "pack files into a zip archive; main.py does the same",
+    "link": "print a signed link, which ends after a time",
+    "check": "look whether all is well for the service here, and say what to do",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a subcommand; return its exit status."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    name = _parser().parse_args(given[:1]).subcommand
+    # The messages of a subcommand begin with both names.
+    sys.argv[:] = [f"{COMMAND} {name}", *given[1:]]
+    # Only what is asked for: a link should not take the time that the service takes to start.
+    return int(import_module(f"archive_service.cli.{name}").main())
+
+
+def _parser() -> OneLineParser:
+    parser = OneLineParser(
+        prog=COMMAND,
+        description="Directories of a site as zip archives, packed on the fly.",
+        epilog="subcommands, each of which explains its parameters with -h:\n"
+        + "\n".join(f"  {name:<7}{does}" for name, does in SUBCOMMANDS.items()),
+        formatter_class=RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"{_version()}\n")
+    parser.add_argument(
+        "subcommand", choices=SUBCOMMANDS, metavar="SUBCOMMAND", help="one of those below"
+    )
+    return parser
+
+
+def _version() -> str:
+    try:
+        return version(COMMAND)
+    except PackageNotFoundError:  # run from its files, as in the image
+        return "unknown"

@@ -1,0 +1,180 @@
+"""The parts of the service put together as the settings say."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import importlib
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+from zoneinfo import ZoneInfo
+
+from aiohttp import web
+
+from archive_service.cli.housekeeping import Housekeeping
+from archive_service.cli.inforce import in_force_since_s
+from archive_service.crcindex.sqlite import SqliteCrcIndex
+from archive_service.exclusion import Exclusion
+from archive_service.fairness.limits import Counts, Limits
+from archive_service.http.clients import TrustedProxies
+from archive_service.observe.logging import LoggingObserver
+from archive_service.observe.several import SeveralObservers
+from archive_service.representation import FORMAT_VERSION, ArchiveOptions
+from archive_service.service import ArchiveService
+from archive_service.settings import SHIPPED_PHOTOS, Settings
+from archive_service.signing import SigningPolicy
+from archive_service.stillness import Patience
+from archive_service.storage.local import LocalStorage
+from archive_service.web.app import create_app
+from archive_service.web.fairuse import FairUse
+from archive_service.web.handlers import WebOptions
+from archive_service.web.monitoring import Monitoring
+from archive_service.web.runner import Runner
+from archive_service.zipformat.names import NameRules
+
+if TYPE_CHECKING:
+    from archive_service.observe.prometheus import PrometheusObserver
+
+_LONGER_THAN_ANY_S = 1e6
+"""The time-out of aiohttp's own shutdown, which waits it out twice, and for ever where it is 0."""
+_SHIPPED_ALBUMS = ("3bea29ccabbbf64bdebcc055319c5745", "af1ad8c76fda2e48ea9aed2937e972ea")
+"""Named here, not listed: somebody may keep his own albums in the same directory."""
+Site = Callable[[Runner], web.BaseSite]
+
+
+class Sites(NamedTuple):
+    """Where connections come from: for archives, and for monitoring where that is apart."""
+
+    archives: Sequence[Site]
+    monitoring: Sequence[Site]
+
+
+@asynccontextmanager
+async def accepting(
+    settings: Settings,
+    options: ArchiveOptions,
+    sites: Sites,
+    *,
+    counts: Counts,
+    count: Callable[[int], None] | None = None,
+) -> AsyncIterator[tuple[Runner, Housekeeping]]:
+    """Put the parts together and accept connections; the block is to end with `_stop`."""
+    # Not before the fork: the library decides where it counts when it is imported.
+    prometheus = importlib.import_module("archive_service.observe.prometheus")
+    index_path = cache_path(settings, "crc", ".sqlite3")
+    metrics: PrometheusObserver = prometheus.PrometheusObserver(
+        partial(_size_bytes, index_path), downloads_limit=settings.max_downloads
+    )
+    observer = SeveralObservers((LoggingObserver(), metrics))
+    index = SqliteCrcIndex(index_path, observer.index_impaired)
+    exclusion = Exclusion(settings.exclude)
+    storage = LocalStorage(
+        settings.photos_dir,
+        exclusion,
+        symlinks=settings.symlinks,
+        on_link_skipped=observer.link_skipped,
+    )
+    patience = Patience(settings.settle_time, settings.settle_wait)
+    service = ArchiveService(storage, index, options, patience, observer.hashing_changed)
+    monitoring = Monitoring(service, metrics.text, prometheus.CONTENT_TYPE)
+    proxies = TrustedProxies.parse(settings.trusted_proxies)
+    fair_use = FairUse(limits(settings), proxies, observer, counts=counts)
+    app = create_app(service, observer, _web_options(settings), fair_use)
+    app.on_shutdown.append(monitoring.drain)
+    monitor = web.Application() if sites.monitoring else app
+    monitoring.add_to(monitor)
+    runner, apart = _runner(app, count), _runner(monitor)
+    try:
+        await _start(runner, sites.archives)
+        await _start(apart, sites.monitoring)
+        _let_be_what_stays()
+        yield runner, Housekeeping(service, observer, exclusion, settings)
+    finally:
+        if sites.monitoring:  # to the last: it tells that nothing new should come
+            await apart.cleanup()
+        await asyncio.to_thread(service.close)
+
+
+def _runner(app: web.Application, count: Callable[[int], None] | None = None) -> Runner:
+    return Runner(app, shutdown_timeout_s=_LONGER_THAN_ANY_S, count=count)
+
+
+async def _start(runner: Runner, sites: Sequence[Site]) -> None:
+    if sites:
+        await runner.setup()
+    for site in sites:
+        await site(runner).start()
+
+
+def _let_be_what_stays() -> None:
+    """Spare the collector modules and classes: a tenth of the time of little albums went there."""
+    gc.collect()
+    gc.freeze()
+
+
+def _size_bytes(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None
+
+
+def archive_options(settings: Settings) -> ArchiveOptions:
+    """Take from the settings what shapes an archive."""
+    names = NameRules(settings.portable_names, settings.name_encoding)
+    shape = (
+        FORMAT_VERSION,
+        settings.exclude,
+        names,
+        settings.timezone,
+        settings.change_token,
+        settings.symlinks,
+    )
+    configuration = blake2b(repr(shape).encode(), digest_size=8).hexdigest()
+    return ArchiveOptions(
+        names,
+        ZoneInfo(settings.timezone),
+        settings.change_token,
+        in_force_since_s(cache_path(settings, "shape", ""), configuration, now_s=int(time.time())),
+    )
+
+
+def cache_path(settings: Settings, name: str, suffix: str) -> Path:
+    """Name a file of one root: what belongs to another can't be told from what is gone."""
+    root = blake2b(bytes(settings.photos_dir.resolve()), digest_size=8).hexdigest()
+    return settings.cache_dir / f"{name}-{root}{suffix}"
+
+
+def limits(settings: Settings) -> Limits:
+    """Take from the settings what is fair."""
+    return Limits(
+        downloads=settings.max_downloads,
+        downloads_per_client=settings.max_downloads_per_client,
+        bytes_per_s=settings.rate_limit,
+        bytes_per_s_per_download=settings.rate_limit_per_download,
+        misses_per_minute=settings.miss_limit,
+        refused_s=settings.miss_block,
+    )
+
+
+def _web_options(settings: Settings) -> WebOptions:
+    signing = _signing_policy(settings)
+    is_shipped = settings.photos_dir.resolve() == SHIPPED_PHOTOS.resolve()
+    return WebOptions(
+        download_name=settings.download_name,
+        stall_timeout_s=settings.stall_timeout,
+        delay_s=settings.delay if settings.debug else None,
+        # Where links have to be signed, those of the index page would lead to a refusal.
+        example_albums=_SHIPPED_ALBUMS if is_shipped and signing is None else (),
+        signing=signing,
+    )
+
+
+def _signing_policy(settings: Settings) -> SigningPolicy | None:
+    keys = tuple(key.get_secret_value().encode() for key in settings.signing_keys)
+    return SigningPolicy(keys, settings.signature_grace) if keys else None

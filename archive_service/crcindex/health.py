@@ -1,0 +1,25 @@
+"""A look at a CRC index that changes nothing of it."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+
+def trouble_of(path: Path) -> str | None:
+    """Return in a few words what is wrong with an index file; None where nothing is.
+
+    A file that is not there yet is all right.
+    """
+    if not path.exists():
+        return None
+    address = f"{path.absolute().as_uri()}?mode=ro"
+    try:
+        with closing(sqlite3.connect(address, uri=True)) as connection:
+            (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    except sqlite3.OperationalError as error:
+        return f"can't be read ({error})"
+    except sqlite3.DatabaseError:
+        return "is corrupt"
+    return None if found == "ok" else "is corrupt"

@@ -1,0 +1,105 @@
+"""What is true of the service at the moment that it is asked, as metrics.
+
+Nothing of it is counted: it is looked at, on Linux in /proc.  Elsewhere it is not told what the
+processes use.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+SHARED_METRICS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+"""Set where several processes serve: their files of figures are in the directory that it names."""
+_FILES_OF_LIVING_WORKERS = "gauge_livesum_*.db"
+_PROC = Path("/proc")
+_TICKS = slice(11, 15)
+"""Fields of /proc/PID/stat behind the name: utime, stime, cutime, cstime (proc_pid_stat(5))."""
+_RESIDENT_PAGES = 1
+"""Field of /proc/PID/statm."""
+
+
+class Present(Collector):
+    """The size of the CRC index, limits, and what the service's processes use.
+
+    `index_bytes` tells the size of the index, or None where there is none.  `downloads_limit` is
+    how many may be under way; 0 is no limit, and then not told.
+    """
+
+    def __init__(self, index_bytes: Callable[[], int | None], *, downloads_limit: int) -> None:
+        self._index_bytes = index_bytes
+        self._downloads_limit = downloads_limit
+
+    def collect(self) -> Iterable[Metric]:
+        """Look at all of it."""
+        size = self._index_bytes()
+        if size is not None:
+            yield GaugeMetricFamily("archive_index_bytes", "Size of the CRC index", size)
+        if self._downloads_limit:
+            yield GaugeMetricFamily(
+                "archive_downloads_limit", "Downloads that may be under way", self._downloads_limit
+            )
+        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        yield GaugeMetricFamily(
+            "archive_open_files_limit", "Files that one process may have open", soft
+        )
+        if (_PROC / "self" / "stat").exists():
+            yield from _used([_PROC / str(pid) for pid in _pids()])
+
+
+def _pids() -> list[int]:
+    """Return the process ids of the service: this one, or the supervisor and its workers."""
+    directory = os.environ.get(SHARED_METRICS_VARIABLE)
+    if directory is None:
+        return [os.getpid()]
+    files = Path(directory).glob(_FILES_OF_LIVING_WORKERS)
+    return [os.getppid(), *(int(path.stem.rpartition("_")[2]) for path in files)]
+
+
+def _used(processes: list[Path]) -> Iterator[Metric]:
+    yield GaugeMetricFamily(
+        "archive_processes", "Processes of the service", sum(path.exists() for path in processes)
+    )
+    yield CounterMetricFamily(
+        "archive_cpu_seconds",
+        "CPU time of all processes, those that have ended included",
+        sum(_of_each(_cpu_s, processes)),
+    )
+    yield GaugeMetricFamily(
+        "archive_resident_bytes",
+        "Memory of all processes; what they share is counted for each",
+        sum(_of_each(_resident_bytes, processes)),
+    )
+    yield GaugeMetricFamily(
+        "archive_open_files",
+        "Files, sockets included, that the process with most of them has open",
+        max(_of_each(_open_files, processes), default=0),
+    )
+
+
+def _of_each(figure: Callable[[Path], float], processes: list[Path]) -> Iterator[float]:
+    for process in processes:
+        with suppress(OSError):  # it has ended
+            yield figure(process)
+
+
+def _cpu_s(process: Path) -> float:
+    # The name in front is in brackets and may hold spaces and brackets itself.
+    fields = (process / "stat").read_text().rpartition(")")[2].split()
+    ticks = map(int, fields[_TICKS])
+    return sum(ticks) / os.sysconf("SC_CLK_TCK")
+
+
+def _resident_bytes(process: Path) -> float:
+    pages = int((process / "statm").read_text().split()[_RESIDENT_PAGES])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def _open_files(process: Path) -> float:
+    return sum(1 for _ in (process / "fd").iterdir())

@@ -1,0 +1,98 @@
+"""Paces of a transfer: how large its pieces are, and how long it waits between them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from archive_service.fairness.rate import RateShare
+
+_SLOWEST_PIECE_BYTES, _FASTEST_PIECE_BYTES = 64 * 1024, 4 * 1024 * 1024
+_LEAST_SPAN_BYTES = 256 * 1024
+_QUICK_S, _SLOW_S = 0.1, 0.5
+DEBUG_PIECE_BYTES = 256 * 1024
+
+
+class AdaptivePace:
+    """Pieces that grow while the client takes them quickly, and shrink when it does not.
+
+    A slow client then costs little memory, a fast one few system calls.
+    """
+
+    def __init__(self) -> None:
+        self._piece_bytes = _SLOWEST_PIECE_BYTES
+
+    def buffer_bytes(self) -> int:
+        """Return the size of the next piece; see `PieceSizes.buffer_bytes`."""
+        return self._piece_bytes
+
+    def span_bytes(self) -> int:
+        """Return the size of the next piece; see `PieceSizes.span_bytes`."""
+        return max(self._piece_bytes, _LEAST_SPAN_BYTES)
+
+    async def may_send(self, count: int) -> None:
+        """Go on."""
+
+    async def sent(self, count: int, duration_s: float) -> None:
+        """Take note of a piece: its bytes and how long the client took."""
+        if duration_s > _SLOW_S:
+            self._piece_bytes = max(self._piece_bytes // 2, _SLOWEST_PIECE_BYTES)
+        elif duration_s < _QUICK_S and count >= self._piece_bytes // 2:
+            self._piece_bytes = min(self._piece_bytes * 2, _FASTEST_PIECE_BYTES)
+
+
+class DelayedPace:
+    """Pieces of one size with a pause after each, so that a person can watch."""
+
+    def __init__(self, delay_s: float) -> None:
+        self._delay_s = delay_s
+        self._room = DEBUG_PIECE_BYTES
+
+    def buffer_bytes(self) -> int:
+        """Return how many bytes are left of the piece; see `PieceSizes.buffer_bytes`."""
+        return self._room
+
+    def span_bytes(self) -> int:
+        """Return how many bytes are left of the piece; see `PieceSizes.span_bytes`."""
+        return self._room
+
+    async def may_send(self, count: int) -> None:
+        """Go on."""
+
+    async def sent(self, count: int, duration_s: float) -> None:
+        """Pause where a piece is full."""
+        self._room -= count
+        while self._room <= 0:
+            self._room += DEBUG_PIECE_BYTES
+            await asyncio.sleep(self._delay_s)
+
+
+class LimitedPace:
+    """Another pace, but no faster than the shares it has of rates that others share."""
+
+    def __init__(self, pace: AdaptivePace | DelayedPace, shares: Sequence[RateShare]) -> None:
+        self._pace = pace
+        self._shares = shares
+
+    def buffer_bytes(self) -> int:
+        """Return the size of the next piece; see `PieceSizes.buffer_bytes`."""
+        return min(self._pace.buffer_bytes(), self._limit_bytes())
+
+    def span_bytes(self) -> int:
+        """Return the size of the next piece; see `PieceSizes.span_bytes`."""
+        return min(self._pace.span_bytes(), self._limit_bytes())
+
+    async def may_send(self, count: int) -> None:
+        """Wait for the bytes of a piece, before it is sent: who leaves has taken no more."""
+        for share in self._shares:
+            await share.take(count)
+
+    async def sent(self, count: int, duration_s: float) -> None:
+        """Take note of a piece, and pause where the other pace does."""
+        await self._pace.sent(count, duration_s)
+
+    def _limit_bytes(self) -> int:
+        return min(share.piece_bytes() for share in self._shares)
+
+
+Pace = AdaptivePace | DelayedPace | LimitedPace

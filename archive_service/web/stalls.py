@@ -1,0 +1,67 @@
+"""The watch over one client: whether it takes anything of what is sent to it.
+
+The kernel has a time-out of its own, TCP_USER_TIMEOUT, but counts from the last of its buffers of
+up to 64 KiB that was taken whole, and so cuts clients with a tiny window that take all the time.
+Here every byte that the client acknowledges is progress.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+
+from archive_service.web.peer import Progress, progress_of
+
+_LOOKS_PER_TIMEOUT = 8
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # struct linger: on, for no time
+
+
+class StallWatch:
+    """Cuts a connection on which the client has taken nothing for the time-out, until `end`."""
+
+    def __init__(
+        self, transport: asyncio.Transport, connection: socket.socket, *, timeout_s: float
+    ) -> None:
+        self.has_cut = False
+        """Whether the connection was cut for that."""
+        self._transport = transport
+        self._connection = connection
+        self._timeout_s = timeout_s
+        self._loop = asyncio.get_running_loop()
+        self._before: Progress | None = None
+        self._moved_at_s = self._loop.time()
+        self._next_look = self._look_later()
+
+    @classmethod
+    def over(cls, transport: asyncio.Transport, *, timeout_s: float) -> StallWatch | None:
+        """Watch a transport's peer; return None where the system does not tell of its progress."""
+        connection: socket.socket = transport.get_extra_info("socket")
+        if progress_of(connection) is None:
+            return None
+        return cls(transport, connection, timeout_s=timeout_s)
+
+    def end(self) -> None:
+        """Look no more."""
+        self._next_look.cancel()
+
+    def _look_later(self) -> asyncio.TimerHandle:
+        return self._loop.call_later(self._timeout_s / _LOOKS_PER_TIMEOUT, self._look)
+
+    def _look(self) -> None:
+        if self._transport.is_closing():
+            return
+        now = progress_of(self._connection)
+        if now is None or now != self._before or not now.is_pending:
+            self._before = now
+            self._moved_at_s = self._loop.time()
+        elif self._loop.time() - self._moved_at_s >= self._timeout_s:
+            self._cut()
+            return
+        self._next_look = self._look_later()
+
+    def _cut(self) -> None:
+        self.has_cut = True
+        # What the client has not taken would else stay in the kernel's memory for minutes.
+        self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        self._transport.abort()

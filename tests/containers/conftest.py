@@ -1,0 +1,35 @@
+"""What the container tests share: an engine, and the project as an operator has it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+from containers.engine import Engine, NoEngine, engine_for_tests
+from containers.site import Site, site_in
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[Engine]:
+    with ExitStack() as stack:
+        try:
+            running = stack.enter_context(engine_for_tests())
+        except NoEngine as reason:
+            pytest.skip(str(reason))
+        yield running
+
+
+@pytest.fixture(scope="session")
+def image(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The name of the image, built as compose builds it."""
+    with site_in(tmp_path_factory.mktemp("image"), engine) as site:
+        site.compose("build")
+        return site.variables["IMAGE"]
+
+
+@pytest.fixture
+def site(image: str, engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A site that has the image and has started nothing yet."""
+    with site_in(tmp_path_factory.mktemp("site"), engine) as site:
+        yield site

@@ -1,0 +1,195 @@
+"""`archive-service check` as an operator runs it, and the console command around it."""
+
+from __future__ import annotations
+
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from conftest import Serve
+from harness.albums import HASH, make_album
+from harness.http import get
+from harness.privileges import without_override
+from harness.server import REPOSITORY, environment
+
+COMMAND = (sys.executable, "-m", "archive_service")
+KEY = "key-of-0123456789"
+TIMEOUT_S = 30.0
+
+
+def run(
+    cwd: Path, *arguments: str, command: Sequence[str] = (), **variables: str
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*command, *COMMAND, *arguments],
+        cwd=cwd,
+        env=environment(variables | {"PYTHONPATH": str(REPOSITORY)}),
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+
+
+@pytest.fixture
+def flags(photos_dir: Path, tmp_path: Path) -> list[str]:
+    """Flags with which nothing is wrong."""
+    make_album(photos_dir, {"1.jpg": b"x", "sub/": b""})
+    return [
+        *("--photos-dir", str(photos_dir), "--cache-dir", str(tmp_path / "cache")),
+        *("--host", "127.0.0.1", "--port", "0", "--monitor-port", "0"),
+    ]
+
+
+def found(
+    cwd: Path, *flags: str, status: int = 0, command: Sequence[str] = (), **variables: str
+) -> dict[str, list[tuple[str, str]]]:
+    """Return verdicts and texts by subject."""
+    done = run(cwd, "check", *flags, command=command, **variables)
+    assert (done.returncode, done.stderr) == (status, "")
+    subjects: dict[str, list[tuple[str, str]]] = {}
+    for line in done.stdout.splitlines():
+        verdict, subject, text = line.split(maxsplit=2)
+        subjects.setdefault(subject, []).append((verdict, text))
+    return subjects
+
+
+def test_where_all_is_well_nothing_is_wrong(tmp_path: Path, flags: list[str]) -> None:
+    subjects = found(tmp_path, *flags)
+    verdicts = {verdict for findings in subjects.values() for verdict, _ in findings}
+    assert verdicts <= {"good", "advice"}
+    assert {"program", "settings", "albums", "index", "limits", "port"} <= subjects.keys()
+    assert not (tmp_path / "cache").exists()
+
+
+def test_it_tells_which_settings_are_not_the_default(tmp_path: Path, flags: list[str]) -> None:
+    (tmp_path / ".env").write_text("SETTLE_TIME=0\n")
+    ((_, text),) = found(tmp_path, *flags, SIGNING_KEYS=KEY)["settings"]
+    assert "with a .env" in text
+    assert {"SETTLE_TIME", "SIGNING_KEYS", "PHOTOS_DIR"} <= set(re.findall("[A-Z_]+", text))
+    assert KEY not in text
+
+
+def test_a_wrong_setting_is_one_line_and_status_2(tmp_path: Path) -> None:
+    done = run(tmp_path, "check", "--port", "http")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("archive-service check: PORT (--port): got 'http'")
+
+
+@pytest.mark.parametrize("forbidden", [HASH, f"{HASH}/1.jpg", f"{HASH}/sub"])
+def test_albums_that_this_user_may_not_read_are_wrong(
+    tmp_path: Path, photos_dir: Path, flags: list[str], forbidden: str
+) -> None:
+    make_album(photos_dir, {"1.jpg": b"x"}, "other")
+    (photos_dir / forbidden).chmod(0)
+    try:
+        findings = found(tmp_path, *flags, status=1, command=without_override())["albums"]
+    finally:
+        (photos_dir / forbidden).chmod(0o755)
+    ((verdict, text),) = findings[1:]
+    assert verdict == "wrong"
+    assert text.startswith("1 of the 2 ")
+    assert HASH[:6] in text
+    assert HASH not in text
+
+
+def test_directories_that_no_link_can_name_are_told(
+    tmp_path: Path, photos_dir: Path, flags: list[str]
+) -> None:
+    for name in ("Лето", "a b", ".hidden", "good"):
+        (photos_dir / name).mkdir()
+    _, (verdict, text) = found(tmp_path, *flags)["albums"]
+    assert verdict == "advice"
+    assert text.startswith("2 have names")
+
+
+def test_an_index_is_told_sound_or_corrupt(tmp_path: Path, flags: list[str], serve: Serve) -> None:
+    server = serve()
+    assert get(server.port, f"/archive/{HASH}/").status == 200
+    server.stop()
+    (path,) = (tmp_path / "cache").glob("*.sqlite3")
+    ((verdict, text),) = found(tmp_path, *flags)["index"]
+    assert (verdict, str(path) in text) == ("good", True)
+    path.write_bytes(b"no database" * 1000)
+    ((verdict, text),) = found(tmp_path, *flags)["index"]
+    assert verdict == "advice"
+    assert "corrupt" in text
+
+
+def test_a_cache_that_can_not_be_written_is_wrong(tmp_path: Path, flags: list[str]) -> None:
+    (tmp_path / "cache").mkdir(mode=0o500)
+    ((verdict, text),) = found(tmp_path, *flags, status=1, command=without_override())["index"]
+    assert verdict == "wrong"
+    assert "CACHE_DIR" in text
+
+
+def test_a_port_of_the_service_is_good_and_one_of_another_wrong(
+    tmp_path: Path, flags: list[str], serve: Serve
+) -> None:
+    server = serve("--workers", "2")
+    ((verdict, text),) = found(tmp_path, *flags, "--port", f"{server.port}")["port"]
+    assert verdict == "good"
+    assert "answers" in text
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        other.close()
+        with socket.create_server(("127.0.0.1", port)):
+            arguments = (*flags, "--monitor-port", f"{port}")
+            _, (verdict, text) = found(tmp_path, *arguments, status=1)["port"]
+    assert verdict == "wrong"
+    assert "--monitor-port" in text
+
+
+def test_a_host_of_another_machine_is_wrong(tmp_path: Path, flags: list[str]) -> None:
+    ((verdict, text),) = found(tmp_path, *flags, "--host", "192.0.2.1", status=1)["port"]
+    assert (verdict, "--host" in text) == ("wrong", True)
+
+
+def test_few_open_files_are_told_before_they_run_out(tmp_path: Path, flags: list[str]) -> None:
+    limited = ("prlimit", "--nofile=1000:1000")
+    ((verdict, text),) = found(tmp_path, *flags, command=limited)["limits"]
+    assert verdict == "advice"
+    assert "some 250 downloads" in text
+    fitting = found(tmp_path, *flags, "--max-downloads", "250", command=limited)
+    assert fitting["limits"][0][0] == "good"
+
+
+def test_the_command_names_its_subcommands(tmp_path: Path) -> None:
+    done = run(tmp_path, "-h")
+    assert done.returncode == 0
+    assert {"serve", "pack", "link", "check"} <= set(done.stdout.split())
+
+
+@pytest.mark.parametrize("arguments", [[], ["sing"], ["--sing"]])
+def test_what_is_no_subcommand_is_told_in_one_line(tmp_path: Path, arguments: list[str]) -> None:
+    done = run(tmp_path, *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("archive-service: ")
+    assert "-h" in line
+
+
+def test_the_command_is_installed_and_tells_its_version() -> None:
+    command = Path(sys.executable).with_name("archive-service")
+    done = subprocess.run([command, "--version"], capture_output=True, text=True, check=True)
+    project = (REPOSITORY / "pyproject.toml").read_text()
+    assert f'version = "{done.stdout.strip()}"' in project
+
+
+def test_pack_is_main_py_under_another_name(tmp_path: Path) -> None:
+    (tmp_path / "1.txt").write_text("one")
+    packed = subprocess.run(
+        [sys.executable, REPOSITORY / "main.py", "1.txt"],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        check=True,
+    ).stdout
+    done = run(tmp_path, "pack", "1.txt", "--save", "a.zip")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "a.zip").read_bytes() == packed

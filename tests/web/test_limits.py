@@ -1,0 +1,159 @@
+"""How much of a request there may be, and how long it may take."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from conftest import Serve
+from harness.albums import HASH, make_album
+from harness.http import connected, get
+from harness.server import Server
+
+from archive_service.web.query import MAX_FILES
+from archive_service.web.runner import Runner
+
+LINK = f"/archive/{HASH}/"
+LINE_BYTES = 8190
+FIELDS = 128
+TIMEOUT_S = 30.0
+
+
+@pytest.fixture
+def limited(serve: Serve, photos_dir: Path) -> Server:
+    make_album(photos_dir, {"1.jpg": b"one"})
+    return serve()
+
+
+@pytest.mark.parametrize(
+    ("target", "field_lines"),
+    [
+        (f"{LINK}?x={'x' * 10_000}", []),
+        (f"/archive/{'x' * 100_000}/", []),
+        (LINK, [f"X-Long: {'x' * 10_000}"]),
+        (LINK, [f"Range: bytes={','.join('0-0' for _ in range(5000))}"]),
+        (LINK, [f"X-{number}: x" for number in range(2 * FIELDS)]),
+        (LINK, [f"{'X' * 10_000}: x"]),
+    ],
+)
+def test_a_request_that_is_too_large_is_refused_and_harms_no_other(
+    limited: Server, target: str, field_lines: list[str]
+) -> None:
+    with connected(limited.port) as connection:
+        answer = connection.exchange("GET", target, *field_lines)
+        assert answer.status == 400
+        assert connection.is_closed()
+    assert get(limited.port, LINK).status == 200
+
+
+def test_a_request_within_the_limits_is_answered(limited: Server) -> None:
+    line = f"{LINK}?x={'x' * (LINE_BYTES - 200)}"
+    fields = [f"X-{number}: x" for number in range(FIELDS // 2)]
+    assert get(limited.port, line, *fields).status == 200
+
+
+@pytest.mark.parametrize(("count", "status"), [(MAX_FILES, 200), (MAX_FILES + 1, 400)])
+def test_so_many_files_may_be_named(
+    serve: Serve, photos_dir: Path, count: int, status: int
+) -> None:
+    make_album(photos_dir, {"a": b"one"})
+    query = "&".join(["file=a"] * count)
+    assert len(query) < LINE_BYTES
+    assert get(serve().port, f"{LINK}?{query}").status == status
+
+
+async def answer(_request: web.Request) -> web.Response:
+    return web.Response(text="answered")
+
+
+@asynccontextmanager
+async def listening(*, header_timeout_s: float, idle_timeout_s: float = 60.0) -> AsyncIterator[int]:
+    """Serve in this process, with other times than a test could wait for."""
+    app = web.Application()
+    app.router.add_get("/", answer)
+    runner = Runner(
+        app,
+        shutdown_timeout_s=1.0,
+        idle_timeout_s=idle_timeout_s,
+        header_timeout_s=header_timeout_s,
+    )
+    await runner.setup()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        await web.SockSite(runner, listener.dup()).start()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            await runner.cleanup()
+
+
+async def drip(writer: asyncio.StreamWriter, data: bytes) -> None:
+    """Send a byte at a time for as long as anybody takes them."""
+    for byte in data:
+        writer.write(bytes([byte]))
+        await asyncio.sleep(0.02)
+
+
+REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+ENDLESS = b"GET / HTTP/1.1\r\nX-Endless: " + b"x" * 5000
+
+
+@pytest.mark.parametrize("before", [b"", REQUEST], ids=["first request", "next request"])
+def test_a_header_that_comes_by_drops_has_its_time_as_a_whole(before: bytes) -> None:
+    async def end() -> bytes:
+        async with listening(header_timeout_s=0.5) as port:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            if before:
+                writer.write(before)
+                await reader.readuntil(b"answered")
+            dripping = asyncio.ensure_future(drip(writer, ENDLESS))
+            try:
+                return await asyncio.wait_for(reader.read(), TIMEOUT_S)
+            finally:
+                dripping.cancel()
+                writer.close()
+
+    assert asyncio.run(end()) == b""
+
+
+def test_a_connection_on_which_nothing_is_asked_is_closed() -> None:
+    async def end() -> bytes:
+        async with listening(header_timeout_s=0.2) as port:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            try:
+                return await asyncio.wait_for(reader.read(), TIMEOUT_S)
+            finally:
+                writer.close()
+
+    assert asyncio.run(end()) == b""
+
+
+def test_a_connection_that_idles_after_an_answer_is_closed_when_its_time_is_over() -> None:
+    async def end() -> bytes:
+        async with listening(header_timeout_s=60.0, idle_timeout_s=0.2) as port:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(REQUEST)
+            await reader.readuntil(b"answered")
+            try:
+                return await asyncio.wait_for(reader.read(), TIMEOUT_S)
+            finally:
+                writer.close()
+
+    assert asyncio.run(end()) == b""
+
+
+def test_a_slow_header_within_its_time_is_answered() -> None:
+    async def ask() -> bytes:
+        async with listening(header_timeout_s=30.0) as port:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            await drip(writer, REQUEST)
+            try:
+                return await asyncio.wait_for(reader.readuntil(b"answered"), TIMEOUT_S)
+            finally:
+                writer.close()
+
+    assert asyncio.run(ask()).startswith(b"HTTP/1.1 200")
