@@ -150,7 +150,7 @@ class AlbumChecksums:
                     return
                 started_ns = time.time_ns()
                 with files.open(source) as file:
-                    value = _hash_file(file, job.abandoned)
+                    value = hash_file(file, job.abandoned)
                     files.verify(file, source)
                 if job.abandoned.is_set():
                     return
@@ -271,7 +271,11 @@ def clock_tick_ns(listing: Listing) -> int:
     return COARSE_CLOCK_TICK_NS if is_coarse else CLOCK_TICK_NS
 
 
-def _hash_file(file: FileIO, abandoned: threading.Event) -> int:
+def hash_file(file: FileIO, abandoned: threading.Event) -> int:
+    """Return the CRC-32 of a file, or nothing of use once it is abandoned.
+
+    Raise SourceUnreadable.
+    """
     buffer = memoryview(bytearray(BLOCK_SIZE))
     value = 0
     try:

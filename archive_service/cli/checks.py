@@ -8,6 +8,7 @@ import resource
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from enum import Enum
 from http import HTTPStatus
 from pathlib import Path
@@ -172,6 +173,25 @@ def _limits(settings: Settings) -> Iterator[Finding]:
         yield Finding(Verdict.GOOD, "limits", text)
 
 
+def _watching(settings: Settings) -> Iterator[Finding]:
+    limit_file = Path("/proc/sys/fs/inotify/max_user_watches")
+    if settings.index_ahead != "watch" or not limit_file.exists():
+        return
+    limit = int(limit_file.read_text())
+    with suppress(StorageUnavailable):  # told with the albums
+        albums = len(LocalStorage(settings.photos_dir, Exclusion(())).albums())
+        if albums > limit:
+            yield Finding(
+                Verdict.ADVICE,
+                "watching",
+                f"{limit:,} directories may be watched and there are {albums:,} albums, so uploads "
+                "are looked for every 10 seconds: raise fs.inotify.max_user_watches, or set "
+                "INDEX_AHEAD=scan",
+            )
+        else:
+            yield Finding(Verdict.GOOD, "watching", f"up to {limit:,} directories")
+
+
 def _ports(settings: Settings) -> Iterator[Finding]:
     yield _port(settings.host, settings.port, "--host and --port", asked_port=settings.monitor_port)
     if settings.monitor_port:
@@ -228,6 +248,7 @@ CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     _albums,
     _index,
     _limits,
+    _watching,
     _ports,
     _neighbours,
 )

@@ -14,6 +14,7 @@ from archive_service.cli.program import COMMAND
 SUBCOMMANDS = {
     "serve": "serve archives; server.py does the same",
     "pack": "pack files into a zip archive; main.py does the same",
+    "index": "fill, verify or prune the index of checksums",
     "link": "print a signed link, which ends after a time",
     "check": "look whether all is well for the service here, and say what to do",
 }

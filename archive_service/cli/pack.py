@@ -19,7 +19,7 @@ from types import FrameType
 from zoneinfo import ZoneInfo
 
 from archive_service.cli.arguments import OneLineParser, add_settings, given_settings
-from archive_service.cli.program import complain
+from archive_service.cli.program import complain, printable
 from archive_service.errors import DownloadFailed, SourceUnreadable
 from archive_service.layout import ArchiveLayout, lay_out
 from archive_service.packing.errors import EntryFailed, PackingError, PackingFailed, PackingRefused
@@ -90,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         complain(str(error))
         return _USAGE_ERROR
     except PackingError as error:
-        complain(f"{_printable(error.path)}: {error.reason}")
+        complain(f"{printable(error.path)}: {error.reason}")
         return _USAGE_ERROR if isinstance(error, PackingRefused) else _FAILURE
     except BrokenPipeError:  # whoever reads has had enough, and knows it
         return _SIGNALLED + signal.SIGPIPE
@@ -162,7 +162,7 @@ def _collect(options: Namespace, output: Identity | None) -> Sources:
     return collect(
         options.files,
         output=output,
-        on_left_out=lambda path, reason: complain(f"{_printable(path)}: left out: {reason}"),
+        on_left_out=lambda path, reason: complain(f"{printable(path)}: left out: {reason}"),
     )
 
 
@@ -237,9 +237,3 @@ def _stopped_by_signals() -> Iterator[None]:
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
-
-
-def _printable(path: bytes) -> str:
-    """Return a path on one line: no name may forge a message or move the cursor."""
-    text = path.decode(errors="backslashreplace")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from archive_service.archive_id import ArchiveId
+from archive_service.crcindex.base import CrcIndex
+from archive_service.crcindex.memory import MemoryCrcIndex
 from archive_service.crcindex.sqlite import SqliteCrcIndex
 from archive_service.exclusion import DEFAULT_PATTERNS, Exclusion
 from archive_service.storage.local import LocalStorage
@@ -24,12 +27,24 @@ def unknown_files(photos_dir: Path, cache_dir: Path, album: str) -> set[bytes]:
     }
 
 
+def learn_otherwise(cache_dir: Path, album: str, path: bytes) -> None:
+    """Have the index know another CRC-32 of a file, as where the file had changed unseen."""
+    archive = ArchiveId.parse(album)
+    with _opened(cache_dir) as index:
+        version, crc32 = index.load(archive)[path]
+        index.store(archive, [(path, version, crc32 ^ 1)])
+
+
 def _known(cache_dir: Path, archive: ArchiveId) -> Mapping[bytes, tuple[bytes, int]]:
-    found = list(cache_dir.glob("crc-*.sqlite3"))
-    if not found:
-        return {}
-    index = SqliteCrcIndex(found[0], lambda _text: None)
-    try:
+    with _opened(cache_dir) as index:
         return index.load(archive)
+
+
+@contextmanager
+def _opened(cache_dir: Path) -> Iterator[CrcIndex]:
+    found = list(cache_dir.glob("crc-*.sqlite3"))
+    index = SqliteCrcIndex(found[0], lambda _text: None) if found else MemoryCrcIndex()
+    try:
+        yield index
     finally:
         index.close()

@@ -1,0 +1,146 @@
+"""The command `archive-service index`: the CRC index filled, verified or pruned by hand.
+
+Exit statuses: 0 done, and all is as it should be; 1 it is not; 2 an argument or a setting is wrong.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Callable, Sequence
+
+from archive_service.archive_id import ArchiveId, InvalidArchiveId, is_archive_id
+from archive_service.cli.arguments import OneLineParser, add_settings, given_settings
+from archive_service.cli.composition import cache_path
+from archive_service.cli.program import complain, printable
+from archive_service.crcindex.sqlite import SqliteCrcIndex
+from archive_service.errors import ArchiveNotFound, DownloadFailed, StorageUnavailable
+from archive_service.exclusion import Exclusion
+from archive_service.learning.upkeep import Outcome, Upkeep
+from archive_service.settings import Settings, SettingsError, load_settings
+from archive_service.storage.local import LocalStorage
+
+_FAILURE, _USAGE_ERROR, _SIGNALLED = 1, 2, 128
+_EPILOG = (
+    "fill computes the checksums that are not known yet, so that no first download has to; verify"
+    " reads all files of known checksums, reports those whose content has changed while size and"
+    " times have not, as failing disks do it, and forgets their checksums; prune forgets albums"
+    " that are gone. All three may run beside the service, as the same user and with the same"
+    " settings. exit status: 0 all is well, 1 it is not, 2 an argument or a setting is wrong"
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the arguments say; return the exit status."""
+    options = parser().parse_args(arguments)
+    try:
+        settings = load_settings(given_settings(options, Settings))
+    except SettingsError as error:
+        complain(str(error))
+        return _USAGE_ERROR
+    if options.action == "prune" and options.hashes:
+        complain("prune takes no HASH: it looks at all albums")
+        return _USAGE_ERROR
+    troubles: list[str] = []
+    index = SqliteCrcIndex(cache_path(settings, "crc", ".sqlite3"), troubles.append)
+    storage = LocalStorage(
+        settings.photos_dir, Exclusion(settings.exclude), symlinks=settings.symlinks
+    )
+    try:
+        albums = storage.albums()
+        if options.action == "prune":
+            is_well = _prune(index, albums)
+        else:
+            upkeep = Upkeep(storage, index)
+            work = upkeep.fill if options.action == "fill" else upkeep.verify
+            wanted = options.hashes or [
+                ArchiveId.parse(name) for name in albums if is_archive_id(name)
+            ]
+            is_well = _go_through(wanted, work)
+    except StorageUnavailable as error:
+        complain(f"{settings.photos_dir} can't be read ({error}): mount it, or permit it")
+        return _FAILURE
+    except KeyboardInterrupt:  # what was learned is kept
+        return _SIGNALLED + signal.SIGINT
+    finally:
+        index.close()
+    for trouble in troubles:
+        complain(f"{trouble}: `archive-service check` says more")
+    return 0 if is_well and not troubles else _FAILURE
+
+
+def parser() -> ArgumentParser:
+    """Return the parser of the command's arguments."""
+    made = OneLineParser(
+        description="Fill, verify or prune the index of checksums.",
+        epilog=_EPILOG,
+        allow_abbrev=False,
+    )
+    made.add_argument("action", choices=("fill", "verify", "prune"), help="what to do, see below")
+    made.add_argument(
+        "hashes",
+        metavar="HASH",
+        type=_hash,
+        nargs="*",
+        help="names of albums' directories, all albums if none is given",
+    )
+    add_settings(made, Settings)
+    return made
+
+
+def _hash(given: str) -> ArchiveId:
+    try:
+        return ArchiveId.parse(given)
+    except InvalidArchiveId:
+        raise ArgumentTypeError("takes letters, digits and - _ ~ . as a link has them") from None
+
+
+def _prune(index: SqliteCrcIndex, albums: Sequence[str]) -> bool:
+    if not albums:  # more likely a disk that is not mounted
+        complain("there is no album at all, so nothing is forgotten: is the disk mounted?")
+        return False
+    index.prune(albums)
+    print(f"the index has nothing but what {len(albums):,} albums have")
+    return True
+
+
+def _go_through(albums: Sequence[ArchiveId], work: Callable[[ArchiveId], Outcome]) -> bool:
+    """Work on one album after another; tell whether all is well."""
+    # Imported where it is used: it takes as long as hashing a hundred pictures.
+    from tqdm import tqdm  # noqa: PLC0415
+
+    files = size = 0
+    is_well = True
+    is_watched = sys.stderr is not None and sys.stderr.isatty()
+    with tqdm(albums, unit="album", dynamic_ncols=True, disable=not is_watched) as bar:
+        for archive in bar:
+            outcome, complaints = _worked_on(archive, work)
+            files += outcome.files
+            size += outcome.size
+            bar.set_postfix_str(f"{size / 1000**3:,.1f} GB", refresh=False)
+            with tqdm.external_write_mode(sys.stderr):
+                for complaint in complaints:
+                    complain(complaint)
+            is_well = is_well and not complaints
+    print(f"{files:,} files of {len(albums):,} albums read, {size:,} bytes")
+    return is_well
+
+
+def _worked_on(
+    archive: ArchiveId, work: Callable[[ArchiveId], Outcome]
+) -> tuple[Outcome, list[str]]:
+    """Return what became of an album, and what is not well."""
+    try:
+        outcome = work(archive)
+    except ArchiveNotFound:
+        return Outcome(), [f"{archive}: there is no such album"]
+    except (StorageUnavailable, DownloadFailed) as error:
+        return Outcome(), [f"{archive}: can't be read ({error.reason})"]
+    complaints = [f"{archive}/{printable(path)}: can't be read" for path in outcome.failed]
+    complaints += [
+        f"{archive}/{printable(path)}: is not what it was, though its size and times are; compare"
+        " it with a backup"
+        for path in outcome.different
+    ]
+    return outcome, complaints

@@ -1,0 +1,152 @@
+"""`archive-service index` as an operator runs it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from io import BytesIO
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+from harness.albums import HASH, make_album, noise, settle
+from harness.http import get
+from harness.indexed import learn_otherwise, unknown_files
+from harness.privileges import without_override
+from harness.server import REPOSITORY, environment, serving
+
+OTHER = "0" * 32
+TIMEOUT_S = 60.0
+FILES = {"1.jpg": b"one", "sub/2.jpg": noise(3_000_000), "empty": b"", "no files/": b""}
+
+
+@pytest.fixture
+def cache_dir(tmp_path: Path) -> Path:
+    return tmp_path / "cache"
+
+
+def run(
+    cache_dir: Path,
+    photos_dir: Path,
+    *arguments: str,
+    status: int = 0,
+    command: Sequence[str] = (),
+) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [
+            *(*command, sys.executable, "-m", "archive_service", "index", *arguments),
+            *("--photos-dir", str(photos_dir), "--cache-dir", str(cache_dir)),
+        ],
+        cwd=photos_dir.parent,
+        env=environment({"PYTHONPATH": str(REPOSITORY)}),
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+    assert done.returncode == status, done.stderr
+    return done
+
+
+def settled_album(photos_dir: Path, name: str = HASH) -> Path:
+    album = make_album(photos_dir, FILES, name)
+    settle(album)
+    return album
+
+
+def test_fill_learns_all_albums_and_a_second_time_nothing(
+    cache_dir: Path, photos_dir: Path
+) -> None:
+    for name in (HASH, OTHER):
+        settled_album(photos_dir, name)
+    (photos_dir / "not an id").mkdir()
+    done = run(cache_dir, photos_dir, "fill")
+    assert (done.stdout, done.stderr) == ("6 files of 2 albums read, 6,000,006 bytes\n", "")
+    assert not unknown_files(photos_dir, cache_dir, HASH)
+    assert run(cache_dir, photos_dir, "fill").stdout == "0 files of 2 albums read, 0 bytes\n"
+
+
+def test_fill_takes_the_albums_that_are_named(cache_dir: Path, photos_dir: Path) -> None:
+    for name in (HASH, OTHER):
+        settled_album(photos_dir, name)
+    run(cache_dir, photos_dir, "fill", OTHER)
+    assert not unknown_files(photos_dir, cache_dir, OTHER)
+    assert unknown_files(photos_dir, cache_dir, HASH)
+
+
+def test_fill_tells_of_what_is_missing_and_of_what_cannot_be_read_and_goes_on(
+    cache_dir: Path, photos_dir: Path
+) -> None:
+    album = settled_album(photos_dir)
+    (album / "1.jpg").chmod(0)
+    settle(album)
+    done = run(*(cache_dir, photos_dir, "fill", OTHER, HASH), status=1, command=without_override())
+    assert "000000…: there is no such album" in done.stderr
+    assert f"{HASH[:6]}…/1.jpg: can't be read" in done.stderr
+    assert HASH not in done.stderr
+    assert unknown_files(photos_dir, cache_dir, HASH) == {b"1.jpg"}
+
+
+def test_verify_finds_content_that_is_not_what_was_learned(
+    cache_dir: Path, photos_dir: Path
+) -> None:
+    settled_album(photos_dir)
+    run(cache_dir, photos_dir, "fill")
+    done = run(cache_dir, photos_dir, "verify")
+    assert (done.stdout, done.stderr) == ("3 files of 1 albums read, 3,000,003 bytes\n", "")
+    learn_otherwise(cache_dir, HASH, b"1.jpg")
+    done = run(cache_dir, photos_dir, "verify", status=1)
+    assert f"{HASH[:6]}…/1.jpg: is not what it was" in done.stderr
+    assert unknown_files(photos_dir, cache_dir, HASH) == {b"1.jpg"}
+
+
+def test_a_download_has_what_is_there_after_verify_has_found_it_different(
+    cache_dir: Path, photos_dir: Path
+) -> None:
+    settled_album(photos_dir)
+    run(cache_dir, photos_dir, "fill")
+    learn_otherwise(cache_dir, HASH, b"1.jpg")
+    run(cache_dir, photos_dir, "verify", status=1)
+    with serving(photos_dir, cache_dir) as server:
+        archive = get(server.port, f"/archive/{HASH}/").content
+    with ZipFile(BytesIO(archive)) as opened:
+        assert opened.testzip() is None
+
+
+def test_prune_forgets_albums_that_are_gone(cache_dir: Path, photos_dir: Path) -> None:
+    settled_album(photos_dir)
+    gone = settled_album(photos_dir, OTHER)
+    run(cache_dir, photos_dir, "fill")
+    hidden = gone.rename(photos_dir.parent / OTHER)
+    run(cache_dir, photos_dir, "prune")
+    hidden.rename(gone)
+    assert unknown_files(photos_dir, cache_dir, OTHER)
+    assert not unknown_files(photos_dir, cache_dir, HASH)
+
+
+def test_nothing_is_forgotten_where_no_album_is_there(cache_dir: Path, photos_dir: Path) -> None:
+    album = settled_album(photos_dir)
+    run(cache_dir, photos_dir, "fill")
+    hidden = album.rename(photos_dir.parent / HASH)
+    assert "is the disk mounted?" in run(cache_dir, photos_dir, "prune", status=1).stderr
+    hidden.rename(album)
+    assert not unknown_files(photos_dir, cache_dir, HASH)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["fill", "no/hash"], ["mend"], ["prune", HASH], ["fill", "--settle-time", "x"]]
+)
+def test_wrong_arguments_are_told_in_one_line(
+    cache_dir: Path, photos_dir: Path, arguments: list[str]
+) -> None:
+    done = run(cache_dir, photos_dir, *arguments, status=2)
+    assert done.stderr.startswith("archive-service index: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_an_index_that_cannot_be_written_is_told(cache_dir: Path, photos_dir: Path) -> None:
+    settled_album(photos_dir)
+    cache_dir.write_text("no directory")
+    assert "archive-service check" in run(cache_dir, photos_dir, "fill", status=1).stderr
