@@ -91,7 +91,8 @@ def service(
     port = _free_port()
     command = [*prefix, sys.executable, str(REPOSITORY / "server.py"), "--host", "127.0.0.1"]
     command += ["--port", str(port), "--photos-dir", str(photos), "--cache-dir", str(cache)]
-    command += ["--level", "warning", *arguments]
+    # Or else the first download of an album were not the first to read it.
+    command += ["--index-ahead", "off", "--level", "warning", *arguments]
     cache.mkdir(exist_ok=True)
     with _running(command, port, log=cache / "service.log") as pid:
         yield Server(SERVICE, pid, lambda album: f"http://127.0.0.1:{port}/archive/{album}/")

@@ -67,6 +67,14 @@ def test_where_all_is_well_nothing_is_wrong(tmp_path: Path, flags: list[str]) ->
     assert not (tmp_path / "cache").exists()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="inotify is of Linux")
+def test_it_tells_how_many_directories_may_be_watched(tmp_path: Path, flags: list[str]) -> None:
+    limit = int(Path("/proc/sys/fs/inotify/max_user_watches").read_text())
+    (told,) = found(tmp_path, *flags)["watching"]
+    assert told == ("good", f"up to {limit:,} directories")
+    assert "watching" not in found(tmp_path, *flags, "--index-ahead", "off")
+
+
 def test_it_tells_which_settings_are_not_the_default(tmp_path: Path, flags: list[str]) -> None:
     (tmp_path / ".env").write_text("SETTLE_TIME=0\n")
     ((_, text),) = found(tmp_path, *flags, SIGNING_KEYS=KEY)["settings"]
