@@ -150,6 +150,26 @@ def test_index_page_says_that_an_archive_is_missing(serve: Serve, tmp_path: Path
 
 
 @pytest.mark.usefixtures("album")
+def test_index_page_takes_a_hash_as_it_was_copied(serve: Serve, tmp_path: Path) -> None:
+    base = f"http://127.0.0.1:{serve().port}"
+    with visiting(tmp_path, f"{base}/", width=1280, locale="en-US") as (page, _):
+        for text in (
+            f" {HASH}\n",
+            f"{HASH}/",
+            f"/{HASH}/",
+            f"archive/{HASH}/",
+            f"{base}/archive/{HASH}",
+        ):
+            page.fill("#hash", "")
+            page.press("#hash", "Enter")
+            page.locator("#result .bad").wait_for()
+            page.fill("#hash", text)
+            page.press("#hash", "Enter")
+            figures = page.locator("#result .figures")
+            assert re.sub(r"\s", " ", figures.inner_text()) == "3 files, 8 MB", text
+
+
+@pytest.mark.usefixtures("album")
 def test_index_page_shows_what_a_pasted_link_holds(serve: Serve, tmp_path: Path) -> None:
     server = serve(variables=SIGNED_ONLY)
     base = f"http://127.0.0.1:{server.port}"
