@@ -53,6 +53,19 @@ class Present(Collector):
             yield from _used([_PROC / str(pid) for pid in _pids()])
 
 
+class Readiness(Collector):
+    """Whether albums can be read, as whoever asks for the metrics has just found out."""
+
+    def __init__(self, *, is_ready: bool) -> None:
+        self._is_ready = is_ready
+
+    def collect(self) -> Iterable[Metric]:
+        """Tell it."""
+        yield GaugeMetricFamily(
+            "archive_ready", "Whether albums can be read, as /readyz tells", self._is_ready
+        )
+
+
 def _pids() -> list[int]:
     """Return the process ids of the service: this one, or the supervisor and its workers."""
     directory = os.environ.get(SHARED_METRICS_VARIABLE)

@@ -16,7 +16,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from archive_service.archive_id import ArchiveId
 from archive_service.observe.base import Download
-from archive_service.observe.present import SHARED_METRICS_VARIABLE, Present
+from archive_service.observe.present import SHARED_METRICS_VARIABLE, Present, Readiness
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 _SERVICE = "service"
@@ -169,10 +169,7 @@ class PrometheusObserver:
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         present = CollectorRegistry()
         present.register(self._present)
-        ready = Gauge(
-            "archive_ready", "Whether albums can be read, as /readyz tells", registry=present
-        )
-        ready.set(is_ready)
+        present.register(Readiness(is_ready=is_ready))
         return generate_latest(registry) + generate_latest(present)
 
     def archive_described(self, archive: ArchiveId, *, entries: int, duration_s: float) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException
@@ -13,6 +12,7 @@ from typing import Any
 
 from containers.engine import Engine
 from harness.conditions import eventually
+from harness.ports import free_port
 from harness.server import REPOSITORY
 
 V1 = ("docker-compose",)
@@ -95,9 +95,3 @@ def site_in(directory: Path, engine: Engine) -> Iterator[Site]:
         yield site
     finally:
         site.compose("down", "--volumes", "--timeout", "1")
-
-
-def free_port() -> int:
-    """Return a port of 127.0.0.1 that nobody listens on at the moment."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])

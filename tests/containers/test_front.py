@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 from containers.engine import BASE_IMAGE, Engine
-from containers.site import Site, free_port
+from containers.site import Site
 from front.client import Visitor, get
 from front.fronts import make_certificate
 from harness import http
 from harness.albums import HASH, make_album, noise
+from harness.ports import free_port
 
 pytestmark = pytest.mark.containers
 

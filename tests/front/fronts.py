@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.conditions import eventually
+from harness.ports import free_port
 from harness.readers import need, succeed
 from harness.server import REPOSITORY, environment
 
@@ -272,9 +273,3 @@ def make_certificate(directory: Path) -> tuple[Path, Path]:
         ]
     )
     return certificate, key
-
-
-def free_port() -> int:
-    """Return a port of 127.0.0.1 that nobody listens on at the moment."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.conditions import eventually
+from harness.ports import free_port
 from harness.readers import need
 from harness.server import environment
 
@@ -48,7 +49,7 @@ class FtpServer:
 def vsftpd(root: Path, work_dir: Path) -> Iterator[FtpServer]:
     """Run vsftpd until the block ends."""
     need("vsftpd")
-    port = _free_port()
+    port = free_port()
     options = {
         "listen": "YES",
         "listen_address": "127.0.0.1",
@@ -77,7 +78,7 @@ def vsftpd(root: Path, work_dir: Path) -> Iterator[FtpServer]:
 @contextmanager
 def pyftpdlib(root: Path, _work_dir: Path) -> Iterator[FtpServer]:
     """Run pyftpdlib until the block ends."""
-    port = _free_port()
+    port = free_port()
     with _running([sys.executable, "-W", "ignore", str(_PYFTPDLIB), str(root), f"{port}"], port):
         yield FtpServer(port, "MFMT")
 
@@ -147,8 +148,3 @@ def _running(command: list[str], port: int) -> Iterator[None]:
 def _accepts(port: int) -> bool:
     with socket.socket() as connection:
         return connection.connect_ex(("127.0.0.1", port)) == 0
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])

@@ -17,6 +17,7 @@ from harness.albums import HASH, make_album, noise
 from harness.conditions import eventually
 from harness.gatedfs import gated
 from harness.http import Connection, connected, get
+from harness.ports import free_port
 from harness.server import Server, open_files, serving
 
 LINK = f"/archive/{HASH}/"
@@ -175,11 +176,6 @@ def test_a_storage_that_hangs_holds_one_thread(photos_dir: Path, tmp_path: Path)
         assert len(list(threads.iterdir())) == before
         fs.clear()
         assert eventually(lambda: ready() == 200)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 @pytest.fixture
