@@ -23,8 +23,9 @@ from archive_service import settingvalues as values
 from archive_service.exclusion import DEFAULT_PATTERNS
 from archive_service.http.clients import NONE, UNKNOWN
 
-SHIPPED_PHOTOS = Path(__file__).resolve().parent.parent / "test_photos"
-"""The albums to try the service with."""
+_BESIDE_PACKAGE = Path(__file__).resolve().parent.parent / "test_photos"
+SHIPPED_PHOTOS = _BESIDE_PACKAGE if _BESIDE_PACKAGE.exists() else Path("test_photos")
+"""The albums to try the service with; for an installed package, in the working directory."""
 
 _ENV_FILE = ".env"
 

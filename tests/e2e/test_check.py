@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -27,7 +28,7 @@ def run(
     return subprocess.run(
         [*command, *COMMAND, *arguments],
         cwd=cwd,
-        env=environment(variables | {"PYTHONPATH": str(REPOSITORY)}),
+        env=environment({"PYTHONPATH": str(REPOSITORY)} | variables),
         capture_output=True,
         text=True,
         encoding="utf-8",
@@ -81,6 +82,18 @@ def test_it_tells_which_settings_are_not_the_default(tmp_path: Path, flags: list
     assert "with a .env" in text
     assert {"SETTLE_TIME", "SIGNING_KEYS", "PHOTOS_DIR"} <= set(re.findall("[A-Z_]+", text))
     assert KEY not in text
+
+
+def test_an_installed_program_finds_the_albums_of_the_working_directory(tmp_path: Path) -> None:
+    shutil.copytree(REPOSITORY / "archive_service", tmp_path / "installed" / "archive_service")
+    clone = tmp_path / "clone"
+    shutil.copytree(REPOSITORY / "test_photos", clone / "test_photos")
+    flags = ("check", "--cache-dir", str(tmp_path / "cache"), "--port", "0")
+    installed = {"PYTHONPATH": str(tmp_path / "installed")}
+    assert run(clone, *flags, **installed).returncode == 0
+    elsewhere = run(tmp_path, *flags, **installed)
+    assert elsewhere.returncode == 2
+    assert "PHOTOS_DIR (--photos-dir): got 'test_photos'" in elsewhere.stderr
 
 
 def test_a_wrong_setting_is_one_line_and_status_2(tmp_path: Path) -> None:
