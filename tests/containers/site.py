@@ -6,12 +6,12 @@ import json
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 
 from containers.engine import Engine
 from harness.conditions import eventually
+from harness.http import is_ready
 from harness.ports import free_port
 from harness.server import REPOSITORY
 
@@ -54,18 +54,7 @@ class Site:
         `--wait` would wait for the next of the engine's health checks, ten seconds apart.
         """
         self.compose("up", "--detach")
-        eventually(self.answers, within_s=START_TIMEOUT_S)
-
-    def answers(self) -> bool:
-        """Tell whether the service is alive."""
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=10)
-        try:
-            connection.request("GET", "/healthz")
-            return connection.getresponse().status == 200
-        except (OSError, HTTPException):
-            return False
-        finally:
-            connection.close()
+        eventually(lambda: is_ready(self.port), within_s=START_TIMEOUT_S)
 
     def container(self, service: str = "archive") -> str:
         """Return the id of the container of a service."""

@@ -16,7 +16,7 @@ from containers.engine import Engine
 from containers.site import V1, V2, Site, site_in
 from harness.albums import HASH, make_album, noise
 from harness.conditions import eventually
-from harness.http import connected, get
+from harness.http import connected, get, is_ready
 from harness.zipcheck import check
 
 pytestmark = pytest.mark.containers
@@ -51,7 +51,7 @@ def test_docker_compose_up_build_serves_what_env_names(engine: Engine, tmp_path:
         )
         try:
             eventually(
-                lambda: process.poll() is not None or site.answers(), within_s=BUILD_TIMEOUT_S
+                lambda: process.poll() is not None or is_ready(site.port), within_s=BUILD_TIMEOUT_S
             )
             answer = get(site.port, TARGET)
             assert answer.status == 200

@@ -36,6 +36,7 @@ class Place:
     site_port: int
     certificate: Path
     key: Path
+    other_service_port: int | None = None
 
     @property
     def root(self) -> Path:
@@ -57,9 +58,11 @@ def _snippet(name: str, replacements: Mapping[str, object]) -> str:
 
 
 def _nginx(place: Place) -> list[str]:
+    other = place.other_service_port
     snippet = _snippet(
         "nginx.conf",
         {
+            **({"#server 127.0.0.1:8081;": f"server 127.0.0.1:{other};"} if other else {}),
             "listen 443 ": f"listen 127.0.0.1:{place.port} ",
             "127.0.0.1:8080": f"127.0.0.1:{place.service_port}",
             "/etc/ssl/certs/example.org.pem": place.certificate,
@@ -234,7 +237,12 @@ def _number(path: Path, name: str) -> int:
 
 @contextmanager
 def running(
-    name: str, directory: Path, *, service_port: int, site_port: int = 9
+    name: str,
+    directory: Path,
+    *,
+    service_port: int,
+    site_port: int = 9,
+    other_service_port: int | None = None,
 ) -> Iterator[Front]:
     """Run a front web server, with a certificate of its own, until the block ends."""
     need("openssl")
@@ -248,6 +256,7 @@ def running(
         site_port=site_port,
         certificate=certificate,
         key=key,
+        other_service_port=other_service_port,
     )
     place.root.mkdir()
     program, *arguments = command(place)

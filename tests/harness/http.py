@@ -7,6 +7,7 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException
 from io import BufferedReader
 
 TIMEOUT_S = 30.0
@@ -137,3 +138,15 @@ def request(port: int, method: str, target: str, *field_lines: str) -> Response:
 def get(port: int, target: str, *field_lines: str) -> Response:
     """GET on a connection of its own."""
     return request(port, "GET", target, *field_lines)
+
+
+def is_ready(port: int) -> bool:
+    """Tell whether there is a service at the port that gives albums out."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_S)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == 200
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()

@@ -102,6 +102,15 @@ def test_every_event_of_the_log_is_documented() -> None:
     assert logged <= documented
 
 
+def test_both_documents_for_operators_show_the_same_commands_and_tables() -> None:
+    def skeleton(name: str) -> list[str]:
+        text = text_of(name)
+        first_cells = re.findall(r"^\| (`[^|]*`) \|", text, re.MULTILINE)
+        return first_cells + re.findall(r"```sh\n.*?```", text, re.DOTALL)
+
+    assert skeleton("docs/operations.md") == skeleton("docs/operations.ru.md")
+
+
 @pytest.mark.parametrize("name", ["SECURITY.md", "docs/architecture.md", "docs/testing.md"])
 def test_the_tests_that_a_document_names_exist(name: str) -> None:
     named = re.findall(r"`(tests/[\w/.]+)`", text_of(name))

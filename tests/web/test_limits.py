@@ -113,6 +113,8 @@ def test_a_header_that_comes_by_drops_has_its_time_as_a_whole(before: bytes) -> 
             dripping = asyncio.ensure_future(drip(writer, ENDLESS))
             try:
                 return await asyncio.wait_for(reader.read(), TIMEOUT_S)
+            except ConnectionResetError:  # closed, with a drop on its way
+                return b""
             finally:
                 dripping.cancel()
                 writer.close()
