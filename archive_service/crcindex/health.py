@@ -20,6 +20,6 @@ def trouble_of(path: Path) -> str | None:
             (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     except sqlite3.OperationalError as error:
         return f"can't be read ({error})"
-    except sqlite3.DatabaseError:
+    except (sqlite3.DatabaseError, UnicodeDecodeError):  # see SqliteCrcIndex
         return "is corrupt"
     return None if found == "ok" else "is corrupt"

@@ -98,7 +98,8 @@ class SqliteCrcIndex:
             except (sqlite3.OperationalError, OSError):
                 self._tell("the CRC index cannot be used; CRCs are kept in memory")
                 return None
-            except sqlite3.DatabaseError:
+            # The latter where SQLite cites a spoilt schema in its message, which Python decodes.
+            except (sqlite3.DatabaseError, UnicodeDecodeError):
                 self._tell("the CRC index is corrupt; starting afresh")
                 if not (retry_afresh and self._discard()):
                     return None

@@ -242,8 +242,17 @@ def a_schema_of_garbage(path: Path) -> None:
     path.write_bytes(data.replace(b"CREATE TABLE", b"CRATE TABLES"))
 
 
+def a_schema_that_is_no_text(path: Path) -> None:
+    data = path.read_bytes()
+    path.write_bytes(data.replace(b"CREATE TABLE", b"CREATE \x80ABLE"))
+
+
 @pytest.mark.parametrize(
-    "spoil", [garbage, text, a_page_of_garbage, a_page_lost, a_schema_of_garbage]
+    "spoil",
+    [
+        *(garbage, text, a_page_of_garbage, a_page_lost),
+        *(a_schema_of_garbage, a_schema_that_is_no_text),
+    ],
 )
 def test_a_corrupt_file_is_started_afresh(
     path: Path, warnings: list[str], spoil: Callable[[Path], None]
