@@ -30,8 +30,9 @@ class Validators:
 
     etag: str
     """A strong entity tag, with its quotes."""
-    last_modified_s: int
-    """Unix seconds; not later than the moment of the answer (section 8.8.2.1)."""
+    last_modified_s: int | None
+    """Unix seconds, not later than the moment of the answer (section 8.8.2.1); None where no date
+    can be told that stays the same."""
     date_is_strong: bool
     """Whether no second change can hide behind the same date (section 8.8.2.2)."""
 
@@ -101,9 +102,10 @@ def _none_matches(if_none_match: str, validators: Validators) -> bool:
 # RFC 9110 sections 13.1.3 and 13.1.4: an invalid date MUST be ignored, and "earlier or equal" is
 # unmodified.  A date later than now was invalid in RFC 2616 (section 14.25); RFC 7232 and RFC 9110
 # dropped that and only say to read it "in terms of the origin server's clock": what was modified
-# before now was also modified before any later date, so it is compared like any other.
+# before now was also modified before any later date, so it is compared like any other.  Where the
+# archive has no date the field is ignored, which both sections demand.
 def _modified_after(field_value: str | None, validators: Validators, now_s: int) -> bool | None:
-    if field_value is None:
+    if field_value is None or validators.last_modified_s is None:
         return None
     date_s = parse_http_date(field_value, now_s)
     return None if date_s is None else validators.last_modified_s > date_s
@@ -116,7 +118,7 @@ def _if_range_is_true(if_range: str, validators: Validators, now_s: int) -> bool
     if is_entity_tag(value):
         return strong_match(value, validators.etag)
     date_s = parse_http_date(value, now_s)
-    return validators.date_is_strong and date_s == validators.last_modified_s
+    return validators.date_is_strong and date_s is not None and date_s == validators.last_modified_s
 
 
 # RFC 9110 section 8.8.1: weak validators are usable only "when the client does not require exact

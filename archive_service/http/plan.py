@@ -175,8 +175,10 @@ def _unsatisfiable(target: Target) -> ResponsePlan:
 
 
 def _validator_fields(validators: Validators) -> Fields:
-    last_modified = http_date(validators.last_modified_s)
-    return (("ETag", validators.etag), ("Last-Modified", last_modified))
+    etag = ("ETag", validators.etag)
+    if validators.last_modified_s is None:
+        return (etag,)
+    return (etag, ("Last-Modified", http_date(validators.last_modified_s)))
 
 
 # Of the entity tag alone, so that answers are the same on every replica; and a digest of it, so

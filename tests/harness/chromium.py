@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import BrowserContext, Error, Locator, Page, sync_playwright
@@ -99,18 +100,28 @@ def started_chromium(directory: Path) -> Iterator[Chromium]:
 
 @contextmanager
 def visiting(
-    directory: Path, url: str, *, width: int, locale: str
+    directory: Path, url: str, *, width: int, locale: str, **options: object
 ) -> Iterator[tuple[Page, list[str]]]:
-    """Open a page; give it with the list of what its console complains of."""
+    """Open a page; give it with the list of what its console complains of.
+
+    That it asks another host for something is a complaint, too.
+    """
     with _launched(
-        directory / "profile", viewport={"width": width, "height": 800}, locale=locale
+        directory / "profile", viewport={"width": width, "height": 800}, locale=locale, **options
     ) as context:
         page = context.pages[0]
         complaints: list[str] = []
         page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
         page.on("pageerror", lambda error: complaints.append(f"uncaught: {error}"))
+        page.on(
+            "request", lambda sent: _is_of_the_page(sent.url, url) or complaints.append(sent.url)
+        )
         page.goto(url)
         yield page, complaints
+
+
+def _is_of_the_page(url: str, page_url: str) -> bool:
+    return urlsplit(url).netloc in ("", urlsplit(page_url).netloc)
 
 
 @contextmanager

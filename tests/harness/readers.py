@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import cached_property
 from pathlib import Path
-from typing import IO
+from typing import IO, NoReturn
 
 import pytest
 from harness.server import REPOSITORY, environment
@@ -80,12 +80,16 @@ def need(*tools: str) -> None:
 
 
 def _path_of(tool: str) -> str:
-    for name in (tool, *_OTHER_NAMES.get(tool, ())):
-        if path := shutil.which(name):
-            return path
+    names = (tool, *_OTHER_NAMES.get(tool, ()))
+    path = next(filter(None, map(shutil.which, names)), None)
+    return path or go_without(f"{tool} is not installed")
+
+
+def go_without(reason: str) -> NoReturn:
+    """Skip the test, or fail it where everything should be there."""
     if os.environ.get("EVERY_TOOL_IS_INSTALLED"):  # so says the project's own check
-        pytest.fail(f"{tool} is not installed")
-    pytest.skip(f"{tool} is not installed")
+        pytest.fail(reason)
+    pytest.skip(reason)
 
 
 def run(

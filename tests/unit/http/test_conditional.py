@@ -238,3 +238,13 @@ def test_every_combination_follows_the_order_of_precedence(method: str) -> None:
 )
 def test_who_knows_the_entity_tag(values: dict[str, str], expected: bool) -> None:
     assert knows_entity_tag(fields(**values), STRONG) is expected
+
+
+@pytest.mark.parametrize("value", [BEFORE, EXACT, AFTER])
+def test_where_there_is_no_date_a_date_asks_nothing(value: str) -> None:
+    """Sections 13.1.3 and 13.1.4, last paragraphs; and no date equals none (section 13.1.5)."""
+    dateless = Validators(TAG, None, date_is_strong=False)
+    assert evaluate(fields(if_modified_since=value), dateless, now_s=NOW_S) is PROCEED
+    assert evaluate(fields(if_unmodified_since=value), dateless, now_s=NOW_S) is PROCEED
+    assert not range_applies(fields(if_range=value), dateless, now_s=NOW_S)
+    assert not range_applies(fields(if_range="no date"), dateless, now_s=NOW_S)
