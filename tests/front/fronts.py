@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -16,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.conditions import eventually
-from harness.ports import free_port
+from harness.ports import free_port, is_listened_on
 from harness.readers import need, succeed
 from harness.server import REPOSITORY, environment
 
@@ -33,7 +32,7 @@ class Place:
     directory: Path
     port: int
     service_port: int
-    site_port: int
+    site_port: int | None
     certificate: Path
     key: Path
     other_service_port: int | None = None
@@ -58,7 +57,7 @@ def _snippet(name: str, replacements: Mapping[str, object]) -> str:
 
 
 def _nginx(place: Place) -> list[str]:
-    other = place.other_service_port
+    other, cms = place.other_service_port, place.site_port
     snippet = _snippet(
         "nginx.conf",
         {
@@ -67,7 +66,11 @@ def _nginx(place: Place) -> list[str]:
             "127.0.0.1:8080": f"127.0.0.1:{place.service_port}",
             "/etc/ssl/certs/example.org.pem": place.certificate,
             "/etc/ssl/private/example.org.key": place.key,
-            "/var/www/html": place.root,
+            **(
+                {"root /var/www/html": f"proxy_pass http://127.0.0.1:{cms}"}
+                if cms
+                else {"/var/www/html": place.root}
+            ),
         },
     )
     temporary = "".join(
@@ -137,7 +140,7 @@ def _haproxy(place: Place) -> list[str]:
         {
             "bind :443 ": f"bind 127.0.0.1:{place.port} ",
             "127.0.0.1:8080": f"127.0.0.1:{place.service_port}",
-            "127.0.0.1:8000": f"127.0.0.1:{place.site_port}",
+            "127.0.0.1:8000": f"127.0.0.1:{place.site_port or 9}",
             "/etc/haproxy/certs/example.org.pem": both,
         },
     )
@@ -189,8 +192,7 @@ class Front:
     def _listens(self) -> bool:
         assert self._process is not None
         assert self._process.poll() is None, self.logs()
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+        return is_listened_on(self.port)
 
     def kill(self) -> None:
         """End all its processes at once, downloads or not."""
@@ -241,7 +243,7 @@ def running(
     directory: Path,
     *,
     service_port: int,
-    site_port: int = 9,
+    site_port: int | None = None,
     other_service_port: int | None = None,
 ) -> Iterator[Front]:
     """Run a front web server, with a certificate of its own, until the block ends."""

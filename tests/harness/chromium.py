@@ -90,11 +90,11 @@ class Chromium:
 
 
 @contextmanager
-def started_chromium(directory: Path) -> Iterator[Chromium]:
+def started_chromium(directory: Path, *flags: str) -> Iterator[Chromium]:
     """Run a browser that keeps its profile and its downloads in a directory."""
     downloads = directory / "downloads"
     downloads.mkdir()
-    with _launched(directory / "profile") as context:
+    with _launched(directory / "profile", *flags) as context:
         yield Chromium(context, downloads)
 
 
@@ -125,13 +125,13 @@ def _is_of_the_page(url: str, page_url: str) -> bool:
 
 
 @contextmanager
-def _launched(profile: Path, **options: object) -> Iterator[BrowserContext]:
+def _launched(profile: Path, *flags: str, **options: object) -> Iterator[BrowserContext]:
     program = next(filter(None, map(shutil.which, PROGRAMS)), None)
     if program is None:
         pytest.skip("Chromium is not installed")
     with sync_playwright() as playwright:
         context = playwright.chromium.launch_persistent_context(
-            str(profile), executable_path=program, args=list(FLAGS), headless=True, **options
+            str(profile), executable_path=program, args=[*FLAGS, *flags], headless=True, **options
         )
         try:
             yield context

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ftplib
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -13,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.conditions import eventually
-from harness.ports import free_port
+from harness.ports import free_port, is_listened_on
 from harness.readers import need
 from harness.server import environment
 
@@ -136,15 +135,10 @@ def _running(command: list[str], port: int) -> Iterator[None]:
         command, env=environment(), stdin=subprocess.DEVNULL, start_new_session=True
     )
     try:
-        eventually(lambda: _accepts(port) or process.poll() is not None)
+        eventually(lambda: is_listened_on(port) or process.poll() is not None)
         assert process.poll() is None, "the FTP server did not start"
         yield
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, 15)  # its own group: vsftpd has a process for each client
         process.wait(TIMEOUT_S)
-
-
-def _accepts(port: int) -> bool:
-    with socket.socket() as connection:
-        return connection.connect_ex(("127.0.0.1", port)) == 0

@@ -1,4 +1,4 @@
-"""The code in docs/integration.md and its twin, each run by its own interpreter."""
+"""The code of signed links in docs/integration.md and its twin, run by its own interpreters."""
 
 from __future__ import annotations
 
@@ -82,7 +82,9 @@ Sign = Callable[..., str]
 
 
 def document(name: str) -> str:
-    return (REPOSITORY / "docs" / name).read_text(encoding="utf-8")
+    """Return what a document says of signed links."""
+    text = (REPOSITORY / "docs" / name).read_text(encoding="utf-8")
+    return re.split(r"^## (?:Signed links|Подписанные ссылки).*", text, flags=re.MULTILINE)[1]
 
 
 def code(name: str, language: str) -> list[str]:

@@ -1,0 +1,200 @@
+"""The buttons of docs/integration.md and its twin, each run by what it is written for."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from html import unescape
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+from harness.albums import HASH, make_album
+from harness.http import get
+from harness.php import php_site
+from harness.readers import go_without, need
+from harness.server import REPOSITORY, Server, environment, serving
+
+from archive_service.signing import Link
+
+TIMEOUT_S = 60.0
+WORDPRESS = Path(os.environ.get("WORDPRESS", "/usr/share/wordpress")) / "wp-includes"
+KEY = "key-of-0123456789"
+TITLES = ("Summer", "Лето & море / \\ 100%", """It's <b>"so"</b>""", "я" * 200, "")
+
+Show = Callable[[str, str], str]
+"""Takes a hash and a title; returns the HTML of the button."""
+
+
+def blocks(name: str, language: str) -> list[str]:
+    """Return the blocks of a language in the section of buttons."""
+    text = (REPOSITORY / "docs" / name).read_text(encoding="utf-8")
+    section = re.split(r"^## .*\n", text, flags=re.MULTILINE)[2]
+    return re.findall(rf"^```{language}\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)
+
+
+DOCUMENTS = ("integration.md", "integration.ru.md")
+FUNCTIONS, PAGE, WORDPRESS_CODE, BITRIX, CHOSEN = blocks(DOCUMENTS[0], "php")
+(DJANGO_CODE,) = blocks(DOCUMENTS[0], "python")
+(DJANGO_TEMPLATE,) = blocks(DOCUMENTS[0], "django")
+(NODE,) = blocks(DOCUMENTS[0], "js")
+(FORM,) = blocks(DOCUMENTS[0], "html")
+
+
+@pytest.mark.parametrize("language", ["php", "python", "django", "js", "html"])
+def test_both_documents_have_the_same_code(language: str) -> None:
+    english, russian = (blocks(name, language) for name in DOCUMENTS)
+    assert english
+    assert english == russian
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    photos_dir, cache_dir = map(tmp_path_factory.mktemp, ("photos", "cache"))
+    make_album(photos_dir, {"1.jpg": b"1" * 1_000_000, "2.jpg": b"2" * 500_000, "3.jpg": b"3"})
+    with serving(photos_dir, cache_dir) as server:
+        yield server
+
+
+def output_of(*command: str, **variables: str) -> str:
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        env=environment(variables),
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.strip()
+
+
+@pytest.fixture(params=["plain", "wordpress", "bitrix", "django", "node"])
+def show(request: pytest.FixtureRequest, tmp_path: Path, server: Server) -> Show:
+    """Show the button as one of the sites does."""
+
+    def written(name: str, text: str) -> str:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(
+            text.replace("127.0.0.1:8080", f"127.0.0.1:{server.port}"), encoding="utf-8"
+        )
+        return str(path)
+
+    def php(before: str, template: str) -> Show:
+        need("php")
+        page = written(
+            "page.php", f"<?php {FUNCTIONS} [, $hash, $title] = $argv; {before}?>{template}"
+        )
+        return lambda archive, title: output_of("php", page, archive, title)
+
+    def wordpress() -> Show:
+        if not WORDPRESS.exists():
+            go_without("WordPress is not installed")
+        core = "".join(f"require '{WORDPRESS}/{name}.php';" for name in ("plugin", "shortcodes"))
+        # As a person writes it in a post; the quotes of an attribute can't be in it.
+        typed = "$title = strtr($title, ['\"' => '”', '<' => '‹', '>' => '›']);"
+        return php(
+            f"{core} {WORDPRESS_CODE} {typed}",
+            """<?= do_shortcode("[archive hash=\\"$hash\\" name=\\"$title\\"]") ?>""",
+        )
+
+    def bitrix() -> Show:
+        result = "$arResult = ['NAME' => $title, 'PROPERTIES' => ['ALBUM' => ['VALUE' => $hash]]];"
+        return php(result, BITRIX)
+
+    def django() -> Show:
+        pytest.importorskip("django")
+        written("site_of_tests/templatetags/__init__.py", "")
+        written("site_of_tests/__init__.py", "")
+        written("site_of_tests/templatetags/archive.py", DJANGO_CODE)
+        written("album.html", DJANGO_TEMPLATE)
+        page = written(
+            "page.py",
+            f"""
+import sys
+import django
+from django.conf import settings
+from django.template.loader import render_to_string
+settings.configure(INSTALLED_APPS=["site_of_tests"], TEMPLATES=[{{
+    "BACKEND": "django.template.backends.django.DjangoTemplates", "DIRS": [{str(tmp_path)!r}]}}])
+django.setup()
+album = dict(zip(("hash", "title"), sys.argv[1:]))
+print(render_to_string("album.html", {{"album": album}}))
+""",
+        )
+        return lambda archive, title: output_of(
+            sys.executable, "-X", "utf8", page, archive, title, PYTHONPATH=str(tmp_path)
+        )
+
+    def node() -> Show:
+        need("node")
+        call = "archiveButton(archiveLink(process.argv[2], process.argv[3])).then(console.log);"
+        page = written("page.js", f"{NODE}\n{call}")
+        return lambda archive, title: output_of("node", page, archive, title)
+
+    return {
+        "plain": lambda: php("", PAGE),
+        "wordpress": wordpress,
+        "bitrix": bitrix,
+        "django": django,
+        "node": node,
+    }[request.param]()
+
+
+@pytest.mark.parametrize("title", TITLES)
+def test_the_button_tells_the_size_and_leads_to_the_album(
+    server: Server, show: Show, title: str
+) -> None:
+    button = show(HASH, title)
+    assert "Download all photos: 3 files, 1.5 MB" in button
+    found = re.fullmatch(r'<a rel="nofollow" href="([^"]+)">[^<]*</a>', button)
+    assert found, button
+    answer = get(server.port, unescape(found[1]))
+    assert answer.status == 200
+    assert ("filename=" in answer["content-disposition"]) is True
+
+
+@pytest.mark.parametrize("archive", ["fedcba9876543210", "", "../etc", "a b"])
+def test_where_there_is_no_album_there_is_no_button(show: Show, archive: str) -> None:
+    assert show(archive, "Summer") == ""
+
+
+def test_where_the_service_does_not_answer_there_is_no_button(show: Show, server: Server) -> None:
+    server.stop()
+    assert show(HASH, "Summer") == ""
+
+
+def test_the_form_of_chosen_pictures_names_them(tmp_path: Path) -> None:
+    (action,) = re.findall(r'<form action="([^"]+)">', FORM)
+    values = re.findall(r'name="file" value="([^"]+)"', FORM)
+    make_album(tmp_path, {"1.jpg": b"1", "2.jpg": b"2", "3.jpg": b"3"}, action.split("/")[2])
+    cache_dir = tmp_path / ".cache"
+    cache_dir.mkdir()
+    query = "&".join(f"file={value}" for value in values)
+    with serving(tmp_path, cache_dir) as server:
+        answer = get(server.port, f"{action}manifest.json?{query}")
+    assert [name in answer.content.decode() for name in ("1.jpg", "2.jpg", "3.jpg")] == [
+        True,
+        True,
+        False,
+    ]
+
+
+def test_the_site_signs_what_was_chosen(tmp_path: Path) -> None:
+    text = (REPOSITORY / "docs" / DOCUMENTS[0]).read_text(encoding="utf-8")
+    (sign,) = re.findall(r"^(function signed_link.*?^})$", text, re.DOTALL | re.MULTILINE)
+    settings = f"$key = '{KEY}'; $hash = '{HASH}';"
+    (tmp_path / "index.php").write_text(f"<?php {sign} {settings} {CHOSEN}", encoding="utf-8")
+    chosen = ["1.jpg", "Лето & 2.jpg"]
+    query = urlencode([*(("file[]", name) for name in chosen), ("file[][no]", "text")])
+    with php_site(tmp_path) as port:
+        location = get(port, f"/?{query}")["location"]
+    expires_s = int(re.findall(r"expires=(\d+)", location)[0])
+    assert expires_s > time.time()
+    assert location == Link(HASH, expires_s, files=chosen).signed(KEY.encode())
