@@ -96,7 +96,9 @@ def show(request: pytest.FixtureRequest, tmp_path: Path, server: Server) -> Show
     def wordpress() -> Show:
         if not WORDPRESS.exists():
             go_without("WordPress is not installed")
-        core = "".join(f"require '{WORDPRESS}/{name}.php';" for name in ("plugin", "shortcodes"))
+        core = "".join(
+            f"require '{WORDPRESS}/{name}.php';" for name in ("plugin", "formatting", "shortcodes")
+        )
         # As a person writes it in a post; the quotes of an attribute can't be in it.
         typed = "$title = strtr($title, ['\"' => '”', '<' => '‹', '>' => '›']);"
         return php(
