@@ -118,7 +118,7 @@ def _if_range_is_true(if_range: str, validators: Validators, now_s: int) -> bool
     if is_entity_tag(value):
         return strong_match(value, validators.etag)
     date_s = parse_http_date(value, now_s)
-    return validators.date_is_strong and date_s is not None and date_s == validators.last_modified_s
+    return validators.date_is_strong and date_s == validators.last_modified_s
 
 
 # RFC 9110 section 8.8.1: weak validators are usable only "when the client does not require exact

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -14,10 +13,11 @@ from urllib.parse import urlencode
 
 import pytest
 from harness.albums import HASH, make_album
+from harness.documents import blocks, output_of, section
 from harness.http import get
 from harness.php import php_site
 from harness.readers import go_without, need
-from harness.server import REPOSITORY, Server, environment, serving
+from harness.server import Server, serving
 
 from archive_service.signing import Link
 
@@ -30,24 +30,19 @@ Show = Callable[[str, str], str]
 """Takes a hash and a title; returns the HTML of the button."""
 
 
-def blocks(name: str, language: str) -> list[str]:
-    """Return the blocks of a language in the section of buttons."""
-    text = (REPOSITORY / "docs" / name).read_text(encoding="utf-8")
-    section = re.split(r"^## .*\n", text, flags=re.MULTILINE)[2]
-    return re.findall(rf"^```{language}\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)
-
-
-DOCUMENTS = ("integration.md", "integration.ru.md")
-FUNCTIONS, PAGE, WORDPRESS_CODE, BITRIX, CHOSEN = blocks(DOCUMENTS[0], "php")
-(DJANGO_CODE,) = blocks(DOCUMENTS[0], "python")
-(DJANGO_TEMPLATE,) = blocks(DOCUMENTS[0], "django")
-(NODE,) = blocks(DOCUMENTS[0], "js")
-(FORM,) = blocks(DOCUMENTS[0], "html")
+ENGLISH = section("docs/integration.md", "Buttons for a site")
+RUSSIAN = section("docs/integration.ru.md", "Кнопка на сайте")
+SIGNING = section("docs/integration.md", "Signed links that expire")
+FUNCTIONS, PAGE, WORDPRESS_CODE, BITRIX, CHOSEN = blocks(ENGLISH, "php")
+(DJANGO_CODE,) = blocks(ENGLISH, "python")
+(DJANGO_TEMPLATE,) = blocks(ENGLISH, "django")
+(NODE,) = blocks(ENGLISH, "js")
+(FORM,) = blocks(ENGLISH, "html")
 
 
 @pytest.mark.parametrize("language", ["php", "python", "django", "js", "html"])
 def test_both_documents_have_the_same_code(language: str) -> None:
-    english, russian = (blocks(name, language) for name in DOCUMENTS)
+    english, russian = (blocks(text, language) for text in (ENGLISH, RUSSIAN))
     assert english
     assert english == russian
 
@@ -58,20 +53,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     make_album(photos_dir, {"1.jpg": b"1" * 1_000_000, "2.jpg": b"2" * 500_000, "3.jpg": b"3"})
     with serving(photos_dir, cache_dir) as server:
         yield server
-
-
-def output_of(*command: str, **variables: str) -> str:
-    done = subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        env=environment(variables),
-        timeout=TIMEOUT_S,
-        check=False,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    return done.stdout.strip()
 
 
 @pytest.fixture(params=["plain", "wordpress", "bitrix", "django", "node"])
@@ -189,8 +170,7 @@ def test_the_form_of_chosen_pictures_names_them(tmp_path: Path) -> None:
 
 
 def test_the_site_signs_what_was_chosen(tmp_path: Path) -> None:
-    text = (REPOSITORY / "docs" / DOCUMENTS[0]).read_text(encoding="utf-8")
-    (sign,) = re.findall(r"^(function signed_link.*?^})$", text, re.DOTALL | re.MULTILINE)
+    sign, _ = blocks(SIGNING, "php")
     settings = f"$key = '{KEY}'; $hash = '{HASH}';"
     (tmp_path / "index.php").write_text(f"<?php {sign} {settings} {CHOSEN}", encoding="utf-8")
     chosen = ["1.jpg", "Лето & 2.jpg"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -12,13 +11,17 @@ from pathlib import Path
 
 import pytest
 from harness.albums import HASH, make_album
+from harness.documents import blocks, output_of, section
 from harness.http import get
 from harness.readers import need
-from harness.server import REPOSITORY, Server, environment, serving
+from harness.server import Server, serving
 
 from archive_service.signing import Link
 
-DOCUMENTS = ("integration.md", "integration.ru.md")
+DOCUMENTS = {
+    "integration.md": "Signed links that expire",
+    "integration.ru.md": "Подписанные ссылки со сроком действия",
+}
 KEY, OTHER_KEY = "Kd/8+x1~a.b_c-d=", "another-0123456789"
 OTHER_HASH = "fedcba9876543210fedcba9876543210"
 TIMEOUT_S = 60.0
@@ -83,27 +86,12 @@ Sign = Callable[..., str]
 
 def document(name: str) -> str:
     """Return what a document says of signed links."""
-    text = (REPOSITORY / "docs" / name).read_text(encoding="utf-8")
-    return re.split(r"^## (?:Signed links|Подписанные ссылки).*", text, flags=re.MULTILINE)[1]
+    return section(f"docs/{name}", DOCUMENTS[name])
 
 
 def code(name: str, language: str) -> list[str]:
     """Return the blocks of a document that are in a language."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", document(name), re.DOTALL | re.MULTILINE)
-
-
-def output_of(*command: str) -> str:
-    done = subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        env=environment(),
-        timeout=TIMEOUT_S,
-        check=False,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    return done.stdout
+    return blocks(document(name), language)
 
 
 @pytest.fixture(params=LANGUAGES)

@@ -4,7 +4,6 @@ Prometheus beside it, and a visitor with a browser and a bad line.
 
 from __future__ import annotations
 
-import re
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,12 +15,12 @@ from front.fronts import Front, running
 from harness.albums import HASH, noise
 from harness.chromium import started_chromium
 from harness.conditions import eventually
+from harness.documents import blocks, section
 from harness.ftp import FtpServer, make_directories, upload, vsftpd
 from harness.http import get
 from harness.php import php_site
 from harness.prometheus import Prometheus, watching
 from harness.readers import succeed
-from harness.server import REPOSITORY
 
 pytestmark = pytest.mark.containers
 
@@ -62,8 +61,7 @@ def whole(site: Site, tmp_path: Path) -> Iterator[Whole]:
         TRUSTED_PROXIES="172.16.0.0/12,192.168.0.0/16",
     )
     site.up()
-    document = (REPOSITORY / "docs" / "integration.md").read_text(encoding="utf-8")
-    functions = re.findall(r"^```php\n(.*?)^```$", document, re.DOTALL | re.MULTILINE)[0]
+    functions = blocks(section("docs/integration.md", "Buttons for a site"), "php")[0]
     values = {"functions": functions, "hash": HASH, "title": TITLE, "port": site.port}
     (places["cms"] / "index.php").write_text(PAGE.format(**values), encoding="utf-8")
     with (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -16,7 +15,6 @@ from harness.conditions import eventually
 from harness.server import REPOSITORY
 
 BOOT = Path(__file__).with_name("boot.sh")
-OPERATIONS = REPOSITORY / "docs" / "operations.md"
 START_TIMEOUT_S = 60.0
 _PROGRAMS = ("unshare", "nsenter", "setpriv", "systemctl", "useradd", "/usr/bin/python3")
 _PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
@@ -66,12 +64,6 @@ class Machine:
 
     def _is_running(self) -> bool:
         return "running" in self.run("systemctl is-system-running || true")
-
-
-def documented(heading: str) -> list[str]:
-    """Return the blocks of shell in a section of docs/operations.md."""
-    section = OPERATIONS.read_text().partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
-    return re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
 
 
 @contextmanager

@@ -9,14 +9,17 @@ from contextlib import ExitStack
 
 import pytest
 from harness.conditions import eventually
+from harness.documents import blocks, section
 from harness.http import connected, get, is_ready
 from harness.ports import free_port
-from systemd.machine import OPERATIONS, Machine, NoMachine, booted, documented
+from systemd.machine import Machine, NoMachine, booted
 
 pytestmark = pytest.mark.containers
 
-INSTALL, CHECK = documented("Installing it under systemd")
-(UPGRADE,) = documented("Upgrading without cutting downloads")
+OPERATIONS = "docs/operations.md"
+INSTALLING = section(OPERATIONS, "Installing it under systemd")
+INSTALL, CHECK = blocks(INSTALLING, "sh")
+(UPGRADE,) = blocks(section(OPERATIONS, "Upgrading without cutting downloads"), "sh")
 TARGET = "/archive/album/"
 ALBUM_BYTES = 64 << 20
 PORTS = {"8080": free_port(), "8081": free_port()}
@@ -62,7 +65,7 @@ def test_the_exposure_is_what_the_document_says(machine: Machine) -> None:
     text = machine.run(f"systemd-analyze security --no-pager {OLD} | tail -1")
     found = re.search(r"exposure level for .*: (\S+) OK", text)
     assert found, text
-    assert f"an exposure of {found[1]} " in OPERATIONS.read_text()
+    assert f"an exposure of {found[1]} " in INSTALLING
 
 
 def test_nothing_but_the_index_can_be_written(machine: Machine) -> None:
