@@ -15,6 +15,7 @@ ALONE = ("slow", "campaign", "containers", "front")
 INTEROP = Path(__file__).with_name("interop")
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist looks for groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave those suites to one of the processes that run tests side by side.
 
