@@ -98,7 +98,8 @@ def test_download_cut_by_a_killed_server_is_resumed_by_the_next(
     assert done.returncode == 0, done.stdout
     assert (downloads / NAME).read_bytes() == whole_archive(second)
     resumed = second.wait_for(r"event=download\.resumed .*status=206 first_pos=(\d+)")
-    assert int(resumed[1]) >= PIECE_BYTES
+    # Not all of the piece: aria2c may throw away what it had not yet written.
+    assert int(resumed[1]) > 0
 
 
 def test_curl_resumes_after_its_link_has_expired_where_it_is_told_the_entity_tag(
