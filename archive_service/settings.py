@@ -1,7 +1,8 @@
 """The settings: a flag beats the environment, the environment beats `.env`, `.env` the default.
 
-This is the only reader of the environment.  Every setting has a variable of its name in capitals
-and, but for secrets, a flag; `takes` says, in help and in errors, what values are good.
+This is the only reader of the environment, but for OpenTelemetry, which reads its own variables.
+Every setting has a variable of its name in capitals and, but for secrets, a flag; `takes` says, in
+help and in errors, what values are good.
 A secret has no flag, since every user of a machine can see the arguments of a process, and is
 never shown.
 """
@@ -151,6 +152,12 @@ class Settings(FormatSettings, SigningSettings):
         default="text",
         does="form of the log's lines: key=value, or one JSON object each",
         takes="text or json",
+    )
+    tracing: Annotated[bool, AfterValidator(values.tracing)] = _setting(
+        default=False,
+        does="send a span for each request to a collector of OpenTelemetry, as its own variables "
+        "OTEL_EXPORTER_OTLP_ENDPOINT and others say",
+        takes="true or false",
     )
     debug: bool = _setting(
         default=False,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from importlib.util import find_spec
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -18,6 +19,7 @@ _BEYOND_ASCII = bytes(range(0x80, 0x100))
 _RATE = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)([KMGkmg]?)")
 _FACTORS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
 _MOST_ZONE_PARTS = 4
+_TRACING_MODULES = ("opentelemetry.sdk.trace", "opentelemetry.exporter.otlp.proto.http")
 LEAST_RATE = 1000
 """Bytes per second; slower than that, a proxy would take a download for dead."""
 TAKES_RATE = "0, or bytes per second from 1K on, plain or with K, M or G for powers of 1000"
@@ -105,6 +107,20 @@ def not_empty(value: object) -> object:
 def lower(value: object) -> object:
     """Take capitals for small letters."""
     return value.lower() if isinstance(value, str) else value
+
+
+def tracing(wanted: bool) -> bool:  # noqa: FBT001 - the setting itself
+    """Refuse tracing where the extra is not installed."""
+    if wanted and not all(map(_is_installed, _TRACING_MODULES)):
+        raise ValueError("not installed: pip install 'archive-service[tracing]'")
+    return wanted
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # a package above it
+        return False
 
 
 def proxies(text: str) -> str:

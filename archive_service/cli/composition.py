@@ -18,6 +18,7 @@ from aiohttp import web
 
 from archive_service.cli.housekeeping import Housekeeping
 from archive_service.cli.inforce import in_force_since_s
+from archive_service.cli.tracing import tracing
 from archive_service.crcindex.sqlite import SqliteCrcIndex
 from archive_service.exclusion import Exclusion
 from archive_service.fairness.limits import Counts, Limits
@@ -70,7 +71,8 @@ async def accepting(
     metrics: PrometheusObserver = prometheus.PrometheusObserver(
         partial(_size_bytes, index_path), downloads_limit=settings.max_downloads
     )
-    observer = SeveralObservers((LoggingObserver(), metrics))
+    traces = tracing(settings)
+    observer = SeveralObservers((LoggingObserver(), metrics, *traces.observers))
     index = SqliteCrcIndex(index_path, observer.index_impaired)
     exclusion = Exclusion(settings.exclude)
     storage = LocalStorage(
@@ -84,7 +86,7 @@ async def accepting(
     monitoring = Monitoring(service, metrics.text, prometheus.CONTENT_TYPE)
     proxies = TrustedProxies.parse(settings.trusted_proxies)
     fair_use = FairUse(limits(settings), proxies, observer, counts=counts)
-    app = create_app(service, observer, _web_options(settings), fair_use)
+    app = create_app(service, observer, _web_options(settings), fair_use, around=traces.around)
     app.on_shutdown.append(monitoring.drain)
     monitor = web.Application() if sites.monitoring else app
     monitoring.add_to(monitor)
@@ -98,6 +100,7 @@ async def accepting(
         if sites.monitoring:  # to the last: it tells that nothing new should come
             await apart.cleanup()
         await asyncio.to_thread(service.close)
+        traces.close()
 
 
 def _runner(app: web.Application, count: Callable[[int], None] | None = None) -> Runner:

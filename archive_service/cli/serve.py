@@ -25,6 +25,7 @@ from archive_service.cli.listening import (
 )
 from archive_service.cli.metrics import forget_the_dead, shared_metrics
 from archive_service.cli.program import complain
+from archive_service.cli.tracing import require_good_tracing
 from archive_service.cli.workers import Supervisor, Worker
 from archive_service.fairness.limits import SharedCounts
 from archive_service.logs import configure_logging
@@ -49,6 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     configure_logging(settings.level, settings.log_format)
     _allow_many_connections()
     try:
+        require_good_tracing(settings)
         listeners = _listeners(settings)
     except SettingsError as error:
         complain(str(error))

@@ -10,6 +10,9 @@ from typing import Protocol
 
 from archive_service.archive_id import ArchiveId
 
+FAULTS_OF_CLIENTS = ("client left", "stalled")
+"""Reasons for which a download is interrupted that need nobody's attention."""
+
 
 @dataclass(slots=True)
 class Download:

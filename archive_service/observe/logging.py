@@ -9,7 +9,7 @@ from collections import Counter
 import structlog
 
 from archive_service.archive_id import ArchiveId
-from archive_service.observe.base import Download
+from archive_service.observe.base import FAULTS_OF_CLIENTS, Download
 
 SELDOM_S = 60.0
 
@@ -90,7 +90,7 @@ class LoggingObserver:
 
     def download_interrupted(self, download: Download, *, reason: str) -> None:
         """Log at info where the client left, at warning where the fault is on this side."""
-        log = self._log.info if reason in ("client left", "stalled") else self._log.warning
+        log = self._log.info if reason in FAULTS_OF_CLIENTS else self._log.warning
         log(
             "download.interrupted",
             archive=str(download.archive),

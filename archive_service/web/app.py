@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from http import HTTPStatus
 
 from aiohttp import web
@@ -32,15 +33,18 @@ def create_app(
     observer: Observer,
     options: WebOptions,
     fair_use: FairUse | None = None,
+    *,
+    around: Sequence[Middleware] = (),
 ) -> web.Application:
     """Build the application; the caller closes the service when the application has stopped.
 
-    Without `fair_use` there are no limits.
+    Without `fair_use` there are no limits.  Middlewares `around` see all that a visitor does.
     """
     pages = Pages()
     fair_use = fair_use or FairUse.unlimited(observer)
     handlers = Handlers(service, observer, pages, options, fair_use)
     middlewares = [
+        *around,
         requestid.named,
         _failures_as_pages(pages, observer),
         _fair_use_of_archives(fair_use),

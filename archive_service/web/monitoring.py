@@ -14,6 +14,7 @@ from aiohttp import web
 from archive_service.errors import StorageUnavailable
 from archive_service.service import ArchiveService
 
+PATHS = _ALIVE, _READY, _METRICS = "/healthz", "/readyz", "/metrics"
 _PATIENCE_S = 5.0
 """A storage that does not answer for so long is not ready."""
 
@@ -37,9 +38,9 @@ class Monitoring:
 
     def add_to(self, app: web.Application) -> None:
         """Answer as part of an application."""
-        app.router.add_get("/healthz", self.alive)
-        app.router.add_get("/readyz", self.ready)
-        app.router.add_get("/metrics", self.metrics)
+        app.router.add_get(_ALIVE, self.alive)
+        app.router.add_get(_READY, self.ready)
+        app.router.add_get(_METRICS, self.metrics)
 
     async def drain(self, _app: web.Application) -> None:
         """Be ready no more: what is under way is finished, nothing new should come."""

@@ -1,0 +1,45 @@
+"""Tracing as the settings say; without it, nothing of OpenTelemetry is imported."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from aiohttp.typedefs import Middleware
+
+from archive_service.observe.base import Observer
+from archive_service.settings import Settings, wrong_value
+
+if TYPE_CHECKING:
+    from archive_service.observe.spans import Spans
+
+
+class Tracing(NamedTuple):
+    """What tracing adds to the service, and how it ends."""
+
+    observers: Sequence[Observer] = ()
+    around: Sequence[Middleware] = ()
+    close: Callable[[], None] = lambda: None
+
+
+def require_good_tracing(settings: Settings) -> None:
+    """Raise SettingsError where tracing is wanted and OpenTelemetry can't do it."""
+    if not settings.tracing:
+        return
+    try:
+        importlib.import_module("archive_service.observe.spans").require_good_variables()
+        importlib.import_module("archive_service.web.tracing")
+    except (ImportError, ValueError) as error:
+        reason = str(error).partition("\n")[0]
+        raise wrong_value(Settings, "tracing", settings.tracing, reason=reason) from None
+
+
+def tracing(settings: Settings) -> Tracing:
+    """Begin to trace, if that is wanted; after the fork, for a thread is started."""
+    if not settings.tracing:
+        return Tracing()
+    spans: Spans = importlib.import_module("archive_service.observe.spans").Spans()
+    observer = importlib.import_module("archive_service.observe.tracing").TracingObserver()
+    traced = importlib.import_module("archive_service.web.tracing").traced
+    return Tracing((observer,), (traced(spans.tracer()),), spans.close)

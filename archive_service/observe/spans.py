@@ -1,0 +1,101 @@
+"""Where spans of OpenTelemetry go: in batches, by OTLP over HTTP, from a thread of the library.
+
+Everything about it is in the library's own variables, `OTEL_EXPORTER_OTLP_ENDPOINT` and others.
+Whatever becomes of the collector, requests don't notice: the queue is bounded, and what finds no
+room in it is lost.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from uuid import uuid4
+
+import structlog
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import (
+    SERVICE_INSTANCE_ID,
+    SERVICE_NAME,
+    OTELResourceDetector,
+    Resource,
+)
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.trace import Tracer
+
+FLUSH_TIMEOUT_S = 2.0
+"""How long the end of the service waits for a collector that takes the last spans slowly."""
+TOLD_AGAIN_S = 3600.0
+_NAME = "archive-service"
+_LIBRARY = logging.getLogger("opentelemetry")
+
+
+class Spans:
+    """The way of spans out of this process; to be made after a fork, for it starts a thread."""
+
+    def __init__(self) -> None:
+        self._trouble = _Trouble()
+        _LIBRARY.addHandler(self._trouble)
+        _LIBRARY.propagate = False
+        logging.getLogger("urllib3").setLevel(logging.WARNING)  # or else a line for each batch
+        self._provider = TracerProvider(resource=_resource(), shutdown_on_exit=False)
+        self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+
+    def tracer(self) -> Tracer:
+        """Return what makes spans."""
+        return self._provider.get_tracer(_NAME)
+
+    def close(self) -> None:
+        """Send what is left, for FLUSH_TIMEOUT_S at most."""
+        # The library waits for its thread without regard to how long that takes.
+        closing = threading.Thread(target=self._provider.shutdown, daemon=True)
+        closing.start()
+        closing.join(FLUSH_TIMEOUT_S)
+        self._trouble.setLevel(logging.CRITICAL + 1)  # nobody waits for the rest
+
+
+def require_good_variables() -> None:
+    """Raise ValueError where the library can't do what its variables say."""
+    OTLPSpanExporter()
+
+
+def _resource() -> Resource:
+    own = {SERVICE_NAME: _NAME, SERVICE_INSTANCE_ID: str(uuid4())}
+    return Resource.create({**own, **OTELResourceDetector().detect().attributes})
+
+
+class _Trouble(logging.Handler):
+    """Logs what the library complains of: the first at once, and again once an hour.
+
+    It would do so several times a batch.  Texts within its sentences are left out, for they may be
+    a key for the collector: of a header field that can't be read, or of an address.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("archive_service")
+        self._told_again_s = 0.0
+        self._untold = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Log it, or count it."""
+        self._untold += 1
+        now_s = time.monotonic()
+        if now_s >= self._told_again_s:
+            self._told_again_s = now_s + TOLD_AGAIN_S
+            count, self._untold = self._untold, 0
+            self._log.warning("tracing.impaired", reason=_without_texts(record), count=count)
+
+
+def _without_texts(record: logging.LogRecord) -> str:
+    arguments = record.args if isinstance(record.args, tuple) else ()
+    said = str(record.msg) % tuple(map(_kind_or_number, arguments)) if arguments else record.msg
+    kind = record.exc_info[0] if record.exc_info else None
+    return f"{said} {kind.__name__}" if kind else str(said)
+
+
+def _kind_or_number(argument: object) -> object:
+    if isinstance(argument, BaseException):
+        return type(argument).__name__
+    return argument if isinstance(argument, int | float) or argument is None else "…"
