@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import Counter
 from uuid import uuid4
 
 import structlog
@@ -37,7 +38,7 @@ class Spans:
     def __init__(self) -> None:
         self._trouble = _Trouble()
         _LIBRARY.addHandler(self._trouble)
-        _LIBRARY.propagate = False
+        _LIBRARY.propagate = False  # its own lines may hold a key; see `_Trouble`
         logging.getLogger("urllib3").setLevel(logging.WARNING)  # or else a line for each batch
         self._provider = TracerProvider(resource=_resource(), shutdown_on_exit=False)
         self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
@@ -56,7 +57,12 @@ class Spans:
 
 
 def require_good_variables() -> None:
-    """Raise ValueError where the library can't do what its variables say."""
+    """Raise ValueError where the library can't do what its variables say.
+
+    What it only complains of, it tells again when `Spans` are made.
+    """
+    _LIBRARY.addHandler(logging.NullHandler())
+    _LIBRARY.propagate = False
     OTLPSpanExporter()
 
 
@@ -66,26 +72,28 @@ def _resource() -> Resource:
 
 
 class _Trouble(logging.Handler):
-    """Logs what the library complains of: the first at once, and again once an hour.
+    """Logs what the library complains of: each thing at once, and again once an hour.
 
-    It would do so several times a batch.  Texts within its sentences are left out, for they may be
-    a key for the collector: of a header field that can't be read, or of an address.
+    It would do so several times a batch.  `count` is of those since the last line.  Texts within
+    its sentences are left out, for they may be a key for the collector: of a header field that
+    can't be read, or of an address.
     """
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self._log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("archive_service")
-        self._told_again_s = 0.0
-        self._untold = 0
+        self._untold: Counter[tuple[str, int]] = Counter()
+        self._told_again_s: dict[tuple[str, int], float] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
         """Log it, or count it."""
-        self._untold += 1
+        thing = (record.name, record.lineno)
+        self._untold[thing] += 1
         now_s = time.monotonic()
-        if now_s >= self._told_again_s:
-            self._told_again_s = now_s + TOLD_AGAIN_S
-            count, self._untold = self._untold, 0
-            self._log.warning("tracing.impaired", reason=_without_texts(record), count=count)
+        if now_s >= self._told_again_s.get(thing, 0.0):
+            self._told_again_s[thing] = now_s + TOLD_AGAIN_S
+            reason, count = _without_texts(record), self._untold.pop(thing)
+            self._log.warning("tracing.impaired", reason=reason, count=count)
 
 
 def _without_texts(record: logging.LogRecord) -> str:

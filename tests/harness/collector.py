@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -50,6 +50,9 @@ class Collector:
     def __init__(self, port: int) -> None:
         self.endpoint = f"http://127.0.0.1:{port}"
         self.bodies: list[bytes] = []
+        self.refuses = False
+        self.answers = threading.Event()
+        self.answers.set()
 
     def spans(self) -> list[Received]:
         found = []
@@ -83,12 +86,17 @@ def collecting() -> Iterator[Collector]:
             )
             if is_expected:
                 collector.bodies.append(body)
+            collector.answers.wait()
             answer = ExportTraceServiceResponse().SerializeToString()
-            self.send_response(200 if is_expected else 404)
+            self.send_response(200 if is_expected and not collector.refuses else 400)
             self.send_header("Content-Type", "application/x-protobuf")
             self.send_header("Content-Length", str(len(answer)))
             self.end_headers()
             self.wfile.write(answer)
+
+        def handle(self) -> None:
+            with suppress(ConnectionError):  # who was kept waiting has left
+                super().handle()
 
         def log_message(self, *_args: object) -> None:
             """Say nothing."""
@@ -100,6 +108,7 @@ def collecting() -> Iterator[Collector]:
         try:
             yield collector
         finally:
+            collector.answers.set()
             server.shutdown()
             thread.join()
 
