@@ -62,6 +62,16 @@ def test_image_has_no_compiler_and_no_installer(engine: Engine, image: str) -> N
         assert name not in found
 
 
+def test_extras_are_in_the_image_that_is_built_with_them(engine: Engine, image: str) -> None:
+    built = f"{image}:tracing"
+    arguments = ("--build-arg", "EXTRAS=tracing", "--tag", built, str(REPOSITORY))
+    engine.run(["docker", "build", *arguments], DOCKER_BUILDKIT="1")
+    added = installed(engine, built) - installed(engine, image)
+    assert "opentelemetry-sdk" in {name for name, _ in added}
+    asked = "from archive_service.observe import spans; spans.require_good_variables()"
+    run(engine, built, "python", "-c", asked)
+
+
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="tomllib is of Python 3.11")
 def test_what_is_installed_is_what_the_lock_file_says(engine: Engine, image: str) -> None:
     locked = {(package["name"], package["version"]) for package in locked_for_service()}
