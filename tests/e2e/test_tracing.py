@@ -7,15 +7,16 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from harness.albums import HASH, make_album, make_sparse, noise
 from harness.collector import Collector, Received, collecting
 from harness.conditions import eventually
-from harness.ending import HOLDING_BYTES, held, stopping
-from harness.http import connected, get, request
+from harness.ending import HOLDING_BYTES, WORKERS, held_by_all, stopping
+from harness.http import Connection, Truncated, connected, get, request
 from harness.server import SERVER, Server, environment, serving
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
@@ -127,49 +128,48 @@ def test_a_span_lasts_until_the_last_byte(
     assert received.attributes["archive.sent_bytes"] == length
 
 
-def test_a_client_that_leaves(server: Server, collector: Collector, trace_id: str) -> None:
-    received = interrupted(server, collector, trace_id, by=lambda: None)
-    assert received.attributes["error.type"] == "client left"
-    assert received.span.status.code == Status.STATUS_CODE_UNSET
-
-
-def test_a_file_that_changes_meanwhile(
-    albums: Path, server: Server, collector: Collector, trace_id: str
-) -> None:
-    last = make_album(albums, {"b.bin": noise(300_000)}, OTHER) / "b.bin"
-    make_sparse(albums / OTHER / "a.bin", HOLDING_BYTES)
-    received = interrupted(server, collector, trace_id, by=last.unlink, album=OTHER)
-    assert received.attributes["error.type"] == "vanished"
-    assert received.span.status.code == Status.STATUS_CODE_ERROR
-    assert not received.span.status.message
-
-
-def interrupted(
-    server: Server,
-    collector: Collector,
-    trace_id: str,
-    *,
-    by: Callable[[], object],
-    album: str = HASH,
-) -> Received:
-    """Begin a download, have something happen, take the rest if it is that, or leave."""
+@contextmanager
+def begun(server: Server, trace_id: str, album: str) -> Iterator[Connection]:
+    """Begin a download that can't end before more of it is taken."""
     with connected(server.port, small_window=True) as connection:
         connection.send("GET", f"/archive/{album}/", traceparent(trace_id))
         connection.receive_head()
         assert connection.reader.peek(1)
-        by()
-        if album == HASH:
-            connection.reset()
-        else:
-            connection.open_window()
-            while connection.reader.read1(1 << 20):
-                pass
-        received = collector.of_trace(trace_id)
+        yield connection
+
+
+def interrupted(collector: Collector, trace_id: str, *, reason: str) -> Received:
+    received = collector.of_trace(trace_id)
     attributes = received.attributes
     assert attributes["archive.download"] == "interrupted"
+    assert attributes["error.type"] == reason
     assert attributes["http.response.status_code"] == 200
     assert 0 < attributes["archive.sent_bytes"] < attributes["archive.content_length"]
     return received
+
+
+def test_a_client_that_leaves_is_no_error(
+    server: Server, collector: Collector, trace_id: str
+) -> None:
+    with begun(server, trace_id, HASH) as connection:
+        connection.reset()
+    received = interrupted(collector, trace_id, reason="client left")
+    assert received.span.status.code == Status.STATUS_CODE_UNSET
+
+
+def test_a_file_that_goes_meanwhile_is_one(
+    albums: Path, server: Server, collector: Collector, trace_id: str
+) -> None:
+    last = make_album(albums, {"b.bin": noise(300_000)}, OTHER) / "b.bin"
+    make_sparse(albums / OTHER / "a.bin", HOLDING_BYTES)
+    with begun(server, trace_id, OTHER) as connection:
+        last.unlink()
+        connection.open_window()
+        with pytest.raises(Truncated):
+            connection.receive_content(2 * HOLDING_BYTES)
+    received = interrupted(collector, trace_id, reason="vanished")
+    assert received.span.status.code == Status.STATUS_CODE_ERROR
+    assert not received.span.status.message
 
 
 @pytest.mark.parametrize(
@@ -264,14 +264,15 @@ def test_each_worker_sends_its_last_spans_when_it_is_stopped(
     albums: Path, cache_dir: Path, collector: Collector
 ) -> None:
     variables = traced_by(collector, {**NOT_BY_ITSELF, "OTEL_SERVICE_NAME": "two-workers"})
-    with serving(albums, cache_dir, "--workers", "2", variables=variables) as server:
-        with held(server), held(server):  # one each: the worker with fewest takes a connection
-            pass
-        eventually(lambda: sum("download.interrupted" in line for line in server.lines) == 2)
+    with serving(albums, cache_dir, "--workers", f"{WORKERS}", variables=variables) as server:
+        with held_by_all(server, albums / HASH) as downloads:
+            count = len(downloads)
+        eventually(lambda: sum("download.interrupted" in each for each in server.lines) == count)
         assert server.stop() == 0
     resources = [each.resource for each in collector.spans()]
     own = [each for each in resources if each["service.name"] == "two-workers"]
-    assert len({each["service.instance.id"] for each in own}) == len(own) == 2
+    assert len(own) == count
+    assert len({each["service.instance.id"] for each in own}) == WORKERS
 
 
 def test_a_collector_in_trouble_is_told_once_and_hinders_nobody(

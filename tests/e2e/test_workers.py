@@ -9,15 +9,23 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from harness.albums import HASH, make_album, make_sparse, noise
 from harness.conditions import eventually
-from harness.ending import HOLDING_BYTES, assert_quiet, held, refuses, stopping
-from harness.http import Connection, Truncated, get
+from harness.ending import (
+    HOLDING_BYTES,
+    WORKERS,
+    assert_quiet,
+    held,
+    held_by_all,
+    refuses,
+    senders,
+    stopping,
+)
+from harness.http import Truncated, get
 from harness.server import SERVER, Server, environment, is_alive, open_files
 
 if not Path("/proc/self/stat").exists():
@@ -25,11 +33,9 @@ if not Path("/proc/self/stat").exists():
 
 Serve = Callable[..., Server]
 
-WORKERS = 2
 ENDED_WITHIN_S = 30.0
 """A machine may be busy; nothing here takes as much as a second on one that is not."""
 LONGER_THAN_ANY_TEST_S = "600"
-MOST_CONNECTIONS = 16
 
 
 @pytest.fixture
@@ -47,27 +53,6 @@ def server(serve: Serve, album: Path) -> Server:
         *("--workers", f"{WORKERS}", "--level", "debug"),
         *("--shutdown-timeout", LONGER_THAN_ANY_TEST_S),
     )
-
-
-def senders(server: Server, album: Path) -> list[int]:
-    """Return which workers are sending."""
-    return [
-        pid
-        for pid in server.workers()
-        if any(path.startswith(f"{album}/") for path in open_files(pid))
-    ]
-
-
-@contextmanager
-def held_by_all(server: Server, album: Path) -> Iterator[list[tuple[Connection, int]]]:
-    """Begin downloads until each worker has at least one."""
-    with ExitStack() as stack:
-        downloads = []
-        while len(senders(server, album)) < WORKERS:
-            assert len(downloads) < MOST_CONNECTIONS
-            downloads.append(stack.enter_context(held(server)))
-            eventually(lambda: senders(server, album))
-        yield downloads
 
 
 def assert_no_process_left(workers: list[int]) -> None:

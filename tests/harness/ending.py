@@ -5,14 +5,18 @@ from __future__ import annotations
 import signal
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 from harness.albums import HASH
+from harness.conditions import eventually
 from harness.http import Connection, connected
-from harness.server import Server
+from harness.server import Server, open_files
 
 HOLDING_BYTES = 24 * 1024 * 1024
 """More than the system takes on behalf of a client that takes nothing."""
+WORKERS = 2
+MOST_CONNECTIONS = 16
 
 
 @contextmanager
@@ -24,6 +28,27 @@ def held(server: Server) -> Iterator[tuple[Connection, int]]:
         assert status == 200
         assert connection.reader.peek(1)
         yield connection, int(dict(fields)["content-length"])
+
+
+def senders(server: Server, album: Path) -> list[int]:
+    """Return which workers are sending."""
+    return [
+        pid
+        for pid in server.workers()
+        if any(path.startswith(f"{album}/") for path in open_files(pid))
+    ]
+
+
+@contextmanager
+def held_by_all(server: Server, album: Path) -> Iterator[list[tuple[Connection, int]]]:
+    """Begin downloads until each worker has at least one."""
+    with ExitStack() as stack:
+        downloads = []
+        while len(senders(server, album)) < WORKERS:
+            assert len(downloads) < MOST_CONNECTIONS
+            downloads.append(stack.enter_context(held(server)))
+            eventually(lambda: senders(server, album))
+        yield downloads
 
 
 def stopping(server: Server, number: signal.Signals) -> None:
