@@ -17,6 +17,8 @@ FORMAT_VERSION = 1
 _CLOCK_LAG_NS = 50_000_000
 """A change is stamped with a clock that ticks; the stamp may be this far behind the time."""
 _NS_PER_S = 1_000_000_000
+_ALL_REPLICAS_WITHIN_S = 3600
+"""Replicas get other settings one after another, and their clocks differ: by less than this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +55,17 @@ class Representation:
 
     @property
     def notices_every_change(self) -> bool:
-        """Whether `changed_s` moves with every change: mtimes can be set back, ctimes cannot.
+        """Whether `changed_s` stands for one archive alone: mtimes can be set back, ctimes cannot.
 
-        A change of the configuration is one, too.
+        Other settings make other bytes and move no file's time, so they have to have been in force
+        since before that change, here and on whatever replica a client may have begun with.
         """
-        return self.options.change_token and self.options.in_force_since_s is not None
+        since_s = self.options.in_force_since_s
+        return (
+            self.options.change_token
+            and since_s is not None
+            and since_s + _ALL_REPLICAS_WITHIN_S < self.changed_s
+        )
 
     def name(self, entry: int) -> str:
         """Return an entry's name in the archive."""
@@ -81,8 +89,8 @@ def _changed_s(listing: Listing, options: ArchiveOptions) -> int:
     # A second has passed before it names a state of the album: two changes within one second
     # could not be told apart otherwise (RFC 9110 section 8.8.2.2).
     newest_ns = listing.newest_change_ns if options.change_token else listing.newest_mtime_ns
-    newest_s = (newest_ns + _CLOCK_LAG_NS) // _NS_PER_S
-    return max(newest_s, options.in_force_since_s or 0) + 1
+    # Nothing but the album tells it: on every replica it is the same.
+    return (newest_ns + _CLOCK_LAG_NS) // _NS_PER_S + 1
 
 
 def _etag(layout: ArchiveLayout, options: ArchiveOptions) -> str:

@@ -1,8 +1,10 @@
 """Since when a configuration has been in force.
 
 A setting that shapes archives changes their bytes, and no file's time moves.  So the date of an
-archive is not before the time its configuration came into force, which a small file remembers.
-Without it a date could validate, after a restart with other settings, what is no longer the same.
+archive validates a part of it only where the album has changed long after its configuration came
+into force, which a small file remembers.  Without it a date could validate, after a restart with
+other settings, what is no longer the same.  Each replica remembers for itself; the date is the
+same on all.
 """
 
 from __future__ import annotations

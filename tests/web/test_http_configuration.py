@@ -11,6 +11,7 @@ from conftest import Serve
 from harness.albums import HASH, make_album, settle
 from harness.conditions import eventually
 from harness.http import get
+from harness.remembered import remember_for_long
 
 ARCHIVE = f"/archive/{HASH}/"
 
@@ -31,21 +32,35 @@ def strong_date(port: int) -> str:
 @pytest.mark.parametrize(
     "flags", [("--exclude", "*.txt"), ("--timezone", "Asia/Tokyo"), ("--no-change-token",)]
 )
-def test_a_date_of_other_settings_resumes_nothing(serve: Serve, flags: tuple[str, ...]) -> None:
+def test_a_date_of_other_settings_resumes_nothing(
+    serve: Serve, photos_dir: Path, tmp_path: Path, flags: tuple[str, ...]
+) -> None:
+    remember_for_long(photos_dir, tmp_path / "cache")
     before = serve()
     date = strong_date(before.port)
+    assert get(before.port, ARCHIVE, "Range: bytes=10-", f"If-Range: {date}").status == 206
     before.stop()
     answer = get(serve(*flags).port, ARCHIVE, "Range: bytes=10-", f"If-Range: {date}")
     assert answer.status == 200
 
 
 @pytest.mark.usefixtures("_album")
-def test_a_date_outlives_a_restart_with_the_same_settings(serve: Serve) -> None:
+def test_a_date_outlives_a_restart_with_the_same_settings(
+    serve: Serve, photos_dir: Path, tmp_path: Path
+) -> None:
+    remember_for_long(photos_dir, tmp_path / "cache")
     first = serve()
     date = strong_date(first.port)
     first.stop()
     answer = get(serve().port, ARCHIVE, "Range: bytes=10-", f"If-Range: {date}")
     assert (answer.status, answer["last-modified"]) == (206, date)
+
+
+@pytest.mark.usefixtures("_album")
+def test_a_date_resumes_nothing_while_other_replicas_may_have_other_settings(serve: Serve) -> None:
+    server = serve()
+    date = strong_date(server.port)
+    assert get(server.port, ARCHIVE, "Range: bytes=10-", f"If-Range: {date}").status == 200
 
 
 @pytest.mark.usefixtures("_album")

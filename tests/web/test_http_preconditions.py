@@ -15,6 +15,7 @@ from harness.albums import HASH, make_album, noise
 from harness.byteranges import body_parts, content_range
 from harness.conditions import eventually
 from harness.http import Connection, Response, connected, request
+from harness.remembered import remember_for_long
 from harness.server import Server, serving
 
 ALBUM = {"1.jpg": noise(1000), "2.jpg": noise(200_000), "empty": b"", "sub/": b""}
@@ -64,7 +65,9 @@ def photos_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(photos_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(photos_dir, tmp_path_factory.mktemp("cache")) as server:
+    cache_dir = tmp_path_factory.mktemp("cache")
+    remember_for_long(photos_dir, cache_dir)
+    with serving(photos_dir, cache_dir) as server:
         for album in photos_dir.iterdir():
             eventually(partial(has_strong_date, server.port, f"/archive/{album.name}/"))
         yield server
