@@ -76,15 +76,20 @@ class Plan:
     index_gb: float
 
 
-def measured(results: Mapping[str, Any]) -> Measured:
+def results(path: Path = RESULTS) -> Mapping[str, Any]:
+    """Read what the benchmark has written."""
+    return dict(json.loads(path.read_text(encoding="utf-8")))
+
+
+def measured(found: Mapping[str, Any]) -> Measured:
     """Take from the benchmark's results what scaling follows from."""
 
     def figure(scenario: str, who: str, name: str) -> float:
-        (outcome,) = (each for each in results["outcomes"] if each["name"] == scenario)
+        (outcome,) = (each for each in found["outcomes"] if each["name"] == scenario)
         return statistics.median(sample[name] for sample in outcome["samples"][who])
 
     slow, cpu = "many slow clients", "CPU-s/GB, server"
-    clients = int(title(results, slow).split(" ", 1)[0].replace(",", ""))
+    clients = int(title(found, slow).split(" ", 1)[0].replace(",", ""))
     slow_gb_per_s = clients * figure(slow, "service", "median client, KB/s") / 1e6
     cores = figure(slow, "service", "server's CPU, % of a core") / 100
     return Measured(
@@ -99,10 +104,10 @@ def measured(results: Mapping[str, Any]) -> Measured:
     )
 
 
-def title(results: Mapping[str, Any], scenario: str) -> str:
+def title(found: Mapping[str, Any], scenario: str) -> str:
     """Return what the benchmark says of a scenario."""
-    (found,) = (each["title"] for each in results["outcomes"] if each["name"] == scenario)
-    return str(found)
+    (text,) = (each["title"] for each in found["outcomes"] if each["name"] == scenario)
+    return str(text)
 
 
 def memory_mb(found: Measured, downloads: float) -> float:
@@ -228,8 +233,7 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def main(arguments: Sequence[str]) -> int:
     """Print the tables."""
-    path = Path(arguments[0]) if arguments else RESULTS
-    print(tables(measured(json.loads(path.read_text(encoding="utf-8")))), end="")
+    print(tables(measured(results(*map(Path, arguments)))), end="")
     return 0
 
 

@@ -1,30 +1,17 @@
-"""What docs/scaling.md tells is what its script computes, and that follows from what was measured."""
+"""docs/scaling.md tells what its script computes, which follows from what was measured."""
 
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
-import json
 import subprocess
 import sys
 from typing import Any
 
 import pytest
+from harness.scaling import SCRIPT, scaling_module
 from harness.server import REPOSITORY
 
-SCRIPT = REPOSITORY / "benchmarks" / "scaling.py"
-
-
-def loaded() -> Any:
-    specification = importlib.util.spec_from_file_location("scaling", SCRIPT)
-    assert specification and specification.loader
-    module = importlib.util.module_from_spec(specification)
-    sys.modules["scaling"] = module  # dataclasses look there for their annotations
-    specification.loader.exec_module(module)
-    return module
-
-
-scaling = loaded()
+scaling = scaling_module()
 # Round figures, so that what follows can be computed by head.
 FOUND = scaling.Measured(
     quick_cpu_s_per_gb=0.5,
@@ -37,7 +24,7 @@ FOUND = scaling.Measured(
 )
 
 
-def planned(gbit_per_s: float, *, bytes_per_s: float = 1e6, cpu: float = 0.5) -> Any:
+def planned(gbit_per_s: float, *, bytes_per_s: float = 1e6, cpu: float = 0.5) -> Any:  # noqa: ANN401 - of a module that is loaded
     return scaling.planned(FOUND, gbit_per_s, visitor_bytes_per_s=bytes_per_s, cpu_s_per_gb=cpu)
 
 
@@ -84,7 +71,7 @@ def test_ceilings_come_lowest_first() -> None:
 
 
 def test_what_was_measured_is_read_from_the_benchmark() -> None:
-    results = json.loads(scaling.RESULTS.read_text(encoding="utf-8"))
+    results = scaling.results()
     for outcome in results["outcomes"]:
         if outcome["name"] == "many slow clients":
             (sample,) = outcome["samples"]["service"]
