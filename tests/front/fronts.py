@@ -35,7 +35,7 @@ class Place:
     site_port: int | None
     certificate: Path
     key: Path
-    other_service_port: int | None = None
+    other_service_ports: Sequence[int] = ()
 
     @property
     def root(self) -> Path:
@@ -57,11 +57,12 @@ def _snippet(name: str, replacements: Mapping[str, object]) -> str:
 
 
 def _nginx(place: Place) -> list[str]:
-    other, cms = place.other_service_port, place.site_port
+    others = " ".join(f"server 127.0.0.1:{port} max_fails=0;" for port in place.other_service_ports)
+    cms = place.site_port
     snippet = _snippet(
         "nginx.conf",
         {
-            **({"#server 127.0.0.1:8081;": f"server 127.0.0.1:{other};"} if other else {}),
+            **({"#server 127.0.0.1:8081 max_fails=0;": others} if others else {}),
             "listen 443 ": f"listen 127.0.0.1:{place.port} ",
             "127.0.0.1:8080": f"127.0.0.1:{place.service_port}",
             "/etc/ssl/certs/example.org.pem": place.certificate,
@@ -244,7 +245,7 @@ def running(
     *,
     service_port: int,
     site_port: int | None = None,
-    other_service_port: int | None = None,
+    other_service_ports: Sequence[int] = (),
 ) -> Iterator[Front]:
     """Run a front web server, with a certificate of its own, until the block ends."""
     need("openssl")
@@ -258,7 +259,7 @@ def running(
         site_port=site_port,
         certificate=certificate,
         key=key,
-        other_service_port=other_service_port,
+        other_service_ports=other_service_ports,
     )
     place.root.mkdir()
     program, *arguments = command(place)
