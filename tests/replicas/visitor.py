@@ -33,8 +33,9 @@ class Visitor:
         self.received = bytearray()
         self.length: int | None = None
         self.etag = ""
-        self.statuses: list[int] = []
-        """Of the answers with bytes, in order."""
+        self.resumed = 0
+        self.begun_anew = 0
+        """How often bytes that had come were of no use."""
 
     def is_complete(self) -> bool:
         return len(self.received) == self.length
@@ -59,16 +60,17 @@ class Visitor:
         return {"Range": f"bytes={len(self.received)}-", "If-Range": self.etag}
 
     def _take(self, answer: HTTPResponse) -> None:
-        self.statuses.append(answer.status)
         if answer.status == 200:
+            self.begun_anew += bool(self.received)
             self.received.clear()
             self.etag = answer.headers["ETag"]
             self.length = int(answer.headers["Content-Length"])
         else:
             assert answer.status == 206, answer.status
+            self.resumed += 1
             first, _, rest = answer.headers["Content-Range"].removeprefix("bytes ").partition("-")
             assert int(first) == len(self.received)
-            assert rest == f"{self.length - 1}/{self.length}" if self.length else rest
+            assert rest == f"{(self.length or 0) - 1}/{self.length}"
         while block := answer.read1(_BLOCK_BYTES):
             self.received += block
             self._on_progress(len(block))

@@ -16,7 +16,7 @@ from harness.ports import free_port
 from harness.readers import need
 from harness.scaling import scaling_module
 from harness.server import REPOSITORY, Server, serving
-from kubernetes.manifests import (
+from cluster.manifests import (
     KUSTOMIZATION,
     SECRET,
     VALUES,

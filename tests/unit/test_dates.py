@@ -1,0 +1,66 @@
+"""The date of an archive: what it is, and when it stands for one archive alone."""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import replace
+from datetime import timezone
+
+import pytest
+from harness.albums import HASH
+
+from archive_service.archive_id import ArchiveId
+from archive_service.layout import lay_out
+from archive_service.listing import Listing
+from archive_service.representation import ArchiveOptions, Representation, represent
+from archive_service.zipformat.names import NameRules
+
+NEWEST_CHANGE_S, NEWEST_MTIME_S = 1_000_000, 900_000
+HOUR_S = 3600
+OPTIONS = ArchiveOptions(NameRules(), timezone.utc)
+
+
+def archive(options: ArchiveOptions) -> Representation:
+    listing = Listing(
+        paths=[b"a"],
+        locations=[b"a"],
+        sizes=array("Q", [1]),
+        mtimes_ns=array("q", [0]),
+        modes=array("H", [0o644]),
+        change_tokens=bytes(16),
+        newest_change_ns=NEWEST_CHANGE_S * 10**9,
+        newest_mtime_ns=NEWEST_MTIME_S * 10**9,
+    )
+    layout = lay_out(listing, [b"a"], range(1), zone=timezone.utc)
+    return represent(ArchiveId(HASH), layout, listing.fingerprint(), options)
+
+
+@pytest.mark.parametrize("since_s", [None, 0, NEWEST_CHANGE_S, NEWEST_CHANGE_S + 10**6])
+def test_it_is_the_second_after_the_newest_change_since_whenever_settings_are_in_force(
+    since_s: int | None,
+) -> None:
+    assert archive(replace(OPTIONS, in_force_since_s=since_s)).changed_s == NEWEST_CHANGE_S + 1
+
+
+def test_it_is_that_of_the_files_where_no_change_token_is_looked_at() -> None:
+    made = archive(replace(OPTIONS, change_token=False, in_force_since_s=0))
+    assert made.changed_s == NEWEST_MTIME_S + 1
+    assert not made.notices_every_change  # mtimes can be set back
+
+
+@pytest.mark.parametrize(
+    ("since_s", "is_enough"),
+    [
+        (NEWEST_CHANGE_S - HOUR_S - 1, True),
+        (NEWEST_CHANGE_S - HOUR_S, True),
+        (NEWEST_CHANGE_S - HOUR_S + 1, False),
+        (NEWEST_CHANGE_S, False),
+        (NEWEST_CHANGE_S + HOUR_S, False),
+        (None, False),
+    ],
+)
+def test_it_stands_for_one_archive_where_settings_were_in_force_an_hour_before(
+    since_s: int | None, *, is_enough: bool
+) -> None:
+    made = archive(replace(OPTIONS, in_force_since_s=since_s))
+    assert made.notices_every_change is is_enough
