@@ -10,12 +10,6 @@ from typing import Any
 
 import pytest
 import yaml
-from harness.albums import HASH, make_album
-from harness.http import get
-from harness.ports import free_port
-from harness.readers import need
-from harness.scaling import scaling_module
-from harness.server import REPOSITORY, Server, serving
 from cluster.manifests import (
     KUSTOMIZATION,
     SECRET,
@@ -30,13 +24,22 @@ from cluster.manifests import (
     settings,
     the,
 )
+from harness.albums import HASH, make_album
+from harness.http import get
+from harness.ports import free_port
+from harness.readers import need
+from harness.scaling import scaling_module
+from harness.server import REPOSITORY, Server, serving
 
 from archive_service.settings import Settings, variable
 
-pytestmark = pytest.mark.xdist_group("kubernetes")
+pytestmark = pytest.mark.xdist_group("cluster")
 
-OF_OTHERS = re.compile(r"(AWS|OTEL)_[A-Z_]+")
-"""Variables that libraries read."""
+OF_LIBRARIES = {
+    *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL"),
+    *("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_SERVICE_NAME"),
+}
+"""Variables that the store's client and the tracing read themselves."""
 SHARED = ("INDEX_URL",)
 PLACES = ("PHOTOS_DIR", "HOST", "PORT", "MONITOR_HOST", "MONITOR_PORT", *SHARED)
 """Settings that name places of the cluster."""
@@ -68,9 +71,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, monitor_port: int) -> Itera
     photos_dir, cache_dir = map(tmp_path_factory.mktemp, ("photos", "cache"))
     make_album(photos_dir, {"1.jpg": b"one"})
     own = {
-        name: value
-        for name, value in settings().items()
-        if name not in PLACES and not OF_OTHERS.fullmatch(name)
+        name: value for name, value in settings().items() if name not in (*PLACES, *OF_LIBRARIES)
     }
     flags = ("--monitor-port", str(monitor_port))
     with serving(photos_dir, cache_dir, *flags, variables=own) as server:
@@ -103,10 +104,10 @@ class TestSchemas:
 class TestSettings:
     @pytest.mark.parametrize("kind", ["ConfigMap", "Secret"])
     def test_each_is_one_of_the_service_or_of_a_library(self, kind: str) -> None:
-        known = {*map(variable, Settings.model_fields), *SHARED}
+        known = {*map(variable, Settings.model_fields), *SHARED, *OF_LIBRARIES}
         named = {*the(kind).get("data", {}), *the(kind).get("stringData", {})}
         assert named
-        assert {name for name in named - known if not OF_OTHERS.fullmatch(name)} == set()
+        assert named - known == set()
 
     def test_the_deployment_reads_both(self) -> None:
         (values, secrets) = container()["envFrom"]

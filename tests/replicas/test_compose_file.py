@@ -58,6 +58,7 @@ def test_each_has_what_it_waits_for() -> None:
     host = re.fullmatch(r"redis://(\w+):6379/0", environment_of("archive")["INDEX_URL"])
     assert host
     assert "healthcheck" in REPLICAS[host[1]]
+    assert default(REPLICAS["archive"]["build"]["args"]["EXTRAS"]) == "redis"
 
 
 @pytest.mark.parametrize("name", ["archive", "balancer"])

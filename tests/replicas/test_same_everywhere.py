@@ -34,7 +34,6 @@ SAME = ("content-length", "content-type", "content-range", "etag", "last-modifie
 _DAY_S = 86_400
 REPLICAS: Mapping[str, tuple[Sequence[str], Mapping[str, str], int]] = {
     # Flags, environment, and how many seconds its clock is ahead.
-    "plain": ((), {}, 0),
     "with workers": (("--workers", "2"), {"PYTHONHASHSEED": "12345"}, 0),
     "in the east, its clock ahead": ((), {"TZ": "Asia/Vladivostok"}, 3 * _DAY_S),
     "in the west, its clock behind": (
