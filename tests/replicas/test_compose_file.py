@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from harness.readers import need
+from front.fronts import path_of
 from harness.server import REPOSITORY
 
 DEPLOY = REPOSITORY / "deploy"
@@ -90,8 +90,7 @@ def test_what_stands_beside_the_service_has_no_right_that_it_need_not(name: str)
 
 
 def test_haproxy_takes_its_configuration() -> None:
-    need("haproxy")
-    command = ["haproxy", "-c", "-f", str(HAPROXY)]
+    command = [path_of("haproxy"), "-c", "-f", str(HAPROXY)]
     checked = subprocess.run(command, capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stderr
     assert "WARNING" not in checked.stderr

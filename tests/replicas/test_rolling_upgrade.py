@@ -16,12 +16,11 @@ from threading import Event, Semaphore
 
 import pytest
 from front import client
-from front.fronts import running
+from front.fronts import path_of, running
 from harness import http
 from harness.albums import HASH, make_album, noise
 from harness.conditions import eventually
 from harness.ports import free_port, is_listened_on
-from harness.readers import need
 from harness.server import REPOSITORY, environment
 from replicas.fleet import Replica, replicas
 
@@ -74,14 +73,13 @@ def nginx(site: Site, directory: Path) -> Iterator[Get]:
 
 @contextmanager
 def haproxy(site: Site, directory: Path) -> Iterator[Get]:
-    need("haproxy")
     directory.mkdir()
     port = free_port()
     path = directory / "haproxy.cfg"
     path.write_text(haproxy_configuration(site, port))
     with (directory / "output.log").open("wb") as output:
         process = subprocess.Popen(
-            ["haproxy", "-db", "-f", str(path)],
+            [path_of("haproxy"), "-db", "-f", str(path)],
             env=environment(),
             stdin=subprocess.DEVNULL,
             stdout=output,
