@@ -164,7 +164,7 @@ class AlbumChecksums:
         if not known:
             return
         matched = 0
-        versions = self._listing.versions(range(len(self._listing)))
+        versions = self._threads.index.versions(self._listing, range(len(self._listing)))
         for source, (path, version) in enumerate(zip(self._listing.paths, versions, strict=True)):
             known_version, value = known.get(path, (b"", UNKNOWN))
             if version == known_version:
@@ -176,7 +176,8 @@ class AlbumChecksums:
     def _store(self, sources: Sequence[int]) -> None:
         paths = map(self._listing.paths.__getitem__, sources)
         values = map(self.values.__getitem__, sources)
-        rows = list(zip(paths, self._listing.versions(sources), values, strict=True))
+        versions = self._threads.index.versions(self._listing, sources)
+        rows = list(zip(paths, versions, values, strict=True))
         self._threads.index.store(self._archive, rows)
 
 
@@ -245,14 +246,14 @@ class Checksums:
             self._albums[key] = album
         return album
 
-    async def prune(self) -> None:
-        """Drop from the index what belongs to albums that no longer exist."""
-        await self._threads.in_index_thread(self._prune)
+    async def tidy(self) -> None:
+        """Make room in the index, such as that of albums that no longer exist."""
+        await self._threads.in_index_thread(self._tidy)
 
-    def _prune(self) -> None:
+    def _tidy(self) -> None:
         # No album at all: more likely a disk that is not mounted.
         if albums := self._storage.albums():
-            self._threads.index.prune(albums)
+            self._threads.index.tidy(albums)
 
 
 def weight_of(listing: Listing) -> int:

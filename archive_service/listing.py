@@ -12,12 +12,14 @@ from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import repeat
 
 CHANGE_TOKEN_SIZE = 16
 """Bytes of a change token: what the store offers to notice a replaced file."""
 
 _SIZE_AND_MTIME = struct.Struct("<Qq")
 _VERSION = struct.Struct(f"<Qq{CHANGE_TOKEN_SIZE}s")
+_NO_TOKEN = bytes(CHANGE_TOKEN_SIZE)
 VERSION_SIZE = _VERSION.size
 """Bytes of a version: what identifies the content behind a path."""
 
@@ -59,6 +61,12 @@ class Listing:
         sizes = map(self.sizes.__getitem__, sources)
         mtimes_ns = map(self.mtimes_ns.__getitem__, sources)
         return map(_VERSION.pack, sizes, mtimes_ns, map(self.change_token, sources))
+
+    def versions_anywhere(self, sources: Sequence[int]) -> Iterator[bytes]:
+        """Yield the same for trees that are copies: no change token, for that is another in each."""
+        sizes = map(self.sizes.__getitem__, sources)
+        mtimes_ns = map(self.mtimes_ns.__getitem__, sources)
+        return map(_VERSION.pack, sizes, mtimes_ns, repeat(_NO_TOKEN))
 
     def fingerprint(self) -> bytes:
         """Return a digest of all that the listing tells."""

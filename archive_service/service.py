@@ -116,9 +116,9 @@ class ArchiveService:
         """Make sure that albums can be listed; raise StorageUnavailable."""
         await asyncio.get_running_loop().run_in_executor(self._describing, self._storage.check)
 
-    async def prune_index(self) -> None:
-        """Forget the CRC-32 values of albums that no longer exist; raise StorageUnavailable."""
-        await self._checksums.prune()
+    async def tidy_index(self) -> None:
+        """Make room in the CRC index; raise StorageUnavailable."""
+        await self._checksums.tidy()
 
     def close(self) -> None:
         """Write what was learned and end the threads; call it when nothing is being sent."""

@@ -1,4 +1,4 @@
-"""What goes on beside the downloads: the index is pruned, and kept ahead of the visitors."""
+"""What goes on beside the downloads: the index is tidied, and kept ahead of the visitors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from archive_service.service import ArchiveService
 from archive_service.settings import Settings
 from archive_service.storage.watched import WatchedAlbums
 
-PRUNE_EVERY_S = 3600.0
+TIDY_EVERY_S = 3600.0
 
 
 class Housekeeping:
@@ -36,7 +36,7 @@ class Housekeeping:
     @asynccontextmanager
     async def going_on(self) -> AsyncIterator[None]:
         """Do it while the block runs."""
-        tasks = [asyncio.ensure_future(self._prune())]
+        tasks = [asyncio.ensure_future(self._tidy())]
         if self._settings.index_ahead != "off":
             tasks.append(asyncio.ensure_future(self._index_ahead()))
         try:
@@ -46,11 +46,11 @@ class Housekeeping:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _prune(self) -> None:
+    async def _tidy(self) -> None:
         while True:
             with suppress(StorageUnavailable):  # told to whoever asks for an album meanwhile
-                await self._service.prune_index()
-            await asyncio.sleep(PRUNE_EVERY_S)
+                await self._service.tidy_index()
+            await asyncio.sleep(TIDY_EVERY_S)
 
     async def _index_ahead(self) -> None:
         settings = self._settings

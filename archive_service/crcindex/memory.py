@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from archive_service.archive_id import ArchiveId
 from archive_service.crcindex.base import Row
+from archive_service.listing import Listing
 
 MOST_ROWS = 200_000
 """Some 50 MB of rows."""
@@ -21,12 +22,18 @@ class MemoryCrcIndex:
         self._rows = 0
         self._albums: dict[str, dict[bytes, tuple[bytes, int]]] = {}
 
+    def versions(self, listing: Listing, sources: Sequence[int]) -> Iterator[bytes]:
+        """Yield versions with their change tokens."""
+        return listing.versions(sources)
+
     def load(self, archive: ArchiveId) -> Mapping[bytes, tuple[bytes, int]]:
         """Return version and CRC-32 by path."""
         return dict(self._albums.get(archive.value, {}))
 
     def store(self, archive: ArchiveId, rows: Sequence[Row]) -> None:
         """Remember rows."""
+        if not rows:
+            return
         album = self._albums.setdefault(archive.value, {})
         self._rows -= len(album)
         album.update((path, (version, crc32)) for path, version, crc32 in rows)
@@ -41,12 +48,24 @@ class MemoryCrcIndex:
         for path in paths:
             album.pop(path, None)
         self._rows += len(album)
+        if not album:
+            self._albums.pop(archive.value, None)
 
     def prune(self, albums: Iterable[str]) -> None:
         """Drop the rows of all albums but these."""
         kept = set(albums)
         for album in self._albums.keys() - kept:
             self._drop(album)
+
+    def tidy(self, albums: Iterable[str]) -> None:
+        """Drop the rows of all albums but these."""
+        self.prune(albums)
+
+    def oldest(self) -> tuple[ArchiveId, list[Row]] | None:
+        """Return the rows of the album that was stored first; None where there is nothing."""
+        for album, rows in self._albums.items():
+            return ArchiveId(album), [(path, *row) for path, row in rows.items()]
+        return None
 
     def _drop(self, album: str) -> None:
         self._rows -= len(self._albums.pop(album))

@@ -8,15 +8,20 @@ an archive.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from contextlib import suppress
 from hashlib import blake2b
 from typing import NamedTuple
 
 from archive_service.crcindex.base import Row
 from archive_service.listing import VERSION_SIZE
 
+MAX_PARTS = 64
+"""From here on the parts of an album become one: whoever downloads it piece by piece, or changes
+files again and again, makes a part each time."""
 _BETWEEN_PATHS = b"\0"  # which no path has
 _CHECK_SIZE = 8
+_LENGTHS = struct.Struct("<QQ")  # of paths and versions
 
 
 class Part(NamedTuple):
@@ -52,8 +57,59 @@ def rows_of(part: Part) -> Iterator[Row]:
     )
 
 
+def known_of(parts: Iterable[Part]) -> dict[bytes, tuple[bytes, int]]:
+    """Return version and CRC-32 by path; later parts replace rows of earlier ones.
+
+    A part that is spoilt is as good as none: its files are hashed again.
+    """
+    known: dict[bytes, tuple[bytes, int]] = {}
+    for part in parts:
+        with suppress(TypeError, ValueError):
+            known.update((path, (version, crc32)) for path, version, crc32 in rows_of(part))
+    return known
+
+
+def parts_of(known: Mapping[bytes, tuple[bytes, int]]) -> list[Part]:
+    """Put what `known_of` returns into one part; none where there is nothing."""
+    return [part_of([(path, *known[path]) for path in sorted(known)])] if known else []
+
+
+def merged(parts: Sequence[Part]) -> list[Part]:
+    """Make one part of many."""
+    return parts_of(known_of(parts))
+
+
+def without(parts: Sequence[Part], paths: Set[bytes]) -> list[Part] | None:
+    """Make one part of many, but for the rows of some paths; None where there are no such rows."""
+    known = known_of(parts)
+    if paths.isdisjoint(known):
+        return None
+    return parts_of({path: known[path] for path in known.keys() - paths})
+
+
+def packed(part: Part) -> bytes:
+    """Return a part as one string, for stores without columns."""
+    return b"".join((_LENGTHS.pack(len(part.paths), len(part.versions)), part.check, *part[:3]))
+
+
+def unpacked(data: bytes) -> Part:
+    """Return the part of a string; one that is spoilt, where that is none of a part."""
+    start = _LENGTHS.size + _CHECK_SIZE
+    if len(data) < start:
+        return Part(b"", b"", b"", b"")
+    paths_length, versions_length = _LENGTHS.unpack_from(data)
+    versions_at = start + paths_length
+    crc32s_at = versions_at + versions_length
+    return Part(
+        paths=data[start:versions_at],
+        versions=data[versions_at:crc32s_at],
+        crc32s=data[crc32s_at:],
+        check=data[_LENGTHS.size : start],
+    )
+
+
 def _check(paths: bytes, versions: bytes, crc32s: bytes) -> bytes:
-    digest = blake2b(struct.pack("<QQ", len(paths), len(versions)), digest_size=_CHECK_SIZE)
+    digest = blake2b(_LENGTHS.pack(len(paths), len(versions)), digest_size=_CHECK_SIZE)
     for column in (paths, versions, crc32s):
         digest.update(column)
     return digest.digest()

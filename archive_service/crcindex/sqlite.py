@@ -10,23 +10,19 @@ go to memory instead; each kind of trouble is told once.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
-from hashlib import blake2b
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from archive_service.archive_id import ArchiveId
+from archive_service.crcindex.albums import album_digest
 from archive_service.crcindex.base import Row
 from archive_service.crcindex.memory import MemoryCrcIndex
-from archive_service.crcindex.parts import Part, part_of, rows_of
+from archive_service.crcindex.parts import MAX_PARTS, Part, known_of, part_of
+from archive_service.listing import Listing
 
 LOCK_TIMEOUT_S = 1.0
 """How long another process's lock is waited for: hashing again is cheaper than a long wait."""
-
-MAX_PARTS = 64
-"""From here on the parts of an album become one: whoever downloads it piece by piece, or changes
-files again and again, makes a part each time."""
 
 _SCHEMA_VERSION = 2
 _SCHEMA = (
@@ -59,14 +55,18 @@ class SqliteCrcIndex:
         self._memory = MemoryCrcIndex()
         self._connection: sqlite3.Connection | None = None
 
+    def versions(self, listing: Listing, sources: Sequence[int]) -> Iterator[bytes]:
+        """Yield versions with their change tokens: the file stays on one machine."""
+        return listing.versions(sources)
+
     def load(self, archive: ArchiveId) -> Mapping[bytes, tuple[bytes, int]]:
         """Return version and CRC-32 by path."""
-        known = self._attempt(lambda connection: _load(connection, _album(archive.value)))
+        known = self._attempt(lambda connection: _load(connection, album_digest(archive.value)))
         return {**(known or {}), **self._memory.load(archive)}
 
     def store(self, archive: ArchiveId, rows: Sequence[Row]) -> None:
         """Remember rows."""
-        if self._attempt(lambda connection: _store(connection, _album(archive.value), rows)):
+        if self._attempt(lambda connection: _store(connection, album_digest(archive.value), rows)):
             self._memory.forget(archive, [path for path, _, _ in rows])
         else:
             self._memory.store(archive, rows)
@@ -75,13 +75,17 @@ class SqliteCrcIndex:
         """Drop rows."""
         gone = set(paths)
         self._memory.forget(archive, gone)
-        self._attempt(lambda connection: _forget(connection, _album(archive.value), gone))
+        self._attempt(lambda connection: _forget(connection, album_digest(archive.value), gone))
 
     def prune(self, albums: Iterable[str]) -> None:
         """Drop the rows of all albums but these."""
         kept = list(albums)
         self._memory.prune(kept)
-        self._attempt(lambda connection: _prune(connection, {_album(album) for album in kept}))
+        self._attempt(lambda connection: _prune(connection, {album_digest(album) for album in kept}))
+
+    def tidy(self, albums: Iterable[str]) -> None:
+        """Drop the rows of all albums but these."""
+        self.prune(albums)
 
     def close(self) -> None:
         """Close the file."""
@@ -164,14 +168,11 @@ def _schema_version(connection: sqlite3.Connection) -> int:
 
 
 def _load(connection: sqlite3.Connection, album: bytes) -> dict[bytes, tuple[bytes, int]]:
-    known: dict[bytes, tuple[bytes, int]] = {}
-    for part in connection.execute(
+    found = connection.execute(
         "SELECT paths, versions, crc32s, part_check FROM crc WHERE album = ? ORDER BY part",
         (album,),
-    ):
-        with suppress(TypeError, ValueError):  # spoilt: its files are hashed again
-            known.update((path, (version, crc32)) for path, version, crc32 in rows_of(Part(*part)))
-    return known
+    )
+    return known_of(map(Part._make, found))
 
 
 def _store(connection: sqlite3.Connection, album: bytes, rows: Sequence[Row]) -> bool:
@@ -214,9 +215,3 @@ def _prune(connection: sqlite3.Connection, kept: set[bytes]) -> None:
             return
         if album not in kept:
             connection.execute("DELETE FROM crc WHERE album = ?", (album,))
-
-
-def _album(archive: str) -> bytes:
-    return blake2b(
-        archive.encode(errors="surrogateescape"), digest_size=16, person=b"crc index album"
-    ).digest()

@@ -80,7 +80,7 @@ class Upkeep:
     ) -> Iterator[tuple[int, bytes, bytes, int | None]]:
         """Yield source, path, version, and the CRC-32 that the index knows of that."""
         index = self._index.load(archive)
-        versions = listing.versions(range(len(listing)))
+        versions = self._index.versions(listing, range(len(listing)))
         for source, (path, version) in enumerate(zip(listing.paths, versions, strict=True)):
             if not path.endswith(b"/"):
                 known_version, value = index.get(path, _NOT_KNOWN)

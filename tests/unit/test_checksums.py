@@ -308,7 +308,7 @@ def test_values_of_albums_that_are_gone_are_pruned(site: Site, photos_dir: Path)
     async def download_and_prune() -> None:
         async with site.service() as (service, _):
             await download(service, await described(service))
-            await service.prune_index()
+            await service.tidy_index()
 
     run(download_and_prune())
     assert site.index.load(ARCHIVE)
@@ -316,7 +316,7 @@ def test_values_of_albums_that_are_gone_are_pruned(site: Site, photos_dir: Path)
 
     async def prune() -> None:
         async with site.service() as (service, _):
-            await service.prune_index()
+            await service.tidy_index()
 
     run(prune())
     assert site.index.load(ARCHIVE) == {}
