@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 
 from archive_service.archive_id import ArchiveId
 from archive_service.crcindex.base import Row
@@ -61,10 +62,11 @@ class MemoryCrcIndex:
         """Drop the rows of all albums but these."""
         self.prune(albums)
 
-    def oldest(self) -> tuple[ArchiveId, list[Row]] | None:
-        """Return the rows of the album that was stored first; None where there is nothing."""
+    def oldest(self, most_rows: int) -> tuple[ArchiveId, list[Row]] | None:
+        """Return rows of the album that was stored first; None where there is nothing."""
         for album, rows in self._albums.items():
-            return ArchiveId(album), [(path, *row) for path, row in rows.items()]
+            some = islice(rows.items(), most_rows)
+            return ArchiveId(album), [(path, *row) for path, row in some]
         return None
 
     def _drop(self, album: str) -> None:

@@ -8,7 +8,8 @@ an archive.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from hashlib import blake2b
 from typing import NamedTuple
@@ -79,7 +80,7 @@ def merged(parts: Sequence[Part]) -> list[Part]:
     return parts_of(known_of(parts))
 
 
-def without(parts: Sequence[Part], paths: Set[bytes]) -> list[Part] | None:
+def without(parts: Sequence[Part], paths: AbstractSet[bytes]) -> list[Part] | None:
     """Make one part of many, but for the rows of some paths; None where there are no such rows."""
     known = known_of(parts)
     if paths.isdisjoint(known):

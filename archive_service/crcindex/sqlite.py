@@ -81,7 +81,9 @@ class SqliteCrcIndex:
         """Drop the rows of all albums but these."""
         kept = list(albums)
         self._memory.prune(kept)
-        self._attempt(lambda connection: _prune(connection, {album_digest(album) for album in kept}))
+        self._attempt(
+            lambda connection: _prune(connection, {album_digest(album) for album in kept})
+        )
 
     def tidy(self, albums: Iterable[str]) -> None:
         """Drop the rows of all albums but these."""

@@ -1,4 +1,4 @@
-"""The CRC index with parts and bytes of any kind in it: a right value, or none."""
+"""The CRC index with parts and bytes of any kind in it, or at any address: right, or nothing."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from archive_service.archive_id import ArchiveId
+from archive_service.crcindex.address import parse_index_url
+from archive_service.crcindex.parts import known_of, packed, part_of, unpacked
 from archive_service.crcindex.sqlite import SqliteCrcIndex
 
 ALBUM = ArchiveId("0123456789abcdef0123456789abcdef")
@@ -114,3 +116,46 @@ def test_a_file_cut_anywhere_makes_no_wrong_crc(where: float, tail: bytes) -> No
 @given(st.binary(max_size=4096), st.sampled_from(["", "-wal", "-shm"]))
 def test_any_bytes_in_place_of_a_file_make_no_wrong_crc(data: bytes, suffix: str) -> None:
     use_spoilt(lambda path: path.with_name(path.name + suffix).write_bytes(data), is_of_use=False)
+
+
+PART = packed(part_of(ROWS[:3]))
+
+
+@given(
+    st.sets(st.binary(min_size=1, max_size=9).filter(lambda path: b"\0" not in path), min_size=1)
+)
+def test_a_part_packed_in_one_string_is_unpacked_as_it_was(paths: set[bytes]) -> None:
+    part = part_of([(path, VERSION, number) for number, path in enumerate(paths)])
+    assert unpacked(packed(part)) == part
+
+
+@given(st.integers(0, 8 * len(PART) - 1))
+def test_a_bit_flipped_in_a_packed_part_makes_it_none(bit: int) -> None:
+    spoilt = bytearray(PART)
+    spoilt[bit // 8] ^= 1 << bit % 8
+    assert known_of([unpacked(bytes(spoilt))]) == {}
+
+
+@given(st.binary(max_size=200) | st.integers(0, len(PART) - 1).map(lambda length: PART[:length]))
+def test_any_string_in_place_of_a_packed_part_makes_no_value(data: bytes) -> None:
+    assert known_of([unpacked(data)]) == {}
+
+
+secrets = st.text(st.sampled_from("s3cret:/?#@[]%&=é\0 "), min_size=3, max_size=12)
+
+
+@given(
+    st.sampled_from(["sqlite", "redis", "rediss", "postgresql", "postgres", "x", ""]),
+    secrets,
+    st.text(st.sampled_from("0/?&=namespc@%"), max_size=12),
+)
+def test_any_address_is_taken_or_refused_without_its_password(
+    scheme: str, password: str, rest: str
+) -> None:
+    secret = f"<{password}>"
+    told = ""
+    try:
+        told = repr(parse_index_url(f"{scheme}://user:{secret}@host/{rest}"))
+    except ValueError as error:
+        told = str(error)
+    assert secret[:4] not in told

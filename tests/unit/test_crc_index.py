@@ -1,4 +1,4 @@
-"""The contract of a CRC index, kept by each of its kinds; then what can befall one on a disk."""
+"""What can befall a CRC index in memory and on a disk; their contract is in tests/indexes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ import pytest
 from harness.server import REPOSITORY
 
 from archive_service.archive_id import ArchiveId
-from archive_service.crcindex.base import CrcIndex
 from archive_service.crcindex.memory import MOST_ROWS, MemoryCrcIndex
 from archive_service.crcindex.parts import Part, part_of, rows_of
 from archive_service.crcindex.sqlite import MAX_PARTS, SqliteCrcIndex
@@ -39,38 +38,6 @@ def no_warning(text: str) -> None:
     raise AssertionError(text)
 
 
-@pytest.fixture(params=["memory", "sqlite", "sqlite that can't be used"])
-def index(request: pytest.FixtureRequest, path: Path, tmp_path: Path) -> Iterator[CrcIndex]:
-    made: CrcIndex
-    if request.param == "memory":
-        made = MemoryCrcIndex()
-    elif request.param == "sqlite":
-        made = SqliteCrcIndex(path, no_warning)
-    else:
-        (tmp_path / "file").touch()
-        made = SqliteCrcIndex(tmp_path / "file" / "crc.sqlite3", lambda _text: None)
-    yield made
-    made.close()
-
-
-# The contract
-
-
-def test_what_is_stored_is_loaded(index: CrcIndex) -> None:
-    index.store(ONE, [(b"a", VERSION, 0), (b"b/c", OTHER_VERSION, 0xFFFFFFFF)])
-    assert index.load(ONE) == {b"a": (VERSION, 0), b"b/c": (OTHER_VERSION, 0xFFFFFFFF)}
-
-
-def test_nothing_is_known_of_an_album_at_first(index: CrcIndex) -> None:
-    assert index.load(ONE) == {}
-
-
-def test_a_row_replaces_that_of_the_same_path(index: CrcIndex) -> None:
-    index.store(ONE, [(b"a", VERSION, 1), (b"b", VERSION, 2)])
-    index.store(ONE, [(b"a", OTHER_VERSION, 3)])
-    assert index.load(ONE) == {b"a": (OTHER_VERSION, 3), b"b": (VERSION, 2)}
-
-
 def test_memory_holds_no_more_rows_than_there_is_room_for() -> None:
     index = MemoryCrcIndex()
     half = [(b"%d" % number, VERSION, number) for number in range(MOST_ROWS // 2)]
@@ -81,55 +48,6 @@ def test_memory_holds_no_more_rows_than_there_is_room_for() -> None:
     index.store(TWO, [(b"one more", VERSION, 1)])
     assert index.load(ONE) == {}
     assert len(index.load(TWO)) == len(half) + 1
-
-
-def test_albums_do_not_see_each_other(index: CrcIndex) -> None:
-    index.store(ONE, [(b"a", VERSION, 1)])
-    index.store(TWO, [(b"a", VERSION, 2)])
-    index.forget(TWO, [b"a"])
-    assert index.load(ONE) == {b"a": (VERSION, 1)}
-    assert index.load(TWO) == {}
-
-
-def test_paths_are_bytes(index: CrcIndex) -> None:
-    paths = [b"\xff\xfe", b"new\nline", "фото.jpg".encode("cp1251"), b"%", b"'; --", b"a" * 4096]
-    index.store(ONE, [(path, VERSION, number) for number, path in enumerate(paths)])
-    assert index.load(ONE) == {path: (VERSION, number) for number, path in enumerate(paths)}
-
-
-def test_what_is_forgotten_is_not_loaded(index: CrcIndex) -> None:
-    index.store(ONE, [(b"a", VERSION, 1), (b"b", VERSION, 2), (b"\xff", VERSION, 3)])
-    index.forget(ONE, [b"a", b"\xff", b"never known"])
-    assert index.load(ONE) == {b"b": (VERSION, 2)}
-    index.forget(TWO, [b"a"])
-
-
-def test_pruning_keeps_the_albums_named(index: CrcIndex) -> None:
-    albums = [ArchiveId(f"{number:032x}") for number in range(20)]
-    for album in albums:
-        index.store(album, [(b"a", VERSION, 1), (b"b", VERSION, 2)])
-    index.prune(iter([album.value for album in albums[::2]] + ["unknown", "\udcff"]))
-    assert [bool(index.load(album)) for album in albums] == [True, False] * 10
-
-
-def test_pruning_without_albums_leaves_nothing(index: CrcIndex) -> None:
-    index.prune([])
-    index.store(ONE, [(b"a", VERSION, 1)])
-    index.prune([])
-    assert index.load(ONE) == {}
-
-
-def test_what_was_loaded_does_not_change_any_more(index: CrcIndex) -> None:
-    index.store(ONE, [(b"a", VERSION, 1)])
-    loaded = index.load(ONE)
-    index.store(ONE, [(b"a", VERSION, 2)])
-    assert loaded == {b"a": (VERSION, 1)}
-
-
-def test_storing_nothing_is_fine(index: CrcIndex) -> None:
-    index.store(ONE, [])
-    index.forget(ONE, [])
-    assert index.load(ONE) == {}
 
 
 # SQLite

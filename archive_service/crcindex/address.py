@@ -1,0 +1,130 @@
+"""Where a CRC index lies, as INDEX_URL says it.
+
+    sqlite:///PATH
+    redis://[USER:PASSWORD@]HOST[:PORT]/NUMBER[?namespace=…&keep_days=…]
+    postgresql://[USER:PASSWORD@]HOST[:PORT]/DATABASE[?namespace=…&keep_days=…&max_size=…]
+
+What else a query of the last two has is for their libraries.  No text of an error has a part of the
+address: it may hold a password.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import Literal
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
+
+from archive_service.crcindex.store import Store
+
+TAKES = (
+    "sqlite:///PATH, redis://HOST/NUMBER or postgresql://USER:PASSWORD@HOST/DATABASE, the last two "
+    "with ?namespace= and ?keep_days=, the last with ?max_size="
+)
+_KINDS: dict[str, Literal["sqlite", "redis", "postgresql"]] = {
+    "sqlite": "sqlite",
+    "redis": "redis",
+    "rediss": "redis",
+    "postgresql": "postgresql",
+    "postgres": "postgresql",
+}
+_EXTRAS = {"redis": "redis", "postgresql": "postgres"}
+_OURS = {
+    "sqlite": (),
+    "redis": ("namespace", "keep_days"),
+    "postgresql": ("namespace", "keep_days", "max_size"),
+}
+_NAMESPACE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_DAYS = re.compile(r"[1-9][0-9]{0,3}")
+_SIZE = re.compile(r"([1-9][0-9]{0,8})([MG])")
+_FACTORS = {"M": 10**6, "G": 10**9}
+
+
+@dataclass(frozen=True)
+class IndexAddress:
+    """An INDEX_URL taken apart."""
+
+    kind: Literal["sqlite", "redis", "postgresql"]
+    url: str = field(repr=False)
+    """What is for the library; holds the password."""
+    shown: str
+    """Which server or file it is, without user, password and options."""
+    namespace: str = ""
+    """Sites that share a store have one each; machines of one site have the same."""
+    keep_days: int = 0
+    """How long what nobody uses is kept."""
+    most_bytes: int = 0
+    """How much is kept at most; for Redis that is the server's own setting."""
+
+    @property
+    def path(self) -> Path:
+        """The file, where it is one."""
+        return Path(self.shown)
+
+
+def parse_index_url(text: str) -> IndexAddress:
+    """Take an INDEX_URL apart; raise ValueError."""
+    try:
+        url = urlsplit(text)
+        host = url.netloc.rpartition("@")[2]
+        query = parse_qsl(url.query, keep_blank_values=True, strict_parsing=bool(url.query))
+    except ValueError:
+        raise ValueError("no address") from None
+    if "#" in text or "@" in url.path + url.query:
+        # It would be split in the wrong place, and a part of the password taken for the host.
+        raise ValueError("in a password / is %2F, ? is %3F and # is %23, and elsewhere @ is %40")
+    kind = _KINDS.get(url.scheme)
+    if kind is None:
+        raise ValueError("unknown kind of index")
+    ours = {name: value for name, value in query if name in _OURS[kind]}
+    others = [(name, value) for name, value in query if name not in _OURS[kind]]
+    if kind == "sqlite":
+        return IndexAddress(kind, "", shown=_path(url.netloc, unquote(url.path), url.query))
+    return IndexAddress(
+        kind,
+        "?".join(filter(None, (text.partition("?")[0], urlencode(others, quote_via=quote)))),
+        shown=f"{url.scheme}://{host}{url.path}",
+        namespace=_namespace(ours.get("namespace", "default")),
+        keep_days=_days(ours.get("keep_days", "90")),
+        most_bytes=_size(ours.get("max_size", "4G")),
+    )
+
+
+def _path(netloc: str, path: str, query: str) -> str:
+    if netloc or query or path.endswith("/") or not path.startswith("/") or "\0" in path:
+        raise ValueError("no path of a file: three slashes, then the path")
+    return f"/{path.lstrip('/')}"
+
+
+def _namespace(given: str) -> str:
+    if not _NAMESPACE.fullmatch(given):
+        raise ValueError("a namespace has 1 to 64 letters, digits and _ . -")
+    return given
+
+
+def _days(given: str) -> int:
+    if not _DAYS.fullmatch(given):
+        raise ValueError("keep_days takes a number from 1 to 9999")
+    return int(given)
+
+
+def _size(given: str) -> int:
+    if not (found := _SIZE.fullmatch(given)):
+        raise ValueError("max_size takes a number with M or G for powers of 1000")
+    return int(found[1]) * _FACTORS[found[2]]
+
+
+def make_store(address: IndexAddress) -> Store:
+    """Make what asks a shared store, without asking it.
+
+    Raise ValueError where the library is missing or does not understand the address.
+    """
+    try:
+        module = import_module(f"archive_service.crcindex.{address.kind}")
+    except ImportError:
+        command = f"pip install 'archive-service[{_EXTRAS[address.kind]}]'"
+        raise ValueError(f"its library is missing: {command}") from None
+    made: Store = module.store(address)
+    return made

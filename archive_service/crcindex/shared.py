@@ -1,0 +1,179 @@
+"""A CRC index in a store that several machines share.
+
+The store may be down, slow, full, wiped or of another release at any time, and no download fails
+or waits long for it: an answer is waited for a bounded time, and after a failure nothing is asked
+for a while that grows.  Meanwhile what is learned is kept in memory; when the store is back that
+is written to it.  An outage is told, and so is its end.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from threading import Thread
+from typing import TypeVar
+
+from archive_service.archive_id import ArchiveId
+from archive_service.crcindex.albums import album_digest
+from archive_service.crcindex.base import Row
+from archive_service.crcindex.circuit import Circuit
+from archive_service.crcindex.line import Line
+from archive_service.crcindex.memory import MemoryCrcIndex
+from archive_service.crcindex.outage import Outage
+from archive_service.crcindex.parts import MAX_PARTS, known_of, merged, part_of, without
+from archive_service.crcindex.store import Contended, Store, StoreFailed, WriteRefused
+from archive_service.listing import Listing
+
+ANSWER_TIMEOUT_S = 1.0
+"""How long an answer is waited for, the connection included: hashing again is cheaper than a long
+wait."""
+PRUNE_TIMEOUT_S = 600.0
+"""The same where somebody has asked for all albums to be looked at."""
+ROWS_AT_ONCE = 50_000
+"""Some 3 MB: more at once takes a slow network longer than an answer is waited for."""
+_Result = TypeVar("_Result")
+Versions = Callable[[Listing, Sequence[int]], Iterator[bytes]]
+
+
+class SharedCrcIndex:
+    """CRC-32 values in a store; see `CrcIndex`.
+
+    `warn` is told, in a short fixed text, of an outage, and `restored` of its end.
+    Use it from one thread at a time.
+    """
+
+    def __init__(
+        self,
+        make_store: Callable[[], Store],
+        warn: Callable[[str], None],
+        restored: Callable[[], None] = lambda: None,
+        *,
+        versions: Versions = Listing.versions,
+        answer_timeout_s: float = ANSWER_TIMEOUT_S,
+    ) -> None:
+        self._make_store = make_store
+        self._warn = warn
+        self._restored = restored
+        self._versions = versions
+        self._answer_timeout_s = answer_timeout_s
+        self._line = Line(make_store())
+        self._asking, self._writing = Circuit(), Circuit()
+        self._memory = MemoryCrcIndex()
+        self._outage = Outage()
+
+    def versions(self, listing: Listing, sources: Sequence[int]) -> Iterator[bytes]:
+        """Yield versions as all machines have them."""
+        return self._versions(listing, sources)
+
+    def load(self, archive: ArchiveId) -> Mapping[bytes, tuple[bytes, int]]:
+        """Return version and CRC-32 by path."""
+        album = album_digest(archive.value)
+        kept = self._memory.load(archive)
+        parts = self._ask(lambda store: store.load(album), self._asking)
+        if parts is not None:
+            self._write_back()
+        return {**known_of(parts or ()), **kept}
+
+    def store(self, archive: ArchiveId, rows: Sequence[Row]) -> None:
+        """Remember rows."""
+        for start in range(0, len(rows), ROWS_AT_ONCE):
+            some = rows[start : start + ROWS_AT_ONCE]
+            if self._add(archive, some):
+                self._memory.forget(archive, [path for path, _, _ in some])
+            else:
+                self._memory.store(archive, some)
+        self._write_back()
+
+    def forget(self, archive: ArchiveId, paths: Iterable[bytes]) -> None:
+        """Drop rows."""
+        gone = set(paths)
+        self._memory.forget(archive, gone)
+        if gone:
+            album = album_digest(archive.value)
+            self._write(lambda store: store.rewrite(album, lambda parts: without(parts, gone)))
+
+    def prune(self, albums: Iterable[str]) -> None:
+        """Drop the rows of all albums but these."""
+        kept = list(albums)
+        self._memory.prune(kept)
+        digests = set(map(album_digest, kept))
+        self._write(lambda store: store.prune(digests), within_s=PRUNE_TIMEOUT_S)
+
+    def tidy(self, albums: Iterable[str]) -> None:
+        """Have the store drop what nobody uses, while nobody waits for that.
+
+        Albums that this machine doesn't have may be those of another.
+        """
+        self._memory.prune(albums)
+        Thread(target=self._tidy, name="index tidy", daemon=True).start()
+
+    def close(self) -> None:
+        """Write what is in memory, if the store takes it, and let go."""
+        self._write_back()
+        with suppress(StoreFailed):
+            self._line.close(within_s=self._answer_timeout_s)
+
+    def _tidy(self) -> None:
+        store = self._make_store()  # with a connection of its own
+        with suppress(StoreFailed):  # told when it is asked for something else
+            store.tidy()
+        store.close()
+
+    def _add(self, archive: ArchiveId, rows: Sequence[Row]) -> bool:
+        """Write rows to the store; tell whether it has them."""
+        album, part = album_digest(archive.value), part_of(rows)
+
+        def add(store: Store) -> bool:
+            if store.add(album, part) > MAX_PARTS:
+                with suppress(Contended):  # another has just done the same, or will
+                    store.rewrite(album, merged)
+            return True
+
+        return self._write(add) is not None
+
+    def _write_back(self) -> None:
+        """Write what was kept in memory; what takes longer than one answer is left for later."""
+        stop_s = time.monotonic() + self._answer_timeout_s
+        while (kept := self._memory.oldest(ROWS_AT_ONCE)) and time.monotonic() < stop_s:
+            archive, rows = kept
+            if not self._add(archive, rows):
+                return
+            self._memory.forget(archive, [path for path, _, _ in rows])
+        is_well = not (kept or self._asking.is_broken or self._writing.is_broken)
+        if is_well and self._outage.is_over():
+            self._restored()
+
+    def _write(
+        self, change: Callable[[Store], _Result], *, within_s: float | None = None
+    ) -> _Result | None:
+        return self._ask(change, self._asking, self._writing, within_s=within_s)
+
+    def _ask(
+        self,
+        question: Callable[[Store], _Result],
+        *circuits: Circuit,
+        within_s: float | None = None,
+    ) -> _Result | None:
+        """Return the store's answer; None where there is none, or none is to be hoped for."""
+        if any(circuit.is_open(time.monotonic()) for circuit in circuits):
+            return None
+        try:
+            answer = self._line.ask(question, within_s=within_s or self._answer_timeout_s)
+        except WriteRefused as error:
+            self._fail(self._writing, error.reason)
+        except StoreFailed as error:
+            self._fail(self._asking, error.reason)
+        except Exception as error:  # noqa: BLE001 - of a library: no reason to fail a download
+            self._fail(self._asking, type(error).__name__)
+        else:
+            for circuit in circuits:
+                circuit.succeeded()
+            return answer
+        return None
+
+    def _fail(self, circuit: Circuit, reason: str) -> None:
+        now_s = time.monotonic()
+        circuit.failed(now_s)
+        if self._outage.goes_on(now_s):
+            self._warn(f"the shared CRC index: {reason}; CRCs are kept in memory")
