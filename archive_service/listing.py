@@ -63,7 +63,7 @@ class Listing:
         return map(_VERSION.pack, sizes, mtimes_ns, map(self.change_token, sources))
 
     def versions_anywhere(self, sources: Sequence[int]) -> Iterator[bytes]:
-        """Yield the same for trees that are copies: no change token, for that is another in each."""
+        """Yield the same without the change token, which is another in each copy of a tree."""
         sizes = map(self.sizes.__getitem__, sources)
         mtimes_ns = map(self.mtimes_ns.__getitem__, sources)
         return map(_VERSION.pack, sizes, mtimes_ns, repeat(_NO_TOKEN))

@@ -21,6 +21,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from archive_service import settingvalues as values
+from archive_service.crcindex.address import TAKES as TAKES_INDEX_URL
 from archive_service.exclusion import DEFAULT_PATTERNS
 from archive_service.http.clients import NONE, UNKNOWN
 
@@ -256,6 +257,11 @@ class Settings(FormatSettings, SigningSettings):
         default_factory=lambda: user_cache_path("archive-service", appauthor=False),
         does="directory of the CRC index",
         takes="a directory; it is made when missing",
+    )
+    index_url: Annotated[SecretStr, AfterValidator(values.index_url)] | None = _secret(
+        default=None,
+        does="index of checksums; one that several machines share needs an extra of the package",
+        takes=TAKES_INDEX_URL,
     )
     index_ahead: Annotated[Literal["watch", "scan", "off"], BeforeValidator(values.lower)] = (
         _setting(

@@ -8,6 +8,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from pydantic import SecretStr
+
+from archive_service.crcindex.address import make_store, parse_index_url
 from archive_service.http.clients import TrustedProxies
 
 _MOST_SIGNING_KEYS = 2
@@ -95,6 +98,14 @@ def signing_keys(value: object) -> object:
         if not _SIGNING_KEY.fullmatch(key):
             raise ValueError(f"key {number} is too short, too long or has other characters")
     return tuple(keys)
+
+
+def index_url(url: SecretStr) -> SecretStr:
+    """Take the address of an index that can be used here; errors tell nothing of it."""
+    address = parse_index_url(url.get_secret_value())
+    if address.kind != "sqlite":
+        make_store(address)
+    return url
 
 
 def not_empty(value: object) -> object:

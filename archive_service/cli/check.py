@@ -9,7 +9,8 @@ from argparse import ArgumentParser
 from collections.abc import Sequence
 
 from archive_service.cli.arguments import OneLineParser, add_settings, given_settings
-from archive_service.cli.checks import CHECKS, Verdict
+from archive_service.cli.checks import CHECKS
+from archive_service.cli.findings import Verdict
 from archive_service.cli.program import complain
 from archive_service.settings import Settings, SettingsError, load_settings
 

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import http.client
-import os
 import resource
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from enum import Enum
 from http import HTTPStatus
 from pathlib import Path
-from typing import NamedTuple
 
 from archive_service.archive_id import ArchiveId, InvalidArchiveId
-from archive_service.cli.composition import cache_path
+from archive_service.cli.findings import Finding, Verdict
+from archive_service.cli.indexcheck import index_findings
 from archive_service.cli.listening import NoSuchHost, NotListening, listening
-from archive_service.crcindex.health import trouble_of
 from archive_service.errors import DownloadFailed, StorageUnavailable
 from archive_service.exclusion import Exclusion
 from archive_service.http.clients import UNKNOWN
@@ -28,25 +24,8 @@ from archive_service.storage.local import LocalStorage
 LOOKED_AT_ALBUMS = 1000
 FILES_PER_DOWNLOAD = 4
 """Open files: the connection twice, a directory and the file that is being sent."""
-_SCARCE_BYTES = 100 * 1000**2
 _ANSWER_TIMEOUT_S = 2.0
 _ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # nosec B104 # noqa: S104 - compared, not bound
-
-
-class Verdict(Enum):
-    """How bad it is."""
-
-    GOOD = "good"
-    ADVICE = "advice"
-    WRONG = "wrong"
-
-
-class Finding(NamedTuple):
-    """What was found of a subject; the text of anything but GOOD says what to do."""
-
-    verdict: Verdict
-    subject: str
-    text: str
 
 
 def _program(_settings: Settings) -> Iterator[Finding]:
@@ -132,29 +111,6 @@ def _shown(name: str) -> str:
         return str(ArchiveId.parse(name))
     except InvalidArchiveId:
         return "one"
-
-
-def _index(settings: Settings) -> Iterator[Finding]:
-    path = cache_path(settings, "crc", ".sqlite3")
-    nearest = next(parent for parent in path.parents if parent.exists())
-    if not os.access(nearest, os.W_OK | os.X_OK):
-        yield Finding(
-            Verdict.WRONG,
-            "index",
-            f"{nearest} can't be written by this user, so checksums are computed anew after each "
-            "start: permit it, or set CACHE_DIR",
-        )
-        return
-    if trouble := trouble_of(path):
-        text = f"{path} {trouble}: the service will start afresh; or delete it"
-        yield Finding(Verdict.ADVICE, "index", text)
-        return
-    size = f"{path.stat().st_size:,} bytes" if path.exists() else "not begun"
-    free_bytes = shutil.disk_usage(nearest).free
-    if free_bytes < _SCARCE_BYTES:
-        text = f"{free_bytes:,} bytes are free in {nearest}: make room, or set CACHE_DIR"
-        yield Finding(Verdict.ADVICE, "index", text)
-    yield Finding(Verdict.GOOD, "index", f"{path}, {size}")
 
 
 def _limits(settings: Settings) -> Iterator[Finding]:
@@ -246,7 +202,7 @@ CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     _program,
     _settings,
     _albums,
-    _index,
+    index_findings,
     _limits,
     _watching,
     _ports,

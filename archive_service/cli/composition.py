@@ -10,16 +10,16 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from hashlib import blake2b
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
 from archive_service.cli.housekeeping import Housekeeping
+from archive_service.cli.indexes import cache_path, index_address, index_for
 from archive_service.cli.inforce import in_force_since_s
 from archive_service.cli.tracing import tracing
-from archive_service.crcindex.sqlite import SqliteCrcIndex
+from archive_service.crcindex.address import IndexAddress
 from archive_service.exclusion import Exclusion
 from archive_service.fairness.limits import Counts, Limits
 from archive_service.http.clients import TrustedProxies
@@ -67,13 +67,12 @@ async def accepting(
     """Put the parts together and accept connections; the block is to end with `_stop`."""
     # Not before the fork: the library decides where it counts when it is imported.
     prometheus = importlib.import_module("archive_service.observe.prometheus")
-    index_path = cache_path(settings, "crc", ".sqlite3")
     metrics: PrometheusObserver = prometheus.PrometheusObserver(
-        partial(_size_bytes, index_path), downloads_limit=settings.max_downloads
+        partial(_size_bytes, index_address(settings)), downloads_limit=settings.max_downloads
     )
     traces = tracing(settings)
     observer = SeveralObservers((LoggingObserver(), metrics, *traces.observers))
-    index = SqliteCrcIndex(index_path, observer.index_impaired)
+    index = index_for(settings, observer.index_impaired, observer.index_restored)
     exclusion = Exclusion(settings.exclude)
     storage = LocalStorage(
         settings.photos_dir,
@@ -120,9 +119,11 @@ def _let_be_what_stays() -> None:
     gc.freeze()
 
 
-def _size_bytes(path: Path) -> int | None:
+def _size_bytes(index: IndexAddress) -> int | None:
+    if index.kind != "sqlite":  # its server tells
+        return None
     try:
-        return path.stat().st_size
+        return index.path.stat().st_size
     except OSError:
         return None
 
@@ -145,12 +146,6 @@ def archive_options(settings: Settings) -> ArchiveOptions:
         settings.change_token,
         in_force_since_s(cache_path(settings, "shape", ""), configuration, now_s=int(time.time())),
     )
-
-
-def cache_path(settings: Settings, name: str, suffix: str) -> Path:
-    """Name a file of one root: what belongs to another can't be told from what is gone."""
-    root = blake2b(bytes(settings.photos_dir.resolve()), digest_size=8).hexdigest()
-    return settings.cache_dir / f"{name}-{root}{suffix}"
 
 
 def limits(settings: Settings) -> Limits:

@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 
 from archive_service.archive_id import ArchiveId, InvalidArchiveId, is_archive_id
 from archive_service.cli.arguments import OneLineParser, add_settings, given_settings
-from archive_service.cli.composition import cache_path
+from archive_service.cli.indexes import index_for
 from archive_service.cli.program import complain, printable
-from archive_service.crcindex.sqlite import SqliteCrcIndex
+from archive_service.crcindex.base import CrcIndex
 from archive_service.errors import ArchiveNotFound, DownloadFailed, StorageUnavailable
 from archive_service.exclusion import Exclusion
 from archive_service.learning.upkeep import Outcome, Upkeep
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         complain("prune takes no HASH: it looks at all albums")
         return _USAGE_ERROR
     troubles: list[str] = []
-    index = SqliteCrcIndex(cache_path(settings, "crc", ".sqlite3"), troubles.append)
+    index = index_for(settings, troubles.append)
     storage = LocalStorage(
         settings.photos_dir, Exclusion(settings.exclude), symlinks=settings.symlinks
     )
@@ -96,7 +96,7 @@ def _hash(given: str) -> ArchiveId:
         raise ArgumentTypeError("takes letters, digits and - _ ~ . as a link has them") from None
 
 
-def _prune(index: SqliteCrcIndex, albums: Sequence[str]) -> bool:
+def _prune(index: CrcIndex, albums: Sequence[str]) -> bool:
     if not albums:  # more likely a disk that is not mounted
         complain("there is no album at all, so nothing is forgotten: is the disk mounted?")
         return False

@@ -99,3 +99,6 @@ class Observer(Protocol):
 
     def index_impaired(self, text: str) -> None:
         """The CRC index can't be used as it should."""
+
+    def index_restored(self) -> None:
+        """The CRC index can be used again, and what was learned meanwhile is in it."""

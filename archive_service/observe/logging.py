@@ -146,6 +146,10 @@ class LoggingObserver:
         """Log at warning."""
         self._log.warning("index.impaired", reason=text)
 
+    def index_restored(self) -> None:
+        """Log at info."""
+        self._log.info("index.restored")
+
     def _log_seldom(self, event: str, **fields: str) -> None:
         """Log an event that may come thousands of times; `count` is of those since the last line.
 

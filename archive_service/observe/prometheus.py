@@ -233,6 +233,9 @@ class PrometheusObserver:
         """Count it."""
         self._index_impaired.inc()
 
+    def index_restored(self) -> None:
+        """Count nothing."""
+
     def index_ahead_changed(self, state: str, *, reason: str) -> None:
         """Do nothing: the log tells."""
 

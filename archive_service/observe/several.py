@@ -108,3 +108,8 @@ class SeveralObservers:
         """See `Observer.index_impaired`."""
         for observer in self._observers:
             observer.index_impaired(text)
+
+    def index_restored(self) -> None:
+        """See `Observer.index_restored`."""
+        for observer in self._observers:
+            observer.index_restored()

@@ -78,8 +78,11 @@ def test_poetry_installs_what_the_tests_need() -> None:
     extra = project["project"]["optional-dependencies"]["test"]
     group = project["tool"]["poetry"]["group"]["dev"]["dependencies"]
     for requirement in extra:
-        name, limits = re.fullmatch(r"([\w-]+)(.*)", requirement).groups()  # type: ignore[union-attr]
-        assert group[name] == limits
+        found = re.fullmatch(r"([\w-]+)(?:\[(.*)\])?(.*)", requirement)
+        assert found is not None
+        name, extras, limits = found.groups()
+        wanted = {"version": limits, "extras": extras.split(",")} if extras else limits
+        assert group[name] == wanted
 
 
 def test_every_metric_is_documented() -> None:

@@ -180,6 +180,40 @@ def test_settings_are_printed_without_keys(monkeypatch: pytest.MonkeyPatch) -> N
         assert KEY not in f"{settings!r} {settings} {settings.model_dump()}"
 
 
+INDEX_URL = "redis://user:s3cret-pass@store.example/0?namespace=site"
+
+
+def test_the_index_is_a_file_of_cache_dir_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings({}).index_url is None
+    monkeypatch.setenv("INDEX_URL", "")
+    assert load_settings({}).index_url is None
+
+
+def test_settings_are_printed_without_the_index_url(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INDEX_URL", INDEX_URL)
+    settings = load_settings({})
+    assert settings.index_url is not None
+    assert settings.index_url.get_secret_value() == INDEX_URL
+    assert "s3cret-pass" not in f"{settings!r} {settings} {settings.model_dump()}"
+
+
+@pytest.mark.parametrize(
+    "value", ["mysql://user:s3cret-pass@h/0", f"{INDEX_URL}&keep_days=x", f"{INDEX_URL}&unknown=1"]
+)
+def test_a_wrong_index_url_is_told_without_showing_it(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("INDEX_URL", value)
+    with pytest.raises(SettingsError) as caught:
+        load_settings({})
+    text = str(caught.value)
+    assert text.startswith("INDEX_URL: got what it can't take (")
+    assert "takes sqlite:///PATH" in text
+    assert "s3cret-pass" not in text
+    assert "--index-url" not in text
+    assert "\n" not in text
+
+
 @pytest.mark.parametrize("name", ["photos_dir", "cache_dir", "host", "monitor_host"])
 def test_a_flag_without_a_value_is_refused(name: str) -> None:
     with pytest.raises(SettingsError) as caught:

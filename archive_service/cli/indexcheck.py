@@ -1,0 +1,63 @@
+"""What `archive-service check` looks at of the index.  Nothing of it is changed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from archive_service.cli.findings import Finding, Verdict
+from archive_service.cli.indexes import index_address
+from archive_service.crcindex.address import IndexAddress, make_store
+from archive_service.crcindex.health import trouble_of
+from archive_service.crcindex.line import Line
+from archive_service.crcindex.store import StoreFailed
+from archive_service.settings import Settings
+
+_SCARCE_BYTES = 100 * 1000**2
+_ANSWER_TIMEOUT_S = 5.0
+
+
+def index_findings(settings: Settings) -> Iterator[Finding]:
+    """Look at the file, or at the server."""
+    address = index_address(settings)
+    yield from _file(address.path) if address.kind == "sqlite" else _shared_index(address)
+
+
+def _shared_index(address: IndexAddress) -> Iterator[Finding]:
+    try:
+        line = Line(make_store(address))
+        found = line.ask(lambda store: store.condition(), within_s=_ANSWER_TIMEOUT_S)
+    except StoreFailed as error:
+        text = (
+            f"{address.shown}: {error.reason}. Downloads go on without, and each process computes "
+            "checksums for itself: start the server, or correct INDEX_URL"
+        )
+        yield Finding(Verdict.WRONG, "index", text)
+        return
+    for advice in found.advice:
+        yield Finding(Verdict.ADVICE, "index", f"{address.shown}: {advice}")
+    yield Finding(Verdict.GOOD, "index", f"{address.shown}, {found.text}")
+
+
+def _file(path: Path) -> Iterator[Finding]:
+    nearest = next(parent for parent in path.parents if parent.exists())
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        yield Finding(
+            Verdict.WRONG,
+            "index",
+            f"{nearest} can't be written by this user, so checksums are computed anew after each "
+            "start: permit it, or set CACHE_DIR or INDEX_URL",
+        )
+        return
+    if trouble := trouble_of(path):
+        text = f"{path} {trouble}: the service will start afresh; or delete it"
+        yield Finding(Verdict.ADVICE, "index", text)
+        return
+    size = f"{path.stat().st_size:,} bytes" if path.exists() else "not begun"
+    free_bytes = shutil.disk_usage(nearest).free
+    if free_bytes < _SCARCE_BYTES:
+        text = f"{free_bytes:,} bytes are free in {nearest}: make room, or set CACHE_DIR"
+        yield Finding(Verdict.ADVICE, "index", text)
+    yield Finding(Verdict.GOOD, "index", f"{path}, {size}")

@@ -1,0 +1,47 @@
+"""The index of CRC-32 values that the settings ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from hashlib import blake2b
+from pathlib import Path
+
+from archive_service.crcindex.address import IndexAddress, make_store, parse_index_url
+from archive_service.crcindex.base import CrcIndex
+from archive_service.crcindex.shared import SharedCrcIndex
+from archive_service.crcindex.sqlite import SqliteCrcIndex
+from archive_service.listing import Listing
+from archive_service.settings import Settings
+
+
+def index_for(
+    settings: Settings,
+    warn: Callable[[str], None],
+    restored: Callable[[], None] = lambda: None,
+) -> CrcIndex:
+    """Make the index, which is not touched before its first use."""
+    address = index_address(settings)
+    if address.kind == "sqlite":
+        return SqliteCrcIndex(address.path, warn)
+    return SharedCrcIndex(
+        partial(make_store, address),
+        warn,
+        restored,
+        # Copies of a tree have other tokens on each machine, and none would take a value of
+        # another.  In a file of one machine they stay: more is noticed with them.
+        versions=Listing.versions if settings.change_token else Listing.versions_anywhere,
+    )
+
+
+def index_address(settings: Settings) -> IndexAddress:
+    """Return where the index lies."""
+    if settings.index_url is None:
+        return IndexAddress("sqlite", "", shown=str(cache_path(settings, "crc", ".sqlite3")))
+    return parse_index_url(settings.index_url.get_secret_value())
+
+
+def cache_path(settings: Settings, name: str, suffix: str) -> Path:
+    """Name a file of one root: what belongs to another can't be told from what is gone."""
+    root = blake2b(bytes(settings.photos_dir.resolve()), digest_size=8).hexdigest()
+    return settings.cache_dir / f"{name}-{root}{suffix}"
