@@ -12,20 +12,21 @@ from harness.server import Server, serving
 Serve = Callable[..., Server]
 ALONE = ("slow", "campaign", "containers", "front")
 """Markers of suites of which one test at a time is enough for a machine."""
-INTEROP = Path(__file__).with_name("interop")
+SHARING = ("interop", "indexes")
+"""Directories whose tests share programs, archives or servers, which are made once then."""
 
 
 @pytest.hookimpl(tryfirst=True)  # xdist looks for groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave those suites to one of the processes that run tests side by side.
 
-    Another has all of interop: the programs and archives that its tests share are made once then.
+    The tests of a directory that share something are of one process, too.
     """
     for item in items:
         if any(item.get_closest_marker(name) for name in ALONE):
             item.add_marker(pytest.mark.xdist_group("alone"))
-        elif INTEROP in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("interop"))
+        elif (directory := item.path.parent.name) in SHARING:
+            item.add_marker(pytest.mark.xdist_group(directory))
 
 
 @pytest.fixture

@@ -1,0 +1,84 @@
+"""The servers that these tests share: one of each for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+from harness.stores import (
+    PostgresqlServer,
+    RedisServer,
+    StoreServer,
+    postgresql_server,
+    redis_server,
+)
+
+from archive_service.crcindex.address import make_store, parse_index_url
+from archive_service.crcindex.base import CrcIndex
+from archive_service.crcindex.shared import SharedCrcIndex
+
+PATIENT_S = 20.0
+"""Where nothing is wrong, a busy machine may take its time."""
+_numbers = count()
+MakeIndex = Callable[..., SharedCrcIndex]
+
+
+@pytest.fixture(scope="session")
+def redis_store() -> Iterator[RedisServer]:
+    with redis_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgresql_store() -> Iterator[PostgresqlServer]:
+    with postgresql_server() as server:
+        yield server
+
+
+@pytest.fixture(params=["redis", "postgresql"])
+def store(request: pytest.FixtureRequest) -> StoreServer:
+    """Each of the servers."""
+    found: StoreServer = request.getfixturevalue(f"{request.param}_store")
+    return found
+
+
+@pytest.fixture
+def url(store: StoreServer) -> str:
+    """An INDEX_URL with a namespace of the test's own."""
+    return f"{store.url}?namespace=test-{next(_numbers)}"
+
+
+def no_warning(text: str) -> None:
+    raise AssertionError(text)
+
+
+@pytest.fixture
+def make_index() -> Iterator[MakeIndex]:
+    """Make indexes that are closed when the test ends; without more, one that must not warn."""
+    made: list[CrcIndex] = []
+
+    def make(
+        url: str,
+        warn: Callable[[str], None] = no_warning,
+        restored: Callable[[], None] = lambda: None,
+        *,
+        answer_timeout_s: float = PATIENT_S,
+    ) -> SharedCrcIndex:
+        address = parse_index_url(url)
+        index = SharedCrcIndex(
+            lambda: make_store(address), warn, restored, answer_timeout_s=answer_timeout_s
+        )
+        made.append(index)
+        return index
+
+    yield make
+    for index in made:
+        index.close()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where an index of SQLite lies."""
+    return tmp_path / "cache" / "crc.sqlite3"
