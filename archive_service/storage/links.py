@@ -61,11 +61,17 @@ class _LeadsNowhere(Exception):
 class AlbumLinks:
     """Links that are followed within the album.
 
-    `album` is its descriptor, `places` are the absolute paths under which links may name it.
+    `album` is its descriptor, `places` tells the absolute paths under which links may name it; it
+    is called when there is such a link, for to resolve a path takes as long as to list an album.
     """
 
     def __init__(
-        self, album: int, places: Sequence[bytes], *, exclusion: Exclusion, skipped: Skipped
+        self,
+        album: int,
+        places: Callable[[], Sequence[bytes]],
+        *,
+        exclusion: Exclusion,
+        skipped: Skipped,
     ) -> None:
         self._album = album
         self._places = places
@@ -132,7 +138,7 @@ class AlbumLinks:
             os.close(directory)
 
     def _below_album(self, path: bytes) -> bytes:
-        for place in self._places:
+        for place in self._places():
             if path == place or path.startswith(place + b"/"):
                 return path[len(place) :]
         raise _LeadsNowhere("outside")

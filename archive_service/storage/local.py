@@ -112,9 +112,13 @@ class LocalStorage:
         skipped = partial(self._link_skipped, archive)
         if self._symlinks == "never":
             return NoLinks(skipped)
-        roots = (self._root.absolute(), self._root.resolve())
-        places = [bytes(root / archive.value) for root in roots]
+        places = partial(self._places, archive)
         return AlbumLinks(album, places, exclusion=self._exclusion, skipped=skipped)
+
+    def _places(self, archive: ArchiveId) -> Sequence[bytes]:
+        """Return the absolute paths of an album."""
+        roots = (self._root.absolute(), self._root.resolve())
+        return [bytes(root / archive.value) for root in roots]
 
 
 class LocalAlbumFiles:
