@@ -6,8 +6,8 @@ logged meanwhile has it, and so has the answer where the request had it.
 
 from __future__ import annotations
 
+import random
 import re
-import secrets
 
 import structlog
 from aiohttp import web
@@ -15,13 +15,14 @@ from aiohttp.typedefs import Handler
 
 FIELD = "X-Request-ID"
 _SHAPE = re.compile(r"[A-Za-z0-9._:+/=-]{1,128}")
-_MADE_BYTES = 8
+_MADE_BITS = 64
 
 
 @web.middleware
 async def named(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Handle a request under its name."""
-    name = _given(request) or secrets.token_hex(_MADE_BYTES)
+    # It only has to differ: `secrets` asks the kernel, and lets go of the interpreter for that.
+    name = _given(request) or f"{random.getrandbits(_MADE_BITS):016x}"  # nosec B311 # noqa: S311
     with structlog.contextvars.bound_contextvars(request=name):
         return await handler(request)
 
