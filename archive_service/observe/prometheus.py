@@ -149,6 +149,9 @@ class PrometheusObserver:
             registry=registry,
         )
         self._begin_at_zero()
+        # Looked up once: each look costs as much as to count.
+        self._started_new = self._started.labels("new")
+        self._started_resumed = self._started.labels("resumed")
 
     def _begin_at_zero(self) -> None:
         """Have what may happen there from the start, or else its first time is no increase."""
@@ -202,8 +205,11 @@ class PrometheusObserver:
     def download_started(self, download: Download) -> None:
         """Count it, and what a resumption has saved."""
         self._active.inc()
-        self._started.labels("resumed" if download.is_resumed else "new").inc()
-        self._resumed_bytes.inc(download.first_pos)
+        if download.is_resumed:
+            self._started_resumed.inc()
+            self._resumed_bytes.inc(download.first_pos)
+        else:
+            self._started_new.inc()
 
     def piece_sent(self, download: Download, *, count: int) -> None:
         """Count the bytes; note the time of the first."""

@@ -52,8 +52,8 @@ def create_app(
     app = web.Application(middlewares=middlewares)
     app.on_response_prepare.extend((_add_fields, requestid.tell))
     app.router.add_get("/", handlers.index)
+    app.router.add_get("/archive/{hash}/", handlers.download)  # looked at first, as most are
     app.router.add_get("/archive/{hash}", handlers.redirect)
-    app.router.add_get("/archive/{hash}/", handlers.download)
     app.router.add_get("/archive/{hash}/manifest.json", handlers.manifest)
     return app
 
