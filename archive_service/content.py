@@ -59,6 +59,9 @@ class PieceSizes(Protocol):
         """Return the most that a span should have: it takes no memory."""
 
 
+_NOTHING = memoryview(b"")
+
+
 @dataclass(frozen=True, slots=True)
 class FileSpan:
     """`count` bytes from `offset` of an open file, in memory as far as one can tell."""
@@ -66,6 +69,12 @@ class FileSpan:
     file: FileIO
     offset: int
     count: int
+    head: memoryview = _NOTHING
+    """Bytes to be sent in front of them: the header of the file.  A chunk of its own for each
+    would cost as much again as the span, mostly in Python."""
+
+    def __len__(self) -> int:
+        return len(self.head) + self.count
 
 
 Chunk = memoryview | FileSpan
@@ -77,6 +86,8 @@ class _OpenData:
 
     segment: FileData
     file: FileIO
+    head: memoryview
+    """What is sent with the first of it."""
 
 
 _Batch = list["memoryview | _OpenData"]
@@ -215,7 +226,7 @@ class ArchiveContent:
                 for segment in segments:
                     if isinstance(segment, FileData):
                         file = files.open(self._layout.sources[segment.entry])
-                        batch.append(_OpenData(segment, file))
+                        batch.append(_OpenData(segment, file, _taken_head(batch)))
                     else:
                         _add_buffer(batch, self._assembler.make(segment, files))
         except BaseException:
@@ -231,11 +242,17 @@ class ArchiveContent:
         data_offset = self._layout.data_offset(segment.entry)
         kept_back = KEPT_BACK_BYTES if segment.stop == range_stop else 0
         position, stop = segment.start - data_offset, segment.stop - data_offset - kept_back
+        head = data.head
+        if head and (position == stop or len(head) >= pieces.span_bytes()):
+            yield head
+            head = _NOTHING
         while position < stop:
-            span = FileSpan(file, position, min(pieces.span_bytes(), stop - position))
+            count = min(pieces.span_bytes() - len(head), stop - position)
+            span = FileSpan(file, position, count, head)
             await self._warm(span)
             yield span
-            position += span.count
+            position += count
+            head = _NOTHING
         if kept_back:
             await self._warm(FileSpan(file, stop, kept_back))
         rest = self._rest(file, self._layout.sources[segment.entry], stop, kept_back)
@@ -271,6 +288,18 @@ def _add_buffer(batch: _Batch, made: memoryview) -> None:
         batch[-1] = memoryview(b"".join((batch[-1], made)))
     else:
         batch.append(made)
+
+
+def _taken_head(batch: _Batch) -> memoryview:
+    """Take a small buffer off the end of a batch, to be sent with the file that follows.
+
+    The first is left, so that the first bytes of a download don't wait for what is behind them.
+    """
+    last = batch[-1] if len(batch) > 1 else None
+    if isinstance(last, memoryview) and len(last) <= JOINED_BYTES:
+        batch.pop()
+        return last
+    return _NOTHING
 
 
 def _close_files(batch: _Batch) -> None:

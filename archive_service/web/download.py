@@ -12,7 +12,7 @@ from contextlib import aclosing
 
 from aiohttp import ClientError
 
-from archive_service.content import ArchiveContent, Chunk, FileSpan
+from archive_service.content import ArchiveContent, Chunk
 from archive_service.errors import DownloadFailed
 from archive_service.http.multipart import Literal
 from archive_service.http.plan import ResponsePlan
@@ -60,7 +60,7 @@ class DownloadRun:
                     await self._send_chunk(chunk)
 
     async def _send_chunk(self, chunk: Chunk) -> None:
-        await self._pace.may_send(chunk.count if isinstance(chunk, FileSpan) else len(chunk))
+        await self._pace.may_send(len(chunk))
         began_s = time.monotonic()
         count = await self._transfer.send(chunk)
         if not self._download.sent_bytes:

@@ -22,7 +22,7 @@ _MADE_BITS = 64
 async def named(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Handle a request under its name."""
     # It only has to differ: `secrets` asks the kernel, and lets go of the interpreter for that.
-    name = _given(request) or f"{random.getrandbits(_MADE_BITS):016x}"  # nosec B311 # noqa: S311
+    name = _given(request) or f"{random.getrandbits(_MADE_BITS):016x}"  # nosec B311
     with structlog.contextvars.bound_contextvars(request=name):
         return await handler(request)
 

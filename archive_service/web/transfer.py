@@ -42,6 +42,7 @@ else:
 UNSENT_BYTES = 128 * 1024
 """The most that the kernel takes of a download beyond what is on its way."""
 _KERNEL_UNSENT_LIMIT = getattr(socket, "TCP_NOTSENT_LOWAT", None)
+_MORE_FOLLOWS = getattr(socket, "MSG_MORE", 0)
 
 
 class Transfer:
@@ -110,8 +111,9 @@ class Transfer:
 
     async def _send(self, chunk: Chunk) -> int:
         if isinstance(chunk, FileSpan):
-            return await self._send_span(chunk)
-        await self._send_buffer(chunk)
+            await self._send_span(chunk)
+        else:
+            await self._send_buffer(chunk)
         return len(chunk)
 
     def _direct(self) -> socket.socket | None:
@@ -133,13 +135,16 @@ class Transfer:
         else:
             await asyncio.get_running_loop().sock_sendall(direct, buffer)
 
-    async def _send_span(self, span: FileSpan) -> int:
+    async def _send_span(self, span: FileSpan) -> None:
         direct = self._direct()
         if direct is None:
-            return await self._copy_span(span)
+            await self._copy_span(span)
+            return
+        if span.head:
+            await self._send_head(direct, span.head)
         count = _send_at_once(direct, span)
         if count == span.count:
-            return count
+            return
         try:
             count += await asyncio.get_running_loop().sock_sendfile(
                 direct, span.file, span.offset + count, span.count - count, fallback=False
@@ -147,13 +152,20 @@ class Transfer:
         except asyncio.SendfileNotAvailableError:
             # Raised for any error of the first system call: a client that has left, a disk that
             # fails, a file system without sendfile.  The copy tells which.
-            rest = FileSpan(span.file, span.offset + count, span.count - count)
-            return count + await self._copy_span(rest)
+            await self._copy_span(FileSpan(span.file, span.offset + count, span.count - count))
+            return
         if count < span.count:
             raise SourceChanged("resized")
-        return count
 
-    async def _copy_span(self, span: FileSpan) -> int:
+    async def _send_head(self, direct: socket.socket, head: memoryview) -> None:
+        """Send what more will follow at once, in one segment with it where the system can."""
+        count = 0
+        with suppress(BlockingIOError):
+            count = direct.send(head, _MORE_FOLLOWS)
+        if count < len(head):
+            await asyncio.get_running_loop().sock_sendall(direct, head[count:])
+
+    async def _copy_span(self, span: FileSpan) -> None:
         read = partial(os.pread, span.file.fileno(), span.count, span.offset)
         try:
             data = await asyncio.get_running_loop().run_in_executor(None, read)
@@ -161,9 +173,10 @@ class Transfer:
             raise SourceUnreadable.of(error) from None
         if len(data) < span.count:
             raise SourceChanged("resized")
+        if span.head:
+            await self._send_buffer(span.head)
         await self._send_buffer(memoryview(data))
         self._direct()  # a write to a connection that is cut raises nothing at once
-        return span.count
 
 
 def _is_encrypted(transport: asyncio.Transport) -> bool:

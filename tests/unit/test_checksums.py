@@ -99,7 +99,7 @@ async def download(
 
 def _bytes(chunk: bytes | FileSpan) -> bytes:
     if isinstance(chunk, FileSpan):
-        return os.pread(chunk.file.fileno(), chunk.count, chunk.offset)
+        return bytes(chunk.head) + os.pread(chunk.file.fileno(), chunk.count, chunk.offset)
     return chunk
 
 

@@ -160,6 +160,7 @@ async def downloaded(service: ArchiveService) -> bytes:
         content = service.content(representation)
         async for chunk in content.chunks(0, representation.complete_length, Pieces()):
             if isinstance(chunk, FileSpan):
+                received += chunk.head
                 received += os.pread(chunk.file.fileno(), chunk.count, chunk.offset)
             else:
                 received += chunk
