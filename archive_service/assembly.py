@@ -35,9 +35,10 @@ class Assembler:
             return [entry for entry in named if self.is_unknown(entry)]
         if isinstance(segment, Entries):
             # Large data ends a segment: no other than the last entry can have it.
-            last = self._layout.entries_between(segment.start, segment.stop)[-1]
+            entries = self._layout.entries_between(segment.start, segment.stop)
+            last = entries[-1]
             if self._layout.is_large(last) and self.is_unknown(last):
-                return [] if self._is_header_part(segment) else [last]
+                return [] if self._is_header_part(segment, entries.start) else [last]
         return []
 
     def make(self, segment: Entries | CentralHeaders | EndRecords, files: AlbumFiles) -> memoryview:
@@ -50,9 +51,10 @@ class Assembler:
 
     def _entries(self, segment: Entries, files: AlbumFiles) -> memoryview:
         layout, values = self._layout, self._checksums.values
-        if self._is_header_part(segment):
-            return self._header_part(segment)
-        made = EntriesBuffer(layout, layout.entries_between(segment.start, segment.stop))
+        entries = layout.entries_between(segment.start, segment.stop)
+        if self._is_header_part(segment, entries.start):
+            return self._header_part(segment, entries.start)
+        made = EntriesBuffer(layout, entries)
         read_from_ns = time.time_ns()
         made.read(files)
         if unknown := [entry for entry in made.small if values[layout.sources[entry]] == UNKNOWN]:
@@ -62,17 +64,15 @@ class Assembler:
         made.put_headers(self._crc32s(made.entries))
         return _cut(made.bytes, segment, made.start)
 
-    def _is_header_part(self, segment: Entries) -> bool:
-        """Tell whether all bytes are of one header and can be made without its file."""
-        entry = self._layout.entries_between(segment.start, segment.stop).start
+    def _is_header_part(self, segment: Entries, entry: int) -> bool:
+        """Tell whether all bytes are of the first entry's header and need nothing of its file."""
         if segment.stop > self._layout.data_offset(entry):
             return False
         needs_crc32 = self._layout.covers_crc32(entry, segment.start, segment.stop)
         return not (needs_crc32 and self.is_unknown(entry))
 
-    def _header_part(self, segment: Entries) -> memoryview:
+    def _header_part(self, segment: Entries, entry: int) -> memoryview:
         """Make bytes of one header; an unknown CRC-32 is not among them."""
-        entry = self._layout.entries_between(segment.start, segment.stop).start
         crc32 = max(self._checksums.values[self._layout.sources[entry]], 0)
         header = self._layout.local_file_header(entry, crc32)
         return _cut(header, segment, self._layout.header_offsets[entry])

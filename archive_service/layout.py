@@ -98,7 +98,9 @@ class ArchiveLayout:
 
     def local_file_header(self, entry: int, crc32: int) -> bytes:
         """Pack the local file header of an entry."""
-        return next(self.local_file_headers(range(entry, entry + 1), [crc32]))
+        mtime_s = self.listing.mtimes_ns[self.sources[entry]] // _NS_PER_S
+        fields = (self.names[entry], self.sizes[entry], mtime_s, self.modes[entry])
+        return records.local_file_header((*fields, self.header_offsets[entry]), crc32, self.zone)
 
     def central_directory_header(self, entry: int, crc32: int) -> bytes:
         """Pack the central directory header of an entry."""

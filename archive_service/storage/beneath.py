@@ -20,8 +20,9 @@ def opened_to_list(directory: int, path: bytes) -> int:
 
 def opened_to_pass(directory: int, path: bytes) -> int:
     """Open a directory like `opened_to_list`, only to open in it what has a known name."""
-    descriptor = os.open(".", _PASS_DIRECTORY, dir_fd=directory)
-    for component in filter(None, path.split(b"/")):
+    first, *following = list(filter(None, path.split(b"/"))) or [b"."]
+    descriptor = os.open(first, _PASS_DIRECTORY, dir_fd=directory)
+    for component in following:
         parent = descriptor
         try:
             descriptor = os.open(component, _PASS_DIRECTORY, dir_fd=parent)

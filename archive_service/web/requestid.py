@@ -36,5 +36,5 @@ async def tell(request: web.Request, response: web.StreamResponse) -> None:
 
 def _given(request: web.Request) -> str:
     """Return the name that the request has, or nothing where it can't be one."""
-    given = request.headers.get(FIELD, "")
-    return given if _SHAPE.fullmatch(given) else ""
+    given = request.headers.get(FIELD)
+    return given if given and _SHAPE.fullmatch(given) else ""

@@ -57,13 +57,14 @@ class Transfer:
         self._has_timed_out = False
         self._socket: socket.socket | None = None
         self._watch: StallWatch | None = None
-        if request.transport is not None and not request.transport.is_closing():
-            connection: socket.socket = request.transport.get_extra_info("socket")
-            self._watch = StallWatch.over(request.transport, timeout_s=stall_timeout_s)
+        transport = request.transport
+        if transport is not None and not transport.is_closing():
+            connection: socket.socket = transport.get_extra_info("socket")
+            self._watch = StallWatch.over(transport, timeout_s=stall_timeout_s)
             _limit_unsent(connection)
-            if not _is_encrypted(request.transport):
+            if not _is_encrypted(transport):
                 # Once it holds bytes it is waited for until it holds none.
-                request.transport.set_write_buffer_limits(high=0)
+                transport.set_write_buffer_limits(high=0)
                 # Without a descriptor left the transport does it all: the answer has begun.
                 with suppress(OSError):
                     self._socket = connection.dup()
@@ -121,12 +122,10 @@ class Transfer:
 
         Raise ConnectionResetError where there is no connection any more.
         """
-        if self.is_cut():
-            raise ConnectionResetError
         transport = self._request.transport
-        if transport is None or transport.get_write_buffer_size():
-            return None
-        return self._socket
+        if transport is None or transport.is_closing():
+            raise ConnectionResetError
+        return None if transport.get_write_buffer_size() else self._socket
 
     async def _send_buffer(self, buffer: memoryview) -> None:
         direct = self._direct()
