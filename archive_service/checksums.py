@@ -13,7 +13,6 @@ import time
 from array import array
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
-from io import FileIO
 from weakref import WeakValueDictionary
 
 from zlib_ng import zlib_ng
@@ -24,7 +23,7 @@ from archive_service.demand import Demand
 from archive_service.errors import DownloadFailed, SourceUnreadable
 from archive_service.listing import Listing
 from archive_service.recent import Recent
-from archive_service.storage.base import Storage
+from archive_service.storage.base import SourceFile, Storage
 
 UNKNOWN = -1
 _OF_NOTHING = 0  # the CRC-32 of a directory
@@ -149,9 +148,11 @@ class AlbumChecksums:
                 if job.abandoned.is_set():
                     return
                 started_ns = time.time_ns()
-                with files.open(source) as file:
-                    value = hash_file(file, job.abandoned)
-                    files.verify(file, source)
+                value = files.known_crc32(source)
+                if value is None:
+                    with files.open_to_hash(source) as file:
+                        value = hash_file(file, job.abandoned)
+                        files.verify(file, source)
                 if job.abandoned.is_set():
                     return
                 self.learn([source], [value], read_from_ns=started_ns)
@@ -263,16 +264,18 @@ def weight_of(listing: Listing) -> int:
 
 def has_settled(listing: Listing, at_ns: int) -> bool:
     """Tell whether what is read at a Unix time is remembered of a listing."""
-    return at_ns - listing.newest_change_ns > clock_tick_ns(listing)
+    return listing.is_of_objects or at_ns - listing.newest_change_ns > clock_tick_ns(listing)
 
 
 def clock_tick_ns(listing: Listing) -> int:
-    """Return the step of the timestamps in a listing."""
+    """Return the step of the timestamps in a listing, where these tell of a change."""
+    if listing.is_of_objects:
+        return 0
     is_coarse = listing.newest_change_ns % _NS_PER_S == 0
     return COARSE_CLOCK_TICK_NS if is_coarse else CLOCK_TICK_NS
 
 
-def hash_file(file: FileIO, abandoned: threading.Event) -> int:
+def hash_file(file: SourceFile, abandoned: threading.Event) -> int:
     """Return the CRC-32 of a file, or nothing of use once it is abandoned.
 
     Raise SourceUnreadable.

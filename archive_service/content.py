@@ -3,7 +3,8 @@
 Theory of operation.  Consecutive segments make a batch, which one visit to a worker thread gets
 ready: headers are packed, small files opened, checked and read into buffers, large files opened
 and checked.  The data of a large file is not read at all: it is given out as spans of the open
-file, to be sent by the kernel.  Meanwhile a task runs ahead of the send position and has large
+file, to be sent by the kernel; that of a remote one is fetched ahead and given out as it comes.
+Meanwhile a task runs ahead of the send position and has large
 files hashed whose CRC-32 will be needed, so that their headers can be packed when their turn
 comes.
 """
@@ -27,7 +28,7 @@ from archive_service.errors import SourceUnreadable
 from archive_service.hashahead import HashAhead
 from archive_service.layout import ArchiveLayout
 from archive_service.segments import FileData, Segment
-from archive_service.storage.base import AlbumFiles
+from archive_service.storage.base import AlbumFiles, RemoteFile, SourceFile
 from archive_service.storage.pagecache import is_cached, read_in
 from archive_service.threads import Threads
 
@@ -86,7 +87,7 @@ class _OpenData:
     """A file that was opened for the sake of a segment."""
 
     segment: FileData
-    file: FileIO
+    file: SourceFile
     head: memoryview
     """What is sent with the first of it."""
 
@@ -134,7 +135,11 @@ class ArchiveContent:
                     if isinstance(ready, memoryview):
                         yield ready
                         continue
-                    async with aclosing(self._file_data(ready, stop, pieces)) as file_data:
+                    if isinstance(ready.file, FileIO):
+                        chunks = self._file_data(ready, ready.file, stop, pieces)
+                    else:
+                        chunks = self._remote_data(ready.file, pieces)
+                    async with aclosing(chunks) as file_data:
                         async for chunk in file_data:
                             yield chunk
                 self._checksums.store_learned(at_least=STORE_LEARNED_EVERY)
@@ -221,7 +226,12 @@ class ArchiveContent:
                 for segment in segments:
                     if isinstance(segment, FileData):
                         file = files.open(self._layout.sources[segment.entry])
-                        batch.append(_OpenData(segment, file, _taken_head(batch)))
+                        if isinstance(file, FileIO):
+                            batch.append(_OpenData(segment, file, _taken_head(batch)))
+                        else:
+                            batch.append(_OpenData(segment, file, _NOTHING))
+                            data_offset = self._layout.data_offset(segment.entry)
+                            file.begin(segment.start - data_offset, segment.stop - data_offset)
                     else:
                         _add_buffer(batch, self._assembler.make(segment, files))
         except BaseException:
@@ -229,11 +239,22 @@ class ArchiveContent:
             raise
         return batch
 
+    async def _remote_data(
+        self, file: RemoteFile, pieces: PieceSizes
+    ) -> AsyncGenerator[Chunk, None]:
+        """Yield the bytes as they come; their storage sees to it that they are good."""
+        while True:
+            with self._demand.served():
+                chunk = await file.chunk(pieces.buffer_bytes())
+            if not chunk:
+                return
+            yield chunk
+
     async def _file_data(
-        self, data: _OpenData, range_stop: int, pieces: PieceSizes
+        self, data: _OpenData, file: FileIO, range_stop: int, pieces: PieceSizes
     ) -> AsyncGenerator[Chunk, None]:
         """Yield spans of the file, then what is kept back until they are known to be good."""
-        segment, file = data.segment, data.file
+        segment = data.segment
         data_offset = self._layout.data_offset(segment.entry)
         kept_back = KEPT_BACK_BYTES if segment.stop == range_stop else 0
         position, stop = segment.start - data_offset, segment.stop - data_offset - kept_back

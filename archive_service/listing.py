@@ -34,7 +34,7 @@ class Listing:
     paths: Sequence[bytes]
     """Relative to the album, '/'-separated, bytes as stored; a trailing slash marks a directory."""
     locations: Sequence[bytes]
-    """Where each is to be opened: its path, or where its link leads."""
+    """By what each is opened: its path, or where its link leads; of an object, the entity tag."""
     sizes: array[int]
     """Bytes of file data; 0 for a directory."""
     mtimes_ns: array[int]
@@ -47,6 +47,9 @@ class Listing:
     """The newest change the store knows of, removals included; it cannot be set back."""
     newest_mtime_ns: int
     """The newest modification time of a file or directory."""
+    is_of_objects: bool = False
+    """Whether the files are objects of a store: then a change token stands for the content, no
+    matter when, and a removal leaves no trace in any time."""
 
     def __len__(self) -> int:
         return len(self.paths)

@@ -45,8 +45,10 @@ class Representation:
     options: ArchiveOptions
     etag: str
     """Strong, with its quotes (RFC 9110 section 8.8.3)."""
-    changed_s: int
-    """The Unix second that begins after the newest change: Last-Modified, once it has begun."""
+    changed_s: int | None
+    """The Unix second that begins after the newest change: Last-Modified, once it has begun.
+
+    None where a change may leave no trace in any time, as a removal from an object store."""
 
     @property
     def complete_length(self) -> int:
@@ -64,6 +66,7 @@ class Representation:
         return (
             self.options.change_token
             and since_s is not None
+            and self.changed_s is not None
             and since_s + _ALL_REPLICAS_WITHIN_S < self.changed_s
         )
 
@@ -85,7 +88,9 @@ def represent(
     return Representation(archive, layout, fingerprint, options, _etag(layout, options), changed_s)
 
 
-def _changed_s(listing: Listing, options: ArchiveOptions) -> int:
+def _changed_s(listing: Listing, options: ArchiveOptions) -> int | None:
+    if listing.is_of_objects:
+        return None
     # A second has passed before it names a state of the album: two changes within one second
     # could not be told apart otherwise (RFC 9110 section 8.8.2.2).
     newest_ns = listing.newest_change_ns if options.change_token else listing.newest_mtime_ns

@@ -123,6 +123,7 @@ class ArchiveService:
 
     def close(self) -> None:
         """Write what was learned and end the threads; call it when nothing is being sent."""
+        self._storage.close()
         self._describing.close()
         self._reading.close()
         self._hashing.shutdown(cancel_futures=True)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from io import FileIO
 from itertools import accumulate
 
 from zlib_ng import zlib_ng
@@ -16,10 +15,10 @@ from zlib_ng import zlib_ng
 from archive_service.checksums import BLOCK_SIZE, UNKNOWN, AlbumChecksums
 from archive_service.errors import SourceUnreadable
 from archive_service.learning.pace import Pace
+from archive_service.learning.pages import pages_of
 from archive_service.listing import Listing
 from archive_service.segments import LARGE_FILE_BYTES
-from archive_service.storage.base import AlbumFiles
-from archive_service.storage.pagecache import is_cached, let_go, read_no_further
+from archive_service.storage.base import AlbumFiles, SourceFile
 
 _GROUP_FILES, _GROUP_BYTES = 64, 8 * 1024 * 1024
 """Small files read in one call."""
@@ -72,21 +71,23 @@ class Reading:
 
     def _large(self, files: AlbumFiles, source: int) -> None:
         read_from_ns = time.time_ns()
-        with files.open(source) as file:
-            value = self._hashed(file, source)
-            files.verify(file, source)
+        value = files.known_crc32(source)
+        if value is None:
+            with files.open(source) as file:
+                value = self._hashed(file, source)
+                files.verify(file, source)
         if value is not None:
             self._album.learn([source], [value], read_from_ns=read_from_ns)
             self.files += 1
 
-    def _hashed(self, file: FileIO, source: int) -> int | None:
+    def _hashed(self, file: SourceFile, source: int) -> int | None:
         """Hash a file; None where a download has done so meanwhile."""
         buffer = memoryview(bytearray(BLOCK_SIZE))
         position = value = 0
-        read_no_further(file.fileno())  # or else the next block looked as if it had been there
+        pages = pages_of(file)
         while self._is_unknown(source):
             wanted = min(BLOCK_SIZE, self.listing.sizes[source] - position)
-            is_cold = wanted > 0 and not is_cached(file.fileno(), position, wanted)
+            is_cold = wanted > 0 and not pages.are_cached(position, wanted)
             try:
                 count = file.readinto(buffer)
             except OSError as error:
@@ -95,7 +96,7 @@ class Reading:
                 return value
             value = zlib_ng.crc32(buffer[:count], value)
             if is_cold:
-                let_go(file.fileno(), position, count)
+                pages.let_go(position, count)
             position += count
             self._pace.keep(cold_bytes=count if is_cold else 0)
         return None

@@ -51,7 +51,7 @@ class Upkeep:
                 if known is not None:
                     continue
                 read_from_ns = time.time_ns()
-                value = self._crc32(files, listing, source, outcome)
+                value = self._learned(files, listing, source, outcome)
                 if value is not None and has_settled(listing, read_from_ns):
                     rows.append((path, version, value))
                 if len(rows) == _STORE_EVERY:
@@ -85,6 +85,16 @@ class Upkeep:
             if not path.endswith(b"/"):
                 known_version, value = index.get(path, _NOT_KNOWN)
                 yield source, path, version, value if known_version == version else None
+
+    def _learned(
+        self, files: AlbumFiles, listing: Listing, source: int, outcome: Outcome
+    ) -> int | None:
+        """Take the CRC-32 that the storage knows, or else read the file."""
+        try:
+            value = files.known_crc32(source)
+        except DownloadFailed:
+            value = None  # to read it fails in the same way, and says so
+        return self._crc32(files, listing, source, outcome) if value is None else value
 
     def _crc32(
         self, files: AlbumFiles, listing: Listing, source: int, outcome: Outcome

@@ -8,10 +8,45 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from io import FileIO
+from types import TracebackType
 from typing import Protocol
 
 from archive_service.archive_id import ArchiveId
 from archive_service.listing import Listing
+
+
+class RemoteFile(Protocol):
+    """A file whose bytes come from another machine, in order and only as they were listed.
+
+    Every method that returns bytes raises DownloadFailed.
+    """
+
+    def __enter__(self) -> RemoteFile: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
+    def begin(self, start: int, stop: int) -> None:
+        """Have the bytes from `start` up to `stop` fetched ahead; otherwise all are read."""
+
+    async def chunk(self, limit: int) -> memoryview:
+        """Return the next bytes, up to `limit`; none behind the last.
+
+        About twice the limit is fetched ahead.
+        """
+
+    def readinto(self, buffer: memoryview) -> int:
+        """Read the next bytes; return how many, 0 behind the last."""
+
+    def close(self) -> None:
+        """Free what the file holds; never waits."""
+
+
+SourceFile = FileIO | RemoteFile
 
 
 class AlbumFiles(Protocol):
@@ -21,10 +56,19 @@ class AlbumFiles(Protocol):
     SourceUnreadable where the system refuses to open or read it.
     """
 
-    def open(self, source: int) -> FileIO:
-        """Open the file of a source, verified, for reading."""
+    def open(self, source: int) -> SourceFile:
+        """Open the file of a source, verified, for reading.
 
-    def verify(self, file: FileIO, source: int) -> None:
+        Of a remote file the first bytes tell whether it is what was listed.
+        """
+
+    def open_to_hash(self, source: int) -> SourceFile:
+        """Open a file that is soon to be opened again, and sent: what is read may be kept."""
+
+    def known_crc32(self, source: int) -> int | None:
+        """Return the CRC-32 of a file where the storage holds it; the file is not read."""
+
+    def verify(self, file: SourceFile, source: int) -> None:
         """Check that an open file is still what was listed."""
 
     def read_into(
@@ -54,3 +98,6 @@ class Storage(Protocol):
 
     def albums(self) -> Sequence[str]:
         """Name what may be an album now; raise StorageUnavailable."""
+
+    def close(self) -> None:
+        """Free what the storage holds; calls that wait for another machine are cancelled."""

@@ -33,6 +33,7 @@ from archive_service.errors import (
 )
 from archive_service.exclusion import Exclusion
 from archive_service.listing import Listing
+from archive_service.storage.base import SourceFile
 from archive_service.storage.beneath import OPEN_DIRECTORY, opened_to_pass
 from archive_service.storage.bulk import AS_COMPILED, Bulk
 from archive_service.storage.links import AlbumLinks, Links, NoLinks, Once
@@ -93,6 +94,9 @@ class LocalStorage:
                 return [child.name for child in children if child.is_dir(follow_symlinks=False)]
         except OSError as error:
             raise StorageUnavailable(errno_name(error)) from None
+
+    def close(self) -> None:
+        """Hold nothing; see `Storage.close`."""
 
     def _list_album(self, archive: ArchiveId, root: int) -> Listing:
         try:
@@ -158,9 +162,17 @@ class LocalAlbumFiles:
             os.close(descriptor)
             raise
 
-    def verify(self, file: FileIO, source: int) -> None:
+    def open_to_hash(self, source: int) -> FileIO:
+        """Open a file, which the system keeps in memory; see `AlbumFiles.open_to_hash`."""
+        return self.open(source)
+
+    def known_crc32(self, source: int) -> None:
+        """Know none: no file system keeps it; see `AlbumFiles.known_crc32`."""
+
+    def verify(self, file: SourceFile, source: int) -> None:
         """Check that an open file is still what was listed; see `AlbumFiles.verify`."""
-        self._verify(file.fileno(), source)
+        if isinstance(file, FileIO):
+            self._verify(file.fileno(), source)
 
     def read_into(
         self, buffer: memoryview, sources: Sequence[int], positions: Sequence[int]

@@ -233,7 +233,10 @@ def _validators(
     # RFC 9110 section 8.8.2.1: not later than the message.  A date that had to be moved back
     # stands for more than one state of the album, so it is not a strong one.  That of files from
     # the future would move with the clock, at which Firefox resumes nothing: there is none then.
+    # A removal from an object store would not move it: then there is none either.
     changed_s = representation.changed_s
+    if changed_s is None:
+        return Validators(etag or representation.etag, last_modified_s=None, date_is_strong=False)
     has_passed = changed_s <= now_s
     return Validators(
         etag or representation.etag,

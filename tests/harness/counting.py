@@ -36,6 +36,9 @@ class CountingStorage:
     def albums(self) -> Sequence[str]:
         return self._storage.albums()
 
+    def close(self) -> None:
+        self._storage.close()
+
 
 class _CountingFiles:
     def __init__(self, counts: CountingStorage, files: AlbumFiles, listing: Listing) -> None:
@@ -48,6 +51,12 @@ class _CountingFiles:
         with self._files.open(source) as file:
             self._counts.opened[path] += 1
             return _CountingFile(os.dup(file.fileno()), self._counts.read_bytes, path)
+
+    def open_to_hash(self, source: int) -> FileIO:
+        return self.open(source)
+
+    def known_crc32(self, source: int) -> int | None:
+        return self._files.known_crc32(source)
 
     def verify(self, file: FileIO, source: int) -> None:
         self._files.verify(file, source)

@@ -1,0 +1,51 @@
+"""What the system holds in memory of a file that is hashed ahead, and is to let go."""
+
+from __future__ import annotations
+
+from io import FileIO
+from typing import Protocol
+
+from archive_service.storage.base import SourceFile
+from archive_service.storage.pagecache import is_cached, let_go, read_no_further
+
+
+class Pages(Protocol):
+    """The pages of one file."""
+
+    def are_cached(self, offset: int, count: int) -> bool:
+        """Tell whether bytes can be had without anybody's noticing."""
+
+    def let_go(self, offset: int, count: int) -> None:
+        """Let bytes go that were not in memory before."""
+
+
+class LocalPages:
+    """Pages of a file on a disk; see `Pages`."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        read_no_further(descriptor)  # or else the next block looked as if it had been there
+
+    def are_cached(self, offset: int, count: int) -> bool:
+        """Ask the system; see `Pages.are_cached`."""
+        return is_cached(self._descriptor, offset, count)
+
+    def let_go(self, offset: int, count: int) -> None:
+        """Tell the system; see `Pages.let_go`."""
+        let_go(self._descriptor, offset, count)
+
+
+class NoPages:
+    """Those of a remote file: each byte has to come from afar; see `Pages`."""
+
+    def are_cached(self, offset: int, count: int) -> bool:
+        """See `Pages.are_cached`."""
+        return False
+
+    def let_go(self, offset: int, count: int) -> None:
+        """See `Pages.let_go`."""
+
+
+def pages_of(file: SourceFile) -> Pages:
+    """Return the pages of an open file, of which nothing has been read yet."""
+    return LocalPages(file.fileno()) if isinstance(file, FileIO) else NoPages()
