@@ -56,6 +56,9 @@ def configure_logging(level: str, form: str = "text") -> None:
     )
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     logging.getLogger("asyncio").setLevel(logging.WARNING)
+    # Their lines hold keys and signatures; what fails in them is told by whoever asked.
+    for library in ("botocore", "aiobotocore"):
+        logging.getLogger(library).setLevel(logging.CRITICAL)
 
 
 def _first_line(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:

@@ -9,13 +9,22 @@ never shown.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
+from dotenv import dotenv_values
 from dotenv.parser import parse_stream
 from platformdirs import user_cache_path
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainValidator,
+    SecretStr,
+    ValidationError,
+)
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -24,6 +33,7 @@ from archive_service import settingvalues as values
 from archive_service.crcindex.address import TAKES as TAKES_INDEX_URL
 from archive_service.exclusion import DEFAULT_PATTERNS
 from archive_service.http.clients import NONE, UNKNOWN
+from archive_service.storage.s3.location import S3Location
 
 _BESIDE_PACKAGE = Path(__file__).resolve().parent.parent / "test_photos"
 SHIPPED_PHOTOS = _BESIDE_PACKAGE if _BESIDE_PACKAGE.exists() else Path("test_photos")
@@ -99,13 +109,27 @@ class FormatSettings(_Source):
 class Settings(FormatSettings, SigningSettings):
     """All settings of the service."""
 
-    photos_dir: Annotated[
-        Path, BeforeValidator(values.not_empty), AfterValidator(values.readable_directory)
-    ] = _setting(
+    photos_dir: Annotated[Path | S3Location, PlainValidator(values.albums_place)] = _setting(
         default=SHIPPED_PHOTOS,
-        does="directory that holds the albums",
-        takes="an existing directory that this user may read",
+        does="directory that holds the albums, or the place of them in an object store",
+        takes="an existing directory that this user may read, or s3://BUCKET/PREFIX",
         validate_default=True,
+    )
+    s3_memory: Annotated[int, BeforeValidator(values.size_bytes)] = _setting(
+        default=256_000_000,
+        does="memory for what is fetched ahead from an object store, for all downloads of a "
+        "process together, bytes",
+        takes="bytes from 16M on, plain or with K, M or G for powers of 1000",
+        ge=16_000_000,
+    )
+    s3_timeout: float = _setting(
+        default=10.0,
+        does="how long an object store may take to accept a connection, or to say anything on one, "
+        "seconds",
+        takes="a number from 0.1 to 300",
+        ge=0.1,
+        le=300,
+        allow_inf_nan=False,
     )
     host: Annotated[str, BeforeValidator(values.not_empty), AfterValidator(values.without_nul)] = (
         _setting(
@@ -267,7 +291,8 @@ class Settings(FormatSettings, SigningSettings):
         _setting(
             default="watch",
             does="how uploads are found whose checksums are learned before the first download",
-            takes="watch (the system tells), scan (looked for every 10 seconds) or off",
+            takes="watch (the system tells, but not of an object store), scan (looked for every 10 "
+            "seconds, in an object store every 10 minutes) or off",
         )
     )
     exclude: Annotated[tuple[str, ...], NoDecode, BeforeValidator(values.patterns)] = _setting(
@@ -320,6 +345,14 @@ def load_format_settings(given: Mapping[str, object]) -> FormatSettings:
 def load_signing_settings() -> SigningSettings:
     """Read the settings that sign a link; see `load_settings`."""
     return _load(SigningSettings, {})
+
+
+def put_aws_variables_in_environment() -> None:
+    """Have the AWS_ variables of `.env` found where botocore looks for them: it reads no `.env`."""
+    found = dotenv_values(_ENV_FILE, encoding="utf-8")
+    for name, value in found.items():
+        if name.startswith("AWS_") and value:
+            os.environ.setdefault(name, value)
 
 
 def variable(name: str) -> str:

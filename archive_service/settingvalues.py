@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from archive_service.crcindex.address import make_store, parse_index_url
 from archive_service.http.clients import TrustedProxies
+from archive_service.storage.s3.location import SCHEME, S3Location
 
 _MOST_SIGNING_KEYS = 2
 # What passes through a shell, `.env` and docker-compose as it is: base64 and hexadecimal do.
@@ -55,6 +56,17 @@ def readable_directory(given: Path) -> Path:
     if not os.access(path, os.X_OK):
         raise ValueError("its files can be listed, but not opened")
     return path
+
+
+def albums_place(given: object) -> object:
+    """Take a directory, or a bucket where what reads that is installed."""
+    text = str(not_empty(given))
+    if not text.startswith(SCHEME):
+        return readable_directory(Path(text))
+    location = S3Location.parse(text)
+    if find_spec("aiobotocore") is None:
+        raise ValueError("needs more installed: pip install 'archive-service[s3]'")
+    return location
 
 
 def zone_name(name: str) -> str:
@@ -138,6 +150,16 @@ def proxies(text: str) -> str:
     """Take addresses and networks that `TrustedProxies` understands."""
     TrustedProxies.parse(text)
     return text
+
+
+def size_bytes(value: object) -> object:
+    """Take a number of bytes with or without the letter of a power of 1000."""
+    if not isinstance(value, str):
+        return value
+    match = _RATE.fullmatch(value.strip())
+    if match is None:
+        raise ValueError("not a size")
+    return round(float(match[1]) * _FACTORS[match[2].upper()])
 
 
 def bytes_per_second(value: object) -> object:

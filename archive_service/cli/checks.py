@@ -5,8 +5,8 @@ from __future__ import annotations
 import http.client
 import resource
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, suppress
 from http import HTTPStatus
 from pathlib import Path
 
@@ -14,14 +14,16 @@ from archive_service.archive_id import ArchiveId, InvalidArchiveId
 from archive_service.cli.findings import Finding, Verdict
 from archive_service.cli.indexcheck import index_findings
 from archive_service.cli.listening import NoSuchHost, NotListening, listening
+from archive_service.cli.storages import advice, permission_advice, storage_of
 from archive_service.errors import DownloadFailed, StorageUnavailable
-from archive_service.exclusion import Exclusion
 from archive_service.http.clients import UNKNOWN
 from archive_service.settings import Settings, variable
+from archive_service.storage.base import Storage
 from archive_service.storage.bulk import AS_COMPILED, NOTHING_COMPILED
-from archive_service.storage.local import LocalStorage
 
 LOOKED_AT_ALBUMS = 1000
+LOOKED_AT_IN_STORE = 3
+"""Each is two requests, and one right goes for all of a bucket."""
 FILES_PER_DOWNLOAD = 4
 """Open files: the connection twice, a directory and the file that is being sent."""
 _ANSWER_TIMEOUT_S = 2.0
@@ -53,25 +55,29 @@ def _settings(settings: Settings) -> Iterator[Finding]:
 
 
 def _albums(settings: Settings) -> Iterator[Finding]:
-    storage = LocalStorage(
-        settings.photos_dir, Exclusion(settings.exclude), symlinks=settings.symlinks
-    )
-    try:
-        names = storage.albums()
-    except StorageUnavailable as error:
-        text = f"{settings.photos_dir} can't be read ({error}): mount it, or permit it to this user"
-        yield Finding(Verdict.WRONG, "albums", text)
-        return
+    with closing(storage_of(settings)) as storage:
+        try:
+            names = storage.albums()
+        except StorageUnavailable as error:
+            text = (
+                f"{settings.photos_dir} can't be read ({error}): {advice(settings, error.reason)}"
+            )
+            yield Finding(Verdict.WRONG, "albums", text)
+            return
+        yield from _looked_at(settings, storage, names)
+
+
+def _looked_at(settings: Settings, storage: Storage, names: Sequence[str]) -> Iterator[Finding]:
     yield Finding(Verdict.GOOD, "albums", f"{len(names):,} in {settings.photos_dir}")
-    sample = names[:LOOKED_AT_ALBUMS]
+    is_local = isinstance(settings.photos_dir, Path)
+    sample = names[: LOOKED_AT_ALBUMS if is_local else LOOKED_AT_IN_STORE]
     unreadable = [name for name in sample if not _can_be_read(storage, name)]
     if unreadable:
         yield Finding(
             Verdict.WRONG,
             "albums",
             f"{len(unreadable):,} of the {len(sample):,} looked at can't be "
-            f"read by this user, such as {_shown(unreadable[0])}: have what uploads them use umask "
-            "022, or make this user a member of their group",
+            f"read by this user, such as {_shown(unreadable[0])}: {permission_advice(settings)}",
         )
     nameless = [name for name in names if not _is_id(name)]
     if nameless:
@@ -83,17 +89,18 @@ def _albums(settings: Settings) -> Iterator[Finding]:
         )
 
 
-def _can_be_read(storage: LocalStorage, name: str) -> bool:
+def _can_be_read(storage: Storage, name: str) -> bool:
     try:
         archive = ArchiveId.parse(name)
         listing = storage.list(archive)
         files = [source for source, path in enumerate(listing.paths) if not path.endswith(b"/")]
         with storage.files(archive, listing) as album:
             for source in files[:1]:
-                album.open(source).close()
+                with album.open(source) as file:
+                    file.readinto(memoryview(bytearray(1)))
     except InvalidArchiveId:
         return True
-    except (StorageUnavailable, DownloadFailed):
+    except (StorageUnavailable, DownloadFailed, OSError):
         return False
     return True
 
@@ -131,11 +138,17 @@ def _limits(settings: Settings) -> Iterator[Finding]:
 
 def _watching(settings: Settings) -> Iterator[Finding]:
     limit_file = Path("/proc/sys/fs/inotify/max_user_watches")
-    if settings.index_ahead != "watch" or not limit_file.exists():
+    if settings.index_ahead != "watch":
+        return
+    if not isinstance(settings.photos_dir, Path):
+        text = "no object store tells of uploads: nothing is indexed ahead without INDEX_AHEAD=scan"
+        yield Finding(Verdict.GOOD, "watching", text)
+        return
+    if not limit_file.exists():
         return
     limit = int(limit_file.read_text())
     with suppress(StorageUnavailable):  # told with the albums
-        albums = len(LocalStorage(settings.photos_dir, Exclusion(())).albums())
+        albums = len(storage_of(settings).albums())
         if albums > limit:
             yield Finding(
                 Verdict.ADVICE,

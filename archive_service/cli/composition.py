@@ -18,9 +18,9 @@ from aiohttp import web
 from archive_service.cli.housekeeping import Housekeeping
 from archive_service.cli.indexes import cache_path, index_address, index_for
 from archive_service.cli.inforce import in_force_since_s
+from archive_service.cli.storages import place_bytes, storage_of
 from archive_service.cli.tracing import tracing
 from archive_service.crcindex.address import IndexAddress
-from archive_service.exclusion import Exclusion
 from archive_service.fairness.limits import Counts, Limits
 from archive_service.http.clients import TrustedProxies
 from archive_service.observe.logging import LoggingObserver
@@ -30,7 +30,6 @@ from archive_service.service import ArchiveService
 from archive_service.settings import SHIPPED_PHOTOS, Settings
 from archive_service.signing import SigningPolicy
 from archive_service.stillness import Patience
-from archive_service.storage.local import LocalStorage
 from archive_service.web.app import create_app
 from archive_service.web.fairuse import FairUse
 from archive_service.web.handlers import WebOptions
@@ -73,12 +72,10 @@ async def accepting(
     traces = tracing(settings)
     observer = SeveralObservers((LoggingObserver(), metrics, *traces.observers))
     index = index_for(settings, observer.index_impaired, observer.index_restored)
-    exclusion = Exclusion(settings.exclude)
-    storage = LocalStorage(
-        settings.photos_dir,
-        exclusion,
-        symlinks=settings.symlinks,
+    storage = storage_of(
+        settings,
         on_link_skipped=observer.link_skipped,
+        on_object_skipped=observer.object_skipped,
     )
     patience = Patience(settings.settle_time, settings.settle_wait)
     service = ArchiveService(storage, index, options, patience, observer.hashing_changed)
@@ -94,7 +91,7 @@ async def accepting(
         await _start(runner, sites.archives)
         await _start(apart, sites.monitoring)
         _let_be_what_stays()
-        yield runner, Housekeeping(service, observer, exclusion, settings)
+        yield runner, Housekeeping(service, observer, settings)
     finally:
         if sites.monitoring:  # to the last: it tells that nothing new should come
             await apart.cleanup()
@@ -162,7 +159,7 @@ def limits(settings: Settings) -> Limits:
 
 def _web_options(settings: Settings) -> WebOptions:
     signing = _signing_policy(settings)
-    is_shipped = settings.photos_dir.resolve() == SHIPPED_PHOTOS.resolve()
+    is_shipped = place_bytes(settings.photos_dir) == place_bytes(SHIPPED_PHOTOS)
     return WebOptions(
         download_name=settings.download_name,
         stall_timeout_s=settings.stall_timeout,

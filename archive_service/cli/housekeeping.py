@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
+from pathlib import Path
 
 from archive_service.errors import StorageUnavailable
 from archive_service.exclusion import Exclusion
-from archive_service.indexahead.ahead import IndexAhead
+from archive_service.indexahead.ahead import SCAN_EVERY_S, IndexAhead
 from archive_service.observe.base import Observer
 from archive_service.service import ArchiveService
 from archive_service.settings import Settings
 from archive_service.storage.watched import WatchedAlbums
 
 TIDY_EVERY_S = 3600.0
+SCAN_STORE_EVERY_S = 600.0
+"""The pause between two looks at all albums of an object store: each is a request, at least."""
 
 
 class Housekeeping:
@@ -25,19 +28,17 @@ class Housekeeping:
         self,
         service: ArchiveService,
         observer: Observer,
-        exclusion: Exclusion,
         settings: Settings,
     ) -> None:
         self._service = service
         self._observer = observer
-        self._exclusion = exclusion
         self._settings = settings
 
     @asynccontextmanager
     async def going_on(self) -> AsyncIterator[None]:
         """Do it while the block runs."""
         tasks = [asyncio.ensure_future(self._tidy())]
-        if self._settings.index_ahead != "off":
+        if self._is_ahead():
             tasks.append(asyncio.ensure_future(self._index_ahead()))
         try:
             yield
@@ -55,12 +56,12 @@ class Housekeeping:
     async def _index_ahead(self) -> None:
         settings = self._settings
         learner = self._service.learner()
-        watch = partial(WatchedAlbums, settings.photos_dir, self._exclusion)
         ahead = IndexAhead(
             learner,
             self._observer,
             settle_time_s=settings.settle_time,
-            open_watch=watch if settings.index_ahead == "watch" else None,
+            open_watch=self._watch(),
+            scan_every_s=SCAN_EVERY_S if self._is_local() else SCAN_STORE_EVERY_S,
         )
         try:
             await ahead.run()
@@ -69,3 +70,21 @@ class Housekeeping:
             raise
         finally:
             await learner.close()
+
+    def _is_local(self) -> bool:
+        return isinstance(self._settings.photos_dir, Path)
+
+    def _is_ahead(self) -> bool:
+        """Tell whether anything is to be indexed ahead.
+
+        No word of uploads comes from an object store, and there each look at all albums, and each
+        byte, may cost money: nobody is to pay for that who has not asked for it.
+        """
+        wanted = self._settings.index_ahead
+        return wanted == "scan" or (wanted == "watch" and self._is_local())
+
+    def _watch(self) -> Callable[[], WatchedAlbums] | None:
+        settings = self._settings
+        if settings.index_ahead != "watch" or not isinstance(settings.photos_dir, Path):
+            return None
+        return partial(WatchedAlbums, settings.photos_dir, Exclusion(settings.exclude))

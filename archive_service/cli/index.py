@@ -14,12 +14,11 @@ from archive_service.archive_id import ArchiveId, InvalidArchiveId, is_archive_i
 from archive_service.cli.arguments import OneLineParser, add_settings, given_settings
 from archive_service.cli.indexes import index_for
 from archive_service.cli.program import complain, printable
+from archive_service.cli.storages import advice, storage_of
 from archive_service.crcindex.base import CrcIndex
 from archive_service.errors import ArchiveNotFound, DownloadFailed, StorageUnavailable
-from archive_service.exclusion import Exclusion
 from archive_service.learning.upkeep import Outcome, Upkeep
 from archive_service.settings import Settings, SettingsError, load_settings
-from archive_service.storage.local import LocalStorage
 
 _FAILURE, _USAGE_ERROR, _SIGNALLED = 1, 2, 128
 _EPILOG = (
@@ -44,9 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _USAGE_ERROR
     troubles: list[str] = []
     index = index_for(settings, troubles.append)
-    storage = LocalStorage(
-        settings.photos_dir, Exclusion(settings.exclude), symlinks=settings.symlinks
-    )
+    storage = storage_of(settings)
     try:
         albums = storage.albums()
         if options.action == "prune":
@@ -59,12 +56,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             ]
             is_well = _go_through(wanted, work)
     except StorageUnavailable as error:
-        complain(f"{settings.photos_dir} can't be read ({error}): mount it, or permit it")
+        complain(f"{settings.photos_dir} can't be read ({error}): {advice(settings, error.reason)}")
         return _FAILURE
     except KeyboardInterrupt:  # what was learned is kept
         return _SIGNALLED + signal.SIGINT
     finally:
         index.close()
+        storage.close()
     for trouble in troubles:
         complain(f"{trouble}: `archive-service check` says more")
     return 0 if is_well and not troubles else _FAILURE

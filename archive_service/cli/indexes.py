@@ -7,6 +7,7 @@ from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 
+from archive_service.cli.storages import place_bytes
 from archive_service.crcindex.address import IndexAddress, make_store, parse_index_url
 from archive_service.crcindex.base import CrcIndex
 from archive_service.crcindex.shared import SharedCrcIndex
@@ -43,5 +44,5 @@ def index_address(settings: Settings) -> IndexAddress:
 
 def cache_path(settings: Settings, name: str, suffix: str) -> Path:
     """Name a file of one root: what belongs to another can't be told from what is gone."""
-    root = blake2b(bytes(settings.photos_dir.resolve()), digest_size=8).hexdigest()
+    root = blake2b(place_bytes(settings.photos_dir), digest_size=8).hexdigest()
     return settings.cache_dir / f"{name}-{root}{suffix}"

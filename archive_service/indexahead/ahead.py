@@ -53,11 +53,13 @@ class IndexAhead:
         *,
         settle_time_s: float,
         open_watch: Callable[[], WatchedAlbums] | None,
+        scan_every_s: float = SCAN_EVERY_S,
     ) -> None:
         settle_time_s = max(settle_time_s, _SETTLE_TIME_MIN_S)
         self._learner = learner
         self._observer = observer
         self._open_watch = open_watch
+        self._scan_every_s = scan_every_s
         self._backlog = Backlog(settle_time_s)
         self._indexer = Indexer(learner, self._backlog, observer, settle_time_s=settle_time_s)
         self._state = ("", "")
@@ -149,7 +151,7 @@ class IndexAhead:
         self._tell("watching" if watched else "scanning")
         await self._pass(watched, self._indexer.add_old)
         while True:
-            pause_s = MAKE_SURE_EVERY_S if watched else SCAN_EVERY_S
+            pause_s = MAKE_SURE_EVERY_S if watched else self._scan_every_s
             await _is_set(self._pass_wanted, within_s=pause_s)
             await self._pass(watched, self._indexer.add_changed)
 

@@ -78,6 +78,12 @@ class Observer(Protocol):
     def link_skipped(self, archive: ArchiveId, inode: int, reason: str) -> None:
         """A symbolic link of an album is left out; called once for each, from any thread."""
 
+    def object_skipped(self, archive: ArchiveId, reason: str) -> None:
+        """Objects of an album are left out; called once for an album and reason, from any thread.
+
+        The reason is a short fixed phrase.
+        """
+
     def hashing_changed(self, by: int) -> None:
         """More files, or below zero fewer, wait to be hashed."""
 

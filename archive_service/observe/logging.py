@@ -116,6 +116,10 @@ class LoggingObserver:
         """Log at info; `find -inum` finds the link."""
         self._log.info("link.skipped", archive=str(archive), inode=inode, reason=reason)
 
+    def object_skipped(self, archive: ArchiveId, reason: str) -> None:
+        """Log at warning: no client of the store can ask for such an object."""
+        self._log.warning("object.skipped", archive=str(archive), reason=reason)
+
     def hashing_changed(self, by: int) -> None:
         """Log nothing: it changes with every file."""
 

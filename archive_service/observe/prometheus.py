@@ -20,6 +20,7 @@ from archive_service.observe.present import SHARED_METRICS_VARIABLE, Present, Re
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 _SERVICE = "service"
+_OF_STORES = ("unreachable", "timeout", "slow down", "credentials expired", "store error")
 _FAULTS_OF_FAILED = {
     "client left": "client",
     "stalled": "client",
@@ -30,6 +31,7 @@ _FAULTS_OF_FAILED = {
     "shutdown": "operator",
     "EACCES": _SERVICE,
     "EIO": _SERVICE,
+    **dict.fromkeys(_OF_STORES, _SERVICE),
     "internal error": _SERVICE,
 }
 _IN_MOTION = "in motion"
@@ -48,6 +50,7 @@ _FAULTS_OF_REFUSED = {
     "EIO": _SERVICE,
     "EMFILE": _SERVICE,
     "ENOENT": _SERVICE,
+    **dict.fromkeys(_OF_STORES, _SERVICE),
 }
 """By the reason; what is not named here is the fault of the service, or of its machine."""
 _SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
@@ -234,6 +237,9 @@ class PrometheusObserver:
     def link_skipped(self, archive: ArchiveId, inode: int, reason: str) -> None:
         """Count it by the reason."""
         self._skipped_links.labels(reason).inc()
+
+    def object_skipped(self, archive: ArchiveId, reason: str) -> None:
+        """Do nothing: the log tells."""
 
     def index_impaired(self, text: str) -> None:
         """Count it."""

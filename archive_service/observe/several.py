@@ -79,6 +79,11 @@ class SeveralObservers:
         for observer in self._observers:
             observer.link_skipped(archive, inode, reason)
 
+    def object_skipped(self, archive: ArchiveId, reason: str) -> None:
+        """See `Observer.object_skipped`."""
+        for observer in self._observers:
+            observer.object_skipped(archive, reason)
+
     def hashing_changed(self, by: int) -> None:
         """See `Observer.hashing_changed`."""
         for observer in self._observers:

@@ -1,0 +1,77 @@
+"""Where the albums are, as the settings say: the one place that chooses a storage."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from archive_service.archive_id import ArchiveId
+from archive_service.exclusion import Exclusion
+from archive_service.settings import Settings, put_aws_variables_in_environment
+from archive_service.storage.base import Storage
+from archive_service.storage.local import LocalStorage
+from archive_service.storage.s3.location import S3Location
+
+_OF_ANY_STORE = "see the log of the store"
+_OF_STORES: Mapping[str, str] = {
+    "no credentials": "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE",
+    "wrong credentials": "the store does not know AWS_ACCESS_KEY_ID, or AWS_SECRET_ACCESS_KEY is "
+    "that of another",
+    "credentials expired": "get new ones",
+    "access denied": "permit s3:ListBucket and s3:GetObject to these credentials",
+    "no bucket": "make the bucket, or correct PHOTOS_DIR or AWS_ENDPOINT_URL",
+    "other region": "set AWS_REGION to that of the bucket",
+    "unreachable": "correct AWS_ENDPOINT_URL, or start the store",
+    "timeout": "correct AWS_ENDPOINT_URL, look at the network, or raise S3_TIMEOUT",
+    "no trust": "the store's certificate is not trusted: AWS_CA_BUNDLE names a file of those that "
+    "are",
+    "clock skew": "set the clock of this machine",
+    "slow down": "the store has too much to do: try again later",
+}
+
+
+def storage_of(
+    settings: Settings,
+    *,
+    on_link_skipped: Callable[[ArchiveId, int, str], None] = lambda *_: None,
+    on_object_skipped: Callable[[ArchiveId, str], None] = lambda *_: None,
+) -> Storage:
+    """Give access to the albums of PHOTOS_DIR; close it at the end, and call it after any fork."""
+    exclusion = Exclusion(settings.exclude)
+    if isinstance(settings.photos_dir, Path):
+        return LocalStorage(
+            settings.photos_dir,
+            exclusion,
+            symlinks=settings.symlinks,
+            on_link_skipped=on_link_skipped,
+        )
+    # What it needs is an extra, and takes a second to import.
+    from archive_service.storage.s3.storage import S3Storage  # noqa: PLC0415
+
+    put_aws_variables_in_environment()
+    return S3Storage(
+        settings.photos_dir,
+        exclusion,
+        timeout_s=settings.s3_timeout,
+        memory_bytes=settings.s3_memory,
+        on_object_skipped=on_object_skipped,
+    )
+
+
+def place_bytes(place: Path | S3Location) -> bytes:
+    """Return what tells one PHOTOS_DIR from another."""
+    return bytes(place.resolve()) if isinstance(place, Path) else str(place).encode()
+
+
+def advice(settings: Settings, reason: str) -> str:
+    """Say what to do where PHOTOS_DIR can't be read, for the reason of a StorageUnavailable."""
+    if isinstance(settings.photos_dir, Path):
+        return "mount it, or permit it to this user"
+    return _OF_STORES.get(reason, _OF_ANY_STORE)
+
+
+def permission_advice(settings: Settings) -> str:
+    """Say what to do where some albums can't be read."""
+    if isinstance(settings.photos_dir, Path):
+        return "have what uploads them use umask 022, or make this user a member of their group"
+    return "permit s3:GetObject to these credentials"

@@ -1,0 +1,21 @@
+"""What all files of a store share."""
+
+from __future__ import annotations
+
+from archive_service.storage.s3.expectation import Expectation
+from archive_service.storage.s3.loop import LoopThread
+from archive_service.storage.s3.memory import Budget, Kept
+from archive_service.storage.s3.objects import Objects
+
+
+class Access:
+    """The loop in which objects are fetched, and the memory that may hold their bytes."""
+
+    def __init__(self, loop: LoopThread, objects: Objects, *, memory_bytes: int) -> None:
+        self.loop = loop
+        self.objects = objects
+        self.kept = Kept(memory_bytes // 2)
+        """Between being hashed and being sent."""
+        self.ahead = Budget(memory_bytes - memory_bytes // 2)
+        """Fetched ahead of the reader."""
+        self.expectation = Expectation()

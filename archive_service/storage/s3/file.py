@@ -1,0 +1,172 @@
+"""One object as a file: fetched from the store, or taken from memory."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from types import TracebackType
+
+from archive_service.storage.base import RemoteFile
+from archive_service.storage.s3.access import Access
+from archive_service.storage.s3.fetch import CHUNK_BYTES, Fetch
+from archive_service.storage.s3.inbox import END
+from archive_service.storage.s3.memory import Prepaid, Room
+from archive_service.storage.s3.objects import Part
+
+_BEGUN_AHEAD_BYTES = 2 * CHUNK_BYTES
+"""What is fetched before the first byte is taken: the next file of a quick download."""
+_MOST_AHEAD_BYTES = 4 * 1024 * 1024
+_HASHED_BYTES = 1024 * 1024
+"""Handed over at a time to be hashed, which no client waits for."""
+
+
+class ObjectFile(RemoteFile):
+    """What both kinds share; see `RemoteFile`."""
+
+    def __enter__(self) -> RemoteFile:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class FetchedFile(ObjectFile):
+    """An object that is fetched; see `RemoteFile`."""
+
+    def __init__(self, access: Access, whole: Part) -> None:
+        self._access = access
+        self._whole = whole
+        self._fetch: Fetch | None = None
+        self._cancel: Callable[[], object] = lambda: None
+
+    def begin(self, start: int, stop: int) -> None:
+        """Have the bytes from `start` up to `stop` fetched; see `RemoteFile.begin`."""
+        self._begin(start, stop, self._access.ahead, window=_BEGUN_AHEAD_BYTES)
+
+    async def chunk(self, limit: int) -> memoryview:
+        """Return the next bytes; see `RemoteFile.chunk`."""
+        fetch = self._begun()
+        fetch.window = min(max(2 * limit, CHUNK_BYTES), _MOST_AHEAD_BYTES)
+        while (taken := fetch.inbox.take(limit)) is None:
+            await asyncio.wrap_future(fetch.inbox.news())
+        return taken
+
+    def readinto(self, buffer: memoryview) -> int:
+        """Read the next bytes; see `RemoteFile.readinto`."""
+        taken = self._next(len(buffer))
+        buffer[: len(taken)] = taken
+        return len(taken)
+
+    def close(self) -> None:
+        """Stop fetching; see `RemoteFile.close`."""
+        if self._fetch:
+            self._fetch.close()
+        self._cancel()
+
+    def _next(self, limit: int) -> memoryview:
+        fetch = self._begun()
+        while (taken := fetch.inbox.take(limit)) is None:
+            fetch.inbox.news().result()
+        return taken
+
+    def _begun(self) -> Fetch:
+        """Return what fetches; all of the object is fetched where nothing else was asked for."""
+        return self._fetch or self._begin(
+            0, self._whole.size, self._access.ahead, window=_MOST_AHEAD_BYTES
+        )
+
+    def _begin(
+        self, start: int, stop: int, room: Room, *, window: int, chunk_bytes: int = CHUNK_BYTES
+    ) -> Fetch:
+        access, part = self._access, self._whole._replace(start=start, stop=stop)
+        fetch = Fetch(access.objects, part, room, access.loop.call, chunk_bytes=chunk_bytes)
+        fetch.window = window
+        self._fetch = fetch
+        self._cancel = access.loop.start(fetch.run())
+        return fetch
+
+
+class KeepingFile(FetchedFile):
+    """An object that is fetched to be hashed, and kept to be sent once all of it was read.
+
+    The room for that has been taken.
+    """
+
+    def __init__(self, access: Access, whole: Part) -> None:
+        super().__init__(access, whole)
+        self._chunks: list[memoryview] = []
+        self._left = whole.size
+
+    def readinto(self, buffer: memoryview) -> int:
+        """Read the next bytes, and keep them; see `RemoteFile.readinto`."""
+        taken = self._next(len(buffer))
+        self._chunks.append(taken)
+        self._left -= len(taken)
+        buffer[: len(taken)] = taken
+        return len(taken)
+
+    def close(self) -> None:
+        """Keep what was read, if that is all; see `RemoteFile.close`."""
+        super().close()
+        if self._left:
+            self._access.kept.release(self._whole.size)
+        else:
+            self._access.kept.keep(self._whole, self._chunks)
+
+    def _begun(self) -> Fetch:
+        size = self._whole.size
+        return self._fetch or self._begin(
+            0, size, Prepaid(), window=size + _HASHED_BYTES, chunk_bytes=_HASHED_BYTES
+        )
+
+
+class KeptFile(ObjectFile):
+    """An object that was kept; see `RemoteFile`."""
+
+    def __init__(self, access: Access, whole: Part, chunks: Sequence[memoryview]) -> None:
+        self._access = access
+        self._whole = whole
+        self._chunks = deque(chunks)
+        self._is_open = True
+        self._to_skip, self._left = 0, whole.size
+
+    def begin(self, start: int, stop: int) -> None:
+        """Read from `start` up to `stop`; see `RemoteFile.begin`."""
+        self._to_skip, self._left = start, stop - start
+
+    async def chunk(self, limit: int) -> memoryview:
+        """Return the next bytes; see `RemoteFile.chunk`."""
+        return self._next(limit)
+
+    def readinto(self, buffer: memoryview) -> int:
+        """Read the next bytes; see `RemoteFile.readinto`."""
+        taken = self._next(len(buffer))
+        buffer[: len(taken)] = taken
+        return len(taken)
+
+    def close(self) -> None:
+        """Free the memory; see `RemoteFile.close`."""
+        if self._is_open:
+            self._is_open = False
+            self._chunks.clear()
+            self._access.kept.release(self._whole.size)
+
+    def _next(self, limit: int) -> memoryview:
+        limit = min(limit, self._left)
+        if not limit:
+            return END
+        while self._to_skip >= len(self._chunks[0]):
+            self._to_skip -= len(self._chunks.popleft())
+        chunk = self._chunks.popleft()[self._to_skip :]
+        self._to_skip = 0
+        if len(chunk) > limit:
+            self._chunks.appendleft(chunk[limit:])
+        taken = chunk[:limit]
+        self._left -= len(taken)
+        return taken

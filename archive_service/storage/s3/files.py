@@ -1,0 +1,115 @@
+"""The objects of one album as files: small ones read together, large ones fetched ahead."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from types import TracebackType
+
+from archive_service.errors import DownloadFailed, SourceUnreadable
+from archive_service.listing import Listing
+from archive_service.storage.base import SourceFile
+from archive_service.storage.s3.access import Access
+from archive_service.storage.s3.failures import may_be_tried_again
+from archive_service.storage.s3.fetch import TRIES
+from archive_service.storage.s3.file import FetchedFile, KeepingFile, KeptFile
+from archive_service.storage.s3.objects import Part
+
+_AT_ONCE = 16
+"""Small objects of one call that are asked for at once."""
+
+
+class S3AlbumFiles:
+    """The files of one listing, whose keys begin with `prefix`; see `AlbumFiles`."""
+
+    def __init__(self, access: Access, prefix: str, listing: Listing) -> None:
+        self._access = access
+        self._prefix = prefix
+        self._listing = listing
+
+    def __enter__(self) -> S3AlbumFiles:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Leave nothing: each read is a request of its own."""
+
+    def open(self, source: int) -> SourceFile:
+        """Open an object; whether it is what was listed the store says when it is read."""
+        whole = self._whole(source)
+        if chunks := self._access.kept.taken(whole):
+            return KeptFile(self._access, whole, chunks)
+        return FetchedFile(self._access, whole)
+
+    def open_to_hash(self, source: int) -> SourceFile:
+        """Open an object, to be kept if it is not large; see `AlbumFiles.open_to_hash`."""
+        whole = self._whole(source)
+        if self._access.kept.hold(whole.size):
+            return KeepingFile(self._access, whole)
+        return FetchedFile(self._access, whole)
+
+    def known_crc32(self, source: int) -> int | None:
+        """Ask the store for the CRC-32 of an object; see `AlbumFiles.known_crc32`."""
+        if not self._access.expectation.is_good():
+            return None
+        crc32 = self._access.loop.run(self._access.objects.known_crc32(self._whole(source)))
+        self._access.expectation.told(crc32)
+        return crc32
+
+    def verify(self, file: SourceFile, source: int) -> None:
+        """Take the store's word: each read was one of the object that was listed."""
+
+    def read_into(
+        self, buffer: memoryview, sources: Sequence[int], positions: Sequence[int]
+    ) -> None:
+        """Read small objects whole, several at once; see `AlbumFiles.read_into`."""
+        self._access.loop.run(self._read_into(buffer, sources, positions))
+
+    def _whole(self, source: int) -> Part:
+        listing = self._listing
+        key = self._prefix + listing.paths[source].decode()
+        size = listing.sizes[source]
+        return Part(key, listing.locations[source].decode(), size, 0, size)
+
+    async def _read_into(
+        self, buffer: memoryview, sources: Sequence[int], positions: Sequence[int]
+    ) -> None:
+        wanted = iter(zip(sources, positions, strict=True))
+
+        async def read() -> None:
+            for source, position in wanted:
+                size = self._listing.sizes[source]
+                if size:  # an empty object, as a directory, has nothing to ask for
+                    await self._read(buffer[position : position + size], source)
+
+        tasks = [asyncio.ensure_future(read()) for _ in range(min(_AT_ONCE, len(sources)))]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _read(self, buffer: memoryview, source: int) -> None:
+        whole = self._whole(source)
+        for tries in range(1, TRIES + 1):
+            try:
+                return await self._read_once(buffer, whole)
+            except DownloadFailed as error:
+                if tries == TRIES or not may_be_tried_again(error):
+                    error.source = source
+                    raise
+        return None
+
+    async def _read_once(self, buffer: memoryview, whole: Part) -> None:
+        async with self._access.objects.opened(whole) as body:
+            while buffer:
+                chunk = await body.read(len(buffer))
+                if not chunk:
+                    raise SourceUnreadable("unreachable")
+                buffer[: len(chunk)] = chunk
+                buffer = buffer[len(chunk) :]

@@ -1,0 +1,65 @@
+"""An event loop in a thread of its own, in which other threads have coroutines run."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import CancelledError, Future
+from contextlib import suppress
+from typing import Any, TypeVar
+
+_Result = TypeVar("_Result")
+
+
+class LoopThread:
+    """The loop and its thread, until it is closed.
+
+    What runs then is cancelled, and so is what is asked for afterwards: CancelledError is raised.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._is_closing = False
+        self._thread = threading.Thread(target=self._loop.run_forever, name=name, daemon=True)
+        self._thread.start()
+
+    def run(self, coroutine: Coroutine[Any, Any, _Result]) -> _Result:
+        """Run a coroutine and wait for its result; not to be called in the loop itself."""
+        return self._begun(coroutine).result()
+
+    def start(self, coroutine: Coroutine[Any, Any, None]) -> Callable[[], object]:
+        """Run a coroutine that nobody waits for; return what cancels it, from any thread."""
+        return self._begun(coroutine).cancel
+
+    def call(self, callback: Callable[[], object]) -> None:
+        """Have something called in the loop; nothing happens once that is closed."""
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(callback)
+
+    def close(self, last: Coroutine[Any, Any, None]) -> None:
+        """Cancel what runs, run the last, and end the thread; once is enough."""
+        if self._is_closing:
+            last.close()
+            return
+        self._is_closing = True
+        asyncio.run_coroutine_threadsafe(_end(last), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def _begun(self, coroutine: Coroutine[Any, Any, _Result]) -> Future[_Result]:
+        if self._is_closing:
+            coroutine.close()
+            raise CancelledError
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+
+
+async def _end(last: Coroutine[Any, Any, None]) -> None:
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await last
+    await asyncio.get_running_loop().shutdown_asyncgens()
+    await asyncio.get_running_loop().shutdown_default_executor()

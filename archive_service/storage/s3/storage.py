@@ -1,0 +1,109 @@
+"""Albums in a store that speaks S3: the objects below one prefix, a directory for each hash.
+
+Theory of operation.  One thread has an event loop, and in it the client of the store.  The methods
+here are called from worker threads, as those of every storage; they have their requests made in
+that loop and wait.  Only the bytes of large objects are not waited for: they are fetched ahead of
+whoever takes them (`fetch`), and awaited by the loop that sends them.
+
+A listing holds the entity tag of each object, and every read is made under it (`If-Match`): so
+what is read is what was listed, or the store says that it is gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from archive_service.archive_id import ArchiveId
+from archive_service.errors import ArchiveNotFound
+from archive_service.exclusion import Exclusion
+from archive_service.listing import Listing
+from archive_service.recent import Recent
+from archive_service.storage.s3.access import Access
+from archive_service.storage.s3.client import Clients
+from archive_service.storage.s3.files import S3AlbumFiles
+from archive_service.storage.s3.keys import Tree
+from archive_service.storage.s3.location import S3Location
+from archive_service.storage.s3.loop import LoopThread
+from archive_service.storage.s3.objects import Objects
+
+_NOTED = 10_000
+"""Albums remembered so that each is told of only once."""
+
+
+class S3Storage:
+    """The albums below one prefix of a bucket; see `Storage`.
+
+    `on_object_skipped` is told once of an album from which objects are left out, and why.
+    """
+
+    def __init__(
+        self,
+        location: S3Location,
+        exclusion: Exclusion,
+        *,
+        timeout_s: float,
+        memory_bytes: int,
+        on_object_skipped: Callable[[ArchiveId, str], None] = lambda *_: None,
+    ) -> None:
+        self._prefix = location.prefix
+        self._exclusion = exclusion
+        self._on_object_skipped = on_object_skipped
+        self._noted: Recent[str, str] = Recent(_NOTED)
+        self._loop = LoopThread("s3")
+        self._clients = Clients(timeout_s=timeout_s)
+        self._objects = Objects(self._clients, location.bucket)
+        self._access = Access(self._loop, self._objects, memory_bytes=memory_bytes)
+
+    @property
+    def held_bytes(self) -> int:
+        """The bytes in memory that wait to be taken, or for which there is room."""
+        return self._access.ahead.used + self._access.kept.used
+
+    def list(self, archive: ArchiveId) -> Listing:
+        """List the objects of an album; see `Storage.list`."""
+        tree = self._loop.run(self._tree(archive))
+        if not tree:
+            raise ArchiveNotFound
+        return tree.listing()
+
+    def files(self, archive: ArchiveId, listing: Listing) -> S3AlbumFiles:
+        """Give access to the objects of a listing; see `Storage.files`."""
+        return S3AlbumFiles(self._access, self._prefix_of(archive), listing)
+
+    def check(self) -> None:
+        """Look whether the bucket can be listed; see `Storage.check`."""
+        self._loop.run(self._check())
+
+    def albums(self) -> Sequence[str]:
+        """Name what stands first below the prefix; see `Storage.albums`."""
+        return self._loop.run(self._albums())
+
+    def close(self) -> None:
+        """End all requests, and the thread; see `Storage.close`."""
+        self._loop.close(self._clients.close())
+
+    def _prefix_of(self, archive: ArchiveId) -> str:
+        return f"{self._prefix}{archive.value}/"
+
+    async def _tree(self, archive: ArchiveId) -> Tree:
+        prefix = self._prefix_of(archive)
+        tree = Tree(prefix.encode(), self._exclusion, partial(self._skipped, archive))
+        async for page in self._objects.pages(prefix):
+            tree.add(page.objects)
+        return tree
+
+    async def _check(self) -> None:
+        async for _ in self._objects.pages(self._prefix, MaxKeys=1):
+            return
+
+    async def _albums(self) -> Sequence[str]:
+        names: list[bytes] = []
+        async for page in self._objects.pages(self._prefix, Delimiter="/"):
+            names += (prefix[len(self._prefix.encode()) : -1] for prefix in page.prefixes)
+        return [name.decode(errors="surrogateescape") for name in names]
+
+    def _skipped(self, archive: ArchiveId, reason: str) -> None:
+        if self._noted.get(archive.value) is None:
+            self._noted.put(archive.value, reason, weight=1)
+            self._on_object_skipped(archive, reason)
