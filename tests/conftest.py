@@ -12,7 +12,7 @@ from harness.server import Server, serving
 Serve = Callable[..., Server]
 ALONE = ("slow", "campaign", "containers", "front")
 """Markers of suites of which one test at a time is enough for a machine."""
-SHARING = ("interop", "indexes")
+SHARING = ("interop", "indexes", "s3")
 """Directories whose tests share programs, archives or servers, which are made once then."""
 
 

@@ -27,7 +27,7 @@ def text_of(name: str) -> str:
 
 def table_rows(name: str) -> dict[str, str]:
     """Return the default of each variable in the table of settings."""
-    return dict(re.findall(r"^\| `([A-Z_]+)` \| (.*?) \| ", text_of(name), re.MULTILINE))
+    return dict(re.findall(r"^\| `([A-Z0-9_]+)` \| (.*?) \| ", text_of(name), re.MULTILINE))
 
 
 @pytest.mark.parametrize("name", ["README.md", "README.ru.md"])

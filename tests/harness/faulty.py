@@ -1,0 +1,203 @@
+"""What stands between the service and its store, counts what passes, and lets it fail."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from http.client import HTTPConnection, HTTPResponse
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import unquote, urlsplit
+
+_BLOCK_BYTES = 64 * 1024
+_HOP_BY_HOP = ("connection", "transfer-encoding", "keep-alive")
+_TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request of the service, and how many bytes of content were passed on."""
+
+    method: str
+    path: str
+    range: str | None
+    if_match: str | None
+    authorization: str
+    sent_bytes: int = 0
+
+    @property
+    def is_listing(self) -> bool:
+        return "list-type=2" in self.path
+
+    @property
+    def key(self) -> str:
+        """The key that is asked for, the bucket in front."""
+        return unquote(urlsplit(self.path).path)
+
+
+@dataclass
+class Fault:
+    """What befalls requests: the next `times` for which `befalls` is true."""
+
+    befalls: Callable[[Asked], bool]
+    times: int = 1
+    status: int = 0
+    """Answered instead of the store's answer, with `code` as a store has it."""
+    code: str = ""
+    content: bytes = b""
+    """Answered instead of the store's content."""
+    cut_after: int | None = None
+    """Bytes of content after which the connection ends."""
+    hold_after: int | None = None
+    """Bytes of content after which nothing comes until the fault is released; at 0, no answer."""
+    released: threading.Event = field(default_factory=threading.Event)
+    befallen: threading.Event = field(default_factory=threading.Event)
+
+
+class FaultyStore:
+    """A proxy of a store, on a port of its own."""
+
+    def __init__(self, endpoint: str) -> None:
+        self.store = urlsplit(endpoint).netloc
+        self.asked: list[Asked] = []
+        self.faults: list[Fault] = []
+        self.lock = threading.Lock()
+        proxy = self
+
+        class Handler(_Handler):
+            faulty = proxy
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.server.handle_error = lambda *_: None  # type: ignore[method-assign]
+        self.endpoint = f"http://127.0.0.1:{self.server.server_port}"
+
+    def befall(self, fault: Fault) -> Fault:
+        with self.lock:
+            self.faults.append(fault)
+        return fault
+
+    def heal(self) -> None:
+        """Let everything pass, and forget what has."""
+        with self.lock:
+            for fault in self.faults:
+                fault.released.set()
+            self.faults.clear()
+            self.asked.clear()
+
+    def asked_for(self, suffix: str, method: str = "GET") -> list[Asked]:
+        """Return the requests for the key with this end."""
+        with self.lock:
+            return [a for a in self.asked if a.method == method and a.key.endswith(suffix)]
+
+    def fault_of(self, asked: Asked) -> Fault | None:
+        with self.lock:
+            for fault in self.faults:
+                if fault.times and fault.befalls(asked):
+                    fault.times -= 1
+                    return fault
+        return None
+
+    def note(self, asked: Asked) -> None:
+        with self.lock:
+            self.asked.append(asked)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    faulty: FaultyStore
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def do_GET(self) -> None:
+        sent_bytes = 0
+        asked = Asked(
+            self.command,
+            self.path,
+            self.headers["Range"],
+            self.headers["If-Match"],
+            self.headers["Authorization"] or "",
+        )
+        fault = self.faulty.fault_of(asked)
+        try:
+            if fault and fault.hold_after == 0:
+                fault.befallen.set()
+                fault.released.wait(_TIMEOUT_S)
+                self.close_connection = True
+                return
+            if fault and (fault.status or fault.content):
+                self._answer(fault.status or 200, fault.content or _error(fault.code))
+                fault.befallen.set()
+                return
+            sent_bytes = self._pass_on(fault)
+        except (ConnectionError, TimeoutError):
+            self.close_connection = True
+        finally:
+            self.faulty.note(replace(asked, sent_bytes=sent_bytes))
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def _answer(self, status: int, content: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", "application/xml")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(content)
+
+    def _pass_on(self, fault: Fault | None) -> int:
+        connection = HTTPConnection(self.faulty.store, timeout=_TIMEOUT_S)
+        try:
+            connection.request(self.command, self.path, headers=dict(self.headers))
+            answer = connection.getresponse()
+            self.send_response(answer.status)
+            for name, value in answer.getheaders():
+                if name.lower() not in _HOP_BY_HOP:
+                    self.send_header(name, value)
+            if answer.getheader("Content-Length") is None:
+                self.send_header("Connection", "close")
+                self.close_connection = True
+            self.end_headers()
+            return self._copy(answer, fault)
+        finally:
+            connection.close()
+
+    def _copy(self, answer: HTTPResponse, fault: Fault | None) -> int:
+        sent_bytes = 0
+        limits = [
+            limit for limit in (fault and fault.cut_after, fault and fault.hold_after) if limit
+        ]
+        left = limits[0] if limits else 1 << 62
+        while left and (block := answer.read(min(_BLOCK_BYTES, left))):
+            self.wfile.write(block)
+            sent_bytes += len(block)
+            left -= len(block)
+        if fault and not left:
+            fault.befallen.set()
+            if fault.hold_after is not None:
+                fault.released.wait(_TIMEOUT_S)
+            self.close_connection = True
+        return sent_bytes
+
+    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002
+        pass
+
+
+def _error(code: str) -> bytes:
+    return f"<?xml version='1.0'?><Error><Code>{code}</Code></Error>".encode()
+
+
+@contextmanager
+def faulty_store(endpoint: str) -> Iterator[FaultyStore]:
+    """Stand before a store until the block ends."""
+    proxy = FaultyStore(endpoint)
+    thread = threading.Thread(target=proxy.server.serve_forever, args=(0.05,))
+    thread.start()
+    try:
+        yield proxy
+    finally:
+        proxy.heal()
+        proxy.server.shutdown()
+        thread.join()
+        proxy.server.server_close()
