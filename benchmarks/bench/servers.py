@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -85,16 +85,22 @@ def started(plan: Plan, names: Sequence[str], *, prefix: Sequence[str] = ()) -> 
 
 @contextmanager
 def service(
-    photos: Path, cache: Path, *, arguments: Sequence[str] = (), prefix: Sequence[str] = ()
+    photos: Path | str,
+    cache: Path,
+    *,
+    arguments: Sequence[str] = (),
+    prefix: Sequence[str] = (),
+    variables: Mapping[str, str] | None = None,
 ) -> Iterator[Server]:
-    """Run the service on a directory of albums, with an index of its own."""
+    """Run the service on a directory or bucket of albums, with an index of its own."""
     port = _free_port()
     command = [*prefix, sys.executable, str(REPOSITORY / "server.py"), "--host", "127.0.0.1"]
     command += ["--port", str(port), "--photos-dir", str(photos), "--cache-dir", str(cache)]
     # Or else the first download of an album were not the first to read it.
     command += ["--index-ahead", "off", "--level", "warning", *arguments]
     cache.mkdir(exist_ok=True)
-    with _running(command, port, log=cache / "service.log") as pid:
+    environment = {**os.environ, **(variables or {})}
+    with _running(command, port, log=cache / "service.log", environment=environment) as pid:
         yield Server(SERVICE, pid, lambda album: f"http://127.0.0.1:{port}/archive/{album}/")
 
 
@@ -187,9 +193,11 @@ PYTHON_PACKERS = tuple(name for name in PACKERS if name != "yazl")
 
 
 @contextmanager
-def _running(command: Sequence[str], port: int, *, log: Path) -> Iterator[int]:
+def _running(
+    command: Sequence[str], port: int, *, log: Path, environment: Mapping[str, str] | None = None
+) -> Iterator[int]:
     with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output)
+        process = subprocess.Popen(command, stdout=output, stderr=output, env=environment)
     try:
         _wait_for(process, port, log)
         yield process.pid

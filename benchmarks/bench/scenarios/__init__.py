@@ -8,7 +8,18 @@ from dataclasses import dataclass
 from bench.plan import Plan
 from bench.profile import Profile, of_downloads, of_first_download
 from bench.results import Outcome
-from bench.scenarios import cold, cores, first, growth, little, resume, save, slow, throughput
+from bench.scenarios import (
+    cold,
+    cores,
+    first,
+    growth,
+    little,
+    resume,
+    save,
+    slow,
+    store,
+    throughput,
+)
 
 
 @dataclass(frozen=True)
@@ -32,6 +43,7 @@ SCENARIOS = {
     "cores-thumbnails": Scenario(cores.thumbnails, _thumbnails),
     "save-album": Scenario(save.album, save.profile(lambda p: p.album)),
     "save-thumbnails": Scenario(save.thumbnails, save.profile(lambda p: p.thumbnails)),
+    "store": Scenario(store.objects, store.profile),
     "resume": Scenario(resume.resume, resume.profile),
     # Last, for they fill the page cache with zeros.
     "growth-files": Scenario(growth.files, growth.profile(growth.files_albums)),
