@@ -22,7 +22,7 @@ from archive_service.exclusion import Exclusion
 from archive_service.listing import Listing
 from archive_service.storage.base import RemoteFile
 from archive_service.storage.s3.client import LOOK_AGAIN_S
-from archive_service.storage.s3.fetch import CHUNK_BYTES, CONNECTION_BYTES, IDLE_S
+from archive_service.storage.s3.fetch import CHUNK_BYTES, CONNECTION_BYTES, IDLE_S, LEAST_BYTES
 from archive_service.storage.s3.location import S3Location
 from archive_service.storage.s3.memory import KEPT_OBJECT_BYTES
 from archive_service.storage.s3.storage import S3Storage
@@ -316,15 +316,14 @@ def test_many_readers_hold_no_more_than_they_may_together(
     data = noise(6_000_000)
     bucket.put(f"{album}/large", data)
     listing = storage.list(ArchiveId(album))
+    most = MEMORY_BYTES // 2 + 12 * (LEAST_BYTES + CONNECTION_BYTES)
 
     async def reading(file: RemoteFile) -> bytes:
         received = bytearray()
         with file:
             while chunk := await file.chunk(4_000_000):
                 received += chunk
-                assert storage.held_bytes <= MEMORY_BYTES // 2 + 12 * (
-                    CHUNK_BYTES + CONNECTION_BYTES
-                )
+                assert storage.held_bytes <= most
                 await asyncio.sleep(0)
         return bytes(received)
 

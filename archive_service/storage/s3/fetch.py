@@ -20,6 +20,8 @@ from archive_service.storage.s3.objects import Body, Objects, Part
 
 CHUNK_BYTES = 256 * 1024
 """Bytes handed over at a time: fewer would cost more turns of threads, more would take longer."""
+LEAST_BYTES = 64 * 1024
+"""What a reader that waits gets where there is no room."""
 CONNECTION_BYTES = 256 * 1024
 """What an open connection holds of itself: the client's buffers."""
 IDLE_S = 10.0
@@ -81,22 +83,21 @@ class Fetch:
 
     async def _fetch(self) -> None:
         """Fetch from the position on, to the end or until the reader has paused for long."""
-        await self._granted()
-        is_granted = True
+        granted = await self._granted()
         self._room.take(CONNECTION_BYTES)
         try:
             async with self._objects.opened(self._part._replace(start=self._position)) as body:
-                while is_granted:
-                    is_granted = False  # it is for what receives to give back
-                    await self._receive(body)
+                while granted:
+                    room, granted = granted, 0  # it is for what receives to give it back
+                    await self._receive(body, room)
                     if self._position < self._part.stop:
-                        is_granted = await self._granted(within_s=IDLE_S)
+                        granted = await self._granted(within_s=IDLE_S)
         finally:
-            self._room.release(CONNECTION_BYTES + is_granted * self._chunk_bytes)
+            self._room.release(CONNECTION_BYTES + granted)
 
-    async def _receive(self, body: Body) -> None:
+    async def _receive(self, body: Body, granted: int) -> None:
         """Take what comes, as much as was granted: a reader woken for each packet were a waste."""
-        left = granted = min(self._chunk_bytes, self._part.stop - self._position)
+        left = min(granted, self._part.stop - self._position)
         chunks: list[bytes] = []
         try:
             while left:
@@ -107,33 +108,32 @@ class Fetch:
         finally:  # what came before a connection broke is not fetched again
             received = b"".join(chunks)
             self._position += len(received)
-            if not received or not self.inbox.put(received):
-                left = granted
-            self._room.release(self._chunk_bytes - granted + left)
+            is_kept = received and self.inbox.put(received)
+            self._room.release(granted - len(received) if is_kept else granted)
 
-    async def _granted(self, within_s: float | None = None) -> bool:
-        """Take room for a chunk, once there is any; return whether there was."""
+    async def _granted(self, within_s: float | None = None) -> int:
+        """Wait for room, and take it; return how many bytes, 0 where there was none in time."""
         self._is_waiting = True
         try:
-            while not self._has_room():
+            while not (granted := self._grant()):
                 await asyncio.wait_for(self._may_go_on.wait(), within_s)
         except asyncio.TimeoutError:
-            return False
+            return 0
         finally:
             self._is_waiting = False
-        return True
+        return granted
 
-    def _has_room(self) -> bool:
+    def _grant(self) -> int:
         self._may_go_on.clear()
+        fits = self.inbox.size + self._chunk_bytes <= self.window
+        if fits and self._room.try_take(self._chunk_bytes):
+            return self._chunk_bytes
         if self.inbox.is_awaited:
-            self._room.take(self._chunk_bytes)
-            return True
-        if self.inbox.size + self._chunk_bytes > self.window:
-            return False
-        if self._room.try_take(self._chunk_bytes):
-            return True
-        self._room.wait(self._look_again)
-        return False
+            self._room.take(LEAST_BYTES)
+            return LEAST_BYTES
+        if fits:
+            self._room.wait(self._look_again)
+        return 0
 
     def _taken(self, count: int) -> None:
         self._room.release(count)
