@@ -143,6 +143,8 @@ class NaiveStorage:
     def files(self, archive: ArchiveId, listing: Listing) -> Iterator[NaiveFiles]:
         yield NaiveFiles(self._root / archive.value, listing)
 
+    def close(self) -> None: ...
+
     def albums(self) -> Sequence[str]:
         return []
 
