@@ -31,6 +31,8 @@ def store() -> Iterator[tuple[str, Bucket]]:
         if all(map(shutil.which, _CEPH)):
             with ceph.ceph(Path(directory)) as bucket:
                 yield "Ceph RGW, all in memory", bucket
-        else:
+        elif shutil.which("moto_server"):
             with moto.moto(Path(directory)) as bucket:
                 yield "moto", bucket
+        else:
+            raise CannotRun("neither Ceph nor moto's server is installed")

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import re
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import boto3
 from botocore.config import Config
+from botocore.session import get_session
 from harness.conditions import eventually
+from harness.readers import need
 from harness.server import environment
 
 BUCKET, PREFIX = "albums-of-a-site", "photos"
@@ -37,7 +37,7 @@ class Bucket:
 
     def __init__(self, endpoint: str, credentials: Mapping[str, str] = CREDENTIALS) -> None:
         self.endpoint = endpoint
-        self.client: Any = boto3.client(
+        self.client: Any = get_session().create_client(
             "s3",
             endpoint_url=endpoint,
             region_name=credentials["AWS_REGION"],
@@ -76,10 +76,11 @@ class Bucket:
 @contextmanager
 def moto(directory: Path) -> Iterator[Bucket]:
     """Run the store with an empty bucket until the block ends; what it says is kept in a file."""
+    need("moto_server")
     said = directory / "moto.log"
     with said.open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"],
+            ["moto_server", "-H", "127.0.0.1", "-p", "0"],
             env={**environment(), "PYTHONWARNINGS": "ignore", **_SMALL_PAGES},
             stdin=subprocess.DEVNULL,
             stdout=log,
