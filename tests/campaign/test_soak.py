@@ -25,8 +25,8 @@ def soak(directory: Path, *, seed: int, downloads: int) -> None:
         print(", ".join(f"{what}: {count}" for what, count in sorted(run.counts.items())))
 
 
-def test_three_hundred_downloads_with_cuts_resumes_and_changes(tmp_path: Path) -> None:
-    soak(tmp_path, seed=5, downloads=300)
+def test_two_hundred_downloads_with_cuts_resumes_and_changes(tmp_path: Path) -> None:
+    soak(tmp_path, seed=5, downloads=200)
 
 
 @pytest.mark.campaign

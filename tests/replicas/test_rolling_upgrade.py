@@ -173,7 +173,8 @@ def replace(old: Replica, new: Replica, *, site: Site, visitors: Visitors) -> No
     old.end()
 
 
-@pytest.mark.parametrize("front", [nginx, pytest.param(haproxy, marks=pytest.mark.front)])
+@pytest.mark.front
+@pytest.mark.parametrize("front", [nginx, haproxy])
 def test_no_download_fails_while_each_replica_is_replaced(
     site: Site,
     tmp_path: Path,
