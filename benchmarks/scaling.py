@@ -37,7 +37,7 @@ LIBRARY_S = 86_400  # photographs kept: as many as the line sends in a day, a gu
 STORE_REQUESTS_PER_FILE = 1  # with S3_MEMORY enough to read a file in one go
 STORE_LISTED_PER_REQUEST = 1000  # ListObjectsV2
 STORE_REQUESTS_PER_S = 5_500  # of one prefix: Amazon S3's documentation of its limits
-STORE_MEMORY_MB = 256 * 1024**2 / 1e6  # the default of S3_MEMORY
+STORE_MEMORY_MB = 256.0  # the default of S3_MEMORY
 FRONT_CONNECTIONS = 28_232  # of one front to one replica: Linux's ip_local_port_range
 
 

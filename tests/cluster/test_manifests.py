@@ -40,8 +40,7 @@ OF_LIBRARIES = {
     *("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_SERVICE_NAME"),
 }
 """Variables that the store's client and the tracing read themselves."""
-SHARED = ("INDEX_URL",)
-PLACES = ("PHOTOS_DIR", "HOST", "PORT", "MONITOR_HOST", "MONITOR_PORT", *SHARED)
+PLACES = ("PHOTOS_DIR", "HOST", "PORT", "MONITOR_HOST", "MONITOR_PORT", "INDEX_URL")
 """Settings that name places of the cluster."""
 
 
@@ -104,7 +103,7 @@ class TestSchemas:
 class TestSettings:
     @pytest.mark.parametrize("kind", ["ConfigMap", "Secret"])
     def test_each_is_one_of_the_service_or_of_a_library(self, kind: str) -> None:
-        known = {*map(variable, Settings.model_fields), *SHARED, *OF_LIBRARIES}
+        known = {*map(variable, Settings.model_fields), *OF_LIBRARIES}
         named = {*the(kind).get("data", {}), *the(kind).get("stringData", {})}
         assert named
         assert named - known == set()
