@@ -83,17 +83,17 @@ def test_what_is_cancelled_before_its_turn_is_not_done() -> None:
 
 def test_closing_waits_for_what_has_begun_and_cancels_the_rest() -> None:
     async def visit(made: Threads) -> None:
-        begun, gate = threading.Event(), threading.Event()
-        first = made.run(lambda: (begun.set(), gate.wait())[1])
+        begun, gate = threading.Barrier(MOST + 1), threading.Event()
+        first = [made.run(lambda: (begun.wait(), gate.wait())[1]) for _ in range(MOST)]
         begun.wait()
-        second = [made.run(gate.wait) for _ in range(MOST)][-1]
+        last = made.run(gate.wait)
         closing = asyncio.ensure_future(asyncio.to_thread(made.close))
         with pytest.raises(asyncio.CancelledError):
-            await second
+            await last
         assert not closing.done()
         gate.set()
         await closing
-        assert await first is True
+        assert await asyncio.gather(*first) == [True] * MOST
         assert not names()
 
     asyncio.run(visit(Threads(MOST, "test")))
