@@ -14,9 +14,9 @@ import asyncio
 import os
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+from concurrent.futures import Executor
 from contextlib import AbstractContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 from io import FileIO
 from typing import Protocol
 
@@ -29,7 +29,6 @@ from archive_service.layout import ArchiveLayout
 from archive_service.segments import FileData, Segment
 from archive_service.storage.base import AlbumFiles, RemoteFile, SourceFile
 from archive_service.storage.pagecache import is_cached, read_in
-from archive_service.threads import Threads
 
 STORE_LEARNED_EVERY = 4096
 """CRC-32 values a running download keeps back at most before they are written to the index."""
@@ -106,7 +105,7 @@ class ArchiveContent:
         checksums: AlbumChecksums,
         *,
         open_album: Callable[[], AbstractContextManager[AlbumFiles]],
-        threads: Threads,
+        threads: Executor,
         demand: Demand,
     ) -> None:
         self._layout = layout
@@ -173,8 +172,7 @@ class ArchiveContent:
                     await self._hash(segments)
                 ahead = MADE_AHEAD if pieces.buffer_bytes() >= MADE_AHEAD_FROM_BYTES else 0
                 while segments and len(makings) <= ahead and not self._to_hash(segments[0]):
-                    making = self._threads.run(partial(self._made, segments))
-                    makings.append((segments[0].start, making))
+                    makings.append((segments[0].start, self._make(segments)))
                     segments = next(plan, None)
                 offset, making = makings[0]
                 if making.done():  # or else a client that takes all at once would have the loop
@@ -217,6 +215,13 @@ class ArchiveContent:
 
     def _to_hash(self, segment: Segment) -> list[int]:
         return [] if self._is_complete else self._assembler.to_hash(segment)
+
+    def _make(self, segments: Sequence[Segment]) -> asyncio.Future[_Batch]:
+        making = asyncio.get_running_loop().run_in_executor(
+            self._threads, lambda: self._made(segments)
+        )
+        making.add_done_callback(_see_exception)
+        return making
 
     def _made(self, segments: Sequence[Segment]) -> _Batch:
         batch: _Batch = []
@@ -287,10 +292,12 @@ class ArchiveContent:
     async def _warm(self, span: FileSpan) -> None:
         descriptor = span.file.fileno()
         if not is_cached(descriptor, span.offset, span.count):
-            reading = partial(read_in, descriptor, span.offset, span.count)
+            loop = asyncio.get_running_loop()
             try:
                 with self._demand.served():
-                    await self._threads.run(reading)
+                    await loop.run_in_executor(
+                        self._threads, read_in, descriptor, span.offset, span.count
+                    )
             except OSError as error:
                 raise SourceUnreadable.of(error) from None
 
@@ -325,3 +332,9 @@ def _close_made(making: asyncio.Future[_Batch]) -> None:
     """Close the files of a batch whose download has ended meanwhile."""
     if not making.cancelled() and making.exception() is None:
         _close_files(making.result())
+
+
+def _see_exception(making: asyncio.Future[_Batch]) -> None:
+    """Look at an exception that nobody may be waiting for any more."""
+    if not making.cancelled():
+        making.exception()

@@ -7,7 +7,7 @@ import time
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from itertools import islice, takewhile
 from threading import Lock
@@ -25,7 +25,6 @@ from archive_service.recent import Recent
 from archive_service.representation import ArchiveOptions, Representation, represent
 from archive_service.stillness import AT_ONCE, Patience, StillnessWatch
 from archive_service.storage.base import Storage
-from archive_service.threads import Threads
 from archive_service.zipformat.names import NameRules, archive_names, original_name
 
 _READING_THREADS = 32
@@ -52,9 +51,9 @@ class ArchiveService:
         self._index = index
         self._options = options
         self._patience = patience
-        self._reading = Threads(_READING_THREADS, "read")
-        self._describing = Threads(_DESCRIBING_THREADS, "describe")
-        self._waiting: dict[_Wanted, asyncio.Future[Representation]] = {}
+        self._reading = ThreadPoolExecutor(_READING_THREADS, "read")
+        self._describing = ThreadPoolExecutor(_DESCRIBING_THREADS, "describe")
+        self._waiting: dict[_Wanted, Future[Representation]] = {}
         # An album is listed again for each request, but described again, which takes longer, only
         # where it is not what it was.
         self._described: Recent[ArchiveId, Representation] = Recent(KEPT_FILES)
@@ -83,7 +82,7 @@ class ArchiveService:
         watch = StillnessWatch(self._patience, clock_s=time.monotonic())
         while True:
             try:
-                found = await asyncio.shield(self._description(archive, files))
+                found = await asyncio.shield(asyncio.wrap_future(self._description(archive, files)))
             except AlbumInMotion:
                 pause_s = watch.look_again_s(clock_s=time.monotonic())
             else:
@@ -115,7 +114,7 @@ class ArchiveService:
 
     async def check(self) -> None:
         """Make sure that albums can be listed; raise StorageUnavailable."""
-        await self._describing.run(self._storage.check)
+        await asyncio.get_running_loop().run_in_executor(self._describing, self._storage.check)
 
     async def tidy_index(self) -> None:
         """Make room in the CRC index; raise StorageUnavailable."""
@@ -124,20 +123,18 @@ class ArchiveService:
     def close(self) -> None:
         """Write what was learned and end the threads; call it when nothing is being sent."""
         self._storage.close()
-        self._describing.close()
-        self._reading.close()
+        self._describing.shutdown(cancel_futures=True)
+        self._reading.shutdown(cancel_futures=True)
         self._hashing.shutdown(cancel_futures=True)
         self._indexing.submit(self._index.close)
         self._indexing.shutdown()
 
-    def _description(
-        self, archive: ArchiveId, files: Sequence[str]
-    ) -> asyncio.Future[Representation]:
+    def _description(self, archive: ArchiveId, files: Sequence[str]) -> Future[Representation]:
         """Have an archive described, or join those who wait for it and whose turn is to come."""
         wanted = (archive, tuple(dict.fromkeys(files)))
         with self._lock:
             if wanted not in self._waiting:
-                self._waiting[wanted] = self._describing.run(partial(self._represent, *wanted))
+                self._waiting[wanted] = self._describing.submit(self._represent, *wanted)
             return self._waiting[wanted]
 
     def _represent(self, archive: ArchiveId, files: tuple[str, ...]) -> Representation:

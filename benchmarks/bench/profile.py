@@ -22,11 +22,7 @@ _RATE_PER_S = 250
 _AT_LEAST_S = 2.0
 _ATTACHING_S = 0.5
 _SHOWN = 10
-_WAITING = (
-    "_worker (concurrent/futures/thread.py)",
-    "Threads._serve (archive_service/threads.py)",
-    "EpollSelector.select (selectors.py)",
-)
+_WAITING = ("_worker (concurrent/futures/thread.py)", "EpollSelector.select (selectors.py)")
 """Functions that wait for work, which py-spy does not always tell from work."""
 _LINE_NUMBER = re.compile(r":\d+\)$")
 
