@@ -69,7 +69,7 @@ def test_a_flag_beats_the_environment_beats_the_file_beats_the_default(
     variables: dict[str, str] = {}
 
     def served_name() -> str:
-        with serving(photos_dir, cache_dir, *flags, variables=variables) as server:
+        with serving(photos_dir, cache_dir, *flags, variables=variables, afresh=True) as server:
             return name_of_download(server)
 
     assert "archive.zip" in served_name()
@@ -85,7 +85,7 @@ def test_the_directory_of_albums_is_read_from_the_environment(
     photos_dir: Path, cache_dir: Path
 ) -> None:
     make_album(photos_dir, {"1.jpg": b"x"})
-    with serving(None, cache_dir, variables={"PHOTOS_DIR": str(photos_dir)}) as server:
+    with serving(None, cache_dir, variables={"PHOTOS_DIR": str(photos_dir)}, afresh=True) as server:
         assert get(server.port, f"/archive/{HASH}/").status == 200
 
 

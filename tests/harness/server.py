@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from harness.forked import ForkedProcess, can_fork
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 SERVER = REPOSITORY / "server.py"
 START_TIMEOUT_S = 30.0
@@ -21,7 +23,7 @@ STOP_TIMEOUT_S = 30.0
 class Server:
     """A started server; what it logs is collected line by line."""
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
+    def __init__(self, process: subprocess.Popen[str] | ForkedProcess) -> None:
         self.process = process
         self.lines: list[str] = []
         self._news = threading.Condition()
@@ -125,29 +127,22 @@ def serving(
     *flags: str,
     variables: Mapping[str, str] | None = None,
     launcher: Sequence[str] = (),
+    afresh: bool = False,
 ) -> Iterator[Server]:
     """Run the server over a directory of albums until the block ends.
 
-    A launcher is a command that becomes the one that follows it, as `prlimit` does.
+    A launcher is a command that becomes the one that follows it, as `prlimit` does.  With one, or
+    `afresh`, it starts as a user starts it; otherwise it is forked, which is quicker.
     Albums are not waited for, as they are asked for when they are just made, nor are answers to
     links that don't exist slowed: tests ask for hundreds of them.  Nothing is indexed ahead: many
     tests look at what a first download does.
     """
-    command = [*launcher, sys.executable, str(SERVER), "--host", "127.0.0.1", "--port", "0"]
-    command += ["--settle-time", "0", "--miss-limit", "0", "--index-ahead", "off"]
-    command += ["--cache-dir", str(cache_dir), *flags]
+    arguments = [str(SERVER), "--host", "127.0.0.1", "--port", "0"]
+    arguments += ["--settle-time", "0", "--miss-limit", "0", "--index-ahead", "off"]
+    arguments += ["--cache-dir", str(cache_dir), *flags]
     if photos_dir is not None:
-        command += ["--photos-dir", str(photos_dir)]
-    process = subprocess.Popen(
-        command,
-        cwd=cache_dir,  # holds no .env
-        env=environment(variables),
-        stdin=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        encoding="utf-8",
-        start_new_session=True,  # a group of its own, for signals as of Ctrl-C
-    )
+        arguments += ["--photos-dir", str(photos_dir)]
+    process = _started(arguments, cache_dir, variables or {}, launcher, afresh)
     try:
         server = Server(process)
     except BaseException:
@@ -158,3 +153,24 @@ def serving(
         yield server
     finally:
         server.stop()
+
+
+def _started(
+    arguments: Sequence[str],
+    cwd: Path,  # holds no .env
+    variables: Mapping[str, str],
+    launcher: Sequence[str],
+    afresh: bool,
+) -> subprocess.Popen[str] | ForkedProcess:
+    if not (launcher or afresh) and can_fork(variables):
+        return ForkedProcess(arguments, cwd, environment(variables))
+    return subprocess.Popen(
+        [*launcher, sys.executable, *arguments],
+        cwd=cwd,
+        env=environment(variables),
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        start_new_session=True,  # a group of its own, for signals as of Ctrl-C
+    )

@@ -408,7 +408,8 @@ def test_log_tells_of_refusals_without_signature_and_key(server: Server) -> None
         assert not any(link.rpartition("=")[2] in line for link in links)
 
 
-def test_arguments_of_the_process_hold_no_key(server: Server) -> None:
+def test_arguments_of_the_process_hold_no_key(serve: Serve) -> None:
+    server = serve(variables={"SIGNING_KEYS": KEY}, afresh=True)
     process = Path(f"/proc/{server.pid}")
     if not process.exists():
         pytest.skip("no /proc here")
