@@ -10,6 +10,7 @@ go to memory instead; each kind of trouble is told once.
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -23,6 +24,7 @@ from archive_service.listing import Listing
 
 LOCK_TIMEOUT_S = 1.0
 """How long another process's lock is waited for: hashing again is cheaper than a long wait."""
+_LOCK_LOOK_EVERY_S = 0.005
 
 _SCHEMA_VERSION = 2
 _SCHEMA = (
@@ -150,7 +152,7 @@ def _no_text(_stored: bytes) -> None:
 
 
 def _prepare(connection: sqlite3.Connection) -> None:
-    connection.execute("PRAGMA journal_mode = WAL")
+    _keep_a_write_ahead_log(connection)
     connection.execute("PRAGMA synchronous = NORMAL")
     if _schema_version(connection) == _SCHEMA_VERSION:
         return
@@ -162,6 +164,22 @@ def _prepare(connection: sqlite3.Connection) -> None:
             for statement in _SCHEMA:
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {_SCHEMA_VERSION:d}")
+
+
+def _keep_a_write_ahead_log(connection: sqlite3.Connection) -> None:
+    """Have the file keep one; where several processes open a new file, they collide here.
+
+    SQLite waits for other locks by itself, and not for the one that this takes.
+    """
+    give_up_s = time.monotonic() + LOCK_TIMEOUT_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > give_up_s:
+                raise
+            time.sleep(_LOCK_LOOK_EVERY_S)
 
 
 def _schema_version(connection: sqlite3.Connection) -> int:

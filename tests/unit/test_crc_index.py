@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
 from pathlib import Path
 
@@ -373,6 +374,23 @@ def test_another_processs_lock_is_not_waited_for_long(path: Path, warnings: list
     index.store(ONE, [(b"c", VERSION, 9)])
     index.close()
     assert load(path) == {b"a": (VERSION, 7), b"c": (VERSION, 9)}
+
+
+def test_a_new_file_that_another_process_prepares_is_waited_for(
+    path: Path, warnings: list[str]
+) -> None:
+    index = SqliteCrcIndex(path, warnings.append)
+    with (
+        ThreadPoolExecutor(1) as threads,
+        closing(sqlite3.connect(path, isolation_level=None)) as other,
+    ):
+        other.execute("BEGIN IMMEDIATE")
+        storing = threads.submit(index.store, ONE, [(b"a", VERSION, 7)])
+        assert not wait([storing], timeout=0.1).done
+        other.execute("ROLLBACK")
+    index.close()
+    assert load(path) == {b"a": (VERSION, 7)}
+    assert not warnings
 
 
 def test_another_process_that_writes_does_not_keep_this_one_from_reading(path: Path) -> None:
