@@ -379,6 +379,7 @@ def test_another_processs_lock_is_not_waited_for_long(path: Path, warnings: list
 def test_a_new_file_that_another_process_prepares_is_waited_for(
     path: Path, warnings: list[str]
 ) -> None:
+    path.parent.mkdir()
     index = SqliteCrcIndex(path, warnings.append)
     with (
         ThreadPoolExecutor(1) as threads,
