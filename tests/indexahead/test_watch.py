@@ -6,6 +6,7 @@ import io
 import os
 import shutil
 import signal
+import time
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -227,6 +228,7 @@ def test_a_large_old_album_holds_up_no_upload(
     serve: Serve, photos_dir: Path, await_indexed: Await
 ) -> None:
     make_sparse(photos_dir / "old" / "1.bin", 50 * 1024**3)  # half an hour, at the pace of a pass
+    time.sleep(1)  # or else it were an upload too
     server = serve(*WATCH)
     eventually(lambda: server.open_below(photos_dir), within_s=WITHIN_S)
     make_album(photos_dir, FILES)
