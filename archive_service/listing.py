@@ -59,6 +59,13 @@ class Listing:
         start = source * CHANGE_TOKEN_SIZE
         return self.change_tokens[start : start + CHANGE_TOKEN_SIZE]
 
+    def has_empty_file(self) -> bool:
+        """Tell whether a file has no bytes, as a directory has none."""
+        return 0 in self.sizes and any(
+            not size and not path.endswith(b"/")
+            for size, path in zip(self.sizes, self.paths, strict=True)
+        )
+
     def versions(self, sources: Sequence[int]) -> Iterator[bytes]:
         """Yield what identifies the content behind each path: size, mtime and change token."""
         sizes = map(self.sizes.__getitem__, sources)

@@ -23,7 +23,7 @@ from archive_service.learning.learner import Learner
 from archive_service.listing import Listing
 from archive_service.recent import Recent
 from archive_service.representation import ArchiveOptions, Representation, represent
-from archive_service.stillness import AT_ONCE, Patience, StillnessWatch
+from archive_service.stillness import AT_ONCE, Patience, Sightings, StillnessWatch
 from archive_service.storage.base import Storage
 from archive_service.zipformat.names import NameRules, archive_names, original_name
 
@@ -51,6 +51,7 @@ class ArchiveService:
         self._index = index
         self._options = options
         self._patience = patience
+        self._sightings = Sightings()
         self._reading = ThreadPoolExecutor(_READING_THREADS, "read")
         self._describing = ThreadPoolExecutor(_DESCRIBING_THREADS, "describe")
         self._waiting: dict[_Wanted, Future[Representation]] = {}
@@ -79,7 +80,7 @@ class ArchiveService:
         it stands for a directory and all below it.
         Raise ArchiveNotFound, FileNotInAlbum, AlbumInMotion or StorageUnavailable.
         """
-        watch = StillnessWatch(self._patience, clock_s=time.monotonic())
+        watch = StillnessWatch(archive, self._patience, self._sightings, clock_s=time.monotonic())
         while True:
             try:
                 found = await asyncio.shield(asyncio.wrap_future(self._description(archive, files)))

@@ -2,18 +2,23 @@
 
 Two clocks tell.  The newest change of an album and the wall clock say at once that it is old.
 Where that change lies in the future, for the store's clock is ahead, only time tells: the album
-has to stay what it is, by a clock of our own.
+has to stay what it is, by a clock of our own.  So it is where a file is empty.  Who uploads a file
+anew has the old one cut to nothing first, and while the kernel does that, for a second where the
+file has gigabytes, it shows the new size beside the old times.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from archive_service.archive_id import ArchiveId
 from archive_service.errors import AlbumInMotion
 from archive_service.listing import Listing
+from archive_service.recent import Recent
 
 _NS_PER_S = 1_000_000_000
 _SHORTEST_PAUSE_S = 0.1
+_KEPT_ALBUMS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +33,31 @@ AT_ONCE = Patience(settle_time_s=0.0, settle_wait_s=0.0)
 """That of who takes albums as they are."""
 
 
+class Sightings:
+    """Since when albums have been what they are, by a monotonic clock; seconds."""
+
+    def __init__(self) -> None:
+        self._first: Recent[ArchiveId, tuple[bytes, float]] = Recent(_KEPT_ALBUMS)
+
+    def unchanged_since_s(self, archive: ArchiveId, fingerprint: bytes, *, clock_s: float) -> float:
+        """Note what an album is; return when it was that first, without another look between."""
+        sighting = self._first.get(archive)
+        if sighting is None or sighting[0] != fingerprint:
+            sighting = fingerprint, clock_s
+            self._first.put(archive, sighting, weight=1)
+        return sighting[1]
+
+
 class StillnessWatch:
     """One request's look-out for an album to be still; `clock_s` is a monotonic clock's time."""
 
-    def __init__(self, patience: Patience, *, clock_s: float) -> None:
+    def __init__(
+        self, archive: ArchiveId, patience: Patience, sightings: Sightings, *, clock_s: float
+    ) -> None:
+        self._archive = archive
         self._patience = patience
+        self._sightings = sightings
         self._give_up_s = clock_s + patience.settle_wait_s
-        self._fingerprint = b""
-        self._unchanged_since_s = clock_s
 
     def pause_s(
         self, listing: Listing, fingerprint: bytes, *, now_ns: int, clock_s: float
@@ -44,10 +66,12 @@ class StillnessWatch:
 
         `now_ns` is the Unix time.  Raise AlbumInMotion where no time is left to wait.
         """
-        if fingerprint != self._fingerprint:
-            self._fingerprint, self._unchanged_since_s = fingerprint, clock_s
-        age_s = (now_ns - newest_change_ns(listing, now_ns)) / _NS_PER_S
-        still_for_s = max(age_s, clock_s - self._unchanged_since_s)
+        still_for_s = (now_ns - newest_change_ns(listing, now_ns)) / _NS_PER_S
+        may_be_cut = not listing.is_of_objects and listing.has_empty_file()
+        if may_be_cut or still_for_s < self._patience.settle_time_s:
+            since_s = self._sightings.unchanged_since_s(self._archive, fingerprint, clock_s=clock_s)
+            seen_for_s = clock_s - since_s
+            still_for_s = seen_for_s if may_be_cut else max(still_for_s, seen_for_s)
         return self._bounded_s(self._patience.settle_time_s - still_for_s, clock_s)
 
     def look_again_s(self, *, clock_s: float) -> float:

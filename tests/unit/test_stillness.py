@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Mapping
 
 import pytest
 
+from archive_service.archive_id import ArchiveId
 from archive_service.errors import AlbumInMotion
 from archive_service.listing import Listing
-from archive_service.stillness import AT_ONCE, Patience, StillnessWatch
+from archive_service.stillness import AT_ONCE, Patience, Sightings, StillnessWatch
 
 SECOND_NS = 1_000_000_000
 NOW_NS = 1_700_000_000 * SECOND_NS
 HOUR_NS = 3600 * SECOND_NS
 PATIENCE = Patience(settle_time_s=2.0, settle_wait_s=10.0)
+ONE = ArchiveId("1" * 32)
 
 
 def changed(ctime_ns: int, mtime_ns: int = 0) -> Listing:
     return Listing([], [], array("Q"), array("q"), array("H"), b"", ctime_ns, mtime_ns)
+
+
+def watching(
+    patience: Patience = PATIENCE, sightings: Sightings | None = None, *, clock_s: float = 0
+) -> StillnessWatch:
+    """Return the look-out of a request that came when `clock_s` seconds had passed since NOW_NS."""
+    return StillnessWatch(ONE, patience, sightings or Sightings(), clock_s=clock_s)
 
 
 def pause_s(
@@ -45,13 +55,13 @@ def pause_s(
 def test_the_newest_change_tells_how_long_to_wait(
     ctime_ns: int, mtime_ns: int, expected_s: float
 ) -> None:
-    watch = StillnessWatch(PATIENCE, clock_s=0)
+    watch = watching()
     found_s = pause_s(watch, changed(ctime_ns, mtime_ns), 0)
     assert found_s == pytest.approx(expected_s, abs=1e-10)
 
 
 def test_a_change_in_the_future_is_waited_for_as_long_as_one_of_now() -> None:
-    watch = StillnessWatch(PATIENCE, clock_s=0)
+    watch = watching()
     ahead = changed(NOW_NS + HOUR_NS)
     assert pause_s(watch, ahead, 0) == 2
     assert pause_s(watch, ahead, 1.5) == 0.5
@@ -59,7 +69,7 @@ def test_a_change_in_the_future_is_waited_for_as_long_as_one_of_now() -> None:
 
 
 def test_a_change_meanwhile_is_waited_for_anew() -> None:
-    watch = StillnessWatch(PATIENCE, clock_s=0)
+    watch = watching()
     ahead = changed(NOW_NS + HOUR_NS)
     pause_s(watch, ahead, 0, b"a")
     assert pause_s(watch, ahead, 1.5, b"b") == 2
@@ -67,35 +77,66 @@ def test_a_change_meanwhile_is_waited_for_anew() -> None:
 
 
 def test_the_wait_is_over_when_the_time_for_it_is() -> None:
-    watch = StillnessWatch(PATIENCE, clock_s=0)
+    watch = watching()
     assert pause_s(watch, changed(NOW_NS + 9 * SECOND_NS), 9, b"b") == 1
     with pytest.raises(AlbumInMotion):
         pause_s(watch, changed(NOW_NS + 10 * SECOND_NS), 10, b"c")
 
 
 def test_an_album_that_is_still_at_the_last_moment_is_sent() -> None:
-    watch = StillnessWatch(PATIENCE, clock_s=0)
+    watch = watching()
     assert pause_s(watch, changed(NOW_NS + 8 * SECOND_NS), 10) == 0
 
 
 def test_without_a_time_to_wait_the_answer_comes_at_once() -> None:
-    watch = StillnessWatch(Patience(settle_time_s=2.0, settle_wait_s=0.0), clock_s=0)
+    watch = watching(Patience(settle_time_s=2.0, settle_wait_s=0.0))
     with pytest.raises(AlbumInMotion):
         pause_s(watch, changed(NOW_NS), 0)
     assert pause_s(watch, changed(NOW_NS - HOUR_NS), 0) == 0
 
 
 def test_without_patience_everything_is_still() -> None:
-    watch = StillnessWatch(AT_ONCE, clock_s=0)
+    watch = watching(AT_ONCE)
     assert pause_s(watch, changed(NOW_NS), 0) == 0
     assert pause_s(watch, changed(NOW_NS + HOUR_NS), 0) == 0
+
+
+def listed(sizes: Mapping[bytes, int], ctime_ns: int = NOW_NS - HOUR_NS) -> Listing:
+    paths, columns = list(sizes), (array("q"), array("H"))
+    return Listing(paths, paths, array("Q", sizes.values()), *columns, b"", ctime_ns, 0)
+
+
+def test_an_old_album_with_an_empty_file_is_looked_at_twice() -> None:
+    watch = watching()
+    album = listed({b"1.jpg": 9, b"2.jpg": 0})
+    assert pause_s(watch, album, 0) == 2
+    assert pause_s(watch, album, 1.5) == 0.5
+    assert pause_s(watch, album, 2) == 0
+
+
+def test_an_empty_directory_is_no_empty_file() -> None:
+    assert pause_s(watching(), listed({b"1.jpg": 9, b"later/": 0}), 0) == 0
+
+
+def test_a_file_that_was_cut_is_waited_for_like_any_change() -> None:
+    watch = watching()
+    assert pause_s(watch, listed({b"1.jpg": 0}), 0, b"a") == 2
+    assert pause_s(watch, listed({b"1.jpg": 9}, NOW_NS + SECOND_NS), 2, b"b") == 1
+
+
+def test_what_one_request_has_seen_the_next_need_not_wait_for() -> None:
+    sightings = Sightings()
+    album = listed({b"1.jpg": 0})
+    assert pause_s(watching(PATIENCE, sightings), album, 0) == 2
+    assert pause_s(watching(PATIENCE, sightings, clock_s=3), album, 3) == 0
+    assert pause_s(watching(PATIENCE, sightings, clock_s=3), album, 3, b"b") == 2
 
 
 @pytest.mark.parametrize("settle_time_s", [0.0, 2.0])
 def test_an_album_that_changes_while_it_is_listed_is_looked_at_again_for_a_while(
     settle_time_s: float,
 ) -> None:
-    watch = StillnessWatch(Patience(settle_time_s, settle_wait_s=10.0), clock_s=0)
+    watch = watching(Patience(settle_time_s, settle_wait_s=10.0))
     assert watch.look_again_s(clock_s=0) > 0
     with pytest.raises(AlbumInMotion):
         watch.look_again_s(clock_s=10)

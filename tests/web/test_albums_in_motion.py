@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import shutil
 import time
@@ -21,6 +22,8 @@ from harness.http import Response, get, request
 LINK = f"/archive/{HASH}/"
 IMPATIENT = ("--settle-time", "60", "--settle-wait", "0")
 """Everything that a test has touched is in motion."""
+
+_VIDEO_MIB = 400
 
 
 def newest_change_ns(album: Path) -> int:
@@ -173,3 +176,27 @@ def test_requests_for_an_album_at_rest_do_not_wait_for_one_in_motion(
         assert get(server.port, "/archive/still/").status == HTTPStatus.OK
         assert not waiting.done() or time.time_ns() - newest_change_ns(album) >= 2_000_000_000
         assert waiting.result().status == HTTPStatus.OK
+
+
+def test_no_file_is_shown_empty_while_it_is_cut_to_be_uploaded_anew(
+    serve: Serve, photos_dir: Path
+) -> None:
+    """The kernel takes its time for a large file, and shows the new size beside the old times."""
+    server = serve("--settle-time", "1", "--settle-wait", "0")
+    album = make_album(photos_dir, {"1.jpg": b"one"})
+    with (album / "video.mp4").open("wb") as file:
+        for _ in range(_VIDEO_MIB):
+            file.write(bytes(1024 * 1024))
+
+    def sizes() -> list[int] | None:
+        answer = get(server.port, f"{LINK}manifest.json")
+        if answer.status != HTTPStatus.OK:
+            return None
+        return [file["size"] for file in json.loads(answer.content)["files"]]
+
+    eventually(sizes)
+    with ThreadPoolExecutor(1) as pool:
+        cutting = pool.submit(os.truncate, album / "video.mp4", 0)
+        while not cutting.done():
+            assert sizes() in (None, [3, _VIDEO_MIB * 1024 * 1024])
+    assert eventually(sizes) == [3, 0]
