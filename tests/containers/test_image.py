@@ -62,6 +62,7 @@ def test_image_has_no_compiler_and_no_installer(engine: Engine, image: str) -> N
         assert name not in found
 
 
+@pytest.mark.slow  # builds an image of its own
 def test_extras_are_in_the_image_that_is_built_with_them(engine: Engine, image: str) -> None:
     built = f"{image}:tracing"
     arguments = ("--build-arg", "EXTRAS=tracing", "--tag", built, str(REPOSITORY))
@@ -101,6 +102,7 @@ def test_image_says_what_it_is(engine: Engine, image: str) -> None:
     )
 
 
+@pytest.mark.slow  # builds an image of its own
 def test_another_checkout_makes_the_same_layers(engine: Engine, image: str, tmp_path: Path) -> None:
     """Other times and stricter mode bits, and nothing out of a cache."""
     checkout = tmp_path / "checkout"
