@@ -89,15 +89,11 @@ class Soak:
 
     def run(self, downloads: int) -> None:
         """Make so many downloads; raise AssertionError for the first that is not as it must be."""
-        try:
+        with self._stack:
             while self.counts["downloads"] < downloads:
                 self._step()
             self._land_all()
             self._check_levels()
-        finally:
-            for flight in self._flights:
-                flight.connection.close()
-            self._stack.close()
 
     def _served(self) -> Server:
         return self._stack.enter_context(
@@ -332,6 +328,8 @@ class Soak:
     def _asked(self, album: Album, *field_lines: str) -> Connection:
         self.counts["downloads"] += 1
         connection = Connection(self._server.port, small_window=True)
+        # Before the server is stopped, which waits for whoever has not left.
+        self._stack.callback(connection.close)
         connection.send("GET", f"/archive/{album.name}/", *field_lines)
         return connection
 
