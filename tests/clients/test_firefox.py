@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote, urlsplit
@@ -18,21 +19,33 @@ TARGET = f"/archive/{HASH}/?name={quote('Лето & море')}"
 NAME = "Лето & море.zip"
 FILES = {"1.jpg": noise(2_000_000), "2.jpg": noise(6_000_000), "notes/3.txt": b"three"}
 PIECE_BYTES = 256 * 1024
+LAST_MODIFIED_IS_OVER_S = 2.0
 UNHURRIED = ("--debug", "--delay", "0.1", "--level", "debug")
+
+
+pytestmark = pytest.mark.xdist_group("firefox")  # which takes longest to start
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Firefox]:
+    with started_firefox(tmp_path_factory.mktemp("firefox")) as firefox:
+        yield firefox
+
+
+@pytest.fixture
+def firefox(browser: Firefox) -> Iterator[Firefox]:
+    """The one browser, as if it were new."""
+    yield browser
+    browser.forget()
 
 
 @pytest.fixture(autouse=True)
 def album(photos_dir: Path, serve: Serve) -> Path:
-    """An album whose Last-Modified is over by the time a browser has started."""
+    """An album whose Last-Modified is over."""
     album = make_album(photos_dir, FILES)
     serve().stop()  # from here on the settings are in force
+    time.sleep(LAST_MODIFIED_IS_OVER_S)
     return album
-
-
-@pytest.fixture
-def firefox(tmp_path: Path) -> Iterator[Firefox]:
-    with started_firefox(tmp_path) as firefox:
-        yield firefox
 
 
 def url_of(server: Server, target: str = TARGET) -> str:
@@ -115,28 +128,28 @@ def test_cancelled_download_leaves_nothing(firefox: Firefox, serve: Serve) -> No
     ids=["Russian", "English"],
 )
 def test_pages_are_in_the_language_asked_for_and_ask_nobody_else(
-    width: int, locale: str, figures: str, missing: str, serve: Serve, tmp_path: Path
+    width: int, locale: str, figures: str, missing: str, serve: Serve, firefox: Firefox
 ) -> None:
     server = serve()
-    with started_firefox(tmp_path, locale=locale) as firefox:
-        firefox.resize(width)
-        firefox.open(url_of(server, "/"))
-        firefox.evaluate(
-            f"document.querySelector('#hash').value = {HASH!r};"
-            "document.querySelector('form').requestSubmit()"
-        )
-        shown = "(document.querySelector('#result .figures')?.innerText ?? '')"
-        firefox.wait_for(lambda: firefox.evaluate(shown))
-        assert firefox.evaluate(f"{shown}.replace(/\\s/g, ' ')") == figures
-        assert firefox.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        firefox.open(url_of(server, "/archive/missing/"))
-        assert firefox.evaluate(f"document.body.innerText.includes({missing!r})")
-        asked = [
-            event["params"]["request"]["url"]
-            for event in firefox.events
-            if event["method"] == "network.beforeRequestSent"
-        ]
-        said = [event for event in firefox.events if event["method"] == "log.entryAdded"]
+    firefox.prefer(locale)
+    firefox.resize(width)
+    firefox.open(url_of(server, "/"))
+    firefox.evaluate(
+        f"document.querySelector('#hash').value = {HASH!r};"
+        "document.querySelector('form').requestSubmit()"
+    )
+    shown = "(document.querySelector('#result .figures')?.innerText ?? '')"
+    firefox.wait_for(lambda: firefox.evaluate(shown))
+    assert firefox.evaluate(f"{shown}.replace(/\\s/g, ' ')") == figures
+    assert firefox.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    firefox.open(url_of(server, "/archive/missing/"))
+    assert firefox.evaluate(f"document.body.innerText.includes({missing!r})")
+    asked = [
+        event["params"]["request"]["url"]
+        for event in firefox.events
+        if event["method"] == "network.beforeRequestSent"
+    ]
+    said = [event for event in firefox.events if event["method"] == "log.entryAdded"]
     hosts = {urlsplit(url).netloc for url in asked if not url.startswith("data:")}
     assert hosts == {f"127.0.0.1:{server.port}"}
     # The page that is a 404 is all that the console may tell of.

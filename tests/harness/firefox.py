@@ -31,7 +31,8 @@ _PREFERENCES = {
 }
 _THE_DOWNLOAD = """
     const {Downloads} = ChromeUtils.importESModule("resource://gre/modules/Downloads.sys.mjs");
-    const [download] = await (await Downloads.getList(Downloads.ALL)).getAll();
+    const list = await Downloads.getList(Downloads.ALL);
+    const [download] = await list.getAll();
 """
 
 _Result = TypeVar("_Result")
@@ -99,6 +100,20 @@ class Firefox:
     def cancel(self) -> None:
         self._of_the_download("await download.finalize(true)")
 
+    def forget(self) -> None:
+        """Have no download any more, nor its file, nor what was asked and said so far."""
+        self._of_the_download("if (download) await download.finalize(true)")
+        self._of_the_download("if (download) await list.remove(download)")
+        for path in self.downloads.iterdir():
+            path.unlink()
+        self.events.clear()
+
+    def prefer(self, languages: str) -> None:
+        """Ask for pages in these languages from now on."""
+        name = json.dumps("intl.accept_languages")
+        script = f"Services.prefs.setStringPref({name}, {json.dumps(languages)})"
+        self._evaluate(script, self._browser)
+
     def finished(self, name: str) -> bytes:
         """Wait for the one download to be complete under a name; return its bytes."""
         self.wait_for(lambda: (self.download() or {}).get("succeeded"))
@@ -158,17 +173,13 @@ class Firefox:
 
 
 @contextmanager
-def started_firefox(directory: Path, *, locale: str = "en-US") -> Iterator[Firefox]:
+def started_firefox(directory: Path) -> Iterator[Firefox]:
     """Run a browser that keeps its profile and its downloads in a directory."""
     need("firefox-esr")
     profile, downloads = directory / "profile", directory / "downloads"
     profile.mkdir()
     downloads.mkdir()
-    preferences = {
-        **_PREFERENCES,
-        "browser.download.dir": str(downloads),
-        "intl.accept_languages": locale,
-    }
+    preferences = {**_PREFERENCES, "browser.download.dir": str(downloads)}
     (profile / "user.js").write_text(
         "".join(f"user_pref({json.dumps([*pair])[1:-1]});\n" for pair in preferences.items())
     )
