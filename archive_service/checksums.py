@@ -50,6 +50,11 @@ class HashJob:
         self.done: asyncio.Future[None] | None = None
         self._waiters = 0
 
+    def is_under_way(self) -> bool:
+        """Tell whether the work can be joined: it goes on, and somebody waits for it."""
+        is_done = self.done is not None and self.done.done()
+        return not is_done and not self.abandoned.is_set()
+
     def join(self) -> None:
         """Wait for the job too; each call is to be matched by one of `leave`."""
         self._waiters += 1
@@ -103,9 +108,7 @@ class AlbumChecksums:
 
     def request(self, sources: Sequence[int]) -> HashJob:
         """Have files hashed, or join the work that is under way; the caller has to `leave` it."""
-        job = self._jobs.get(sources[0])
-        if job is None or job.abandoned.is_set():
-            job = self._start(sources)
+        job = self._under_way(sources[0]) or self._start(sources)
         job.join()
         return job
 
@@ -123,16 +126,16 @@ class AlbumChecksums:
                 job.leave()
 
     def _start(self, sources: Sequence[int]) -> HashJob:
-        job = HashJob([s for s in sources if self.values[s] == UNKNOWN and not self._is_hashed(s)])
+        job = HashJob([s for s in sources if self.values[s] == UNKNOWN and not self._under_way(s)])
         self._jobs.update(dict.fromkeys(job.sources, job))
         self._threads.on_backlog(len(job.sources))
         job.done = self._threads.in_hash_thread(lambda: self._hash(job))
         job.done.add_done_callback(lambda done: self._end(job, done))
         return job
 
-    def _is_hashed(self, source: int) -> bool:
+    def _under_way(self, source: int) -> HashJob | None:
         job = self._jobs.get(source)
-        return job is not None and not job.abandoned.is_set()
+        return job if job is not None and job.is_under_way() else None
 
     def _end(self, job: HashJob, done: asyncio.Future[None]) -> None:
         self._threads.on_backlog(-len(job.sources))

@@ -410,6 +410,27 @@ def test_a_failure_of_one_file_is_none_of_another(photos_dir: Path) -> None:
     assert run(share()) == zlib.crc32(b"b")
 
 
+def test_a_job_that_has_failed_a_moment_ago_is_not_joined(photos_dir: Path) -> None:
+    """Its failure, another file's, would come back at once, and again, and the loop never go on."""
+    settle(make_album(photos_dir, {"a.bin": b"a", "b.bin": b"b"}))
+    album = OneAlbum(photos_dir)
+    (photos_dir / HASH / "a.bin").unlink()
+
+    async def ask_before_its_end_is_dealt_with() -> int:
+        async with album.checksums() as checksums:
+            failed = checksums.request([0, 1])
+            while not (failed.done and failed.done.done()):
+                await asyncio.sleep(0)
+            another = checksums.request([1])
+            assert another is not failed
+            await another.finished()
+            with pytest.raises(DownloadFailed):
+                await failed.finished()
+            return checksums.values[1]
+
+    assert run(ask_before_its_end_is_dealt_with()) == zlib.crc32(b"b")
+
+
 def test_a_value_once_known_is_not_hashed_again(photos_dir: Path) -> None:
     settle(make_album(photos_dir, {"a.bin": b"a"}))
     album = OneAlbum(photos_dir)
