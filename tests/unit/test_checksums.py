@@ -419,7 +419,7 @@ def test_a_job_that_has_failed_a_moment_ago_is_not_joined(photos_dir: Path) -> N
     async def ask_before_its_end_is_dealt_with() -> int:
         async with album.checksums() as checksums:
             failed = checksums.request([0, 1])
-            while not (failed.done and failed.done.done()):
+            while not (failed.done and failed.done.done()):  # noqa: ASYNC110 - not a turn later
                 await asyncio.sleep(0)
             another = checksums.request([1])
             assert another is not failed
