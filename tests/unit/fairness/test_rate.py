@@ -57,7 +57,7 @@ def test_an_idle_rate_is_not_saved_up_for_long() -> None:
 
 
 async def given_to(rate: SharedRate, takers: Iterable[tuple[str, int]]) -> Counter[str]:
-    """Have takers take pieces of a size, on and on; return what each name got of 2 MB."""
+    """Have takers take pieces of a size, on and on; return what each name got of 1.5 MB."""
     given: Counter[str] = Counter()
     enough = asyncio.Event()
 
@@ -66,7 +66,7 @@ async def given_to(rate: SharedRate, takers: Iterable[tuple[str, int]]) -> Count
             while True:
                 await share.take(piece_bytes)
                 given[name] += piece_bytes
-                if given.total() > 2_000_000:
+                if given.total() > 1_500_000:
                     enough.set()
 
     tasks = [asyncio.ensure_future(go_on(*each)) for each in takers]
@@ -86,7 +86,8 @@ async def given_to(rate: SharedRate, takers: Iterable[tuple[str, int]]) -> Count
 )
 def test_those_who_wait_get_equally_much(takers: list[tuple[str, int]]) -> None:
     async def take() -> None:
-        rate = SharedRate(lambda: 4_000_000)
+        # So low that a busy machine, on which a turn of the loop is late, gives no piece twice.
+        rate = SharedRate(lambda: 1_000_000)
         given = await given_to(rate, takers)
         assert max(given.values()) - min(given.values()) < 0.35 * max(given.values())
         assert rate.is_unused()
