@@ -69,6 +69,7 @@ class _Source(BaseSettings):
         env_ignore_empty=True,
         extra="ignore",
         frozen=True,
+        defer_build=True,  # each command reads the settings of one class
     )
 
 
