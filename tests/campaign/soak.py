@@ -119,7 +119,7 @@ class Soak:
 
     def _now_and_then(self) -> None:
         count = self.counts["downloads"]
-        if count % RESTART_EVERY == 0:
+        if count % RESTART_EVERY == RESTART_EVERY // 2:  # so that no run ends with a new server
             self._restart()
         elif count % CHECK_EVERY == 0:
             self._land_all()
