@@ -11,8 +11,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
-from itertools import accumulate, repeat
-from operator import add, floordiv
+from itertools import accumulate, count, repeat
+from operator import add, eq, floordiv
 
 from archive_service.listing import Listing
 from archive_service.segments import (
@@ -165,15 +165,18 @@ def lay_out(
     Raise ValueError for a name that no zip can hold (APPNOTE 4.4.10: two bytes of length).
     """
     ordered = array("L", sorted(sources, key=names.__getitem__))
-    entry_names = [names[source] for source in ordered]
+    entry_names = list(map(names.__getitem__, ordered))
     if max(map(len, entry_names), default=0) > records.MAX_NAME_BYTES:
         raise ValueError("a name is longer than 65,535 bytes")
-    sizes = array("Q", map(listing.sizes.__getitem__, ordered))
-    modes = array("H", map(archived_mode, entry_names, map(listing.modes.__getitem__, ordered)))
-    local_lengths = map(records.local_file_header_length, entry_names, sizes, modes)
+    sizes, listed_modes = listing.sizes, listing.modes
+    if not is_all_in_order(ordered, listing):
+        sizes = array("Q", map(sizes.__getitem__, ordered))
+        listed_modes = array("H", map(listed_modes.__getitem__, ordered))
+    modes = _archived_modes(entry_names, sizes, listed_modes)
+    local_lengths = records.local_file_header_lengths(entry_names, sizes, modes)
     header_offsets = array("Q", accumulate(map(add, local_lengths, sizes), initial=0))
-    central_lengths = map(
-        records.central_directory_header_length, entry_names, sizes, modes, header_offsets
+    central_lengths = records.central_directory_header_lengths(
+        entry_names, sizes, modes, header_offsets
     )
     central_offsets = array("Q", accumulate(central_lengths, initial=header_offsets[-1]))
     directory_size = central_offsets[-1] - header_offsets[-1]
@@ -198,6 +201,17 @@ def archived_mode(name: bytes, mode: int) -> int:
     """
     owner = _OWNER_DIRECTORY if name.endswith(b"/") else _OWNER_FILE
     return mode & _PERMISSIONS | owner
+
+
+def is_all_in_order(sources: Sequence[int], listing: Listing) -> bool:
+    """Tell whether sources are those of the listing, and so its columns those of the archive."""
+    return len(sources) == len(listing) and all(map(eq, sources, count()))
+
+
+def _archived_modes(names: Sequence[bytes], sizes: array[int], modes: array[int]) -> array[int]:
+    if min(sizes, default=1) and all(mode == archived_mode(b"", mode) for mode in set(modes)):
+        return modes  # of files, then, and as they are
+    return array("H", map(archived_mode, names, modes))
 
 
 def _between(offsets: array[int], start: int, stop: int) -> range:

@@ -8,8 +8,8 @@ from datetime import tzinfo
 from hashlib import blake2b
 
 from archive_service.archive_id import ArchiveId
-from archive_service.layout import ArchiveLayout
-from archive_service.listing import CHANGE_TOKEN_SIZE, Listing, column_bytes
+from archive_service.layout import ArchiveLayout, is_all_in_order
+from archive_service.listing import Listing, column_bytes
 from archive_service.zipformat.names import NameRules, original_name
 
 FORMAT_VERSION = 1
@@ -104,10 +104,13 @@ def _etag(layout: ArchiveLayout, options: ArchiveOptions) -> str:
     digest = blake2b(f"{FORMAT_VERSION} {options.zone}".encode(), digest_size=16)
     digest.update(b"\0".join((b"", *layout.names, b"")))
     digest.update(column_bytes(layout.sizes))
-    digest.update(column_bytes(array("q", map(listing.mtimes_ns.__getitem__, sources))))
+    is_as_listed = is_all_in_order(sources, listing)
+    mtimes_ns = listing.mtimes_ns
+    if not is_as_listed:
+        mtimes_ns = array("q", map(mtimes_ns.__getitem__, sources))
+    digest.update(column_bytes(mtimes_ns))
     digest.update(column_bytes(layout.modes))
     if options.change_token:
-        size = CHANGE_TOKEN_SIZE
-        tokens = [listing.change_tokens[s * size : (s + 1) * size] for s in sources]
-        digest.update(b"".join(tokens))
+        tokens = listing.change_tokens
+        digest.update(tokens if is_as_listed else b"".join(map(listing.change_token, sources)))
     return f'"{digest.hexdigest()}"'

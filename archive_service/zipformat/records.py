@@ -16,8 +16,12 @@ the marker for "see the ZIP64 field" (APPNOTE 4.4.8, 4.4.9, 4.4.16, 4.4.22 to 4.
 from __future__ import annotations
 
 import struct
+from array import array
+from collections.abc import Iterable, Sequence
 from datetime import tzinfo
 from functools import lru_cache
+from itertools import repeat
+from operator import add
 from typing import NamedTuple
 
 from archive_service.zipformat.dostime import dos_time_and_date
@@ -127,6 +131,34 @@ def central_directory_header_length(name: bytes, size: int, mode: int, header_of
     if mode & _EXECUTE_BITS and not name.endswith(b"/"):
         length += _LIBARCHIVE_ATTRIBUTES.size
     return length
+
+
+def local_file_header_lengths(
+    names: Sequence[bytes], sizes: array[int], modes: array[int]
+) -> Iterable[int]:
+    """Return what `local_file_header_length` does of each entry."""
+    if _are_usual(sizes, modes):
+        return map(add, map(len, names), repeat(local_file_header_length(b"", 0, 0)))
+    return map(local_file_header_length, names, sizes, modes)
+
+
+def central_directory_header_lengths(
+    names: Sequence[bytes], sizes: array[int], modes: array[int], header_offsets: array[int]
+) -> Iterable[int]:
+    """Return what `central_directory_header_length` does of each entry.
+
+    The offsets are in order; there may be one more of them, where the last entry ends.
+    """
+    if _are_usual(sizes, modes) and header_offsets[-1] < MAX_32:
+        return map(add, map(len, names), repeat(central_directory_header_length(b"", 0, 0, 0)))
+    return map(central_directory_header_length, names, sizes, modes, header_offsets)
+
+
+def _are_usual(sizes: array[int], modes: array[int]) -> bool:
+    """Tell whether all are files with data, and none has ZIP64 sizes or an execute bit."""
+    return 0 < min(sizes, default=1) <= max(sizes, default=1) < MAX_32 and not any(
+        mode & _EXECUTE_BITS for mode in set(modes)
+    )
 
 
 def local_file_header(member: MemberFields, crc32: int, zone: tzinfo) -> bytes:
