@@ -36,6 +36,7 @@ from archive_service.web.runner import Runner
 from archive_service.web.sharedsite import SharedSite
 
 _USAGE_ERROR, _FAILURE = 2, 1
+_STOPPING = (signal.SIGINT, signal.SIGTERM)
 _EVERY_ADDRESS = ("0.0.0.0", "::")  # nosec B104 # noqa: S104 - compared, not bound
 _log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("archive_service")
 
@@ -104,15 +105,19 @@ def _allow_many_connections() -> None:
 
 def _serve_alone(settings: Settings, options: ArchiveOptions, listeners: Listeners) -> int:
     async def serve() -> None:
+        loop = asyncio.get_running_loop()
         signals: asyncio.Queue[signal.Signals] = asyncio.Queue()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, signals.put_nowait, number)
+        for number in _STOPPING:
+            loop.add_signal_handler(number, signals.put_nowait, number)
         counts = SharedCounts(limits(settings)).of(0)
         async with accepting(settings, options, sites, counts=counts) as (runner, housekeeping):
             _tell_started(settings, port)
             async with housekeeping.going_on():
                 _tell_stopping(settings, await signals.get())
             await _stop(runner, signals, timeout_s=settings.shutdown_timeout)
+        for number in _STOPPING:
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_IGN)  # there is nothing left to stop
 
     def site(listener: socket.socket) -> Site:
         return partial(web.SockSite, sock=listener, backlog=BACKLOG)

@@ -284,6 +284,16 @@ def test_hashing_does_not_hold_up_the_end(serve: Serve, photos_dir: Path) -> Non
     assert_quiet(server)
 
 
+@SIGNALS
+def test_signals_do_not_break_off_the_end(serve: Serve, number: signal.Signals) -> None:
+    """Nor does one that comes when the process has hardly anything left to do."""
+    process = serve().process
+    while process.poll() is None:
+        process.send_signal(number)
+        time.sleep(0.001)
+    assert process.wait() == 0
+
+
 @pytest.mark.parametrize(
     ("first", "second"), [(signal.SIGTERM, signal.SIGTERM), (signal.SIGINT, signal.SIGINT)]
 )

@@ -15,6 +15,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from select import select
@@ -61,7 +62,8 @@ class ForkedProcess:
     def send_signal(self, number: int) -> None:
         """Send a signal to a process that has not ended."""
         if self.poll() is None:
-            os.kill(self.pid, number)
+            with suppress(ProcessLookupError):  # ended since
+                os.kill(self.pid, number)
 
     def kill(self) -> None:
         """Kill the process, if it has not ended."""
