@@ -18,8 +18,8 @@ import pytest
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 _CANNOT = (errno.ENOSYS, errno.EINVAL)
-_MOST_AT_A_TIME = 4000
-_LONGEST_REST_S = 0.02
+_MOST_AT_A_TIME, _LONGEST_REST_S = 200, 0.002
+"""A hundred downloads give away who checks first; of longer spells it took thousands."""
 
 
 def exchange(one: Path, other: Path) -> None:
@@ -39,8 +39,8 @@ def exchange(one: Path, other: Path) -> None:
 def swapping(one: Path, other: Path) -> Iterator[None]:
     """Exchange two names until the block ends, in a process of its own.
 
-    As often as it can, for moments; between them they rest, so that now and then a whole download
-    falls between two swaps.
+    As often as it can, for moments shorter than a download; between them they rest, so that what
+    is listed and opened is often there.
     """
     exchange(one, other)
     exchange(one, other)
