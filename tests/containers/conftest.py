@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 
 import pytest
@@ -21,11 +22,24 @@ def engine() -> Iterator[Engine]:
 
 
 @pytest.fixture(scope="session")
-def image(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> str:
+def image_in_the_making(
+    engine: Engine, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Future[str]]:
+    """The image, which compose takes a minute to build: for who has something to do meanwhile."""
+
+    def build() -> str:
+        with site_in(tmp_path_factory.mktemp("image"), engine) as site:
+            site.compose("build")
+            return site.variables["IMAGE"]
+
+    with ThreadPoolExecutor(1) as threads:
+        yield threads.submit(build)
+
+
+@pytest.fixture(scope="session")
+def image(image_in_the_making: Future[str]) -> str:
     """The name of the image, built as compose builds it."""
-    with site_in(tmp_path_factory.mktemp("image"), engine) as site:
-        site.compose("build")
-        return site.variables["IMAGE"]
+    return image_in_the_making.result()
 
 
 @pytest.fixture

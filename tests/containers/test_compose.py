@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from containers.engine import Engine
-from containers.site import V1, V2, Site, site_in
+from containers.site import IMAGE, V1, V2, Site, site_in
 from harness.albums import HASH, make_album, noise
 from harness.conditions import eventually
 from harness.http import connected, get, is_ready
@@ -35,11 +35,13 @@ def assert_is_album(archive: bytes, files: dict[str, bytes]) -> None:
         assert {name: opened.read(name) for name in opened.namelist()} == files
 
 
+@pytest.mark.usefixtures("image_in_the_making")  # by the other builder, beside this one
 def test_docker_compose_up_build_serves_what_env_names(engine: Engine, tmp_path: Path) -> None:
     """README's command, in the foreground, with the first docker-compose and builder."""
     if shutil.which(V1[0]) is None:
         pytest.skip("no docker-compose on this machine")
     with site_in(tmp_path, engine) as site:
+        site.configure(IMAGE=f"{IMAGE}-by-the-first")
         make_album(site.photos_dir, FILES)
         process = subprocess.Popen(
             [*V1, "up", "--build"],
