@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import socket
+from contextlib import suppress
+from random import SystemRandom
+
+_NEVER_GIVEN = range(20_000, 32_000)
+"""Ports that no system gives to who asks for any: it would give them away before they are used."""
+_chance = SystemRandom()  # the same numbers in each process of tests were the same ports
 
 
 def free_port() -> int:
     """Return a port of 127.0.0.1 that nobody listens on at the moment."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+    while True:
+        port = _chance.choice(_NEVER_GIVEN)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 def is_listened_on(port: int) -> bool:
