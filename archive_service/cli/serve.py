@@ -26,7 +26,7 @@ from archive_service.cli.listening import (
 from archive_service.cli.metrics import forget_the_dead, shared_metrics
 from archive_service.cli.program import complain
 from archive_service.cli.tracing import require_good_tracing
-from archive_service.cli.workers import Supervisor, Worker
+from archive_service.cli.workers import STOPPING, Supervisor, Worker
 from archive_service.fairness.limits import SharedCounts
 from archive_service.logs import configure_logging
 from archive_service.representation import ArchiveOptions
@@ -36,7 +36,6 @@ from archive_service.web.runner import Runner
 from archive_service.web.sharedsite import SharedSite
 
 _USAGE_ERROR, _FAILURE = 2, 1
-_STOPPING = (signal.SIGINT, signal.SIGTERM)
 _EVERY_ADDRESS = ("0.0.0.0", "::")  # nosec B104 # noqa: S104 - compared, not bound
 _log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("archive_service")
 
@@ -107,7 +106,7 @@ def _serve_alone(settings: Settings, options: ArchiveOptions, listeners: Listene
     async def serve() -> None:
         loop = asyncio.get_running_loop()
         signals: asyncio.Queue[signal.Signals] = asyncio.Queue()
-        for number in _STOPPING:
+        for number in STOPPING:
             loop.add_signal_handler(number, signals.put_nowait, number)
         counts = SharedCounts(limits(settings)).of(0)
         async with accepting(settings, options, sites, counts=counts) as (runner, housekeeping):
@@ -115,7 +114,7 @@ def _serve_alone(settings: Settings, options: ArchiveOptions, listeners: Listene
             async with housekeeping.going_on():
                 _tell_stopping(settings, await signals.get())
             await _stop(runner, signals, timeout_s=settings.shutdown_timeout)
-        for number in _STOPPING:
+        for number in STOPPING:
             loop.remove_signal_handler(number)
             signal.signal(number, signal.SIG_IGN)  # there is nothing left to stop
 

@@ -28,7 +28,8 @@ import structlog
 
 from archive_service.errors import errno_name
 
-_HEARD = (signal.SIGINT, signal.SIGTERM)
+STOPPING = (signal.SIGINT, signal.SIGTERM)
+"""The signals that end the service."""
 _UP = b"\0"
 _SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 10.0
 """Between the end of a worker and the start of the next one in its place."""
@@ -199,10 +200,10 @@ def _be_worker(
 ) -> NoReturn:
     status = _FAILURE
     try:
-        for number in _HEARD:
+        for number in STOPPING:
             signal.signal(number, signal.SIG_IGN)
         signal.set_wakeup_fd(-1)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _HEARD)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
         for each in inherited:
             each.close()
         work(worker)
@@ -220,7 +221,7 @@ def _heard_signals() -> Iterator[socket.socket]:
     with heard, written:
         written.setblocking(False)  # noqa: FBT003 - so is its signature
         signal.set_wakeup_fd(written.fileno())
-        for number in _HEARD:
+        for number in STOPPING:
             signal.signal(number, _ignore)  # for good: after the end there is nothing to stop
         try:
             yield heard
@@ -231,11 +232,11 @@ def _heard_signals() -> Iterator[socket.socket]:
 @contextmanager
 def _signals_held_back() -> Iterator[None]:
     """Have signals wait until it is clear which process gets them."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, _HEARD)
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _HEARD)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
 
 
 def _ignore(number: int, frame: FrameType | None) -> None:

@@ -14,7 +14,7 @@ from harness.chromium import visiting
 from harness.readers import go_without, need, run
 
 AXE = "axe-core@4.14.1"
-VIEWS = ((360, "light"), (1280, "dark"))
+WIDTHS, SCHEMES = (360, 1280), ("light", "dark")
 PAGES = ("/", "/archive/missing/", f"/archive/{HASH}/?name=a/b")
 
 
@@ -37,7 +37,7 @@ def test_no_fault_is_found(
     make_album(photos_dir, {"1.jpg": b"x"})
     base = f"http://127.0.0.1:{serve().port}"
     with visiting(tmp_path, f"{base}/", width=360, locale=locale) as (page, _):
-        for (width, scheme), target in product(VIEWS, PAGES):
+        for width, scheme, target in product(WIDTHS, SCHEMES, PAGES):
             page.set_viewport_size({"width": width, "height": 800})
             page.emulate_media(color_scheme=scheme)
             page.goto(f"{base}{target}")

@@ -19,7 +19,7 @@ from harness.conditions import eventually
 from harness.gatedfs import gated
 from harness.http import Connection, Truncated, connected, get
 from harness.ports import free_port
-from harness.server import STOP_TIMEOUT_S, Server, open_files, serving
+from harness.server import Server, open_files, serving
 
 LINK = f"/archive/{HASH}/"
 Figures = Callable[[str], float]
@@ -217,7 +217,7 @@ def test_a_port_apart_has_the_monitoring_to_the_last(
     while connection.reader.read1(1 << 20):
         pass
     connection.close()
-    assert server.process.wait(STOP_TIMEOUT_S) == 0  # a second signal might be its end
+    assert server.stop() == 0
 
 
 def test_a_port_that_is_taken_is_told_with_its_flags(serve: Serve) -> None:
