@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPResponse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote, urlsplit
@@ -13,9 +13,11 @@ from urllib.parse import unquote, urlsplit
 _BLOCK_BYTES = 64 * 1024
 _HOP_BY_HOP = ("connection", "transfer-encoding", "keep-alive")
 _TIMEOUT_S = 30.0
+_END_WITHIN_S = 10.0
+"""In which a request whose answer has come to its end is noted."""
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Asked:
     """One request of the service, and how many bytes of content were passed on."""
 
@@ -60,9 +62,10 @@ class FaultyStore:
 
     def __init__(self, endpoint: str) -> None:
         self.store = urlsplit(endpoint).netloc
-        self.asked: list[Asked] = []
         self.faults: list[Fault] = []
-        self.lock = threading.Lock()
+        self.lock = threading.Condition()
+        self._noted: list[Asked] = []
+        self._under_way: set[Asked] = set()
         proxy = self
 
         class Handler(_Handler):
@@ -84,12 +87,19 @@ class FaultyStore:
             for fault in self.faults:
                 fault.released.set()
             self.faults.clear()
-            self.asked.clear()
+            self._noted.clear()
+            self._under_way.clear()
+
+    @property
+    def asked(self) -> list[Asked]:
+        """The requests, once their ends are known: an answer's reader may be ahead of us."""
+        with self.lock:
+            self.lock.wait_for(lambda: not self._under_way, _END_WITHIN_S)
+            return self._noted[:]
 
     def asked_for(self, suffix: str, method: str = "GET") -> list[Asked]:
         """Return the requests for the key with this end."""
-        with self.lock:
-            return [a for a in self.asked if a.method == method and a.key.endswith(suffix)]
+        return [a for a in self.asked if a.method == method and a.key.endswith(suffix)]
 
     def fault_of(self, asked: Asked) -> Fault | None:
         with self.lock:
@@ -99,9 +109,19 @@ class FaultyStore:
                     return fault
         return None
 
-    def note(self, asked: Asked) -> None:
+    @contextmanager
+    def noting(self, asked: Asked) -> Iterator[None]:
+        """Note a request when the block ends, unless all was forgotten meanwhile."""
         with self.lock:
-            self.asked.append(asked)
+            self._under_way.add(asked)
+        try:
+            yield
+        finally:
+            with self.lock:
+                if asked in self._under_way:
+                    self._under_way.remove(asked)
+                    self._noted.append(asked)
+                    self.lock.notify_all()
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -110,7 +130,6 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
-        sent_bytes = 0
         asked = Asked(
             self.command,
             self.path,
@@ -118,25 +137,25 @@ class _Handler(BaseHTTPRequestHandler):
             self.headers["If-Match"],
             self.headers["Authorization"] or "",
         )
-        fault = self.faulty.fault_of(asked)
-        try:
-            if fault and fault.hold_after == 0:
-                fault.befallen.set()
-                fault.released.wait(_TIMEOUT_S)
+        with self.faulty.noting(asked):
+            try:
+                self._serve(asked, self.faulty.fault_of(asked))
+            except (ConnectionError, TimeoutError):
                 self.close_connection = True
-                return
-            if fault and (fault.status or fault.content):
-                self._answer(fault.status or 200, fault.content or _error(fault.code))
-                fault.befallen.set()
-                return
-            sent_bytes = self._pass_on(fault)
-        except (ConnectionError, TimeoutError):
-            self.close_connection = True
-        finally:
-            self.faulty.note(replace(asked, sent_bytes=sent_bytes))
 
     def do_HEAD(self) -> None:
         self.do_GET()
+
+    def _serve(self, asked: Asked, fault: Fault | None) -> None:
+        if fault and fault.hold_after == 0:
+            fault.befallen.set()
+            fault.released.wait(_TIMEOUT_S)
+            self.close_connection = True
+        elif fault and (fault.status or fault.content):
+            self._answer(fault.status or 200, fault.content or _error(fault.code))
+            fault.befallen.set()
+        else:
+            self._pass_on(asked, fault)
 
     def _answer(self, status: int, content: bytes) -> None:
         self.send_response(status)
@@ -146,7 +165,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(content)
 
-    def _pass_on(self, fault: Fault | None) -> int:
+    def _pass_on(self, asked: Asked, fault: Fault | None) -> None:
         connection = HTTPConnection(self.faulty.store, timeout=_TIMEOUT_S)
         try:
             connection.request(self.command, self.path, headers=dict(self.headers))
@@ -159,26 +178,24 @@ class _Handler(BaseHTTPRequestHandler):
                 self.send_header("Connection", "close")
                 self.close_connection = True
             self.end_headers()
-            return self._copy(answer, fault)
+            self._copy(answer, asked, fault)
         finally:
             connection.close()
 
-    def _copy(self, answer: HTTPResponse, fault: Fault | None) -> int:
-        sent_bytes = 0
+    def _copy(self, answer: HTTPResponse, asked: Asked, fault: Fault | None) -> None:
         limits = [
             limit for limit in (fault and fault.cut_after, fault and fault.hold_after) if limit
         ]
         left = limits[0] if limits else 1 << 62
         while left and (block := answer.read(min(_BLOCK_BYTES, left))):
             self.wfile.write(block)
-            sent_bytes += len(block)
+            asked.sent_bytes += len(block)
             left -= len(block)
         if fault and not left:
             fault.befallen.set()
             if fault.hold_after is not None:
                 fault.released.wait(_TIMEOUT_S)
             self.close_connection = True
-        return sent_bytes
 
     def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002
         pass
