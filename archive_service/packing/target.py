@@ -1,7 +1,8 @@
 """The file an archive is saved to: replaced when the archive is complete, or not at all.
 
-The archive is written to a temporary file beside it, which is on the disk before it takes the
-target's place, in one step.
+The archive is written to a temporary file beside it, which takes the target's place in one step.
+Where that replaces a file the archive is on the disk before, so that one of the two outlives a
+crash; a new file is left to the system to write, as `cp` and `zip` leave theirs.
 """
 
 from __future__ import annotations
@@ -90,25 +91,25 @@ def replacing(target: Target) -> Iterator[int]:
         # The name is known before the file is made: whenever a signal comes, it can be removed.
         temporary = f".archive-{secrets.token_hex(8)}.tmp"
         try:
-            with _written_through(temporary, directory, target.mode) as output:
+            with _created(temporary, directory) as output:
                 yield output
+                os.fchmod(output, target.mode)
+                if target.replaced:
+                    os.fsync(output)
             os.replace(temporary, target.path.name, src_dir_fd=directory, dst_dir_fd=directory)
         finally:
             with suppress(FileNotFoundError):
                 os.unlink(temporary, dir_fd=directory)
-        os.fsync(directory)
     finally:
         os.close(directory)
 
 
 @contextmanager
-def _written_through(name: str, directory: int, mode: int) -> Iterator[int]:
-    """Create a file that nobody else may read until it is complete, and on the disk."""
+def _created(name: str, directory: int) -> Iterator[int]:
+    """Create a file that nobody else may read until it is complete."""
     descriptor = os.open(name, _OPEN_TEMPORARY, 0o600, dir_fd=directory)
     try:
         yield descriptor
-        os.fchmod(descriptor, mode)
-        os.fsync(descriptor)
     finally:
         os.close(descriptor)
 

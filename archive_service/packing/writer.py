@@ -30,11 +30,8 @@ MAX_RUN = 1024
 """Files read in one run, however small."""
 HEADERS_AT_ONCE = 10_000
 """Central directory headers written at once."""
-WRITE_BACK_BYTES = 8 * 1024 * 1024
-"""The disk is set to work each time so much was written, so that the final `fsync` is short."""
 
 _Hashed = tuple[memoryview, int]
-_advise = getattr(os, "posix_fadvise", None)
 
 
 class ArchiveWriter(ABC):
@@ -184,9 +181,6 @@ class ArchiveWriter(ABC):
 class FileWriter(ArchiveWriter):
     """Writes to a regular file of its own, from position 0 on; reads every file once."""
 
-    _written = 0
-    _written_back = 0
-
     @staticmethod
     def work_bytes(layout: ArchiveLayout) -> int:
         """Return the length of the archive; see `ArchiveWriter.work_bytes`."""
@@ -198,15 +192,6 @@ class FileWriter(ArchiveWriter):
         header = self._layout.local_file_header(entry, crc32)
         os.pwrite(self._output, header, self._layout.header_offsets[entry])
         return crc32
-
-    def _send(self, data: bytes | memoryview) -> None:
-        super()._send(data)
-        self._written += len(data)
-        if _advise and self._written - self._written_back >= WRITE_BACK_BYTES:
-            # "Not needed" writes back what is dirty, without waiting, and drops only what is clean.
-            length = self._written - self._written_back
-            _advise(self._output, self._written_back, length, os.POSIX_FADV_DONTNEED)
-            self._written_back = self._written
 
 
 class StreamWriter(ArchiveWriter):

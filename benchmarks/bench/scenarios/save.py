@@ -56,7 +56,7 @@ def _measured(plan: Plan, album: Album) -> Outcome:
                 _remove(target)
     return Outcome(
         f"save {album.name}",
-        f"`main.py --save` of {album.described()}, warm cache; it alone waits for the disk (fsync)",
+        f"`main.py --save` of {album.described()}, warm cache, no archive there before",
         samples,
         targets=[
             ratio_at_most(samples, _ZIP, WALL, 1 / 3),
