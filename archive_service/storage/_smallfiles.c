@@ -10,6 +10,7 @@
 #include <Python.h>
 
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -23,7 +24,14 @@
 #define st_ctim st_ctimespec
 #endif
 
+#ifndef O_PATH
+#define O_PATH O_RDONLY
+#endif
+
+/* As in `local` and in `beneath`. */
 #define OPEN_FILE (O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
+#define OPEN_ROOT (O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+#define PASS_DIRECTORY (O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 
 /* What a listing says of a file: the rows of `Walk` in Python. */
 struct row {
@@ -35,7 +43,8 @@ struct row {
 };
 
 struct job {
-    const char *name; /* in the directory */
+    const char *path; /* in the album */
+    size_t parent;    /* the length of what stands before the name */
     char *place;      /* room for the listed size */
     struct row listed;
 };
@@ -69,12 +78,38 @@ is_as_listed(const struct stat *status, const struct row *listed)
            found.inode == listed->inode;
 }
 
+/* Return a descriptor of the directory at a path beneath another, no component of which is followed
+   where it is a link, or -1. */
+static int
+opened_to_pass(int directory, const char *path, size_t length)
+{
+    const char *end = path + length;
+    char name[NAME_MAX + 1];
+    int descriptor = openat(directory, ".", PASS_DIRECTORY);
+    while (path < end && descriptor >= 0) {
+        const char *slash = memchr(path, '/', (size_t)(end - path));
+        size_t count = (size_t)((slash ? slash : end) - path);
+        int above = descriptor;
+        if (count) {
+            descriptor = -1;
+            if (count <= NAME_MAX) {
+                memcpy(name, path, count);
+                name[count] = '\0';
+                descriptor = openat(above, name, PASS_DIRECTORY);
+            }
+            close(above);
+        }
+        path += count + 1;
+    }
+    return descriptor;
+}
+
 /* Return whether the whole file was read and, after its last byte, found to be what was listed. */
 static int
 read_file(int directory, const struct job *job)
 {
     struct stat status;
-    int descriptor = openat(directory, job->name, OPEN_FILE);
+    int descriptor = openat(directory, job->path + job->parent, OPEN_FILE);
     if (descriptor < 0)
         return 0;
     int is_good = read(descriptor, job->place, job->listed.size) == (ssize_t)job->listed.size &&
@@ -83,27 +118,38 @@ read_file(int directory, const struct job *job)
     return is_good;
 }
 
-/* Return the name of a file in the directory of that prefix, or NULL for one of another. */
-static const char *
-name_below(PyObject *path, const Py_buffer *prefix)
+/* Return how many of the first files were read, each directory opened once for those in a row. */
+static Py_ssize_t
+read_in_album(int album, const struct job *jobs, Py_ssize_t count)
 {
-    const char *text = PyBytes_AS_STRING(path);
-    Py_ssize_t length = PyBytes_GET_SIZE(path);
-    if (length <= prefix->len || memcmp(text, prefix->buf, prefix->len) != 0)
-        return NULL;
-    const char *name = text + prefix->len;
-    return memchr(name, '/', length - prefix->len) ? NULL : name;
+    Py_ssize_t good = 0;
+    int directory = -1;
+    for (const struct job *job = jobs, *before = jobs; good < count; good++, before = job++) {
+        if (!job->path[job->parent])
+            continue; /* a directory */
+        if (directory < 0 || job->parent != before->parent ||
+            memcmp(job->path, before->path, job->parent) != 0) {
+            if (directory >= 0)
+                close(directory);
+            directory = opened_to_pass(album, job->path, job->parent);
+        }
+        if (directory < 0 || !read_file(directory, job))
+            break;
+    }
+    if (directory >= 0)
+        close(directory);
+    return good;
 }
 
 /* What `read_files` is told. */
 struct request {
-    int directory;
-    Py_buffer prefix, sources, positions, sizes, mtimes_ns, change_tokens, buffer;
+    const char *root;
+    Py_buffer album, sources, positions, sizes, mtimes_ns, change_tokens, buffer;
     PyObject *paths;
 };
 
-/* Fill the jobs for the first sources of one directory; return how many, or -1 with an error. */
-static Py_ssize_t
+/* Fill the jobs; return whether that could be done, or else set an error. */
+static int
 prepare(const struct request *request, struct job *jobs, Py_ssize_t count)
 {
     const unsigned long *sources = request->sources.buf;
@@ -114,18 +160,24 @@ prepare(const struct request *request, struct job *jobs, Py_ssize_t count)
         request->change_tokens.len / 16 != listed ||
         request->positions.len / 8 != count) {
         PyErr_SetString(PyExc_ValueError, "columns of different lengths");
-        return -1;
+        return 0;
     }
     for (Py_ssize_t i = 0; i < count; i++) {
         unsigned long at = sources[i];
         struct row *row = &jobs[i].listed;
         if (at >= (unsigned long)listed) {
             PyErr_SetString(PyExc_IndexError, "no such source");
-            return -1;
+            return 0;
         }
         PyObject *path = PyList_GET_ITEM(request->paths, at);
-        if (!PyBytes_Check(path) || !(jobs[i].name = name_below(path, &request->prefix)))
-            return i;
+        if (!PyBytes_Check(path)) {
+            PyErr_SetString(PyExc_TypeError, "paths are bytes");
+            return 0;
+        }
+        jobs[i].path = PyBytes_AS_STRING(path);
+        for (jobs[i].parent = (size_t)PyBytes_GET_SIZE(path);
+             jobs[i].parent > 0 && jobs[i].path[jobs[i].parent - 1] != '/'; jobs[i].parent--)
+            ;
         row->size = ((const uint64_t *)request->sizes.buf)[at];
         row->mtime_ns = ((const int64_t *)request->mtimes_ns.buf)[at];
         const char *token = (const char *)request->change_tokens.buf + at * 16;
@@ -133,11 +185,11 @@ prepare(const struct request *request, struct job *jobs, Py_ssize_t count)
         memcpy(&row->inode, token + 8, 8);
         if (row->size > room || positions[i] > room - row->size) {
             PyErr_SetString(PyExc_IndexError, "no room in the buffer");
-            return -1;
+            return 0;
         }
         jobs[i].place = (char *)request->buffer.buf + positions[i];
     }
-    return count;
+    return 1;
 }
 
 static PyObject *
@@ -147,13 +199,21 @@ read_in_order(const struct request *request)
     struct job *jobs = PyMem_Calloc((size_t)count + 1, sizeof *jobs);
     if (!jobs)
         return PyErr_NoMemory();
-    count = prepare(request, jobs, count);
-    Py_BEGIN_ALLOW_THREADS
-    while (good < count && read_file(request->directory, &jobs[good]))
-        good++;
-    Py_END_ALLOW_THREADS
+    int is_prepared = prepare(request, jobs, count);
+    if (is_prepared) {
+        Py_BEGIN_ALLOW_THREADS
+        int root = open(request->root, OPEN_ROOT);
+        int album = opened_to_pass(root, request->album.buf, (size_t)request->album.len);
+        if (album >= 0) {
+            good = read_in_album(album, jobs, count);
+            close(album);
+        }
+        if (root >= 0)
+            close(root);
+        Py_END_ALLOW_THREADS
+    }
     PyMem_Free(jobs);
-    return count < 0 ? NULL : PyLong_FromSsize_t(good);
+    return is_prepared ? PyLong_FromSsize_t(good) : NULL;
 }
 
 static PyObject *
@@ -161,13 +221,13 @@ read_files(PyObject *module, PyObject *arguments)
 {
     struct request request;
     (void)module;
-    if (!PyArg_ParseTuple(arguments, "iy*O!y*(y*y*y*)w*y*", &request.directory, &request.prefix,
+    if (!PyArg_ParseTuple(arguments, "yy*O!y*(y*y*y*)w*y*", &request.root, &request.album,
                           &PyList_Type, &request.paths, &request.sources, &request.sizes,
                           &request.mtimes_ns, &request.change_tokens, &request.buffer,
                           &request.positions))
         return NULL;
     PyObject *read = read_in_order(&request);
-    PyBuffer_Release(&request.prefix);
+    PyBuffer_Release(&request.album);
     PyBuffer_Release(&request.sources);
     PyBuffer_Release(&request.sizes);
     PyBuffer_Release(&request.mtimes_ns);
@@ -223,11 +283,11 @@ PyDoc_STRVAR(stat_files_doc,
              "\n\nA row is size, mtime, ctime, inode and mode, 64 bits each; see `Walk`.");
 
 PyDoc_STRVAR(read_files_doc,
-             "read_files(directory, prefix, paths, sources, columns, buffer, positions)\n--\n\n"
-             "Read the first of the sources, as far as they lie in one directory and are as listed."
-             "\n\nReturn how many.  Each is read to its position in the buffer.  `directory` is a"
-             "\ndescriptor, `prefix` what its paths begin with, `columns` are the sizes, mtimes and"
-             "\nchange tokens of the listing.");
+             "read_files(root, album, paths, sources, columns, buffer, positions)\n--\n\n"
+             "Read the first of the sources, as far as they are as listed."
+             "\n\nReturn how many.  Each is read to its position in the buffer.  The paths are"
+             "\nbeneath `album`, and that beneath `root`, which alone may be a link.  `columns` are"
+             "\nthe sizes, mtimes and change tokens of the listing.");
 
 static PyMethodDef methods[] = {
     {"stat_files", stat_files, METH_VARARGS, stat_files_doc},

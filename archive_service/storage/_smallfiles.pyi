@@ -3,8 +3,8 @@ from collections.abc import Sequence
 
 def stat_files(directory: int, names: list[bytes], /) -> bytes: ...
 def read_files(
-    directory: int,
-    prefix: bytes,
+    root: bytes,
+    album: bytes,
     paths: Sequence[bytes],
     sources: array[int],
     columns: tuple[array[int], array[int], bytes],

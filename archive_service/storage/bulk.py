@@ -1,4 +1,4 @@
-"""What is done to many files of one directory at once, as far as that was compiled.
+"""What is done to many files at once, as far as that was compiled.
 
 Both functions stop at the first file that has anything out of the ordinary, and leave it and what
 follows to their callers.  So it is no error that nothing is read at once where nothing is compiled.
@@ -23,7 +23,7 @@ class Bulk(NamedTuple):
 
     stat_files: Callable[[int, list[bytes]], bytes]
     read_files: Callable[
-        [int, bytes, Sequence[bytes], array[int], Columns, memoryview, array[int]], int
+        [bytes, bytes, Sequence[bytes], array[int], Columns, memoryview, array[int]], int
     ]
 
 

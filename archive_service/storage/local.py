@@ -188,23 +188,17 @@ class LocalAlbumFiles:
             wanted, places = wanted[count:], places[count:]
 
     def _read_first(self, buffer: memoryview, sources: array[int], positions: array[int]) -> int:
-        """Read at least one of the files, and more of its directory; return how many."""
+        """Read at least one of the files; return how many."""
         listing = self._listing
-        parent, _, name = listing.locations[sources[0]].rpartition(b"/")
-        if not name:  # a directory
-            return 1
-        try:
-            self._enter(parent)
-        except OSError as error:
-            raise _failure(error) from None
-        prefix = parent + b"/" if parent else b""
         columns = (listing.sizes, listing.mtimes_ns, listing.change_tokens)
         count = self._bulk.read_files(
-            self._directory, prefix, listing.locations, sources, columns, buffer, positions
+            bytes(self._root), self._album, listing.locations, sources, columns, buffer, positions
         )
-        if not count:
+        if count:
+            return count
+        if not listing.locations[sources[0]].endswith(b"/"):
             self._read(sources[0], buffer[positions[0] :])
-        return max(count, 1)
+        return 1
 
     def _read(self, source: int, buffer: memoryview) -> None:
         descriptor = self._open(source)

@@ -555,36 +555,40 @@ def test_files_are_read_in_the_order_asked_for(photos_dir: Path, storage: Storag
 
 
 @pytest.mark.skipif(AS_COMPILED is NOTHING_COMPILED, reason="the optional part was not compiled")
-def test_the_compiled_part_reads_a_directory_in_one_call(photos_dir: Path) -> None:
+def test_the_compiled_part_reads_an_album_in_one_call(photos_dir: Path) -> None:
     contents = {f"a/{number}.jpg": noise(number) for number in range(100)}
-    album = make_album(photos_dir, {**contents, "b/c.jpg": b"x", "ab.jpg": b"x"})
+    contents |= {"a/b/c.jpg": b"x", "ab.jpg": b"xy", "ac/d.jpg": b"xyz"}
+    album = make_album(photos_dir, {**contents, "b/": b""})
     listing = listed(LocalStorage(photos_dir, Exclusion(())))
     columns = (listing.sizes, listing.mtimes_ns, listing.change_tokens)
-    ordered = array("L", sorted(range(len(listing)), key=lambda s: listing.paths[s][:2] != b"a/"))
-    positions = array("Q", accumulate((listing.sizes[source] for source in ordered), initial=0))
+    ordered = array("L", range(len(listing)))
+    positions = array("Q", accumulate(listing.sizes, initial=0))
     buffer = bytearray(positions.pop())
-    descriptor = os.open(album / "a", os.O_RDONLY)
 
     def read_files(sources: array[int], positions: array[int]) -> int:
         place = memoryview(buffer)
-        return AS_COMPILED.read_files(
-            descriptor, b"a/", listing.paths, sources, columns, place, positions
-        )
+        root, name = bytes(photos_dir), ARCHIVE.value.encode()
+        return AS_COMPILED.read_files(root, name, listing.paths, sources, columns, place, positions)
 
-    try:
-        assert read_files(ordered, positions) == 100
-        expected = b"".join(contents[listing.paths[source].decode()] for source in ordered[:100])
-        assert buffer[: len(expected)] == expected
+    with no_descriptor_left():
+        assert read_files(ordered, positions) == len(ordered)
+        assert buffer == b"".join(contents.get(path.decode(), b"") for path in listing.paths)
         for beyond in (len(listing), 2**62):
             with pytest.raises(IndexError):
                 read_files(array("L", [ordered[0], beyond]), positions[:2])
         for outside in (len(buffer), 2**64 - 1):
             with pytest.raises(IndexError):
-                read_files(ordered[1:2], array("Q", [outside]))
+                read_files(ordered[2:3], array("Q", [outside]))
         with pytest.raises(ValueError, match="different lengths"):
             read_files(ordered, positions[1:])
-    finally:
-        os.close(descriptor)
+        for changed in ("a/b/c.jpg", "a/b", "a"):  # links, now, to what is the same
+            (album / changed).rename(album / "moved")
+            (album / changed).symlink_to(album / "moved")
+            assert read_files(ordered, positions) == listing.paths.index(
+                b"a/b/c.jpg" if changed != "a" else b"a/0.jpg"
+            )
+            (album / changed).unlink()
+            (album / "moved").rename(album / changed)
 
 
 def test_an_open_file_is_verified_again(photos_dir: Path, storage: Storage) -> None:
