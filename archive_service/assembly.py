@@ -50,14 +50,16 @@ class Assembler:
         return _cut(self._layout.end_records, segment, self._layout.central_offsets[-1])
 
     def _entries(self, segment: Entries, files: AlbumFiles) -> memoryview:
-        layout, values = self._layout, self._checksums.values
+        layout = self._layout
         entries = layout.entries_between(segment.start, segment.stop)
         if self._is_header_part(segment, entries.start):
             return self._header_part(segment, entries.start)
         made = EntriesBuffer(layout, entries)
         read_from_ns = time.time_ns()
         made.read(files)
-        if unknown := [entry for entry in made.small if values[layout.sources[entry]] == UNKNOWN]:
+        known = list(self._crc32s(made.small))
+        if UNKNOWN in known:
+            unknown = [e for e, crc32 in zip(made.small, known, strict=True) if crc32 == UNKNOWN]
             sources = [layout.sources[entry] for entry in unknown]
             crc32s = map(zlib_ng.crc32, map(made.data, unknown))
             self._checksums.learn(sources, crc32s, read_from_ns=read_from_ns)

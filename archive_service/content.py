@@ -36,7 +36,7 @@ MADE_AHEAD = 2
 """Batches made ahead of the one that is sent: one alone is not always ready in time."""
 MADE_AHEAD_FROM_BYTES = 256 * 1024
 """Size of the pieces from which on a client counts as quick."""
-BATCH_BYTES = 1024 * 1024
+BATCH_BYTES = 2 * 1024 * 1024
 """From here on a batch is full; also when its buffers have the size of a piece.  Buffers are not
 larger either: they would fall out of the processor's cache, and overflow the socket's."""
 BATCH_SEGMENTS = 16

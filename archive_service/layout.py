@@ -98,9 +98,7 @@ class ArchiveLayout:
 
     def local_file_header(self, entry: int, crc32: int) -> bytes:
         """Pack the local file header of an entry."""
-        mtime_s = self.listing.mtimes_ns[self.sources[entry]] // _NS_PER_S
-        fields = (self.names[entry], self.sizes[entry], mtime_s, self.modes[entry])
-        return records.local_file_header((*fields, self.header_offsets[entry]), crc32, self.zone)
+        return next(self.local_file_headers(range(entry, entry + 1), [crc32]))
 
     def central_directory_header(self, entry: int, crc32: int) -> bytes:
         """Pack the central directory header of an entry."""
@@ -108,12 +106,11 @@ class ArchiveLayout:
 
     def local_file_headers(self, entries: range, crc32s: Iterable[int]) -> Iterator[bytes]:
         """Pack the local file headers of entries."""
-        return map(records.local_file_header, self._members(entries), crc32s, repeat(self.zone))
+        return records.local_file_headers(self._members(entries), crc32s, self.zone)
 
     def central_directory_headers(self, entries: range, crc32s: Iterable[int]) -> Iterator[bytes]:
         """Pack the central directory headers of entries."""
-        members = self._members(entries)
-        return map(records.central_directory_header, members, crc32s, repeat(self.zone))
+        return records.central_directory_headers(self._members(entries), crc32s, self.zone)
 
     def entries_between(self, start: int, stop: int) -> range:
         """Return the entries whose header or data has a part from `start` up to `stop`."""
@@ -139,16 +136,15 @@ class ArchiveLayout:
         end = _end(self.header_offsets, start, piece_bytes)
         return Entries(start, min(stop, end, large_data))
 
-    def _members(self, entries: range) -> Iterator[records.MemberFields]:
+    def _members(self, entries: range) -> records.Members:
         first, last = entries.start, entries.stop
         mtimes_ns = map(self.listing.mtimes_ns.__getitem__, self.sources[first:last])
-        return zip(
+        return records.Members(
             self.names[first:last],
             self.sizes[first:last],
-            map(floordiv, mtimes_ns, repeat(_NS_PER_S)),
+            list(map(floordiv, mtimes_ns, repeat(_NS_PER_S))),
             self.modes[first:last],
             self.header_offsets[first:last],
-            strict=True,
         )
 
 

@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from array import array
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import cycle, islice, zip_longest
+from itertools import cycle, zip_longest
 
 from zlib_ng import zlib_ng
 
@@ -75,10 +75,10 @@ class ArchiveWriter(ABC):
                 ahead = following is not None and not self._is_large(following)
                 reading = self._reader.submit(self._read, following) if ahead else None
                 self._write_small(run)
-        everything = range(self._layout.entries)
-        headers = self._layout.central_directory_headers(everything, self._crc32s)
-        while batch := b"".join(islice(headers, HEADERS_AT_ONCE)):
-            self._send(batch)
+        for first in range(0, self._layout.entries, HEADERS_AT_ONCE):
+            entries = range(first, min(first + HEADERS_AT_ONCE, self._layout.entries))
+            crc32s = self._crc32s[entries.start : entries.stop]
+            self._send(b"".join(self._layout.central_directory_headers(entries, crc32s)))
         self._send(self._layout.end_records)
 
     def _runs(self) -> Iterator[range]:
