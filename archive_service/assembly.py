@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
+from operator import sub
 
 from zlib_ng import zlib_ng
 
@@ -61,7 +62,7 @@ class Assembler:
         if UNKNOWN in known:
             unknown = [e for e, crc32 in zip(made.small, known, strict=True) if crc32 == UNKNOWN]
             sources = [layout.sources[entry] for entry in unknown]
-            crc32s = map(zlib_ng.crc32, map(made.data, unknown))
+            crc32s = map(zlib_ng.crc32, made.data(unknown))
             self._checksums.learn(sources, crc32s, read_from_ns=read_from_ns)
         made.put_headers(self._crc32s(made.entries))
         return _cut(made.bytes, segment, made.start)
@@ -116,10 +117,12 @@ class EntriesBuffer:
         positions = [end - size - self.start for end, size in pairs]
         files.read_into(self.bytes, self._layout.sources[first:last], positions)
 
-    def data(self, entry: int) -> memoryview:
-        """Return the data of a small file."""
-        stop = self._layout.header_offsets[entry + 1] - self.start
-        return self.bytes[stop - self._layout.sizes[entry] : stop]
+    def data(self, entries: Iterable[int]) -> Iterator[memoryview]:
+        """Return the data of each of some small files."""
+        numbers = list(entries)
+        sizes = map(self._layout.sizes.__getitem__, numbers)
+        stops = [self._layout.header_offsets[entry + 1] - self.start for entry in numbers]
+        return map(self.bytes.__getitem__, map(slice, map(sub, stops, sizes), stops))
 
     def put_headers(self, crc32s: Iterable[int]) -> None:
         """Put the headers in front of the data, given the CRC-32 of each entry."""

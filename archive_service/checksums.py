@@ -27,8 +27,10 @@ from archive_service.storage.base import SourceFile, Storage
 
 UNKNOWN = -1
 _OF_NOTHING = 0  # the CRC-32 of a directory
-BLOCK_SIZE = 1024 * 1024
+BLOCK_SIZE = 512 * 1024
 """Bytes hashed between two looks at whether anybody still waits."""
+STORE_EVERY_S = 5.0
+"""How often what is learned on the way is written to the index."""
 CLOCK_TICK_NS = 10_000_000
 """The coarsest step of a file system's timestamps.  A value learned within one step of the newest
 change is not remembered: a second change in the same step would look like no change."""
@@ -84,6 +86,7 @@ class AlbumChecksums:
         self._threads = threads
         self._jobs: dict[int, HashJob] = {}
         self._learned: list[int] = []
+        self._stored_at_s = time.monotonic()
         self._loading: asyncio.Future[None] | None = None
 
     async def load(self) -> None:
@@ -100,10 +103,11 @@ class AlbumChecksums:
         if has_settled(self._listing, read_from_ns):
             self._learned += sources
 
-    def store_learned(self, *, at_least: int = 1) -> None:
-        """Write what was learned to the index, in its thread, once there is enough of it."""
-        if len(self._learned) >= at_least:
-            learned, self._learned = self._learned, []
+    def store_learned(self, *, is_end: bool = True) -> None:
+        """Write what was learned to the index, in its thread; on the way only now and then."""
+        now_s = time.monotonic()
+        if self._learned and (is_end or now_s - self._stored_at_s >= STORE_EVERY_S):
+            learned, self._learned, self._stored_at_s = self._learned, [], now_s
             self._threads.in_index_thread(lambda: self._store(learned))
 
     def request(self, sources: Sequence[int]) -> HashJob:
@@ -278,12 +282,28 @@ def clock_tick_ns(listing: Listing) -> int:
     return COARSE_CLOCK_TICK_NS if is_coarse else CLOCK_TICK_NS
 
 
+class _Blocks(threading.local):
+    def __init__(self) -> None:
+        self.block = memoryview(bytearray(BLOCK_SIZE))
+
+
+_blocks = _Blocks()
+
+
+def thread_block() -> memoryview:
+    """Return the calling thread's own buffer of a block.
+
+    To make one for each file would take longer than to hash a small one.
+    """
+    return _blocks.block
+
+
 def hash_file(file: SourceFile, abandoned: threading.Event) -> int:
     """Return the CRC-32 of a file, or nothing of use once it is abandoned.
 
     Raise SourceUnreadable.
     """
-    buffer = memoryview(bytearray(BLOCK_SIZE))
+    buffer = thread_block()
     value = 0
     try:
         while (count := file.readinto(buffer)) and not abandoned.is_set():

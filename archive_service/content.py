@@ -30,8 +30,6 @@ from archive_service.segments import FileData, Segment
 from archive_service.storage.base import AlbumFiles, RemoteFile, SourceFile
 from archive_service.storage.pagecache import is_cached, read_in
 
-STORE_LEARNED_EVERY = 4096
-"""CRC-32 values a running download keeps back at most before they are written to the index."""
 MADE_AHEAD = 2
 """Batches made ahead of the one that is sent: one alone is not always ready in time."""
 MADE_AHEAD_FROM_BYTES = 256 * 1024
@@ -140,7 +138,7 @@ class ArchiveContent:
                     async with aclosing(chunks) as file_data:
                         async for chunk in file_data:
                             yield chunk
-                self._checksums.store_learned(at_least=STORE_LEARNED_EVERY)
+                self._checksums.store_learned(is_end=False)
 
     @asynccontextmanager
     async def _learning(self, start: int, stop: int) -> AsyncIterator[HashAhead]:

@@ -21,8 +21,6 @@ from archive_service.learning.reading import Reading, groups
 from archive_service.listing import Listing
 from archive_service.storage.base import Storage
 
-_STORE_EVERY = 1000
-"""Values in one write to the index."""
 _THREADS = 2
 _Result = TypeVar("_Result")
 
@@ -68,7 +66,7 @@ class Learner:
         try:
             for sources in groups(seen.listing, album):
                 await self.in_thread(partial(read, sources))
-                album.store_learned(at_least=_STORE_EVERY)
+                album.store_learned(is_end=False)
         finally:
             album.store_learned()
         return reading.files

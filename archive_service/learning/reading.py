@@ -12,7 +12,7 @@ from itertools import accumulate
 
 from zlib_ng import zlib_ng
 
-from archive_service.checksums import BLOCK_SIZE, UNKNOWN, AlbumChecksums
+from archive_service.checksums import BLOCK_SIZE, UNKNOWN, AlbumChecksums, thread_block
 from archive_service.errors import SourceUnreadable
 from archive_service.learning.pace import Pace
 from archive_service.learning.pages import pages_of
@@ -82,7 +82,7 @@ class Reading:
 
     def _hashed(self, file: SourceFile, source: int) -> int | None:
         """Hash a file; None where a download has done so meanwhile."""
-        buffer = memoryview(bytearray(BLOCK_SIZE))
+        buffer = thread_block()
         position = value = 0
         pages = pages_of(file)
         while self._is_unknown(source):

@@ -110,7 +110,7 @@ class ArchiveWriter(ABC):
         return run
 
     def _write_small(self, run: EntriesBuffer) -> None:
-        crc32s = array("L", map(zlib_ng.crc32, map(run.data, run.entries)))
+        crc32s = array("L", map(zlib_ng.crc32, run.data(run.entries)))
         self._crc32s[run.entries.start : run.entries.stop] = crc32s
         run.put_headers(crc32s)
         self._send(run.bytes)
