@@ -169,10 +169,11 @@ def lay_out(
         sizes = array("Q", map(sizes.__getitem__, ordered))
         listed_modes = array("H", map(listed_modes.__getitem__, ordered))
     modes = _archived_modes(entry_names, sizes, listed_modes)
-    local_lengths = records.local_file_header_lengths(entry_names, sizes, modes)
+    usual = records.are_usual(sizes, modes)
+    local_lengths = records.local_file_header_lengths(entry_names, sizes, modes, usual=usual)
     header_offsets = array("Q", accumulate(map(add, local_lengths, sizes), initial=0))
     central_lengths = records.central_directory_header_lengths(
-        entry_names, sizes, modes, header_offsets
+        entry_names, sizes, modes, header_offsets, usual=usual
     )
     central_offsets = array("Q", accumulate(central_lengths, initial=header_offsets[-1]))
     directory_size = central_offsets[-1] - header_offsets[-1]
@@ -186,7 +187,7 @@ def lay_out(
         header_offsets,
         central_offsets,
         end_records(len(ordered), directory_size, header_offsets[-1]),
-        array("L", (entry for entry, size in enumerate(sizes) if size >= large_file_bytes)),
+        _large_entries(sizes, large_file_bytes),
     )
 
 
@@ -208,6 +209,12 @@ def _archived_modes(names: Sequence[bytes], sizes: array[int], modes: array[int]
     if min(sizes, default=1) and all(mode == archived_mode(b"", mode) for mode in set(modes)):
         return modes  # of files, then, and as they are
     return array("H", map(archived_mode, names, modes))
+
+
+def _large_entries(sizes: array[int], large_file_bytes: int) -> array[int]:
+    if max(sizes, default=0) < large_file_bytes:
+        return array("L")
+    return array("L", (entry for entry, size in enumerate(sizes) if size >= large_file_bytes))
 
 
 def _between(offsets: array[int], start: int, stop: int) -> range:

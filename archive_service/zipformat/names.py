@@ -26,11 +26,12 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import partial
-from itertools import count
+from itertools import count, repeat
+from operator import itemgetter
 from unicodedata import normalize
 
 MAX_COMPONENT_BYTES = 255
@@ -134,11 +135,15 @@ def _are_distinct(lowered: AbstractSet[bytes], paths: Sequence[bytes]) -> bool:
 
 def _directories(paths: Sequence[bytes]) -> AbstractSet[bytes]:
     found: set[bytes] = set()
-    parents = {path.removesuffix(b"/").rpartition(b"/")[0] for path in paths}
+    parents = _parents(map(bytes.removesuffix, paths, repeat(b"/")))
     while not parents <= found:
         found |= parents
-        parents = {parent.rpartition(b"/")[0] for parent in parents}
+        parents = _parents(parents)
     return found - {b""}
+
+
+def _parents(paths: Iterable[bytes]) -> set[bytes]:
+    return set(map(itemgetter(0), map(bytes.rpartition, paths, repeat(b"/"))))
 
 
 def _children(paths: Sequence[bytes]) -> Mapping[bytes, AbstractSet[bytes]]:

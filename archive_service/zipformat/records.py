@@ -111,7 +111,7 @@ class Members(NamedTuple):
 
     def are_usual(self) -> bool:
         """Tell whether all are files with data, and need no ZIP64 and have no execute bit."""
-        return _are_usual(self.sizes, self.modes) and max(self.header_offsets, default=0) < MAX_32
+        return are_usual(self.sizes, self.modes) and max(self.header_offsets, default=0) < MAX_32
 
 
 def local_file_header_length(name: bytes, size: int, mode: int) -> int:
@@ -136,32 +136,37 @@ def central_directory_header_length(name: bytes, size: int, mode: int, header_of
     return length
 
 
+def are_usual(sizes: array[int], modes: array[int]) -> bool:
+    """Tell whether all are files with data, and none has ZIP64 sizes or an execute bit."""
+    return 0 < min(sizes, default=1) <= max(sizes, default=1) < MAX_32 and not any(
+        mode & _EXECUTE_BITS for mode in set(modes)
+    )
+
+
 def local_file_header_lengths(
-    names: Sequence[bytes], sizes: array[int], modes: array[int]
+    names: Sequence[bytes], sizes: array[int], modes: array[int], *, usual: bool
 ) -> Iterable[int]:
-    """Return what `local_file_header_length` does of each entry."""
-    if _are_usual(sizes, modes):
+    """Return what `local_file_header_length` does of each entry; `usual` as told by `are_usual`."""
+    if usual:
         return map(add, map(len, names), repeat(local_file_header_length(b"", 0, 0)))
     return map(local_file_header_length, names, sizes, modes)
 
 
 def central_directory_header_lengths(
-    names: Sequence[bytes], sizes: array[int], modes: array[int], header_offsets: array[int]
+    names: Sequence[bytes],
+    sizes: array[int],
+    modes: array[int],
+    header_offsets: array[int],
+    *,
+    usual: bool,
 ) -> Iterable[int]:
-    """Return what `central_directory_header_length` does of each entry.
+    """Return what `central_directory_header_length` does of each entry; `usual` as above.
 
     The offsets are in order; there may be one more of them, where the last entry ends.
     """
-    if _are_usual(sizes, modes) and header_offsets[-1] < MAX_32:
+    if usual and header_offsets[-1] < MAX_32:
         return map(add, map(len, names), repeat(central_directory_header_length(b"", 0, 0, 0)))
     return map(central_directory_header_length, names, sizes, modes, header_offsets)
-
-
-def _are_usual(sizes: array[int], modes: array[int]) -> bool:
-    """Tell whether all are files with data, and none has ZIP64 sizes or an execute bit."""
-    return 0 < min(sizes, default=1) <= max(sizes, default=1) < MAX_32 and not any(
-        mode & _EXECUTE_BITS for mode in set(modes)
-    )
 
 
 def local_file_headers(members: Members, crc32s: Iterable[int], zone: tzinfo) -> Iterator[bytes]:
