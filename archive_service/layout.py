@@ -26,7 +26,7 @@ from archive_service.segments import (
 from archive_service.zipformat import records
 from archive_service.zipformat.endrecords import end_records
 
-MAX_ENTRIES_PER_SEGMENT = 1024
+MAX_ENTRIES_PER_SEGMENT = 4096
 """Bounds the work of making a segment where entries are tiny, such as empty files."""
 
 _OWNER_FILE, _OWNER_DIRECTORY = 0o600, 0o700

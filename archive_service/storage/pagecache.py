@@ -3,9 +3,10 @@
 `sendfile` runs on the event loop's thread.  Where the data is not in the page cache the call waits
 for the disk, and with it every other download; so a cold piece is read in a worker thread first.
 
-Two things are asked.  A sample of bytes tells a cold file and how far read-ahead has come.  But a
-system short of memory drops pages here and there, which no sample finds: so their number is asked
-for too, where the kernel tells it (Linux 6.5, cachestat).
+Two things are asked.  The number of pages there are, where the kernel tells it (Linux 6.5,
+cachestat): a system short of memory drops pages here and there, which no sample finds.  And a
+sample of bytes, for a page that is yet to be filled counts like any other: it tells how far
+read-ahead has come, and has to be a larger one where it alone tells a cold file.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ import ctypes
 import os
 import sys
 
-_PROBE_STRIDE = 128 * 1024
-"""One byte is asked for in each window of the kernel's usual read-ahead."""
+_PROBE_STRIDE, _PROBE_STRIDE_OF_COUNTED = 128 * 1024, 1024 * 1024
+"""One byte is asked for in each window of the kernel's usual read-ahead, or else now and then."""
 _READ_SIZE = 256 * 1024
 _PAGE_SIZE = os.sysconf("SC_PAGE_SIZE")
 _CACHESTAT = 451  # the number of the system call, on all of Linux but Alpha
@@ -44,16 +45,20 @@ def is_cached(descriptor: int, offset: int, count: int) -> bool:
     flags = getattr(os, "RWF_NOWAIT", 0)
     if not flags:
         return True
+    has_all = _has_all_pages(descriptor, offset, count)
+    if has_all is False:
+        return False
     byte = bytearray(1)
     last = offset + count - 1
+    stride = _PROBE_STRIDE_OF_COUNTED if has_all else _PROBE_STRIDE
     try:
-        for position in (*range(offset, last, _PROBE_STRIDE), last):
+        for position in (*range(offset, last, stride), last):
             os.preadv(descriptor, (byte,), position, flags)
     except BlockingIOError:
         return False
     except OSError:  # a file system without RWF_NOWAIT: those of FUSE, some on the network
         pass
-    return _has_all_pages(descriptor, offset, count)
+    return True
 
 
 def read_in(descriptor: int, offset: int, count: int) -> None:
@@ -80,12 +85,13 @@ def let_go(descriptor: int, offset: int, count: int) -> None:
         os.posix_fadvise(descriptor, offset, count, os.POSIX_FADV_DONTNEED)
 
 
-def _has_all_pages(descriptor: int, offset: int, count: int) -> bool:
+def _has_all_pages(descriptor: int, offset: int, count: int) -> bool | None:
+    """Tell whether there is a page for all of the data; None where the system does not."""
     if _system_call is None:
-        return True
+        return None
     asked, found = _Range(offset, count), _Pages()
     if _system_call(_CACHESTAT, descriptor, ctypes.byref(asked), ctypes.byref(found), 0):
-        return True  # an older kernel, or one that does not tell
+        return None  # an older kernel, or another's file
     if found.cached >= _pages(offset, count):
         return True
     try:
