@@ -146,6 +146,10 @@ class ReaderStalled(DownloadFailed):
         super().__init__("stalled")
 
 
+class SettingsError(ValueError):
+    """A setting has a value that it can't take; the text is one line for the operator."""
+
+
 def errno_name(error: OSError) -> str:
     """Return the symbolic name of what the system said, such as "EACCES"."""
     return errno.errorcode.get(error.errno or errno.EIO, "EIO")

@@ -31,7 +31,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from archive_service import settingvalues as values
 from archive_service.crcindex.address import TAKES as TAKES_INDEX_URL
+from archive_service.errors import SettingsError
 from archive_service.exclusion import DEFAULT_PATTERNS
+from archive_service.formatsettings import ENV_FILE, FORMAT, Told, flag, variable
 from archive_service.http.clients import NONE, UNKNOWN
 from archive_service.storage.s3.location import S3Location
 
@@ -39,16 +41,16 @@ _BESIDE_PACKAGE = Path(__file__).resolve().parent.parent / "test_photos"
 SHIPPED_PHOTOS = _BESIDE_PACKAGE if _BESIDE_PACKAGE.exists() else Path("test_photos")
 """The albums to try the service with; for an installed package, in the working directory."""
 
-_ENV_FILE = ".env"
-
-
-class SettingsError(ValueError):
-    """A setting has a value that it can't take; the text is one line for the operator."""
-
 
 def _setting(*, does: str, takes: str, **more: Any) -> Any:  # noqa: ANN401 - as pydantic's Field
     """Describe a setting: what it does, what it takes, and more for pydantic."""
     return Field(description=does, json_schema_extra={"takes": takes}, **more)
+
+
+def _told(name: str) -> Any:  # noqa: ANN401 - as pydantic's Field
+    """Describe a setting that is told of elsewhere; see `_setting`."""
+    told = FORMAT[name]
+    return _setting(does=told.does, takes=told.takes, default=told.default)
 
 
 def _secret(*, does: str, takes: str, **more: Any) -> Any:  # noqa: ANN401 - as pydantic's Field
@@ -64,7 +66,7 @@ class _Source(BaseSettings):
     """Where all settings are read from."""
 
     model_config = SettingsConfigDict(
-        env_file=_ENV_FILE,
+        env_file=ENV_FILE,
         env_file_encoding="utf-8",
         env_ignore_empty=True,
         extra="ignore",
@@ -90,21 +92,11 @@ class SigningSettings(_Source):
 class FormatSettings(_Source):
     """What shapes an archive; the service and the console script share it."""
 
-    portable_names: bool = _setting(
-        default=True,
-        does="make names safe for every system; off: exact where exact is safe",
-        takes="true or false",
+    portable_names: bool = _told("portable_names")
+    name_encoding: Annotated[str, AfterValidator(values.ascii_compatible_encoding)] = _told(
+        "name_encoding"
     )
-    name_encoding: Annotated[str, AfterValidator(values.ascii_compatible_encoding)] = _setting(
-        default="cp1251",
-        does="encoding of file names that are not UTF-8",
-        takes="the name of an encoding that contains ASCII, such as cp1251 or cp866",
-    )
-    timezone: Annotated[str, AfterValidator(values.zone_name)] = _setting(
-        default="UTC",
-        does="time zone of the DOS times in an archive",
-        takes="a name of the time zone database, such as Europe/Moscow",
-    )
+    timezone: Annotated[str, AfterValidator(values.zone_name)] = _told("timezone")
 
 
 class Settings(FormatSettings, SigningSettings):
@@ -350,25 +342,35 @@ def load_signing_settings() -> SigningSettings:
 
 def put_aws_variables_in_environment() -> None:
     """Have the AWS_ variables of `.env` found where botocore looks for them: it reads no `.env`."""
-    found = dotenv_values(_ENV_FILE, encoding="utf-8")
+    found = dotenv_values(ENV_FILE, encoding="utf-8")
     for name, value in found.items():
         if name.startswith("AWS_") and value:
             os.environ.setdefault(name, value)
 
 
-def variable(name: str) -> str:
-    """Return the environment variable of a setting."""
-    return name.upper()
-
-
-def flag(name: str) -> str:
-    """Return the command line flag of a setting."""
-    return "--" + name.replace("_", "-")
-
-
 def takes(field: FieldInfo) -> str:
     """Return what values a setting takes, in words."""
     return str(_extra(field).get("takes", ""))
+
+
+def with_flag(kind: type[BaseSettings]) -> dict[str, Told]:
+    """Tell of the settings that have a flag, those of the archive's format last."""
+    told = {name: _told_of(f) for name, f in kind.model_fields.items() if not is_secret(f)}
+    return dict(sorted(told.items(), key=lambda item: item[0] in FORMAT))
+
+
+def secrets(kind: type[BaseSettings]) -> dict[str, Told]:
+    """Tell of the settings that have no flag; each is off by default."""
+    return {
+        name: _told_of(field)._replace(default="none")
+        for name, field in kind.model_fields.items()
+        if is_secret(field)
+    }
+
+
+def _told_of(field: FieldInfo) -> Told:
+    default = field.get_default(call_default_factory=True)
+    return Told(field.description or "", takes(field), default, field.annotation)
 
 
 def is_secret(field: FieldInfo) -> bool:
@@ -388,23 +390,23 @@ def _load(kind: type[_Settings], given: Mapping[str, Any]) -> _Settings:
     except ValidationError as error:
         raise _explained(kind, error.errors()[0]) from None
     except OSError as error:
-        raise SettingsError(f"{_ENV_FILE}: {error.strerror}") from None
+        raise SettingsError(f"{ENV_FILE}: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise SettingsError(f"{_ENV_FILE}: takes UTF-8 text only") from None
+        raise SettingsError(f"{ENV_FILE}: takes UTF-8 text only") from None
 
 
 def _check_env_file() -> None:
     """Refuse what would be passed over: a line is a setting that its writer takes for set."""
-    path = Path(_ENV_FILE)
+    path = Path(ENV_FILE)
     if path.is_dir():  # as Docker makes where it mounts a file that is missing
-        raise SettingsError(f"{_ENV_FILE}: is a directory, takes a file")
+        raise SettingsError(f"{ENV_FILE}: is a directory, takes a file")
     if not path.exists():
         return
     with path.open(encoding="utf-8") as file:
         for binding in parse_stream(file):
             if binding.error:
                 line = binding.original.line
-                raise SettingsError(f"{_ENV_FILE}: line {line} can't be read, takes NAME=value")
+                raise SettingsError(f"{ENV_FILE}: line {line} can't be read, takes NAME=value")
 
 
 def wrong_value(

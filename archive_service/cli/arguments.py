@@ -3,17 +3,10 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, BooleanOptionalAction, Namespace
+from collections.abc import Iterable, Mapping
 from typing import NoReturn, get_args
 
-from pydantic.fields import FieldInfo
-
-from archive_service.settings import (
-    FormatSettings,
-    flag,
-    is_secret,
-    takes,
-    variable,
-)
+from archive_service.formatsettings import Told, flag, variable
 
 
 class OneLineParser(ArgumentParser):
@@ -24,54 +17,36 @@ class OneLineParser(ArgumentParser):
         self.exit(2, f"{self.prog}: {message}; -h explains every parameter\n")
 
 
-def add_settings(parser: ArgumentParser, kind: type[FormatSettings]) -> None:
-    """Add a flag for each setting, those of the archive's format last.
+def add_settings(parser: ArgumentParser, settings: Mapping[str, Told]) -> None:
+    """Add a flag for each setting.
 
     Values stay text: the settings parse them, wherever they come from.
     """
-    names = sorted(_with_flag(kind), key=lambda name: name in FormatSettings.model_fields)
-    for name in names:
-        field = kind.model_fields[name]
-        if field.annotation is bool:
-            parser.add_argument(
-                flag(name), action=BooleanOptionalAction, default=None, help=_help(name, field)
-            )
+    for name, told in settings.items():
+        text = help_of(name, told).replace("%", "%%")
+        if told.annotation is bool:
+            parser.add_argument(flag(name), action=BooleanOptionalAction, default=None, help=text)
         else:
-            parser.add_argument(flag(name), metavar=_metavar(name, field), help=_help(name, field))
+            parser.add_argument(flag(name), metavar=_metavar(name, told), help=text)
 
 
-def given_settings(namespace: Namespace, kind: type[FormatSettings]) -> dict[str, object]:
+def given_settings(namespace: Namespace, settings: Iterable[str]) -> dict[str, object]:
     """Return the settings that the flags give."""
-    given = {name: getattr(namespace, name) for name in _with_flag(kind)}
+    given = {name: getattr(namespace, name) for name in settings}
     return {name: value for name, value in given.items() if value is not None}
 
 
-def _with_flag(kind: type[FormatSettings]) -> list[str]:
-    return [name for name, field in kind.model_fields.items() if not is_secret(field)]
-
-
-def secrets(kind: type[FormatSettings]) -> str:
-    """Tell of the settings that have no flag, as help does; each is off by default."""
-    return " ".join(
-        f"{variable(name)}: {_help(name, field)}."
-        for name, field in kind.model_fields.items()
-        if is_secret(field)
-    )
-
-
-def _metavar(name: str, field: FieldInfo) -> str:
-    choices = get_args(field.annotation)
-    if all(isinstance(choice, str) for choice in choices) and choices:
-        return "{" + ",".join(choices) + "}"
-    return "SECONDS" if field.annotation is float else name.rpartition("_")[2].upper()
-
-
-def _help(name: str, field: FieldInfo) -> str:
-    default = field.get_default(call_default_factory=True)
+def help_of(name: str, told: Told) -> str:
+    """Say what a setting does, what it takes, and by which variable."""
+    default = told.default
     shown = ",".join(default) if isinstance(default, tuple) else str(default)
     if isinstance(default, bool):
         shown = "on" if default else "off"
-    if is_secret(field):
-        shown = "none"
-    text = f"{field.description}; takes {takes(field)} [{variable(name)}, default {shown}]"
-    return text.replace("%", "%%")
+    return f"{told.does}; takes {told.takes} [{variable(name)}, default {shown}]"
+
+
+def _metavar(name: str, told: Told) -> str:
+    choices = get_args(told.annotation)
+    if all(isinstance(choice, str) for choice in choices) and choices:
+        return "{" + ",".join(choices) + "}"
+    return "SECONDS" if told.annotation is float else name.rpartition("_")[2].upper()

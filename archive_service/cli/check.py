@@ -12,7 +12,8 @@ from archive_service.cli.arguments import OneLineParser, add_settings, given_set
 from archive_service.cli.checks import CHECKS
 from archive_service.cli.findings import Verdict
 from archive_service.cli.program import complain
-from archive_service.settings import Settings, SettingsError, load_settings
+from archive_service.errors import SettingsError
+from archive_service.settings import Settings, load_settings, with_flag
 
 _WRONG, _USAGE_ERROR = 1, 2
 
@@ -20,7 +21,9 @@ _WRONG, _USAGE_ERROR = 1, 2
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print a line for each thing looked at; return the exit status."""
     try:
-        settings = load_settings(given_settings(parser().parse_args(arguments), Settings))
+        settings = load_settings(
+            given_settings(parser().parse_args(arguments), with_flag(Settings))
+        )
     except SettingsError as error:
         complain(str(error))
         return _USAGE_ERROR
@@ -38,5 +41,5 @@ def parser() -> ArgumentParser:
         epilog="exit status: 0 nothing is wrong, 1 something is, 2 a setting is",
         allow_abbrev=False,
     )
-    add_settings(made, Settings)
+    add_settings(made, with_flag(Settings))
     return made

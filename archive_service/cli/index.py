@@ -16,9 +16,14 @@ from archive_service.cli.indexes import index_for
 from archive_service.cli.program import complain, printable
 from archive_service.cli.storages import advice, storage_of
 from archive_service.crcindex.base import CrcIndex
-from archive_service.errors import ArchiveNotFound, DownloadFailed, StorageUnavailable
+from archive_service.errors import (
+    ArchiveNotFound,
+    DownloadFailed,
+    SettingsError,
+    StorageUnavailable,
+)
 from archive_service.learning.upkeep import Outcome, Upkeep
-from archive_service.settings import Settings, SettingsError, load_settings
+from archive_service.settings import Settings, load_settings, with_flag
 
 _FAILURE, _USAGE_ERROR, _SIGNALLED = 1, 2, 128
 _EPILOG = (
@@ -34,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the arguments say; return the exit status."""
     options = parser().parse_args(arguments)
     try:
-        settings = load_settings(given_settings(options, Settings))
+        settings = load_settings(given_settings(options, with_flag(Settings)))
     except SettingsError as error:
         complain(str(error))
         return _USAGE_ERROR
@@ -83,7 +88,7 @@ def parser() -> ArgumentParser:
         nargs="*",
         help="names of albums' directories, all albums if none is given",
     )
-    add_settings(made, Settings)
+    add_settings(made, with_flag(Settings))
     return made
 
 

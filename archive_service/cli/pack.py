@@ -16,11 +16,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from archive_service.cli.arguments import OneLineParser, add_settings, given_settings
 from archive_service.cli.program import complain, printable
-from archive_service.errors import DownloadFailed, SourceUnreadable
+from archive_service.errors import DownloadFailed, SettingsError, SourceUnreadable
+from archive_service.formatsettings import FORMAT, Format, may_be_set
 from archive_service.layout import ArchiveLayout, lay_out
 from archive_service.packing.errors import EntryFailed, PackingError, PackingFailed, PackingRefused
 from archive_service.packing.naming import packed_names
@@ -32,9 +34,11 @@ from archive_service.packing.writer import (
     FileWriter,
     StreamWriter,
 )
-from archive_service.settings import FormatSettings, SettingsError, load_format_settings
 from archive_service.storage.local import LocalAlbumFiles
 from archive_service.zipformat.names import NameRules
+
+if TYPE_CHECKING:
+    from archive_service.settings import FormatSettings
 
 _FAILURE, _USAGE_ERROR, _SIGNALLED = 1, 2, 128
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -85,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parse(sys.argv[1:] if arguments is None else arguments)
     try:
         with _stopped_by_signals():
-            _pack(options, load_format_settings(given_settings(options, FormatSettings)))
+            _pack(options, _format(options))
     except SettingsError as error:
         complain(str(error))
         return _USAGE_ERROR
@@ -125,11 +129,22 @@ def parser() -> ArgumentParser:
         metavar="NAME",
         help="the file to save the archive to; without it, the zip goes to standard output",
     )
-    add_settings(made, FormatSettings)
+    add_settings(made, FORMAT)
     return made
 
 
-def _pack(options: Namespace, settings: FormatSettings) -> None:
+def _format(options: Namespace) -> Format | FormatSettings:
+    """Read the settings; raise SettingsError."""
+    given = given_settings(options, FORMAT)
+    if not given and not may_be_set():
+        return Format()
+    # Imported where it is needed: it takes twice as long as everything else.
+    from archive_service.settings import load_format_settings  # noqa: PLC0415
+
+    return load_format_settings(given)
+
+
+def _pack(options: Namespace, settings: Format | FormatSettings) -> None:
     if options.save is None:
         sources = _collect(options, _standard_output())
         layout = _lay_out(sources, settings)
@@ -166,7 +181,7 @@ def _collect(options: Namespace, output: Identity | None) -> Sources:
     )
 
 
-def _lay_out(sources: Sources, settings: FormatSettings) -> ArchiveLayout:
+def _lay_out(sources: Sources, settings: Format | FormatSettings) -> ArchiveLayout:
     names = packed_names(sources, NameRules(settings.portable_names, settings.name_encoding))
     everything = range(len(sources.listing))
     return lay_out(

@@ -14,7 +14,7 @@ from functools import partial
 import structlog
 from aiohttp import web
 
-from archive_service.cli.arguments import OneLineParser, add_settings, given_settings, secrets
+from archive_service.cli.arguments import OneLineParser, add_settings, given_settings, help_of
 from archive_service.cli.composition import Site, Sites, accepting, archive_options, limits
 from archive_service.cli.listening import (
     BACKLOG,
@@ -27,10 +27,12 @@ from archive_service.cli.metrics import forget_the_dead, shared_metrics
 from archive_service.cli.program import complain
 from archive_service.cli.tracing import require_good_tracing
 from archive_service.cli.workers import STOPPING, Supervisor, Worker
+from archive_service.errors import SettingsError
 from archive_service.fairness.limits import SharedCounts
+from archive_service.formatsettings import flag, variable
 from archive_service.logs import configure_logging
 from archive_service.representation import ArchiveOptions
-from archive_service.settings import Settings, SettingsError, flag, load_settings, wrong_value
+from archive_service.settings import Settings, load_settings, secrets, with_flag, wrong_value
 from archive_service.web.load import Load, shared_counts
 from archive_service.web.runner import Runner
 from archive_service.web.sharedsite import SharedSite
@@ -43,7 +45,9 @@ _log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("archive_servic
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until SIGINT or SIGTERM; return the exit status."""
     try:
-        settings = load_settings(given_settings(parser().parse_args(arguments), Settings))
+        settings = load_settings(
+            given_settings(parser().parse_args(arguments), with_flag(Settings))
+        )
     except SettingsError as error:
         complain(str(error))
         return _USAGE_ERROR
@@ -71,11 +75,16 @@ def parser() -> ArgumentParser:
         description="Serve the directories of PHOTOS_DIR as zip archives, packed on the fly.",
         epilog="Each setting is read from its flag, or from the environment variable in brackets, "
         "or from that variable in the file .env, or else is the default.  Without a flag, since "
-        f"others can see the arguments of a process: {secrets(Settings)}",
+        f"others can see the arguments of a process: {_secrets()}",
         allow_abbrev=False,
     )
-    add_settings(made, Settings)
+    add_settings(made, with_flag(Settings))
     return made
+
+
+def _secrets() -> str:
+    told = secrets(Settings).items()
+    return " ".join(f"{variable(name)}: {help_of(name, secret)}." for name, secret in told)
 
 
 def _listeners(settings: Settings) -> Listeners:

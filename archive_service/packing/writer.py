@@ -16,7 +16,7 @@ from itertools import cycle, zip_longest
 
 from zlib_ng import zlib_ng
 
-from archive_service.assembly import EntriesBuffer
+from archive_service.entriesbuffer import EntriesBuffer
 from archive_service.errors import DownloadFailed, SourceChanged, SourceUnreadable
 from archive_service.layout import ArchiveLayout
 from archive_service.packing.errors import EntryFailed

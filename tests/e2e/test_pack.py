@@ -683,3 +683,17 @@ def test_stream_with_progress_is_the_same_stream(photos: Path) -> None:
         shown = run(["photos"], photos.parent, stderr=theirs)
     assert shown.stdout == run(["photos"], photos.parent).stdout
     assert contents(shown.stdout)
+
+
+def test_nothing_slow_is_imported_where_nothing_is_set(tmp_path: Path) -> None:
+    (tmp_path / "1.jpg").write_bytes(b"x")
+    code = (
+        f"import sys; sys.path.insert(0, {str(MAIN.parent)!r})\n"
+        "from archive_service.cli.pack import main\n"
+        "assert main(['1.jpg', '--save', 'out.zip']) == 0\n"
+        "sys.exit(', '.join({'pydantic', 'aiohttp', 'asyncio'} & set(sys.modules)) or 0)\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stderr

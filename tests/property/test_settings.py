@@ -14,9 +14,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from archive_service.cli.composition import archive_options
+from archive_service.errors import SettingsError
 from archive_service.exclusion import Exclusion
+from archive_service.formatsettings import variable
 from archive_service.http.disposition import content_disposition
-from archive_service.settings import Settings, SettingsError, load_settings, variable
+from archive_service.settings import Settings, load_settings
 from archive_service.zipformat.names import archive_names
 
 VARIABLES = [variable(name) for name in Settings.model_fields]

@@ -6,14 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from archive_service.errors import SettingsError
+from archive_service.formatsettings import FORMAT, Format, flag, may_be_set, variable
 from archive_service.settings import (
     Settings,
-    SettingsError,
-    flag,
     load_format_settings,
     load_settings,
     load_signing_settings,
-    variable,
 )
 
 
@@ -220,3 +219,24 @@ def test_a_flag_without_a_value_is_refused(name: str) -> None:
         load_settings({name: ""})
     assert flag(name) in str(caught.value)
     assert "empty" in str(caught.value)
+
+
+def test_the_defaults_of_the_format_need_no_reading() -> None:
+    assert not may_be_set()
+    assert dict(load_format_settings({})) == Format()._asdict()
+    assert set(FORMAT) == set(Format._fields)
+
+
+@pytest.mark.parametrize("name", ["TIMEZONE", "timezone", "Portable_Names"])
+def test_the_environment_may_set_the_format(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "off" if name == "Portable_Names" else "Europe/Moscow")
+    assert may_be_set()
+    assert dict(load_format_settings({})) != Format()._asdict()
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_file_may_set_the_format(tmp_path: Path, *, is_there: bool) -> None:
+    (tmp_path / ".env").symlink_to("elsewhere")
+    if is_there:
+        (tmp_path / "elsewhere").write_text("TIMEZONE=Europe/Moscow")
+    assert may_be_set()

@@ -1,0 +1,51 @@
+"""The bytes of small entries in a row, put together in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from operator import sub
+
+from archive_service.layout import ArchiveLayout
+from archive_service.storage.base import AlbumFiles
+
+
+class EntriesBuffer:
+    """Local file headers and data of entries in a row, put together in one buffer.
+
+    The data of a large file, which only the last entry can have, is no part of it.
+    """
+
+    def __init__(self, layout: ArchiveLayout, entries: range) -> None:
+        self.entries = entries
+        self.small = entries[:-1] if layout.is_large(entries[-1]) else entries
+        """The entries with their data."""
+        self.start = layout.header_offsets[entries.start]
+        """The offset in the archive of the first byte."""
+        self._layout = layout
+        stop = layout.header_offsets[entries.stop]
+        if len(self.small) < len(entries):
+            stop -= layout.sizes[entries[-1]]
+        self.bytes = memoryview(bytearray(stop - self.start))
+
+    def read(self, files: AlbumFiles) -> None:
+        """Read the data of the small files; raise DownloadFailed."""
+        first, last = self.small.start, self.small.stop
+        ends, sizes = self._layout.header_offsets[first + 1 : last + 1], self._layout.sizes
+        pairs = zip(ends, sizes[first:last], strict=True)
+        positions = [end - size - self.start for end, size in pairs]
+        files.read_into(self.bytes, self._layout.sources[first:last], positions)
+
+    def data(self, entries: Iterable[int]) -> Iterator[memoryview]:
+        """Return the data of each of some small files."""
+        numbers = list(entries)
+        sizes = map(self._layout.sizes.__getitem__, numbers)
+        stops = [self._layout.header_offsets[entry + 1] - self.start for entry in numbers]
+        return map(self.bytes.__getitem__, map(slice, map(sub, stops, sizes), stops))
+
+    def put_headers(self, crc32s: Iterable[int]) -> None:
+        """Put the headers in front of the data, given the CRC-32 of each entry."""
+        offsets = self._layout.header_offsets[self.entries.start : self.entries.stop]
+        headers = self._layout.local_file_headers(self.entries, crc32s)
+        for offset, header in zip(offsets, headers, strict=True):
+            position = offset - self.start
+            self.bytes[position : position + len(header)] = header
