@@ -56,6 +56,8 @@ class ArchiveLayout:
     end_records: bytes
     large_entries: array[int]
     """The entries whose data is a segment of its own."""
+    usual: bool
+    """Whether no entry needs more than the plainest headers: see `records.are_usual`."""
 
     def __len__(self) -> int:
         return self.central_offsets[-1] + len(self.end_records)
@@ -106,11 +108,15 @@ class ArchiveLayout:
 
     def local_file_headers(self, entries: range, crc32s: Iterable[int]) -> Iterator[bytes]:
         """Pack the local file headers of entries."""
-        return records.local_file_headers(self._members(entries), crc32s, self.zone)
+        return records.local_file_headers(
+            self._members(entries), crc32s, self.zone, usual=self.usual
+        )
 
     def central_directory_headers(self, entries: range, crc32s: Iterable[int]) -> Iterator[bytes]:
         """Pack the central directory headers of entries."""
-        return records.central_directory_headers(self._members(entries), crc32s, self.zone)
+        return records.central_directory_headers(
+            self._members(entries), crc32s, self.zone, usual=self.usual
+        )
 
     def entries_between(self, start: int, stop: int) -> range:
         """Return the entries whose header or data has a part from `start` up to `stop`."""
@@ -172,6 +178,7 @@ def lay_out(
     usual = records.are_usual(sizes, modes)
     local_lengths = records.local_file_header_lengths(entry_names, sizes, modes, usual=usual)
     header_offsets = array("Q", accumulate(map(add, local_lengths, sizes), initial=0))
+    usual = usual and header_offsets[-1] < records.MAX_32
     central_lengths = records.central_directory_header_lengths(
         entry_names, sizes, modes, header_offsets, usual=usual
     )
@@ -188,6 +195,7 @@ def lay_out(
         central_offsets,
         end_records(len(ordered), directory_size, header_offsets[-1]),
         _large_entries(sizes, large_file_bytes),
+        usual,
     )
 
 

@@ -16,7 +16,7 @@ import os
 import sys
 
 _PROBE_STRIDE, _PROBE_STRIDE_OF_COUNTED = 128 * 1024, 1024 * 1024
-"""One byte is asked for in each window of the kernel's usual read-ahead, or else now and then."""
+"""The last byte is asked for of each window of the kernel's usual read-ahead, or else of more."""
 _READ_SIZE = 256 * 1024
 _PAGE_SIZE = os.sysconf("SC_PAGE_SIZE")
 _CACHESTAT = 451  # the number of the system call, on all of Linux but Alpha
@@ -52,7 +52,7 @@ def is_cached(descriptor: int, offset: int, count: int) -> bool:
     last = offset + count - 1
     stride = _PROBE_STRIDE_OF_COUNTED if has_all else _PROBE_STRIDE
     try:
-        for position in (*range(offset, last, stride), last):
+        for position in (*range(offset + stride - 1, last, stride), last):
             os.preadv(descriptor, (byte,), position, flags)
     except BlockingIOError:
         return False

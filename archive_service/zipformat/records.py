@@ -109,10 +109,6 @@ class Members(NamedTuple):
     header_offsets: array[int]
     """Where the local file headers start, bytes from the start of the archive."""
 
-    def are_usual(self) -> bool:
-        """Tell whether all are files with data, and need no ZIP64 and have no execute bit."""
-        return are_usual(self.sizes, self.modes) and max(self.header_offsets, default=0) < MAX_32
-
 
 def local_file_header_length(name: bytes, size: int, mode: int) -> int:
     """Return the bytes of a local file header without packing it."""
@@ -137,7 +133,10 @@ def central_directory_header_length(name: bytes, size: int, mode: int, header_of
 
 
 def are_usual(sizes: array[int], modes: array[int]) -> bool:
-    """Tell whether all are files with data, and none has ZIP64 sizes or an execute bit."""
+    """Tell whether all are files with data, and none has ZIP64 sizes or an execute bit.
+
+    The records that tell of offsets are unusual besides where one of these is ZIP64.
+    """
     return 0 < min(sizes, default=1) <= max(sizes, default=1) < MAX_32 and not any(
         mode & _EXECUTE_BITS for mode in set(modes)
     )
@@ -146,7 +145,7 @@ def are_usual(sizes: array[int], modes: array[int]) -> bool:
 def local_file_header_lengths(
     names: Sequence[bytes], sizes: array[int], modes: array[int], *, usual: bool
 ) -> Iterable[int]:
-    """Return what `local_file_header_length` does of each entry; `usual` as told by `are_usual`."""
+    """Return what `local_file_header_length` does of each entry; `usual`: see `are_usual`."""
     if usual:
         return map(add, map(len, names), repeat(local_file_header_length(b"", 0, 0)))
     return map(local_file_header_length, names, sizes, modes)
@@ -160,24 +159,26 @@ def central_directory_header_lengths(
     *,
     usual: bool,
 ) -> Iterable[int]:
-    """Return what `central_directory_header_length` does of each entry; `usual` as above.
+    """Return what `central_directory_header_length` does of each entry; `usual`: see `are_usual`.
 
     The offsets are in order; there may be one more of them, where the last entry ends.
     """
-    if usual and header_offsets[-1] < MAX_32:
+    if usual:
         return map(add, map(len, names), repeat(central_directory_header_length(b"", 0, 0, 0)))
     return map(central_directory_header_length, names, sizes, modes, header_offsets)
 
 
-def local_file_headers(members: Members, crc32s: Iterable[int], zone: tzinfo) -> Iterator[bytes]:
+def local_file_headers(
+    members: Members, crc32s: Iterable[int], zone: tzinfo, *, usual: bool
+) -> Iterator[bytes]:
     """Pack local file headers with their names and extra fields (APPNOTE 4.3.7).
 
-    `zone` is the time zone of the DOS times.
+    `zone` is the time zone of the DOS times; `usual`: see `are_usual`.
     """
     names, sizes, mtimes_s, modes, header_offsets = members
     times, dates, extras = _columns_of_times(mtimes_s, zone)
     versions: Iterable[int] = repeat(VERSION_STORED)
-    if not members.are_usual():
+    if not usual:
         versions = map(_version_needed, names, sizes, header_offsets)
         extras = list(map(_local_extra, extras, names, sizes, modes))
         sizes = _held_at_max_32(sizes)
@@ -199,17 +200,17 @@ def local_file_headers(members: Members, crc32s: Iterable[int], zone: tzinfo) ->
 
 
 def central_directory_headers(
-    members: Members, crc32s: Iterable[int], zone: tzinfo
+    members: Members, crc32s: Iterable[int], zone: tzinfo, *, usual: bool
 ) -> Iterator[bytes]:
     """Pack central directory headers with their names and extra fields (APPNOTE 4.3.12).
 
-    `zone` is the time zone of the DOS times.
+    `zone` is the time zone of the DOS times; `usual`: see `are_usual`.
     """
     names, sizes, mtimes_s, modes, header_offsets = members
     times, dates, extras = _columns_of_times(mtimes_s, zone)
     versions: Iterable[int] = repeat(VERSION_STORED)
     attributes: Iterable[int] = map(_external_attributes, names, modes)
-    if members.are_usual():
+    if usual:
         by_mode = {mode: _external_attributes(b"", mode) for mode in set(modes)}
         attributes = map(by_mode.__getitem__, modes)
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from array import array
+from collections.abc import Callable, Iterator
 from datetime import timedelta, timezone, tzinfo
 
 import pytest
@@ -24,13 +25,20 @@ def member(
     return Members([name], array("Q", [size]), [mtime_s], array("H", [mode]), array("Q", [offset]))
 
 
+def is_usual(described: Members) -> bool:
+    is_small = max(described.header_offsets) < MAX_32
+    return is_small and records.are_usual(described.sizes, described.modes)
+
+
 def local_file_header(described: Members, crc32: int = 0, zone: tzinfo = UTC) -> bytes:
-    [header] = records.local_file_headers(described, [crc32], zone)
+    [header] = records.local_file_headers(described, [crc32], zone, usual=is_usual(described))
     return header
 
 
 def central_directory_header(described: Members, crc32: int = 0, zone: tzinfo = UTC) -> bytes:
-    [header] = records.central_directory_headers(described, [crc32], zone)
+    [header] = records.central_directory_headers(
+        described, [crc32], zone, usual=is_usual(described)
+    )
     return header
 
 
@@ -208,3 +216,17 @@ def test_dos_times_are_of_the_time_zone() -> None:
     for zone, hour in ((UTC, 1), (timezone(timedelta(hours=10)), 11)):
         assert local_fields(local_file_header(member(), 0, zone))[3] >> 11 == hour
         assert central_fields(central_directory_header(member(), 0, zone))[4] >> 11 == hour
+
+
+@pytest.mark.parametrize("make", [records.local_file_headers, records.central_directory_headers])
+def test_what_is_usual_is_packed_like_what_is_not(make: Callable[..., Iterator[bytes]]) -> None:
+    described = Members(
+        [b"1.jpg", "Свадьба.jpg".encode()],
+        array("Q", [1, MAX_32 - 1]),
+        [0, 10**9],
+        array("H", [0o644, 0o600]),
+        array("Q", [0, MAX_32 - 1]),
+    )
+    assert is_usual(described)
+    usual, unusual = (list(make(described, [1, 2], UTC, usual=usual)) for usual in (True, False))
+    assert usual == unusual
