@@ -124,14 +124,16 @@ read_in_album(int album, const struct job *jobs, Py_ssize_t count)
 {
     Py_ssize_t good = 0;
     int directory = -1;
-    for (const struct job *job = jobs, *before = jobs; good < count; good++, before = job++) {
+    const struct job *first = NULL; /* of those in the directory */
+    for (const struct job *job = jobs; good < count; good++, job++) {
         if (!job->path[job->parent])
             continue; /* a directory */
-        if (directory < 0 || job->parent != before->parent ||
-            memcmp(job->path, before->path, job->parent) != 0) {
+        if (!first || job->parent != first->parent ||
+            memcmp(job->path, first->path, job->parent) != 0) {
             if (directory >= 0)
                 close(directory);
             directory = opened_to_pass(album, job->path, job->parent);
+            first = job;
         }
         if (directory < 0 || !read_file(directory, job))
             break;
