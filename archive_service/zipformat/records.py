@@ -209,11 +209,11 @@ def central_directory_headers(
     names, sizes, mtimes_s, modes, header_offsets = members
     times, dates, extras = _columns_of_times(mtimes_s, zone)
     versions: Iterable[int] = repeat(VERSION_STORED)
-    attributes: Iterable[int] = map(_external_attributes, names, modes)
     if usual:
         by_mode = {mode: _external_attributes(b"", mode) for mode in set(modes)}
         attributes = map(by_mode.__getitem__, modes)
     else:
+        attributes = map(_external_attributes, names, modes)
         versions = map(_version_needed, names, sizes, header_offsets)
         extras = list(map(_central_extra, extras, *members))
         sizes, header_offsets = _held_at_max_32(sizes), _held_at_max_32(header_offsets)
