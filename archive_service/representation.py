@@ -17,6 +17,9 @@ FORMAT_VERSION = 1
 _CLOCK_LAG_NS = 50_000_000
 """A change is stamped with a clock that ticks; the stamp may be this far behind the time."""
 _NS_PER_S = 1_000_000_000
+CHANGED_WITHIN_S = 2
+"""`changed_s` of a change of this moment is at most so much later than the Unix second: its own
+second has to be over, and near the end of that, with the lag, the next one too."""
 _ALL_REPLICAS_WITHIN_S = 3600
 """Replicas get other settings one after another, and their clocks differ: by less than this."""
 

@@ -21,7 +21,7 @@ from archive_service.http.multipart import Literal
 from archive_service.http.negotiation import preferred
 from archive_service.http.plan import ResponsePlan, Target, goes_on, plan
 from archive_service.observe.base import Download, Observer
-from archive_service.representation import Representation
+from archive_service.representation import CHANGED_WITHIN_S, Representation
 from archive_service.service import ArchiveService
 from archive_service.signing import SigningPolicy, Verdict, judge
 from archive_service.web.download import DownloadRun
@@ -240,7 +240,7 @@ def _validators(
     has_passed = changed_s <= now_s
     return Validators(
         etag or representation.etag,
-        last_modified_s=min(changed_s, now_s) if changed_s <= now_s + 1 else None,
+        last_modified_s=min(changed_s, now_s) if changed_s <= now_s + CHANGED_WITHIN_S else None,
         date_is_strong=has_passed and representation.notices_every_change,
     )
 
