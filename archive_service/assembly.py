@@ -42,6 +42,13 @@ class Assembler:
                 return [] if self._is_header_part(segment, entries.start) else [last]
         return []
 
+    def needs_no_file(self, segment: Segment) -> bool:
+        """Tell whether a segment other than the data of a file is made of what is known."""
+        if isinstance(segment, Entries):
+            entries = self._layout.entries_between(segment.start, segment.stop)
+            return self._is_header_part(segment, entries.start)
+        return not self.to_hash(segment)
+
     def make(self, segment: Entries | CentralHeaders | EndRecords, files: AlbumFiles) -> memoryview:
         """Return the segment's bytes; raise DownloadFailed where a file isn't what was listed."""
         if isinstance(segment, Entries):

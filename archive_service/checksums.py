@@ -31,12 +31,6 @@ BLOCK_SIZE = 512 * 1024
 """Bytes hashed between two looks at whether anybody still waits."""
 STORE_EVERY_S = 5.0
 """How often what is learned on the way is written to the index."""
-CLOCK_TICK_NS = 10_000_000
-"""The coarsest step of a file system's timestamps.  A value learned within one step of the newest
-change is not remembered: a second change in the same step would look like no change."""
-COARSE_CLOCK_TICK_NS = 2_000_000_000
-"""The same for file systems that know no parts of a second, as old ext and FAT."""
-_NS_PER_S = 1_000_000_000
 KEPT_FILES = 100_000
 """Files whose values are kept in memory for the next download."""
 _FILES_PER_ALBUM = 30
@@ -100,7 +94,8 @@ class AlbumChecksums:
         """Note values, from any thread; `read_from_ns` is the Unix time the reading began."""
         for source, value in zip(sources, crc32s, strict=True):
             self.values[source] = value
-        if has_settled(self._listing, read_from_ns):
+        # Or else a second change in the same step of the clock would look like no change.
+        if self._listing.has_settled(read_from_ns):
             self._learned += sources
 
     def store_learned(self, *, is_end: bool = True) -> None:
@@ -239,7 +234,7 @@ class Checksums:
         """Return the checksums of a listing, whose fingerprint is given."""
         album = self.of_unasked(archive, listing, fingerprint)
         # What has just changed may change unnoticed: nothing is kept of it.
-        if has_settled(listing, time.time_ns()):
+        if listing.has_settled(time.time_ns()):
             self._recent.put((archive.value, fingerprint), album, weight=weight_of(listing))
         return album
 
@@ -267,19 +262,6 @@ class Checksums:
 def weight_of(listing: Listing) -> int:
     """Return what an album takes of the room for KEPT_FILES."""
     return len(listing) + _FILES_PER_ALBUM
-
-
-def has_settled(listing: Listing, at_ns: int) -> bool:
-    """Tell whether what is read at a Unix time is remembered of a listing."""
-    return listing.is_of_objects or at_ns - listing.newest_change_ns > clock_tick_ns(listing)
-
-
-def clock_tick_ns(listing: Listing) -> int:
-    """Return the step of the timestamps in a listing, where these tell of a change."""
-    if listing.is_of_objects:
-        return 0
-    is_coarse = listing.newest_change_ns % _NS_PER_S == 0
-    return COARSE_CLOCK_TICK_NS if is_coarse else CLOCK_TICK_NS
 
 
 class _Blocks(threading.local):

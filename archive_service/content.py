@@ -13,9 +13,9 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from concurrent.futures import Executor
-from contextlib import AbstractContextManager, aclosing, asynccontextmanager
+from contextlib import AbstractContextManager, aclosing, contextmanager
 from dataclasses import dataclass
 from io import FileIO
 from typing import Protocol
@@ -121,28 +121,29 @@ class ArchiveContent:
 
         Raise DownloadFailed.
         """
-        async with (
-            self._learning(start, stop) as hash_ahead,
-            aclosing(self._batches(start, stop, pieces)) as batches,
-        ):
-            async for offset, batch in batches:
-                hash_ahead.reached(offset)
-                for ready in batch:
-                    if isinstance(ready, memoryview):
-                        yield ready
-                        continue
-                    if isinstance(ready.file, FileIO):
-                        chunks = self._file_data(ready, ready.file, stop, pieces)
-                    else:
-                        chunks = self._remote_data(ready.file, pieces)
-                    async with aclosing(chunks) as file_data:
-                        async for chunk in file_data:
-                            yield chunk
-                self._checksums.store_learned(is_end=False)
-
-    @asynccontextmanager
-    async def _learning(self, start: int, stop: int) -> AsyncIterator[HashAhead]:
         await self._checksums.load()
+        with self._open_album() as files, self._hash_ahead(start, stop) as hash_ahead:
+            async with aclosing(self._batches(start, stop, pieces, files)) as batches:
+                async for offset, batch in batches:
+                    hash_ahead.reached(offset)
+                    for ready in batch:
+                        if isinstance(ready, memoryview):
+                            yield ready
+                            continue
+                        if not isinstance(ready.file, FileIO):
+                            while chunk := await self._remote_chunk(ready.file, pieces):
+                                yield chunk
+                            continue
+                        for piece in self._file_data(ready, ready.file, stop, pieces):
+                            if isinstance(piece, FileSpan):
+                                await self._warm(piece)
+                            yield piece
+                        if rest := await self._rest(ready, ready.file, stop, files):
+                            yield rest
+                    self._checksums.store_learned(is_end=False)
+
+    @contextmanager
+    def _hash_ahead(self, start: int, stop: int) -> Iterator[HashAhead]:
         hash_ahead = HashAhead(self._layout, self._checksums, self._assembler.is_unknown)
         self._is_complete = UNKNOWN not in self._checksums.values
         task = None if self._is_complete else asyncio.ensure_future(hash_ahead.run(start, stop))
@@ -154,7 +155,7 @@ class ArchiveContent:
             self._checksums.store_learned()
 
     async def _batches(
-        self, start: int, stop: int, pieces: PieceSizes
+        self, start: int, stop: int, pieces: PieceSizes, files: AlbumFiles
     ) -> AsyncGenerator[tuple[int, _Batch], None]:
         """Yield batches and where they start, some made ahead while the one before is sent.
 
@@ -167,6 +168,14 @@ class ArchiveContent:
         try:
             while segments or makings:
                 if segments and not makings:
+                    if segments[0].start > start:
+                        await asyncio.sleep(0)  # or else a quick client would have the loop
+                    if made := self._made_at_once(segments, files):
+                        offset, batch = segments[0].start, made
+                        segments = next(plan, None)
+                        yield offset, batch
+                        _close_files(batch)
+                        continue
                     await self._hash(segments)
                 ahead = MADE_AHEAD if pieces.buffer_bytes() >= MADE_AHEAD_FROM_BYTES else 0
                 while segments and len(makings) <= ahead and not self._to_hash(segments[0]):
@@ -221,71 +230,87 @@ class ArchiveContent:
         making.add_done_callback(_see_exception)
         return making
 
+    def _made_at_once(self, segments: Sequence[Segment], files: AlbumFiles) -> _Batch | None:
+        """Make a batch where nothing has to be waited for: then a visit to a thread is spared."""
+        sources = []
+        for segment in segments:
+            if isinstance(segment, FileData):
+                sources.append(self._layout.sources[segment.entry])
+            elif not self._assembler.needs_no_file(segment):
+                return None
+        opened = files.open_at_once(sources)
+        if len(opened) < len(sources):
+            for file in opened:
+                file.close()
+            return None
+        return self._put_together(segments, files, iter(opened))
+
     def _made(self, segments: Sequence[Segment]) -> _Batch:
+        with self._open_album() as files:
+            data = (segment.entry for segment in segments if isinstance(segment, FileData))
+            opened = (files.open(self._layout.sources[entry]) for entry in data)
+            return self._put_together(segments, files, opened)
+
+    def _put_together(
+        self, segments: Sequence[Segment], files: AlbumFiles, opened: Iterator[SourceFile]
+    ) -> _Batch:
+        """Make a batch, given the files of its data in turn."""
         batch: _Batch = []
         try:
-            with self._open_album() as files:
-                for segment in segments:
-                    if isinstance(segment, FileData):
-                        file = files.open(self._layout.sources[segment.entry])
-                        if isinstance(file, FileIO):
-                            batch.append(_OpenData(segment, file, _taken_head(batch)))
-                        else:
-                            batch.append(_OpenData(segment, file, _NOTHING))
-                            data_offset = self._layout.data_offset(segment.entry)
-                            file.begin(segment.start - data_offset, segment.stop - data_offset)
+            for segment in segments:
+                if isinstance(segment, FileData):
+                    file = next(opened)
+                    if isinstance(file, FileIO):
+                        batch.append(_OpenData(segment, file, _taken_head(batch)))
                     else:
-                        _add_buffer(batch, self._assembler.make(segment, files))
+                        batch.append(_OpenData(segment, file, _NOTHING))
+                        data_offset = self._layout.data_offset(segment.entry)
+                        file.begin(segment.start - data_offset, segment.stop - data_offset)
+                else:
+                    _add_buffer(batch, self._assembler.make(segment, files))
         except BaseException:
             _close_files(batch)
             raise
         return batch
 
-    async def _remote_data(
-        self, file: RemoteFile, pieces: PieceSizes
-    ) -> AsyncGenerator[Chunk, None]:
-        """Yield the bytes as they come; their storage sees to it that they are good."""
-        while True:
-            with self._demand.served():
-                chunk = await file.chunk(pieces.buffer_bytes())
-            if not chunk:
-                return
-            yield chunk
+    async def _remote_chunk(self, file: RemoteFile, pieces: PieceSizes) -> memoryview:
+        """Return what comes next, none at the end; its storage sees to it that it is good."""
+        with self._demand.served():
+            return await file.chunk(pieces.buffer_bytes())
 
-    async def _file_data(
+    def _file_data(
         self, data: _OpenData, file: FileIO, range_stop: int, pieces: PieceSizes
-    ) -> AsyncGenerator[Chunk, None]:
-        """Yield spans of the file, then what is kept back until they are known to be good."""
+    ) -> Iterator[Chunk]:
+        """Yield spans of the file, without what is kept back."""
         segment = data.segment
         data_offset = self._layout.data_offset(segment.entry)
-        kept_back = KEPT_BACK_BYTES if segment.stop == range_stop else 0
-        position, stop = segment.start - data_offset, segment.stop - data_offset - kept_back
+        position = segment.start - data_offset
+        stop = segment.stop - data_offset - _kept_back(segment, range_stop)
         head = data.head
         if head and (position == stop or len(head) >= pieces.span_bytes()):
             yield head
             head = _NOTHING
         while position < stop:
             count = min(pieces.span_bytes() - len(head), stop - position)
-            span = FileSpan(file, position, count, head)
-            await self._warm(span)
-            yield span
+            yield FileSpan(file, position, count, head)
             position += count
             head = _NOTHING
-        if kept_back:
-            await self._warm(FileSpan(file, stop, kept_back))
-        rest = self._rest(file, self._layout.sources[segment.entry], stop, kept_back)
-        if rest:
-            yield memoryview(rest)
 
-    def _rest(self, file: FileIO, source: int, offset: int, count: int) -> bytes:
+    async def _rest(
+        self, data: _OpenData, file: FileIO, range_stop: int, files: AlbumFiles
+    ) -> memoryview:
         """Read what was kept back; then verify, as the file may have been rewritten meanwhile."""
-        try:
-            data = os.pread(file.fileno(), count, offset) if count else b""
-        except OSError as error:
-            raise SourceUnreadable.of(error) from None
-        with self._open_album() as files:
-            files.verify(file, source)
-        return data
+        segment = data.segment
+        rest = b""
+        if count := _kept_back(segment, range_stop):
+            offset = segment.stop - self._layout.data_offset(segment.entry) - count
+            await self._warm(FileSpan(file, offset, count))
+            try:
+                rest = os.pread(file.fileno(), count, offset)
+            except OSError as error:
+                raise SourceUnreadable.of(error) from None
+        files.verify(file, self._layout.sources[segment.entry])
+        return memoryview(rest)
 
     async def _warm(self, span: FileSpan) -> None:
         descriptor = span.file.fileno()
@@ -298,6 +323,10 @@ class ArchiveContent:
                     )
             except OSError as error:
                 raise SourceUnreadable.of(error) from None
+
+
+def _kept_back(segment: FileData, range_stop: int) -> int:
+    return KEPT_BACK_BYTES if segment.stop == range_stop else 0
 
 
 def _add_buffer(batch: _Batch, made: memoryview) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import repeat
+from typing import NamedTuple
 
 CHANGE_TOKEN_SIZE = 16
 """Bytes of a change token: what the store offers to notice a replaced file."""
@@ -20,8 +21,24 @@ CHANGE_TOKEN_SIZE = 16
 _SIZE_AND_MTIME = struct.Struct("<Qq")
 _VERSION = struct.Struct(f"<Qq{CHANGE_TOKEN_SIZE}s")
 _NO_TOKEN = bytes(CHANGE_TOKEN_SIZE)
+CLOCK_TICK_NS = 10_000_000
+"""The coarsest step of a file system's timestamps."""
+COARSE_CLOCK_TICK_NS = 2_000_000_000
+"""The same for file systems that know no parts of a second, as old ext and FAT."""
+_NS_PER_S = 1_000_000_000
 VERSION_SIZE = _VERSION.size
 """Bytes of a version: what identifies the content behind a path."""
+
+
+SNAPSHOT_FILES = 64
+"""The most that is looked at again at once: it may not hold up others."""
+
+
+class Snapshot(NamedTuple):
+    """The directories of an album and what they hold, as the system told of each."""
+
+    locations: list[bytes]
+    rows: bytes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,6 +67,8 @@ class Listing:
     is_of_objects: bool = False
     """Whether the files are objects of a store: then a change token stands for the content, no
     matter when, and a removal leaves no trace in any time."""
+    snapshot: Snapshot | None = None
+    """What tells of a small album that the listing would be the same; None where nothing does."""
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -58,6 +77,20 @@ class Listing:
         """Return the store's change token of one source."""
         start = source * CHANGE_TOKEN_SIZE
         return self.change_tokens[start : start + CHANGE_TOKEN_SIZE]
+
+    def clock_tick_ns(self) -> int:
+        """Return the step of the timestamps, where these tell of a change."""
+        if self.is_of_objects:
+            return 0
+        is_coarse = self.newest_change_ns % _NS_PER_S == 0
+        return COARSE_CLOCK_TICK_NS if is_coarse else CLOCK_TICK_NS
+
+    def has_settled(self, at_ns: int) -> bool:
+        """Tell whether what is seen at a Unix time stays true for as long as no timestamp moves.
+
+        Two changes within one step of the clock look like one.
+        """
+        return self.is_of_objects or at_ns - self.newest_change_ns > self.clock_tick_ns()
 
     def has_empty_file(self) -> bool:
         """Tell whether a file has no bytes, as a directory has none."""

@@ -83,7 +83,10 @@ class ArchiveService:
         watch = StillnessWatch(archive, self._patience, self._sightings, clock_s=time.monotonic())
         while True:
             try:
-                found = await asyncio.shield(asyncio.wrap_future(self._description(archive, files)))
+                found = self._unchanged(archive, files)
+                if found is None:
+                    description = self._description(archive, files)
+                    found = await asyncio.shield(asyncio.wrap_future(description))
             except AlbumInMotion:
                 pause_s = watch.look_again_s(clock_s=time.monotonic())
             else:
@@ -129,6 +132,17 @@ class ArchiveService:
         self._hashing.shutdown(cancel_futures=True)
         self._indexing.submit(self._index.close)
         self._indexing.shutdown()
+
+    def _unchanged(self, archive: ArchiveId, files: Sequence[str]) -> Representation | None:
+        """Return what is known of a whole album, where it takes no waiting to see that it holds.
+
+        A visit to a thread would cost more than all of a little album's description.
+        """
+        with self._lock:
+            known = None if files else self._described.get(archive)
+        if known and self._storage.is_unchanged(archive, known.layout.listing):
+            return known
+        return None
 
     def _description(self, archive: ArchiveId, files: Sequence[str]) -> Future[Representation]:
         """Have an archive described, or join those who wait for it and whose turn is to come."""

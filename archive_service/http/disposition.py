@@ -9,6 +9,7 @@ name twice.  `curl -OJ` and old download managers only know `filename`.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from urllib.parse import quote
 
 _REPLACEMENT = "_"
@@ -31,6 +32,7 @@ _PLAIN_EXTENSION = re.compile(r"\.[A-Za-z0-9]+\Z")
 _ATTR_CHAR = "!#$&+-.^_`|~"  # RFC 8187 section 3.2.1, besides letters and digits
 
 
+@lru_cache(maxsize=1024)  # most downloads of a site share one name
 def content_disposition(filename: str) -> str:
     """Print the field that makes a recipient save the content under a name.
 

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from archive_service.archive_id import ArchiveId, InvalidArchiveId
-from archive_service.checksums import clock_tick_ns
 from archive_service.errors import (
     AlbumInMotion,
     ArchiveNotFound,
@@ -87,6 +86,6 @@ class Indexer:
 
     def _pause_s(self, seen: Seen, *, now_ns: int) -> float:
         # As long as the clock may not have ticked since, no value would be remembered.
-        still_s = max(self._settle_time_s, 2 * clock_tick_ns(seen.listing) / _NS_PER_S)
+        still_s = max(self._settle_time_s, 2 * seen.listing.clock_tick_ns() / _NS_PER_S)
         age_s = (now_ns - newest_change_ns(seen.listing, now_ns)) / _NS_PER_S
         return max(0.0, still_s - age_s)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from archive_service.archive_id import ArchiveId
-from archive_service.checksums import has_settled, hash_file
+from archive_service.checksums import hash_file
 from archive_service.crcindex.base import CrcIndex, Row
 from archive_service.errors import DownloadFailed
 from archive_service.listing import Listing
@@ -52,7 +52,7 @@ class Upkeep:
                     continue
                 read_from_ns = time.time_ns()
                 value = self._learned(files, listing, source, outcome)
-                if value is not None and has_settled(listing, read_from_ns):
+                if value is not None and listing.has_settled(read_from_ns):
                     rows.append((path, version, value))
                 if len(rows) == _STORE_EVERY:
                     self._index.store(archive, rows)

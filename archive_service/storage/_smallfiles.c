@@ -1,9 +1,14 @@
-/* Many small files looked at or read in one call, without the interpreter's lock.
+/* What is done to many files in one call.
 
-   Five system calls list and read a small file, and from Python each costs as much again in the
-   interpreter, under its lock.  This module is optional: without it the same is done in Python,
-   file by file.  So it has no errors of its own.  It stops at the first file for which anything is
-   out of the ordinary, and the caller finds out what.  */
+   Small files are looked at or read without the interpreter's lock: five system calls list and read
+   one, and from Python each costs as much again in the interpreter, under its lock.
+
+   A few files are looked at or opened at once, which never waits: a visit to a thread that may wait
+   costs more than all of a little album's files.
+
+   This module is optional: without it the same is done in Python, file by file and in threads.  So
+   it has no errors of its own.  It stops at the first file for which anything is out of the
+   ordinary, and the caller finds out what.  */
 
 #define _GNU_SOURCE
 #define PY_SSIZE_T_CLEAN
@@ -14,6 +19,12 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#ifdef __linux__
+#include <stdio.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#endif
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "Change tokens are compared in place: for little-endian machines only."
@@ -279,6 +290,172 @@ stat_files(PyObject *module, PyObject *arguments)
     return rows;
 }
 
+#ifdef __linux__
+
+/* As in linux/openat2.h, which older headers lack, or some of it. */
+#define RESOLVE_NO_XDEV 0x01
+#define RESOLVE_NO_SYMLINKS 0x04
+#define RESOLVE_BENEATH 0x08
+#define RESOLVE_CACHED 0x20
+struct how {
+    uint64_t flags, mode, resolve;
+};
+#ifndef SYS_openat2
+#define SYS_openat2 437
+#endif
+
+/* The file systems whose files are opened and looked at without waiting, once their names are in
+   the kernel's cache.  Others may ask another machine or program each time.  */
+static int
+never_waits(int descriptor)
+{
+    struct statfs status;
+    if (fstatfs(descriptor, &status) != 0)
+        return 0;
+    switch ((unsigned long)status.f_type & 0xFFFFFFFF) {
+    case 0xEF53:     /* ext2 to ext4 */
+    case 0x58465342: /* XFS */
+    case 0x9123683E: /* Btrfs */
+    case 0xF2F52010: /* F2FS */
+    case 0xCA451A4E: /* bcachefs */
+    case 0x01021994: /* tmpfs */
+    case 0x794C7630: /* overlayfs */
+        return 1;
+    default:
+        return 0;
+    }
+}
+
+/* Return a descriptor, or -1 where the kernel would have to wait for a name. */
+static int
+opened_at_once(int directory, const char *path, int flags, int resolve)
+{
+    struct how how = {(uint64_t)(unsigned int)flags | O_CLOEXEC, 0, (uint64_t)resolve | RESOLVE_CACHED};
+    return (int)syscall(SYS_openat2, directory, path, &how, sizeof how);
+}
+
+static int
+opened_root(const char *root)
+{
+    int descriptor = opened_at_once(AT_FDCWD, root, O_PATH | O_DIRECTORY, 0);
+    if (descriptor >= 0 && !never_waits(descriptor)) {
+        close(descriptor);
+        return -1;
+    }
+    return descriptor;
+}
+
+/* Return a descriptor of what lies in an album, no link being followed on the way, or -1. */
+static int
+opened_in_album(int root, const char *album, const char *name, int flags)
+{
+    char path[PATH_MAX];
+    int length = snprintf(path, sizeof path, "%s/%s", album, name);
+    if (length < 0 || (size_t)length >= sizeof path)
+        return -1;
+    return opened_at_once(root, path, flags | O_NOFOLLOW,
+                          RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV);
+}
+
+#else
+
+static int
+opened_root(const char *root)
+{
+    (void)root;
+    return -1;
+}
+
+static int
+opened_in_album(int root, const char *album, const char *name, int flags)
+{
+    (void)root, (void)album, (void)name, (void)flags;
+    return -1;
+}
+
+#endif
+
+static PyObject *
+stat_at_once(PyObject *module, PyObject *arguments)
+{
+    const char *root_path, *album;
+    PyObject *names;
+    (void)module;
+    if (!PyArg_ParseTuple(arguments, "yyO!", &root_path, &album, &PyList_Type, &names))
+        return NULL;
+    Py_ssize_t count = PyList_GET_SIZE(names), good = 0;
+    PyObject *rows = PyBytes_FromStringAndSize(NULL, count * (Py_ssize_t)sizeof(struct row));
+    if (!rows)
+        return NULL;
+    int root = opened_root(root_path);
+    for (char *row = PyBytes_AS_STRING(rows); root >= 0 && good < count;
+         good++, row += sizeof(struct row)) {
+        struct stat status;
+        struct row found;
+        const char *name = PyBytes_AsString(PyList_GET_ITEM(names, good));
+        int descriptor = name ? opened_in_album(root, album, name, O_PATH) : -1;
+        if (descriptor < 0)
+            break;
+        int is_told = fstat(descriptor, &status) == 0 && to_row(&status, &found);
+        close(descriptor);
+        if (!is_told)
+            break;
+        memcpy(row, &found, sizeof found);
+    }
+    if (root >= 0)
+        close(root);
+    if (PyErr_Occurred())
+        Py_CLEAR(rows);
+    else if (good < count)
+        _PyBytes_Resize(&rows, good * (Py_ssize_t)sizeof(struct row));
+    return rows;
+}
+
+static PyObject *
+open_at_once(PyObject *module, PyObject *arguments)
+{
+    const char *root_path, *album;
+    PyObject *names;
+    (void)module;
+    if (!PyArg_ParseTuple(arguments, "yyO!", &root_path, &album, &PyList_Type, &names))
+        return NULL;
+    PyObject *descriptors = PyList_New(0);
+    if (!descriptors)
+        return NULL;
+    int root = opened_root(root_path);
+    for (Py_ssize_t i = 0; root >= 0 && i < PyList_GET_SIZE(names); i++) {
+        const char *name = PyBytes_AsString(PyList_GET_ITEM(names, i));
+        int descriptor = name ? opened_in_album(root, album, name, OPEN_FILE) : -1;
+        if (descriptor < 0)
+            break;
+        PyObject *number = PyLong_FromLong(descriptor);
+        int is_kept = number && PyList_Append(descriptors, number) == 0;
+        Py_XDECREF(number);
+        if (!is_kept) {
+            close(descriptor);
+            break;
+        }
+    }
+    if (root >= 0)
+        close(root);
+    if (PyErr_Occurred()) {
+        for (Py_ssize_t i = 0; i < PyList_GET_SIZE(descriptors); i++)
+            close((int)PyLong_AsLong(PyList_GET_ITEM(descriptors, i)));
+        Py_CLEAR(descriptors);
+    }
+    return descriptors;
+}
+
+PyDoc_STRVAR(stat_at_once_doc,
+             "stat_at_once(root, album, paths)\n--\n\n"
+             "Return the rows of the first of the paths in an album, without waiting."
+             "\n\nIt ends before one that would have to be waited for; see `stat_files`.");
+
+PyDoc_STRVAR(open_at_once_doc,
+             "open_at_once(root, album, paths)\n--\n\n"
+             "Open the first of the files in an album, without waiting; return the descriptors."
+             "\n\nIt ends before one that would have to be waited for.");
+
 PyDoc_STRVAR(stat_files_doc,
              "stat_files(directory, names)\n--\n\n"
              "Return the rows of the first of the names, up to one that can't be told."
@@ -294,6 +471,8 @@ PyDoc_STRVAR(read_files_doc,
 static PyMethodDef methods[] = {
     {"stat_files", stat_files, METH_VARARGS, stat_files_doc},
     {"read_files", read_files, METH_VARARGS, read_files_doc},
+    {"stat_at_once", stat_at_once, METH_VARARGS, stat_at_once_doc},
+    {"open_at_once", open_at_once, METH_VARARGS, open_at_once_doc},
     {NULL, NULL, 0, NULL},
 };
 

@@ -1,6 +1,6 @@
 """What a storage must offer: albums that can be listed, and files that are what was listed.
 
-All calls block; they are made from worker threads.
+All calls block and are made from worker threads, but for those that say otherwise.
 """
 
 from __future__ import annotations
@@ -62,6 +62,9 @@ class AlbumFiles(Protocol):
         Of a remote file the first bytes tell whether it is what was listed.
         """
 
+    def open_at_once(self, sources: Sequence[int]) -> list[FileIO]:
+        """Open the first of some files, verified, as many as need no waiting; never blocks."""
+
     def open_to_hash(self, source: int) -> SourceFile:
         """Open a file that is soon to be opened again, and sent: what is read may be kept."""
 
@@ -92,6 +95,12 @@ class Storage(Protocol):
 
     def files(self, archive: ArchiveId, listing: Listing) -> AbstractContextManager[AlbumFiles]:
         """Give access to the files of a listing, for one thread at a time."""
+
+    def is_unchanged(self, archive: ArchiveId, listing: Listing) -> bool:
+        """Tell whether another listing would be the same; False where that takes waiting.
+
+        Never blocks.
+        """
 
     def check(self) -> None:
         """Look whether albums can be found at all; raise StorageUnavailable."""

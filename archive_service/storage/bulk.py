@@ -1,7 +1,7 @@
-"""What is done to many files at once, as far as that was compiled.
+"""What is done to many files in one call, as far as that was compiled.
 
-Both functions stop at the first file that has anything out of the ordinary, and leave it and what
-follows to their callers.  So it is no error that nothing is read at once where nothing is compiled.
+All functions stop at the first file that has anything out of the ordinary, and leave it and what
+follows to their callers.  So it is no error that most do nothing where nothing is compiled.
 """
 
 from __future__ import annotations
@@ -19,12 +19,14 @@ Columns = tuple["array[int]", "array[int]", bytes]
 
 
 class Bulk(NamedTuple):
-    """The two functions, see `_smallfiles.c`."""
+    """The functions, see `_smallfiles.c`."""
 
     stat_files: Callable[[int, list[bytes]], bytes]
     read_files: Callable[
         [bytes, bytes, Sequence[bytes], array[int], Columns, memoryview, array[int]], int
     ]
+    stat_at_once: Callable[[bytes, bytes, list[bytes]], bytes]
+    open_at_once: Callable[[bytes, bytes, list[bytes]], list[int]]
 
 
 def _stat_files(directory: int, names: list[bytes]) -> bytes:
@@ -35,14 +37,15 @@ def _stat_files(directory: int, names: list[bytes]) -> bytes:
     return b"".join(rows)
 
 
-def _read_none(*_arguments: object) -> int:
-    return 0
-
-
-NOTHING_COMPILED = Bulk(_stat_files, _read_none)
+NOTHING_COMPILED = Bulk(_stat_files, lambda *_: 0, lambda *_: b"", lambda *_: [])
 try:
     from archive_service.storage import _smallfiles
 except ImportError:
     AS_COMPILED = NOTHING_COMPILED
 else:
-    AS_COMPILED = Bulk(_smallfiles.stat_files, _smallfiles.read_files)
+    AS_COMPILED = Bulk(
+        _smallfiles.stat_files,
+        _smallfiles.read_files,
+        _smallfiles.stat_at_once,
+        _smallfiles.open_at_once,
+    )

@@ -7,7 +7,13 @@ from array import array
 from collections.abc import Mapping, Sequence
 
 from archive_service.errors import StorageUnavailable
-from archive_service.listing import CHANGE_TOKEN_SIZE, Listing, column_bytes
+from archive_service.listing import (
+    CHANGE_TOKEN_SIZE,
+    SNAPSHOT_FILES,
+    Listing,
+    Snapshot,
+    column_bytes,
+)
 from archive_service.storage.rows import COLUMNS, CTIME, INODE, MODE, MTIME, SIZE
 
 MAX_LINKED = 100_000
@@ -28,6 +34,8 @@ class Columns:
         self._modes = array("H")
         self._ctimes_ns = array("q")
         self._inodes = array("Q")
+        self._looked_at: list[bytes] = []
+        self._rows_looked_at: list[bytes] = []
         self._newest_ctime_ns = 0
         self._newest_mtime_ns = 0
 
@@ -60,6 +68,12 @@ class Columns:
         self._newest_ctime_ns = max(self._newest_ctime_ns, newest_ctime_ns)
         self._newest_mtime_ns = max(self._newest_mtime_ns, newest_mtime_ns)
 
+    def note_rows(self, locations: Sequence[bytes], rows: bytes) -> None:
+        """Note what the system told of a directory, or of all that one holds."""
+        if len(self._looked_at) <= SNAPSHOT_FILES:
+            self._looked_at += locations
+            self._rows_looked_at.append(rows)
+
     def listing(self) -> Listing:
         """Return what was collected."""
         return Listing(
@@ -71,7 +85,13 @@ class Columns:
             _change_tokens(self._ctimes_ns, self._inodes),
             self._newest_ctime_ns,
             self._newest_mtime_ns,
+            snapshot=self._snapshot(),
         )
+
+    def _snapshot(self) -> Snapshot | None:
+        if len(self._looked_at) > SNAPSHOT_FILES:
+            return None
+        return Snapshot(self._looked_at, b"".join(self._rows_looked_at))
 
     def _locations(self) -> list[bytes]:
         if not self._linked:

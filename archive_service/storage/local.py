@@ -14,8 +14,10 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import time
 from array import array
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from io import FileIO
 from pathlib import Path
@@ -79,6 +81,14 @@ class LocalStorage:
         """Give access to the files of a listing; see `Storage.files`."""
         return LocalAlbumFiles(self._root, os.fsencode(archive.value), listing, self._bulk)
 
+    def is_unchanged(self, archive: ArchiveId, listing: Listing) -> bool:
+        """Look at a small album's directories and files again; see `Storage.is_unchanged`."""
+        if listing.snapshot is None:
+            return False
+        locations, rows = listing.snapshot
+        album = os.fsencode(archive.value)
+        return self._bulk.stat_at_once(bytes(self._root), album, locations) == rows
+
     def check(self) -> None:
         """Look whether the root can be listed; see `Storage.check`."""
         try:
@@ -106,9 +116,11 @@ class LocalStorage:
                 raise ArchiveNotFound from None
             raise
         try:
+            began_ns = time.time_ns()
             walk = Walk(self._exclusion, links=self._links(archive, album), bulk=self._bulk)
             walk.directory(album, Place())
-            return walk.listing()
+            listing = walk.listing()
+            return listing if listing.has_settled(began_ns) else replace(listing, snapshot=None)
         finally:
             os.close(album)
 
@@ -161,6 +173,20 @@ class LocalAlbumFiles:
         except BaseException:
             os.close(descriptor)
             raise
+
+    def open_at_once(self, sources: Sequence[int]) -> list[FileIO]:
+        """Open the first of some files; see `AlbumFiles.open_at_once`."""
+        locations = [self._listing.locations[source] for source in sources]
+        opened = self._bulk.open_at_once(bytes(self._root), self._album, locations)
+        files = list(map(FileIO, opened))
+        try:
+            for file, source in zip(files, sources, strict=False):
+                self._verify(file.fileno(), source)
+        except DownloadFailed:  # to be told by whoever opens it alone
+            for file in files:
+                file.close()
+            return []
+        return files
 
     def open_to_hash(self, source: int) -> FileIO:
         """Open a file, which the system keeps in memory; see `AlbumFiles.open_to_hash`."""

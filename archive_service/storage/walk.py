@@ -108,6 +108,9 @@ class Walk:
         before = len(self)
         names, status = self._names(descriptor)
         names, rows = self._told(descriptor, names)
+        if not place.depth:
+            self._columns.note_rows([place.location], row(status))
+        self._columns.note_rows([place.location + name for name in names], rows)
         for name, target in self._add_files(names, rows, place):
             self._subdirectory(descriptor, name, target, place)
         if os.fstat(descriptor).st_ctime_ns != status.st_ctime_ns:

@@ -30,6 +30,9 @@ class CountingStorage:
         with self._storage.files(archive, listing) as files:
             yield _CountingFiles(self, files, listing)
 
+    def is_unchanged(self, archive: ArchiveId, listing: Listing) -> bool:
+        return self._storage.is_unchanged(archive, listing)
+
     def check(self) -> None:
         self._storage.check()
 
@@ -51,6 +54,9 @@ class _CountingFiles:
         with self._files.open(source) as file:
             self._counts.opened[path] += 1
             return _CountingFile(os.dup(file.fileno()), self._counts.read_bytes, path)
+
+    def open_at_once(self, sources: Sequence[int]) -> list[FileIO]:
+        return []
 
     def open_to_hash(self, source: int) -> FileIO:
         return self.open(source)

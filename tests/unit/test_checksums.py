@@ -21,12 +21,13 @@ from harness.conditions import eventually
 from harness.counting import CountingStorage
 
 from archive_service.archive_id import ArchiveId
-from archive_service.checksums import CLOCK_TICK_NS, UNKNOWN, AlbumChecksums, HashThreads
+from archive_service.checksums import UNKNOWN, AlbumChecksums, HashThreads
 from archive_service.content import FileSpan
 from archive_service.crcindex.base import CrcIndex
 from archive_service.crcindex.memory import MemoryCrcIndex
 from archive_service.errors import DownloadFailed, SourceChanged
 from archive_service.exclusion import Exclusion
+from archive_service.listing import CLOCK_TICK_NS
 from archive_service.representation import ArchiveOptions, Representation
 from archive_service.segments import LARGE_FILE_BYTES
 from archive_service.service import ArchiveService

@@ -95,6 +95,9 @@ class NaiveFiles:
         except OSError as error:
             raise SourceUnreadable.of(error) from None
 
+    def open_at_once(self, sources: Sequence[int]) -> list[FileIO]:
+        return []
+
     def open_to_hash(self, source: int) -> FileIO:
         return self.open(source)
 
@@ -141,6 +144,9 @@ class NaiveStorage:
     @contextmanager
     def files(self, archive: ArchiveId, listing: Listing) -> Iterator[NaiveFiles]:
         yield NaiveFiles(self._root / archive.value, listing)
+
+    def is_unchanged(self, archive: ArchiveId, listing: Listing) -> bool:
+        return False
 
     def close(self) -> None: ...
 

@@ -71,6 +71,10 @@ class S3Storage:
         """Give access to the objects of a listing; see `Storage.files`."""
         return S3AlbumFiles(self._access, self._prefix_of(archive), listing)
 
+    def is_unchanged(self, archive: ArchiveId, listing: Listing) -> bool:
+        """Know nothing without asking; see `Storage.is_unchanged`."""
+        return False
+
     def check(self) -> None:
         """Look whether the bucket can be listed; see `Storage.check`."""
         self._loop.run(self._check())
