@@ -31,7 +31,7 @@ VERSION_SIZE = _VERSION.size
 
 
 SNAPSHOT_FILES = 64
-"""The most that is looked at again at once: it may not hold up others."""
+"""The most files and directories of an album that are looked at again at once: others wait."""
 
 
 class Snapshot(NamedTuple):

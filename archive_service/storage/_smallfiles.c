@@ -396,7 +396,9 @@ stat_at_once(PyObject *module, PyObject *arguments)
         int descriptor = name ? opened_in_album(root, album, name, O_PATH) : -1;
         if (descriptor < 0)
             break;
-        int is_told = fstat(descriptor, &status) == 0 && to_row(&status, &found);
+        /* What a link leads to may change without a trace in the album. */
+        int is_told = fstat(descriptor, &status) == 0 && !S_ISLNK(status.st_mode) &&
+                      to_row(&status, &found);
         close(descriptor);
         if (!is_told)
             break;
@@ -449,7 +451,8 @@ open_at_once(PyObject *module, PyObject *arguments)
 PyDoc_STRVAR(stat_at_once_doc,
              "stat_at_once(root, album, paths)\n--\n\n"
              "Return the rows of the first of the paths in an album, without waiting."
-             "\n\nIt ends before one that would have to be waited for; see `stat_files`.");
+             "\n\nIt ends before one that would have to be waited for, and before a link; see"
+             "\n`stat_files`.");
 
 PyDoc_STRVAR(open_at_once_doc,
              "open_at_once(root, album, paths)\n--\n\n"

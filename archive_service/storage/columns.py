@@ -34,6 +34,7 @@ class Columns:
         self._modes = array("H")
         self._ctimes_ns = array("q")
         self._inodes = array("Q")
+        self._looked_at_all = True
         self._looked_at: list[bytes] = []
         self._rows_looked_at: list[bytes] = []
         self._newest_ctime_ns = 0
@@ -68,10 +69,12 @@ class Columns:
         self._newest_ctime_ns = max(self._newest_ctime_ns, newest_ctime_ns)
         self._newest_mtime_ns = max(self._newest_mtime_ns, newest_mtime_ns)
 
-    def note_rows(self, locations: Sequence[bytes], rows: bytes) -> None:
-        """Note what the system told of a directory, or of all that one holds."""
-        if len(self._looked_at) <= SNAPSHOT_FILES:
-            self._looked_at += locations
+    def note_rows(self, location: bytes, names: Sequence[bytes], rows: bytes) -> None:
+        """Note what the system told of all that a directory holds; those of a large album go."""
+        if len(self._looked_at) + len(names) > SNAPSHOT_FILES:
+            self._looked_at_all = False
+        if self._looked_at_all:
+            self._looked_at += [location + name for name in names]
             self._rows_looked_at.append(rows)
 
     def listing(self) -> Listing:
@@ -89,7 +92,7 @@ class Columns:
         )
 
     def _snapshot(self) -> Snapshot | None:
-        if len(self._looked_at) > SNAPSHOT_FILES:
+        if not self._looked_at_all:
             return None
         return Snapshot(self._looked_at, b"".join(self._rows_looked_at))
 

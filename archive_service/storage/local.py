@@ -178,15 +178,14 @@ class LocalAlbumFiles:
         """Open the first of some files; see `AlbumFiles.open_at_once`."""
         locations = [self._listing.locations[source] for source in sources]
         opened = self._bulk.open_at_once(bytes(self._root), self._album, locations)
-        files = list(map(FileIO, opened))
         try:
-            for file, source in zip(files, sources, strict=False):
-                self._verify(file.fileno(), source)
+            for descriptor, source in zip(opened, sources, strict=False):
+                self._verify(descriptor, source)
         except DownloadFailed:  # to be told by whoever opens it alone
-            for file in files:
-                file.close()
+            for descriptor in opened:
+                os.close(descriptor)
             return []
-        return files
+        return list(map(FileIO, opened))
 
     def open_to_hash(self, source: int) -> FileIO:
         """Open a file, which the system keeps in memory; see `AlbumFiles.open_to_hash`."""

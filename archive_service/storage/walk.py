@@ -109,8 +109,8 @@ class Walk:
         names, status = self._names(descriptor)
         names, rows = self._told(descriptor, names)
         if not place.depth:
-            self._columns.note_rows([place.location], row(status))
-        self._columns.note_rows([place.location + name for name in names], rows)
+            self._columns.note_rows(place.location, [b""], row(status))
+        self._columns.note_rows(place.location, names, rows)
         for name, target in self._add_files(names, rows, place):
             self._subdirectory(descriptor, name, target, place)
         if os.fstat(descriptor).st_ctime_ns != status.st_ctime_ns:

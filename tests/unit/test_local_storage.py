@@ -6,15 +6,17 @@ import os
 import shutil
 import socket
 import stat
+import time
 from array import array
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from io import FileIO
 from itertools import accumulate
 from pathlib import Path
 
 import pytest
-from harness.albums import HASH, LONG_AGO_S, make_album, noise
+from harness.albums import HASH, LONG_AGO_S, make_album, noise, settle
+from harness.conditions import eventually
 from harness.counting import CountingStorage
 
 from archive_service.archive_id import ArchiveId
@@ -26,7 +28,7 @@ from archive_service.errors import (
     StorageUnavailable,
 )
 from archive_service.exclusion import DEFAULT_PATTERNS, Exclusion
-from archive_service.listing import Listing
+from archive_service.listing import CLOCK_TICK_NS, Listing
 from archive_service.storage.base import AlbumFiles, Storage
 from archive_service.storage.bulk import AS_COMPILED, NOTHING_COMPILED
 from archive_service.storage.local import LocalStorage
@@ -366,6 +368,7 @@ def test_every_change_moves_the_newest_change(
     _let_the_file_systems_clock_tick(album)
     change(album)
     assert listed(storage).newest_change_ns > before.newest_change_ns
+    assert not storage.is_unchanged(ARCHIVE, before)
 
 
 def _let_the_file_systems_clock_tick(album: Path) -> None:
@@ -589,6 +592,99 @@ def test_the_compiled_part_reads_an_album_in_one_call(photos_dir: Path) -> None:
             )
             (album / changed).unlink()
             (album / "moved").rename(album / changed)
+
+
+# What is done at once
+
+
+@pytest.fixture
+def at_once(photos_dir: Path) -> LocalStorage:
+    """Return a storage that can do something at once, of the album that lies there."""
+    storage = LocalStorage(photos_dir, Exclusion(DEFAULT_PATTERNS))
+    probe = make_album(photos_dir, {"1.jpg": b"x"}, "probe")
+    if not AS_COMPILED.stat_at_once(bytes(photos_dir), b"probe", [b""]):
+        pytest.skip("not compiled, an old kernel, or a file system that may wait")
+    shutil.rmtree(probe)
+    return storage
+
+
+TREE = {"1.jpg": b"x", "sub/2.jpg": b"public", "sub/below/3.jpg": b"xyz", "empty/": b"", ".x": b""}
+
+
+def test_an_album_that_has_not_changed_is_known_again(
+    photos_dir: Path, at_once: LocalStorage
+) -> None:
+    settle(make_album(photos_dir, TREE))
+    listing = listed(at_once)
+    with no_descriptor_left():
+        assert at_once.is_unchanged(ARCHIVE, listing)
+    assert not at_once.is_unchanged(ArchiveId("another"), listing)
+    assert not LocalStorage(photos_dir / "gone", Exclusion(())).is_unchanged(ARCHIVE, listing)
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_an_album_that_has_changed_is_not_known_again(
+    photos_dir: Path, at_once: LocalStorage, outside: Path, change: Callable[[Path, Path], None]
+) -> None:
+    album = settle(make_album(photos_dir, TREE))
+    listing = listed(at_once)
+    source = listing.paths.index(b"sub/2.jpg")
+    change(album / "sub/2.jpg", outside)
+    with no_descriptor_left():
+        assert not at_once.is_unchanged(ARCHIVE, listing)
+        with at_once.files(ARCHIVE, listing) as files:
+            assert files.open_at_once([source]) == []
+
+
+def test_an_album_that_may_change_without_a_trace_is_not_known_again(
+    photos_dir: Path, at_once: LocalStorage
+) -> None:
+    album = make_album(photos_dir, TREE)
+
+    def looked_at_in_time() -> bool:
+        os.utime(album / "1.jpg")
+        listing = listed(at_once)
+        seen_in_time = time.time_ns() - listing.newest_change_ns <= CLOCK_TICK_NS
+        return seen_in_time and not at_once.is_unchanged(ARCHIVE, listing)
+
+    eventually(looked_at_in_time)
+    settle(album)
+    assert at_once.is_unchanged(ARCHIVE, listed(at_once))
+
+
+@pytest.mark.parametrize("target", ["1.jpg", "missing"])
+def test_an_album_with_a_link_is_not_known_again(
+    photos_dir: Path, at_once: LocalStorage, target: str
+) -> None:
+    album = make_album(photos_dir, TREE)
+    (album / "2.jpg").symlink_to(target)
+    eventually(lambda: listed(at_once).has_settled(time.time_ns()))
+    assert not at_once.is_unchanged(ARCHIVE, listed(at_once))
+
+
+@pytest.mark.parametrize(("files", "is_known"), [(63, True), (64, False)])
+def test_only_little_albums_are_looked_at_at_once(
+    photos_dir: Path, at_once: LocalStorage, files: int, *, is_known: bool
+) -> None:
+    settle(make_album(photos_dir, {f"{number}.jpg": b"x" for number in range(files)}))
+    assert at_once.is_unchanged(ARCHIVE, listed(at_once)) is is_known
+
+
+def test_files_are_opened_at_once_as_they_were_listed(
+    photos_dir: Path, at_once: LocalStorage
+) -> None:
+    album = make_album(photos_dir, TREE)
+    listing = listed(at_once)
+    sources = [listing.paths.index(name) for name in (b"sub/below/3.jpg", b"1.jpg", b"sub/2.jpg")]
+    with no_descriptor_left(), at_once.files(ARCHIVE, listing) as files:
+        with ExitStack() as stack:
+            opened = [stack.enter_context(file) for file in files.open_at_once(sources)]
+            assert [file.read() for file in opened] == [b"xyz", b"x", b"public"]
+            assert not any(os.get_inheritable(file.fileno()) for file in opened)
+        (album / "1.jpg").unlink()
+        with ExitStack() as stack:
+            opened = [stack.enter_context(file) for file in files.open_at_once(sources)]
+            assert [file.read() for file in opened] == [b"xyz"]
 
 
 def test_an_open_file_is_verified_again(photos_dir: Path, storage: Storage) -> None:
