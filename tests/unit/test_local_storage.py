@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from harness.albums import HASH, LONG_AGO_S, make_album, noise, settle
+from harness.atonce import skip_unless_at_once
 from harness.conditions import eventually
 from harness.counting import CountingStorage
 
@@ -599,13 +600,9 @@ def test_the_compiled_part_reads_an_album_in_one_call(photos_dir: Path) -> None:
 
 @pytest.fixture
 def at_once(photos_dir: Path) -> LocalStorage:
-    """Return a storage that can do something at once, of the album that lies there."""
-    storage = LocalStorage(photos_dir, Exclusion(DEFAULT_PATTERNS))
-    probe = make_album(photos_dir, {"1.jpg": b"x"}, "probe")
-    if not AS_COMPILED.stat_at_once(bytes(photos_dir), b"probe", [b""]):
-        pytest.skip("not compiled, an old kernel, or a file system that may wait")
-    shutil.rmtree(probe)
-    return storage
+    """Return a storage that can do something at once."""
+    skip_unless_at_once(photos_dir)
+    return LocalStorage(photos_dir, Exclusion(DEFAULT_PATTERNS))
 
 
 TREE = {"1.jpg": b"x", "sub/2.jpg": b"public", "sub/below/3.jpg": b"xyz", "empty/": b"", ".x": b""}

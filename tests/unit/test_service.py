@@ -6,21 +6,26 @@ import asyncio
 import os
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timezone
 from pathlib import Path
 
 import pytest
-from harness.albums import HASH, LONG_AGO_S, make_album, settle
+from harness.albums import HASH, LONG_AGO_S, make_album, noise, settle
+from harness.atonce import skip_unless_at_once
 
 from archive_service.archive_id import ArchiveId
+from archive_service.content import FileSpan
 from archive_service.crcindex.memory import MemoryCrcIndex
 from archive_service.errors import FileNotInAlbum
 from archive_service.exclusion import Exclusion
 from archive_service.listing import Listing
 from archive_service.representation import ArchiveOptions
+from archive_service.segments import LARGE_FILE_BYTES
 from archive_service.service import ArchiveService
 from archive_service.storage.local import LocalStorage
+from archive_service.web.pace import AdaptivePace
 from archive_service.zipformat.names import NameRules
 
 ALBUM = ArchiveId(HASH)
@@ -110,6 +115,42 @@ def test_an_album_that_is_what_it_was_is_not_described_again(photos_dir: Path) -
     with service_over(LocalStorage(photos_dir, Exclusion(()))) as service:
         first = asyncio.run(service.represent(ALBUM))
         assert asyncio.run(service.represent(ALBUM)) is first
+
+
+def test_a_little_album_that_is_known_takes_no_visit_to_a_thread(photos_dir: Path) -> None:
+    skip_unless_at_once(photos_dir)
+    sizes = {"1.jpg": LARGE_FILE_BYTES, "sub/2.jpg": LARGE_FILE_BYTES + 1}
+    album = settle(make_album(photos_dir, {name: noise(size) for name, size in sizes.items()}))
+    visits = []
+
+    class WatchedThreads(ThreadPoolExecutor):
+        def submit(self, work: Callable[..., object], *about: object) -> Future[object]:
+            visits.append(work)
+            return super().submit(work, *about)
+
+    async def download(service: ArchiveService) -> bytes:
+        representation = await service.represent(ALBUM)
+        content = service.content(representation)
+        received = bytearray()
+        async for chunk in content.chunks(0, representation.complete_length, AdaptivePace()):
+            if isinstance(chunk, FileSpan):
+                received += chunk.head
+                received += os.pread(chunk.file.fileno(), chunk.count, chunk.offset)
+            else:
+                received += chunk
+        return bytes(received)
+
+    async def downloads(service: ArchiveService) -> None:
+        first = await download(service)
+        visits.clear()
+        assert (await download(service), visits) == (first, [])
+        have_a_file_for_a_moment(album)
+        assert (await download(service), bool(visits)) == (first, True)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("archive_service.service.ThreadPoolExecutor", WatchedThreads)
+        with service_over(LocalStorage(photos_dir, Exclusion(()))) as service:
+            asyncio.run(downloads(service))
 
 
 def be_rewritten(album: Path) -> None:
