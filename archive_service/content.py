@@ -2,10 +2,11 @@
 
 Theory of operation.  Consecutive segments make a batch, which one visit to a worker thread gets
 ready, or none where nothing has to be waited for: headers are packed, small files opened, checked
-and read into buffers, large files opened and checked.  The data of a large file is not read at all: it is given out as spans of the open
-file, to be sent by the kernel; that of a remote one is fetched ahead and given out as it comes.
-Meanwhile a task runs ahead of the send position and has large files hashed whose CRC-32 will be
-needed, so that their headers can be packed when their turn comes.
+and read into buffers, large files opened and checked.  The data of a large file is not read at
+all: it is given out as spans of the open file, to be sent by the kernel; that of a remote one is
+fetched ahead and given out as it comes.  Meanwhile a task runs ahead of the send position and has
+large files hashed whose CRC-32 will be needed, so that their headers can be packed when their turn
+comes.
 """
 
 from __future__ import annotations

@@ -62,12 +62,15 @@ class GatedFs:
 
 
 @contextmanager
-def gated(directory: Path, mount_point: Path) -> Iterator[GatedFs]:
-    """Mount a directory at another place until the block ends; skip where FUSE does not work."""
+def gated(directory: Path, mount_point: Path, *, cached_s: float = 0) -> Iterator[GatedFs]:
+    """Mount a directory at another place until the block ends; skip where FUSE does not work.
+
+    The kernel asks no more for `cached_s` about what it has been told of a name.
+    """
     need_fuse()
     mount_point.mkdir()
     process = subprocess.Popen(
-        [sys.executable, str(_PROGRAM), str(directory), str(mount_point)],
+        [sys.executable, str(_PROGRAM), str(directory), str(mount_point), str(cached_s)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

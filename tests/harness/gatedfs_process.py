@@ -1,14 +1,14 @@
 """A FUSE file system that shows a directory, holds requests at gates and lets them fail.
 
-Run as a process: `gatedfs_process.py DIRECTORY MOUNT_POINT`.  It takes commands on standard input,
-one a line, and tells of itself on standard output:
+Run as a process: `gatedfs_process.py DIRECTORY MOUNT_POINT SECONDS`.  It takes commands on
+standard input, one a line, and tells of itself on standard output:
 
     hold OPERATION OFFSET PATH         answered by "held" once a request has come to the gate
     fail OPERATION OFFSET ERRNO PATH   any such request from now on gets the error
     clear                              no gate, no error; what is held goes on
 
 Operations are list, stat, open and read; a path is relative to the root, a read is one that
-touches the offset.  Nothing is cached but data, by the system, until a file is opened again.
+touches the offset.  Names are cached for the seconds, data until a file is opened again.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def obey_standard_input(file_system: GatedFs) -> None:
 
 
 if __name__ == "__main__":
-    directory, mount_point = sys.argv[1:]
+    directory, mount_point, cached_s = sys.argv[1:]
     gated = GatedFs(directory)
     threading.Thread(target=obey_standard_input, args=[gated], daemon=True).start()
     FUSE(
@@ -120,8 +120,8 @@ if __name__ == "__main__":
         foreground=True,
         ro=True,
         use_ino=True,
-        attr_timeout=0,
-        entry_timeout=0,
+        attr_timeout=float(cached_s),
+        entry_timeout=float(cached_s),
         negative_timeout=0,
         hard_remove=True,
     )

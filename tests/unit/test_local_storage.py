@@ -19,6 +19,7 @@ from harness.albums import HASH, LONG_AGO_S, make_album, noise, settle
 from harness.atonce import skip_unless_at_once
 from harness.conditions import eventually
 from harness.counting import CountingStorage
+from harness.gatedfs import gated
 
 from archive_service.archive_id import ArchiveId
 from archive_service.errors import (
@@ -608,6 +609,11 @@ def at_once(photos_dir: Path) -> LocalStorage:
 TREE = {"1.jpg": b"x", "sub/2.jpg": b"public", "sub/below/3.jpg": b"xyz", "empty/": b"", ".x": b""}
 
 
+def settled_listing(storage: Storage) -> Listing:
+    eventually(lambda: listed(storage).has_settled(time.time_ns()))
+    return listed(storage)
+
+
 def test_an_album_that_has_not_changed_is_known_again(
     photos_dir: Path, at_once: LocalStorage
 ) -> None:
@@ -655,8 +661,26 @@ def test_an_album_with_a_link_is_not_known_again(
 ) -> None:
     album = make_album(photos_dir, TREE)
     (album / "2.jpg").symlink_to(target)
-    eventually(lambda: listed(at_once).has_settled(time.time_ns()))
-    assert not at_once.is_unchanged(ARCHIVE, listed(at_once))
+    assert not at_once.is_unchanged(ARCHIVE, settled_listing(at_once))
+
+
+def test_no_file_system_that_may_wait_is_asked_at_once(
+    photos_dir: Path, at_once: LocalStorage, tmp_path: Path
+) -> None:
+    make_album(tmp_path / "real", TREE)
+    with gated(tmp_path / "real", tmp_path / "mounted", cached_s=60) as fuse:
+        remote = LocalStorage(fuse.root, Exclusion(DEFAULT_PATTERNS))
+        listing = settled_listing(remote)
+        assert not remote.is_unchanged(ARCHIVE, listing)
+        with remote.files(ARCHIVE, listing) as files:
+            assert files.open_at_once([0]) == []
+            files.open(0).close()
+    with gated(tmp_path / "real" / HASH, photos_dir / HASH, cached_s=60):
+        listing = settled_listing(at_once)
+        assert not at_once.is_unchanged(ARCHIVE, listing)
+        with at_once.files(ARCHIVE, listing) as files:
+            assert files.open_at_once([0]) == []
+            files.open(0).close()
 
 
 @pytest.mark.parametrize(("files", "is_known"), [(63, True), (64, False)])
@@ -682,6 +706,9 @@ def test_files_are_opened_at_once_as_they_were_listed(
         with ExitStack() as stack:
             opened = [stack.enter_context(file) for file in files.open_at_once(sources)]
             assert [file.read() for file in opened] == [b"xyz"]
+        (album / "sub").rename(album / "moved")
+        (album / "sub").symlink_to("moved")
+        assert files.open_at_once(sources) == []
 
 
 def test_an_open_file_is_verified_again(photos_dir: Path, storage: Storage) -> None:
