@@ -80,15 +80,25 @@ Chunk = memoryview | FileSpan
 
 
 @dataclass(frozen=True, slots=True)
+class _Data:
+    """The data of a file that is yet to be opened."""
+
+    segment: FileData
+    head: memoryview
+    """What is sent with the first of it."""
+
+
+@dataclass(frozen=True, slots=True)
 class _OpenData:
     """A file that was opened for the sake of a segment."""
 
     segment: FileData
     file: SourceFile
     head: memoryview
-    """What is sent with the first of it."""
+    """As in `_Data`; empty for a remote file, which has it in front."""
 
 
+_Parts = list["memoryview | _Data"]
 _Batch = list["memoryview | _OpenData"]
 
 
@@ -107,13 +117,14 @@ class ArchiveContent:
         threads: Executor,
         demand: Demand,
     ) -> None:
-        self._layout = layout
+        self.layout = layout
         self._checksums = checksums
         self._open_album = open_album
         self._threads = threads
         self._demand = demand
         self._assembler = Assembler(layout, checksums)
         self._is_complete = False
+        self._parts_of_all: _Parts | None = None
 
     async def chunks(
         self, start: int, stop: int, pieces: PieceSizes
@@ -145,7 +156,7 @@ class ArchiveContent:
 
     @contextmanager
     def _hash_ahead(self, start: int, stop: int) -> Iterator[HashAhead]:
-        hash_ahead = HashAhead(self._layout, self._checksums, self._assembler.is_unknown)
+        hash_ahead = HashAhead(self.layout, self._checksums, self._assembler.is_unknown)
         self._is_complete = UNKNOWN not in self._checksums.values
         task = None if self._is_complete else asyncio.ensure_future(hash_ahead.run(start, stop))
         try:
@@ -162,8 +173,16 @@ class ArchiveContent:
 
         Not so for a slow client, who would only hold more memory.
         """
-        plan = self._planned(start, stop, pieces)
         batch: _Batch = []
+        if (start, stop) == (0, len(self.layout)) and self._parts_of_all:
+            batch = self._opened_at_once(self._parts_of_all, files) or []
+        if batch:
+            try:
+                yield start, batch
+            finally:
+                _close_files(batch)
+            return
+        plan = self._planned(start, stop, pieces)
         makings: deque[tuple[int, asyncio.Future[_Batch]]] = deque()
         segments = next(plan, None)
         try:
@@ -202,7 +221,7 @@ class ArchiveContent:
 
         batch: list[Segment] = []
         room = memory = 0
-        for segment in self._layout.segments(start, stop, piece_bytes=buffer_bytes):
+        for segment in self.layout.segments(start, stop, piece_bytes=buffer_bytes):
             size = segment.stop - segment.start
             needed = 0 if isinstance(segment, FileData) else size
             is_full = room <= 0 or memory < needed or len(batch) >= BATCH_SEGMENTS
@@ -219,7 +238,7 @@ class ArchiveContent:
 
     async def _hash(self, segments: Sequence[Segment]) -> None:
         for entry in self._to_hash(segments[0]):
-            await self._checksums.hashed(self._layout.sources[entry])
+            await self._checksums.hashed(self.layout.sources[entry])
 
     def _to_hash(self, segment: Segment) -> list[int]:
         return [] if self._is_complete else self._assembler.to_hash(segment)
@@ -233,42 +252,58 @@ class ArchiveContent:
 
     def _made_at_once(self, segments: Sequence[Segment], files: AlbumFiles) -> _Batch | None:
         """Make a batch where nothing has to be waited for: then a visit to a thread is spared."""
-        sources = []
         for segment in segments:
-            if isinstance(segment, FileData):
-                sources.append(self._layout.sources[segment.entry])
-            elif not self._assembler.needs_no_file(segment):
+            if not isinstance(segment, FileData) and not self._assembler.needs_no_file(segment):
                 return None
+        parts = self._parts(segments, files)
+        if segments[0].start == 0 and segments[-1].stop == len(self.layout):
+            self._parts_of_all = parts
+        return self._opened_at_once(parts, files)
+
+    def _opened_at_once(self, parts: _Parts, files: AlbumFiles) -> _Batch | None:
+        sources = self._sources(parts)
         opened = files.open_at_once(sources)
-        if len(opened) < len(sources):
-            for file in opened:
-                file.close()
-            return None
-        return self._put_together(segments, files, iter(opened))
+        if len(opened) == len(sources):
+            return self._opened(parts, iter(opened))
+        for file in opened:
+            file.close()
+        return None
 
     def _made(self, segments: Sequence[Segment]) -> _Batch:
         with self._open_album() as files:
-            data = (segment.entry for segment in segments if isinstance(segment, FileData))
-            opened = (files.open(self._layout.sources[entry]) for entry in data)
-            return self._put_together(segments, files, opened)
+            parts = self._parts(segments, files)
+            return self._opened(parts, map(files.open, self._sources(parts)))
 
-    def _put_together(
-        self, segments: Sequence[Segment], files: AlbumFiles, opened: Iterator[SourceFile]
-    ) -> _Batch:
-        """Make a batch, given the files of its data in turn."""
+    def _parts(self, segments: Sequence[Segment], files: AlbumFiles) -> _Parts:
+        """Make the buffers of a batch, with nothing yet of the files between them."""
+        parts: _Parts = []
+        for segment in segments:
+            if isinstance(segment, FileData):
+                parts.append(_Data(segment, _taken_head(parts)))
+            else:
+                _add_buffer(parts, self._assembler.make(segment, files))
+        return parts
+
+    def _sources(self, parts: _Parts) -> list[int]:
+        data = (part for part in parts if isinstance(part, _Data))
+        return [self.layout.sources[part.segment.entry] for part in data]
+
+    def _opened(self, parts: _Parts, files: Iterator[SourceFile]) -> _Batch:
+        """Return a batch of its parts, given the files in turn."""
         batch: _Batch = []
         try:
-            for segment in segments:
-                if isinstance(segment, FileData):
-                    file = next(opened)
-                    if isinstance(file, FileIO):
-                        batch.append(_OpenData(segment, file, _taken_head(batch)))
-                    else:
-                        batch.append(_OpenData(segment, file, _NOTHING))
-                        data_offset = self._layout.data_offset(segment.entry)
-                        file.begin(segment.start - data_offset, segment.stop - data_offset)
-                else:
-                    _add_buffer(batch, self._assembler.make(segment, files))
+            for part in parts:
+                if isinstance(part, memoryview):
+                    batch.append(part)
+                    continue
+                segment, file, head = part.segment, next(files), part.head
+                if not isinstance(file, FileIO):
+                    data_offset = self.layout.data_offset(segment.entry)
+                    file.begin(segment.start - data_offset, segment.stop - data_offset)
+                    if head:
+                        batch.append(head)
+                        head = _NOTHING
+                batch.append(_OpenData(segment, file, head))
         except BaseException:
             _close_files(batch)
             raise
@@ -284,7 +319,7 @@ class ArchiveContent:
     ) -> Iterator[Chunk]:
         """Yield spans of the file, without what is kept back."""
         segment = data.segment
-        data_offset = self._layout.data_offset(segment.entry)
+        data_offset = self.layout.data_offset(segment.entry)
         position = segment.start - data_offset
         stop = segment.stop - data_offset - _kept_back(segment, range_stop)
         head = data.head
@@ -304,13 +339,13 @@ class ArchiveContent:
         segment = data.segment
         rest = b""
         if count := _kept_back(segment, range_stop):
-            offset = segment.stop - self._layout.data_offset(segment.entry) - count
+            offset = segment.stop - self.layout.data_offset(segment.entry) - count
             await self._warm(FileSpan(file, offset, count))
             try:
                 rest = os.pread(file.fileno(), count, offset)
             except OSError as error:
                 raise SourceUnreadable.of(error) from None
-        files.verify(file, self._layout.sources[segment.entry])
+        files.verify(file, self.layout.sources[segment.entry])
         return memoryview(rest)
 
     async def _warm(self, span: FileSpan) -> None:
@@ -330,7 +365,7 @@ def _kept_back(segment: FileData, range_stop: int) -> int:
     return KEPT_BACK_BYTES if segment.stop == range_stop else 0
 
 
-def _add_buffer(batch: _Batch, made: memoryview) -> None:
+def _add_buffer(batch: _Parts, made: memoryview) -> None:
     """Add a buffer to a batch, joined to one in front where a copy costs less than a send."""
     if batch and isinstance(batch[-1], memoryview) and len(batch[-1]) + len(made) <= JOINED_BYTES:
         batch[-1] = memoryview(b"".join((batch[-1], made)))
@@ -338,7 +373,7 @@ def _add_buffer(batch: _Batch, made: memoryview) -> None:
         batch.append(made)
 
 
-def _taken_head(batch: _Batch) -> memoryview:
+def _taken_head(batch: _Parts) -> memoryview:
     """Take a small buffer off the end of a batch, to be sent with the file that follows.
 
     The first is left, so that the first bytes of a download don't wait for what is behind them.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import tzinfo
 from itertools import accumulate, count, repeat
 from operator import add, eq, floordiv
@@ -28,8 +28,6 @@ from archive_service.zipformat.endrecords import end_records
 
 MAX_ENTRIES_PER_SEGMENT = 4096
 """Bounds the work of making a segment where entries are tiny, such as empty files."""
-HEADERS_KEPT = 64
-"""The most entries of an archive whose packed headers are kept with its layout."""
 
 _OWNER_FILE, _OWNER_DIRECTORY = 0o600, 0o700
 _PERMISSIONS = 0o777
@@ -60,7 +58,6 @@ class ArchiveLayout:
     """The entries whose data is a segment of its own."""
     usual: bool
     """Whether no entry needs more than the plainest headers: see `records.are_usual`."""
-    _kept_headers: dict[tuple[int, int], bytes] = field(default_factory=dict, init=False)
 
     def __len__(self) -> int:
         return self.central_offsets[-1] + len(self.end_records)
@@ -102,16 +99,8 @@ class ArchiveLayout:
             start = segment.stop
 
     def local_file_header(self, entry: int, crc32: int) -> bytes:
-        """Pack the local file header of an entry; a little archive keeps it for its next download.
-
-        To pack one takes a fiftieth of a request for three files.
-        """
-        header = self._kept_headers.get((entry, crc32))
-        if header is None:
-            header = next(self.local_file_headers(range(entry, entry + 1), [crc32]))
-            if self.entries <= HEADERS_KEPT:
-                self._kept_headers[entry, crc32] = header
-        return header
+        """Pack the local file header of an entry."""
+        return next(self.local_file_headers(range(entry, entry + 1), [crc32]))
 
     def central_directory_header(self, entry: int, crc32: int) -> bytes:
         """Pack the central directory header of an entry."""
