@@ -22,27 +22,20 @@ from io import FileIO
 from typing import Protocol
 
 from archive_service.assembly import Assembler
+from archive_service.batches import NOTHING, Batch, BatchMaker, OpenData, close_files
 from archive_service.checksums import UNKNOWN, AlbumChecksums
 from archive_service.demand import Demand
 from archive_service.errors import SourceUnreadable
 from archive_service.hashahead import HashAhead
 from archive_service.layout import ArchiveLayout
 from archive_service.segments import FileData, Segment
-from archive_service.storage.base import AlbumFiles, RemoteFile, SourceFile
+from archive_service.storage.base import AlbumFiles, RemoteFile
 from archive_service.storage.pagecache import is_cached, read_in
 
 MADE_AHEAD = 2
 """Batches made ahead of the one that is sent: one alone is not always ready in time."""
 MADE_AHEAD_FROM_BYTES = 256 * 1024
 """Size of the pieces from which on a client counts as quick."""
-BATCH_BYTES = 2 * 1024 * 1024
-"""From here on a batch is full; also when its buffers have the size of a piece.  Buffers are not
-larger either: they would fall out of the processor's cache, and overflow the socket's."""
-BATCH_SEGMENTS = 16
-"""The most a batch may have; a download holds so many files open at most in each of its batches,
-the one that is sent and those made ahead."""
-JOINED_BYTES = 16 * 1024
-"""Buffers of up to so much together are sent as one: the ends of little archives."""
 KEPT_BACK_BYTES = 1
 """Bytes not sent before their file is verified where the range ends within its data: nothing else
 would be left to withhold, and the client would take the range for complete."""
@@ -58,9 +51,6 @@ class PieceSizes(Protocol):
         """Return the most that a span should have: it takes no memory."""
 
 
-_NOTHING = memoryview(b"")
-
-
 @dataclass(frozen=True, slots=True)
 class FileSpan:
     """`count` bytes from `offset` of an open file, in memory as far as one can tell."""
@@ -68,7 +58,7 @@ class FileSpan:
     file: FileIO
     offset: int
     count: int
-    head: memoryview = _NOTHING
+    head: memoryview = NOTHING
     """Bytes to be sent in front of them: the header of the file.  A chunk of its own for each
     would cost as much again as the span, mostly in Python."""
 
@@ -77,29 +67,6 @@ class FileSpan:
 
 
 Chunk = memoryview | FileSpan
-
-
-@dataclass(frozen=True, slots=True)
-class _Data:
-    """The data of a file that is yet to be opened."""
-
-    segment: FileData
-    head: memoryview
-    """What is sent with the first of it."""
-
-
-@dataclass(frozen=True, slots=True)
-class _OpenData:
-    """A file that was opened for the sake of a segment."""
-
-    segment: FileData
-    file: SourceFile
-    head: memoryview
-    """As in `_Data`; empty for a remote file, which has it in front."""
-
-
-_Parts = list["memoryview | _Data"]
-_Batch = list["memoryview | _OpenData"]
 
 
 class ArchiveContent:
@@ -123,8 +90,8 @@ class ArchiveContent:
         self._threads = threads
         self._demand = demand
         self._assembler = Assembler(layout, checksums)
+        self._maker = BatchMaker(layout, self._assembler)
         self._is_complete = False
-        self._parts_of_all: _Parts | None = None
 
     async def chunks(
         self, start: int, stop: int, pieces: PieceSizes
@@ -168,33 +135,29 @@ class ArchiveContent:
 
     async def _batches(
         self, start: int, stop: int, pieces: PieceSizes, files: AlbumFiles
-    ) -> AsyncGenerator[tuple[int, _Batch], None]:
+    ) -> AsyncGenerator[tuple[int, Batch], None]:
         """Yield batches and where they start, some made ahead while the one before is sent.
 
         Not so for a slow client, who would only hold more memory.
         """
-        batch: _Batch = []
-        if (start, stop) == (0, len(self.layout)) and self._parts_of_all:
-            batch = self._opened_at_once(self._parts_of_all, files) or []
-        if batch:
-            try:
-                yield start, batch
-            finally:
-                _close_files(batch)
-            return
-        plan = self._planned(start, stop, pieces)
-        makings: deque[tuple[int, asyncio.Future[_Batch]]] = deque()
-        segments = next(plan, None)
+        batch = self._maker.all_at_once(files) if stop - start == len(self.layout) else None
+        makings: deque[tuple[int, asyncio.Future[Batch]]] = deque()
         try:
+            if batch:
+                yield start, batch
+                return
+            plan = self._maker.planned(
+                start, stop, piece_bytes=pieces.buffer_bytes, begins_batch=self._to_hash
+            )
+            segments = next(plan, None)
             while segments or makings:
                 if segments and not makings:
                     if segments[0].start > start:
                         await asyncio.sleep(0)  # or else a quick client would have the loop
-                    if made := self._made_at_once(segments, files):
-                        offset, batch = segments[0].start, made
+                    if batch := self._maker.made_at_once(segments, files):
+                        yield segments[0].start, batch
+                        close_files(batch)
                         segments = next(plan, None)
-                        yield offset, batch
-                        _close_files(batch)
                         continue
                     await self._hash(segments)
                 ahead = MADE_AHEAD if pieces.buffer_bytes() >= MADE_AHEAD_FROM_BYTES else 0
@@ -207,34 +170,11 @@ class ArchiveContent:
                 batch = await asyncio.shield(making)
                 makings.popleft()
                 yield offset, batch
-                _close_files(batch)
+                close_files(batch)
         finally:
-            _close_files(batch)
+            close_files(batch or [])
             for _, making in makings:
                 making.add_done_callback(_close_made)
-
-    def _planned(self, start: int, stop: int, pieces: PieceSizes) -> Iterator[list[Segment]]:
-        """Yield segments in batches; one that waits for a CRC-32 begins a batch."""
-
-        def buffer_bytes() -> int:
-            return min(pieces.buffer_bytes(), BATCH_BYTES)
-
-        batch: list[Segment] = []
-        room = memory = 0
-        for segment in self.layout.segments(start, stop, piece_bytes=buffer_bytes):
-            size = segment.stop - segment.start
-            needed = 0 if isinstance(segment, FileData) else size
-            is_full = room <= 0 or memory < needed or len(batch) >= BATCH_SEGMENTS
-            if batch and (is_full or self._to_hash(segment)):
-                yield batch
-                batch = []
-            if not batch:
-                room, memory = BATCH_BYTES, buffer_bytes()
-            batch.append(segment)
-            room -= size
-            memory -= needed
-        if batch:
-            yield batch
 
     async def _hash(self, segments: Sequence[Segment]) -> None:
         for entry in self._to_hash(segments[0]):
@@ -243,71 +183,14 @@ class ArchiveContent:
     def _to_hash(self, segment: Segment) -> list[int]:
         return [] if self._is_complete else self._assembler.to_hash(segment)
 
-    def _make(self, segments: Sequence[Segment]) -> asyncio.Future[_Batch]:
-        making = asyncio.get_running_loop().run_in_executor(
-            self._threads, lambda: self._made(segments)
-        )
+    def _make(self, segments: Sequence[Segment]) -> asyncio.Future[Batch]:
+        def made() -> Batch:
+            with self._open_album() as files:
+                return self._maker.made(segments, files)
+
+        making = asyncio.get_running_loop().run_in_executor(self._threads, made)
         making.add_done_callback(_see_exception)
         return making
-
-    def _made_at_once(self, segments: Sequence[Segment], files: AlbumFiles) -> _Batch | None:
-        """Make a batch where nothing has to be waited for: then a visit to a thread is spared."""
-        for segment in segments:
-            if not isinstance(segment, FileData) and not self._assembler.needs_no_file(segment):
-                return None
-        parts = self._parts(segments, files)
-        if segments[0].start == 0 and segments[-1].stop == len(self.layout):
-            self._parts_of_all = parts
-        return self._opened_at_once(parts, files)
-
-    def _opened_at_once(self, parts: _Parts, files: AlbumFiles) -> _Batch | None:
-        sources = self._sources(parts)
-        opened = files.open_at_once(sources)
-        if len(opened) == len(sources):
-            return self._opened(parts, iter(opened))
-        for file in opened:
-            file.close()
-        return None
-
-    def _made(self, segments: Sequence[Segment]) -> _Batch:
-        with self._open_album() as files:
-            parts = self._parts(segments, files)
-            return self._opened(parts, map(files.open, self._sources(parts)))
-
-    def _parts(self, segments: Sequence[Segment], files: AlbumFiles) -> _Parts:
-        """Make the buffers of a batch, with nothing yet of the files between them."""
-        parts: _Parts = []
-        for segment in segments:
-            if isinstance(segment, FileData):
-                parts.append(_Data(segment, _taken_head(parts)))
-            else:
-                _add_buffer(parts, self._assembler.make(segment, files))
-        return parts
-
-    def _sources(self, parts: _Parts) -> list[int]:
-        data = (part for part in parts if isinstance(part, _Data))
-        return [self.layout.sources[part.segment.entry] for part in data]
-
-    def _opened(self, parts: _Parts, files: Iterator[SourceFile]) -> _Batch:
-        """Return a batch of its parts, given the files in turn."""
-        batch: _Batch = []
-        try:
-            for part in parts:
-                if isinstance(part, memoryview):
-                    batch.append(part)
-                    continue
-                segment, file, head = part.segment, next(files), part.head
-                if not isinstance(file, FileIO):
-                    data_offset = self.layout.data_offset(segment.entry)
-                    file.begin(segment.start - data_offset, segment.stop - data_offset)
-                    if head:
-                        batch.append(head)
-                        head = _NOTHING
-                batch.append(_OpenData(segment, file, head))
-        except BaseException:
-            _close_files(batch)
-            raise
-        return batch
 
     async def _remote_chunk(self, file: RemoteFile, pieces: PieceSizes) -> memoryview:
         """Return what comes next, none at the end; its storage sees to it that it is good."""
@@ -315,7 +198,7 @@ class ArchiveContent:
             return await file.chunk(pieces.buffer_bytes())
 
     def _file_data(
-        self, data: _OpenData, file: FileIO, range_stop: int, pieces: PieceSizes
+        self, data: OpenData, file: FileIO, range_stop: int, pieces: PieceSizes
     ) -> Iterator[Chunk]:
         """Yield spans of the file, without what is kept back."""
         segment = data.segment
@@ -325,15 +208,15 @@ class ArchiveContent:
         head = data.head
         if head and (position == stop or len(head) >= pieces.span_bytes()):
             yield head
-            head = _NOTHING
+            head = NOTHING
         while position < stop:
             count = min(pieces.span_bytes() - len(head), stop - position)
             yield FileSpan(file, position, count, head)
             position += count
-            head = _NOTHING
+            head = NOTHING
 
     async def _rest(
-        self, data: _OpenData, file: FileIO, range_stop: int, files: AlbumFiles
+        self, data: OpenData, file: FileIO, range_stop: int, files: AlbumFiles
     ) -> memoryview:
         """Read what was kept back; then verify, as the file may have been rewritten meanwhile."""
         segment = data.segment
@@ -365,39 +248,13 @@ def _kept_back(segment: FileData, range_stop: int) -> int:
     return KEPT_BACK_BYTES if segment.stop == range_stop else 0
 
 
-def _add_buffer(batch: _Parts, made: memoryview) -> None:
-    """Add a buffer to a batch, joined to one in front where a copy costs less than a send."""
-    if batch and isinstance(batch[-1], memoryview) and len(batch[-1]) + len(made) <= JOINED_BYTES:
-        batch[-1] = memoryview(b"".join((batch[-1], made)))
-    else:
-        batch.append(made)
-
-
-def _taken_head(batch: _Parts) -> memoryview:
-    """Take a small buffer off the end of a batch, to be sent with the file that follows.
-
-    The first is left, so that the first bytes of a download don't wait for what is behind them.
-    """
-    last = batch[-1] if len(batch) > 1 else None
-    if isinstance(last, memoryview) and len(last) <= JOINED_BYTES:
-        batch.pop()
-        return last
-    return _NOTHING
-
-
-def _close_files(batch: _Batch) -> None:
-    for ready in batch:
-        if isinstance(ready, _OpenData):
-            ready.file.close()
-
-
-def _close_made(making: asyncio.Future[_Batch]) -> None:
+def _close_made(making: asyncio.Future[Batch]) -> None:
     """Close the files of a batch whose download has ended meanwhile."""
     if not making.cancelled() and making.exception() is None:
-        _close_files(making.result())
+        close_files(making.result())
 
 
-def _see_exception(making: asyncio.Future[_Batch]) -> None:
+def _see_exception(making: asyncio.Future[Batch]) -> None:
     """Look at an exception that nobody may be waiting for any more."""
     if not making.cancelled():
         making.exception()
