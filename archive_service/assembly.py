@@ -13,6 +13,9 @@ from archive_service.layout import ArchiveLayout
 from archive_service.segments import CentralHeaders, EndRecords, Entries, Segment
 from archive_service.storage.base import AlbumFiles
 
+HEADERS_AT_ONCE = 64
+"""To pack one takes a few microseconds, in which the event loop does nothing else."""
+
 
 class Assembler:
     """Makes the bytes of the segments of one layout.
@@ -42,12 +45,13 @@ class Assembler:
                 return [] if self._is_header_part(segment, entries.start) else [last]
         return []
 
-    def needs_no_file(self, segment: Segment) -> bool:
-        """Tell whether a segment other than the data of a file is made of what is known."""
+    def is_made_at_once(self, segment: Segment) -> bool:
+        """Tell whether a segment, no file's data, needs no file, and not many headers."""
         if isinstance(segment, Entries):
             entries = self._layout.entries_between(segment.start, segment.stop)
             return self._is_header_part(segment, entries.start)
-        return not self.to_hash(segment)
+        named = self._layout.central_headers_between(segment.start, segment.stop)
+        return len(named) <= HEADERS_AT_ONCE and not self.to_hash(segment)
 
     def make(self, segment: Entries | CentralHeaders | EndRecords, files: AlbumFiles) -> memoryview:
         """Return the segment's bytes; raise DownloadFailed where a file isn't what was listed."""

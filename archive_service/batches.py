@@ -99,7 +99,7 @@ class BatchMaker:
     def made_at_once(self, segments: Sequence[Segment], files: AlbumFiles) -> Batch | None:
         """Make a batch where nothing has to be waited for: then a visit to a thread is spared."""
         for segment in segments:
-            if not isinstance(segment, FileData) and not self._assembler.needs_no_file(segment):
+            if not isinstance(segment, FileData) and not self._assembler.is_made_at_once(segment):
                 return None
         parts = self._parts(segments, files)
         if segments[0].start == 0 and segments[-1].stop == len(self._layout):

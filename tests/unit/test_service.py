@@ -16,6 +16,7 @@ from harness.albums import HASH, LONG_AGO_S, make_album, noise, settle
 from harness.atonce import skip_unless_at_once
 
 from archive_service.archive_id import ArchiveId
+from archive_service.assembly import HEADERS_AT_ONCE
 from archive_service.content import FileSpan
 from archive_service.crcindex.memory import MemoryCrcIndex
 from archive_service.errors import FileNotInAlbum
@@ -117,28 +118,42 @@ def test_an_album_that_is_what_it_was_is_not_described_again(photos_dir: Path) -
         assert asyncio.run(service.represent(ALBUM)) is first
 
 
-def test_a_little_album_that_is_known_takes_no_visit_to_a_thread(photos_dir: Path) -> None:
-    skip_unless_at_once(photos_dir)
-    sizes = {"1.jpg": LARGE_FILE_BYTES, "sub/2.jpg": LARGE_FILE_BYTES + 1}
-    album = settle(make_album(photos_dir, {name: noise(size) for name, size in sizes.items()}))
-    visits = []
+@pytest.fixture
+def visits(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """Return a list that has the visits to threads."""
+    made: list[object] = []
 
     class WatchedThreads(ThreadPoolExecutor):
         def submit(self, work: Callable[..., object], *about: object) -> Future[object]:
-            visits.append(work)
+            made.append(work)
             return super().submit(work, *about)
 
-    async def download(service: ArchiveService) -> bytes:
-        representation = await service.represent(ALBUM)
-        content = service.content(representation)
-        received = bytearray()
-        async for chunk in content.chunks(0, representation.complete_length, AdaptivePace()):
-            if isinstance(chunk, FileSpan):
-                received += chunk.head
-                received += os.pread(chunk.file.fileno(), chunk.count, chunk.offset)
-            else:
-                received += chunk
-        return bytes(received)
+    monkeypatch.setattr("archive_service.service.ThreadPoolExecutor", WatchedThreads)
+    return made
+
+
+async def download(service: ArchiveService, start: int | None = 0) -> bytes:
+    """Return an archive from `start` on, or its central directory alone."""
+    representation = await service.represent(ALBUM)
+    if start is None:
+        start = representation.layout.header_offsets[-1]
+    content = service.content(representation)
+    received = bytearray()
+    async for chunk in content.chunks(start, representation.complete_length, AdaptivePace()):
+        if isinstance(chunk, FileSpan):
+            received += chunk.head
+            received += os.pread(chunk.file.fileno(), chunk.count, chunk.offset)
+        else:
+            received += chunk
+    return bytes(received)
+
+
+def test_a_little_album_that_is_known_takes_no_visit_to_a_thread(
+    photos_dir: Path, visits: list[object]
+) -> None:
+    skip_unless_at_once(photos_dir)
+    sizes = {"1.jpg": LARGE_FILE_BYTES, "sub/2.jpg": LARGE_FILE_BYTES + 1}
+    album = settle(make_album(photos_dir, {name: noise(size) for name, size in sizes.items()}))
 
     async def downloads(service: ArchiveService) -> None:
         first = await download(service)
@@ -147,10 +162,25 @@ def test_a_little_album_that_is_known_takes_no_visit_to_a_thread(photos_dir: Pat
         have_a_file_for_a_moment(album)
         assert (await download(service), bool(visits)) == (first, True)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("archive_service.service.ThreadPoolExecutor", WatchedThreads)
-        with service_over(LocalStorage(photos_dir, Exclusion(()))) as service:
-            asyncio.run(downloads(service))
+    with service_over(LocalStorage(photos_dir, Exclusion(()))) as service:
+        asyncio.run(downloads(service))
+
+
+@pytest.mark.parametrize(("more", "visits_of_a_download"), [(0, 1), (1, 2)])
+def test_many_headers_are_packed_in_a_thread(
+    photos_dir: Path, visits: list[object], more: int, visits_of_a_download: int
+) -> None:
+    files = HEADERS_AT_ONCE + more
+    settle(make_album(photos_dir, {f"{number}.jpg": b"x" for number in range(files)}))
+
+    async def central_directories(service: ArchiveService) -> None:
+        whole = await download(service)
+        visits.clear()
+        assert whole.endswith(await download(service, None))
+        assert len(visits) == visits_of_a_download  # the first lists so many files
+
+    with service_over(LocalStorage(photos_dir, Exclusion(()))) as service:
+        asyncio.run(central_directories(service))
 
 
 def be_rewritten(album: Path) -> None:
