@@ -17,12 +17,12 @@ from typing import TypeVar
 
 import pytest
 from harness.albums import HASH, LONG_AGO_S, make_album, make_sparse, noise, settle
+from harness.chunks import bytes_of
 from harness.conditions import eventually
 from harness.counting import CountingStorage
 
 from archive_service.archive_id import ArchiveId
 from archive_service.checksums import UNKNOWN, AlbumChecksums, HashThreads
-from archive_service.content import FileSpan
 from archive_service.crcindex.base import CrcIndex
 from archive_service.crcindex.memory import MemoryCrcIndex
 from archive_service.errors import DownloadFailed, SourceChanged
@@ -94,14 +94,8 @@ async def download(
     chunks = content.chunks(start, end, SmallPieces())
     async with aclosing(chunks):
         async for chunk in chunks:
-            received += _bytes(chunk)
+            received += bytes_of(chunk)
     return bytes(received)
-
-
-def _bytes(chunk: bytes | FileSpan) -> bytes:
-    if isinstance(chunk, FileSpan):
-        return bytes(chunk.head) + os.pread(chunk.file.fileno(), chunk.count, chunk.offset)
-    return chunk
 
 
 def assert_sound(archive: bytes) -> None:

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 from harness.albums import HASH, LONG_AGO_S, make_album, noise, settle
 from harness.atonce import skip_unless_at_once
+from harness.chunks import bytes_of
 
 from archive_service.archive_id import ArchiveId
 from archive_service.assembly import HEADERS_AT_ONCE
-from archive_service.content import FileSpan
 from archive_service.crcindex.memory import MemoryCrcIndex
 from archive_service.errors import FileNotInAlbum
 from archive_service.exclusion import Exclusion
@@ -30,6 +30,9 @@ from archive_service.web.pace import AdaptivePace
 from archive_service.zipformat.names import NameRules
 
 ALBUM = ArchiveId(HASH)
+TRIES = 10
+"""What is in the kernel's cache may have to be waited for all the same, once in a while: where a
+mount is made at that moment, or memory is short."""
 OPTIONS = ArchiveOptions(NameRules(), timezone.utc)
 
 
@@ -140,11 +143,7 @@ async def download(service: ArchiveService, start: int | None = 0) -> bytes:
     content = service.content(representation)
     received = bytearray()
     async for chunk in content.chunks(start, representation.complete_length, AdaptivePace()):
-        if isinstance(chunk, FileSpan):
-            received += chunk.head
-            received += os.pread(chunk.file.fileno(), chunk.count, chunk.offset)
-        else:
-            received += chunk
+        received += bytes_of(chunk)
     return bytes(received)
 
 
@@ -157,8 +156,12 @@ def test_a_little_album_that_is_known_takes_no_visit_to_a_thread(
 
     async def downloads(service: ArchiveService) -> None:
         first = await download(service)
-        visits.clear()
-        assert (await download(service), visits) == (first, [])
+        for _ in range(TRIES):
+            visits.clear()
+            assert await download(service) == first
+            if not visits:
+                break
+        assert not visits
         have_a_file_for_a_moment(album)
         assert (await download(service), bool(visits)) == (first, True)
 

@@ -18,12 +18,12 @@ from pathlib import Path
 
 import pytest
 from harness.albums import HASH, LONG_AGO_S, make_album
+from harness.chunks import bytes_of
 from harness.http import Truncated, get
 from harness.server import Server
 from harness.swapping import exchange, swapping
 
 from archive_service.archive_id import ArchiveId
-from archive_service.content import FileSpan
 from archive_service.crcindex.memory import MemoryCrcIndex
 from archive_service.errors import (
     ArchiveNotFound,
@@ -171,11 +171,7 @@ async def downloaded(service: ArchiveService) -> bytes:
         representation = await service.represent(ALBUM)
         content = service.content(representation)
         async for chunk in content.chunks(0, representation.complete_length, Pieces()):
-            if isinstance(chunk, FileSpan):
-                received += chunk.head
-                received += os.pread(chunk.file.fileno(), chunk.count, chunk.offset)
-            else:
-                received += chunk
+            received += bytes_of(chunk)
     return bytes(received)
 
 
