@@ -152,17 +152,10 @@ class ArchiveContent:
             segments = next(plan, None)
             while segments or makings:
                 if segments and not makings:
-                    if segments[0].start > start:
-                        await asyncio.sleep(0)  # or else a quick client would have the loop
-                    if batch := self._maker.made_at_once(segments, files):
-                        yield segments[0].start, batch
-                        close_files(batch)
-                        segments = next(plan, None)
-                        continue
                     await self._hash(segments)
                 ahead = MADE_AHEAD if pieces.buffer_bytes() >= MADE_AHEAD_FROM_BYTES else 0
                 while segments and len(makings) <= ahead and not self._to_hash(segments[0]):
-                    makings.append((segments[0].start, self._make(segments)))
+                    makings.append((segments[0].start, self._make(segments, files)))
                     segments = next(plan, None)
                 offset, making = makings[0]
                 if making.done():  # or else a client that takes all at once would have the loop
@@ -183,14 +176,19 @@ class ArchiveContent:
     def _to_hash(self, segment: Segment) -> list[int]:
         return [] if self._is_complete else self._assembler.to_hash(segment)
 
-    def _make(self, segments: Sequence[Segment]) -> asyncio.Future[Batch]:
-        def made() -> Batch:
-            with self._open_album() as files:
-                return self._maker.made(segments, files)
-
-        making = asyncio.get_running_loop().run_in_executor(self._threads, made)
-        making.add_done_callback(_see_exception)
+    def _make(self, segments: Sequence[Segment], files: AlbumFiles) -> asyncio.Future[Batch]:
+        loop = asyncio.get_running_loop()
+        if batch := self._maker.made_at_once(segments, files):
+            making = loop.create_future()
+            making.set_result(batch)
+        else:
+            making = loop.run_in_executor(self._threads, self._made, segments)
+            making.add_done_callback(_see_exception)
         return making
+
+    def _made(self, segments: Sequence[Segment]) -> Batch:
+        with self._open_album() as files:
+            return self._maker.made(segments, files)
 
     async def _remote_chunk(self, file: RemoteFile, pieces: PieceSizes) -> memoryview:
         """Return what comes next, none at the end; its storage sees to it that it is good."""

@@ -330,7 +330,8 @@ never_waits(int descriptor)
 static int
 opened_at_once(int directory, const char *path, int flags, int resolve)
 {
-    struct how how = {(uint64_t)(unsigned int)flags | O_CLOEXEC, 0, (uint64_t)resolve | RESOLVE_CACHED};
+    struct how how = {.flags = (uint64_t)(unsigned int)flags | O_CLOEXEC,
+                      .resolve = (uint64_t)resolve | RESOLVE_CACHED};
     return (int)syscall(SYS_openat2, directory, path, &how, sizeof how);
 }
 
