@@ -26,9 +26,11 @@ def image_in_the_making(
     engine: Engine, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Future[str]]:
     """The image, which compose takes a minute to build: for who has something to do meanwhile."""
+    # Here, as pytest clears what its directories lie in at the first request, from any thread.
+    directory = tmp_path_factory.mktemp("image")
 
     def build() -> str:
-        with site_in(tmp_path_factory.mktemp("image"), engine) as site:
+        with site_in(directory, engine) as site:
             site.compose("build")
             return site.variables["IMAGE"]
 
