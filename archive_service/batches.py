@@ -169,11 +169,8 @@ def _add_buffer(parts: _Parts, made: memoryview) -> None:
 
 
 def _taken_head(parts: _Parts) -> memoryview:
-    """Take a small buffer off the end, to be sent with the file that follows.
-
-    The first is left, so that the first bytes of a download don't wait for what is behind them.
-    """
-    last = parts[-1] if len(parts) > 1 else None
+    """Take a small buffer off the end, to be sent with the file that follows."""
+    last = parts[-1] if parts else None
     if isinstance(last, memoryview) and len(last) <= JOINED_BYTES:
         parts.pop()
         return last

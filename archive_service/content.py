@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager, aclosing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import FileIO
 from typing import Protocol
 
@@ -114,9 +114,13 @@ class ArchiveContent:
                                 yield chunk
                             continue
                         for piece in self._file_data(ready, ready.file, stop, pieces):
-                            if isinstance(piece, FileSpan):
-                                await self._warm(piece)
-                            yield piece
+                            if isinstance(piece, memoryview) or _is_warm(piece):
+                                yield piece
+                                continue
+                            if piece.head:  # does not wait for the disk
+                                yield piece.head
+                            await self._warm(piece)
+                            yield replace(piece, head=NOTHING)
                         if rest := await self._rest(ready, ready.file, stop, files):
                             yield rest
                     self._checksums.store_learned(is_end=False)
@@ -221,7 +225,9 @@ class ArchiveContent:
         rest = b""
         if count := _kept_back(segment, range_stop):
             offset = segment.stop - self.layout.data_offset(segment.entry) - count
-            await self._warm(FileSpan(file, offset, count))
+            span = FileSpan(file, offset, count)
+            if not _is_warm(span):
+                await self._warm(span)
             try:
                 rest = os.pread(file.fileno(), count, offset)
             except OSError as error:
@@ -231,15 +237,18 @@ class ArchiveContent:
 
     async def _warm(self, span: FileSpan) -> None:
         descriptor = span.file.fileno()
-        if not is_cached(descriptor, span.offset, span.count):
-            loop = asyncio.get_running_loop()
-            try:
-                with self._demand.served():
-                    await loop.run_in_executor(
-                        self._threads, read_in, descriptor, span.offset, span.count
-                    )
-            except OSError as error:
-                raise SourceUnreadable.of(error) from None
+        loop = asyncio.get_running_loop()
+        try:
+            with self._demand.served():
+                await loop.run_in_executor(
+                    self._threads, read_in, descriptor, span.offset, span.count
+                )
+        except OSError as error:
+            raise SourceUnreadable.of(error) from None
+
+
+def _is_warm(span: FileSpan) -> bool:
+    return is_cached(span.file.fileno(), span.offset, span.count)
 
 
 def _kept_back(segment: FileData, range_stop: int) -> int:

@@ -24,6 +24,7 @@ import asyncio
 import os
 import socket
 import sys
+from collections.abc import Awaitable
 from contextlib import suppress
 from functools import partial
 from types import TracebackType
@@ -32,6 +33,7 @@ from aiohttp import web
 
 from archive_service.content import Chunk, FileSpan
 from archive_service.errors import SourceChanged, SourceUnreadable
+from archive_service.web.outlet import FileNotSent, Outlet
 from archive_service.web.stalls import StallWatch
 
 if sys.version_info >= (3, 11):
@@ -42,7 +44,6 @@ else:
 UNSENT_BYTES = 128 * 1024
 """The most that the kernel takes of a download beyond what is on its way."""
 _KERNEL_UNSENT_LIMIT = getattr(socket, "TCP_NOTSENT_LOWAT", None)
-_MORE_FOLLOWS = getattr(socket, "MSG_MORE", 0)
 
 
 class Transfer:
@@ -55,19 +56,18 @@ class Transfer:
         self._response = response
         self._stall_timeout_s = stall_timeout_s
         self._has_timed_out = False
-        self._socket: socket.socket | None = None
+        self._outlet: Outlet | None = None
         self._watch: StallWatch | None = None
         transport = request.transport
         if transport is not None and not transport.is_closing():
             connection: socket.socket = transport.get_extra_info("socket")
-            self._watch = StallWatch.over(transport, timeout_s=stall_timeout_s)
             _limit_unsent(connection)
             if not _is_encrypted(transport):
                 # Once it holds bytes it is waited for until it holds none.
                 transport.set_write_buffer_limits(high=0)
                 # Without a descriptor left the transport does it all: the answer has begun.
                 with suppress(OSError):
-                    self._socket = connection.dup()
+                    self._outlet = Outlet(connection)
 
     def __enter__(self) -> Transfer:
         return self
@@ -80,22 +80,26 @@ class Transfer:
     ) -> None:
         if self._watch:
             self._watch.end()
-        if self._socket:
-            self._socket.close()
+        if self._outlet:
+            self._outlet.close()
 
     async def send(self, chunk: Chunk) -> int:
         """Put a chunk on the wire; return its bytes once the connection has taken them.
 
         Raise OSError or TimeoutError for the connection, SourceChanged for the file.
         """
-        if self._watch:
-            return await self._send(chunk)
+        transport = self._request.transport
+        if transport is None or transport.is_closing():
+            raise ConnectionResetError
+        if self._outlet is None or transport.get_write_buffer_size():
+            await self._in_time(transport, self._send_by_transport(chunk))
+            return len(chunk)
         try:
-            async with timeout(self._stall_timeout_s):
-                return await self._send(chunk)
-        except asyncio.TimeoutError:
-            self._has_timed_out = True
-            raise
+            if not self._outlet.begin(chunk):
+                await self._in_time(transport, self._outlet.finish())
+        except FileNotSent as error:
+            await self._in_time(transport, self._send_by_transport(error.unsent))
+        return len(chunk)
 
     def abort(self) -> None:
         """Cut the connection, so that the client can't take a part for the whole."""
@@ -110,88 +114,40 @@ class Transfer:
         """Tell whether the client has made no progress for as long as it may."""
         return self._watch.has_cut if self._watch else self._has_timed_out
 
-    async def _send(self, chunk: Chunk) -> int:
-        if isinstance(chunk, FileSpan):
-            await self._send_span(chunk)
-        else:
-            await self._send_buffer(chunk)
-        return len(chunk)
-
-    def _direct(self) -> socket.socket | None:
-        """Return the socket where nothing has to go through the transport.
-
-        Raise ConnectionResetError where there is no connection any more.
-        """
-        transport = self._request.transport
-        if transport is None or transport.is_closing():
-            raise ConnectionResetError
-        return None if transport.get_write_buffer_size() else self._socket
-
-    async def _send_buffer(self, buffer: memoryview) -> None:
-        direct = self._direct()
-        if direct is None:
-            await self._response.write(buffer)
-        else:
-            await asyncio.get_running_loop().sock_sendall(direct, buffer)
-
-    async def _send_span(self, span: FileSpan) -> None:
-        direct = self._direct()
-        if direct is None:
-            await self._copy_span(span)
-            return
-        if span.head:
-            await self._send_head(direct, span.head)
-        count = _send_at_once(direct, span)
-        if count == span.count:
+    async def _in_time(self, transport: asyncio.Transport, sending: Awaitable[None]) -> None:
+        """Wait for the client, but not for one that takes nothing."""
+        if self._watch is None:
+            self._watch = StallWatch.over(transport, timeout_s=self._stall_timeout_s)
+        if self._watch:
+            await sending
             return
         try:
-            count += await asyncio.get_running_loop().sock_sendfile(
-                direct, span.file, span.offset + count, span.count - count, fallback=False
-            )
-        except asyncio.SendfileNotAvailableError:
-            # Raised for any error of the first system call: a client that has left, a disk that
-            # fails, a file system without sendfile.  The copy tells which.
-            await self._copy_span(FileSpan(span.file, span.offset + count, span.count - count))
+            async with timeout(self._stall_timeout_s):
+                await sending
+        except asyncio.TimeoutError:
+            self._has_timed_out = True
+            raise
+
+    async def _send_by_transport(self, chunk: Chunk) -> None:
+        if not isinstance(chunk, FileSpan):
+            await self._response.write(chunk)
             return
-        if count < span.count:
-            raise SourceChanged("resized")
-
-    async def _send_head(self, direct: socket.socket, head: memoryview) -> None:
-        """Send what more will follow at once, in one segment with it where the system can."""
-        count = 0
-        with suppress(BlockingIOError):
-            count = direct.send(head, _MORE_FOLLOWS)
-        if count < len(head):
-            await asyncio.get_running_loop().sock_sendall(direct, head[count:])
-
-    async def _copy_span(self, span: FileSpan) -> None:
-        read = partial(os.pread, span.file.fileno(), span.count, span.offset)
+        read = partial(os.pread, chunk.file.fileno(), chunk.count, chunk.offset)
         try:
             data = await asyncio.get_running_loop().run_in_executor(None, read)
         except OSError as error:
             raise SourceUnreadable.of(error) from None
-        if len(data) < span.count:
+        if len(data) < chunk.count:
             raise SourceChanged("resized")
-        if span.head:
-            await self._send_buffer(span.head)
-        await self._send_buffer(memoryview(data))
-        self._direct()  # a write to a connection that is cut raises nothing at once
+        if chunk.head:
+            await self._response.write(chunk.head)
+        await self._response.write(data)
+        if self.is_cut():  # a write to a connection that is cut raises nothing at once
+            raise ConnectionResetError
 
 
 def _is_encrypted(transport: asyncio.Transport) -> bool:
     return transport.get_extra_info("sslcontext") is not None
-
-
-def _send_at_once(connection: socket.socket, span: FileSpan) -> int:
-    """Send as much as the connection takes without waiting; return the bytes.
-
-    Most of a little album fits the socket's buffer, and to wait for it costs turns of the event
-    loop.  Errors are left to whoever waits.
-    """
-    try:
-        return os.sendfile(connection.fileno(), span.file.fileno(), span.offset, span.count)
-    except OSError:
-        return 0
 
 
 def _limit_unsent(connection: socket.socket) -> None:

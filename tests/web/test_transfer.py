@@ -10,6 +10,7 @@ import shutil
 import ssl
 import subprocess
 import zipfile
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import (
     AbstractContextManager,
@@ -25,6 +26,7 @@ import pytest
 from aiohttp import ClientPayloadError, ClientSession, UnixConnector, web
 from harness.albums import HASH, make_album, make_sparse, noise, settle
 from harness.conditions import eventually
+from harness.gatedfs import gated
 from harness.http import connected, get
 from harness.pagecache import evict
 from harness.server import Server, serving
@@ -145,6 +147,40 @@ def test_a_cold_file_is_waited_for_in_a_thread(
     assert waited_in
     assert server.pid not in waited_in
     assert {call.thread for call in calls if call.name == "sendfile"} == {server.pid}
+
+
+def test_a_header_does_not_wait_for_the_disk(photos_dir: Path, tmp_path: Path) -> None:
+    path = settle(make_album(photos_dir, {"1.bin": noise(LARGE_BYTES)})) / "1.bin"
+    mount_point = tmp_path / "mounted"
+    with gated(photos_dir, mount_point) as fs, serving(mount_point, tmp_path) as server:
+        whole = get(server.port, TARGET).content
+        fs.hold("read", f"{HASH}/{path.name}")
+        with connected(server.port) as connection:
+            connection.send("GET", TARGET)
+            connection.receive_head()
+            begun = connection.receive_content(30 + len(path.name))
+            fs.wait_held()
+            fs.clear()
+            assert begun + connection.receive_content(len(whole) - len(begun)) == whole
+
+
+def test_the_selector_is_not_told_of_each_wait(
+    server: Server, photos_dir: Path, tmp_path: Path
+) -> None:
+    make_sparse(photos_dir / HASH / "large.bin", 200 * MEBIBYTE)
+    length = len(get(server.port, TARGET).content)
+    with (
+        traced(server.pid, tmp_path / "trace", "sendfile", "epoll_ctl") as trace,
+        connected(server.port) as connection,
+    ):
+        connection.send("GET", TARGET)
+        connection.receive_head()
+        for _ in range(length // MEBIBYTE):
+            connection.receive_content(MEBIBYTE)
+        connection.receive_content(length % MEBIBYTE)
+    calls = Counter(call.name for call in trace.calls)
+    assert calls["sendfile"] > 100
+    assert calls["epoll_ctl"] < calls["sendfile"] / 3
 
 
 def test_a_download_goes_on_where_another_process_stopped(photos_dir: Path, tmp_path: Path) -> None:

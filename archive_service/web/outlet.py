@@ -1,0 +1,110 @@
+"""The way of a body's bytes to the socket, past the transport that it belongs to."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from io import FileIO
+
+from archive_service.batches import NOTHING
+from archive_service.content import Chunk, FileSpan
+from archive_service.errors import SourceChanged
+
+_MORE_FOLLOWS = getattr(socket, "MSG_MORE", 0)
+
+
+class FileNotSent(Exception):
+    """The kernel does not send a file: it, or the client, is at fault, or the file system."""
+
+    def __init__(self, unsent: FileSpan) -> None:
+        super().__init__()
+        self.unsent = unsent
+
+
+class Outlet:
+    """A duplicate of a connection's socket, by which one chunk after the other is sent.
+
+    The event loop lets nobody wait for a socket that has a transport, but for a duplicate; that has
+    to be closed for the connection to be.
+
+    asyncio's `sock_sendall` and `sock_sendfile` would do the same, but have the selector told
+    twice for each wait.  Here it is told at the first, and when there is room and nothing to send.
+    """
+
+    def __init__(self, connection: socket.socket) -> None:
+        """Raise OSError where there is no descriptor left."""
+        self._loop = asyncio.get_running_loop()
+        self._socket = connection.dup()
+        self._is_watched = False
+        self._buffer = NOTHING
+        self._file: FileIO | None = None
+        self._offset = self._count = 0
+        self._sent: asyncio.Future[None] | None = None
+
+    def close(self) -> None:
+        """Let the socket go."""
+        if self._is_watched:
+            self._loop.remove_writer(self._socket)
+        self._socket.close()
+
+    def begin(self, chunk: Chunk) -> bool:
+        """Send what there is room for; tell whether that was all.
+
+        Raise OSError for the connection, FileNotSent, or SourceChanged for a file that is shorter.
+        """
+        if isinstance(chunk, FileSpan):
+            self._buffer, self._file = chunk.head, chunk.file
+            self._offset, self._count = chunk.offset, chunk.count
+        else:
+            self._buffer, self._file = chunk, None
+        return self._go_on()
+
+    async def finish(self) -> None:
+        """Send the rest of the chunk when there is room for it; raise as `begin` does."""
+        self._sent = self._loop.create_future()
+        if not self._is_watched:
+            self._loop.add_writer(self._socket, self._on_room)
+            self._is_watched = True
+        try:
+            await self._sent
+        finally:
+            self._sent = None
+
+    def _on_room(self) -> None:
+        if self._sent is None or self._sent.done():
+            self._loop.remove_writer(self._socket)
+            self._is_watched = False
+            return
+        try:
+            if self._go_on():
+                self._sent.set_result(None)
+        except Exception as error:  # noqa: BLE001 - it is for who waits
+            self._sent.set_exception(error)
+
+    def _go_on(self) -> bool:
+        """Send what there is room for; tell whether that was all."""
+        if self._buffer:
+            # In one segment with what follows, where the system can.
+            flags = _MORE_FOLLOWS if self._file else 0
+            try:
+                sent = self._socket.send(self._buffer, flags)
+            except BlockingIOError:
+                return False
+            self._buffer = self._buffer[sent:]
+            if self._buffer:
+                return False
+        return self._file is None or self._send_file(self._file)
+
+    def _send_file(self, file: FileIO) -> bool:
+        try:
+            sent = os.sendfile(self._socket.fileno(), file.fileno(), self._offset, self._count)
+        except BlockingIOError:
+            return False
+        except OSError:
+            raise FileNotSent(FileSpan(file, self._offset, self._count)) from None
+        if not sent:
+            raise SourceChanged("resized")
+        self._offset += sent
+        self._count -= sent
+        return not self._count
