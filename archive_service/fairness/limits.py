@@ -20,6 +20,11 @@ class Limits:
     refused_s: float = 0.0
     """How long a client is refused that has missed too often."""
 
+    @property
+    def tell_clients_apart(self) -> bool:
+        """Whether it matters whose a download is."""
+        return bool(self.downloads_per_client or self.bytes_per_s or self.bytes_per_s_per_download)
+
 
 @dataclass(frozen=True, slots=True)
 class Counts:

@@ -44,10 +44,11 @@ class Slots:
         self._free: list[int] = []
 
     @contextmanager
-    def taken(self, client: bytes, download: bytes) -> Iterator[None]:
+    def taken(self, client: bytes = b"", download: bytes = b"") -> Iterator[None]:
         """Hold a slot for the length of a block; raise ServiceBusy or ClientBusy.
 
         `download` is the same for all connections of one client that may well be one download.
+        Without a limit for each client neither is looked at.
         """
         index = self._enter(client, download)
         try:

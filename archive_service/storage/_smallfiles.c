@@ -154,49 +154,68 @@ read_in_album(int album, const struct job *jobs, Py_ssize_t count)
     return good;
 }
 
-/* What `read_files` is told. */
+/* Files of a listing, and where they are to be read to if they are. */
 struct request {
     const char *root;
     Py_buffer album, sources, positions, sizes, mtimes_ns, change_tokens, buffer;
     PyObject *paths;
 };
 
+/* Return whether all columns are of one length, or else set an error. */
+static int
+has_columns(const struct request *request)
+{
+    Py_ssize_t listed = PyList_GET_SIZE(request->paths);
+    if (request->sizes.len / 8 == listed && request->mtimes_ns.len / 8 == listed &&
+        request->change_tokens.len / 16 == listed)
+        return 1;
+    PyErr_SetString(PyExc_ValueError, "columns of different lengths");
+    return 0;
+}
+
+/* Fill a job with what is listed of the source at an index; return whether that could be done, or
+   else set an error. */
+static int
+to_job(const struct request *request, Py_ssize_t index, struct job *job)
+{
+    unsigned long at = ((const unsigned long *)request->sources.buf)[index];
+    if (at >= (unsigned long)PyList_GET_SIZE(request->paths)) {
+        PyErr_SetString(PyExc_IndexError, "no such source");
+        return 0;
+    }
+    PyObject *path = PyList_GET_ITEM(request->paths, at);
+    if (!PyBytes_Check(path)) {
+        PyErr_SetString(PyExc_TypeError, "paths are bytes");
+        return 0;
+    }
+    job->path = PyBytes_AS_STRING(path);
+    for (job->parent = (size_t)PyBytes_GET_SIZE(path);
+         job->parent > 0 && job->path[job->parent - 1] != '/'; job->parent--)
+        ;
+    job->listed.size = ((const uint64_t *)request->sizes.buf)[at];
+    job->listed.mtime_ns = ((const int64_t *)request->mtimes_ns.buf)[at];
+    const char *token = (const char *)request->change_tokens.buf + at * 16;
+    memcpy(&job->listed.ctime_ns, token, 8);
+    memcpy(&job->listed.inode, token + 8, 8);
+    return 1;
+}
+
 /* Fill the jobs; return whether that could be done, or else set an error. */
 static int
 prepare(const struct request *request, struct job *jobs, Py_ssize_t count)
 {
-    const unsigned long *sources = request->sources.buf;
     const uint64_t *positions = request->positions.buf;
-    Py_ssize_t listed = PyList_GET_SIZE(request->paths);
     uint64_t room = (uint64_t)request->buffer.len;
-    if (request->sizes.len / 8 != listed || request->mtimes_ns.len / 8 != listed ||
-        request->change_tokens.len / 16 != listed ||
-        request->positions.len / 8 != count) {
-        PyErr_SetString(PyExc_ValueError, "columns of different lengths");
+    if (!has_columns(request))
+        return 0;
+    if (request->positions.len / 8 != count) {
+        PyErr_SetString(PyExc_ValueError, "sources and positions of different lengths");
         return 0;
     }
     for (Py_ssize_t i = 0; i < count; i++) {
-        unsigned long at = sources[i];
-        struct row *row = &jobs[i].listed;
-        if (at >= (unsigned long)listed) {
-            PyErr_SetString(PyExc_IndexError, "no such source");
+        if (!to_job(request, i, &jobs[i]))
             return 0;
-        }
-        PyObject *path = PyList_GET_ITEM(request->paths, at);
-        if (!PyBytes_Check(path)) {
-            PyErr_SetString(PyExc_TypeError, "paths are bytes");
-            return 0;
-        }
-        jobs[i].path = PyBytes_AS_STRING(path);
-        for (jobs[i].parent = (size_t)PyBytes_GET_SIZE(path);
-             jobs[i].parent > 0 && jobs[i].path[jobs[i].parent - 1] != '/'; jobs[i].parent--)
-            ;
-        row->size = ((const uint64_t *)request->sizes.buf)[at];
-        row->mtime_ns = ((const int64_t *)request->mtimes_ns.buf)[at];
-        const char *token = (const char *)request->change_tokens.buf + at * 16;
-        memcpy(&row->ctime_ns, token, 8);
-        memcpy(&row->inode, token + 8, 8);
-        if (row->size > room || positions[i] > room - row->size) {
+        if (jobs[i].listed.size > room || positions[i] > room - jobs[i].listed.size) {
             PyErr_SetString(PyExc_IndexError, "no room in the buffer");
             return 0;
         }
@@ -414,24 +433,22 @@ stat_at_once(PyObject *module, PyObject *arguments)
     return rows;
 }
 
-static PyObject *
-open_at_once(PyObject *module, PyObject *arguments)
+/* Add to the list what could be opened of the first sources, and is as listed. */
+static void
+add_opened(const struct request *request, PyObject *descriptors)
 {
-    const char *root_path, *album;
-    PyObject *names;
-    (void)module;
-    if (!PyArg_ParseTuple(arguments, "yyO!", &root_path, &album, &PyList_Type, &names))
-        return NULL;
-    PyObject *descriptors = PyList_New(0);
-    if (!descriptors)
-        return NULL;
-    int root = opened_root(root_path);
-    for (Py_ssize_t i = 0; root >= 0 && i < PyList_GET_SIZE(names); i++) {
-        const char *name = PyBytes_AsString(PyList_GET_ITEM(names, i));
-        int descriptor = name ? opened_in_album(root, album, name, OPEN_FILE) : -1;
+    Py_ssize_t count = request->sources.len / (Py_ssize_t)sizeof(unsigned long);
+    int root = has_columns(request) ? opened_root(request->root) : -1;
+    for (Py_ssize_t i = 0; root >= 0 && i < count; i++) {
+        struct job job;
+        struct stat status;
+        if (!to_job(request, i, &job))
+            break;
+        int descriptor = opened_in_album(root, request->album.buf, job.path, OPEN_FILE);
         if (descriptor < 0)
             break;
-        PyObject *number = PyLong_FromLong(descriptor);
+        int is_good = fstat(descriptor, &status) == 0 && is_as_listed(&status, &job.listed);
+        PyObject *number = is_good ? PyLong_FromLong(descriptor) : NULL;
         int is_kept = number && PyList_Append(descriptors, number) == 0;
         Py_XDECREF(number);
         if (!is_kept) {
@@ -441,11 +458,30 @@ open_at_once(PyObject *module, PyObject *arguments)
     }
     if (root >= 0)
         close(root);
-    if (PyErr_Occurred()) {
+}
+
+static PyObject *
+open_at_once(PyObject *module, PyObject *arguments)
+{
+    struct request request;
+    (void)module;
+    if (!PyArg_ParseTuple(arguments, "yy*O!y*(y*y*y*)", &request.root, &request.album, &PyList_Type,
+                          &request.paths, &request.sources, &request.sizes, &request.mtimes_ns,
+                          &request.change_tokens))
+        return NULL;
+    PyObject *descriptors = PyList_New(0);
+    if (descriptors)
+        add_opened(&request, descriptors);
+    if (descriptors && PyErr_Occurred()) {
         for (Py_ssize_t i = 0; i < PyList_GET_SIZE(descriptors); i++)
             close((int)PyLong_AsLong(PyList_GET_ITEM(descriptors, i)));
         Py_CLEAR(descriptors);
     }
+    PyBuffer_Release(&request.album);
+    PyBuffer_Release(&request.sources);
+    PyBuffer_Release(&request.sizes);
+    PyBuffer_Release(&request.mtimes_ns);
+    PyBuffer_Release(&request.change_tokens);
     return descriptors;
 }
 
@@ -456,9 +492,10 @@ PyDoc_STRVAR(stat_at_once_doc,
              "\n`stat_files`.");
 
 PyDoc_STRVAR(open_at_once_doc,
-             "open_at_once(root, album, paths)\n--\n\n"
-             "Open the first of the files in an album, without waiting; return the descriptors."
-             "\n\nIt ends before one that would have to be waited for.");
+             "open_at_once(root, album, paths, sources, columns)\n--\n\n"
+             "Open the first of the sources, as far as they are as listed, without waiting."
+             "\n\nReturn the descriptors.  It ends before one that would have to be waited for; see"
+             "\n`read_files`.");
 
 PyDoc_STRVAR(stat_files_doc,
              "stat_files(directory, names)\n--\n\n"

@@ -26,7 +26,7 @@ class Bulk(NamedTuple):
         [bytes, bytes, Sequence[bytes], array[int], Columns, memoryview, array[int]], int
     ]
     stat_at_once: Callable[[bytes, bytes, list[bytes]], bytes]
-    open_at_once: Callable[[bytes, bytes, list[bytes]], list[int]]
+    open_at_once: Callable[[bytes, bytes, Sequence[bytes], array[int], Columns], list[int]]
 
 
 def _stat_files(directory: int, names: list[bytes]) -> bytes:

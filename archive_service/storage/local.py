@@ -37,7 +37,7 @@ from archive_service.exclusion import Exclusion
 from archive_service.listing import Listing
 from archive_service.storage.base import SourceFile
 from archive_service.storage.beneath import OPEN_DIRECTORY, opened_to_pass
-from archive_service.storage.bulk import AS_COMPILED, Bulk
+from archive_service.storage.bulk import AS_COMPILED, Bulk, Columns
 from archive_service.storage.links import AlbumLinks, Links, NoLinks, Once
 from archive_service.storage.rows import change_token, mtime_ns
 from archive_service.storage.walk import VANISHED, Place, Walk, opened_directory
@@ -176,15 +176,14 @@ class LocalAlbumFiles:
 
     def open_at_once(self, sources: Sequence[int]) -> list[FileIO]:
         """Open the first of some files; see `AlbumFiles.open_at_once`."""
-        locations = [self._listing.locations[source] for source in sources]
-        opened = self._bulk.open_at_once(bytes(self._root), self._album, locations)
-        try:
-            for descriptor, source in zip(opened, sources, strict=False):
-                self._verify(descriptor, source)
-        except DownloadFailed:  # to be told by whoever opens it alone
-            for descriptor in opened:
-                os.close(descriptor)
-            return []
+        listing = self._listing
+        opened = self._bulk.open_at_once(
+            bytes(self._root),
+            self._album,
+            listing.locations,
+            array("L", sources),
+            _columns(listing),
+        )
         return list(map(FileIO, opened))
 
     def open_to_hash(self, source: int) -> FileIO:
@@ -215,9 +214,9 @@ class LocalAlbumFiles:
     def _read_first(self, buffer: memoryview, sources: array[int], positions: array[int]) -> int:
         """Read at least one of the files; return how many."""
         listing = self._listing
-        columns = (listing.sizes, listing.mtimes_ns, listing.change_tokens)
         count = self._bulk.read_files(
-            bytes(self._root), self._album, listing.locations, sources, columns, buffer, positions
+            *(bytes(self._root), self._album, listing.locations, sources, _columns(listing)),
+            *(buffer, positions),
         )
         if count:
             return count
@@ -273,6 +272,10 @@ class LocalAlbumFiles:
         if self._directory_path is not None:
             os.close(self._directory)
             self._directory_path = None
+
+
+def _columns(listing: Listing) -> Columns:
+    return listing.sizes, listing.mtimes_ns, listing.change_tokens
 
 
 def _read_exactly(descriptor: int, buffer: memoryview) -> None:

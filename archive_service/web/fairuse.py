@@ -96,16 +96,16 @@ class FairUse:
         if content_length <= PROBE_BYTES:
             yield pace
             return
+        if not self._limits.tell_clients_apart:
+            with self._slots.taken():
+                yield pace
+            return
         client = self._client(request)
         name = blake2b(client.key + archive.value.encode(), digest_size=DOWNLOAD_BYTES).digest()
-        with self._slots.taken(client.key, name):
-            if not (self._limits.bytes_per_s or self._limits.bytes_per_s_per_download):
-                yield pace
-                return
-            with ExitStack() as stack:
-                # Who may be many visitors has a share for each connection.
-                shares = self._shares(name if client.is_known else object(), stack)
-                yield LimitedPace(pace, shares)
+        with self._slots.taken(client.key, name), ExitStack() as stack:
+            # Who may be many visitors has a share for each connection.
+            shares = self._shares(name if client.is_known else object(), stack)
+            yield LimitedPace(pace, shares) if shares else pace
 
     def _shares(self, sharer: object, stack: ExitStack) -> list[RateShare]:
         shares = []

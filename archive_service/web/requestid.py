@@ -23,8 +23,11 @@ async def named(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Handle a request under its name."""
     # It only has to differ: `secrets` asks the kernel, and lets go of the interpreter for that.
     name = _given(request) or f"{random.getrandbits(_MADE_BITS):016x}"  # nosec B311
-    with structlog.contextvars.bound_contextvars(request=name):
+    tokens = structlog.contextvars.bind_contextvars(request=name)
+    try:
         return await handler(request)
+    finally:
+        structlog.contextvars.reset_contextvars(**tokens)
 
 
 async def tell(request: web.Request, response: web.StreamResponse) -> None:

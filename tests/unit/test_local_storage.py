@@ -32,7 +32,7 @@ from archive_service.errors import (
 from archive_service.exclusion import DEFAULT_PATTERNS, Exclusion
 from archive_service.listing import CLOCK_TICK_NS, Listing
 from archive_service.storage.base import AlbumFiles, Storage
-from archive_service.storage.bulk import AS_COMPILED, NOTHING_COMPILED
+from archive_service.storage.bulk import AS_COMPILED, NOTHING_COMPILED, Columns
 from archive_service.storage.local import LocalStorage
 from archive_service.storage.walk import MAX_DEPTH
 
@@ -716,6 +716,25 @@ def test_files_are_opened_at_once_as_they_were_listed(
         (album / "sub").rename(album / "moved")
         (album / "sub").symlink_to("moved")
         assert files.open_at_once(sources) == []
+
+
+def test_what_can_be_no_source_leaves_nothing_open(photos_dir: Path, at_once: LocalStorage) -> None:
+    make_album(photos_dir, TREE)
+    listing = listed(at_once)
+    root, name = bytes(photos_dir), ARCHIVE.value.encode()
+    columns = (listing.sizes, listing.mtimes_ns, listing.change_tokens)
+
+    def opened(*sources: int, columns: Columns = columns) -> list[int]:
+        wanted = array("L", sources)
+        return AS_COMPILED.open_at_once(root, name, listing.paths, wanted, columns)
+
+    with no_descriptor_left():
+        for beyond in (len(listing), 2**62):
+            with pytest.raises(IndexError):
+                opened(0, beyond)
+        for short in ((listing.sizes[1:], *columns[1:]), (*columns[:2], columns[2][1:])):
+            with pytest.raises(ValueError, match="different lengths"):
+                opened(0, columns=short)
 
 
 def test_an_open_file_is_verified_again(photos_dir: Path, storage: Storage) -> None:
