@@ -91,7 +91,8 @@ class Outlet:
                 sent = self._socket.send(self._buffer, flags)
             except BlockingIOError:
                 return False
-            self._buffer = self._buffer[sent:]
+            # What is sent is let go at once, for a pace may hold the next chunk back.
+            self._buffer = self._buffer[sent:] or NOTHING
             if self._buffer:
                 return False
         return self._file is None or self._send_file(self._file)
