@@ -4,7 +4,8 @@
    one, and from Python each costs as much again in the interpreter, under its lock.
 
    A few files are looked at or opened at once, which never waits: a visit to a thread that may wait
-   costs more than all of a little album's files.
+   costs more than all of a little album's files.  And it is told whether data is in memory, for
+   each piece that is sent.
 
    This module is optional: without it the same is done in Python, file by file and in threads.  So
    it has no errors of its own.  It stops at the first file for which anything is out of the
@@ -14,6 +15,7 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
@@ -23,6 +25,7 @@
 #ifdef __linux__
 #include <stdio.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/vfs.h>
 #endif
 
@@ -485,6 +488,70 @@ open_at_once(PyObject *module, PyObject *arguments)
     return descriptors;
 }
 
+#if defined __linux__ && defined RWF_NOWAIT && !defined __alpha__
+#define TELLS_CACHED 1
+
+/* As in linux/mman.h, which older headers lack. */
+#define SYSTEM_CALL_CACHESTAT 451
+struct cachestat_range {
+    uint64_t offset, length;
+};
+struct cachestat {
+    uint64_t cached, dirty, writeback, evicted, recently_evicted;
+};
+
+enum told { NOT_TOLD = -1, NO, YES };
+
+/* Tell whether there is a page for all of the data; that is from Linux 6.5 on. */
+static enum told
+has_all_pages(int descriptor, int64_t offset, int64_t count)
+{
+    const int64_t page = sysconf(_SC_PAGESIZE);
+    struct cachestat_range asked = {(uint64_t)offset, (uint64_t)count};
+    struct cachestat found;
+    struct stat status;
+    if (syscall(SYSTEM_CALL_CACHESTAT, descriptor, &asked, &found, 0) != 0)
+        return NOT_TOLD; /* an older kernel, or another's file */
+    if (fstat(descriptor, &status) != 0)
+        return NO; /* to be told by whoever reads */
+    if (count > status.st_size - offset)
+        count = status.st_size - offset; /* it has shrunk */
+    return count <= 0 ||
+           (int64_t)found.cached >= (offset + count - 1) / page - offset / page + 1;
+}
+
+/* Return whether a byte of each window can be read without waiting, and the last. */
+static int
+has_samples(int descriptor, int64_t offset, int64_t count, int64_t window)
+{
+    char byte;
+    struct iovec place = {&byte, 1};
+    const int64_t last = offset + count - 1;
+    for (int64_t position = offset + window - 1;; position += window) {
+        if (position > last)
+            position = last;
+        if (preadv2(descriptor, &place, 1, position, RWF_NOWAIT) < 0)
+            return errno != EAGAIN; /* a file system that can't tell: those of FUSE, some others */
+        if (position == last)
+            return 1;
+    }
+}
+
+static PyObject *
+is_cached(PyObject *module, PyObject *arguments)
+{
+    int descriptor;
+    long long offset, count;
+    (void)module;
+    if (!PyArg_ParseTuple(arguments, "iLL", &descriptor, &offset, &count))
+        return NULL;
+    enum told counted = has_all_pages(descriptor, offset, count);
+    int64_t window = counted == NOT_TOLD ? 128 * 1024 : 1024 * 1024;
+    return PyBool_FromLong(counted != NO && has_samples(descriptor, offset, count, window));
+}
+
+#endif
+
 PyDoc_STRVAR(stat_at_once_doc,
              "stat_at_once(root, album, paths)\n--\n\n"
              "Return the rows of the first of the paths in an album, without waiting."
@@ -509,7 +576,16 @@ PyDoc_STRVAR(read_files_doc,
              "\nbeneath `album`, and that beneath `root`, which alone may be a link.  `columns` are"
              "\nthe sizes, mtimes and change tokens of the listing.");
 
+#ifdef TELLS_CACHED
+PyDoc_STRVAR(is_cached_doc,
+             "is_cached(descriptor, offset, count)\n--\n\n"
+             "Tell whether the data can be expected to be in memory; never waits.  See `pagecache`.");
+#endif
+
 static PyMethodDef methods[] = {
+#ifdef TELLS_CACHED
+    {"is_cached", is_cached, METH_VARARGS, is_cached_doc},
+#endif
     {"stat_files", stat_files, METH_VARARGS, stat_files_doc},
     {"read_files", read_files, METH_VARARGS, read_files_doc},
     {"stat_at_once", stat_at_once, METH_VARARGS, stat_at_once_doc},

@@ -13,10 +13,21 @@ from harness.albums import noise
 from harness.conditions import eventually
 from harness.pagecache import evict
 
+from archive_service.storage import pagecache
 from archive_service.storage.pagecache import is_cached, read_in
 
 SIZE = 4 * 1024 * 1024 + 1000
 HALF = 2 * 1024 * 1024
+
+
+@pytest.fixture(autouse=True, params=["compiled", "python"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The two ways to the same answers."""
+    if request.param == "python":
+        monkeypatch.setattr("archive_service.storage.pagecache._compiled", None)
+    elif not pagecache._compiled:
+        pytest.skip("the optional part was not compiled")
+    return str(request.param)
 
 
 @pytest.fixture
@@ -53,7 +64,9 @@ def test_a_part_that_is_not_cached_is_noticed(cold: int) -> None:
     tuple(map(int, re.findall(r"\d+", platform.release())[:2])) < (6, 5),
     reason="the kernel does not count cached pages",
 )
-def test_one_page_that_the_system_has_dropped_is_noticed(cold: int) -> None:
+def test_one_page_that_the_system_has_dropped_is_noticed(cold: int, way: str) -> None:
+    if way != "compiled":
+        pytest.skip("only the compiled part counts")
     page = os.sysconf("SC_PAGE_SIZE")
     os.posix_fadvise(cold, 0, 0, os.POSIX_FADV_RANDOM)  # each page by itself, or it stays
 
@@ -90,6 +103,9 @@ def test_a_file_that_is_shorter_than_the_span_is_no_reason_to_wait(tmp_path: Pat
         read_in(file.fileno(), 0, SIZE)
         assert is_cached(file.fileno(), 0, SIZE)
         assert is_cached(file.fileno(), SIZE, SIZE)
+    (tmp_path / "short").write_bytes(b"")
+    with (tmp_path / "short").open("rb") as file:
+        assert is_cached(file.fileno(), 0, SIZE)
 
 
 def test_reading_in_leaves_the_files_position(cold: int) -> None:
