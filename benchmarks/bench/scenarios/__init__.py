@@ -36,7 +36,7 @@ SCENARIOS = {
     "thumbnails": Scenario(throughput.thumbnails, _thumbnails),
     "first-album": Scenario(first.album, of_first_download(lambda p: p.album)),
     "first-thumbnails": Scenario(first.thumbnails, of_first_download(lambda p: p.thumbnails)),
-    "little": Scenario(little.little, of_downloads(lambda p: p.little)),
+    "little": Scenario(little.little, little.profile),
     "slow": Scenario(slow.slow, slow.profile),
     "cold": Scenario(cold.cold, _album),
     "cores-album": Scenario(cores.album, _album),

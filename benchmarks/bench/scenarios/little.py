@@ -13,6 +13,7 @@ from bench.albums import make, warm
 from bench.downloads import download
 from bench.plan import CannotRun, Plan
 from bench.processes import watched
+from bench.profile import while_working
 from bench.results import (
     BOTH_CPU,
     FIRST_BYTE,
@@ -26,7 +27,7 @@ from bench.results import (
     ratio_at_least,
 )
 from bench.rounds import fastest_variants, in_turn
-from bench.servers import PYTHON_PACKERS, STARTERS, Server, started
+from bench.servers import PYTHON_PACKERS, SERVICE, STARTERS, Server, started
 
 _CLIENTS = 16
 _FIRST_BYTES = 20
@@ -73,6 +74,19 @@ def little(plan: Plan) -> Outcome:
         notes=notes,
         absent=peers.absent,
     )
+
+
+def profile(plan: Plan) -> Sequence[str]:
+    """Profile the service while the clients ask."""
+    servers_core, clients_core = _cores()
+    with started(plan, [SERVICE], prefix=servers_core) as peers:
+        server = peers[SERVICE]
+        url = server.address(plan.little.name)
+        download(url)
+        command = [*clients_core, *_wrk(1), url]
+        return while_working(
+            plan, server, lambda: subprocess.run(command, check=True, capture_output=True)
+        )
 
 
 def _cores() -> tuple[list[str], list[str]]:
