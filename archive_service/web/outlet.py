@@ -36,6 +36,8 @@ class Outlet:
         """Raise OSError where there is no descriptor left."""
         self._loop = asyncio.get_running_loop()
         self._socket = connection.dup()
+        # The selector makes a message of what it is told of first, and a socket's text takes long.
+        self._descriptor = self._socket.fileno()
         self._is_watched = False
         self._buffer = NOTHING
         self._file: FileIO | None = None
@@ -45,7 +47,7 @@ class Outlet:
     def close(self) -> None:
         """Let the socket go."""
         if self._is_watched:
-            self._loop.remove_writer(self._socket)
+            self._loop.remove_writer(self._descriptor)
         self._socket.close()
 
     def begin(self, chunk: Chunk) -> bool:
@@ -64,7 +66,7 @@ class Outlet:
         """Send the rest of the chunk when there is room for it; raise as `begin` does."""
         self._sent = self._loop.create_future()
         if not self._is_watched:
-            self._loop.add_writer(self._socket, self._on_room)
+            self._loop.add_writer(self._descriptor, self._on_room)
             self._is_watched = True
         try:
             await self._sent
@@ -73,7 +75,7 @@ class Outlet:
 
     def _on_room(self) -> None:
         if self._sent is None or self._sent.done():
-            self._loop.remove_writer(self._socket)
+            self._loop.remove_writer(self._descriptor)
             self._is_watched = False
             return
         try:
@@ -99,7 +101,7 @@ class Outlet:
 
     def _send_file(self, file: FileIO) -> bool:
         try:
-            sent = os.sendfile(self._socket.fileno(), file.fileno(), self._offset, self._count)
+            sent = os.sendfile(self._descriptor, file.fileno(), self._offset, self._count)
         except BlockingIOError:
             return False
         except OSError:
