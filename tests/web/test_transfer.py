@@ -150,15 +150,16 @@ def test_a_cold_file_is_waited_for_in_a_thread(
 
 
 def test_a_header_does_not_wait_for_the_disk(photos_dir: Path, tmp_path: Path) -> None:
-    path = settle(make_album(photos_dir, {"1.bin": noise(LARGE_BYTES)})) / "1.bin"
+    names = ("1.bin", "2.bin")
+    settle(make_album(photos_dir, {name: noise(LARGE_BYTES) for name in names}))
     mount_point = tmp_path / "mounted"
     with gated(photos_dir, mount_point) as fs, serving(mount_point, tmp_path) as server:
         whole = get(server.port, TARGET).content
-        fs.hold("read", f"{HASH}/{path.name}")
+        fs.hold("read", f"{HASH}/{names[1]}")
         with connected(server.port) as connection:
             connection.send("GET", TARGET)
             connection.receive_head()
-            begun = connection.receive_content(30 + len(path.name))
+            begun = connection.receive_content(LARGE_BYTES + 2 * (30 + len(names[0])))
             fs.wait_held()
             fs.clear()
             assert begun + connection.receive_content(len(whole) - len(begun)) == whole
