@@ -215,8 +215,13 @@ class LocalAlbumFiles:
         """Read at least one of the files; return how many."""
         listing = self._listing
         count = self._bulk.read_files(
-            *(bytes(self._root), self._album, listing.locations, sources, _columns(listing)),
-            *(buffer, positions),
+            bytes(self._root),
+            self._album,
+            listing.locations,
+            sources,
+            _columns(listing),
+            buffer,
+            positions,
         )
         if count:
             return count

@@ -15,7 +15,7 @@ _MORE_FOLLOWS = getattr(socket, "MSG_MORE", 0)
 
 
 class FileNotSent(Exception):
-    """The kernel does not send a file: it, or the client, is at fault, or the file system."""
+    """The kernel did not send a file, for whatever reason; to copy it tells which."""
 
     def __init__(self, unsent: FileSpan) -> None:
         super().__init__()

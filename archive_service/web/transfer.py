@@ -8,8 +8,8 @@ or where it speaks TLS, does everything go through it.
 
 What has to be known of the parts underneath:
 
-- The event loop lets nobody wait for a socket that has a transport.  So the transfer has a
-  duplicate of it, which has to be closed for the connection to be.  There is none for TLS.
+- The event loop lets nobody wait for a socket that has a transport, so there is an `Outlet`; not
+  for TLS.
 - `sendfile` returns short, without an error, where the file has shrunk.  So bytes are counted.
 - After a cancellation or error the transport may never work again.  So any end but the good one
   aborts the connection, which is also how a client learns of it: the body is short of its
