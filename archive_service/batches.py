@@ -114,10 +114,7 @@ class BatchMaker:
         parts: _Parts = []
         for segment in segments:
             if isinstance(segment, FileData):
-                # The archive's first bytes go by themselves, and tell when a download began.
-                is_first = len(parts) == 1 and segments[0].start == 0
-                head = NOTHING if is_first else _taken_head(parts)
-                parts.append(_Data(segment, head))
+                parts.append(_Data(segment, _taken_head(parts)))
             else:
                 _add_buffer(parts, self._assembler.make(segment, files))
         return parts

@@ -101,10 +101,10 @@ class ArchiveContent:
         Raise DownloadFailed.
         """
         await self._checksums.load()
-        with self._open_album() as files, self._hash_ahead(start, stop) as hash_ahead:
+        with self._open_album() as files, self._hash_ahead(start, stop) as reached:
             async with aclosing(self._batches(start, stop, pieces, files)) as batches:
                 async for offset, batch in batches:
-                    hash_ahead.reached(offset)
+                    reached(offset)
                     for ready in batch:
                         if isinstance(ready, memoryview):
                             yield ready
@@ -121,20 +121,27 @@ class ArchiveContent:
                                 yield piece.head
                             await self._warm(piece)
                             yield replace(piece, head=NOTHING)
-                        if rest := await self._rest(ready, ready.file, stop, files):
+                        kept_back = _kept_back(ready.segment, stop)
+                        rest = await self._rest(ready.segment, ready.file) if kept_back else NOTHING
+                        # It may have been rewritten meanwhile.
+                        files.verify(ready.file, self.layout.sources[ready.segment.entry])
+                        if rest:
                             yield rest
                     self._checksums.store_learned(is_end=False)
 
     @contextmanager
-    def _hash_ahead(self, start: int, stop: int) -> Iterator[HashAhead]:
-        hash_ahead = HashAhead(self.layout, self._checksums, self._assembler.is_unknown)
+    def _hash_ahead(self, start: int, stop: int) -> Iterator[Callable[[int], None]]:
+        """Hash what is unknown ahead of the position, which is to be told."""
         self._is_complete = UNKNOWN not in self._checksums.values
-        task = None if self._is_complete else asyncio.ensure_future(hash_ahead.run(start, stop))
+        if self._is_complete:
+            yield lambda _position: None
+            return
+        hash_ahead = HashAhead(self.layout, self._checksums, self._assembler.is_unknown)
+        task = asyncio.ensure_future(hash_ahead.run(start, stop))
         try:
-            yield hash_ahead
+            yield hash_ahead.reached
         finally:
-            if task is not None:
-                task.cancel()
+            task.cancel()
             self._checksums.store_learned()
 
     async def _batches(
@@ -217,23 +224,16 @@ class ArchiveContent:
             position += count
             head = NOTHING
 
-    async def _rest(
-        self, data: OpenData, file: FileIO, range_stop: int, files: AlbumFiles
-    ) -> memoryview:
-        """Read what was kept back; then verify, as the file may have been rewritten meanwhile."""
-        segment = data.segment
-        rest = b""
-        if count := _kept_back(segment, range_stop):
-            offset = segment.stop - self.layout.data_offset(segment.entry) - count
-            span = FileSpan(file, offset, count)
-            if not _is_warm(span):
-                await self._warm(span)
-            try:
-                rest = os.pread(file.fileno(), count, offset)
-            except OSError as error:
-                raise SourceUnreadable.of(error) from None
-        files.verify(file, self.layout.sources[segment.entry])
-        return memoryview(rest)
+    async def _rest(self, segment: FileData, file: FileIO) -> memoryview:
+        """Read what was kept back."""
+        offset = segment.stop - self.layout.data_offset(segment.entry) - KEPT_BACK_BYTES
+        span = FileSpan(file, offset, KEPT_BACK_BYTES)
+        if not _is_warm(span):
+            await self._warm(span)
+        try:
+            return memoryview(os.pread(file.fileno(), span.count, offset))
+        except OSError as error:
+            raise SourceUnreadable.of(error) from None
 
     async def _warm(self, span: FileSpan) -> None:
         descriptor = span.file.fileno()

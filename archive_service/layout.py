@@ -45,6 +45,8 @@ class ArchiveLayout:
     """The name in the archive of each entry, UTF-8; a trailing slash marks a directory."""
     sizes: array[int]
     """The bytes of file data of each entry."""
+    mtimes_ns: array[int]
+    """When each entry was modified, Unix time."""
     modes: array[int]
     """The archived permission bits of each entry."""
     zone: tzinfo
@@ -144,11 +146,10 @@ class ArchiveLayout:
 
     def _members(self, entries: range) -> records.Members:
         first, last = entries.start, entries.stop
-        mtimes_ns = map(self.listing.mtimes_ns.__getitem__, self.sources[first:last])
         return records.Members(
             self.names[first:last],
             self.sizes[first:last],
-            list(map(floordiv, mtimes_ns, repeat(_NS_PER_S))),
+            list(map(floordiv, self.mtimes_ns[first:last], repeat(_NS_PER_S))),
             self.modes[first:last],
             self.header_offsets[first:last],
         )
@@ -170,9 +171,10 @@ def lay_out(
     entry_names = list(map(names.__getitem__, ordered))
     if max(map(len, entry_names), default=0) > records.MAX_NAME_BYTES:
         raise ValueError("a name is longer than 65,535 bytes")
-    sizes, listed_modes = listing.sizes, listing.modes
+    sizes, mtimes_ns, listed_modes = listing.sizes, listing.mtimes_ns, listing.modes
     if not is_all_in_order(ordered, listing):
         sizes = array("Q", map(sizes.__getitem__, ordered))
+        mtimes_ns = array("q", map(mtimes_ns.__getitem__, ordered))
         listed_modes = array("H", map(listed_modes.__getitem__, ordered))
     modes = _archived_modes(entry_names, sizes, listed_modes)
     usual = records.are_usual(sizes, modes)
@@ -189,6 +191,7 @@ def lay_out(
         ordered,
         entry_names,
         sizes,
+        mtimes_ns,
         modes,
         zone,
         header_offsets,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from dataclasses import dataclass
 from datetime import tzinfo
 from hashlib import blake2b
@@ -107,13 +106,10 @@ def _etag(layout: ArchiveLayout, options: ArchiveOptions) -> str:
     digest = blake2b(f"{FORMAT_VERSION} {options.zone}".encode(), digest_size=16)
     digest.update(b"\0".join((b"", *layout.names, b"")))
     digest.update(column_bytes(layout.sizes))
-    is_as_listed = is_all_in_order(sources, listing)
-    mtimes_ns = listing.mtimes_ns
-    if not is_as_listed:
-        mtimes_ns = array("q", map(mtimes_ns.__getitem__, sources))
-    digest.update(column_bytes(mtimes_ns))
+    digest.update(column_bytes(layout.mtimes_ns))
     digest.update(column_bytes(layout.modes))
     if options.change_token:
+        is_as_listed = is_all_in_order(sources, listing)
         tokens = listing.change_tokens
         digest.update(tokens if is_as_listed else b"".join(map(listing.change_token, sources)))
     return f'"{digest.hexdigest()}"'

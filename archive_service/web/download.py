@@ -60,14 +60,25 @@ class DownloadRun:
                     await self._send_chunk(chunk)
 
     async def _send_chunk(self, chunk: Chunk) -> None:
-        await self._pace.may_send(len(chunk))
+        count = len(chunk)
+        if allowed := self._pace.may_send(count):
+            await allowed
         began_s = time.monotonic()
-        count = await self._transfer.send(chunk)
+        left = self._transfer.begin(chunk)
+        if left < count:
+            self._note(count - left)
+        if left:
+            await self._transfer.finish()
+            self._note(left)
+        if pause := self._pace.sent(count, time.monotonic() - began_s):
+            await pause
+
+    def _note(self, count: int) -> None:
+        """Note bytes that the connection has taken."""
         if not self._download.sent_bytes:
             self._download.first_byte_s = time.monotonic() - self._started_s
         self._download.sent_bytes += count
         self._observer.piece_sent(self._download, count=count)
-        await self._pace.sent(count, time.monotonic() - began_s)
 
     def _interrupt(self, reason: str) -> None:
         self._download.duration_s = time.monotonic() - self._started_s

@@ -210,11 +210,9 @@ class Handlers:
         with self._transfer(request, response) as transfer:
             try:
                 for part in answer.parts:
-                    await transfer.send(
-                        memoryview(
-                            part.data if isinstance(part, Literal) else body[part.start : part.stop]
-                        )
-                    )
+                    data = part.data if isinstance(part, Literal) else body[part.start : part.stop]
+                    if transfer.begin(memoryview(data)):
+                        await transfer.finish()
             except asyncio.TimeoutError:
                 transfer.abort()
 

@@ -30,12 +30,11 @@ def manifest(representation: Representation) -> bytes:
 
 def _file(representation: Representation, entry: int) -> dict[str, str | int]:
     layout = representation.layout
-    mtime_ns = layout.listing.mtimes_ns[layout.sources[entry]]
     name, original = representation.name(entry), representation.original_name(entry)
     described: dict[str, str | int] = {
         "name": name,
         "size": layout.sizes[entry],
-        "modified": _timestamp(mtime_ns // _NS_PER_S),
+        "modified": _timestamp(layout.mtimes_ns[entry] // _NS_PER_S),
     }
     if original != name:
         described["original"] = original

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+from contextlib import suppress
 from io import FileIO
 
 from archive_service.batches import NOTHING
@@ -50,8 +51,8 @@ class Outlet:
             self._loop.remove_writer(self._descriptor)
         self._socket.close()
 
-    def begin(self, chunk: Chunk) -> bool:
-        """Send what there is room for; tell whether that was all.
+    def begin(self, chunk: Chunk) -> int:
+        """Send what there is room for; return how many bytes are left.
 
         Raise OSError for the connection, FileNotSent, or SourceChanged for a file that is shorter.
         """
@@ -59,7 +60,7 @@ class Outlet:
             self._buffer, self._file = chunk.head, chunk.file
             self._offset, self._count = chunk.offset, chunk.count
         else:
-            self._buffer, self._file = chunk, None
+            self._buffer, self._file, self._count = chunk, None, 0
         return self._go_on()
 
     async def finish(self) -> None:
@@ -79,35 +80,31 @@ class Outlet:
             self._is_watched = False
             return
         try:
-            if self._go_on():
+            if not self._go_on():
                 self._sent.set_result(None)
         except Exception as error:  # noqa: BLE001 - it is for who waits
             self._sent.set_exception(error)
 
-    def _go_on(self) -> bool:
-        """Send what there is room for; tell whether that was all."""
-        if self._buffer:
-            # In one segment with what follows, where the system can.
-            flags = _MORE_FOLLOWS if self._file else 0
-            try:
-                sent = self._socket.send(self._buffer, flags)
-            except BlockingIOError:
-                return False
-            # What is sent is let go at once, for a pace may hold the next chunk back.
-            self._buffer = self._buffer[sent:] or NOTHING
+    def _go_on(self) -> int:
+        """Send what there is room for; return how many bytes are left."""
+        with suppress(BlockingIOError):
             if self._buffer:
-                return False
-        return self._file is None or self._send_file(self._file)
+                # In one segment with what follows, where the system can.
+                sent = self._socket.send(self._buffer, _MORE_FOLLOWS if self._file else 0)
+                # What is sent is let go at once, for a pace may hold the next chunk back.
+                self._buffer = self._buffer[sent:] or NOTHING
+            if self._file and not self._buffer:
+                self._send_file(self._file)
+        return len(self._buffer) + self._count
 
-    def _send_file(self, file: FileIO) -> bool:
+    def _send_file(self, file: FileIO) -> None:
         try:
             sent = os.sendfile(self._descriptor, file.fileno(), self._offset, self._count)
         except BlockingIOError:
-            return False
+            raise
         except OSError:
             raise FileNotSent(FileSpan(file, self._offset, self._count)) from None
         if not sent:
             raise SourceChanged("resized")
         self._offset += sent
         self._count -= sent
-        return not self._count

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 
 from archive_service.fairness.rate import RateShare
 
@@ -30,10 +30,10 @@ class AdaptivePace:
         """Return the size of the next piece; see `PieceSizes.span_bytes`."""
         return max(self._piece_bytes, _LEAST_SPAN_BYTES)
 
-    async def may_send(self, count: int) -> None:
-        """Go on."""
+    def may_send(self, count: int) -> None:
+        """Go on; see `LimitedPace.may_send`."""
 
-    async def sent(self, count: int, duration_s: float) -> None:
+    def sent(self, count: int, duration_s: float) -> None:
         """Take note of a piece: its bytes and how long the client took."""
         if duration_s > _SLOW_S:
             self._piece_bytes = max(self._piece_bytes // 2, _SLOWEST_PIECE_BYTES)
@@ -56,15 +56,17 @@ class DelayedPace:
         """Return how many bytes are left of the piece; see `PieceSizes.span_bytes`."""
         return self._room
 
-    async def may_send(self, count: int) -> None:
-        """Go on."""
+    def may_send(self, count: int) -> None:
+        """Go on; see `LimitedPace.may_send`."""
 
-    async def sent(self, count: int, duration_s: float) -> None:
+    def sent(self, count: int, duration_s: float) -> Awaitable[None] | None:
         """Pause where a piece is full."""
         self._room -= count
+        pauses = 0
         while self._room <= 0:
             self._room += DEBUG_PIECE_BYTES
-            await asyncio.sleep(self._delay_s)
+            pauses += 1
+        return asyncio.sleep(pauses * self._delay_s) if pauses else None
 
 
 class LimitedPace:
@@ -87,9 +89,9 @@ class LimitedPace:
         for share in self._shares:
             await share.take(count)
 
-    async def sent(self, count: int, duration_s: float) -> None:
+    def sent(self, count: int, duration_s: float) -> Awaitable[None] | None:
         """Take note of a piece, and pause where the other pace does."""
-        await self._pace.sent(count, duration_s)
+        return self._pace.sent(count, duration_s)
 
     def _limit_bytes(self) -> int:
         return min(share.piece_bytes() for share in self._shares)

@@ -58,6 +58,8 @@ class Transfer:
         self._has_timed_out = False
         self._outlet: Outlet | None = None
         self._watch: StallWatch | None = None
+        self._unsent: Chunk | None = None
+        """What is left for the transport to send."""
         transport = request.transport
         if transport is not None and not transport.is_closing():
             connection: socket.socket = transport.get_extra_info("socket")
@@ -83,23 +85,32 @@ class Transfer:
         if self._outlet:
             self._outlet.close()
 
-    async def send(self, chunk: Chunk) -> int:
-        """Put a chunk on the wire; return its bytes once the connection has taken them.
+    def begin(self, chunk: Chunk) -> int:
+        """Put on the wire what there is room for; return how many bytes are left for `finish`.
 
-        Raise OSError or TimeoutError for the connection, SourceChanged for the file.
+        Raise OSError for the connection, SourceChanged for the file.
         """
-        transport = self._request.transport
-        if transport is None or transport.is_closing():
-            raise ConnectionResetError
+        transport = self._transport()
+        self._unsent = None
         if self._outlet is None or transport.get_write_buffer_size():
-            await self._in_time(transport, self._send_by_transport(chunk))
+            self._unsent = chunk
             return len(chunk)
         try:
-            if not self._outlet.begin(chunk):
-                await self._in_time(transport, self._outlet.finish())
+            return self._outlet.begin(chunk)
         except FileNotSent as error:
-            await self._in_time(transport, self._send_by_transport(error.unsent))
-        return len(chunk)
+            self._unsent = error.unsent
+            return len(error.unsent)
+
+    async def finish(self) -> None:
+        """Send the rest when the client takes it; raise as `begin` does, or TimeoutError."""
+        transport = self._transport()
+        if self._outlet and self._unsent is None:
+            try:
+                await self._in_time(transport, self._outlet.finish())
+            except FileNotSent as error:
+                self._unsent = error.unsent
+        if self._unsent is not None:
+            await self._in_time(transport, self._send_by_transport(self._unsent))
 
     def abort(self) -> None:
         """Cut the connection, so that the client can't take a part for the whole."""
@@ -113,6 +124,12 @@ class Transfer:
     def has_stalled(self) -> bool:
         """Tell whether the client has made no progress for as long as it may."""
         return self._watch.has_cut if self._watch else self._has_timed_out
+
+    def _transport(self) -> asyncio.Transport:
+        transport = self._request.transport
+        if transport is None or transport.is_closing():
+            raise ConnectionResetError
+        return transport
 
     async def _in_time(self, transport: asyncio.Transport, sending: Awaitable[None]) -> None:
         """Wait for the client, but not for one that takes nothing."""

@@ -241,6 +241,8 @@ def central_directory_headers(
 
 
 def _flags(names: Sequence[bytes]) -> Iterable[int]:
+    if b"".join(names).isascii():
+        return repeat(0)
     return map((_FLAG_UTF8, 0).__getitem__, map(bytes.isascii, names))
 
 

@@ -210,7 +210,7 @@ def test_what_was_learned_is_kept_when_the_client_leaves(site: Site, photos_dir:
 
     run(leave_after(2))
     assert b"a.bin" in site.index.load(ARCHIVE)
-    run(leave_after(5))
+    run(leave_after(4))
 
     async def rest() -> CountingStorage:
         async with site.service() as (service, storage):

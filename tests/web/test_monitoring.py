@@ -81,6 +81,16 @@ def test_a_download_under_way_is_active_until_its_client_leaves(
     assert figure(port, 'archive_downloads_failed_total{fault="client"') == 1
 
 
+def test_the_first_byte_is_noted_when_it_is_taken(monitored: Server, photos_dir: Path) -> None:
+    make_album(photos_dir, {"large.bin": noise(30_000_000)}, "large")
+    port = monitored.port
+    with connected(port, small_window=True) as connection:
+        connection.send("GET", "/archive/large/")
+        connection.receive_head()
+        assert eventually(lambda: figure(port, "archive_first_byte_seconds_count") == 1)
+        assert 0 < figure(port, "archive_sent_bytes_total") < 256 * 1024  # no piece is taken whole
+
+
 def test_a_worker_that_was_killed_has_no_download_under_way(serve: Serve, photos_dir: Path) -> None:
     make_album(photos_dir, {"large.bin": noise(30_000_000)})
     server = serve("--workers", "2")
