@@ -10,9 +10,10 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from array import array
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import cycle, zip_longest
+from itertools import cycle, groupby, islice
 
 from zlib_ng import zlib_ng
 
@@ -28,6 +29,9 @@ BUFFERED_FILE_BYTES = BLOCK_BYTES
 """From here on a file is large: it goes through a buffer, block by block.  The layout knows it."""
 MAX_RUN = 1024
 """Files read in one run, however small."""
+RUNS_AHEAD = 2
+"""Runs of small files that are read, or wait to be, while one is written: a reader that has to be
+woken for each is late."""
 HEADERS_AT_ONCE = 10_000
 """Central directory headers written at once."""
 
@@ -65,16 +69,12 @@ class ArchiveWriter(ABC):
         """
         # Read and written at the same time; by one thread each, as `AlbumFiles` wants it.
         with ThreadPoolExecutor(1) as self._reader:
-            reading: Future[EntriesBuffer] | None = None
-            runs = list(self._runs())
-            for entries, following in zip_longest(runs, runs[1:]):
-                if self._is_large(entries):
-                    self._crc32s[entries.start] = self._write_large(entries.start)
-                    continue
-                run = (reading or self._reader.submit(self._read, entries)).result()
-                ahead = following is not None and not self._is_large(following)
-                reading = self._reader.submit(self._read, following) if ahead else None
-                self._write_small(run)
+            for are_large, runs in groupby(self._runs(), self._is_large):
+                if are_large:
+                    for (entry,) in runs:
+                        self._crc32s[entry] = self._write_large(entry)
+                else:
+                    self._write_small(runs)
         for first in range(0, self._layout.entries, HEADERS_AT_ONCE):
             entries = range(first, min(first + HEADERS_AT_ONCE, self._layout.entries))
             crc32s = self._crc32s[entries.start : entries.stop]
@@ -100,6 +100,9 @@ class ArchiveWriter(ABC):
     def _is_large(self, entries: range) -> bool:
         return self._layout.sizes[entries.start] >= BUFFERED_FILE_BYTES
 
+    def _begin_to_read(self, entries: range) -> Future[EntriesBuffer]:
+        return self._reader.submit(self._read, entries)
+
     def _read(self, entries: range) -> EntriesBuffer:
         run = EntriesBuffer(self._layout, entries)
         try:
@@ -109,11 +112,15 @@ class ArchiveWriter(ABC):
             raise EntryFailed(first if error.source is None else error.source, error) from None
         return run
 
-    def _write_small(self, run: EntriesBuffer) -> None:
-        crc32s = array("L", map(zlib_ng.crc32, run.data(run.entries)))
-        self._crc32s[run.entries.start : run.entries.stop] = crc32s
-        run.put_headers(crc32s)
-        self._send(run.bytes)
+    def _write_small(self, runs: Iterator[range]) -> None:
+        reading = deque(map(self._begin_to_read, islice(runs, RUNS_AHEAD)))
+        while reading:
+            run = reading.popleft().result()
+            reading.extend(map(self._begin_to_read, islice(runs, 1)))
+            crc32s = array("L", map(zlib_ng.crc32, run.data(run.entries)))
+            self._crc32s[run.entries.start : run.entries.stop] = crc32s
+            run.put_headers(crc32s)
+            self._send(run.bytes)
 
     def _write_large(self, entry: int) -> int:
         try:
