@@ -18,7 +18,7 @@ _PACKAGES = ("aiohttp", "copyparty", "stream-zip", "zipstream-ng")
 
 def machine(plan: Plan) -> list[str]:
     """Return lines that tell when, where and of what the figures are."""
-    size = "quick run, small data" if plan.is_quick else "full run"
+    size = "quick run, of too little data to judge targets by" if plan.is_quick else "full run"
     kernel = f"{platform.system()} {platform.release().partition('-')[0]}"
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
     return [

@@ -56,12 +56,12 @@ class Plan:
     @property
     def album(self) -> Album:
         """Large files."""
-        return Album("album", 1, 60 if self.is_quick else 400, 5 * MIB)
+        return Album("album", 1, 30 if self.is_quick else 400, 5 * MIB)
 
     @property
     def thumbnails(self) -> Album:
         """Many small files."""
-        return Album("thumbnails", 10 if self.is_quick else 100, 500, 8 * KIB)
+        return Album("thumbnails", 5 if self.is_quick else 100, 500, 8 * KIB)
 
     @property
     def little(self) -> Album:

@@ -75,7 +75,7 @@ def profile(plan: Plan) -> Sequence[str]:
 
 def _amount(plan: Plan) -> tuple[int, int]:
     """Return how many clients, and for how many seconds."""
-    return (500, 5) if plan.is_quick else (5000, 30)
+    return (500, 3) if plan.is_quick else (5000, 30)
 
 
 def _sample(server: Server, plan: Plan, count: int, seconds: int) -> Sample:
