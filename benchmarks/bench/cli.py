@@ -62,7 +62,7 @@ def _options() -> argparse.Namespace:
 
 
 def _all(plan: Plan) -> list[str]:
-    # To start a store takes longer than the rest of a quick run.
+    # To start a store takes a third of the time that a quick run may take.
     return [name for name in SCENARIOS if not plan.is_quick or name != "store"]
 
 

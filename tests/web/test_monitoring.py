@@ -7,9 +7,9 @@ import re
 import resource
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -68,25 +68,29 @@ def test_downloads_are_counted(monitored: Server) -> None:
     assert figure(port, "archive_index_bytes") > 0
 
 
-def test_a_download_under_way_is_active_until_its_client_leaves(
-    monitored: Server, photos_dir: Path
-) -> None:
+@contextmanager
+def under_way(port: int, photos_dir: Path) -> Iterator[None]:
+    """Have a client in the middle of a download that takes no more than its window."""
     make_album(photos_dir, {"large.bin": noise(30_000_000)}, "large")
-    port = monitored.port
     with connected(port, small_window=True) as connection:
         connection.send("GET", "/archive/large/")
         connection.receive_head()
+        yield
+
+
+def test_a_download_under_way_is_active_until_its_client_leaves(
+    monitored: Server, photos_dir: Path
+) -> None:
+    port = monitored.port
+    with under_way(port, photos_dir):
         assert eventually(lambda: figure(port, "archive_downloads_active") == 1)
     eventually(lambda: figure(port, "archive_downloads_active") == 0)
     assert figure(port, 'archive_downloads_failed_total{fault="client"') == 1
 
 
 def test_the_first_byte_is_noted_when_it_is_taken(monitored: Server, photos_dir: Path) -> None:
-    make_album(photos_dir, {"large.bin": noise(30_000_000)}, "large")
     port = monitored.port
-    with connected(port, small_window=True) as connection:
-        connection.send("GET", "/archive/large/")
-        connection.receive_head()
+    with under_way(port, photos_dir):
         assert eventually(lambda: figure(port, "archive_first_byte_seconds_count") == 1)
         assert 0 < figure(port, "archive_sent_bytes_total") < 256 * 1024  # no piece is taken whole
 
