@@ -9,8 +9,8 @@ from zlib_ng import zlib_ng
 
 from archive_service.checksums import UNKNOWN, AlbumChecksums
 from archive_service.entriesbuffer import EntriesBuffer
-from archive_service.layout import ArchiveLayout
-from archive_service.segments import CentralHeaders, EndRecords, Entries, Segment
+from archive_service.archive.layout import ArchiveLayout
+from archive_service.archive.segments import CentralHeaders, EndRecords, Entries, Segment
 from archive_service.storage.base import AlbumFiles
 
 HEADERS_AT_ONCE = 64

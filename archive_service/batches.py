@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from io import FileIO
 
 from archive_service.assembly import Assembler
-from archive_service.layout import ArchiveLayout
-from archive_service.segments import FileData, Segment
+from archive_service.archive.layout import ArchiveLayout
+from archive_service.archive.segments import FileData, Segment
 from archive_service.storage.base import AlbumFiles, SourceFile
 
 BATCH_BYTES = 2 * 1024 * 1024

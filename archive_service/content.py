@@ -25,10 +25,10 @@ from archive_service.assembly import Assembler
 from archive_service.batches import NOTHING, Batch, BatchMaker, OpenData, close_files
 from archive_service.checksums import UNKNOWN, AlbumChecksums
 from archive_service.demand import Demand
-from archive_service.errors import SourceUnreadable
+from archive_service.archive.errors import SourceUnreadable
 from archive_service.hashahead import HashAhead
-from archive_service.layout import ArchiveLayout
-from archive_service.segments import FileData, Segment
+from archive_service.archive.layout import ArchiveLayout
+from archive_service.archive.segments import FileData, Segment
 from archive_service.storage.base import AlbumFiles, RemoteFile
 from archive_service.storage.pagecache import is_cached, read_in
 

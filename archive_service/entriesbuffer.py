@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from operator import sub
 
-from archive_service.layout import ArchiveLayout
+from archive_service.archive.layout import ArchiveLayout
 from archive_service.storage.base import AlbumFiles
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from archive_service.archive_id import ArchiveId
+from archive_service.archive.id import ArchiveId
 from archive_service.crcindex.address import make_store, parse_index_url
 from archive_service.crcindex.base import CrcIndex, Row
 from archive_service.crcindex.shared import SharedCrcIndex

@@ -12,7 +12,7 @@ from archive_service.cli.arguments import OneLineParser, add_settings, given_set
 from archive_service.cli.checks import CHECKS
 from archive_service.cli.findings import Verdict
 from archive_service.cli.program import complain
-from archive_service.errors import SettingsError
+from archive_service.archive.errors import SettingsError
 from archive_service.settings import Settings, load_settings, with_flag
 
 _WRONG, _USAGE_ERROR = 1, 2

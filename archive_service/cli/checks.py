@@ -10,12 +10,12 @@ from contextlib import closing, suppress
 from http import HTTPStatus
 from pathlib import Path
 
-from archive_service.archive_id import ArchiveId, InvalidArchiveId
+from archive_service.archive.id import ArchiveId, InvalidArchiveId
 from archive_service.cli.findings import Finding, Verdict
 from archive_service.cli.indexcheck import index_findings
 from archive_service.cli.listening import NoSuchHost, NotListening, listening
 from archive_service.cli.storages import advice, permission_advice, storage_of
-from archive_service.errors import DownloadFailed, StorageUnavailable
+from archive_service.archive.errors import DownloadFailed, StorageUnavailable
 from archive_service.formatsettings import variable
 from archive_service.http.clients import UNKNOWN
 from archive_service.settings import Settings

@@ -25,17 +25,17 @@ from archive_service.fairness.limits import Counts, Limits
 from archive_service.http.clients import TrustedProxies
 from archive_service.observe.logging import LoggingObserver
 from archive_service.observe.several import SeveralObservers
-from archive_service.representation import FORMAT_VERSION, ArchiveOptions
+from archive_service.archive.representation import FORMAT_VERSION, ArchiveOptions
 from archive_service.service import ArchiveService
 from archive_service.settings import SHIPPED_PHOTOS, Settings
-from archive_service.signing import SigningPolicy
-from archive_service.stillness import Patience
+from archive_service.archive.signed_link import SigningPolicy
+from archive_service.archive.settling import Patience
 from archive_service.web.app import create_app
 from archive_service.web.fairuse import FairUse
 from archive_service.web.handlers import WebOptions
 from archive_service.web.monitoring import Monitoring
 from archive_service.web.runner import Runner
-from archive_service.zipformat.names import NameRules
+from archive_service.archive.naming import NameRules
 
 if TYPE_CHECKING:
     from archive_service.observe.prometheus import PrometheusObserver

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 
-from archive_service.errors import StorageUnavailable
+from archive_service.archive.errors import StorageUnavailable
 from archive_service.exclusion import Exclusion
 from archive_service.indexahead.ahead import SCAN_EVERY_S, IndexAhead
 from archive_service.observe.base import Observer

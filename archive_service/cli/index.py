@@ -10,13 +10,13 @@ import sys
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable, Sequence
 
-from archive_service.archive_id import ArchiveId, InvalidArchiveId, is_archive_id
+from archive_service.archive.id import ArchiveId, InvalidArchiveId, is_archive_id
 from archive_service.cli.arguments import OneLineParser, add_settings, given_settings
 from archive_service.cli.indexes import index_for
 from archive_service.cli.program import complain, printable
 from archive_service.cli.storages import advice, storage_of
 from archive_service.crcindex.base import CrcIndex
-from archive_service.errors import (
+from archive_service.archive.errors import (
     ArchiveNotFound,
     DownloadFailed,
     SettingsError,

@@ -12,7 +12,7 @@ from archive_service.crcindex.address import IndexAddress, make_store, parse_ind
 from archive_service.crcindex.base import CrcIndex
 from archive_service.crcindex.shared import SharedCrcIndex
 from archive_service.crcindex.sqlite import SqliteCrcIndex
-from archive_service.listing import Listing
+from archive_service.archive.listing import Listing
 from archive_service.settings import Settings
 
 

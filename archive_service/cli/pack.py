@@ -21,9 +21,9 @@ from zoneinfo import ZoneInfo
 
 from archive_service.cli.arguments import OneLineParser, add_settings, given_settings
 from archive_service.cli.program import complain, printable
-from archive_service.errors import DownloadFailed, SettingsError, SourceUnreadable
+from archive_service.archive.errors import DownloadFailed, SettingsError, SourceUnreadable
 from archive_service.formatsettings import FORMAT, Format, may_be_set
-from archive_service.layout import ArchiveLayout, lay_out
+from archive_service.archive.layout import ArchiveLayout, lay_out
 from archive_service.packing.errors import EntryFailed, PackingError, PackingFailed, PackingRefused
 from archive_service.packing.naming import packed_names
 from archive_service.packing.sources import Sources, collect
@@ -35,7 +35,7 @@ from archive_service.packing.writer import (
     StreamWriter,
 )
 from archive_service.storage.local import LocalAlbumFiles
-from archive_service.zipformat.names import NameRules
+from archive_service.archive.naming import NameRules
 
 if TYPE_CHECKING:
     from archive_service.settings import FormatSettings

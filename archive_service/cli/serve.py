@@ -27,11 +27,11 @@ from archive_service.cli.metrics import forget_the_dead, shared_metrics
 from archive_service.cli.program import complain
 from archive_service.cli.tracing import require_good_tracing
 from archive_service.cli.workers import STOPPING, Supervisor, Worker
-from archive_service.errors import SettingsError
+from archive_service.archive.errors import SettingsError
 from archive_service.fairness.limits import SharedCounts
 from archive_service.formatsettings import flag, variable
 from archive_service.logs import configure_logging
-from archive_service.representation import ArchiveOptions
+from archive_service.archive.representation import ArchiveOptions
 from archive_service.settings import Settings, load_settings, secrets, with_flag, wrong_value
 from archive_service.web.load import Load, shared_counts
 from archive_service.web.runner import Runner

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from archive_service.archive_id import ArchiveId
+from archive_service.archive.id import ArchiveId
 from archive_service.exclusion import Exclusion
 from archive_service.settings import Settings, put_aws_variables_in_environment
 from archive_service.storage.base import Storage

@@ -26,7 +26,7 @@ from typing import NoReturn
 
 import structlog
 
-from archive_service.errors import errno_name
+from archive_service.archive.errors import errno_name
 
 STOPPING = (signal.SIGINT, signal.SIGTERM)
 """The signals that end the service."""

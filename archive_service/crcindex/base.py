@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
-from archive_service.archive_id import ArchiveId
-from archive_service.listing import Listing
+from archive_service.archive.id import ArchiveId
+from archive_service.archive.listing import Listing
 
 Row = tuple[bytes, bytes, int]
 """Path within the album, version, CRC-32."""

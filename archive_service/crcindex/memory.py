@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
-from archive_service.archive_id import ArchiveId
+from archive_service.archive.id import ArchiveId
 from archive_service.crcindex.base import Row
-from archive_service.listing import Listing
+from archive_service.archive.listing import Listing
 
 MOST_ROWS = 200_000
 """Some 50 MB of rows."""

@@ -15,7 +15,7 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 from archive_service.crcindex.base import Row
-from archive_service.listing import VERSION_SIZE
+from archive_service.archive.listing import VERSION_SIZE
 
 MAX_PARTS = 64
 """From here on the parts of an album become one: whoever downloads it piece by piece, or changes

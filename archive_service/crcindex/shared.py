@@ -14,7 +14,7 @@ from contextlib import suppress
 from threading import Thread
 from typing import TypeVar
 
-from archive_service.archive_id import ArchiveId
+from archive_service.archive.id import ArchiveId
 from archive_service.crcindex.albums import album_digest
 from archive_service.crcindex.base import Row
 from archive_service.crcindex.circuit import Circuit
@@ -23,7 +23,7 @@ from archive_service.crcindex.memory import MemoryCrcIndex
 from archive_service.crcindex.outage import Outage
 from archive_service.crcindex.parts import MAX_PARTS, known_of, merged, part_of, without
 from archive_service.crcindex.store import Contended, Store, StoreFailed, WriteRefused
-from archive_service.listing import Listing
+from archive_service.archive.listing import Listing
 
 ANSWER_TIMEOUT_S = 1.0
 """How long an answer is waited for, the connection included: hashing again is cheaper than a long

@@ -15,12 +15,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from archive_service.archive_id import ArchiveId
+from archive_service.archive.id import ArchiveId
 from archive_service.crcindex.albums import album_digest
 from archive_service.crcindex.base import Row
 from archive_service.crcindex.memory import MemoryCrcIndex
 from archive_service.crcindex.parts import MAX_PARTS, Part, known_of, part_of
-from archive_service.listing import Listing
+from archive_service.archive.listing import Listing
 
 LOCK_TIMEOUT_S = 1.0
 """How long another process's lock is waited for: hashing again is cheaper than a long wait."""

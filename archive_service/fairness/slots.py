@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from struct import Struct
 
-from archive_service.errors import ClientBusy, ServiceBusy
+from archive_service.archive.errors import ClientBusy, ServiceBusy
 from archive_service.fairness.regions import Regions
 
 CONNECTIONS_PER_DOWNLOAD = 16

@@ -16,8 +16,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 
-from archive_service.archive_id import is_archive_id
-from archive_service.errors import StorageUnavailable
+from archive_service.archive.id import is_archive_id
+from archive_service.archive.errors import StorageUnavailable
 from archive_service.indexahead.backlog import Backlog
 from archive_service.indexahead.indexer import Indexer
 from archive_service.learning.learner import Learner

@@ -6,8 +6,8 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 
-from archive_service.archive_id import ArchiveId, InvalidArchiveId
-from archive_service.errors import (
+from archive_service.archive.id import ArchiveId, InvalidArchiveId
+from archive_service.archive.errors import (
     AlbumInMotion,
     ArchiveNotFound,
     SourceChanged,
@@ -16,7 +16,7 @@ from archive_service.errors import (
 from archive_service.indexahead.backlog import Backlog
 from archive_service.learning.learner import Learner, Seen
 from archive_service.observe.base import Observer
-from archive_service.stillness import newest_change_ns
+from archive_service.archive.settling import newest_change_ns
 
 _NS_PER_S = 1_000_000_000
 

@@ -13,12 +13,12 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import NamedTuple, TypeVar
 
-from archive_service.archive_id import ArchiveId
+from archive_service.archive.id import ArchiveId
 from archive_service.checksums import Checksums
 from archive_service.demand import Demand
 from archive_service.learning.pace import Pace
 from archive_service.learning.reading import Reading, groups
-from archive_service.listing import Listing
+from archive_service.archive.listing import Listing
 from archive_service.storage.base import Storage
 
 _THREADS = 2

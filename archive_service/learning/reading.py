@@ -13,11 +13,11 @@ from itertools import accumulate
 from zlib_ng import zlib_ng
 
 from archive_service.checksums import BLOCK_SIZE, UNKNOWN, AlbumChecksums, thread_block
-from archive_service.errors import SourceUnreadable
+from archive_service.archive.errors import SourceUnreadable
 from archive_service.learning.pace import Pace
 from archive_service.learning.pages import pages_of
-from archive_service.listing import Listing
-from archive_service.segments import LARGE_FILE_BYTES
+from archive_service.archive.listing import Listing
+from archive_service.archive.segments import LARGE_FILE_BYTES
 from archive_service.storage.base import AlbumFiles, SourceFile
 
 _GROUP_FILES, _GROUP_BYTES = 64, 8 * 1024 * 1024

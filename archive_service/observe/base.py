@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from archive_service.archive_id import ArchiveId
+from archive_service.archive.id import ArchiveId
 
 FAULTS_OF_CLIENTS = ("client left", "stalled")
 """Reasons for which a download is interrupted that need nobody's attention."""

@@ -8,7 +8,7 @@ from collections import Counter
 
 import structlog
 
-from archive_service.archive_id import ArchiveId
+from archive_service.archive.id import ArchiveId
 from archive_service.observe.base import FAULTS_OF_CLIENTS, Download
 
 SELDOM_S = 60.0

@@ -9,7 +9,7 @@ from __future__ import annotations
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import Status, StatusCode, get_current_span
 
-from archive_service.archive_id import ArchiveId
+from archive_service.archive.id import ArchiveId
 from archive_service.observe.base import FAULTS_OF_CLIENTS, Download, Observer
 
 _ERROR_TYPE = "error.type"

@@ -11,7 +11,7 @@ Paths are bytes as stored; whoever prints one makes it printable.
 
 from __future__ import annotations
 
-from archive_service.errors import ArchiveServiceError, DownloadFailed
+from archive_service.archive.errors import ArchiveServiceError, DownloadFailed
 
 
 class PackingError(ArchiveServiceError):

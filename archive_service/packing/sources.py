@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from archive_service.errors import StorageUnavailable
+from archive_service.archive.errors import StorageUnavailable
 from archive_service.exclusion import Exclusion
-from archive_service.listing import Listing
+from archive_service.archive.listing import Listing
 from archive_service.packing.errors import PackingRefused
 from archive_service.packing.target import Identity
 from archive_service.storage.walk import MAX_DEPTH, Walk

@@ -11,8 +11,8 @@ from io import FileIO
 from types import TracebackType
 from typing import Protocol
 
-from archive_service.archive_id import ArchiveId
-from archive_service.listing import Listing
+from archive_service.archive.id import ArchiveId
+from archive_service.archive.listing import Listing
 
 
 class RemoteFile(Protocol):

@@ -6,8 +6,8 @@ import stat
 from array import array
 from collections.abc import Mapping, Sequence
 
-from archive_service.errors import StorageUnavailable
-from archive_service.listing import (
+from archive_service.archive.errors import StorageUnavailable
+from archive_service.archive.listing import (
     CHANGE_TOKEN_SIZE,
     SNAPSHOT_FILES,
     Listing,

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Protocol
 
-from archive_service.archive_id import ArchiveId
+from archive_service.archive.id import ArchiveId
 from archive_service.exclusion import Exclusion
 from archive_service.recent import Recent
 from archive_service.storage.beneath import opened_to_list, opened_to_pass

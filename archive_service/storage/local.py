@@ -24,8 +24,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal
 
-from archive_service.archive_id import ArchiveId
-from archive_service.errors import (
+from archive_service.archive.id import ArchiveId
+from archive_service.archive.errors import (
     ArchiveNotFound,
     DownloadFailed,
     SourceChanged,
@@ -34,7 +34,7 @@ from archive_service.errors import (
     errno_name,
 )
 from archive_service.exclusion import Exclusion
-from archive_service.listing import Listing
+from archive_service.archive.listing import Listing
 from archive_service.storage.base import SourceFile
 from archive_service.storage.beneath import OPEN_DIRECTORY, opened_to_pass
 from archive_service.storage.bulk import AS_COMPILED, Bulk, Columns

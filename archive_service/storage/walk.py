@@ -15,9 +15,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from archive_service.errors import AlbumInMotion, StorageUnavailable
+from archive_service.archive.errors import AlbumInMotion, StorageUnavailable
 from archive_service.exclusion import Exclusion
-from archive_service.listing import Listing
+from archive_service.archive.listing import Listing
 from archive_service.storage.acceptance import REGULAR_FILES, Acceptance
 from archive_service.storage.beneath import OPEN_DIRECTORY
 from archive_service.storage.bulk import AS_COMPILED, Bulk

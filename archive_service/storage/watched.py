@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from archive_service.errors import StorageUnavailable, errno_name
+from archive_service.archive.errors import StorageUnavailable, errno_name
 from archive_service.exclusion import Exclusion
 from archive_service.storage.mounts import is_changed_by_others
 from archive_service.storage.walk import MAX_DEPTH

@@ -8,8 +8,8 @@ from http import HTTPStatus
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from archive_service.archive_id import ArchiveId, InvalidArchiveId
-from archive_service.errors import (
+from archive_service.archive.id import ArchiveId, InvalidArchiveId
+from archive_service.archive.errors import (
     AlbumInMotion,
     ArchiveNotFound,
     LinkRefused,

@@ -13,7 +13,7 @@ from contextlib import aclosing
 from aiohttp import ClientError
 
 from archive_service.content import ArchiveContent, Chunk
-from archive_service.errors import DownloadFailed
+from archive_service.archive.errors import DownloadFailed
 from archive_service.http.multipart import Literal
 from archive_service.http.plan import ResponsePlan
 from archive_service.observe.base import Download, Observer

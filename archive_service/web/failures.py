@@ -9,8 +9,8 @@ from functools import partial
 
 from aiohttp import web
 
-from archive_service.archive_id import InvalidArchiveId
-from archive_service.errors import (
+from archive_service.archive.id import InvalidArchiveId
+from archive_service.archive.errors import (
     AlbumInMotion,
     ArchiveNotFound,
     BadQuery,

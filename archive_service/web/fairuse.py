@@ -18,8 +18,8 @@ from hashlib import blake2b
 
 from aiohttp import web
 
-from archive_service.archive_id import ArchiveId
-from archive_service.errors import ClientRefused
+from archive_service.archive.id import ArchiveId
+from archive_service.archive.errors import ClientRefused
 from archive_service.fairness.limits import Counts, Limits, SharedCounts
 from archive_service.fairness.rate import RateShare, SharedRate
 from archive_service.fairness.slots import DOWNLOAD_BYTES

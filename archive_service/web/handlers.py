@@ -12,8 +12,8 @@ from hashlib import blake2b
 
 from aiohttp import web
 
-from archive_service.archive_id import ArchiveId
-from archive_service.errors import LinkExpired, LinkNotSigned
+from archive_service.archive.id import ArchiveId
+from archive_service.archive.errors import LinkExpired, LinkNotSigned
 from archive_service.http.conditional import Validators
 from archive_service.http.disposition import content_disposition
 from archive_service.http.fields import RequestFields
@@ -21,9 +21,9 @@ from archive_service.http.multipart import Literal
 from archive_service.http.negotiation import preferred
 from archive_service.http.plan import ResponsePlan, Target, goes_on, plan
 from archive_service.observe.base import Download, Observer
-from archive_service.representation import CHANGED_WITHIN_S, Representation
+from archive_service.archive.representation import CHANGED_WITHIN_S, Representation
 from archive_service.service import ArchiveService
-from archive_service.signing import SigningPolicy, Verdict, judge
+from archive_service.archive.signed_link import SigningPolicy, Verdict, judge
 from archive_service.web.download import DownloadRun
 from archive_service.web.failures import (
     LANGUAGES,

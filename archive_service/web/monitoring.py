@@ -11,7 +11,7 @@ from typing import Protocol
 
 from aiohttp import web
 
-from archive_service.errors import StorageUnavailable
+from archive_service.archive.errors import StorageUnavailable
 from archive_service.service import ArchiveService
 
 PATHS = _ALIVE, _READY, _METRICS = "/healthz", "/readyz", "/metrics"

@@ -10,7 +10,7 @@ from io import FileIO
 
 from archive_service.batches import NOTHING
 from archive_service.content import Chunk, FileSpan
-from archive_service.errors import SourceChanged
+from archive_service.archive.errors import SourceChanged
 
 _MORE_FOLLOWS = getattr(socket, "MSG_MORE", 0)
 

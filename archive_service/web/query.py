@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from unicodedata import category
 from urllib.parse import parse_qs
 
-from archive_service.errors import BadQuery
+from archive_service.archive.errors import BadQuery
 
 MAX_NAME_CHARACTERS = 150
 """Leaves room for what browsers and disks add: 255 bytes for the most part."""

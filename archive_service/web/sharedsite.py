@@ -21,7 +21,7 @@ from typing import cast
 import structlog
 from aiohttp import web
 
-from archive_service.errors import errno_name
+from archive_service.archive.errors import errno_name
 from archive_service.web.load import Load
 from archive_service.web.runner import Runner
 

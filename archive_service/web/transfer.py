@@ -32,7 +32,7 @@ from types import TracebackType
 from aiohttp import web
 
 from archive_service.content import Chunk, FileSpan
-from archive_service.errors import SourceChanged, SourceUnreadable
+from archive_service.archive.errors import SourceChanged, SourceUnreadable
 from archive_service.web.outlet import FileNotSent, Outlet
 from archive_service.web.stalls import StallWatch
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-from archive_service.listing import CLOCK_TICK_NS
-from archive_service.segments import LARGE_FILE_BYTES
+from archive_service.archive.listing import CLOCK_TICK_NS
+from archive_service.archive.segments import LARGE_FILE_BYTES
 
 _SIZES = (0, 1, 100, 5_000, LARGE_FILE_BYTES - 1, LARGE_FILE_BYTES, 300_000, 2_000_000, 4_000_000)
 _DIRECTORIES = ("", "", "day 1/", "день/")

@@ -21,7 +21,7 @@ from harness.http import get
 from harness.oracle import contents_of
 from harness.server import Server, serving
 
-from archive_service.archive_id import ArchiveId
+from archive_service.archive.id import ArchiveId
 from archive_service.crcindex.sqlite import SqliteCrcIndex
 
 FILES = {f"{number:03d}.bin": noise(3000 + number, seed=number) for number in range(60)}

@@ -15,7 +15,7 @@ from harness.conditions import eventually
 from harness.http import get
 from harness.server import Server
 
-from archive_service.signing import Link
+from archive_service.archive.signed_link import Link
 
 TARGET = f"/archive/{HASH}/"
 NAME = "archive.zip"

@@ -16,7 +16,7 @@ from harness.clients import run_client, started_client
 from harness.http import get
 from harness.server import Server, serving
 
-from archive_service.signing import Link
+from archive_service.archive.signed_link import Link
 
 TARGET = f"/archive/{HASH}/"
 NAME = "archive.zip"

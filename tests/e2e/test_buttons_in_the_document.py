@@ -19,7 +19,7 @@ from harness.php import php_site
 from harness.readers import go_without, need
 from harness.server import Server, serving
 
-from archive_service.signing import Link
+from archive_service.archive.signed_link import Link
 
 TIMEOUT_S = 60.0
 WORDPRESS = Path(os.environ.get("WORDPRESS", "/usr/share/wordpress")) / "wp-includes"

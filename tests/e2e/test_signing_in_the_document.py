@@ -16,7 +16,7 @@ from harness.http import get
 from harness.readers import need
 from harness.server import Server, serving
 
-from archive_service.signing import Link
+from archive_service.archive.signed_link import Link
 
 DOCUMENTS = {
     "integration.md": "Signed links that expire",

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import FileIO
 
-from archive_service.archive_id import ArchiveId
-from archive_service.listing import Listing
+from archive_service.archive.id import ArchiveId
+from archive_service.archive.listing import Listing
 from archive_service.storage.base import AlbumFiles, Storage
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from archive_service.archive_id import ArchiveId
+from archive_service.archive.id import ArchiveId
 from archive_service.crcindex.base import CrcIndex
 from archive_service.crcindex.memory import MemoryCrcIndex
 from archive_service.crcindex.sqlite import SqliteCrcIndex

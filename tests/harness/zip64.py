@@ -14,8 +14,8 @@ from pathlib import Path
 from harness.albums import LONG_AGO_S
 from harness.sparse import HEAD, TAIL, crc32_of_sparse, make_sparse
 
-from archive_service.layout import ArchiveLayout, lay_out
-from archive_service.listing import CHANGE_TOKEN_SIZE, Listing
+from archive_service.archive.layout import ArchiveLayout, lay_out
+from archive_service.archive.listing import CHANGE_TOKEN_SIZE, Listing
 
 ONES_32 = 0xFFFFFFFF
 TIMESTAMP_BYTES = 9

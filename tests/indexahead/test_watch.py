@@ -22,7 +22,7 @@ from harness.privileges import without_override
 from harness.strace import traced
 from indexahead.conftest import WATCH, WITHIN_S, Await
 
-from archive_service.segments import LARGE_FILE_BYTES
+from archive_service.archive.segments import LARGE_FILE_BYTES
 
 FILES: Mapping[str, bytes] = {
     "1.jpg": noise(LARGE_FILE_BYTES + 1, seed=1),

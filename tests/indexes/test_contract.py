@@ -10,7 +10,7 @@ import pytest
 from harness.ports import free_port
 from indexes.conftest import MakeIndex, no_warning
 
-from archive_service.archive_id import ArchiveId
+from archive_service.archive.id import ArchiveId
 from archive_service.crcindex.base import CrcIndex
 from archive_service.crcindex.memory import MemoryCrcIndex
 from archive_service.crcindex.parts import MAX_PARTS

@@ -16,7 +16,7 @@ from harness.server import REPOSITORY
 from harness.stores import PASSWORD, StoreServer, cutting_port, silent_port
 from indexes.conftest import MakeIndex
 
-from archive_service.archive_id import ArchiveId
+from archive_service.archive.id import ArchiveId
 from archive_service.crcindex.base import CrcIndex
 from archive_service.crcindex.circuit import FIRST_PAUSE_S
 from archive_service.crcindex.parts import MAX_PARTS
@@ -276,7 +276,7 @@ def test_an_albums_id_is_not_stored(index: CrcIndex, store: StoreServer) -> None
 
 WRITER = f"""
 import sys
-from archive_service.archive_id import ArchiveId
+from archive_service.archive.id import ArchiveId
 from archive_service.crcindex.address import make_store, parse_index_url
 from archive_service.crcindex.shared import SharedCrcIndex
 url, name, count = sys.argv[1], sys.argv[2].encode(), int(sys.argv[3])

@@ -11,7 +11,7 @@ from harness.stores import PASSWORD, PostgresqlServer
 from indexes.conftest import MakeIndex
 from indexes.test_faults import writing_at_once
 
-from archive_service.archive_id import ArchiveId
+from archive_service.archive.id import ArchiveId
 from archive_service.crcindex.address import make_store, parse_index_url
 from archive_service.crcindex.parts import part_of
 from archive_service.crcindex.schema import LOCK

@@ -12,7 +12,7 @@ from harness.server import REPOSITORY
 from harness.stores import PASSWORD, RedisServer, redis_server
 from indexes.conftest import MakeIndex
 
-from archive_service.archive_id import ArchiveId
+from archive_service.archive.id import ArchiveId
 from archive_service.crcindex.address import make_store, parse_index_url
 from archive_service.crcindex.albums import album_digest
 

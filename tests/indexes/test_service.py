@@ -18,7 +18,7 @@ from harness.server import REPOSITORY, Server, environment, serving
 from harness.stores import PASSWORD, PostgresqlServer, StoreServer
 from indexes.conftest import MakeIndex
 
-from archive_service.archive_id import ArchiveId
+from archive_service.archive.id import ArchiveId
 
 FILES = {f"{number}.bin": noise(3000 + number, seed=number) for number in range(9)}
 FILES["large.bin"] = noise(1_000_000)

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from archive_service.archive_id import ArchiveId
+from archive_service.archive.id import ArchiveId
 from archive_service.crcindex.address import parse_index_url
 from archive_service.crcindex.parts import known_of, packed, part_of, unpacked
 from archive_service.crcindex.sqlite import SqliteCrcIndex

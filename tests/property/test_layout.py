@@ -11,9 +11,9 @@ from zlib import crc32
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archive_service.layout import ArchiveLayout, lay_out
-from archive_service.listing import CHANGE_TOKEN_SIZE, Listing
-from archive_service.segments import CentralHeaders, EndRecords, FileData, Segment
+from archive_service.archive.layout import ArchiveLayout, lay_out
+from archive_service.archive.listing import CHANGE_TOKEN_SIZE, Listing
+from archive_service.archive.segments import CentralHeaders, EndRecords, FileData, Segment
 
 NAMES = st.text(st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="/"), min_size=1)
 ALBUMS = st.dictionaries(NAMES, st.binary(max_size=40), max_size=6)

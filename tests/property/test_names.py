@@ -9,7 +9,7 @@ from unicodedata import is_normalized, normalize
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archive_service.zipformat.names import (
+from archive_service.archive.naming import (
     MAX_COMPONENT_BYTES,
     NameRules,
     archive_names,

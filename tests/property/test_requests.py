@@ -13,16 +13,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from yarl import URL
 
-from archive_service.archive_id import ArchiveId, InvalidArchiveId
+from archive_service.archive.id import ArchiveId, InvalidArchiveId
 from archive_service.crcindex.memory import MemoryCrcIndex
-from archive_service.errors import BadQuery, FileNotInAlbum
+from archive_service.archive.errors import BadQuery, FileNotInAlbum
 from archive_service.exclusion import Exclusion
 from archive_service.http.disposition import content_disposition
-from archive_service.representation import ArchiveOptions
+from archive_service.archive.representation import ArchiveOptions
 from archive_service.service import ArchiveService
 from archive_service.storage.local import LocalStorage
 from archive_service.web.query import MAX_NAME_CHARACTERS, ArchiveQuery, parse_query
-from archive_service.zipformat.names import NameRules
+from archive_service.archive.naming import NameRules
 
 ALBUM = ArchiveId(HASH)
 FILES = {"1.jpg": b"1", "day/2.jpg": b"2", "day/night/3.jpg": b"3", "empty/": b"", "a:b": b"4"}

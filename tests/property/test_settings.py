@@ -14,12 +14,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from archive_service.cli.composition import archive_options
-from archive_service.errors import SettingsError
+from archive_service.archive.errors import SettingsError
 from archive_service.exclusion import Exclusion
 from archive_service.formatsettings import variable
 from archive_service.http.disposition import content_disposition
 from archive_service.settings import Settings, load_settings
-from archive_service.zipformat.names import archive_names
+from archive_service.archive.naming import archive_names
 
 VARIABLES = [variable(name) for name in Settings.model_fields]
 BOUNDED = settings(max_examples=40, deadline=None)

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from archive_service.signing import LATEST_EXPIRY_S, Link, SigningPolicy, Verdict, judge
+from archive_service.archive.signed_link import LATEST_EXPIRY_S, Link, SigningPolicy, Verdict, judge
 
 any_text = st.text(st.characters(codec=None, exclude_categories=()), max_size=20)
 # Texts that look like pieces of a link, for whatever takes one for a separator.

@@ -19,7 +19,7 @@ from harness.http import Truncated, connected, get, request
 from harness.s3 import Bucket
 from harness.server import Server, serving
 
-from archive_service.segments import LARGE_FILE_BYTES
+from archive_service.archive.segments import LARGE_FILE_BYTES
 
 STORE_TIMEOUT_S = 1.0
 FILES = {

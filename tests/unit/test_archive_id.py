@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from archive_service.archive_id import ArchiveId, InvalidArchiveId
+from archive_service.archive.id import ArchiveId, InvalidArchiveId
 
 HASH = "3bea29ccabbbf64bdebcc055319c5745"
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from harness.server import REPOSITORY
 
-from archive_service.archive_id import ArchiveId
+from archive_service.archive.id import ArchiveId
 from archive_service.crcindex.memory import MOST_ROWS, MemoryCrcIndex
 from archive_service.crcindex.parts import Part, part_of, rows_of
 from archive_service.crcindex.sqlite import MAX_PARTS, SqliteCrcIndex
@@ -70,7 +70,7 @@ def load(path: Path, warn: Callable[[str], None] = no_warning) -> dict[bytes, tu
 
 def test_rows_outlive_the_process(path: Path) -> None:
     program = (
-        "import sys; from pathlib import Path; from archive_service.archive_id import ArchiveId;"
+        "import sys; from pathlib import Path; from archive_service.archive.id import ArchiveId;"
         "from archive_service.crcindex.sqlite import SqliteCrcIndex;"
         "index = SqliteCrcIndex(Path(sys.argv[1]), sys.exit);"
         f"index.store(ArchiveId('{ONE.value}'), [(b'a', {VERSION!r}, 7)]);"
@@ -92,7 +92,7 @@ def test_two_indexes_on_one_file_see_each_others_rows(path: Path) -> None:
 
 def test_processes_that_start_at_once_all_store(path: Path) -> None:
     program = (
-        "import sys; from pathlib import Path; from archive_service.archive_id import ArchiveId;"
+        "import sys; from pathlib import Path; from archive_service.archive.id import ArchiveId;"
         "from archive_service.crcindex.sqlite import SqliteCrcIndex;"
         "index = SqliteCrcIndex(Path(sys.argv[1]), sys.exit);"
         "sys.stdin.read();"

@@ -9,11 +9,11 @@ from datetime import timezone
 import pytest
 from harness.albums import HASH
 
-from archive_service.archive_id import ArchiveId
-from archive_service.layout import lay_out
-from archive_service.listing import Listing
-from archive_service.representation import ArchiveOptions, Representation, represent
-from archive_service.zipformat.names import NameRules
+from archive_service.archive.id import ArchiveId
+from archive_service.archive.layout import lay_out
+from archive_service.archive.listing import Listing
+from archive_service.archive.representation import ArchiveOptions, Representation, represent
+from archive_service.archive.naming import NameRules
 
 NEWEST_CHANGE_S, NEWEST_MTIME_S = 1_000_000, 900_000
 HOUR_S = 3600

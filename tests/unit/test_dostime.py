@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from archive_service.zipformat.dostime import dos_time_and_date
+from archive_service.archive.zip.dos_time import dos_time_and_date
 
 UTC = timezone.utc
 

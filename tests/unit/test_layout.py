@@ -7,15 +7,15 @@ from datetime import timedelta, timezone, tzinfo
 
 import pytest
 
-from archive_service.layout import (
+from archive_service.archive.layout import (
     MAX_ENTRIES_PER_SEGMENT,
     ArchiveLayout,
     archived_mode,
     lay_out,
 )
-from archive_service.listing import CHANGE_TOKEN_SIZE, Listing
-from archive_service.segments import CentralHeaders, EndRecords, Entries, FileData, Segment
-from archive_service.zipformat.records import MAX_16, MAX_32
+from archive_service.archive.listing import CHANGE_TOKEN_SIZE, Listing
+from archive_service.archive.segments import CentralHeaders, EndRecords, Entries, FileData, Segment
+from archive_service.archive.zip.headers import MAX_16, MAX_32
 
 LARGE_FILE_BYTES = 500
 

@@ -17,15 +17,15 @@ from harness.albums import HASH, make_album, noise, settle
 from harness.counting import CountingStorage
 from harness.pagecache import evict
 
-from archive_service.archive_id import ArchiveId
+from archive_service.archive.id import ArchiveId
 from archive_service.checksums import Checksums, HashThreads
 from archive_service.crcindex.memory import MemoryCrcIndex
 from archive_service.demand import Demand
-from archive_service.errors import SourceChanged
+from archive_service.archive.errors import SourceChanged
 from archive_service.exclusion import Exclusion
 from archive_service.learning.learner import Learner
 from archive_service.learning.pace import COLD_BYTES_PER_S
-from archive_service.segments import LARGE_FILE_BYTES
+from archive_service.archive.segments import LARGE_FILE_BYTES
 from archive_service.storage.local import LocalStorage
 from archive_service.storage.pagecache import is_cached
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from harness.albums import HASH, make_album
 
-from archive_service.archive_id import ArchiveId
-from archive_service.errors import SourceChanged, StorageUnavailable
+from archive_service.archive.id import ArchiveId
+from archive_service.archive.errors import SourceChanged, StorageUnavailable
 from archive_service.exclusion import DEFAULT_PATTERNS, Exclusion
-from archive_service.listing import Listing
+from archive_service.archive.listing import Listing
 from archive_service.storage import columns
 from archive_service.storage.bulk import AS_COMPILED, NOTHING_COMPILED, Bulk
 from archive_service.storage.local import LocalStorage

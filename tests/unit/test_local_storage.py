@@ -21,8 +21,8 @@ from harness.conditions import eventually
 from harness.counting import CountingStorage
 from harness.gatedfs import gated
 
-from archive_service.archive_id import ArchiveId
-from archive_service.errors import (
+from archive_service.archive.id import ArchiveId
+from archive_service.archive.errors import (
     ArchiveNotFound,
     DownloadFailed,
     SourceChanged,
@@ -30,7 +30,7 @@ from archive_service.errors import (
     StorageUnavailable,
 )
 from archive_service.exclusion import DEFAULT_PATTERNS, Exclusion
-from archive_service.listing import CLOCK_TICK_NS, Listing
+from archive_service.archive.listing import CLOCK_TICK_NS, Listing
 from archive_service.storage.base import AlbumFiles, Storage
 from archive_service.storage.bulk import AS_COMPILED, NOTHING_COMPILED, Columns
 from archive_service.storage.local import LocalStorage

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from archive_service.zipformat.names import (
+from archive_service.archive.naming import (
     NameRules,
     archive_names,
     numbered,

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 import yaml
 
-from archive_service import archive_id
+from archive_service.archive import id as archive_id
 from archive_service.crcindex.memory import MemoryCrcIndex
 from archive_service.exclusion import Exclusion
 from archive_service.observe.logging import LoggingObserver
-from archive_service.representation import ArchiveOptions
+from archive_service.archive.representation import ArchiveOptions
 from archive_service.service import ArchiveService
 from archive_service.storage.local import LocalStorage
 from archive_service.web.app import create_app
@@ -23,7 +23,7 @@ from archive_service.web.fields import _ALWAYS
 from archive_service.web.handlers import WebOptions
 from archive_service.web.query import MAX_NAME_CHARACTERS
 from archive_service.web.words import FAILURES
-from archive_service.zipformat.names import NameRules
+from archive_service.archive.naming import NameRules
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 DOCUMENT: dict[str, Any] = yaml.safe_load((DOCS / "openapi.yaml").read_text(encoding="utf-8"))

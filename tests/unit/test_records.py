@@ -9,9 +9,9 @@ from datetime import timedelta, timezone, tzinfo
 
 import pytest
 
-from archive_service.zipformat import records
-from archive_service.zipformat.endrecords import end_records
-from archive_service.zipformat.records import MAX_16, MAX_32, Members
+from archive_service.archive.zip import headers as records
+from archive_service.archive.zip.end_records import end_records
+from archive_service.archive.zip.headers import MAX_16, MAX_32, Members
 
 UTC = timezone.utc
 LOCAL = struct.Struct("<4s5H3L2H")

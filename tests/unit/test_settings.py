@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from archive_service.errors import SettingsError
+from archive_service.archive.errors import SettingsError
 from archive_service.formatsettings import FORMAT, Format, flag, may_be_set, variable
 from archive_service.settings import (
     Settings,

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import pytest
 from harness.readers import need
 
-from archive_service.signing import LATEST_EXPIRY_S, Link, SigningPolicy, Verdict, judge
+from archive_service.archive.signed_link import LATEST_EXPIRY_S, Link, SigningPolicy, Verdict, judge
 
 HASH = "0123456789abcdef0123456789abcdef"
 KEY, OTHER_KEY = b"a key of the site", b"another key of it"

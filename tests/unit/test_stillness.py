@@ -7,10 +7,10 @@ from collections.abc import Mapping
 
 import pytest
 
-from archive_service.archive_id import ArchiveId
-from archive_service.errors import AlbumInMotion
-from archive_service.listing import Listing
-from archive_service.stillness import AT_ONCE, Patience, Sightings, StillnessWatch
+from archive_service.archive.id import ArchiveId
+from archive_service.archive.errors import AlbumInMotion
+from archive_service.archive.listing import Listing
+from archive_service.archive.settling import AT_ONCE, Patience, Sightings, StillnessWatch
 
 SECOND_NS = 1_000_000_000
 NOW_NS = 1_700_000_000 * SECOND_NS

@@ -22,7 +22,7 @@ from harness.conditions import eventually
 from harness.http import Connection, Truncated, connected, get
 from harness.server import Server, serving
 
-from archive_service.segments import LARGE_FILE_BYTES
+from archive_service.archive.segments import LARGE_FILE_BYTES
 
 HOLDING_BYTES = 24 * 1024 * 1024
 """More than the kernel buffers of one connection: 4 MiB to send, usually."""

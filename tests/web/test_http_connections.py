@@ -10,7 +10,7 @@ from harness.albums import HASH, make_album, noise
 from harness.http import Connection, Response, connected
 from harness.server import Server, serving
 
-from archive_service.segments import LARGE_FILE_BYTES
+from archive_service.archive.segments import LARGE_FILE_BYTES
 
 SMALL, LARGE = "a-small-album", HASH
 ALBUMS = {

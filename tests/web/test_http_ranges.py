@@ -14,7 +14,7 @@ from harness.byteranges import body_parts, content_range
 from harness.http import Connection, Response, connected
 from harness.server import Server, serving
 
-from archive_service.segments import LARGE_FILE_BYTES
+from archive_service.archive.segments import LARGE_FILE_BYTES
 
 ALBUM = {
     "a.txt": noise(300),

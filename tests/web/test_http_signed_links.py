@@ -18,7 +18,7 @@ from harness.conditions import eventually
 from harness.http import Connection, Response, connected, get
 from harness.server import REPOSITORY, Server, serving
 
-from archive_service.signing import Link
+from archive_service.archive.signed_link import Link
 
 KEY, OLD_KEY, STRANGE_KEY = (f"{name}-0123456789abcdef" for name in ("new", "old", "strange"))
 OTHER_HASH = "fedcba9876543210fedcba9876543210"

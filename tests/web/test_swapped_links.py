@@ -23,23 +23,23 @@ from harness.http import Truncated, get
 from harness.server import Server
 from harness.swapping import exchange, swapping
 
-from archive_service.archive_id import ArchiveId
+from archive_service.archive.id import ArchiveId
 from archive_service.crcindex.memory import MemoryCrcIndex
-from archive_service.errors import (
+from archive_service.archive.errors import (
     ArchiveNotFound,
     ArchiveServiceError,
     SourceChanged,
     SourceUnreadable,
 )
 from archive_service.exclusion import Exclusion
-from archive_service.listing import CHANGE_TOKEN_SIZE, Listing
-from archive_service.representation import ArchiveOptions
-from archive_service.segments import LARGE_FILE_BYTES
+from archive_service.archive.listing import CHANGE_TOKEN_SIZE, Listing
+from archive_service.archive.representation import ArchiveOptions
+from archive_service.archive.segments import LARGE_FILE_BYTES
 from archive_service.service import ArchiveService
 from archive_service.storage.base import Storage
 from archive_service.storage.bulk import AS_COMPILED, NOTHING_COMPILED
 from archive_service.storage.local import LocalStorage
-from archive_service.zipformat.names import NameRules
+from archive_service.archive.naming import NameRules
 
 ALBUM = ArchiveId(HASH)
 OPTIONS = ArchiveOptions(NameRules(), timezone.utc)

@@ -17,7 +17,7 @@ from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 from botocore.exceptions import BotoCoreError, ClientError
 
-from archive_service.errors import StorageUnavailable
+from archive_service.archive.errors import StorageUnavailable
 from archive_service.storage.s3.failures import EXPIRED, reason_of
 from archive_service.storage.s3.timestamps import moment
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from aiohttp import ClientError as BrokenConnection
 from botocore import exceptions
 
-from archive_service.errors import DownloadFailed, SourceChanged, SourceUnreadable
+from archive_service.archive.errors import DownloadFailed, SourceChanged, SourceUnreadable
 
 EXPIRED = "credentials expired"
 _SLOW_DOWN, _DENIED, _TIMEOUT, _UNREACHABLE = "slow down", "access denied", "timeout", "unreachable"

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from archive_service.errors import DownloadFailed, SourceUnreadable
+from archive_service.archive.errors import DownloadFailed, SourceUnreadable
 from archive_service.storage.s3.failures import may_be_tried_again
 from archive_service.storage.s3.inbox import Inbox
 from archive_service.storage.s3.memory import Room

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from io import FileIO
 from types import TracebackType
 
-from archive_service.errors import DownloadFailed, SourceUnreadable
-from archive_service.listing import Listing
+from archive_service.archive.errors import DownloadFailed, SourceUnreadable
+from archive_service.archive.listing import Listing
 from archive_service.storage.base import SourceFile
 from archive_service.storage.s3.access import Access
 from archive_service.storage.s3.failures import may_be_tried_again

@@ -8,7 +8,7 @@ from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from threading import Lock
 
-from archive_service.errors import DownloadFailed
+from archive_service.archive.errors import DownloadFailed
 
 END = memoryview(b"")
 """Taken behind the last byte."""

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
-from archive_service.errors import (
+from archive_service.archive.errors import (
     DownloadFailed,
     SourceChanged,
     SourceUnreadable,

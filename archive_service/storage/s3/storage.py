@@ -14,10 +14,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from archive_service.archive_id import ArchiveId
-from archive_service.errors import ArchiveNotFound
+from archive_service.archive.id import ArchiveId
+from archive_service.archive.errors import ArchiveNotFound
 from archive_service.exclusion import Exclusion
-from archive_service.listing import Listing
+from archive_service.archive.listing import Listing
 from archive_service.recent import Recent
 from archive_service.storage.s3.access import Access
 from archive_service.storage.s3.client import Clients

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from archive_service.errors import ClientBusy, Refused, ServiceBusy
+from archive_service.archive.errors import ClientBusy, Refused, ServiceBusy
 from archive_service.fairness.limits import Limits, SharedCounts
 from archive_service.fairness.slots import CONNECTIONS_PER_DOWNLOAD, Slots, slot_regions
 

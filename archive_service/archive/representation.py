@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from hashlib import blake2b
 
-from archive_service.archive_id import ArchiveId
-from archive_service.layout import ArchiveLayout, is_all_in_order
-from archive_service.listing import Listing, column_bytes
-from archive_service.zipformat.names import NameRules, original_name
+from archive_service.archive.id import ArchiveId
+from archive_service.archive.layout import ArchiveLayout, is_all_in_order
+from archive_service.archive.listing import Listing, column_bytes
+from archive_service.archive.naming import NameRules, original_name
 
 FORMAT_VERSION = 1
 """Counts the changes of the archive's bytes for one and the same listing: part of the ETag."""

@@ -14,8 +14,8 @@ from datetime import tzinfo
 from itertools import accumulate, count, repeat
 from operator import add, eq, floordiv
 
-from archive_service.listing import Listing
-from archive_service.segments import (
+from archive_service.archive.listing import Listing
+from archive_service.archive.segments import (
     LARGE_FILE_BYTES,
     CentralHeaders,
     EndRecords,
@@ -23,8 +23,8 @@ from archive_service.segments import (
     FileData,
     Segment,
 )
-from archive_service.zipformat import records
-from archive_service.zipformat.endrecords import end_records
+from archive_service.archive.zip import headers as records
+from archive_service.archive.zip.end_records import end_records
 
 MAX_ENTRIES_PER_SEGMENT = 4096
 """Bounds the work of making a segment where entries are tiny, such as empty files."""

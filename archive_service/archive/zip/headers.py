@@ -24,7 +24,7 @@ from itertools import repeat
 from operator import add
 from typing import NamedTuple
 
-from archive_service.zipformat.dostime import dos_time_and_date
+from archive_service.archive.zip.dos_time import dos_time_and_date
 
 MAX_16 = 0xFFFF
 MAX_32 = 0xFFFFFFFF

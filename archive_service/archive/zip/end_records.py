@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-from archive_service.zipformat.records import MAX_16, MAX_32, VERSION_MADE_BY, VERSION_ZIP64
+from archive_service.archive.zip.headers import MAX_16, MAX_32, VERSION_MADE_BY, VERSION_ZIP64
 
 _ZIP64_END = struct.Struct(  # APPNOTE 4.3.14
     "<"

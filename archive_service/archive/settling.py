@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from archive_service.archive_id import ArchiveId
-from archive_service.errors import AlbumInMotion
-from archive_service.listing import Listing
+from archive_service.archive.id import ArchiveId
+from archive_service.archive.errors import AlbumInMotion
+from archive_service.archive.listing import Listing
 from archive_service.recent import Recent
 
 _NS_PER_S = 1_000_000_000
