@@ -34,7 +34,7 @@ from archive_service.crcindex.address import TAKES as TAKES_INDEX_URL
 from archive_service.archive.errors import SettingsError
 from archive_service.exclusion import DEFAULT_PATTERNS
 from archive_service.formatsettings import ENV_FILE, FORMAT, Told, flag, variable
-from archive_service.http.clients import NONE, UNKNOWN
+from archive_service.http.client_address import NONE, UNKNOWN
 from archive_service.storage.s3.location import S3Location
 
 _BESIDE_PACKAGE = Path(__file__).resolve().parent.parent / "test_photos"

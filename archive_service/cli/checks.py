@@ -17,7 +17,7 @@ from archive_service.cli.listening import NoSuchHost, NotListening, listening
 from archive_service.cli.storages import advice, permission_advice, storage_of
 from archive_service.archive.errors import DownloadFailed, StorageUnavailable
 from archive_service.formatsettings import variable
-from archive_service.http.clients import UNKNOWN
+from archive_service.http.client_address import UNKNOWN
 from archive_service.settings import Settings
 from archive_service.storage.base import Storage
 from archive_service.storage.bulk import AS_COMPILED, NOTHING_COMPILED

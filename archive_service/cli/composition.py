@@ -22,7 +22,7 @@ from archive_service.cli.storages import place_bytes, storage_of
 from archive_service.cli.tracing import tracing
 from archive_service.crcindex.address import IndexAddress
 from archive_service.fairness.limits import Counts, Limits
-from archive_service.http.clients import TrustedProxies
+from archive_service.http.client_address import TrustedProxies
 from archive_service.observe.logging import LoggingObserver
 from archive_service.observe.several import SeveralObservers
 from archive_service.archive.representation import FORMAT_VERSION, ArchiveOptions

@@ -23,7 +23,7 @@ from archive_service.archive.errors import ClientRefused
 from archive_service.fairness.limits import Counts, Limits, SharedCounts
 from archive_service.fairness.rate import RateShare, SharedRate
 from archive_service.fairness.slots import DOWNLOAD_BYTES
-from archive_service.http.clients import Client, TrustedProxies
+from archive_service.http.client_address import Client, TrustedProxies
 from archive_service.observe.base import Observer
 from archive_service.web.pace import AdaptivePace, DelayedPace, LimitedPace, Pace
 

@@ -15,11 +15,11 @@ from aiohttp import web
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.errors import LinkExpired, LinkNotSigned
 from archive_service.http.conditional import Validators
-from archive_service.http.disposition import content_disposition
-from archive_service.http.fields import RequestFields
+from archive_service.http.content_disposition import content_disposition
+from archive_service.http.request_fields import RequestFields
 from archive_service.http.multipart import Literal
 from archive_service.http.negotiation import preferred
-from archive_service.http.plan import ResponsePlan, Target, goes_on, plan
+from archive_service.http.response_plan import ResponsePlan, Target, goes_on, plan
 from archive_service.observe.base import Download, Observer
 from archive_service.archive.representation import CHANGED_WITHIN_S, Representation
 from archive_service.service import ArchiveService

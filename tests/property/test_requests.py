@@ -17,7 +17,7 @@ from archive_service.archive.id import ArchiveId, InvalidArchiveId
 from archive_service.crcindex.memory import MemoryCrcIndex
 from archive_service.archive.errors import BadQuery, FileNotInAlbum
 from archive_service.exclusion import Exclusion
-from archive_service.http.disposition import content_disposition
+from archive_service.http.content_disposition import content_disposition
 from archive_service.archive.representation import ArchiveOptions
 from archive_service.service import ArchiveService
 from archive_service.storage.local import LocalStorage

@@ -17,7 +17,7 @@ from archive_service.cli.composition import archive_options
 from archive_service.archive.errors import SettingsError
 from archive_service.exclusion import Exclusion
 from archive_service.formatsettings import variable
-from archive_service.http.disposition import content_disposition
+from archive_service.http.content_disposition import content_disposition
 from archive_service.settings import Settings, load_settings
 from archive_service.archive.naming import archive_names
 

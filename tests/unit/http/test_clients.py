@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from archive_service.http.clients import CLIENT_BYTES, Client, TrustedProxies
+from archive_service.http.client_address import CLIENT_BYTES, Client, TrustedProxies
 from archive_service.http.forwarded import parse_node
 
 PROXIES = TrustedProxies.parse("10.0.0.0/8, 192.0.2.1,2001:db8:ffff::/48 , ::1")

@@ -13,7 +13,7 @@ from archive_service.http.conditional import (
     knows_entity_tag,
     range_applies,
 )
-from archive_service.http.fields import RequestFields
+from archive_service.http.request_fields import RequestFields
 
 PROCEED = Outcome.PROCEED
 NOT_MODIFIED = Outcome.NOT_MODIFIED

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from archive_service.http.disposition import content_disposition
+from archive_service.http.content_disposition import content_disposition
 
 
 @pytest.mark.parametrize(

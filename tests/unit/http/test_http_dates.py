@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 
 import pytest
 
-from archive_service.http.dates import http_date, parse_http_date
+from archive_service.http.http_date import http_date, parse_http_date
 
 EXAMPLE_S = 784111777  # "Sun, 06 Nov 1994 08:49:37 GMT", the section's own example
 

@@ -8,9 +8,9 @@ import re
 import pytest
 
 from archive_service.http.conditional import Validators
-from archive_service.http.fields import RequestFields
+from archive_service.http.request_fields import RequestFields
 from archive_service.http.multipart import Literal, Slice
-from archive_service.http.plan import ResponsePlan, Target, goes_on, plan
+from archive_service.http.response_plan import ResponsePlan, Target, goes_on, plan
 
 TAG = '"xyzzy"'
 DATE = "Sun, 06 Nov 1994 08:49:37 GMT"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from archive_service.http.fields import RequestFields
+from archive_service.http.request_fields import RequestFields
 
 
 def test_field_names_are_case_insensitive() -> None:  # RFC 9110 section 5.1

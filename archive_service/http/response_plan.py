@@ -19,8 +19,8 @@ from archive_service.http.conditional import (
     knows_entity_tag,
     range_applies,
 )
-from archive_service.http.dates import http_date
-from archive_service.http.fields import RequestFields
+from archive_service.http.http_date import http_date
+from archive_service.http.request_fields import RequestFields
 from archive_service.http.multipart import Part, Slice, multipart_content_type, multipart_parts
 from archive_service.http.ranges import (
     UNIT,
