@@ -3,7 +3,7 @@
 # that depends on either.  Builds with BuildKit and without.
 FROM python:3.12-slim-bookworm AS build
 
-# The compiler is for small files (archive_service/storage/_smallfiles.c), and for libraries on
+# The compiler is for small files (archive_service/storage/local/_smallfiles.c), and for libraries on
 # architectures that they have no wheel for; it stays behind in this stage.
 RUN apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
 RUN python -m venv /opt/poetry && /opt/poetry/bin/pip install --no-cache-dir --no-compile "poetry>=2,<3" "poetry-plugin-export>=1.9,<2"
@@ -18,7 +18,7 @@ RUN /opt/poetry/bin/poetry export --format requirements.txt --output requirement
 COPY server.py main.py tools/healthcheck.py app/
 COPY archive_service app/archive_service
 COPY tools/compile_smallfiles.py app/tools/
-RUN python app/tools/compile_smallfiles.py && rm -r app/tools app/archive_service/storage/*.c
+RUN python app/tools/compile_smallfiles.py && rm -r app/tools app/archive_service/storage/local/*.c
 # Bytecode that is never compared with its source needs no time of it.
 # The volume of the index takes its mode from the directory: whoever the service runs as may write.
 RUN python -m compileall -q --invalidation-mode unchecked-hash /opt/archive-service/lib app \

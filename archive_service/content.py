@@ -30,7 +30,7 @@ from archive_service.hashahead import HashAhead
 from archive_service.archive.layout import ArchiveLayout
 from archive_service.archive.segments import FileData, Segment
 from archive_service.storage.base import AlbumFiles, RemoteFile
-from archive_service.storage.pagecache import is_cached, read_in
+from archive_service.storage.local.page_cache import is_cached, read_in
 
 MADE_AHEAD = 2
 """Batches made ahead of the one that is sent: one alone is not always ready in time."""

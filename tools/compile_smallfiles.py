@@ -12,7 +12,7 @@ import sys
 import sysconfig
 from pathlib import Path
 
-SOURCE = Path(__file__).resolve().parents[1] / "archive_service" / "storage" / "_smallfiles.c"
+SOURCE = Path(__file__).resolve().parents[1] / "archive_service" / "storage" / "local" / "_smallfiles.c"
 
 
 def main() -> None:

@@ -20,7 +20,7 @@ from archive_service.formatsettings import variable
 from archive_service.http.client_address import UNKNOWN
 from archive_service.settings import Settings
 from archive_service.storage.base import Storage
-from archive_service.storage.bulk import AS_COMPILED, NOTHING_COMPILED
+from archive_service.storage.local.native import AS_COMPILED, NOTHING_COMPILED
 
 LOOKED_AT_ALBUMS = 1000
 LOOKED_AT_IN_STORE = 3

@@ -34,7 +34,7 @@ from archive_service.packing.writer import (
     FileWriter,
     StreamWriter,
 )
-from archive_service.storage.local import LocalAlbumFiles
+from archive_service.storage.local.storage import LocalAlbumFiles
 from archive_service.archive.naming import NameRules
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from archive_service.indexahead.backlog import Backlog
 from archive_service.indexahead.indexer import Indexer
 from archive_service.learning.learner import Learner
 from archive_service.observe.base import Observer
-from archive_service.storage.watched import WatchedAlbums, WatchFailed
+from archive_service.storage.local.watcher import WatchedAlbums, WatchFailed
 
 SCAN_EVERY_S = 10.0
 """The pause between two passes where the kernel tells nothing."""

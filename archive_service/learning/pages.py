@@ -6,7 +6,7 @@ from io import FileIO
 from typing import Protocol
 
 from archive_service.storage.base import SourceFile
-from archive_service.storage.pagecache import is_cached, let_go, read_no_further
+from archive_service.storage.local.page_cache import is_cached, let_go, read_no_further
 
 
 class Pages(Protocol):

@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from archive_service.archive.errors import StorageUnavailable
-from archive_service.exclusion import Exclusion
+from archive_service.storage.exclusion import Exclusion
 from archive_service.archive.listing import Listing
 from archive_service.packing.errors import PackingRefused
 from archive_service.packing.target import Identity
-from archive_service.storage.walk import MAX_DEPTH, Walk
+from archive_service.storage.local.walk import MAX_DEPTH, Walk
 
 OnLeftOut = Callable[[bytes, str], None]
 """Told the path of what is left out, and why."""

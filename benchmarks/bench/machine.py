@@ -30,7 +30,7 @@ def machine(plan: Plan) -> list[str]:
 
 
 def _is_compiled() -> bool:
-    command = [sys.executable, "-c", "import archive_service.storage._smallfiles"]
+    command = [sys.executable, "-c", "import archive_service.storage.local._smallfiles"]
     return not subprocess.run(command, check=False, capture_output=True, cwd=REPOSITORY).returncode
 
 

@@ -82,7 +82,7 @@ def test_what_is_installed_is_what_the_lock_file_says(engine: Engine, image: str
 
 
 def test_small_files_are_read_by_the_compiled_part(engine: Engine, image: str) -> None:
-    run(engine, image, "python", "-c", "import archive_service.storage._smallfiles")
+    run(engine, image, "python", "-c", "import archive_service.storage.local._smallfiles")
 
 
 def test_image_is_run_by_a_user_with_a_number(engine: Engine, image: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from archive_service.storage.bulk import AS_COMPILED
+from archive_service.storage.local.native import AS_COMPILED
 
 
 def skip_unless_at_once(directory: Path) -> None:

@@ -10,8 +10,8 @@ from archive_service.archive.id import ArchiveId
 from archive_service.crcindex.base import CrcIndex
 from archive_service.crcindex.memory import MemoryCrcIndex
 from archive_service.crcindex.sqlite import SqliteCrcIndex
-from archive_service.exclusion import DEFAULT_PATTERNS, Exclusion
-from archive_service.storage.local import LocalStorage
+from archive_service.storage.exclusion import DEFAULT_PATTERNS, Exclusion
+from archive_service.storage.local.storage import LocalStorage
 
 
 def unknown_files(photos_dir: Path, cache_dir: Path, album: str) -> set[bytes]:

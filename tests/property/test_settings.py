@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from archive_service.cli.composition import archive_options
 from archive_service.archive.errors import SettingsError
-from archive_service.exclusion import Exclusion
+from archive_service.storage.exclusion import Exclusion
 from archive_service.formatsettings import variable
 from archive_service.http.content_disposition import content_disposition
 from archive_service.settings import Settings, load_settings

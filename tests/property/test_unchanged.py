@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.errors import ArchiveNotFound
-from archive_service.exclusion import DEFAULT_PATTERNS, Exclusion
-from archive_service.storage.local import LocalStorage
+from archive_service.storage.exclusion import DEFAULT_PATTERNS, Exclusion
+from archive_service.storage.local.storage import LocalStorage
 
 ALBUM = ArchiveId(HASH)
 PLACES = ("", "1", "2", "3", "d", "d/1", "d/2", "d/e", "d/e/1", ".hidden", ".hidden/1")

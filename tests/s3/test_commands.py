@@ -16,7 +16,7 @@ from harness.server import REPOSITORY, environment
 
 from archive_service.cli.storages import advice
 from archive_service.settings import load_settings
-from archive_service.storage.s3.failures import REASONS
+from archive_service.storage.s3.store_errors import REASONS
 
 TIMEOUT_S = 60.0
 FILES = {"1.jpg": b"one", "sub/2.jpg": noise(3_000_000), "empty": b"", "no files/": b""}

@@ -26,12 +26,12 @@ from archive_service.checksums import UNKNOWN, AlbumChecksums, HashThreads
 from archive_service.crcindex.base import CrcIndex
 from archive_service.crcindex.memory import MemoryCrcIndex
 from archive_service.archive.errors import DownloadFailed, SourceChanged
-from archive_service.exclusion import Exclusion
+from archive_service.storage.exclusion import Exclusion
 from archive_service.archive.listing import CLOCK_TICK_NS
 from archive_service.archive.representation import ArchiveOptions, Representation
 from archive_service.archive.segments import LARGE_FILE_BYTES
 from archive_service.service import ArchiveService
-from archive_service.storage.local import LocalStorage
+from archive_service.storage.local.storage import LocalStorage
 from archive_service.archive.naming import NameRules
 from archive_service.archive.zip.headers import LOCAL_CRC32_OFFSET
 

@@ -22,12 +22,12 @@ from archive_service.checksums import Checksums, HashThreads
 from archive_service.crcindex.memory import MemoryCrcIndex
 from archive_service.demand import Demand
 from archive_service.archive.errors import SourceChanged
-from archive_service.exclusion import Exclusion
+from archive_service.storage.exclusion import Exclusion
 from archive_service.learning.learner import Learner
 from archive_service.learning.pace import COLD_BYTES_PER_S
 from archive_service.archive.segments import LARGE_FILE_BYTES
-from archive_service.storage.local import LocalStorage
-from archive_service.storage.pagecache import is_cached
+from archive_service.storage.local.storage import LocalStorage
+from archive_service.storage.local.page_cache import is_cached
 
 ALBUM = ArchiveId(HASH)
 LARGE = noise(4 * 1024 * 1024 + 5)

@@ -29,12 +29,12 @@ from archive_service.archive.errors import (
     SourceUnreadable,
     StorageUnavailable,
 )
-from archive_service.exclusion import DEFAULT_PATTERNS, Exclusion
+from archive_service.storage.exclusion import DEFAULT_PATTERNS, Exclusion
 from archive_service.archive.listing import CLOCK_TICK_NS, Listing
 from archive_service.storage.base import AlbumFiles, Storage
-from archive_service.storage.bulk import AS_COMPILED, NOTHING_COMPILED, Columns
-from archive_service.storage.local import LocalStorage
-from archive_service.storage.walk import MAX_DEPTH
+from archive_service.storage.local.native import AS_COMPILED, NOTHING_COMPILED, Columns
+from archive_service.storage.local.storage import LocalStorage
+from archive_service.storage.local.walk import MAX_DEPTH
 
 ARCHIVE = ArchiveId(HASH)
 GAP = 3

@@ -13,11 +13,11 @@ import yaml
 
 from archive_service.archive import id as archive_id
 from archive_service.crcindex.memory import MemoryCrcIndex
-from archive_service.exclusion import Exclusion
+from archive_service.storage.exclusion import Exclusion
 from archive_service.observe.logging import LoggingObserver
 from archive_service.archive.representation import ArchiveOptions
 from archive_service.service import ArchiveService
-from archive_service.storage.local import LocalStorage
+from archive_service.storage.local.storage import LocalStorage
 from archive_service.web.app import create_app
 from archive_service.web.fields import _ALWAYS
 from archive_service.web.handlers import WebOptions

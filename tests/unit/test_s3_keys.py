@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from archive_service.exclusion import DEFAULT_PATTERNS, Exclusion
+from archive_service.storage.exclusion import DEFAULT_PATTERNS, Exclusion
 from archive_service.archive.listing import Listing
 from archive_service.storage.s3.keys import Tree
 from archive_service.storage.s3.location import S3Location

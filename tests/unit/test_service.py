@@ -20,12 +20,12 @@ from archive_service.archive.id import ArchiveId
 from archive_service.assembly import HEADERS_AT_ONCE
 from archive_service.crcindex.memory import MemoryCrcIndex
 from archive_service.archive.errors import FileNotInAlbum
-from archive_service.exclusion import Exclusion
+from archive_service.storage.exclusion import Exclusion
 from archive_service.archive.listing import Listing
 from archive_service.archive.representation import ArchiveOptions
 from archive_service.archive.segments import LARGE_FILE_BYTES
 from archive_service.service import ArchiveService
-from archive_service.storage.local import LocalStorage
+from archive_service.storage.local.storage import LocalStorage
 from archive_service.web.pace import AdaptivePace
 from archive_service.archive.naming import NameRules
 

@@ -18,7 +18,7 @@ from aiobotocore.session import get_session
 from botocore.exceptions import BotoCoreError, ClientError
 
 from archive_service.archive.errors import StorageUnavailable
-from archive_service.storage.s3.failures import EXPIRED, reason_of
+from archive_service.storage.s3.store_errors import EXPIRED, reason_of
 from archive_service.storage.s3.timestamps import moment
 
 _ATTEMPTS = 3

@@ -13,7 +13,7 @@ from hashlib import blake2b
 from itertools import groupby
 from operator import itemgetter
 
-from archive_service.exclusion import Exclusion
+from archive_service.storage.exclusion import Exclusion
 from archive_service.archive.listing import CHANGE_TOKEN_SIZE, Listing
 from archive_service.storage.s3.objects import Found
 

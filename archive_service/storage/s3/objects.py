@@ -16,7 +16,7 @@ from archive_service.archive.errors import (
     StorageUnavailable,
 )
 from archive_service.storage.s3.client import Clients
-from archive_service.storage.s3.failures import STORE_ERRORS, failed_read, reason_of
+from archive_service.storage.s3.store_errors import STORE_ERRORS, failed_read, reason_of
 
 _MULTIPART = "-"
 """Stands in the entity tags and composite checksums of objects that were uploaded in parts."""

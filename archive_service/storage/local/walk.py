@@ -16,14 +16,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from archive_service.archive.errors import AlbumInMotion, StorageUnavailable
-from archive_service.exclusion import Exclusion
+from archive_service.storage.exclusion import Exclusion
 from archive_service.archive.listing import Listing
-from archive_service.storage.acceptance import REGULAR_FILES, Acceptance
-from archive_service.storage.beneath import OPEN_DIRECTORY
-from archive_service.storage.bulk import AS_COMPILED, Bulk
-from archive_service.storage.columns import Columns
-from archive_service.storage.links import Links, Target
-from archive_service.storage.rows import (
+from archive_service.storage.file_filter import REGULAR_FILES, Acceptance
+from archive_service.storage.local.open_beneath import OPEN_DIRECTORY
+from archive_service.storage.local.native import AS_COMPILED, Bulk
+from archive_service.storage.local.listing_builder import Columns
+from archive_service.storage.local.symlinks import Links, Target
+from archive_service.storage.local.stat_record import (
     COLUMNS,
     INODE,
     MODE,

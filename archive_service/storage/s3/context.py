@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from archive_service.storage.s3.expectation import Expectation
+from archive_service.storage.s3.checksum_probe import Expectation
 from archive_service.storage.s3.loop import LoopThread
-from archive_service.storage.s3.memory import Budget, Kept
+from archive_service.storage.s3.memory_budget import Budget, Kept
 from archive_service.storage.s3.objects import Objects
 
 

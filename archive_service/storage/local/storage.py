@@ -33,14 +33,14 @@ from archive_service.archive.errors import (
     StorageUnavailable,
     errno_name,
 )
-from archive_service.exclusion import Exclusion
+from archive_service.storage.exclusion import Exclusion
 from archive_service.archive.listing import Listing
 from archive_service.storage.base import SourceFile
-from archive_service.storage.beneath import OPEN_DIRECTORY, opened_to_pass
-from archive_service.storage.bulk import AS_COMPILED, Bulk, Columns
-from archive_service.storage.links import AlbumLinks, Links, NoLinks, Once
-from archive_service.storage.rows import change_token, mtime_ns
-from archive_service.storage.walk import VANISHED, Place, Walk, opened_directory
+from archive_service.storage.local.open_beneath import OPEN_DIRECTORY, opened_to_pass
+from archive_service.storage.local.native import AS_COMPILED, Bulk, Columns
+from archive_service.storage.local.symlinks import AlbumLinks, Links, NoLinks, Once
+from archive_service.storage.local.stat_record import change_token, mtime_ns
+from archive_service.storage.local.walk import VANISHED, Place, Walk, opened_directory
 
 _OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _NO_ALBUM = (*VANISHED, errno.ENAMETOOLONG)

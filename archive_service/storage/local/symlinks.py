@@ -16,9 +16,9 @@ from threading import Lock
 from typing import Protocol
 
 from archive_service.archive.id import ArchiveId
-from archive_service.exclusion import Exclusion
+from archive_service.storage.exclusion import Exclusion
 from archive_service.recent import Recent
-from archive_service.storage.beneath import opened_to_list, opened_to_pass
+from archive_service.storage.local.open_beneath import opened_to_list, opened_to_pass
 
 _MOST_LINKS = 40
 """Links on the way to one target, as Linux has it."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
-from archive_service.storage.rows import row
+from archive_service.storage.local.stat_record import row
 
 Columns = tuple["array[int]", "array[int]", bytes]
 """Sizes, mtimes and change tokens of a listing."""
@@ -39,7 +39,7 @@ def _stat_files(directory: int, names: list[bytes]) -> bytes:
 
 NOTHING_COMPILED = Bulk(_stat_files, lambda *_: 0, lambda *_: b"", lambda *_: [])
 try:
-    from archive_service.storage import _smallfiles
+    from archive_service.storage.local.storage import _smallfiles
 except ImportError:
     AS_COMPILED = NOTHING_COMPILED
 else:

@@ -18,7 +18,7 @@ from contextlib import suppress
 
 _compiled: Callable[[int, int, int], bool] | None = None
 with suppress(ImportError):  # nothing is compiled, or not for a system that tells
-    from archive_service.storage._smallfiles import is_cached as _compiled
+    from archive_service.storage.local._smallfiles import is_cached as _compiled
 
 _PROBE_STRIDE = 128 * 1024
 """The last byte is asked for of each window of the kernel's usual read-ahead."""

@@ -14,7 +14,7 @@ from archive_service.archive.listing import (
     Snapshot,
     column_bytes,
 )
-from archive_service.storage.rows import COLUMNS, CTIME, INODE, MODE, MTIME, SIZE
+from archive_service.storage.local.stat_record import COLUMNS, CTIME, INODE, MODE, MTIME, SIZE
 
 MAX_LINKED = 100_000
 """Sources that links lead to: many links to one large directory would have no end."""

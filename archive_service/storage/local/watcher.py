@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from archive_service.archive.errors import StorageUnavailable, errno_name
-from archive_service.exclusion import Exclusion
-from archive_service.storage.mounts import is_changed_by_others
-from archive_service.storage.walk import MAX_DEPTH
+from archive_service.storage.exclusion import Exclusion
+from archive_service.storage.local.filesystem_type import is_changed_by_others
+from archive_service.storage.local.walk import MAX_DEPTH
 
 if TYPE_CHECKING:
     from inotify_simple import INotify
