@@ -23,10 +23,10 @@ from typing import Protocol
 
 from archive_service.assembly import Assembler
 from archive_service.batches import NOTHING, Batch, BatchMaker, OpenData, close_files
-from archive_service.checksums import UNKNOWN, AlbumChecksums
-from archive_service.demand import Demand
+from archive_service.checksums.album import UNKNOWN, AlbumChecksums
+from archive_service.checksums.disk_demand import Demand
 from archive_service.archive.errors import SourceUnreadable
-from archive_service.hashahead import HashAhead
+from archive_service.checksums.prefetch import HashAhead
 from archive_service.archive.layout import ArchiveLayout
 from archive_service.archive.segments import FileData, Segment
 from archive_service.storage.base import AlbumFiles, RemoteFile

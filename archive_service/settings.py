@@ -30,7 +30,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from archive_service import settingvalues as values
-from archive_service.crcindex.address import TAKES as TAKES_INDEX_URL
+from archive_service.checksums.crc_index.index_url import TAKES as TAKES_INDEX_URL
 from archive_service.archive.errors import SettingsError
 from archive_service.storage.exclusion import DEFAULT_PATTERNS
 from archive_service.formatsettings import ENV_FILE, FORMAT, Told, flag, variable

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import SecretStr
 
-from archive_service.crcindex.address import make_store, parse_index_url
+from archive_service.checksums.crc_index.index_url import make_store, parse_index_url
 from archive_service.http.client_address import TrustedProxies
 from archive_service.storage.s3.location import SCHEME, S3Location
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.errors import AlbumInMotion
 from archive_service.archive.listing import Listing
-from archive_service.recent import Recent
+from archive_service.archive.recent import Recent
 
 _NS_PER_S = 1_000_000_000
 _SHORTEST_PAUSE_S = 0.1

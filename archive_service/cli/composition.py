@@ -20,7 +20,7 @@ from archive_service.cli.indexes import cache_path, index_address, index_for
 from archive_service.cli.inforce import in_force_since_s
 from archive_service.cli.storages import place_bytes, storage_of
 from archive_service.cli.tracing import tracing
-from archive_service.crcindex.address import IndexAddress
+from archive_service.checksums.crc_index.index_url import IndexAddress
 from archive_service.fairness.limits import Counts, Limits
 from archive_service.http.client_address import TrustedProxies
 from archive_service.observe.logging import LoggingObserver

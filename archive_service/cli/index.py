@@ -15,14 +15,14 @@ from archive_service.cli.arguments import OneLineParser, add_settings, given_set
 from archive_service.cli.indexes import index_for
 from archive_service.cli.program import complain, printable
 from archive_service.cli.storages import advice, storage_of
-from archive_service.crcindex.base import CrcIndex
+from archive_service.checksums.crc_index.base import CrcIndex
 from archive_service.archive.errors import (
     ArchiveNotFound,
     DownloadFailed,
     SettingsError,
     StorageUnavailable,
 )
-from archive_service.learning.upkeep import Outcome, Upkeep
+from archive_service.checksums.maintenance import Outcome, Upkeep
 from archive_service.settings import Settings, load_settings, with_flag
 
 _FAILURE, _USAGE_ERROR, _SIGNALLED = 1, 2, 128

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from archive_service.cli.findings import Finding, Verdict
 from archive_service.cli.indexes import index_address
-from archive_service.crcindex.address import IndexAddress, make_store
-from archive_service.crcindex.health import trouble_of
-from archive_service.crcindex.line import Line
-from archive_service.crcindex.store import StoreFailed
+from archive_service.checksums.crc_index.index_url import IndexAddress, make_store
+from archive_service.checksums.crc_index.health import trouble_of
+from archive_service.checksums.crc_index.deadline_call import Line
+from archive_service.checksums.crc_index.store import StoreFailed
 from archive_service.settings import Settings
 
 _SCARCE_BYTES = 100 * 1000**2

@@ -22,7 +22,7 @@ from harness.oracle import contents_of
 from harness.server import Server, serving
 
 from archive_service.archive.id import ArchiveId
-from archive_service.crcindex.sqlite import SqliteCrcIndex
+from archive_service.checksums.crc_index.sqlite import SqliteCrcIndex
 
 FILES = {f"{number:03d}.bin": noise(3000 + number, seed=number) for number in range(60)}
 FILES["large.bin"] = noise(1_000_000)

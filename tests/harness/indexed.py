@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from archive_service.archive.id import ArchiveId
-from archive_service.crcindex.base import CrcIndex
-from archive_service.crcindex.memory import MemoryCrcIndex
-from archive_service.crcindex.sqlite import SqliteCrcIndex
+from archive_service.checksums.crc_index.base import CrcIndex
+from archive_service.checksums.crc_index.memory import MemoryCrcIndex
+from archive_service.checksums.crc_index.sqlite import SqliteCrcIndex
 from archive_service.storage.exclusion import DEFAULT_PATTERNS, Exclusion
 from archive_service.storage.local.storage import LocalStorage
 

@@ -11,10 +11,10 @@ from harness.ports import free_port
 from indexes.conftest import MakeIndex, no_warning
 
 from archive_service.archive.id import ArchiveId
-from archive_service.crcindex.base import CrcIndex
-from archive_service.crcindex.memory import MemoryCrcIndex
-from archive_service.crcindex.parts import MAX_PARTS
-from archive_service.crcindex.sqlite import SqliteCrcIndex
+from archive_service.checksums.crc_index.base import CrcIndex
+from archive_service.checksums.crc_index.memory import MemoryCrcIndex
+from archive_service.checksums.crc_index.row_blocks import MAX_PARTS
+from archive_service.checksums.crc_index.sqlite import SqliteCrcIndex
 
 ONE, TWO = ArchiveId("1" * 32), ArchiveId("2" * 32)
 VERSION, OTHER_VERSION = b"v" * 32, b"w" * 32

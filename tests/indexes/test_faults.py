@@ -17,10 +17,10 @@ from harness.stores import PASSWORD, StoreServer, cutting_port, silent_port
 from indexes.conftest import MakeIndex
 
 from archive_service.archive.id import ArchiveId
-from archive_service.crcindex.base import CrcIndex
-from archive_service.crcindex.circuit import FIRST_PAUSE_S
-from archive_service.crcindex.parts import MAX_PARTS
-from archive_service.crcindex.shared import ANSWER_TIMEOUT_S
+from archive_service.checksums.crc_index.base import CrcIndex
+from archive_service.checksums.crc_index.circuit import FIRST_PAUSE_S
+from archive_service.checksums.crc_index.row_blocks import MAX_PARTS
+from archive_service.checksums.crc_index.shared import ANSWER_TIMEOUT_S
 
 ONE, TWO = ArchiveId("1" * 32), ArchiveId("2" * 32)
 VERSION = b"v" * 32
@@ -277,8 +277,8 @@ def test_an_albums_id_is_not_stored(index: CrcIndex, store: StoreServer) -> None
 WRITER = f"""
 import sys
 from archive_service.archive.id import ArchiveId
-from archive_service.crcindex.address import make_store, parse_index_url
-from archive_service.crcindex.shared import SharedCrcIndex
+from archive_service.checksums.crc_index.index_url import make_store, parse_index_url
+from archive_service.checksums.crc_index.shared import SharedCrcIndex
 url, name, count = sys.argv[1], sys.argv[2].encode(), int(sys.argv[3])
 index = SharedCrcIndex(
     lambda: make_store(parse_index_url(url)), sys.exit, answer_timeout_s=60

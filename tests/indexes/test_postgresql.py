@@ -12,9 +12,9 @@ from indexes.conftest import MakeIndex
 from indexes.test_faults import writing_at_once
 
 from archive_service.archive.id import ArchiveId
-from archive_service.crcindex.address import make_store, parse_index_url
-from archive_service.crcindex.parts import part_of
-from archive_service.crcindex.schema import LOCK
+from archive_service.checksums.crc_index.index_url import make_store, parse_index_url
+from archive_service.checksums.crc_index.row_blocks import part_of
+from archive_service.checksums.crc_index.schema import LOCK
 
 ONE, TWO = ArchiveId("1" * 32), ArchiveId("2" * 32)
 VERSION = b"v" * 32

@@ -12,9 +12,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from archive_service.archive.id import ArchiveId
-from archive_service.crcindex.address import parse_index_url
-from archive_service.crcindex.parts import known_of, packed, part_of, unpacked
-from archive_service.crcindex.sqlite import SqliteCrcIndex
+from archive_service.checksums.crc_index.index_url import parse_index_url
+from archive_service.checksums.crc_index.row_blocks import known_of, packed, part_of, unpacked
+from archive_service.checksums.crc_index.sqlite import SqliteCrcIndex
 
 ALBUM = ArchiveId("0123456789abcdef0123456789abcdef")
 VERSION = bytes(range(32))

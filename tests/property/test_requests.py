@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from yarl import URL
 
 from archive_service.archive.id import ArchiveId, InvalidArchiveId
-from archive_service.crcindex.memory import MemoryCrcIndex
+from archive_service.checksums.crc_index.memory import MemoryCrcIndex
 from archive_service.archive.errors import BadQuery, FileNotInAlbum
 from archive_service.storage.exclusion import Exclusion
 from archive_service.http.content_disposition import content_disposition

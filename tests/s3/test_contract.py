@@ -17,7 +17,7 @@ from harness.albums import make_album, noise
 from harness.s3 import BUCKET, PREFIX, Bucket
 
 from archive_service.archive.id import ArchiveId
-from archive_service.checksums import UNKNOWN
+from archive_service.checksums.album import UNKNOWN
 from archive_service.archive.errors import ArchiveNotFound, SourceChanged
 from archive_service.storage.exclusion import DEFAULT_PATTERNS, Exclusion
 from archive_service.archive.listing import Listing

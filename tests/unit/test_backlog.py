@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from archive_service.indexahead.backlog import Backlog
+from archive_service.checksums.background.album_queue import Backlog
 
 SETTLE_TIME_S = 2.0
 

@@ -22,9 +22,9 @@ from harness.conditions import eventually
 from harness.counting import CountingStorage
 
 from archive_service.archive.id import ArchiveId
-from archive_service.checksums import UNKNOWN, AlbumChecksums, HashThreads
-from archive_service.crcindex.base import CrcIndex
-from archive_service.crcindex.memory import MemoryCrcIndex
+from archive_service.checksums.album import UNKNOWN, AlbumChecksums, HashThreads
+from archive_service.checksums.crc_index.base import CrcIndex
+from archive_service.checksums.crc_index.memory import MemoryCrcIndex
 from archive_service.archive.errors import DownloadFailed, SourceChanged
 from archive_service.storage.exclusion import Exclusion
 from archive_service.archive.listing import CLOCK_TICK_NS

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from archive_service.crcindex.circuit import FIRST_PAUSE_S, LONGEST_PAUSE_S, Circuit
+from archive_service.checksums.crc_index.circuit import FIRST_PAUSE_S, LONGEST_PAUSE_S, Circuit
 
 
 def test_nothing_is_held_back_before_a_failure() -> None:

@@ -17,9 +17,9 @@ import pytest
 from harness.server import REPOSITORY
 
 from archive_service.archive.id import ArchiveId
-from archive_service.crcindex.memory import MOST_ROWS, MemoryCrcIndex
-from archive_service.crcindex.parts import Part, part_of, rows_of
-from archive_service.crcindex.sqlite import MAX_PARTS, SqliteCrcIndex
+from archive_service.checksums.crc_index.memory import MOST_ROWS, MemoryCrcIndex
+from archive_service.checksums.crc_index.row_blocks import Part, part_of, rows_of
+from archive_service.checksums.crc_index.sqlite import MAX_PARTS, SqliteCrcIndex
 
 ONE, TWO = ArchiveId("1" * 32), ArchiveId("2" * 32)
 VERSION, OTHER_VERSION = b"v" * 32, b"w" * 32
@@ -71,7 +71,7 @@ def load(path: Path, warn: Callable[[str], None] = no_warning) -> dict[bytes, tu
 def test_rows_outlive_the_process(path: Path) -> None:
     program = (
         "import sys; from pathlib import Path; from archive_service.archive.id import ArchiveId;"
-        "from archive_service.crcindex.sqlite import SqliteCrcIndex;"
+        "from archive_service.checksums.crc_index.sqlite import SqliteCrcIndex;"
         "index = SqliteCrcIndex(Path(sys.argv[1]), sys.exit);"
         f"index.store(ArchiveId('{ONE.value}'), [(b'a', {VERSION!r}, 7)]);"
         "import os; os._exit(0)"  # not closed: as after a crash
@@ -93,7 +93,7 @@ def test_two_indexes_on_one_file_see_each_others_rows(path: Path) -> None:
 def test_processes_that_start_at_once_all_store(path: Path) -> None:
     program = (
         "import sys; from pathlib import Path; from archive_service.archive.id import ArchiveId;"
-        "from archive_service.crcindex.sqlite import SqliteCrcIndex;"
+        "from archive_service.checksums.crc_index.sqlite import SqliteCrcIndex;"
         "index = SqliteCrcIndex(Path(sys.argv[1]), sys.exit);"
         "sys.stdin.read();"
         f"[index.store(ArchiveId('{ONE.value}'), [(b'%b %d' % (sys.argv[2].encode(), n),"

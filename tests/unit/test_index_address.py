@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from archive_service.crcindex.address import make_store, parse_index_url
+from archive_service.checksums.crc_index.index_url import make_store, parse_index_url
 
 SECRET = "s3cret-pass"
 

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from archive_service.archive import id as archive_id
-from archive_service.crcindex.memory import MemoryCrcIndex
+from archive_service.checksums.crc_index.memory import MemoryCrcIndex
 from archive_service.storage.exclusion import Exclusion
 from archive_service.observe.logging import LoggingObserver
 from archive_service.archive.representation import ArchiveOptions

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from archive_service.crcindex.outage import REMIND_EVERY_S, TELL_EVERY_S, Outage
+from archive_service.checksums.crc_index.outage import REMIND_EVERY_S, TELL_EVERY_S, Outage
 
 
 def test_an_outage_is_told_once_and_so_is_its_end() -> None:

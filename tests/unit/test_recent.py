@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from archive_service.recent import Recent
+from archive_service.archive.recent import Recent
 
 
 def kept(recent: Recent[str, int], keys: str) -> str:

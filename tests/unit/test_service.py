@@ -18,7 +18,7 @@ from harness.chunks import bytes_of
 
 from archive_service.archive.id import ArchiveId
 from archive_service.assembly import HEADERS_AT_ONCE
-from archive_service.crcindex.memory import MemoryCrcIndex
+from archive_service.checksums.crc_index.memory import MemoryCrcIndex
 from archive_service.archive.errors import FileNotInAlbum
 from archive_service.storage.exclusion import Exclusion
 from archive_service.archive.listing import Listing

@@ -24,7 +24,7 @@ from harness.server import Server
 from harness.swapping import exchange, swapping
 
 from archive_service.archive.id import ArchiveId
-from archive_service.crcindex.memory import MemoryCrcIndex
+from archive_service.checksums.crc_index.memory import MemoryCrcIndex
 from archive_service.archive.errors import (
     ArchiveNotFound,
     ArchiveServiceError,

@@ -33,7 +33,7 @@ from harness.server import Server, serving
 from harness.strace import traced
 
 from archive_service.content import Chunk, FileSpan
-from archive_service.crcindex.memory import MemoryCrcIndex
+from archive_service.checksums.crc_index.memory import MemoryCrcIndex
 from archive_service.archive.errors import SourceChanged, SourceUnreadable
 from archive_service.storage.exclusion import Exclusion
 from archive_service.observe.base import Download, Observer

@@ -11,7 +11,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Protocol
 
-from archive_service.crcindex.parts import Part
+from archive_service.checksums.crc_index.row_blocks import Part
 
 Change = Callable[[Sequence[Part]], "list[Part] | None"]
 """Makes other parts of those of an album; None where they are to stay as they are."""

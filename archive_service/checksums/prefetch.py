@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 
-from archive_service.checksums import AlbumChecksums, HashJob
+from archive_service.checksums.album import AlbumChecksums, HashJob
 from archive_service.archive.errors import DownloadFailed
 from archive_service.archive.layout import ArchiveLayout
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 
-from archive_service.demand import Demand
+from archive_service.checksums.disk_demand import Demand
 
 COLD_BYTES_PER_S = 32 * 1024 * 1024
 """What is read from the disk at most."""

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, TypeVar
 
-from archive_service.crcindex.store import Store, StoreFailed
+from archive_service.checksums.crc_index.store import Store, StoreFailed
 
 _Answer = TypeVar("_Answer")
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
-from archive_service.crcindex.store import Store
+from archive_service.checksums.crc_index.store import Store
 
 TAKES = (
     "sqlite:///PATH, redis://HOST/NUMBER or postgresql://USER:PASSWORD@HOST/DATABASE, the last two "

@@ -17,10 +17,10 @@ from typing import TypeVar
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from archive_service.crcindex.address import IndexAddress
-from archive_service.crcindex.parts import Part
-from archive_service.crcindex.schema import SCHEMA_VERSION, Connection, one, prepare, version_of
-from archive_service.crcindex.store import Change, Condition, StoreFailed, WriteRefused
+from archive_service.checksums.crc_index.index_url import IndexAddress
+from archive_service.checksums.crc_index.row_blocks import Part
+from archive_service.checksums.crc_index.schema import SCHEMA_VERSION, Connection, one, prepare, version_of
+from archive_service.checksums.crc_index.store import Change, Condition, StoreFailed, WriteRefused
 
 _CONNECT_TIMEOUT_S = 2
 """The least that libpq takes."""

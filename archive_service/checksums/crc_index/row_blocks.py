@@ -14,7 +14,7 @@ from contextlib import suppress
 from hashlib import blake2b
 from typing import NamedTuple
 
-from archive_service.crcindex.base import Row
+from archive_service.checksums.crc_index.base import Row
 from archive_service.archive.listing import VERSION_SIZE
 
 MAX_PARTS = 64

@@ -13,8 +13,8 @@ from archive_service.archive.errors import (
     SourceChanged,
     StorageUnavailable,
 )
-from archive_service.indexahead.backlog import Backlog
-from archive_service.learning.learner import Learner, Seen
+from archive_service.checksums.background.album_queue import Backlog
+from archive_service.checksums.background.hasher import Learner, Seen
 from archive_service.observe.base import Observer
 from archive_service.archive.settling import newest_change_ns
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from archive_service.archive.id import ArchiveId
-from archive_service.checksums import hash_file
-from archive_service.crcindex.base import CrcIndex, Row
+from archive_service.checksums.album import hash_file
+from archive_service.checksums.crc_index.base import CrcIndex, Row
 from archive_service.archive.errors import DownloadFailed
 from archive_service.archive.listing import Listing
 from archive_service.storage.base import AlbumFiles, Storage

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 from archive_service.archive.id import ArchiveId
-from archive_service.crcindex.base import Row
+from archive_service.checksums.crc_index.base import Row
 from archive_service.archive.listing import Listing
 
 MOST_ROWS = 200_000
