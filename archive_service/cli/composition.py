@@ -26,7 +26,7 @@ from archive_service.http.client_address import TrustedProxies
 from archive_service.observe.logging import LoggingObserver
 from archive_service.observe.several import SeveralObservers
 from archive_service.archive.representation import FORMAT_VERSION, ArchiveOptions
-from archive_service.service import ArchiveService
+from archive_service.transfer.service import ArchiveService
 from archive_service.settings import SHIPPED_PHOTOS, Settings
 from archive_service.archive.signed_link import SigningPolicy
 from archive_service.archive.settling import Patience

@@ -12,7 +12,7 @@ from archive_service.archive.errors import StorageUnavailable
 from archive_service.storage.exclusion import Exclusion
 from archive_service.checksums.background.ahead import SCAN_EVERY_S, IndexAhead
 from archive_service.observe.base import Observer
-from archive_service.service import ArchiveService
+from archive_service.transfer.service import ArchiveService
 from archive_service.settings import Settings
 from archive_service.storage.local.watcher import WatchedAlbums
 

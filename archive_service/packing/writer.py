@@ -17,7 +17,7 @@ from itertools import cycle, groupby, islice
 
 from zlib_ng import zlib_ng
 
-from archive_service.entriesbuffer import EntriesBuffer
+from archive_service.transfer.entry_buffer import EntriesBuffer
 from archive_service.archive.errors import DownloadFailed, SourceChanged, SourceUnreadable
 from archive_service.archive.layout import ArchiveLayout
 from archive_service.packing.errors import EntryFailed

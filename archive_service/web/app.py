@@ -19,7 +19,7 @@ from archive_service.archive.errors import (
     errno_name,
 )
 from archive_service.observe.base import Observer
-from archive_service.service import ArchiveService
+from archive_service.transfer.service import ArchiveService
 from archive_service.web import requestid
 from archive_service.web.failures import failure_of, failure_response
 from archive_service.web.fairuse import FairUse

@@ -12,7 +12,7 @@ from typing import Protocol
 from aiohttp import web
 
 from archive_service.archive.errors import StorageUnavailable
-from archive_service.service import ArchiveService
+from archive_service.transfer.service import ArchiveService
 
 PATHS = _ALIVE, _READY, _METRICS = "/healthz", "/readyz", "/metrics"
 _PATIENCE_S = 5.0

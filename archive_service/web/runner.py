@@ -17,7 +17,7 @@ from aiohttp import web
 from archive_service.web.failures import EXPECTATION_FAILED, UNREADABLE, failure_response
 from archive_service.web.fields import add_fields
 from archive_service.web.pages import Pages
-from archive_service.web.peer import Progress, progress_of
+from archive_service.transfer.tcp_info import Progress, progress_of
 
 HEADER_TIMEOUT_S = 30.0
 """How long the header of a request may take from its first byte, or from the connection on."""

@@ -19,7 +19,7 @@ from archive_service.archive.errors import BadQuery, FileNotInAlbum
 from archive_service.storage.exclusion import Exclusion
 from archive_service.http.content_disposition import content_disposition
 from archive_service.archive.representation import ArchiveOptions
-from archive_service.service import ArchiveService
+from archive_service.transfer.service import ArchiveService
 from archive_service.storage.local.storage import LocalStorage
 from archive_service.web.query import MAX_NAME_CHARACTERS, ArchiveQuery, parse_query
 from archive_service.archive.naming import NameRules

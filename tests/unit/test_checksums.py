@@ -30,7 +30,7 @@ from archive_service.storage.exclusion import Exclusion
 from archive_service.archive.listing import CLOCK_TICK_NS
 from archive_service.archive.representation import ArchiveOptions, Representation
 from archive_service.archive.segments import LARGE_FILE_BYTES
-from archive_service.service import ArchiveService
+from archive_service.transfer.service import ArchiveService
 from archive_service.storage.local.storage import LocalStorage
 from archive_service.archive.naming import NameRules
 from archive_service.archive.zip.headers import LOCAL_CRC32_OFFSET

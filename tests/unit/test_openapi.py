@@ -16,7 +16,7 @@ from archive_service.checksums.crc_index.memory import MemoryCrcIndex
 from archive_service.storage.exclusion import Exclusion
 from archive_service.observe.logging import LoggingObserver
 from archive_service.archive.representation import ArchiveOptions
-from archive_service.service import ArchiveService
+from archive_service.transfer.service import ArchiveService
 from archive_service.storage.local.storage import LocalStorage
 from archive_service.web.app import create_app
 from archive_service.web.fields import _ALWAYS

@@ -17,16 +17,16 @@ from harness.atonce import skip_unless_at_once
 from harness.chunks import bytes_of
 
 from archive_service.archive.id import ArchiveId
-from archive_service.assembly import HEADERS_AT_ONCE
+from archive_service.transfer.assembler import HEADERS_AT_ONCE
 from archive_service.checksums.crc_index.memory import MemoryCrcIndex
 from archive_service.archive.errors import FileNotInAlbum
 from archive_service.storage.exclusion import Exclusion
 from archive_service.archive.listing import Listing
 from archive_service.archive.representation import ArchiveOptions
 from archive_service.archive.segments import LARGE_FILE_BYTES
-from archive_service.service import ArchiveService
+from archive_service.transfer.service import ArchiveService
 from archive_service.storage.local.storage import LocalStorage
-from archive_service.web.pace import AdaptivePace
+from archive_service.transfer.chunk_size import AdaptivePace
 from archive_service.archive.naming import NameRules
 
 ALBUM = ArchiveId(HASH)
@@ -131,7 +131,7 @@ def visits(monkeypatch: pytest.MonkeyPatch) -> list[object]:
             made.append(work)
             return super().submit(work, *about)
 
-    monkeypatch.setattr("archive_service.service.ThreadPoolExecutor", WatchedThreads)
+    monkeypatch.setattr("archive_service.transfer.service.ThreadPoolExecutor", WatchedThreads)
     return made
 
 

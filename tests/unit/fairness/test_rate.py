@@ -10,7 +10,7 @@ from contextlib import suppress
 
 import pytest
 
-from archive_service.fairness.rate import SharedRate
+from archive_service.transfer.fair_rate import SharedRate
 
 KIB = 1024
 SAVED_S = 0.2

@@ -14,7 +14,7 @@ from threading import Lock
 
 from archive_service.archive.id import ArchiveId
 from archive_service.checksums.album import KEPT_FILES, Checksums, HashThreads, weight_of
-from archive_service.content import ArchiveContent
+from archive_service.transfer.content import ArchiveContent
 from archive_service.checksums.crc_index.base import CrcIndex
 from archive_service.checksums.disk_demand import Demand
 from archive_service.archive.errors import AlbumInMotion, FileNotInAlbum, StorageUnavailable

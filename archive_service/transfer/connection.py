@@ -31,10 +31,10 @@ from types import TracebackType
 
 from aiohttp import web
 
-from archive_service.content import Chunk, FileSpan
+from archive_service.transfer.content import Chunk, FileSpan
 from archive_service.archive.errors import SourceChanged, SourceUnreadable
-from archive_service.web.outlet import FileNotSent, Outlet
-from archive_service.web.stalls import StallWatch
+from archive_service.transfer.socket_writer import FileNotSent, Outlet
+from archive_service.transfer.stall_watchdog import StallWatch
 
 if sys.version_info >= (3, 11):
     from asyncio import timeout

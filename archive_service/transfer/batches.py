@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from io import FileIO
 
-from archive_service.assembly import Assembler
+from archive_service.transfer.assembler import Assembler
 from archive_service.archive.layout import ArchiveLayout
 from archive_service.archive.segments import FileData, Segment
 from archive_service.storage.base import AlbumFiles, SourceFile

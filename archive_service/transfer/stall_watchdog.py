@@ -11,7 +11,7 @@ import asyncio
 import socket
 import struct
 
-from archive_service.web.peer import Progress, progress_of
+from archive_service.transfer.tcp_info import Progress, progress_of
 
 _LOOKS_PER_TIMEOUT = 8
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # struct linger: on, for no time

@@ -21,8 +21,8 @@ from dataclasses import dataclass, replace
 from io import FileIO
 from typing import Protocol
 
-from archive_service.assembly import Assembler
-from archive_service.batches import NOTHING, Batch, BatchMaker, OpenData, close_files
+from archive_service.transfer.assembler import Assembler
+from archive_service.transfer.batches import NOTHING, Batch, BatchMaker, OpenData, close_files
 from archive_service.checksums.album import UNKNOWN, AlbumChecksums
 from archive_service.checksums.disk_demand import Demand
 from archive_service.archive.errors import SourceUnreadable
