@@ -21,7 +21,7 @@ from archive_service.cli.inforce import in_force_since_s
 from archive_service.cli.storages import place_bytes, storage_of
 from archive_service.cli.tracing import tracing
 from archive_service.checksums.crc_index.index_url import IndexAddress
-from archive_service.fairness.limits import Counts, Limits
+from archive_service.web.limits.policy import Counts, Limits
 from archive_service.http.client_address import TrustedProxies
 from archive_service.observe.logging import LoggingObserver
 from archive_service.observe.several import SeveralObservers
@@ -31,10 +31,10 @@ from archive_service.settings import SHIPPED_PHOTOS, Settings
 from archive_service.archive.signed_link import SigningPolicy
 from archive_service.archive.settling import Patience
 from archive_service.web.app import create_app
-from archive_service.web.fairuse import FairUse
+from archive_service.web.limits.admission import FairUse
 from archive_service.web.handlers import WebOptions
 from archive_service.web.monitoring import Monitoring
-from archive_service.web.runner import Runner
+from archive_service.web.server.runner import Runner
 from archive_service.archive.naming import NameRules
 
 if TYPE_CHECKING:

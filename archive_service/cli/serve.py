@@ -28,14 +28,14 @@ from archive_service.cli.program import complain
 from archive_service.cli.tracing import require_good_tracing
 from archive_service.cli.workers import STOPPING, Supervisor, Worker
 from archive_service.archive.errors import SettingsError
-from archive_service.fairness.limits import SharedCounts
+from archive_service.web.limits.policy import SharedCounts
 from archive_service.formatsettings import flag, variable
 from archive_service.logs import configure_logging
 from archive_service.archive.representation import ArchiveOptions
 from archive_service.settings import Settings, load_settings, secrets, with_flag, wrong_value
-from archive_service.web.load import Load, shared_counts
-from archive_service.web.runner import Runner
-from archive_service.web.sharedsite import SharedSite
+from archive_service.web.limits.connection_counts import Load, shared_counts
+from archive_service.web.server.runner import Runner
+from archive_service.web.server.shared_listener import SharedSite
 
 _USAGE_ERROR, _FAILURE = 2, 1
 _EVERY_ADDRESS = ("0.0.0.0", "::")  # nosec B104 # noqa: S104 - compared, not bound

@@ -29,7 +29,7 @@ def require_good_tracing(settings: Settings) -> None:
         return
     try:
         importlib.import_module("archive_service.observe.spans").require_good_variables()
-        importlib.import_module("archive_service.web.tracing")
+        importlib.import_module("archive_service.web.request_spans")
     except (ImportError, ValueError) as error:
         reason = str(error).partition("\n")[0]
         raise wrong_value(Settings, "tracing", settings.tracing, reason=reason) from None
@@ -41,5 +41,5 @@ def tracing(settings: Settings) -> Tracing:
         return Tracing()
     spans: Spans = importlib.import_module("archive_service.observe.spans").Spans()
     observer = importlib.import_module("archive_service.observe.tracing").TracingObserver()
-    traced = importlib.import_module("archive_service.web.tracing").traced
+    traced = importlib.import_module("archive_service.web.request_spans").traced
     return Tracing((observer,), (traced(spans.tracer()),), spans.close)

@@ -20,12 +20,12 @@ from archive_service.archive.errors import (
 )
 from archive_service.observe.base import Observer
 from archive_service.transfer.service import ArchiveService
-from archive_service.web import requestid
+from archive_service.web import request_id as requestid
 from archive_service.web.failures import failure_of, failure_response
-from archive_service.web.fairuse import FairUse
-from archive_service.web.fields import add_fields
+from archive_service.web.limits.admission import FairUse
+from archive_service.web.response_headers import add_fields
 from archive_service.web.handlers import Handlers, WebOptions
-from archive_service.web.pages import Pages
+from archive_service.web.pages.render import Pages
 
 
 def create_app(

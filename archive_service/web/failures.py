@@ -24,7 +24,7 @@ from archive_service.archive.errors import (
     StorageUnavailable,
 )
 from archive_service.http.negotiation import preferred
-from archive_service.web.pages import Pages
+from archive_service.web.pages.render import Pages
 
 LANGUAGES = ("ru", "en")
 _FORMATS = ("text/html", "application/json")

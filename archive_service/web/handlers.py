@@ -32,10 +32,10 @@ from archive_service.web.failures import (
     failure_response,
     page_response,
 )
-from archive_service.web.fairuse import FairUse
+from archive_service.web.limits.admission import FairUse
 from archive_service.web.manifest import manifest
 from archive_service.transfer.chunk_size import AdaptivePace, DelayedPace, Pace
-from archive_service.web.pages import Pages
+from archive_service.web.pages.render import Pages
 from archive_service.web.query import parse_query, with_suffix
 from archive_service.transfer.connection import Transfer
 

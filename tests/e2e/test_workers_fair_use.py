@@ -17,7 +17,7 @@ from harness.ending import HOLDING_BYTES, held
 from harness.http import get
 from harness.server import Server, open_files
 
-from archive_service.fairness.misses import REFUSED_FROM
+from archive_service.web.limits.failed_lookups import REFUSED_FROM
 
 if not Path("/proc/self/stat").exists():
     pytest.skip("no /proc here", allow_module_level=True)

@@ -19,10 +19,10 @@ from archive_service.archive.representation import ArchiveOptions
 from archive_service.transfer.service import ArchiveService
 from archive_service.storage.local.storage import LocalStorage
 from archive_service.web.app import create_app
-from archive_service.web.fields import _ALWAYS
+from archive_service.web.response_headers import _ALWAYS
 from archive_service.web.handlers import WebOptions
 from archive_service.web.query import MAX_NAME_CHARACTERS
-from archive_service.web.words import FAILURES
+from archive_service.web.pages.messages import FAILURES
 from archive_service.archive.naming import NameRules
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"

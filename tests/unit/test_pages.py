@@ -24,8 +24,8 @@ from archive_service.web.failures import (
     Failure,
     failure_of,
 )
-from archive_service.web.pages import Pages
-from archive_service.web.words import FAILURES, INDEX, IndexWords
+from archive_service.web.pages.render import Pages
+from archive_service.web.pages.messages import FAILURES, INDEX, IndexWords
 
 ALBUMS = ("3bea29ccabbbf64bdebcc055319c5745", "af1ad8c76fda2e48ea9aed2937e972ea")
 HOSTILE = "\"><script>alert('&')</script>"

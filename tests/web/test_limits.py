@@ -16,7 +16,7 @@ from harness.http import connected, get
 from harness.server import Server
 
 from archive_service.web.query import MAX_FILES
-from archive_service.web.runner import Runner
+from archive_service.web.server.runner import Runner
 
 LINK = f"/archive/{HASH}/"
 LINE_BYTES = 8190

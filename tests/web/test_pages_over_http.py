@@ -13,7 +13,7 @@ from harness.albums import HASH, make_album
 from harness.http import Connection, Response, connected
 from harness.server import REPOSITORY, Server, serving
 
-from archive_service.web.words import FAILURES, INDEX
+from archive_service.web.pages.messages import FAILURES, INDEX
 
 TARGET = f"/archive/{HASH}/"
 HTML, JSON = "text/html; charset=utf-8", "application/json; charset=utf-8"

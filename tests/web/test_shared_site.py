@@ -11,9 +11,9 @@ import pytest
 from aiohttp import web
 from harness.conditions import eventually
 
-from archive_service.web.load import Load, shared_counts
-from archive_service.web.runner import Runner
-from archive_service.web.sharedsite import SharedSite
+from archive_service.web.limits.connection_counts import Load, shared_counts
+from archive_service.web.server.runner import Runner
+from archive_service.web.server.shared_listener import SharedSite
 
 TIMEOUT_S = 30.0
 A_FEW_TURNS = 20

@@ -43,7 +43,7 @@ from archive_service.transfer.service import ArchiveService
 from archive_service.storage.local.storage import LocalStorage
 from archive_service.web.app import create_app
 from archive_service.web.handlers import WebOptions
-from archive_service.web.runner import Runner
+from archive_service.web.server.runner import Runner
 from archive_service.transfer.connection import Transfer
 from archive_service.archive.naming import NameRules
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from archive_service.fairness.misses import Misses, miss_regions
-from archive_service.fairness.slots import Slots, slot_regions
+from archive_service.web.limits.failed_lookups import Misses, miss_regions
+from archive_service.web.limits.slots import Slots, slot_regions
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from archive_service.web.words import FAILURES, INDEX
+from archive_service.web.pages.messages import FAILURES, INDEX
 
 
 class Pages:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import astuple, dataclass, replace
 from struct import Struct
 
-from archive_service.fairness.regions import Regions
+from archive_service.web.limits.shared_memory import Regions
 
 WINDOW_S = 60
 REFUSED_FROM = 3

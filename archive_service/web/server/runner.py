@@ -15,8 +15,8 @@ from typing import cast
 from aiohttp import web
 
 from archive_service.web.failures import EXPECTATION_FAILED, UNREADABLE, failure_response
-from archive_service.web.fields import add_fields
-from archive_service.web.pages import Pages
+from archive_service.web.response_headers import add_fields
+from archive_service.web.pages.render import Pages
 from archive_service.transfer.tcp_info import Progress, progress_of
 
 HEADER_TIMEOUT_S = 30.0

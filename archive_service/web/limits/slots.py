@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from struct import Struct
 
 from archive_service.archive.errors import ClientBusy, ServiceBusy
-from archive_service.fairness.regions import Regions
+from archive_service.web.limits.shared_memory import Regions
 
 CONNECTIONS_PER_DOWNLOAD = 16
 """As many as download managers open at most; one more counts as another download."""
