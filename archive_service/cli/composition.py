@@ -23,8 +23,8 @@ from archive_service.cli.tracing import tracing
 from archive_service.checksums.crc_index.index_url import IndexAddress
 from archive_service.web.limits.policy import Counts, Limits
 from archive_service.http.client_address import TrustedProxies
-from archive_service.observe.logging import LoggingObserver
-from archive_service.observe.several import SeveralObservers
+from archive_service.observe.log import LoggingObserver
+from archive_service.observe.composite import SeveralObservers
 from archive_service.archive.representation import FORMAT_VERSION, ArchiveOptions
 from archive_service.transfer.service import ArchiveService
 from archive_service.settings import SHIPPED_PHOTOS, Settings

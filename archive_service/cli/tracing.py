@@ -12,7 +12,7 @@ from archive_service.observe.base import Observer
 from archive_service.settings import Settings, wrong_value
 
 if TYPE_CHECKING:
-    from archive_service.observe.spans import Spans
+    from archive_service.observe.span_export import Spans
 
 
 class Tracing(NamedTuple):
@@ -28,7 +28,7 @@ def require_good_tracing(settings: Settings) -> None:
     if not settings.tracing:
         return
     try:
-        importlib.import_module("archive_service.observe.spans").require_good_variables()
+        importlib.import_module("archive_service.observe.span_export").require_good_variables()
         importlib.import_module("archive_service.web.request_spans")
     except (ImportError, ValueError) as error:
         reason = str(error).partition("\n")[0]
@@ -39,7 +39,7 @@ def tracing(settings: Settings) -> Tracing:
     """Begin to trace, if that is wanted; after the fork, for a thread is started."""
     if not settings.tracing:
         return Tracing()
-    spans: Spans = importlib.import_module("archive_service.observe.spans").Spans()
-    observer = importlib.import_module("archive_service.observe.tracing").TracingObserver()
+    spans: Spans = importlib.import_module("archive_service.observe.span_export").Spans()
+    observer = importlib.import_module("archive_service.observe.traces").TracingObserver()
     traced = importlib.import_module("archive_service.web.request_spans").traced
     return Tracing((observer,), (traced(spans.tracer()),), spans.close)

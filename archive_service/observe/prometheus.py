@@ -16,7 +16,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from archive_service.archive.id import ArchiveId
 from archive_service.observe.base import Download
-from archive_service.observe.present import SHARED_METRICS_VARIABLE, Present, Readiness
+from archive_service.observe.process_metrics import SHARED_METRICS_VARIABLE, Present, Readiness
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 _SERVICE = "service"

@@ -14,7 +14,7 @@ import yaml
 from archive_service.archive import id as archive_id
 from archive_service.checksums.crc_index.memory import MemoryCrcIndex
 from archive_service.storage.exclusion import Exclusion
-from archive_service.observe.logging import LoggingObserver
+from archive_service.observe.log import LoggingObserver
 from archive_service.archive.representation import ArchiveOptions
 from archive_service.transfer.service import ArchiveService
 from archive_service.storage.local.storage import LocalStorage
