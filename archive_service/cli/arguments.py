@@ -6,7 +6,7 @@ from argparse import ArgumentParser, BooleanOptionalAction, Namespace
 from collections.abc import Iterable, Mapping
 from typing import NoReturn, get_args
 
-from archive_service.formatsettings import Told, flag, variable
+from archive_service.config.format_settings import Told, flag, variable
 
 
 class OneLineParser(ArgumentParser):

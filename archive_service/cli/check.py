@@ -13,7 +13,7 @@ from archive_service.cli.checks import CHECKS
 from archive_service.cli.findings import Verdict
 from archive_service.cli.program import complain
 from archive_service.archive.errors import SettingsError
-from archive_service.settings import Settings, load_settings, with_flag
+from archive_service.config.settings import Settings, load_settings, with_flag
 
 _WRONG, _USAGE_ERROR = 1, 2
 

@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 
 from archive_service.archive.id import ArchiveId, InvalidArchiveId, is_archive_id
 from archive_service.cli.arguments import OneLineParser, add_settings, given_settings
-from archive_service.cli.indexes import index_for
+from archive_service.config.indexes import index_for
 from archive_service.cli.program import complain, printable
-from archive_service.cli.storages import advice, storage_of
+from archive_service.config.storages import advice, storage_of
 from archive_service.checksums.crc_index.base import CrcIndex
 from archive_service.archive.errors import (
     ArchiveNotFound,
@@ -23,7 +23,7 @@ from archive_service.archive.errors import (
     StorageUnavailable,
 )
 from archive_service.checksums.maintenance import Outcome, Upkeep
-from archive_service.settings import Settings, load_settings, with_flag
+from archive_service.config.settings import Settings, load_settings, with_flag
 
 _FAILURE, _USAGE_ERROR, _SIGNALLED = 1, 2, 128
 _EPILOG = (

@@ -22,7 +22,7 @@ from zoneinfo import ZoneInfo
 from archive_service.cli.arguments import OneLineParser, add_settings, given_settings
 from archive_service.cli.program import complain, printable
 from archive_service.archive.errors import DownloadFailed, SettingsError, SourceUnreadable
-from archive_service.formatsettings import FORMAT, Format, may_be_set
+from archive_service.config.format_settings import FORMAT, Format, may_be_set
 from archive_service.archive.layout import ArchiveLayout, lay_out
 from archive_service.packing.errors import EntryFailed, PackingError, PackingFailed, PackingRefused
 from archive_service.packing.naming import packed_names
@@ -38,7 +38,7 @@ from archive_service.storage.local.storage import LocalAlbumFiles
 from archive_service.archive.naming import NameRules
 
 if TYPE_CHECKING:
-    from archive_service.settings import FormatSettings
+    from archive_service.config.settings import FormatSettings
 
 _FAILURE, _USAGE_ERROR, _SIGNALLED = 1, 2, 128
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -139,7 +139,7 @@ def _format(options: Namespace) -> Format | FormatSettings:
     if not given and not may_be_set():
         return Format()
     # Imported where it is needed: it takes twice as long as everything else.
-    from archive_service.settings import load_format_settings  # noqa: PLC0415
+    from archive_service.config.settings import load_format_settings  # noqa: PLC0415
 
     return load_format_settings(given)
 

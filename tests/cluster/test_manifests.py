@@ -31,8 +31,8 @@ from harness.readers import need
 from harness.scaling import scaling_module
 from harness.server import REPOSITORY, Server, serving
 
-from archive_service.formatsettings import variable
-from archive_service.settings import Settings
+from archive_service.config.format_settings import variable
+from archive_service.config.settings import Settings
 
 pytestmark = pytest.mark.xdist_group("cluster")
 

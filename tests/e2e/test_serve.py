@@ -19,8 +19,8 @@ from harness.http import Truncated, connected, get
 from harness.privileges import without_override
 from harness.server import SERVER, Server, environment, serving
 
-from archive_service.formatsettings import flag, variable
-from archive_service.settings import Settings, is_secret
+from archive_service.config.format_settings import flag, variable
+from archive_service.config.settings import Settings, is_secret
 
 Serve = Callable[..., Server]
 

@@ -307,7 +307,7 @@ def test_without_tracing_nothing_of_it_is_imported(albums: Path, cache_dir: Path
         assert get(server.port, f"/archive/{SMALL}/").status == 200
         server.wait_for(r"event=download\.finished")
     imported = "\n".join(server.lines)
-    assert "archive_service.cli.tracing" in imported
+    assert "archive_service.config.tracing" in imported
     assert "opentelemetry" not in imported
 
 

@@ -11,8 +11,8 @@ from harness.readers import need
 from harness.server import REPOSITORY
 
 from archive_service.cli.command import SUBCOMMANDS
-from archive_service.formatsettings import flag
-from archive_service.settings import Settings, is_secret
+from archive_service.config.format_settings import flag
+from archive_service.config.settings import Settings, is_secret
 
 
 def tool() -> ModuleType:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from archive_service.cli.inforce import in_force_since_s
+from archive_service.config.config_epoch import in_force_since_s
 
 
 def test_a_configuration_is_in_force_since_it_was_first_seen(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from archive_service.logs import configure_logging
+from archive_service.config.log_setup import configure_logging
 
 
 @pytest.fixture(autouse=True)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from archive_service.archive.errors import SettingsError
-from archive_service.formatsettings import FORMAT, Format, flag, may_be_set, variable
-from archive_service.settings import (
+from archive_service.config.format_settings import FORMAT, Format, flag, may_be_set, variable
+from archive_service.config.settings import (
     Settings,
     load_format_settings,
     load_settings,

@@ -15,11 +15,11 @@ from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
-from archive_service.cli.housekeeping import Housekeeping
-from archive_service.cli.indexes import cache_path, index_address, index_for
-from archive_service.cli.inforce import in_force_since_s
-from archive_service.cli.storages import place_bytes, storage_of
-from archive_service.cli.tracing import tracing
+from archive_service.config.housekeeping import Housekeeping
+from archive_service.config.indexes import cache_path, index_address, index_for
+from archive_service.config.config_epoch import in_force_since_s
+from archive_service.config.storages import place_bytes, storage_of
+from archive_service.config.tracing import tracing
 from archive_service.checksums.crc_index.index_url import IndexAddress
 from archive_service.web.limits.policy import Counts, Limits
 from archive_service.http.client_address import TrustedProxies
@@ -27,7 +27,7 @@ from archive_service.observe.log import LoggingObserver
 from archive_service.observe.composite import SeveralObservers
 from archive_service.archive.representation import FORMAT_VERSION, ArchiveOptions
 from archive_service.transfer.service import ArchiveService
-from archive_service.settings import SHIPPED_PHOTOS, Settings
+from archive_service.config.settings import SHIPPED_PHOTOS, Settings
 from archive_service.archive.signed_link import SigningPolicy
 from archive_service.archive.settling import Patience
 from archive_service.web.app import create_app

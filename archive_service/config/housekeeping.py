@@ -13,7 +13,7 @@ from archive_service.storage.exclusion import Exclusion
 from archive_service.checksums.background.ahead import SCAN_EVERY_S, IndexAhead
 from archive_service.observe.base import Observer
 from archive_service.transfer.service import ArchiveService
-from archive_service.settings import Settings
+from archive_service.config.settings import Settings
 from archive_service.storage.local.watcher import WatchedAlbums
 
 TIDY_EVERY_S = 3600.0
