@@ -2,7 +2,7 @@
 
 import sys
 
-from archive_service.cli.command import main
+from archive_service.cli.subcommands import main
 
 if __name__ == "__main__":
     sys.exit(main())

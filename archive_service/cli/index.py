@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from archive_service.archive.id import ArchiveId, InvalidArchiveId, is_archive_id
 from archive_service.cli.arguments import OneLineParser, add_settings, given_settings
 from archive_service.config.indexes import index_for
-from archive_service.cli.program import complain, printable
+from archive_service.cli.console import complain, printable
 from archive_service.config.storages import advice, storage_of
 from archive_service.checksums.crc_index.base import CrcIndex
 from archive_service.archive.errors import (

@@ -20,15 +20,15 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from archive_service.cli.arguments import OneLineParser, add_settings, given_settings
-from archive_service.cli.program import complain, printable
+from archive_service.cli.console import complain, printable
 from archive_service.archive.errors import DownloadFailed, SettingsError, SourceUnreadable
 from archive_service.config.format_settings import FORMAT, Format, may_be_set
 from archive_service.archive.layout import ArchiveLayout, lay_out
-from archive_service.packing.errors import EntryFailed, PackingError, PackingFailed, PackingRefused
-from archive_service.packing.naming import packed_names
-from archive_service.packing.sources import Sources, collect
-from archive_service.packing.target import Identity, find_target, replacing
-from archive_service.packing.writer import (
+from archive_service.cli.packing.pack_errors import EntryFailed, PackingError, PackingFailed, PackingRefused
+from archive_service.cli.packing.entry_names import packed_names
+from archive_service.cli.packing.sources import Sources, collect
+from archive_service.cli.packing.target import Identity, find_target, replacing
+from archive_service.cli.packing.writer import (
     BUFFERED_FILE_BYTES,
     ArchiveWriter,
     FileWriter,

@@ -16,7 +16,7 @@ from aiohttp import web
 
 from archive_service.cli.arguments import OneLineParser, add_settings, given_settings, help_of
 from archive_service.config.build import Site, Sites, accepting, archive_options, limits
-from archive_service.cli.listening import (
+from archive_service.cli.sockets import (
     BACKLOG,
     Listeners,
     NoSuchHost,
@@ -24,9 +24,9 @@ from archive_service.cli.listening import (
     listening,
 )
 from archive_service.config.metrics_directory import forget_the_dead, shared_metrics
-from archive_service.cli.program import complain
+from archive_service.cli.console import complain
 from archive_service.config.tracing import require_good_tracing
-from archive_service.cli.workers import STOPPING, Supervisor, Worker
+from archive_service.cli.supervisor import STOPPING, Supervisor, Worker
 from archive_service.archive.errors import SettingsError
 from archive_service.web.limits.policy import SharedCounts
 from archive_service.config.format_settings import flag, variable

@@ -140,7 +140,7 @@ def test_a_profile_has_what_a_store_needs(
 def test_without_the_extra_one_line_says_how_to_get_it(tmp_path: Path) -> None:
     done = _in_python(
         "import sys; sys.modules['aiobotocore'] = None\n"
-        "from archive_service.cli.command import main\n"
+        "from archive_service.cli.subcommands import main\n"
         f"sys.exit(main(['serve', '--photos-dir', 's3://{BUCKET}/photos']))",
         tmp_path,
     )
@@ -153,7 +153,7 @@ def test_what_reads_stores_is_not_imported_for_a_directory(tmp_path: Path) -> No
     (tmp_path / "one").mkdir()
     done = _in_python(
         "import sys\n"
-        "from archive_service.cli.command import main\n"
+        "from archive_service.cli.subcommands import main\n"
         f"main(['index', 'fill', '--photos-dir', {str(tmp_path)!r}])\n"
         "sys.exit('botocore' in sys.modules or 'aiobotocore' in sys.modules)",
         tmp_path,

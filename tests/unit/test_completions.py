@@ -10,7 +10,7 @@ import pytest
 from harness.readers import need
 from harness.server import REPOSITORY
 
-from archive_service.cli.command import SUBCOMMANDS
+from archive_service.cli.subcommands import SUBCOMMANDS
 from archive_service.config.format_settings import flag
 from archive_service.config.settings import Settings, is_secret
 

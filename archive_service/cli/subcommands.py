@@ -9,7 +9,7 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 
 from archive_service.cli.arguments import OneLineParser
-from archive_service.cli.program import COMMAND
+from archive_service.cli.console import COMMAND
 
 SUBCOMMANDS = {
     "serve": "serve archives; server.py does the same",

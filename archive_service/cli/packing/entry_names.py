@@ -7,7 +7,7 @@ directories is named by the rules of `zipformat.names`, which know no order.
 
 from __future__ import annotations
 
-from archive_service.packing.sources import Root, Sources
+from archive_service.cli.packing.sources import Root, Sources
 from archive_service.archive.naming import NameRules, archive_names, collision_key, numbered
 
 

@@ -11,9 +11,9 @@ from http import HTTPStatus
 from pathlib import Path
 
 from archive_service.archive.id import ArchiveId, InvalidArchiveId
-from archive_service.cli.findings import Finding, Verdict
-from archive_service.cli.indexcheck import index_findings
-from archive_service.cli.listening import NoSuchHost, NotListening, listening
+from archive_service.cli.doctor.findings import Finding, Verdict
+from archive_service.cli.doctor.index_inspection import index_findings
+from archive_service.cli.sockets import NoSuchHost, NotListening, listening
 from archive_service.config.storages import advice, permission_advice, storage_of
 from archive_service.archive.errors import DownloadFailed, StorageUnavailable
 from archive_service.config.format_settings import variable

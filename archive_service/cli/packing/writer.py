@@ -20,7 +20,7 @@ from zlib_ng import zlib_ng
 from archive_service.transfer.entry_buffer import EntriesBuffer
 from archive_service.archive.errors import DownloadFailed, SourceChanged, SourceUnreadable
 from archive_service.archive.layout import ArchiveLayout
-from archive_service.packing.errors import EntryFailed
+from archive_service.cli.packing.pack_errors import EntryFailed
 from archive_service.storage.base import AlbumFiles
 
 BLOCK_BYTES = 1024 * 1024

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from archive_service.cli.findings import Finding, Verdict
+from archive_service.cli.doctor.findings import Finding, Verdict
 from archive_service.config.indexes import index_address
 from archive_service.checksums.crc_index.index_url import IndexAddress, make_store
 from archive_service.checksums.crc_index.health import trouble_of
