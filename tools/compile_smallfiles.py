@@ -12,7 +12,10 @@ import sys
 import sysconfig
 from pathlib import Path
 
-SOURCE = Path(__file__).resolve().parents[1] / "archive_service" / "storage" / "local" / "_smallfiles.c"
+PACKAGE = Path(__file__).resolve().parents[1] / "archive_service"
+SOURCE = PACKAGE / "storage" / "local" / "_smallfiles.c"
+    Path(__file__).resolve().parents[1] / "archive_service" / "storage" / "local" / "_smallfiles.c"
+)
 
 
 def main() -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import shtab
 
-from archive_service.cli.subcommands import SUBCOMMANDS
 from archive_service.cli.console import COMMAND
+from archive_service.cli.subcommands import SUBCOMMANDS
 
 DIRECTORY = Path(__file__).resolve().parent.parent / "deploy" / "completion"
 FILES = {"bash": COMMAND, "zsh": f"_{COMMAND}"}

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from archive_service.archive.id import ArchiveId
 from archive_service.archive.errors import AlbumInMotion
+from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing
 from archive_service.archive.recent import Recent
 

@@ -17,12 +17,12 @@ from weakref import WeakValueDictionary
 
 from zlib_ng import zlib_ng
 
-from archive_service.archive.id import ArchiveId
-from archive_service.checksums.crc_index.base import CrcIndex
-from archive_service.checksums.disk_demand import Demand
 from archive_service.archive.errors import DownloadFailed, SourceUnreadable
+from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing
 from archive_service.archive.recent import Recent
+from archive_service.checksums.crc_index.base import CrcIndex
+from archive_service.checksums.disk_demand import Demand
 from archive_service.storage.base import SourceFile, Storage
 
 UNKNOWN = -1

@@ -7,11 +7,11 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from archive_service.archive.errors import DownloadFailed
 from archive_service.archive.id import ArchiveId
+from archive_service.archive.listing import Listing
 from archive_service.checksums.album import hash_file
 from archive_service.checksums.crc_index.base import CrcIndex, Row
-from archive_service.archive.errors import DownloadFailed
-from archive_service.archive.listing import Listing
 from archive_service.storage.base import AlbumFiles, Storage
 
 _STORE_EVERY = 1000

@@ -13,9 +13,9 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 
-from archive_service.checksums.album import AlbumChecksums, HashJob
 from archive_service.archive.errors import DownloadFailed
 from archive_service.archive.layout import ArchiveLayout
+from archive_service.checksums.album import AlbumChecksums, HashJob
 
 HASH_AHEAD_BYTES = 64 * 1024 * 1024
 """How far ahead of the send position files are hashed, beyond the one that is next."""

@@ -8,11 +8,11 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from collections.abc import Sequence
 
-from archive_service.cli.arguments import OneLineParser, add_settings, given_settings
-from archive_service.cli.doctor.inspection import CHECKS
-from archive_service.cli.doctor.findings import Verdict
-from archive_service.cli.console import complain
 from archive_service.archive.errors import SettingsError
+from archive_service.cli.arguments import OneLineParser, add_settings, given_settings
+from archive_service.cli.console import complain
+from archive_service.cli.doctor.findings import Verdict
+from archive_service.cli.doctor.inspection import CHECKS
 from archive_service.config.settings import Settings, load_settings, with_flag
 
 _WRONG, _USAGE_ERROR = 1, 2

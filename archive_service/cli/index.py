@@ -10,20 +10,20 @@ import sys
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable, Sequence
 
-from archive_service.archive.id import ArchiveId, InvalidArchiveId, is_archive_id
-from archive_service.cli.arguments import OneLineParser, add_settings, given_settings
-from archive_service.config.indexes import index_for
-from archive_service.cli.console import complain, printable
-from archive_service.config.storages import advice, storage_of
-from archive_service.checksums.crc_index.base import CrcIndex
 from archive_service.archive.errors import (
     ArchiveNotFound,
     DownloadFailed,
     SettingsError,
     StorageUnavailable,
 )
+from archive_service.archive.id import ArchiveId, InvalidArchiveId, is_archive_id
+from archive_service.checksums.crc_index.base import CrcIndex
 from archive_service.checksums.maintenance import Outcome, Upkeep
+from archive_service.cli.arguments import OneLineParser, add_settings, given_settings
+from archive_service.cli.console import complain, printable
+from archive_service.config.indexes import index_for
 from archive_service.config.settings import Settings, load_settings, with_flag
+from archive_service.config.storages import advice, storage_of
 
 _FAILURE, _USAGE_ERROR, _SIGNALLED = 1, 2, 128
 _EPILOG = (

@@ -11,12 +11,12 @@ from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Sequence
 from urllib.parse import urlencode
 
+from archive_service.archive.errors import BadQuery, SettingsError
 from archive_service.archive.id import ArchiveId, InvalidArchiveId
+from archive_service.archive.signed_link import LATEST_EXPIRY_S, Link
 from archive_service.cli.arguments import OneLineParser
 from archive_service.cli.console import complain
-from archive_service.archive.errors import BadQuery, SettingsError
 from archive_service.config.settings import load_signing_settings
-from archive_service.archive.signed_link import LATEST_EXPIRY_S, Link
 from archive_service.web.query import MAX_NAME_CHARACTERS, parse_query
 
 _USAGE_ERROR = 2

@@ -19,13 +19,18 @@ from types import FrameType
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from archive_service.archive.errors import DownloadFailed, SettingsError, SourceUnreadable
+from archive_service.archive.layout import ArchiveLayout, lay_out
+from archive_service.archive.naming import NameRules
 from archive_service.cli.arguments import OneLineParser, add_settings, given_settings
 from archive_service.cli.console import complain, printable
-from archive_service.archive.errors import DownloadFailed, SettingsError, SourceUnreadable
-from archive_service.config.format_settings import FORMAT, Format, may_be_set
-from archive_service.archive.layout import ArchiveLayout, lay_out
-from archive_service.cli.packing.pack_errors import EntryFailed, PackingError, PackingFailed, PackingRefused
 from archive_service.cli.packing.entry_names import packed_names
+from archive_service.cli.packing.pack_errors import (
+    EntryFailed,
+    PackingError,
+    PackingFailed,
+    PackingRefused,
+)
 from archive_service.cli.packing.sources import Sources, collect
 from archive_service.cli.packing.target import Identity, find_target, replacing
 from archive_service.cli.packing.writer import (
@@ -34,8 +39,8 @@ from archive_service.cli.packing.writer import (
     FileWriter,
     StreamWriter,
 )
+from archive_service.config.format_settings import FORMAT, Format, may_be_set
 from archive_service.storage.local.storage import LocalAlbumFiles
-from archive_service.archive.naming import NameRules
 
 if TYPE_CHECKING:
     from archive_service.config.settings import FormatSettings

@@ -14,8 +14,10 @@ from functools import partial
 import structlog
 from aiohttp import web
 
+from archive_service.archive.errors import SettingsError
+from archive_service.archive.representation import ArchiveOptions
 from archive_service.cli.arguments import OneLineParser, add_settings, given_settings, help_of
-from archive_service.config.build import Site, Sites, accepting, archive_options, limits
+from archive_service.cli.console import complain
 from archive_service.cli.sockets import (
     BACKLOG,
     Listeners,
@@ -23,17 +25,15 @@ from archive_service.cli.sockets import (
     NotListening,
     listening,
 )
-from archive_service.config.metrics_directory import forget_the_dead, shared_metrics
-from archive_service.cli.console import complain
-from archive_service.config.tracing import require_good_tracing
 from archive_service.cli.supervisor import STOPPING, Supervisor, Worker
-from archive_service.archive.errors import SettingsError
-from archive_service.web.limits.policy import SharedCounts
+from archive_service.config.build import Site, Sites, accepting, archive_options, limits
 from archive_service.config.format_settings import flag, variable
 from archive_service.config.log_setup import configure_logging
-from archive_service.archive.representation import ArchiveOptions
+from archive_service.config.metrics_directory import forget_the_dead, shared_metrics
 from archive_service.config.settings import Settings, load_settings, secrets, with_flag, wrong_value
+from archive_service.config.tracing import require_good_tracing
 from archive_service.web.limits.connection_counts import Load, shared_counts
+from archive_service.web.limits.policy import SharedCounts
 from archive_service.web.server.runner import Runner
 from archive_service.web.server.shared_listener import SharedSite
 

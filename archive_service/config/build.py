@@ -15,27 +15,27 @@ from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
+from archive_service.archive.naming import NameRules
+from archive_service.archive.representation import FORMAT_VERSION, ArchiveOptions
+from archive_service.archive.settling import Patience
+from archive_service.archive.signed_link import SigningPolicy
+from archive_service.checksums.crc_index.index_url import IndexAddress
+from archive_service.config.config_epoch import in_force_since_s
 from archive_service.config.housekeeping import Housekeeping
 from archive_service.config.indexes import cache_path, index_address, index_for
-from archive_service.config.config_epoch import in_force_since_s
+from archive_service.config.settings import SHIPPED_PHOTOS, Settings
 from archive_service.config.storages import place_bytes, storage_of
 from archive_service.config.tracing import tracing
-from archive_service.checksums.crc_index.index_url import IndexAddress
-from archive_service.web.limits.policy import Counts, Limits
 from archive_service.http.client_address import TrustedProxies
-from archive_service.observe.log import LoggingObserver
 from archive_service.observe.composite import SeveralObservers
-from archive_service.archive.representation import FORMAT_VERSION, ArchiveOptions
+from archive_service.observe.log import LoggingObserver
 from archive_service.transfer.service import ArchiveService
-from archive_service.config.settings import SHIPPED_PHOTOS, Settings
-from archive_service.archive.signed_link import SigningPolicy
-from archive_service.archive.settling import Patience
 from archive_service.web.app import create_app
-from archive_service.web.limits.admission import FairUse
 from archive_service.web.handlers import WebOptions
+from archive_service.web.limits.admission import FairUse
+from archive_service.web.limits.policy import Counts, Limits
 from archive_service.web.monitoring import Monitoring
 from archive_service.web.server.runner import Runner
-from archive_service.archive.naming import NameRules
 
 if TYPE_CHECKING:
     from archive_service.observe.prometheus import PrometheusObserver

@@ -9,12 +9,12 @@ from functools import partial
 from pathlib import Path
 
 from archive_service.archive.errors import StorageUnavailable
-from archive_service.storage.exclusion import Exclusion
 from archive_service.checksums.background.ahead import SCAN_EVERY_S, IndexAhead
-from archive_service.observe.base import Observer
-from archive_service.transfer.service import ArchiveService
 from archive_service.config.settings import Settings
+from archive_service.observe.base import Observer
+from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.local.watcher import WatchedAlbums
+from archive_service.transfer.service import ArchiveService
 
 TIDY_EVERY_S = 3600.0
 SCAN_STORE_EVERY_S = 600.0

@@ -7,13 +7,13 @@ from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 
-from archive_service.config.storages import place_bytes
-from archive_service.checksums.crc_index.index_url import IndexAddress, make_store, parse_index_url
+from archive_service.archive.listing import Listing
 from archive_service.checksums.crc_index.base import CrcIndex
+from archive_service.checksums.crc_index.index_url import IndexAddress, make_store, parse_index_url
 from archive_service.checksums.crc_index.shared import SharedCrcIndex
 from archive_service.checksums.crc_index.sqlite import SqliteCrcIndex
-from archive_service.archive.listing import Listing
 from archive_service.config.settings import Settings
+from archive_service.config.storages import place_bytes
 
 
 def index_for(

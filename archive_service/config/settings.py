@@ -29,12 +29,12 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from archive_service.config import values as values
-from archive_service.checksums.crc_index.index_url import TAKES as TAKES_INDEX_URL
 from archive_service.archive.errors import SettingsError
-from archive_service.storage.exclusion import DEFAULT_PATTERNS
+from archive_service.checksums.crc_index.index_url import TAKES as TAKES_INDEX_URL
+from archive_service.config import values
 from archive_service.config.format_settings import ENV_FILE, FORMAT, Told, flag, variable
 from archive_service.http.client_address import NONE, UNKNOWN
+from archive_service.storage.exclusion import DEFAULT_PATTERNS
 from archive_service.storage.s3.location import S3Location
 
 _BESIDE_PACKAGE = Path(__file__).resolve().parent.parent / "test_photos"

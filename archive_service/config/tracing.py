@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from aiohttp.typedefs import Middleware
 
-from archive_service.observe.base import Observer
 from archive_service.config.settings import Settings, wrong_value
+from archive_service.observe.base import Observer
 
 if TYPE_CHECKING:
     from archive_service.observe.span_export import Spans

@@ -13,7 +13,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from archive_service.http.http_date import parse_http_date
 from archive_service.http.entity_tag import (
     ANY,
     is_entity_tag,
@@ -21,6 +20,7 @@ from archive_service.http.entity_tag import (
     strong_match,
     weak_match,
 )
+from archive_service.http.http_date import parse_http_date
 from archive_service.http.request_fields import RequestFields
 
 

@@ -20,7 +20,6 @@ from archive_service.http.conditional import (
     range_applies,
 )
 from archive_service.http.http_date import http_date
-from archive_service.http.request_fields import RequestFields
 from archive_service.http.multipart import Part, Slice, multipart_content_type, multipart_parts
 from archive_service.http.ranges import (
     UNIT,
@@ -29,6 +28,7 @@ from archive_service.http.ranges import (
     parse_range,
     unsatisfied_range,
 )
+from archive_service.http.request_fields import RequestFields
 
 Fields = tuple[tuple[str, str], ...]
 

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 from zlib_ng import zlib_ng
 
-from archive_service.checksums.album import UNKNOWN, AlbumChecksums
-from archive_service.transfer.entry_buffer import EntriesBuffer
 from archive_service.archive.layout import ArchiveLayout
 from archive_service.archive.segments import CentralHeaders, EndRecords, Entries, Segment
+from archive_service.checksums.album import UNKNOWN, AlbumChecksums
 from archive_service.storage.base import AlbumFiles
+from archive_service.transfer.entry_buffer import EntriesBuffer
 
 HEADERS_AT_ONCE = 64
 """To pack one takes a few microseconds, in which the event loop does nothing else."""

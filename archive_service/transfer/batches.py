@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from io import FileIO
 
-from archive_service.transfer.assembler import Assembler
 from archive_service.archive.layout import ArchiveLayout
 from archive_service.archive.segments import FileData, Segment
 from archive_service.storage.base import AlbumFiles, SourceFile
+from archive_service.transfer.assembler import Assembler
 
 BATCH_BYTES = 2 * 1024 * 1024
 """From here on a batch is full; also when its buffers have the size of a piece.  Buffers are not

@@ -31,8 +31,8 @@ from types import TracebackType
 
 from aiohttp import web
 
-from archive_service.transfer.content import Chunk, FileSpan
 from archive_service.archive.errors import SourceChanged, SourceUnreadable
+from archive_service.transfer.content import Chunk, FileSpan
 from archive_service.transfer.socket_writer import FileNotSent, Outlet
 from archive_service.transfer.stall_watchdog import StallWatch
 

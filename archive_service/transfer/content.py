@@ -21,16 +21,16 @@ from dataclasses import dataclass, replace
 from io import FileIO
 from typing import Protocol
 
-from archive_service.transfer.assembler import Assembler
-from archive_service.transfer.batches import NOTHING, Batch, BatchMaker, OpenData, close_files
-from archive_service.checksums.album import UNKNOWN, AlbumChecksums
-from archive_service.checksums.disk_demand import Demand
 from archive_service.archive.errors import SourceUnreadable
-from archive_service.checksums.prefetch import HashAhead
 from archive_service.archive.layout import ArchiveLayout
 from archive_service.archive.segments import FileData, Segment
+from archive_service.checksums.album import UNKNOWN, AlbumChecksums
+from archive_service.checksums.disk_demand import Demand
+from archive_service.checksums.prefetch import HashAhead
 from archive_service.storage.base import AlbumFiles, RemoteFile
 from archive_service.storage.local.page_cache import is_cached, read_in
+from archive_service.transfer.assembler import Assembler
+from archive_service.transfer.batches import NOTHING, Batch, BatchMaker, OpenData, close_files
 
 MADE_AHEAD = 2
 """Batches made ahead of the one that is sent: one alone is not always ready in time."""

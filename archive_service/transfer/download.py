@@ -12,13 +12,13 @@ from contextlib import aclosing
 
 from aiohttp import ClientError
 
-from archive_service.transfer.content import ArchiveContent, Chunk
 from archive_service.archive.errors import DownloadFailed
 from archive_service.http.multipart import Literal
 from archive_service.http.response_plan import ResponsePlan
 from archive_service.observe.base import Download, Observer
 from archive_service.transfer.chunk_size import Pace
 from archive_service.transfer.connection import Transfer
+from archive_service.transfer.content import ArchiveContent, Chunk
 
 _CONNECTION_ERRORS = (OSError, ClientError, asyncio.TimeoutError)
 

@@ -12,20 +12,20 @@ from functools import partial
 from itertools import islice, takewhile
 from threading import Lock
 
-from archive_service.archive.id import ArchiveId
-from archive_service.checksums.album import KEPT_FILES, Checksums, HashThreads, weight_of
-from archive_service.transfer.content import ArchiveContent
-from archive_service.checksums.crc_index.base import CrcIndex
-from archive_service.checksums.disk_demand import Demand
 from archive_service.archive.errors import AlbumInMotion, FileNotInAlbum, StorageUnavailable
+from archive_service.archive.id import ArchiveId
 from archive_service.archive.layout import lay_out
-from archive_service.checksums.background.hasher import Learner
 from archive_service.archive.listing import Listing
+from archive_service.archive.naming import NameRules, archive_names, original_name
 from archive_service.archive.recent import Recent
 from archive_service.archive.representation import ArchiveOptions, Representation, represent
 from archive_service.archive.settling import AT_ONCE, Patience, Sightings, StillnessWatch
+from archive_service.checksums.album import KEPT_FILES, Checksums, HashThreads, weight_of
+from archive_service.checksums.background.hasher import Learner
+from archive_service.checksums.crc_index.base import CrcIndex
+from archive_service.checksums.disk_demand import Demand
 from archive_service.storage.base import Storage
-from archive_service.archive.naming import NameRules, archive_names, original_name
+from archive_service.transfer.content import ArchiveContent
 
 _READING_THREADS = 32
 """Threads that may wait for the disk at once; an idle one costs next to nothing."""

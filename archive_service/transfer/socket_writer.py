@@ -8,9 +8,9 @@ import socket
 from contextlib import suppress
 from io import FileIO
 
+from archive_service.archive.errors import SourceChanged
 from archive_service.transfer.batches import NOTHING
 from archive_service.transfer.content import Chunk, FileSpan
-from archive_service.archive.errors import SourceChanged
 
 _MORE_FOLLOWS = getattr(socket, "MSG_MORE", 0)
 

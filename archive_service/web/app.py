@@ -8,7 +8,6 @@ from http import HTTPStatus
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from archive_service.archive.id import ArchiveId, InvalidArchiveId
 from archive_service.archive.errors import (
     AlbumInMotion,
     ArchiveNotFound,
@@ -18,14 +17,15 @@ from archive_service.archive.errors import (
     StorageUnavailable,
     errno_name,
 )
+from archive_service.archive.id import ArchiveId, InvalidArchiveId
 from archive_service.observe.base import Observer
 from archive_service.transfer.service import ArchiveService
 from archive_service.web import request_id as requestid
 from archive_service.web.failures import failure_of, failure_response
-from archive_service.web.limits.admission import FairUse
-from archive_service.web.response_headers import add_fields
 from archive_service.web.handlers import Handlers, WebOptions
+from archive_service.web.limits.admission import FairUse
 from archive_service.web.pages.render import Pages
+from archive_service.web.response_headers import add_fields
 
 
 def create_app(

@@ -9,7 +9,6 @@ from functools import partial
 
 from aiohttp import web
 
-from archive_service.archive.id import InvalidArchiveId
 from archive_service.archive.errors import (
     AlbumInMotion,
     ArchiveNotFound,
@@ -23,6 +22,7 @@ from archive_service.archive.errors import (
     ServiceBusy,
     StorageUnavailable,
 )
+from archive_service.archive.id import InvalidArchiveId
 from archive_service.http.negotiation import preferred
 from archive_service.web.pages.render import Pages
 

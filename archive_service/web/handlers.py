@@ -12,19 +12,21 @@ from hashlib import blake2b
 
 from aiohttp import web
 
-from archive_service.archive.id import ArchiveId
 from archive_service.archive.errors import LinkExpired, LinkNotSigned
+from archive_service.archive.id import ArchiveId
+from archive_service.archive.representation import CHANGED_WITHIN_S, Representation
+from archive_service.archive.signed_link import SigningPolicy, Verdict, judge
 from archive_service.http.conditional import Validators
 from archive_service.http.content_disposition import content_disposition
-from archive_service.http.request_fields import RequestFields
 from archive_service.http.multipart import Literal
 from archive_service.http.negotiation import preferred
+from archive_service.http.request_fields import RequestFields
 from archive_service.http.response_plan import ResponsePlan, Target, goes_on, plan
 from archive_service.observe.base import Download, Observer
-from archive_service.archive.representation import CHANGED_WITHIN_S, Representation
-from archive_service.transfer.service import ArchiveService
-from archive_service.archive.signed_link import SigningPolicy, Verdict, judge
+from archive_service.transfer.chunk_size import AdaptivePace, DelayedPace, Pace
+from archive_service.transfer.connection import Transfer
 from archive_service.transfer.download import DownloadRun
+from archive_service.transfer.service import ArchiveService
 from archive_service.web.failures import (
     LANGUAGES,
     PRECONDITION_FAILED,
@@ -34,10 +36,8 @@ from archive_service.web.failures import (
 )
 from archive_service.web.limits.admission import FairUse
 from archive_service.web.manifest import manifest
-from archive_service.transfer.chunk_size import AdaptivePace, DelayedPace, Pace
 from archive_service.web.pages.render import Pages
 from archive_service.web.query import parse_query, with_suffix
-from archive_service.transfer.connection import Transfer
 
 _FAILED_PLANS = {
     failure.status: failure for failure in (PRECONDITION_FAILED, RANGE_NOT_SATISFIABLE)

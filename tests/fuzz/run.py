@@ -22,18 +22,18 @@ import atheris
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 with atheris.instrument_imports(include=["archive_service"]):
-    from archive_service.archive.id import ArchiveId, InvalidArchiveId
     from archive_service.archive.errors import BadQuery
-    from archive_service.http.conditional import Validators
-    from archive_service.http.http_date import http_date, parse_http_date
-    from archive_service.http.content_disposition import content_disposition
-    from archive_service.http.request_fields import RequestFields
-    from archive_service.http.negotiation import preferred
-    from archive_service.http.response_plan import Target, plan
-    from archive_service.http.ranges import parse_range
-    from archive_service.web.query import parse_query
-    from archive_service.archive.zip.dos_time import dos_time_and_date
+    from archive_service.archive.id import ArchiveId, InvalidArchiveId
     from archive_service.archive.naming import NameRules, archive_names, original_name
+    from archive_service.archive.zip.dos_time import dos_time_and_date
+    from archive_service.http.conditional import Validators
+    from archive_service.http.content_disposition import content_disposition
+    from archive_service.http.http_date import http_date, parse_http_date
+    from archive_service.http.negotiation import preferred
+    from archive_service.http.ranges import parse_range
+    from archive_service.http.request_fields import RequestFields
+    from archive_service.http.response_plan import Target, plan
+    from archive_service.web.query import parse_query
 
 from yarl import URL
 

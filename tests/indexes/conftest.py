@@ -15,8 +15,8 @@ from harness.stores import (
     redis_server,
 )
 
-from archive_service.checksums.crc_index.index_url import make_store, parse_index_url
 from archive_service.checksums.crc_index.base import CrcIndex
+from archive_service.checksums.crc_index.index_url import make_store, parse_index_url
 from archive_service.checksums.crc_index.shared import SharedCrcIndex
 
 PATIENT_S = 20.0

@@ -13,8 +13,8 @@ from harness.stores import PASSWORD, RedisServer, redis_server
 from indexes.conftest import MakeIndex
 
 from archive_service.archive.id import ArchiveId
-from archive_service.checksums.crc_index.index_url import make_store, parse_index_url
 from archive_service.checksums.crc_index.album_digest import album_digest
+from archive_service.checksums.crc_index.index_url import make_store, parse_index_url
 
 ONE = ArchiveId("1" * 32)
 VERSION = b"v" * 32

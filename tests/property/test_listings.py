@@ -17,15 +17,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archive_service.archive.id import ArchiveId
-from archive_service.storage.exclusion import Exclusion
 from archive_service.archive.layout import ArchiveLayout, lay_out
 from archive_service.archive.listing import CHANGE_TOKEN_SIZE, Listing
+from archive_service.archive.naming import NameRules, archive_names
 from archive_service.archive.representation import ArchiveOptions, represent
 from archive_service.archive.segments import Entries, FileData
+from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.local.native import AS_COMPILED, NOTHING_COMPILED
 from archive_service.storage.local.storage import LocalStorage
 from archive_service.web.manifest import manifest
-from archive_service.archive.naming import NameRules, archive_names
 
 ALBUM = ArchiveId(HASH)
 ZONES = st.sampled_from([timezone.utc, ZoneInfo("Asia/Vladivostok"), ZoneInfo("America/Lima")])

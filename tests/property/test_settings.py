@@ -13,13 +13,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from archive_service.config.build import archive_options
 from archive_service.archive.errors import SettingsError
-from archive_service.storage.exclusion import Exclusion
-from archive_service.config.format_settings import variable
-from archive_service.http.content_disposition import content_disposition
-from archive_service.config.settings import Settings, load_settings
 from archive_service.archive.naming import archive_names
+from archive_service.config.build import archive_options
+from archive_service.config.format_settings import variable
+from archive_service.config.settings import Settings, load_settings
+from archive_service.http.content_disposition import content_disposition
+from archive_service.storage.exclusion import Exclusion
 
 VARIABLES = [variable(name) for name in Settings.model_fields]
 BOUNDED = settings(max_examples=40, deadline=None)

@@ -13,8 +13,8 @@ from harness.albums import HASH
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archive_service.archive.id import ArchiveId
 from archive_service.archive.errors import ArchiveNotFound
+from archive_service.archive.id import ArchiveId
 from archive_service.storage.exclusion import DEFAULT_PATTERNS, Exclusion
 from archive_service.storage.local.storage import LocalStorage
 

@@ -16,13 +16,13 @@ import pytest
 from harness.albums import make_album, noise
 from harness.s3 import BUCKET, PREFIX, Bucket
 
-from archive_service.archive.id import ArchiveId
-from archive_service.checksums.album import UNKNOWN
 from archive_service.archive.errors import ArchiveNotFound, SourceChanged
-from archive_service.storage.exclusion import DEFAULT_PATTERNS, Exclusion
+from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing
 from archive_service.archive.segments import LARGE_FILE_BYTES
+from archive_service.checksums.album import UNKNOWN
 from archive_service.storage.base import Storage
+from archive_service.storage.exclusion import DEFAULT_PATTERNS, Exclusion
 from archive_service.storage.local.storage import LocalStorage
 from archive_service.storage.s3.location import S3Location
 from archive_service.storage.s3.storage import S3Storage

@@ -16,11 +16,11 @@ from harness.conditions import eventually
 from harness.faulty import Asked, Fault, FaultyStore
 from harness.s3 import BUCKET, PAGE_KEYS, PREFIX, Bucket
 
-from archive_service.archive.id import ArchiveId
 from archive_service.archive.errors import SourceChanged, SourceUnreadable, StorageUnavailable
-from archive_service.storage.exclusion import Exclusion
+from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing
 from archive_service.storage.base import RemoteFile
+from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.s3.client import LOOK_AGAIN_S
 from archive_service.storage.s3.fetch import CHUNK_BYTES, CONNECTION_BYTES, IDLE_S, LEAST_BYTES
 from archive_service.storage.s3.location import S3Location

@@ -21,19 +21,19 @@ from harness.chunks import bytes_of
 from harness.conditions import eventually
 from harness.counting import CountingStorage
 
+from archive_service.archive.errors import DownloadFailed, SourceChanged
 from archive_service.archive.id import ArchiveId
+from archive_service.archive.listing import CLOCK_TICK_NS
+from archive_service.archive.naming import NameRules
+from archive_service.archive.representation import ArchiveOptions, Representation
+from archive_service.archive.segments import LARGE_FILE_BYTES
+from archive_service.archive.zip.headers import LOCAL_CRC32_OFFSET
 from archive_service.checksums.album import UNKNOWN, AlbumChecksums, HashThreads
 from archive_service.checksums.crc_index.base import CrcIndex
 from archive_service.checksums.crc_index.memory import MemoryCrcIndex
-from archive_service.archive.errors import DownloadFailed, SourceChanged
 from archive_service.storage.exclusion import Exclusion
-from archive_service.archive.listing import CLOCK_TICK_NS
-from archive_service.archive.representation import ArchiveOptions, Representation
-from archive_service.archive.segments import LARGE_FILE_BYTES
-from archive_service.transfer.service import ArchiveService
 from archive_service.storage.local.storage import LocalStorage
-from archive_service.archive.naming import NameRules
-from archive_service.archive.zip.headers import LOCAL_CRC32_OFFSET
+from archive_service.transfer.service import ArchiveService
 
 ARCHIVE = ArchiveId(HASH)
 PIECE_BYTES = 1024 * 1024

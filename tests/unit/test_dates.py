@@ -12,8 +12,8 @@ from harness.albums import HASH
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.layout import lay_out
 from archive_service.archive.listing import Listing
-from archive_service.archive.representation import ArchiveOptions, Representation, represent
 from archive_service.archive.naming import NameRules
+from archive_service.archive.representation import ArchiveOptions, Representation, represent
 
 NEWEST_CHANGE_S, NEWEST_MTIME_S = 1_000_000, 900_000
 HOUR_S = 3600

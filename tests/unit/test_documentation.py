@@ -10,8 +10,8 @@ import pytest
 
 from archive_service.cli.serve import parser
 from archive_service.config.format_settings import flag, variable
-from archive_service.observe.prometheus import PrometheusObserver
 from archive_service.config.settings import Settings, is_secret
+from archive_service.observe.prometheus import PrometheusObserver
 
 if sys.version_info >= (3, 11):
     import tomllib

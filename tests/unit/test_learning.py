@@ -17,17 +17,17 @@ from harness.albums import HASH, make_album, noise, settle
 from harness.counting import CountingStorage
 from harness.pagecache import evict
 
-from archive_service.archive.id import ArchiveId
-from archive_service.checksums.album import Checksums, HashThreads
-from archive_service.checksums.crc_index.memory import MemoryCrcIndex
-from archive_service.checksums.disk_demand import Demand
 from archive_service.archive.errors import SourceChanged
-from archive_service.storage.exclusion import Exclusion
+from archive_service.archive.id import ArchiveId
+from archive_service.archive.segments import LARGE_FILE_BYTES
+from archive_service.checksums.album import Checksums, HashThreads
 from archive_service.checksums.background.hasher import Learner
 from archive_service.checksums.background.throttle import COLD_BYTES_PER_S
-from archive_service.archive.segments import LARGE_FILE_BYTES
-from archive_service.storage.local.storage import LocalStorage
+from archive_service.checksums.crc_index.memory import MemoryCrcIndex
+from archive_service.checksums.disk_demand import Demand
+from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.local.page_cache import is_cached
+from archive_service.storage.local.storage import LocalStorage
 
 ALBUM = ArchiveId(HASH)
 LARGE = noise(4 * 1024 * 1024 + 5)

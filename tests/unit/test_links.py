@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from harness.albums import HASH, make_album
 
-from archive_service.archive.id import ArchiveId
 from archive_service.archive.errors import SourceChanged, StorageUnavailable
-from archive_service.storage.exclusion import DEFAULT_PATTERNS, Exclusion
+from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing
-from archive_service.storage.local.storage import listing_builder as columns
+from archive_service.storage.exclusion import DEFAULT_PATTERNS, Exclusion
 from archive_service.storage.local.native import AS_COMPILED, NOTHING_COMPILED, Bulk
 from archive_service.storage.local.storage import LocalStorage
+from archive_service.storage.local.storage import listing_builder as columns
 
 ARCHIVE = ArchiveId(HASH)
 SECRET = b"secret"

@@ -21,7 +21,6 @@ from harness.conditions import eventually
 from harness.counting import CountingStorage
 from harness.gatedfs import gated
 
-from archive_service.archive.id import ArchiveId
 from archive_service.archive.errors import (
     ArchiveNotFound,
     DownloadFailed,
@@ -29,9 +28,10 @@ from archive_service.archive.errors import (
     SourceUnreadable,
     StorageUnavailable,
 )
-from archive_service.storage.exclusion import DEFAULT_PATTERNS, Exclusion
+from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import CLOCK_TICK_NS, Listing
 from archive_service.storage.base import AlbumFiles, Storage
+from archive_service.storage.exclusion import DEFAULT_PATTERNS, Exclusion
 from archive_service.storage.local.native import AS_COMPILED, NOTHING_COMPILED, Columns
 from archive_service.storage.local.storage import LocalStorage
 from archive_service.storage.local.walk import MAX_DEPTH

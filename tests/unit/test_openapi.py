@@ -12,18 +12,18 @@ import pytest
 import yaml
 
 from archive_service.archive import id as archive_id
-from archive_service.checksums.crc_index.memory import MemoryCrcIndex
-from archive_service.storage.exclusion import Exclusion
-from archive_service.observe.log import LoggingObserver
-from archive_service.archive.representation import ArchiveOptions
-from archive_service.transfer.service import ArchiveService
-from archive_service.storage.local.storage import LocalStorage
-from archive_service.web.app import create_app
-from archive_service.web.response_headers import _ALWAYS
-from archive_service.web.handlers import WebOptions
-from archive_service.web.query import MAX_NAME_CHARACTERS
-from archive_service.web.pages.messages import FAILURES
 from archive_service.archive.naming import NameRules
+from archive_service.archive.representation import ArchiveOptions
+from archive_service.checksums.crc_index.memory import MemoryCrcIndex
+from archive_service.observe.log import LoggingObserver
+from archive_service.storage.exclusion import Exclusion
+from archive_service.storage.local.storage import LocalStorage
+from archive_service.transfer.service import ArchiveService
+from archive_service.web.app import create_app
+from archive_service.web.handlers import WebOptions
+from archive_service.web.pages.messages import FAILURES
+from archive_service.web.query import MAX_NAME_CHARACTERS
+from archive_service.web.response_headers import _ALWAYS
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 DOCUMENT: dict[str, Any] = yaml.safe_load((DOCS / "openapi.yaml").read_text(encoding="utf-8"))

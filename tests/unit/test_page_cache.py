@@ -13,8 +13,8 @@ from harness.albums import noise
 from harness.conditions import eventually
 from harness.pagecache import evict
 
-from archive_service.storage.local.storage import page_cache as pagecache
 from archive_service.storage.local.page_cache import is_cached, read_in
+from archive_service.storage.local.storage import page_cache as pagecache
 
 SIZE = 4 * 1024 * 1024 + 1000
 HALF = 2 * 1024 * 1024

@@ -7,7 +7,6 @@ from html.parser import HTMLParser
 import pytest
 from aiohttp import web
 
-from archive_service.archive.id import InvalidArchiveId
 from archive_service.archive.errors import (
     AlbumInMotion,
     ArchiveNotFound,
@@ -17,6 +16,7 @@ from archive_service.archive.errors import (
     LinkNotSigned,
     StorageUnavailable,
 )
+from archive_service.archive.id import InvalidArchiveId
 from archive_service.web.failures import (
     LANGUAGES,
     PRECONDITION_FAILED,
@@ -24,8 +24,8 @@ from archive_service.web.failures import (
     Failure,
     failure_of,
 )
-from archive_service.web.pages.render import Pages
 from archive_service.web.pages.messages import FAILURES, INDEX, IndexWords
+from archive_service.web.pages.render import Pages
 
 ALBUMS = ("3bea29ccabbbf64bdebcc055319c5745", "af1ad8c76fda2e48ea9aed2937e972ea")
 HOSTILE = "\"><script>alert('&')</script>"

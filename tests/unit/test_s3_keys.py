@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from archive_service.storage.exclusion import DEFAULT_PATTERNS, Exclusion
 from archive_service.archive.listing import Listing
+from archive_service.archive.naming import NameRules, archive_names
+from archive_service.storage.exclusion import DEFAULT_PATTERNS, Exclusion
 from archive_service.storage.s3.keys import Tree
 from archive_service.storage.s3.location import S3Location
 from archive_service.storage.s3.objects import Found
-from archive_service.archive.naming import NameRules, archive_names
 
 PREFIX = b"photos/hash/"
 T = 1_700_000_000

@@ -16,18 +16,18 @@ from harness.albums import HASH, LONG_AGO_S, make_album, noise, settle
 from harness.atonce import skip_unless_at_once
 from harness.chunks import bytes_of
 
-from archive_service.archive.id import ArchiveId
-from archive_service.transfer.assembler import HEADERS_AT_ONCE
-from archive_service.checksums.crc_index.memory import MemoryCrcIndex
 from archive_service.archive.errors import FileNotInAlbum
-from archive_service.storage.exclusion import Exclusion
+from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing
+from archive_service.archive.naming import NameRules
 from archive_service.archive.representation import ArchiveOptions
 from archive_service.archive.segments import LARGE_FILE_BYTES
-from archive_service.transfer.service import ArchiveService
+from archive_service.checksums.crc_index.memory import MemoryCrcIndex
+from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.local.storage import LocalStorage
+from archive_service.transfer.assembler import HEADERS_AT_ONCE
 from archive_service.transfer.chunk_size import AdaptivePace
-from archive_service.archive.naming import NameRules
+from archive_service.transfer.service import ArchiveService
 
 ALBUM = ArchiveId(HASH)
 TRIES = 10

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from archive_service.archive.id import ArchiveId
 from archive_service.archive.errors import AlbumInMotion
+from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing
 from archive_service.archive.settling import AT_ONCE, Patience, Sightings, StillnessWatch
 

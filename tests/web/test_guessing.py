@@ -16,8 +16,8 @@ from harness.ending import HOLDING_BYTES
 from harness.http import Response, connected, get, request
 from harness.server import Server
 
-from archive_service.web.limits.failed_lookups import REFUSED_FROM
 from archive_service.web.limits.admission import MOST_HELD
+from archive_service.web.limits.failed_lookups import REFUSED_FROM
 
 TARGET = f"/archive/{HASH}/"
 LIMIT = 3

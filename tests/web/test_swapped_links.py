@@ -23,23 +23,23 @@ from harness.http import Truncated, get
 from harness.server import Server
 from harness.swapping import exchange, swapping
 
-from archive_service.archive.id import ArchiveId
-from archive_service.checksums.crc_index.memory import MemoryCrcIndex
 from archive_service.archive.errors import (
     ArchiveNotFound,
     ArchiveServiceError,
     SourceChanged,
     SourceUnreadable,
 )
-from archive_service.storage.exclusion import Exclusion
+from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import CHANGE_TOKEN_SIZE, Listing
+from archive_service.archive.naming import NameRules
 from archive_service.archive.representation import ArchiveOptions
 from archive_service.archive.segments import LARGE_FILE_BYTES
-from archive_service.transfer.service import ArchiveService
+from archive_service.checksums.crc_index.memory import MemoryCrcIndex
 from archive_service.storage.base import Storage
+from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.local.native import AS_COMPILED, NOTHING_COMPILED
 from archive_service.storage.local.storage import LocalStorage
-from archive_service.archive.naming import NameRules
+from archive_service.transfer.service import ArchiveService
 
 ALBUM = ArchiveId(HASH)
 OPTIONS = ArchiveOptions(NameRules(), timezone.utc)

@@ -32,20 +32,20 @@ from harness.pagecache import evict
 from harness.server import Server, serving
 from harness.strace import traced
 
-from archive_service.transfer.content import Chunk, FileSpan
-from archive_service.checksums.crc_index.memory import MemoryCrcIndex
 from archive_service.archive.errors import SourceChanged, SourceUnreadable
-from archive_service.storage.exclusion import Exclusion
-from archive_service.observe.base import Download, Observer
+from archive_service.archive.naming import NameRules
 from archive_service.archive.representation import ArchiveOptions
 from archive_service.archive.segments import LARGE_FILE_BYTES
-from archive_service.transfer.service import ArchiveService
+from archive_service.checksums.crc_index.memory import MemoryCrcIndex
+from archive_service.observe.base import Download, Observer
+from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.local.storage import LocalStorage
+from archive_service.transfer.connection import Transfer
+from archive_service.transfer.content import Chunk, FileSpan
+from archive_service.transfer.service import ArchiveService
 from archive_service.web.app import create_app
 from archive_service.web.handlers import WebOptions
 from archive_service.web.server.runner import Runner
-from archive_service.transfer.connection import Transfer
-from archive_service.archive.naming import NameRules
 
 Serve = Callable[..., Server]
 

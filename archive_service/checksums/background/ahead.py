@@ -16,11 +16,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 
-from archive_service.archive.id import is_archive_id
 from archive_service.archive.errors import StorageUnavailable
+from archive_service.archive.id import is_archive_id
 from archive_service.checksums.background.album_queue import Backlog
-from archive_service.checksums.background.indexer import Indexer
 from archive_service.checksums.background.hasher import Learner
+from archive_service.checksums.background.indexer import Indexer
 from archive_service.observe.base import Observer
 from archive_service.storage.local.watcher import WatchedAlbums, WatchFailed
 

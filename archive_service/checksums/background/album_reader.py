@@ -12,12 +12,12 @@ from itertools import accumulate
 
 from zlib_ng import zlib_ng
 
-from archive_service.checksums.album import BLOCK_SIZE, UNKNOWN, AlbumChecksums, thread_block
 from archive_service.archive.errors import SourceUnreadable
-from archive_service.checksums.background.throttle import Pace
-from archive_service.checksums.background.page_hints import pages_of
 from archive_service.archive.listing import Listing
 from archive_service.archive.segments import LARGE_FILE_BYTES
+from archive_service.checksums.album import BLOCK_SIZE, UNKNOWN, AlbumChecksums, thread_block
+from archive_service.checksums.background.page_hints import pages_of
+from archive_service.checksums.background.throttle import Pace
 from archive_service.storage.base import AlbumFiles, SourceFile
 
 _GROUP_FILES, _GROUP_BYTES = 64, 8 * 1024 * 1024

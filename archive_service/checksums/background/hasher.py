@@ -14,11 +14,11 @@ from functools import partial
 from typing import NamedTuple, TypeVar
 
 from archive_service.archive.id import ArchiveId
-from archive_service.checksums.album import Checksums
-from archive_service.checksums.disk_demand import Demand
-from archive_service.checksums.background.throttle import Pace
-from archive_service.checksums.background.album_reader import Reading, groups
 from archive_service.archive.listing import Listing
+from archive_service.checksums.album import Checksums
+from archive_service.checksums.background.album_reader import Reading, groups
+from archive_service.checksums.background.throttle import Pace
+from archive_service.checksums.disk_demand import Demand
 from archive_service.storage.base import Storage
 
 _THREADS = 2

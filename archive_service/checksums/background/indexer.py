@@ -6,17 +6,17 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 
-from archive_service.archive.id import ArchiveId, InvalidArchiveId
 from archive_service.archive.errors import (
     AlbumInMotion,
     ArchiveNotFound,
     SourceChanged,
     StorageUnavailable,
 )
+from archive_service.archive.id import ArchiveId, InvalidArchiveId
+from archive_service.archive.settling import newest_change_ns
 from archive_service.checksums.background.album_queue import Backlog
 from archive_service.checksums.background.hasher import Learner, Seen
 from archive_service.observe.base import Observer
-from archive_service.archive.settling import newest_change_ns
 
 _NS_PER_S = 1_000_000_000
 

@@ -122,7 +122,7 @@ def make_store(address: IndexAddress) -> Store:
     Raise ValueError where the library is missing or does not understand the address.
     """
     try:
-        module = import_module(f"archive_service.crcindex.{address.kind}")
+        module = import_module(f"archive_service.checksums.crc_index.{address.kind}")
     except ImportError:
         command = f"pip install 'archive-service[{_EXTRAS[address.kind]}]'"
         raise ValueError(f"its library is missing: {command}") from None

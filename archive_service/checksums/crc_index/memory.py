@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 from archive_service.archive.id import ArchiveId
-from archive_service.checksums.crc_index.base import Row
 from archive_service.archive.listing import Listing
+from archive_service.checksums.crc_index.base import Row
 
 MOST_ROWS = 200_000
 """Some 50 MB of rows."""

@@ -19,7 +19,13 @@ from psycopg.conninfo import conninfo_to_dict
 
 from archive_service.checksums.crc_index.index_url import IndexAddress
 from archive_service.checksums.crc_index.row_blocks import Part
-from archive_service.checksums.crc_index.schema import SCHEMA_VERSION, Connection, one, prepare, version_of
+from archive_service.checksums.crc_index.schema import (
+    SCHEMA_VERSION,
+    Connection,
+    one,
+    prepare,
+    version_of,
+)
 from archive_service.checksums.crc_index.store import Change, Condition, StoreFailed, WriteRefused
 
 _CONNECT_TIMEOUT_S = 2

@@ -18,7 +18,13 @@ from redis.retry import Retry
 
 from archive_service.checksums.crc_index.index_url import IndexAddress
 from archive_service.checksums.crc_index.row_blocks import Part, packed, unpacked
-from archive_service.checksums.crc_index.store import Change, Condition, Contended, StoreFailed, WriteRefused
+from archive_service.checksums.crc_index.store import (
+    Change,
+    Condition,
+    Contended,
+    StoreFailed,
+    WriteRefused,
+)
 
 _LAYOUT = "v1"
 _TIMEOUT_S = 2.0

@@ -14,8 +14,8 @@ from contextlib import suppress
 from hashlib import blake2b
 from typing import NamedTuple
 
-from archive_service.checksums.crc_index.base import Row
 from archive_service.archive.listing import VERSION_SIZE
+from archive_service.checksums.crc_index.base import Row
 
 MAX_PARTS = 64
 """From here on the parts of an album become one: whoever downloads it piece by piece, or changes

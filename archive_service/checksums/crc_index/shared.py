@@ -15,15 +15,21 @@ from threading import Thread
 from typing import TypeVar
 
 from archive_service.archive.id import ArchiveId
+from archive_service.archive.listing import Listing
 from archive_service.checksums.crc_index.album_digest import album_digest
 from archive_service.checksums.crc_index.base import Row
 from archive_service.checksums.crc_index.circuit import Circuit
 from archive_service.checksums.crc_index.deadline_call import Line
 from archive_service.checksums.crc_index.memory import MemoryCrcIndex
 from archive_service.checksums.crc_index.outage import Outage
-from archive_service.checksums.crc_index.row_blocks import MAX_PARTS, known_of, merged, part_of, without
+from archive_service.checksums.crc_index.row_blocks import (
+    MAX_PARTS,
+    known_of,
+    merged,
+    part_of,
+    without,
+)
 from archive_service.checksums.crc_index.store import Contended, Store, StoreFailed, WriteRefused
-from archive_service.archive.listing import Listing
 
 ANSWER_TIMEOUT_S = 1.0
 """How long an answer is waited for, the connection included: hashing again is cheaper than a long

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from archive_service.archive.id import ArchiveId
+from archive_service.archive.listing import Listing
 from archive_service.checksums.crc_index.album_digest import album_digest
 from archive_service.checksums.crc_index.base import Row
 from archive_service.checksums.crc_index.memory import MemoryCrcIndex
 from archive_service.checksums.crc_index.row_blocks import MAX_PARTS, Part, known_of, part_of
-from archive_service.archive.listing import Listing
 
 LOCK_TIMEOUT_S = 1.0
 """How long another process's lock is waited for: hashing again is cheaper than a long wait."""

@@ -10,15 +10,15 @@ from contextlib import closing, suppress
 from http import HTTPStatus
 from pathlib import Path
 
+from archive_service.archive.errors import DownloadFailed, StorageUnavailable
 from archive_service.archive.id import ArchiveId, InvalidArchiveId
 from archive_service.cli.doctor.findings import Finding, Verdict
 from archive_service.cli.doctor.index_inspection import index_findings
 from archive_service.cli.sockets import NoSuchHost, NotListening, listening
-from archive_service.config.storages import advice, permission_advice, storage_of
-from archive_service.archive.errors import DownloadFailed, StorageUnavailable
 from archive_service.config.format_settings import variable
-from archive_service.http.client_address import UNKNOWN
 from archive_service.config.settings import Settings
+from archive_service.config.storages import advice, permission_advice, storage_of
+from archive_service.http.client_address import UNKNOWN
 from archive_service.storage.base import Storage
 from archive_service.storage.local.native import AS_COMPILED, NOTHING_COMPILED
 

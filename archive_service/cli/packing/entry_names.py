@@ -7,8 +7,8 @@ directories is named by the rules of `zipformat.names`, which know no order.
 
 from __future__ import annotations
 
-from archive_service.cli.packing.sources import Root, Sources
 from archive_service.archive.naming import NameRules, archive_names, collision_key, numbered
+from archive_service.cli.packing.sources import Root, Sources
 
 
 def packed_names(sources: Sources, rules: NameRules) -> list[bytes]:

@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from archive_service.archive.errors import StorageUnavailable
-from archive_service.storage.exclusion import Exclusion
 from archive_service.archive.listing import Listing
 from archive_service.cli.packing.pack_errors import PackingRefused
 from archive_service.cli.packing.target import Identity
+from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.local.walk import MAX_DEPTH, Walk
 
 OnLeftOut = Callable[[bytes, str], None]

@@ -17,11 +17,11 @@ from itertools import cycle, groupby, islice
 
 from zlib_ng import zlib_ng
 
-from archive_service.transfer.entry_buffer import EntriesBuffer
 from archive_service.archive.errors import DownloadFailed, SourceChanged, SourceUnreadable
 from archive_service.archive.layout import ArchiveLayout
 from archive_service.cli.packing.pack_errors import EntryFailed
 from archive_service.storage.base import AlbumFiles
+from archive_service.transfer.entry_buffer import EntriesBuffer
 
 BLOCK_BYTES = 1024 * 1024
 """Read or written at once; smaller is slower, larger falls out of the processor's cache."""

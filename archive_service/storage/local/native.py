@@ -39,7 +39,7 @@ def _stat_files(directory: int, names: list[bytes]) -> bytes:
 
 NOTHING_COMPILED = Bulk(_stat_files, lambda *_: 0, lambda *_: b"", lambda *_: [])
 try:
-    from archive_service.storage.local.storage import _smallfiles
+    from archive_service.storage.local import _smallfiles
 except ImportError:
     AS_COMPILED = NOTHING_COMPILED
 else:

@@ -24,7 +24,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal
 
-from archive_service.archive.id import ArchiveId
 from archive_service.archive.errors import (
     ArchiveNotFound,
     DownloadFailed,
@@ -33,13 +32,14 @@ from archive_service.archive.errors import (
     StorageUnavailable,
     errno_name,
 )
-from archive_service.storage.exclusion import Exclusion
+from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing
 from archive_service.storage.base import SourceFile
-from archive_service.storage.local.open_beneath import OPEN_DIRECTORY, opened_to_pass
+from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.local.native import AS_COMPILED, Bulk, Columns
-from archive_service.storage.local.symlinks import AlbumLinks, Links, NoLinks, Once
+from archive_service.storage.local.open_beneath import OPEN_DIRECTORY, opened_to_pass
 from archive_service.storage.local.stat_record import change_token, mtime_ns
+from archive_service.storage.local.symlinks import AlbumLinks, Links, NoLinks, Once
 from archive_service.storage.local.walk import VANISHED, Place, Walk, opened_directory
 
 _OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC

@@ -16,8 +16,8 @@ from threading import Lock
 from typing import Protocol
 
 from archive_service.archive.id import ArchiveId
-from archive_service.storage.exclusion import Exclusion
 from archive_service.archive.recent import Recent
+from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.local.open_beneath import opened_to_list, opened_to_pass
 
 _MOST_LINKS = 40

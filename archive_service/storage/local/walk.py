@@ -16,13 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from archive_service.archive.errors import AlbumInMotion, StorageUnavailable
-from archive_service.storage.exclusion import Exclusion
 from archive_service.archive.listing import Listing
+from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.file_filter import REGULAR_FILES, Acceptance
-from archive_service.storage.local.open_beneath import OPEN_DIRECTORY
-from archive_service.storage.local.native import AS_COMPILED, Bulk
 from archive_service.storage.local.listing_builder import Columns
-from archive_service.storage.local.symlinks import Links, Target
+from archive_service.storage.local.native import AS_COMPILED, Bulk
+from archive_service.storage.local.open_beneath import OPEN_DIRECTORY
 from archive_service.storage.local.stat_record import (
     COLUMNS,
     INODE,
@@ -32,6 +31,7 @@ from archive_service.storage.local.stat_record import (
     mtime_ns,
     row,
 )
+from archive_service.storage.local.symlinks import Links, Target
 
 MAX_DEPTH = 64
 """Directories within directories; each costs a descriptor while it is walked."""

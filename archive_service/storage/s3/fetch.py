@@ -13,10 +13,10 @@ import asyncio
 from collections.abc import Callable
 
 from archive_service.archive.errors import DownloadFailed, SourceUnreadable
-from archive_service.storage.s3.store_errors import may_be_tried_again
 from archive_service.storage.s3.byte_queue import Inbox
 from archive_service.storage.s3.memory_budget import Room
 from archive_service.storage.s3.objects import Body, Objects, Part
+from archive_service.storage.s3.store_errors import may_be_tried_again
 
 CHUNK_BYTES = 256 * 1024
 """Bytes handed over at a time: fewer would cost more turns of threads, more would take longer."""

@@ -13,8 +13,8 @@ from hashlib import blake2b
 from itertools import groupby
 from operator import itemgetter
 
-from archive_service.storage.exclusion import Exclusion
 from archive_service.archive.listing import CHANGE_TOKEN_SIZE, Listing
+from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.s3.objects import Found
 
 FILE_MODE, DIRECTORY_MODE = 0o644, 0o755

@@ -14,14 +14,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from archive_service.archive.id import ArchiveId
 from archive_service.archive.errors import ArchiveNotFound
-from archive_service.storage.exclusion import Exclusion
+from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing
 from archive_service.archive.recent import Recent
-from archive_service.storage.s3.context import Access
-from archive_service.storage.s3.client import Clients
+from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.s3.album_objects import S3AlbumFiles
+from archive_service.storage.s3.client import Clients
+from archive_service.storage.s3.context import Access
 from archive_service.storage.s3.keys import Tree
 from archive_service.storage.s3.location import S3Location
 from archive_service.storage.s3.loop import LoopThread

@@ -18,14 +18,14 @@ from hashlib import blake2b
 
 from aiohttp import web
 
-from archive_service.archive.id import ArchiveId
 from archive_service.archive.errors import ClientRefused
-from archive_service.web.limits.policy import Counts, Limits, SharedCounts
-from archive_service.transfer.fair_rate import RateShare, SharedRate
-from archive_service.web.limits.slots import DOWNLOAD_BYTES
+from archive_service.archive.id import ArchiveId
 from archive_service.http.client_address import Client, TrustedProxies
 from archive_service.observe.base import Observer
 from archive_service.transfer.chunk_size import AdaptivePace, DelayedPace, LimitedPace, Pace
+from archive_service.transfer.fair_rate import RateShare, SharedRate
+from archive_service.web.limits.policy import Counts, Limits, SharedCounts
+from archive_service.web.limits.slots import DOWNLOAD_BYTES
 
 PROBE_BYTES = 1024
 """The most that is sent without a slot: link previews and download managers look at an archive."""

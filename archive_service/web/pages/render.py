@@ -19,7 +19,7 @@ class Pages:
 
     def __init__(self) -> None:
         environment = Environment(
-            loader=PackageLoader("archive_service.web"),
+            loader=PackageLoader("archive_service.web.pages"),
             autoescape=True,
             undefined=StrictUndefined,
             trim_blocks=True,

@@ -14,10 +14,10 @@ from typing import cast
 
 from aiohttp import web
 
-from archive_service.web.failures import EXPECTATION_FAILED, UNREADABLE, failure_response
-from archive_service.web.response_headers import add_fields
-from archive_service.web.pages.render import Pages
 from archive_service.transfer.tcp_info import Progress, progress_of
+from archive_service.web.failures import EXPECTATION_FAILED, UNREADABLE, failure_response
+from archive_service.web.pages.render import Pages
+from archive_service.web.response_headers import add_fields
 
 HEADER_TIMEOUT_S = 30.0
 """How long the header of a request may take from its first byte, or from the connection on."""

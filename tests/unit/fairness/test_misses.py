@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from archive_service.web.limits.policy import Limits, SharedCounts
 from archive_service.web.limits.failed_lookups import MOST_DELAY_S, REFUSED_FROM, WINDOW_S, Misses
+from archive_service.web.limits.policy import Limits, SharedCounts
 
 LIMIT = 10
 REFUSED_S = 300.0

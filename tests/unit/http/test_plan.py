@@ -8,8 +8,8 @@ import re
 import pytest
 
 from archive_service.http.conditional import Validators
-from archive_service.http.request_fields import RequestFields
 from archive_service.http.multipart import Literal, Slice
+from archive_service.http.request_fields import RequestFields
 from archive_service.http.response_plan import ResponsePlan, Target, goes_on, plan
 
 TAG = '"xyzzy"'
