@@ -14,8 +14,6 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1] / "archive_service"
 SOURCE = PACKAGE / "storage" / "local" / "_smallfiles.c"
-    Path(__file__).resolve().parents[1] / "archive_service" / "storage" / "local" / "_smallfiles.c"
-)
 
 
 def main() -> None:

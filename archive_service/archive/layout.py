@@ -23,7 +23,7 @@ from archive_service.archive.segments import (
     FileData,
     Segment,
 )
-from archive_service.archive.zip import headers as records
+from archive_service.archive.zip import headers
 from archive_service.archive.zip.end_records import end_records
 
 MAX_ENTRIES_PER_SEGMENT = 4096
@@ -59,7 +59,7 @@ class ArchiveLayout:
     large_entries: array[int]
     """The entries whose data is a segment of its own."""
     usual: bool
-    """Whether no entry needs more than the plainest headers: see `records.are_usual`."""
+    """Whether no entry needs more than the plainest headers: see `headers.are_usual`."""
 
     def __len__(self) -> int:
         return self.central_offsets[-1] + len(self.end_records)
@@ -84,8 +84,8 @@ class ArchiveLayout:
 
     def covers_crc32(self, entry: int, start: int, stop: int) -> bool:
         """Tell whether the bytes from `start` up to `stop` have a part of a local CRC-32."""
-        crc32 = self.header_offsets[entry] + records.LOCAL_CRC32_OFFSET
-        return start < crc32 + records.CRC32_BYTES and crc32 < stop
+        crc32 = self.header_offsets[entry] + headers.LOCAL_CRC32_OFFSET
+        return start < crc32 + headers.CRC32_BYTES and crc32 < stop
 
     def segments(
         self, start: int, stop: int, *, piece_bytes: Callable[[], int]
@@ -110,13 +110,13 @@ class ArchiveLayout:
 
     def local_file_headers(self, entries: range, crc32s: Iterable[int]) -> Iterator[bytes]:
         """Pack the local file headers of entries."""
-        return records.local_file_headers(
+        return headers.local_file_headers(
             self._members(entries), crc32s, self.zone, usual=self.usual
         )
 
     def central_directory_headers(self, entries: range, crc32s: Iterable[int]) -> Iterator[bytes]:
         """Pack the central directory headers of entries."""
-        return records.central_directory_headers(
+        return headers.central_directory_headers(
             self._members(entries), crc32s, self.zone, usual=self.usual
         )
 
@@ -144,9 +144,9 @@ class ArchiveLayout:
         end = _end(self.header_offsets, start, piece_bytes)
         return Entries(start, min(stop, end, large_data))
 
-    def _members(self, entries: range) -> records.Members:
+    def _members(self, entries: range) -> headers.Members:
         first, last = entries.start, entries.stop
-        return records.Members(
+        return headers.Members(
             self.names[first:last],
             self.sizes[first:last],
             list(map(floordiv, self.mtimes_ns[first:last], repeat(_NS_PER_S))),
@@ -169,7 +169,7 @@ def lay_out(
     """
     ordered = array("L", sorted(sources, key=names.__getitem__))
     entry_names = list(map(names.__getitem__, ordered))
-    if max(map(len, entry_names), default=0) > records.MAX_NAME_BYTES:
+    if max(map(len, entry_names), default=0) > headers.MAX_NAME_BYTES:
         raise ValueError("a name is longer than 65,535 bytes")
     sizes, mtimes_ns, listed_modes = listing.sizes, listing.mtimes_ns, listing.modes
     if not is_all_in_order(ordered, listing):
@@ -177,11 +177,11 @@ def lay_out(
         mtimes_ns = array("q", map(mtimes_ns.__getitem__, ordered))
         listed_modes = array("H", map(listed_modes.__getitem__, ordered))
     modes = _archived_modes(entry_names, sizes, listed_modes)
-    usual = records.are_usual(sizes, modes)
-    local_lengths = records.local_file_header_lengths(entry_names, sizes, modes, usual=usual)
+    usual = headers.are_usual(sizes, modes)
+    local_lengths = headers.local_file_header_lengths(entry_names, sizes, modes, usual=usual)
     header_offsets = array("Q", accumulate(map(add, local_lengths, sizes), initial=0))
-    usual = usual and header_offsets[-1] < records.MAX_32
-    central_lengths = records.central_directory_header_lengths(
+    usual = usual and header_offsets[-1] < headers.MAX_32
+    central_lengths = headers.central_directory_header_lengths(
         entry_names, sizes, modes, header_offsets, usual=usual
     )
     central_offsets = array("Q", accumulate(central_lengths, initial=header_offsets[-1]))

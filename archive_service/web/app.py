@@ -20,7 +20,7 @@ from archive_service.archive.errors import (
 from archive_service.archive.id import ArchiveId, InvalidArchiveId
 from archive_service.observe.base import Observer
 from archive_service.transfer.service import ArchiveService
-from archive_service.web import request_id as requestid
+from archive_service.web import request_id
 from archive_service.web.failures import failure_of, failure_response
 from archive_service.web.handlers import Handlers, WebOptions
 from archive_service.web.limits.admission import FairUse
@@ -45,12 +45,12 @@ def create_app(
     handlers = Handlers(service, observer, pages, options, fair_use)
     middlewares = [
         *around,
-        requestid.named,
+        request_id.named,
         _failures_as_pages(pages, observer),
         _fair_use_of_archives(fair_use),
     ]
     app = web.Application(middlewares=middlewares)
-    app.on_response_prepare.extend((_add_fields, requestid.tell))
+    app.on_response_prepare.extend((_add_fields, request_id.tell))
     app.router.add_get("/", handlers.index)
     app.router.add_get("/archive/{hash}/", handlers.download)  # looked at first, as most are
     app.router.add_get("/archive/{hash}", handlers.redirect)

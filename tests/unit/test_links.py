@@ -13,9 +13,9 @@ from archive_service.archive.errors import SourceChanged, StorageUnavailable
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing
 from archive_service.storage.exclusion import DEFAULT_PATTERNS, Exclusion
+from archive_service.storage.local import listing_builder
 from archive_service.storage.local.native import AS_COMPILED, NOTHING_COMPILED, Bulk
 from archive_service.storage.local.storage import LocalStorage
-from archive_service.storage.local.storage import listing_builder as columns
 
 ARCHIVE = ArchiveId(HASH)
 SECRET = b"secret"
@@ -184,7 +184,7 @@ def test_links_to_too_much_are_an_error_and_no_endless_work(
     photos_dir: Path, storage: LocalStorage
 ) -> None:
     album = make_album(photos_dir, {f"d/{number}": b"" for number in range(1000)})
-    for number in range(columns.MAX_LINKED // 1000 + 1):
+    for number in range(listing_builder.MAX_LINKED // 1000 + 1):
         (album / f"link{number}").symlink_to("d")
     with pytest.raises(StorageUnavailable) as caught:
         storage.list(ARCHIVE)

@@ -13,8 +13,8 @@ from harness.albums import noise
 from harness.conditions import eventually
 from harness.pagecache import evict
 
+from archive_service.storage.local import page_cache
 from archive_service.storage.local.page_cache import is_cached, read_in
-from archive_service.storage.local.storage import page_cache as pagecache
 
 SIZE = 4 * 1024 * 1024 + 1000
 HALF = 2 * 1024 * 1024
@@ -25,7 +25,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """The two ways to the same answers."""
     if request.param == "python":
         monkeypatch.setattr("archive_service.storage.local.page_cache._compiled", None)
-    elif not pagecache._compiled:
+    elif not page_cache._compiled:
         pytest.skip("the optional part was not compiled")
     return str(request.param)
 

@@ -9,7 +9,7 @@ from datetime import timedelta, timezone, tzinfo
 
 import pytest
 
-from archive_service.archive.zip import headers as records
+from archive_service.archive.zip import headers
 from archive_service.archive.zip.end_records import end_records
 from archive_service.archive.zip.headers import MAX_16, MAX_32, Members
 
@@ -27,16 +27,16 @@ def member(
 
 def is_usual(described: Members) -> bool:
     is_small = max(described.header_offsets) < MAX_32
-    return is_small and records.are_usual(described.sizes, described.modes)
+    return is_small and headers.are_usual(described.sizes, described.modes)
 
 
 def local_file_header(described: Members, crc32: int = 0, zone: tzinfo = UTC) -> bytes:
-    [header] = records.local_file_headers(described, [crc32], zone, usual=is_usual(described))
+    [header] = headers.local_file_headers(described, [crc32], zone, usual=is_usual(described))
     return header
 
 
 def central_directory_header(described: Members, crc32: int = 0, zone: tzinfo = UTC) -> bytes:
-    [header] = records.central_directory_headers(
+    [header] = headers.central_directory_headers(
         described, [crc32], zone, usual=is_usual(described)
     )
     return header
@@ -87,8 +87,8 @@ class TestBothHeaders:
         [name], [size], _, [mode], [offset] = described
         local = local_file_header(described)
         central = central_directory_header(described)
-        assert len(local) == records.local_file_header_length(name, size, mode)
-        assert len(central) == records.central_directory_header_length(name, size, mode, offset)
+        assert len(local) == headers.local_file_header_length(name, size, mode)
+        assert len(central) == headers.central_directory_header_length(name, size, mode, offset)
 
     def test_have_a_length_that_no_crc_changes(self, described: Members) -> None:
         lengths = {len(local_file_header(described, crc32)) for crc32 in (0, 1, MAX_32)}
@@ -218,7 +218,7 @@ def test_dos_times_are_of_the_time_zone() -> None:
         assert central_fields(central_directory_header(member(), 0, zone))[4] >> 11 == hour
 
 
-@pytest.mark.parametrize("make", [records.local_file_headers, records.central_directory_headers])
+@pytest.mark.parametrize("make", [headers.local_file_headers, headers.central_directory_headers])
 def test_what_is_usual_is_packed_like_what_is_not(make: Callable[..., Iterator[bytes]]) -> None:
     described = Members(
         [b"1.jpg", "Свадьба.jpg".encode()],
