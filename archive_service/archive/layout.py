@@ -58,8 +58,8 @@ class ArchiveLayout:
     end_records: bytes
     large_entries: array[int]
     """The entries whose data is a segment of its own."""
-    usual: bool
-    """Whether no entry needs more than the plainest headers: see `headers.are_usual`."""
+    is_plain: bool
+    """Whether no entry needs more than the plainest headers: see `headers.are_plain`."""
 
     def __len__(self) -> int:
         return self.central_offsets[-1] + len(self.end_records)
@@ -111,13 +111,13 @@ class ArchiveLayout:
     def local_file_headers(self, entries: range, crc32s: Iterable[int]) -> Iterator[bytes]:
         """Pack the local file headers of entries."""
         return headers.local_file_headers(
-            self._members(entries), crc32s, self.zone, usual=self.usual
+            self._members(entries), crc32s, self.zone, is_plain=self.is_plain
         )
 
     def central_directory_headers(self, entries: range, crc32s: Iterable[int]) -> Iterator[bytes]:
         """Pack the central directory headers of entries."""
         return headers.central_directory_headers(
-            self._members(entries), crc32s, self.zone, usual=self.usual
+            self._members(entries), crc32s, self.zone, is_plain=self.is_plain
         )
 
     def entries_between(self, start: int, stop: int) -> range:
@@ -177,12 +177,12 @@ def lay_out(
         mtimes_ns = array("q", map(mtimes_ns.__getitem__, ordered))
         listed_modes = array("H", map(listed_modes.__getitem__, ordered))
     modes = _archived_modes(entry_names, sizes, listed_modes)
-    usual = headers.are_usual(sizes, modes)
-    local_lengths = headers.local_file_header_lengths(entry_names, sizes, modes, usual=usual)
+    is_plain = headers.are_plain(sizes, modes)
+    local_lengths = headers.local_file_header_lengths(entry_names, sizes, modes, is_plain=is_plain)
     header_offsets = array("Q", accumulate(map(add, local_lengths, sizes), initial=0))
-    usual = usual and header_offsets[-1] < headers.MAX_32
+    is_plain = is_plain and header_offsets[-1] < headers.MAX_32
     central_lengths = headers.central_directory_header_lengths(
-        entry_names, sizes, modes, header_offsets, usual=usual
+        entry_names, sizes, modes, header_offsets, is_plain=is_plain
     )
     central_offsets = array("Q", accumulate(central_lengths, initial=header_offsets[-1]))
     directory_size = central_offsets[-1] - header_offsets[-1]
@@ -198,7 +198,7 @@ def lay_out(
         central_offsets,
         end_records(len(ordered), directory_size, header_offsets[-1]),
         _large_entries(sizes, large_file_bytes),
-        usual,
+        is_plain,
     )
 
 

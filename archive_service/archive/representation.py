@@ -32,7 +32,7 @@ class ArchiveOptions:
     """The time zone of the DOS times."""
     change_token: bool = True
     """Whether the store's change token takes part in the validators."""
-    in_force_since_s: int | None = None
+    config_epoch_s: int | None = None
     """The Unix second since which archives have been shaped this way; None where unknown."""
 
 
@@ -58,13 +58,13 @@ class Representation:
         return len(self.layout)
 
     @property
-    def notices_every_change(self) -> bool:
+    def date_is_strong(self) -> bool:
         """Whether `changed_s` stands for one archive alone: mtimes can be set back, ctimes cannot.
 
         Other settings make other bytes and move no file's time, so they have to have been in force
         since before that change, here and on whatever replica a client may have begun with.
         """
-        since_s = self.options.in_force_since_s
+        since_s = self.options.config_epoch_s
         return (
             self.options.change_token
             and since_s is not None

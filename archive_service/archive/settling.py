@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from archive_service.archive.errors import AlbumInMotion
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing
-from archive_service.archive.recent import Recent
+from archive_service.archive.lru import WeightedLRU
 
 _NS_PER_S = 1_000_000_000
 _SHORTEST_PAUSE_S = 0.1
@@ -22,22 +22,22 @@ _KEPT_ALBUMS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class SettlePolicy:
     """How long an album must have been still, and how long that is waited for; seconds."""
 
     settle_time_s: float
     settle_wait_s: float
 
 
-AT_ONCE = Patience(settle_time_s=0.0, settle_wait_s=0.0)
+NO_SETTLING = SettlePolicy(settle_time_s=0.0, settle_wait_s=0.0)
 """That of who takes albums as they are."""
 
 
-class Sightings:
+class FirstSeen:
     """Since when albums have been what they are, by a monotonic clock; seconds."""
 
     def __init__(self) -> None:
-        self._first: Recent[ArchiveId, tuple[bytes, float]] = Recent(_KEPT_ALBUMS)
+        self._first: WeightedLRU[ArchiveId, tuple[bytes, float]] = WeightedLRU(_KEPT_ALBUMS)
 
     def unchanged_since_s(self, archive: ArchiveId, fingerprint: bytes, *, clock_s: float) -> float:
         """Note what an album is; return when it was that first, without another look between."""
@@ -48,11 +48,11 @@ class Sightings:
         return sighting[1]
 
 
-class StillnessWatch:
+class SettlingWatch:
     """One request's look-out for an album to be still; `clock_s` is a monotonic clock's time."""
 
     def __init__(
-        self, archive: ArchiveId, patience: Patience, sightings: Sightings, *, clock_s: float
+        self, archive: ArchiveId, patience: SettlePolicy, sightings: FirstSeen, *, clock_s: float
     ) -> None:
         self._archive = archive
         self._patience = patience

@@ -20,9 +20,9 @@ from zlib_ng import zlib_ng
 from archive_service.archive.errors import DownloadFailed, SourceUnreadable
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing
-from archive_service.archive.recent import Recent
+from archive_service.archive.lru import WeightedLRU
 from archive_service.checksums.crc_index.base import CrcIndex
-from archive_service.checksums.disk_demand import Demand
+from archive_service.checksums.disk_demand import DiskDemand
 from archive_service.storage.base import SourceFile, Storage
 
 UNKNOWN = -1
@@ -196,11 +196,11 @@ class HashThreads:
         hashing: Executor,
         indexing: Executor,
         on_backlog: Callable[[int], None] = lambda _by: None,
-        demand: Demand | None = None,
+        demand: DiskDemand | None = None,
     ) -> None:
         self.index = index
         self.on_backlog = on_backlog
-        self._demand = demand or Demand()
+        self._demand = demand or DiskDemand()
         self._hashing = hashing
         self._indexing = indexing
 
@@ -208,7 +208,7 @@ class HashThreads:
         """Run work that a download needs in one of the hashing threads."""
 
         def run() -> None:
-            with self._demand.served():
+            with self._demand.busy():
                 work()
 
         return asyncio.get_running_loop().run_in_executor(self._hashing, run)
@@ -228,19 +228,17 @@ class Checksums:
         self._storage = storage
         self._threads = threads
         self._albums: WeakValueDictionary[tuple[str, bytes], AlbumChecksums] = WeakValueDictionary()
-        self._recent: Recent[tuple[str, bytes], AlbumChecksums] = Recent(KEPT_FILES)
+        self._recent: WeightedLRU[tuple[str, bytes], AlbumChecksums] = WeightedLRU(KEPT_FILES)
 
     def of(self, archive: ArchiveId, listing: Listing, fingerprint: bytes) -> AlbumChecksums:
         """Return the checksums of a listing, whose fingerprint is given."""
-        album = self.of_unasked(archive, listing, fingerprint)
+        album = self.peek(archive, listing, fingerprint)
         # What has just changed may change unnoticed: nothing is kept of it.
         if listing.has_settled(time.time_ns()):
             self._recent.put((archive.value, fingerprint), album, weight=weight_of(listing))
         return album
 
-    def of_unasked(
-        self, archive: ArchiveId, listing: Listing, fingerprint: bytes
-    ) -> AlbumChecksums:
+    def peek(self, archive: ArchiveId, listing: Listing, fingerprint: bytes) -> AlbumChecksums:
         """Return the same, of which nothing is kept for a next download: there may be none."""
         key = (archive.value, fingerprint)
         album = self._recent.get(key) or self._albums.get(key)

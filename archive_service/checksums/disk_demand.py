@@ -11,7 +11,7 @@ QUIET_S = 0.5
 """After the last need, for the next piece of the same download may be as cold."""
 
 
-class Demand:
+class DiskDemand:
     """What downloads need of the disk; told and asked from any thread."""
 
     def __init__(self) -> None:
@@ -20,7 +20,7 @@ class Demand:
         self._noted_s = float("-inf")
 
     @contextmanager
-    def served(self) -> Iterator[None]:
+    def busy(self) -> Iterator[None]:
         """Count what runs in the block as a need."""
         with self._lock:
             self._served += 1

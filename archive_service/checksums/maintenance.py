@@ -33,7 +33,7 @@ class Outcome:
     """Have other content than the index says of their size and times."""
 
 
-class Upkeep:
+class Maintenance:
     """Works on one album at a time; what `Storage.list` raises, it raises."""
 
     def __init__(self, storage: Storage, index: CrcIndex) -> None:

@@ -25,7 +25,7 @@ _GROUP_FILES, _GROUP_BYTES = 64, 8 * 1024 * 1024
 """Small files hashed in one job."""
 
 
-class HashAhead:
+class Prefetch:
     """The hashing that the bytes from `start` up to `stop` of an archive need; for one download.
 
     A failure is left to whoever asks for the value.

@@ -18,7 +18,7 @@ from archive_service.archive.errors import (
 )
 from archive_service.archive.id import ArchiveId, InvalidArchiveId, is_archive_id
 from archive_service.checksums.crc_index.base import CrcIndex
-from archive_service.checksums.maintenance import Outcome, Upkeep
+from archive_service.checksums.maintenance import Maintenance, Outcome
 from archive_service.cli.arguments import OneLineParser, add_settings, given_settings
 from archive_service.cli.console import complain, printable
 from archive_service.config.indexes import index_for
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.action == "prune":
             is_well = _prune(index, albums)
         else:
-            upkeep = Upkeep(storage, index)
+            upkeep = Maintenance(storage, index)
             work = upkeep.fill if options.action == "fill" else upkeep.verify
             wanted = options.hashes or [
                 ArchiveId.parse(name) for name in albums if is_archive_id(name)

@@ -35,7 +35,7 @@ from archive_service.config.tracing import require_good_tracing
 from archive_service.web.limits.connection_counts import Load, shared_counts
 from archive_service.web.limits.policy import SharedCounts
 from archive_service.web.server.runner import Runner
-from archive_service.web.server.shared_listener import SharedSite
+from archive_service.web.server.shared_listener import SharedListener
 
 _USAGE_ERROR, _FAILURE = 2, 1
 _EVERY_ADDRESS = ("0.0.0.0", "::")  # nosec B104 # noqa: S104 - compared, not bound
@@ -143,8 +143,8 @@ def _serve_with_workers(settings: Settings, options: ArchiveOptions, listeners: 
         load = Load(connections, worker.number)
         apart = Load(connections_apart, worker.number)
         sites = Sites(
-            [partial(SharedSite, listener=each, load=load) for each in listeners.archives],
-            [partial(SharedSite, listener=each, load=apart) for each in listeners.monitoring],
+            [partial(SharedListener, listener=each, load=load) for each in listeners.archives],
+            [partial(SharedListener, listener=each, load=apart) for each in listeners.monitoring],
         )
         async with accepting(
             settings, options, sites, counts=counts.of(worker.number), count=load.change

@@ -17,10 +17,10 @@ from aiohttp import web
 
 from archive_service.archive.naming import NameRules
 from archive_service.archive.representation import FORMAT_VERSION, ArchiveOptions
-from archive_service.archive.settling import Patience
+from archive_service.archive.settling import SettlePolicy
 from archive_service.archive.signed_link import SigningPolicy
 from archive_service.checksums.crc_index.index_url import IndexAddress
-from archive_service.config.config_epoch import in_force_since_s
+from archive_service.config.config_epoch import config_epoch_s
 from archive_service.config.housekeeping import Housekeeping
 from archive_service.config.indexes import cache_path, index_address, index_for
 from archive_service.config.settings import SHIPPED_PHOTOS, Settings
@@ -77,7 +77,7 @@ async def accepting(
         on_link_skipped=observer.link_skipped,
         on_object_skipped=observer.object_skipped,
     )
-    patience = Patience(settings.settle_time, settings.settle_wait)
+    patience = SettlePolicy(settings.settle_time, settings.settle_wait)
     service = ArchiveService(storage, index, options, patience, observer.hashing_changed)
     monitoring = Monitoring(service, metrics.text, prometheus.CONTENT_TYPE)
     proxies = TrustedProxies.parse(settings.trusted_proxies)
@@ -141,7 +141,7 @@ def archive_options(settings: Settings) -> ArchiveOptions:
         names,
         ZoneInfo(settings.timezone),
         settings.change_token,
-        in_force_since_s(cache_path(settings, "shape", ""), configuration, now_s=int(time.time())),
+        config_epoch_s(cache_path(settings, "shape", ""), configuration, now_s=int(time.time())),
     )
 
 

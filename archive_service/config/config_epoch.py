@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 
-def in_force_since_s(record: Path, configuration: str, *, now_s: int) -> int | None:
+def config_epoch_s(record: Path, configuration: str, *, now_s: int) -> int | None:
     """Return the Unix second since which a configuration has been in force.
 
     It is `now_s`, and written to `record`, where that tells of another configuration or of none.

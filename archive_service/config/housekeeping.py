@@ -13,7 +13,7 @@ from archive_service.checksums.background.ahead import SCAN_EVERY_S, IndexAhead
 from archive_service.config.settings import Settings
 from archive_service.observe.base import Observer
 from archive_service.storage.exclusion import Exclusion
-from archive_service.storage.local.watcher import WatchedAlbums
+from archive_service.storage.local.watcher import AlbumWatcher
 from archive_service.transfer.service import ArchiveService
 
 TIDY_EVERY_S = 3600.0
@@ -83,8 +83,8 @@ class Housekeeping:
         wanted = self._settings.index_ahead
         return wanted == "scan" or (wanted == "watch" and self._is_local())
 
-    def _watch(self) -> Callable[[], WatchedAlbums] | None:
+    def _watch(self) -> Callable[[], AlbumWatcher] | None:
         settings = self._settings
         if settings.index_ahead != "watch" or not isinstance(settings.photos_dir, Path):
             return None
-        return partial(WatchedAlbums, settings.photos_dir, Exclusion(settings.exclude))
+        return partial(AlbumWatcher, settings.photos_dir, Exclusion(settings.exclude))

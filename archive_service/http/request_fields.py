@@ -44,7 +44,7 @@ class RequestFields:
             if_unmodified_since=_singleton(lines, "if-unmodified-since"),
         )
 
-    def may_go_on(self) -> bool:
+    def can_be_resumption(self) -> bool:
         """Tell whether this could be the rest of a download: a range guarded by an entity tag."""
         return self.range is not None and (self.if_range is not None or self.if_match is not None)
 

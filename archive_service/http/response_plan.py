@@ -85,7 +85,7 @@ def plan(fields: RequestFields, target: Target, *, now_s: int) -> ResponsePlan:
     return _single_part(target, ranges[0]) if len(ranges) == 1 else _multipart(target, ranges)
 
 
-def goes_on(answer: ResponsePlan, fields: RequestFields, validators: Validators) -> bool:
+def is_resumption(answer: ResponsePlan, fields: RequestFields, validators: Validators) -> bool:
     """Tell whether an answer is the rest of a download that the client has begun.
 
     It knows the entity tag, and asks for nothing that holds the first byte: with that it would

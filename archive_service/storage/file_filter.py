@@ -7,7 +7,7 @@ from array import array
 from typing import Protocol
 
 
-class Acceptance(Protocol):
+class FileFilter(Protocol):
     """Says which of what is no directory a listing gets."""
 
     def accepts_all(self, modes: array[int], inodes: array[int]) -> bool:
@@ -21,7 +21,7 @@ class Acceptance(Protocol):
 
 
 class RegularFiles:
-    """Accept what has bytes of its own: no link, no FIFO, socket or device; see `Acceptance`."""
+    """Accept what has bytes of its own: no link, no FIFO, socket or device; see `FileFilter`."""
 
     def accepts_all(self, modes: array[int], inodes: array[int]) -> bool:
         """Look at each mode once."""

@@ -11,7 +11,7 @@ from archive_service.archive.layout import ArchiveLayout
 from archive_service.archive.segments import CentralHeaders, EndRecords, Entries, Segment
 from archive_service.checksums.album import UNKNOWN, AlbumChecksums
 from archive_service.storage.base import AlbumFiles
-from archive_service.transfer.entry_buffer import EntriesBuffer
+from archive_service.transfer.entry_buffer import EntryBuffer
 
 HEADERS_AT_ONCE = 64
 """To pack one takes a few microseconds, in which the event loop does nothing else."""
@@ -66,7 +66,7 @@ class Assembler:
         entries = layout.entries_between(segment.start, segment.stop)
         if self._is_header_part(segment, entries.start):
             return self._header_part(segment, entries.start)
-        made = EntriesBuffer(layout, entries)
+        made = EntryBuffer(layout, entries)
         read_from_ns = time.time_ns()
         made.read(files)
         known = list(self._crc32s(made.small))

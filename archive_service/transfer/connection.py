@@ -8,13 +8,13 @@ or where it speaks TLS, does everything go through it.
 
 What has to be known of the parts underneath:
 
-- The event loop lets nobody wait for a socket that has a transport, so there is an `Outlet`; not
-  for TLS.
+- asyncio refuses `add_writer` on a socket that a transport owns: `SocketWriter` uses a duplicate,
+  and TLS goes through the transport.
 - `sendfile` returns short, without an error, where the file has shrunk.  So bytes are counted.
 - After a cancellation or error the transport may never work again.  So any end but the good one
   aborts the connection, which is also how a client learns of it: the body is short of its
   Content-Length.
-- Nothing in asyncio times out a client that accepts no bytes: a `StallWatch` does, where the
+- Nothing in asyncio times out a client that accepts no bytes: a `StallWatchdog` does, where the
   system tells how far a client has come.  Elsewhere each piece has to be taken within the time.
 """
 
@@ -33,8 +33,8 @@ from aiohttp import web
 
 from archive_service.archive.errors import SourceChanged, SourceUnreadable
 from archive_service.transfer.content import Chunk, FileSpan
-from archive_service.transfer.socket_writer import FileNotSent, Outlet
-from archive_service.transfer.stall_watchdog import StallWatch
+from archive_service.transfer.socket_writer import FileNotSent, SocketWriter
+from archive_service.transfer.stall_watchdog import StallWatchdog
 
 if sys.version_info >= (3, 11):
     from asyncio import timeout
@@ -56,8 +56,8 @@ class Transfer:
         self._response = response
         self._stall_timeout_s = stall_timeout_s
         self._has_timed_out = False
-        self._outlet: Outlet | None = None
-        self._watch: StallWatch | None = None
+        self._outlet: SocketWriter | None = None
+        self._watch: StallWatchdog | None = None
         self._unsent: Chunk | None = None
         """What is left for the transport to send."""
         transport = request.transport
@@ -69,7 +69,7 @@ class Transfer:
                 transport.set_write_buffer_limits(high=0)
                 # Without a descriptor left the transport does it all: the answer has begun.
                 with suppress(OSError):
-                    self._outlet = Outlet(connection)
+                    self._outlet = SocketWriter(connection)
 
     def __enter__(self) -> Transfer:
         return self
@@ -134,7 +134,7 @@ class Transfer:
     async def _in_time(self, transport: asyncio.Transport, sending: Awaitable[None]) -> None:
         """Wait for the client, but not for one that takes nothing."""
         if self._watch is None:
-            self._watch = StallWatch.over(transport, timeout_s=self._stall_timeout_s)
+            self._watch = StallWatchdog.over(transport, timeout_s=self._stall_timeout_s)
         if self._watch:
             await sending
             return

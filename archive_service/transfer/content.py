@@ -25,8 +25,8 @@ from archive_service.archive.errors import SourceUnreadable
 from archive_service.archive.layout import ArchiveLayout
 from archive_service.archive.segments import FileData, Segment
 from archive_service.checksums.album import UNKNOWN, AlbumChecksums
-from archive_service.checksums.disk_demand import Demand
-from archive_service.checksums.prefetch import HashAhead
+from archive_service.checksums.disk_demand import DiskDemand
+from archive_service.checksums.prefetch import Prefetch
 from archive_service.storage.base import AlbumFiles, RemoteFile
 from archive_service.storage.local.page_cache import is_cached, read_in
 from archive_service.transfer.assembler import Assembler
@@ -82,7 +82,7 @@ class ArchiveContent:
         *,
         open_album: Callable[[], AbstractContextManager[AlbumFiles]],
         threads: Executor,
-        demand: Demand,
+        demand: DiskDemand,
     ) -> None:
         self.layout = layout
         self._checksums = checksums
@@ -136,7 +136,7 @@ class ArchiveContent:
         if self._is_complete:
             yield lambda _position: None
             return
-        hash_ahead = HashAhead(self.layout, self._checksums, self._assembler.is_unknown)
+        hash_ahead = Prefetch(self.layout, self._checksums, self._assembler.is_unknown)
         task = asyncio.ensure_future(hash_ahead.run(start, stop))
         try:
             yield hash_ahead.reached
@@ -203,7 +203,7 @@ class ArchiveContent:
 
     async def _remote_chunk(self, file: RemoteFile, pieces: PieceSizes) -> memoryview:
         """Return what comes next, none at the end; its storage sees to it that it is good."""
-        with self._demand.served():
+        with self._demand.busy():
             return await file.chunk(pieces.buffer_bytes())
 
     def _file_data(
@@ -239,7 +239,7 @@ class ArchiveContent:
         descriptor = span.file.fileno()
         loop = asyncio.get_running_loop()
         try:
-            with self._demand.served():
+            with self._demand.busy():
                 await loop.run_in_executor(
                     self._threads, read_in, descriptor, span.offset, span.count
                 )

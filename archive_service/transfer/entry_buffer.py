@@ -9,7 +9,7 @@ from archive_service.archive.layout import ArchiveLayout
 from archive_service.storage.base import AlbumFiles
 
 
-class EntriesBuffer:
+class EntryBuffer:
     """Local file headers and data of entries in a row, put together in one buffer.
 
     The data of a large file, which only the last entry can have, is no part of it.

@@ -16,14 +16,14 @@ from archive_service.archive.errors import AlbumInMotion, FileNotInAlbum, Storag
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.layout import lay_out
 from archive_service.archive.listing import Listing
+from archive_service.archive.lru import WeightedLRU
 from archive_service.archive.naming import NameRules, archive_names, original_name
-from archive_service.archive.recent import Recent
 from archive_service.archive.representation import ArchiveOptions, Representation, represent
-from archive_service.archive.settling import AT_ONCE, Patience, Sightings, StillnessWatch
+from archive_service.archive.settling import NO_SETTLING, FirstSeen, SettlePolicy, SettlingWatch
 from archive_service.checksums.album import KEPT_FILES, Checksums, HashThreads, weight_of
-from archive_service.checksums.background.hasher import Learner
+from archive_service.checksums.background.hasher import BackgroundHasher
 from archive_service.checksums.crc_index.base import CrcIndex
-from archive_service.checksums.disk_demand import Demand
+from archive_service.checksums.disk_demand import DiskDemand
 from archive_service.storage.base import Storage
 from archive_service.transfer.content import ArchiveContent
 
@@ -46,26 +46,26 @@ class ArchiveService:
         storage: Storage,
         index: CrcIndex,
         options: ArchiveOptions,
-        patience: Patience = AT_ONCE,
+        patience: SettlePolicy = NO_SETTLING,
         on_backlog: Callable[[int], None] = lambda _by: None,
     ) -> None:
         self._storage = storage
         self._index = index
         self._options = options
         self._patience = patience
-        self._sightings = Sightings()
+        self._sightings = FirstSeen()
         self._reading = ThreadPoolExecutor(_READING_THREADS, "read")
         self._describing = ThreadPoolExecutor(_DESCRIBING_THREADS, "describe")
         self._waiting: dict[_Wanted, Future[Representation]] = {}
         # An album is listed again for each request, but described again, which takes longer, only
         # where it is not what it was.
-        self._described: Recent[ArchiveId, Representation] = Recent(KEPT_FILES)
+        self._described: WeightedLRU[ArchiveId, Representation] = WeightedLRU(KEPT_FILES)
         # A little album's content keeps the headers it has packed, for the next download.
-        self._contents: Recent[ArchiveId, ArchiveContent] = Recent(KEPT_CONTENTS)
+        self._contents: WeightedLRU[ArchiveId, ArchiveContent] = WeightedLRU(KEPT_CONTENTS)
         self._lock = Lock()
         self._hashing = ThreadPoolExecutor(_HASHING_THREADS, "hash")
         self._indexing = ThreadPoolExecutor(1, "index")
-        self._demand = Demand()
+        self._demand = DiskDemand()
         threads = HashThreads(index, self._hashing, self._indexing, on_backlog, self._demand)
         self._checksums = Checksums(storage, threads)
 
@@ -84,7 +84,7 @@ class ArchiveService:
         it stands for a directory and all below it.
         Raise ArchiveNotFound, FileNotInAlbum, AlbumInMotion or StorageUnavailable.
         """
-        watch = StillnessWatch(archive, self._patience, self._sightings, clock_s=time.monotonic())
+        watch = SettlingWatch(archive, self._patience, self._sightings, clock_s=time.monotonic())
         while True:
             try:
                 found = self._unchanged(archive, files)
@@ -122,9 +122,9 @@ class ArchiveService:
             self._contents.put(archive, content, weight=1)
         return content
 
-    def learner(self) -> Learner:
+    def learner(self) -> BackgroundHasher:
         """Give access to learning without being asked; close it before the service."""
-        return Learner(self._storage, self._checksums, self._demand)
+        return BackgroundHasher(self._storage, self._checksums, self._demand)
 
     async def check(self) -> None:
         """Make sure that albums can be listed; raise StorageUnavailable."""

@@ -23,7 +23,7 @@ class FileNotSent(Exception):
         self.unsent = unsent
 
 
-class Outlet:
+class SocketWriter:
     """A duplicate of a connection's socket, by which one chunk after the other is sent.
 
     The event loop lets nobody wait for a socket that has a transport, but for a duplicate; that has

@@ -17,7 +17,7 @@ _LOOKS_PER_TIMEOUT = 8
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # struct linger: on, for no time
 
 
-class StallWatch:
+class StallWatchdog:
     """Cuts a connection on which the client has taken nothing for the time-out, until `end`."""
 
     def __init__(
@@ -34,7 +34,7 @@ class StallWatch:
         self._next_look = self._look_later()
 
     @classmethod
-    def over(cls, transport: asyncio.Transport, *, timeout_s: float) -> StallWatch | None:
+    def over(cls, transport: asyncio.Transport, *, timeout_s: float) -> StallWatchdog | None:
         """Watch a transport's peer; return None where the system does not tell of its progress."""
         connection: socket.socket = transport.get_extra_info("socket")
         if progress_of(connection) is None:

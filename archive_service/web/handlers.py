@@ -21,7 +21,7 @@ from archive_service.http.content_disposition import content_disposition
 from archive_service.http.multipart import Literal
 from archive_service.http.negotiation import preferred
 from archive_service.http.request_fields import RequestFields
-from archive_service.http.response_plan import ResponsePlan, Target, goes_on, plan
+from archive_service.http.response_plan import ResponsePlan, Target, is_resumption, plan
 from archive_service.observe.base import Download, Observer
 from archive_service.transfer.chunk_size import AdaptivePace, DelayedPace, Pace
 from archive_service.transfer.connection import Transfer
@@ -96,7 +96,7 @@ class Handlers:
         """Answer `/archive/{hash}/`."""
         fields = RequestFields.of(request.method, request.headers.items())
         verdict = self._judged(request)
-        if verdict is Verdict.LAPSED and not fields.may_go_on():
+        if verdict is Verdict.LAPSED and not fields.can_be_resumption():
             raise LinkExpired
         query = parse_query(request.rel_url.raw_query_string)
         representation = await self._describe(request, query.files)
@@ -104,7 +104,7 @@ class Handlers:
         validators = _validators(representation, now_s)
         target = Target(representation.complete_length, "application/zip", validators)
         answer = plan(fields, target, now_s=now_s)
-        if verdict is Verdict.LAPSED and not goes_on(answer, fields, validators):
+        if verdict is Verdict.LAPSED and not is_resumption(answer, fields, validators):
             raise LinkExpired
         if answer.status in _FAILED_PLANS:
             return self._failed_plan(request, answer)
@@ -239,7 +239,7 @@ def _validators(
     return Validators(
         etag or representation.etag,
         last_modified_s=min(changed_s, now_s) if changed_s <= now_s + CHANGED_WITHIN_S else None,
-        date_is_strong=has_passed and representation.notices_every_change,
+        date_is_strong=has_passed and representation.date_is_strong,
     )
 
 

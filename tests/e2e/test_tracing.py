@@ -23,7 +23,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 SMALL, OTHER, MISSING = "small-album-of-tests", "other-album-of-tests", "no-such-album-of-tests"
 ROUTE = "/archive/{hash}/"
 PARENT = "00f067aa0ba902b7"
-AT_ONCE = {"OTEL_BSP_SCHEDULE_DELAY": "20"}
+NO_SETTLING = {"OTEL_BSP_SCHEDULE_DELAY": "20"}
 NOT_BY_ITSELF = {"OTEL_BSP_SCHEDULE_DELAY": "600000"}
 FAILED_START_TIMEOUT_S = 20.0
 STOPPED_WITHIN_S = 8.0
@@ -61,7 +61,7 @@ def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def server(collector: Collector, albums: Path, cache_dir: Path) -> Iterator[Server]:
     with serving(
-        albums, cache_dir, "--level", "debug", variables=traced_by(collector, AT_ONCE)
+        albums, cache_dir, "--level", "debug", variables=traced_by(collector, NO_SETTLING)
     ) as server:
         yield server
 
@@ -281,7 +281,7 @@ def test_a_collector_in_trouble_is_told_once_and_hinders_nobody(
     with collecting() as collector:
         collector.refuses = True
         variables = traced_by(
-            collector, {**AT_ONCE, "OTEL_EXPORTER_OTLP_HEADERS": "key-of-the-collector"}
+            collector, {**NO_SETTLING, "OTEL_EXPORTER_OTLP_HEADERS": "key-of-the-collector"}
         )
         with serving(albums, cache_dir, "--level", "debug", variables=variables) as server:
             for count in range(1, SERVED_WITHOUT_COLLECTOR + 1):

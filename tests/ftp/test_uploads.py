@@ -24,7 +24,7 @@ from harness.indexed import unknown_files
 from harness.server import Server
 
 LINK = f"/archive/{HASH}/"
-AT_ONCE = ("--settle-time", "1", "--settle-wait", "0", "--index-ahead", "watch")
+NO_SETTLING = ("--settle-time", "1", "--settle-wait", "0", "--index-ahead", "watch")
 WITHIN_S = 30.0
 PICTURES: Mapping[str, bytes] = {
     f"{folder}{number}.jpg": noise(200_000 + number, seed=number)
@@ -43,13 +43,13 @@ def ftp(request: pytest.FixtureRequest, photos_dir: Path, tmp_path: Path) -> Ite
 
 @pytest.fixture
 def server(serve: Serve) -> Server:
-    return serve(*AT_ONCE)
+    return serve(*NO_SETTLING)
 
 
 @pytest.fixture
 def slow_server(serve: Serve) -> Server:
     """A server that waits for longer than an upload may stall on a busy machine."""
-    return serve(*AT_ONCE, "--settle-time", "3")
+    return serve(*NO_SETTLING, "--settle-time", "3")
 
 
 def upload_all(client: ftplib.FTP, files: Mapping[str, bytes] = PICTURES) -> None:

@@ -13,7 +13,7 @@ from indexes.conftest import MakeIndex, no_warning
 from archive_service.archive.id import ArchiveId
 from archive_service.checksums.crc_index.base import CrcIndex
 from archive_service.checksums.crc_index.memory import MemoryCrcIndex
-from archive_service.checksums.crc_index.row_blocks import MAX_PARTS
+from archive_service.checksums.crc_index.row_blocks import MAX_BLOCKS
 from archive_service.checksums.crc_index.sqlite import SqliteCrcIndex
 
 ONE, TWO = ArchiveId("1" * 32), ArchiveId("2" * 32)
@@ -109,12 +109,12 @@ def test_storing_nothing_is_fine(index: CrcIndex) -> None:
 
 
 def test_what_is_stored_file_by_file_stays_known(index: CrcIndex) -> None:
-    for number in range(3 * MAX_PARTS):
+    for number in range(3 * MAX_BLOCKS):
         index.store(ONE, [(b"same", VERSION, number), (b"%d" % number, VERSION, number)])
         index.store(TWO, [(b"same", VERSION, 0)])
     known = dict(index.load(ONE))
-    assert known.pop(b"same") == (VERSION, 3 * MAX_PARTS - 1)
-    assert known == {b"%d" % number: (VERSION, number) for number in range(3 * MAX_PARTS)}
+    assert known.pop(b"same") == (VERSION, 3 * MAX_BLOCKS - 1)
+    assert known == {b"%d" % number: (VERSION, number) for number in range(3 * MAX_BLOCKS)}
     assert index.load(TWO) == {b"same": (VERSION, 0)}
 
 

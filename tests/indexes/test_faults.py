@@ -19,7 +19,7 @@ from indexes.conftest import MakeIndex
 from archive_service.archive.id import ArchiveId
 from archive_service.checksums.crc_index.base import CrcIndex
 from archive_service.checksums.crc_index.circuit import FIRST_PAUSE_S
-from archive_service.checksums.crc_index.row_blocks import MAX_PARTS
+from archive_service.checksums.crc_index.row_blocks import MAX_BLOCKS
 from archive_service.checksums.crc_index.shared import ANSWER_TIMEOUT_S
 
 ONE, TWO = ArchiveId("1" * 32), ArchiveId("2" * 32)
@@ -326,7 +326,7 @@ def writing_at_once(url: str, *, processes: int, count: int) -> Iterator[None]:
 def test_processes_that_change_an_album_at_once_lose_nothing(
     make_index: MakeIndex, url: str
 ) -> None:
-    count = 2 * MAX_PARTS
+    count = 2 * MAX_BLOCKS
     with writing_at_once(url, processes=3, count=count):
         pass
     known = make_index(url).load(ONE)

@@ -13,7 +13,7 @@ from indexes.test_faults import writing_at_once
 
 from archive_service.archive.id import ArchiveId
 from archive_service.checksums.crc_index.index_url import make_store, parse_index_url
-from archive_service.checksums.crc_index.row_blocks import part_of
+from archive_service.checksums.crc_index.row_blocks import block_of
 from archive_service.checksums.crc_index.schema import LOCK
 
 ONE, TWO = ArchiveId("1" * 32), ArchiveId("2" * 32)
@@ -51,7 +51,7 @@ def test_what_another_is_changing_is_waited_for_and_not_lost(
 ) -> None:
     index = make_index(server.url)
     index.store(ONE, [(b"a", VERSION, 1), (b"b", VERSION, 2)])
-    changed = part_of([(b"a", VERSION, 1), (b"b", VERSION, 2), (b"c", VERSION, 3)])
+    changed = block_of([(b"a", VERSION, 1), (b"b", VERSION, 2), (b"c", VERSION, 3)])
     waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
     with server.connected() as other, ThreadPoolExecutor(1) as thread:
         with other.transaction():

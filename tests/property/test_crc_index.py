@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from archive_service.archive.id import ArchiveId
 from archive_service.checksums.crc_index.index_url import parse_index_url
-from archive_service.checksums.crc_index.row_blocks import known_of, packed, part_of, unpacked
+from archive_service.checksums.crc_index.row_blocks import block_of, known_of, packed, unpacked
 from archive_service.checksums.crc_index.sqlite import SqliteCrcIndex
 
 ALBUM = ArchiveId("0123456789abcdef0123456789abcdef")
@@ -118,14 +118,14 @@ def test_any_bytes_in_place_of_a_file_make_no_wrong_crc(data: bytes, suffix: str
     use_spoilt(lambda path: path.with_name(path.name + suffix).write_bytes(data), is_of_use=False)
 
 
-PART = packed(part_of(ROWS[:3]))
+PART = packed(block_of(ROWS[:3]))
 
 
 @given(
     st.sets(st.binary(min_size=1, max_size=9).filter(lambda path: b"\0" not in path), min_size=1)
 )
 def test_a_part_packed_in_one_string_is_unpacked_as_it_was(paths: set[bytes]) -> None:
-    part = part_of([(path, VERSION, number) for number, path in enumerate(paths)])
+    part = block_of([(path, VERSION, number) for number, path in enumerate(paths)])
     assert unpacked(packed(part)) == part
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from archive_service.checksums.background.album_queue import Backlog
+from archive_service.checksums.background.album_queue import AlbumQueue
 
 SETTLE_TIME_S = 2.0
 
 
-def backlog() -> Backlog:
-    return Backlog(SETTLE_TIME_S)
+def backlog() -> AlbumQueue:
+    return AlbumQueue(SETTLE_TIME_S)
 
 
 def test_a_changed_album_is_due_when_it_has_been_still() -> None:

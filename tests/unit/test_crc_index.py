@@ -18,8 +18,8 @@ from harness.server import REPOSITORY
 
 from archive_service.archive.id import ArchiveId
 from archive_service.checksums.crc_index.memory import MOST_ROWS, MemoryCrcIndex
-from archive_service.checksums.crc_index.row_blocks import Part, part_of, rows_of
-from archive_service.checksums.crc_index.sqlite import MAX_PARTS, SqliteCrcIndex
+from archive_service.checksums.crc_index.row_blocks import RowBlock, block_of, rows_of
+from archive_service.checksums.crc_index.sqlite import MAX_BLOCKS, SqliteCrcIndex
 
 ONE, TWO = ArchiveId("1" * 32), ArchiveId("2" * 32)
 VERSION, OTHER_VERSION = b"v" * 32, b"w" * 32
@@ -271,13 +271,13 @@ def test_a_part_that_is_spoilt_takes_no_other_with_it(path: Path) -> None:
 
 
 def test_any_bit_of_a_part_that_is_flipped_is_noticed() -> None:
-    part = part_of([(b"a", VERSION, 7), (b"b/c", OTHER_VERSION, 0xFFFFFFFF)])
+    part = block_of([(b"a", VERSION, 7), (b"b/c", OTHER_VERSION, 0xFFFFFFFF)])
     for number, column in enumerate(part):
         for bit in range(8 * len(column)):
             spoilt = bytearray(column)
             spoilt[bit // 8] ^= 1 << bit % 8
             with pytest.raises(ValueError, match="spoilt"):
-                rows_of(Part(*part[:number], bytes(spoilt), *part[number + 1 :]))
+                rows_of(RowBlock(*part[:number], bytes(spoilt), *part[number + 1 :]))
 
 
 def parts(path: Path) -> int:
@@ -288,15 +288,15 @@ def parts(path: Path) -> int:
 
 def test_what_is_stored_file_by_file_becomes_few_parts(path: Path) -> None:
     index = SqliteCrcIndex(path, no_warning)
-    for number in range(3 * MAX_PARTS):
+    for number in range(3 * MAX_BLOCKS):
         index.store(ONE, [(b"same", VERSION, number), (b"%d" % number, VERSION, number)])
         index.store(TWO, [(b"same", VERSION, 0)])
     known = index.load(ONE)
-    assert known.pop(b"same") == (VERSION, 3 * MAX_PARTS - 1)
-    assert known == {b"%d" % number: (VERSION, number) for number in range(3 * MAX_PARTS)}
+    assert known.pop(b"same") == (VERSION, 3 * MAX_BLOCKS - 1)
+    assert known == {b"%d" % number: (VERSION, number) for number in range(3 * MAX_BLOCKS)}
     assert index.load(TWO) == {b"same": (VERSION, 0)}
     index.close()
-    assert parts(path) <= 2 * MAX_PARTS
+    assert parts(path) <= 2 * MAX_BLOCKS
 
 
 def test_an_index_of_an_earlier_release_is_started_afresh(path: Path) -> None:

@@ -39,13 +39,13 @@ def archive(options: ArchiveOptions) -> Representation:
 def test_it_is_the_second_after_the_newest_change_since_whenever_settings_are_in_force(
     since_s: int | None,
 ) -> None:
-    assert archive(replace(OPTIONS, in_force_since_s=since_s)).changed_s == NEWEST_CHANGE_S + 1
+    assert archive(replace(OPTIONS, config_epoch_s=since_s)).changed_s == NEWEST_CHANGE_S + 1
 
 
 def test_it_is_that_of_the_files_where_no_change_token_is_looked_at() -> None:
-    made = archive(replace(OPTIONS, change_token=False, in_force_since_s=0))
+    made = archive(replace(OPTIONS, change_token=False, config_epoch_s=0))
     assert made.changed_s == NEWEST_MTIME_S + 1
-    assert not made.notices_every_change  # mtimes can be set back
+    assert not made.date_is_strong  # mtimes can be set back
 
 
 @pytest.mark.parametrize(
@@ -62,5 +62,5 @@ def test_it_is_that_of_the_files_where_no_change_token_is_looked_at() -> None:
 def test_it_stands_for_one_archive_where_settings_were_in_force_an_hour_before(
     since_s: int | None, *, is_enough: bool
 ) -> None:
-    made = archive(replace(OPTIONS, in_force_since_s=since_s))
-    assert made.notices_every_change is is_enough
+    made = archive(replace(OPTIONS, config_epoch_s=since_s))
+    assert made.date_is_strong is is_enough

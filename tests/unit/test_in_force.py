@@ -4,31 +4,31 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from archive_service.config.config_epoch import in_force_since_s
+from archive_service.config.config_epoch import config_epoch_s
 
 
 def test_a_configuration_is_in_force_since_it_was_first_seen(tmp_path: Path) -> None:
     record = tmp_path / "cache" / "shape"
-    assert in_force_since_s(record, "one", now_s=100) == 100
-    assert in_force_since_s(record, "one", now_s=200) == 100
+    assert config_epoch_s(record, "one", now_s=100) == 100
+    assert config_epoch_s(record, "one", now_s=200) == 100
 
 
 def test_another_configuration_begins_anew_and_so_does_the_first_when_it_returns(
     tmp_path: Path,
 ) -> None:
     record = tmp_path / "shape"
-    in_force_since_s(record, "one", now_s=100)
-    assert in_force_since_s(record, "two", now_s=200) == 200
-    assert in_force_since_s(record, "one", now_s=300) == 300
+    config_epoch_s(record, "one", now_s=100)
+    assert config_epoch_s(record, "two", now_s=200) == 200
+    assert config_epoch_s(record, "one", now_s=300) == 300
 
 
 def test_a_spoilt_record_is_written_anew(tmp_path: Path) -> None:
     record = tmp_path / "shape"
     record.write_bytes(b"one\xff")
-    assert in_force_since_s(record, "one", now_s=100) == 100
-    assert in_force_since_s(record, "one", now_s=200) == 100
+    assert config_epoch_s(record, "one", now_s=100) == 100
+    assert config_epoch_s(record, "one", now_s=200) == 100
 
 
 def test_nothing_is_known_where_nothing_can_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    assert in_force_since_s(tmp_path / "file" / "shape", "one", now_s=100) is None
+    assert config_epoch_s(tmp_path / "file" / "shape", "one", now_s=100) is None

@@ -21,10 +21,10 @@ from archive_service.archive.errors import SourceChanged
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.segments import LARGE_FILE_BYTES
 from archive_service.checksums.album import Checksums, HashThreads
-from archive_service.checksums.background.hasher import Learner
+from archive_service.checksums.background.hasher import BackgroundHasher
 from archive_service.checksums.background.throttle import COLD_BYTES_PER_S
 from archive_service.checksums.crc_index.memory import MemoryCrcIndex
-from archive_service.checksums.disk_demand import Demand
+from archive_service.checksums.disk_demand import DiskDemand
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.local.page_cache import is_cached
 from archive_service.storage.local.storage import LocalStorage
@@ -39,11 +39,11 @@ class Bench:
 
     def __init__(self, photos_dir: Path) -> None:
         self.index = MemoryCrcIndex()
-        self.demand = Demand()
+        self.demand = DiskDemand()
         self.storage = CountingStorage(LocalStorage(photos_dir, Exclusion(())))
         self._stack = ExitStack()
 
-    def run(self, act: Callable[[Learner], Awaitable[_Result]]) -> _Result:
+    def run(self, act: Callable[[BackgroundHasher], Awaitable[_Result]]) -> _Result:
         async def run() -> _Result:
             learner = self.learner()
             try:
@@ -54,11 +54,11 @@ class Bench:
         with self._stack:
             return asyncio.run(run())
 
-    def learner(self) -> Learner:
+    def learner(self) -> BackgroundHasher:
         pools = [self._stack.enter_context(ThreadPoolExecutor(1)) for _ in range(2)]
         threads = HashThreads(self.index, *pools, demand=self.demand)
         self.checksums = Checksums(self.storage, threads)
-        return Learner(self.storage, self.checksums, self.demand)
+        return BackgroundHasher(self.storage, self.checksums, self.demand)
 
     def known(self) -> dict[bytes, int]:
         return {path: value for path, (_, value) in self.index.load(ALBUM).items()}
@@ -69,7 +69,7 @@ def bench(photos_dir: Path) -> Bench:
     return Bench(photos_dir)
 
 
-async def learn(learner: Learner) -> int:
+async def learn(learner: BackgroundHasher) -> int:
     return await learner.learn(ALBUM, await learner.look(ALBUM))
 
 
@@ -106,7 +106,7 @@ def test_only_what_is_unknown_is_read(bench: Bench, photos_dir: Path) -> None:
 def test_an_album_that_changes_meanwhile_is_given_up(bench: Bench, photos_dir: Path) -> None:
     album = settle(make_album(photos_dir, {"1.jpg": LARGE, "2.jpg": b"two"}))
 
-    async def change(learner: Learner) -> None:
+    async def change(learner: BackgroundHasher) -> None:
         seen = await learner.look(ALBUM)
         (album / "1.jpg").write_bytes(LARGE[:-1])
         await learner.learn(ALBUM, seen)
@@ -144,8 +144,8 @@ def test_the_disk_is_left_to_downloads_while_they_need_it(
     if is_cold:
         evict(album / "1.jpg")
 
-    async def learn_meanwhile(learner: Learner) -> bool:
-        with bench.demand.served():
+    async def learn_meanwhile(learner: BackgroundHasher) -> bool:
+        with bench.demand.busy():
             learning = asyncio.ensure_future(learn(learner))
             await asyncio.wait({learning}, timeout=1.0)
             was_done = learning.done()
@@ -158,7 +158,7 @@ def test_the_disk_is_left_to_downloads_while_they_need_it(
 def test_a_download_and_the_learner_share_what_they_learn(bench: Bench, photos_dir: Path) -> None:
     album = settle(make_album(photos_dir, {"1.jpg": LARGE, "2.jpg": LARGE}))
 
-    async def learn_after_a_download_has_begun(learner: Learner) -> list[int]:
+    async def learn_after_a_download_has_begun(learner: BackgroundHasher) -> list[int]:
         seen = await learner.look(ALBUM)
         download = bench.checksums.of(ALBUM, *seen)
         await download.load()
@@ -177,7 +177,7 @@ def test_closing_ends_a_long_reading(bench: Bench, photos_dir: Path) -> None:
     (photos_dir / "huge").rename(photos_dir / HASH / "huge")
     settle(photos_dir / HASH)
 
-    async def close(learner: Learner) -> bool:
+    async def close(learner: BackgroundHasher) -> bool:
         learning = asyncio.ensure_future(learn(learner))
         await asyncio.wait({learning}, timeout=0.3)
         was_done = learning.done()

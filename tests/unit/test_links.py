@@ -14,7 +14,7 @@ from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing
 from archive_service.storage.exclusion import DEFAULT_PATTERNS, Exclusion
 from archive_service.storage.local import listing_builder
-from archive_service.storage.local.native import AS_COMPILED, NOTHING_COMPILED, Bulk
+from archive_service.storage.local.native import AS_COMPILED, NOTHING_COMPILED, NativeCalls
 from archive_service.storage.local.storage import LocalStorage
 
 ARCHIVE = ArchiveId(HASH)
@@ -22,7 +22,7 @@ SECRET = b"secret"
 
 
 @pytest.fixture(params=[AS_COMPILED, NOTHING_COMPILED], ids=["as compiled", "in Python"])
-def bulk(request: pytest.FixtureRequest) -> Bulk:
+def bulk(request: pytest.FixtureRequest) -> NativeCalls:
     return request.param
 
 
@@ -32,7 +32,7 @@ def skipped() -> list[str]:
 
 
 @pytest.fixture
-def storage(photos_dir: Path, bulk: Bulk, skipped: list[str]) -> LocalStorage:
+def storage(photos_dir: Path, bulk: NativeCalls, skipped: list[str]) -> LocalStorage:
     return LocalStorage(
         photos_dir,
         Exclusion(DEFAULT_PATTERNS),
@@ -93,7 +93,7 @@ def test_a_link_to_a_file_of_the_album_is_that_file(
 
 
 def test_an_album_is_named_by_where_its_root_really_is_too(
-    photos_dir: Path, tmp_path: Path, bulk: Bulk
+    photos_dir: Path, tmp_path: Path, bulk: NativeCalls
 ) -> None:
     album = make_album(photos_dir, {"1.jpg": b"one"})
     (tmp_path / "root").symlink_to(photos_dir)
@@ -202,7 +202,7 @@ def test_a_link_that_is_left_out_is_told_of_once(
     assert sorted(skipped) == ["broken", "outside"]
 
 
-def test_no_link_is_followed_where_none_may_be(photos_dir: Path, bulk: Bulk) -> None:
+def test_no_link_is_followed_where_none_may_be(photos_dir: Path, bulk: NativeCalls) -> None:
     album = make_album(photos_dir, {"1.jpg": b"one", "d/2.jpg": b"two"})
     (album / "link").symlink_to("1.jpg")
     (album / "e").symlink_to("d")

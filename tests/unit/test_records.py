@@ -25,19 +25,19 @@ def member(
     return Members([name], array("Q", [size]), [mtime_s], array("H", [mode]), array("Q", [offset]))
 
 
-def is_usual(described: Members) -> bool:
+def all_plain(described: Members) -> bool:
     is_small = max(described.header_offsets) < MAX_32
-    return is_small and headers.are_usual(described.sizes, described.modes)
+    return is_small and headers.are_plain(described.sizes, described.modes)
 
 
 def local_file_header(described: Members, crc32: int = 0, zone: tzinfo = UTC) -> bytes:
-    [header] = headers.local_file_headers(described, [crc32], zone, usual=is_usual(described))
+    [header] = headers.local_file_headers(described, [crc32], zone, is_plain=all_plain(described))
     return header
 
 
 def central_directory_header(described: Members, crc32: int = 0, zone: tzinfo = UTC) -> bytes:
     [header] = headers.central_directory_headers(
-        described, [crc32], zone, usual=is_usual(described)
+        described, [crc32], zone, is_plain=all_plain(described)
     )
     return header
 
@@ -219,7 +219,7 @@ def test_dos_times_are_of_the_time_zone() -> None:
 
 
 @pytest.mark.parametrize("make", [headers.local_file_headers, headers.central_directory_headers])
-def test_what_is_usual_is_packed_like_what_is_not(make: Callable[..., Iterator[bytes]]) -> None:
+def test_what_all_plain_is_packed_like_what_is_not(make: Callable[..., Iterator[bytes]]) -> None:
     described = Members(
         [b"1.jpg", "Свадьба.jpg".encode()],
         array("Q", [1, MAX_32 - 1]),
@@ -227,6 +227,8 @@ def test_what_is_usual_is_packed_like_what_is_not(make: Callable[..., Iterator[b
         array("H", [0o644, 0o600]),
         array("Q", [0, MAX_32 - 1]),
     )
-    assert is_usual(described)
-    usual, unusual = (list(make(described, [1, 2], UTC, usual=usual)) for usual in (True, False))
-    assert usual == unusual
+    assert all_plain(described)
+    plain, general = (
+        list(make(described, [1, 2], UTC, is_plain=is_plain)) for is_plain in (True, False)
+    )
+    assert plain == general

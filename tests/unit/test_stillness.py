@@ -10,12 +10,12 @@ import pytest
 from archive_service.archive.errors import AlbumInMotion
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing
-from archive_service.archive.settling import AT_ONCE, Patience, Sightings, StillnessWatch
+from archive_service.archive.settling import NO_SETTLING, FirstSeen, SettlePolicy, SettlingWatch
 
 SECOND_NS = 1_000_000_000
 NOW_NS = 1_700_000_000 * SECOND_NS
 HOUR_NS = 3600 * SECOND_NS
-PATIENCE = Patience(settle_time_s=2.0, settle_wait_s=10.0)
+PATIENCE = SettlePolicy(settle_time_s=2.0, settle_wait_s=10.0)
 ONE = ArchiveId("1" * 32)
 
 
@@ -24,14 +24,14 @@ def changed(ctime_ns: int, mtime_ns: int = 0) -> Listing:
 
 
 def watching(
-    patience: Patience = PATIENCE, sightings: Sightings | None = None, *, clock_s: float = 0
-) -> StillnessWatch:
+    patience: SettlePolicy = PATIENCE, sightings: FirstSeen | None = None, *, clock_s: float = 0
+) -> SettlingWatch:
     """Return the look-out of a request that came when `clock_s` seconds had passed since NOW_NS."""
-    return StillnessWatch(ONE, patience, sightings or Sightings(), clock_s=clock_s)
+    return SettlingWatch(ONE, patience, sightings or FirstSeen(), clock_s=clock_s)
 
 
 def pause_s(
-    watch: StillnessWatch, listing: Listing, clock_s: float, fingerprint: bytes = b"a"
+    watch: SettlingWatch, listing: Listing, clock_s: float, fingerprint: bytes = b"a"
 ) -> float:
     """Look at an album when `clock_s` seconds have passed since NOW_NS."""
     now_ns = NOW_NS + int(clock_s * SECOND_NS)
@@ -89,14 +89,14 @@ def test_an_album_that_is_still_at_the_last_moment_is_sent() -> None:
 
 
 def test_without_a_time_to_wait_the_answer_comes_at_once() -> None:
-    watch = watching(Patience(settle_time_s=2.0, settle_wait_s=0.0))
+    watch = watching(SettlePolicy(settle_time_s=2.0, settle_wait_s=0.0))
     with pytest.raises(AlbumInMotion):
         pause_s(watch, changed(NOW_NS), 0)
     assert pause_s(watch, changed(NOW_NS - HOUR_NS), 0) == 0
 
 
 def test_without_patience_everything_is_still() -> None:
-    watch = watching(AT_ONCE)
+    watch = watching(NO_SETTLING)
     assert pause_s(watch, changed(NOW_NS), 0) == 0
     assert pause_s(watch, changed(NOW_NS + HOUR_NS), 0) == 0
 
@@ -125,7 +125,7 @@ def test_a_file_that_was_cut_is_waited_for_like_any_change() -> None:
 
 
 def test_what_one_request_has_seen_the_next_need_not_wait_for() -> None:
-    sightings = Sightings()
+    sightings = FirstSeen()
     album = listed({b"1.jpg": 0})
     assert pause_s(watching(PATIENCE, sightings), album, 0) == 2
     assert pause_s(watching(PATIENCE, sightings, clock_s=3), album, 3) == 0
@@ -136,7 +136,7 @@ def test_what_one_request_has_seen_the_next_need_not_wait_for() -> None:
 def test_an_album_that_changes_while_it_is_listed_is_looked_at_again_for_a_while(
     settle_time_s: float,
 ) -> None:
-    watch = watching(Patience(settle_time_s, settle_wait_s=10.0))
+    watch = watching(SettlePolicy(settle_time_s, settle_wait_s=10.0))
     assert watch.look_again_s(clock_s=0) > 0
     with pytest.raises(AlbumInMotion):
         watch.look_again_s(clock_s=10)

@@ -13,7 +13,7 @@ from harness.conditions import eventually
 
 from archive_service.web.limits.connection_counts import Load, shared_counts
 from archive_service.web.server.runner import Runner
-from archive_service.web.server.shared_listener import SharedSite
+from archive_service.web.server.shared_listener import SharedListener
 
 TIMEOUT_S = 30.0
 A_FEW_TURNS = 20
@@ -53,7 +53,7 @@ async def sharing() -> AsyncIterator[Shared]:
         shared = Shared(listener)
         runner = Runner(app, shutdown_timeout_s=1.0, idle_timeout_s=60.0, count=shared.load.change)
         await runner.setup()
-        await SharedSite(runner, listener.dup(), shared.load).start()
+        await SharedListener(runner, listener.dup(), shared.load).start()
         try:
             yield shared
         finally:

@@ -132,7 +132,7 @@ def central_directory_header_length(name: bytes, size: int, mode: int, header_of
     return length
 
 
-def are_usual(sizes: array[int], modes: array[int]) -> bool:
+def are_plain(sizes: array[int], modes: array[int]) -> bool:
     """Tell whether all are files with data, and none has ZIP64 sizes or an execute bit.
 
     The records that tell of offsets are unusual besides where one of these is ZIP64.
@@ -143,10 +143,10 @@ def are_usual(sizes: array[int], modes: array[int]) -> bool:
 
 
 def local_file_header_lengths(
-    names: Sequence[bytes], sizes: array[int], modes: array[int], *, usual: bool
+    names: Sequence[bytes], sizes: array[int], modes: array[int], *, is_plain: bool
 ) -> Iterable[int]:
-    """Return what `local_file_header_length` does of each entry; `usual`: see `are_usual`."""
-    if usual:
+    """Return what `local_file_header_length` does of each entry; `is_plain`: see `are_plain`."""
+    if is_plain:
         return map(add, map(len, names), repeat(local_file_header_length(b"", 0, 0)))
     return map(local_file_header_length, names, sizes, modes)
 
@@ -157,28 +157,28 @@ def central_directory_header_lengths(
     modes: array[int],
     header_offsets: array[int],
     *,
-    usual: bool,
+    is_plain: bool,
 ) -> Iterable[int]:
-    """Return what `central_directory_header_length` does of each entry; `usual`: see `are_usual`.
+    """Return the length of each entry's central directory header; `is_plain`: see `are_plain`.
 
     The offsets are in order; there may be one more of them, where the last entry ends.
     """
-    if usual:
+    if is_plain:
         return map(add, map(len, names), repeat(central_directory_header_length(b"", 0, 0, 0)))
     return map(central_directory_header_length, names, sizes, modes, header_offsets)
 
 
 def local_file_headers(
-    members: Members, crc32s: Iterable[int], zone: tzinfo, *, usual: bool
+    members: Members, crc32s: Iterable[int], zone: tzinfo, *, is_plain: bool
 ) -> Iterator[bytes]:
     """Pack local file headers with their names and extra fields (APPNOTE 4.3.7).
 
-    `zone` is the time zone of the DOS times; `usual`: see `are_usual`.
+    `zone` is the time zone of the DOS times; `is_plain`: see `are_plain`.
     """
     names, sizes, mtimes_s, modes, header_offsets = members
     times, dates, extras = _columns_of_times(mtimes_s, zone)
     versions: Iterable[int] = repeat(VERSION_STORED)
-    if not usual:
+    if not is_plain:
         versions = map(_version_needed, names, sizes, header_offsets)
         extras = list(map(_local_extra, extras, names, sizes, modes))
         sizes = _held_at_max_32(sizes)
@@ -200,16 +200,16 @@ def local_file_headers(
 
 
 def central_directory_headers(
-    members: Members, crc32s: Iterable[int], zone: tzinfo, *, usual: bool
+    members: Members, crc32s: Iterable[int], zone: tzinfo, *, is_plain: bool
 ) -> Iterator[bytes]:
     """Pack central directory headers with their names and extra fields (APPNOTE 4.3.12).
 
-    `zone` is the time zone of the DOS times; `usual`: see `are_usual`.
+    `zone` is the time zone of the DOS times; `is_plain`: see `are_plain`.
     """
     names, sizes, mtimes_s, modes, header_offsets = members
     times, dates, extras = _columns_of_times(mtimes_s, zone)
     versions: Iterable[int] = repeat(VERSION_STORED)
-    if usual:
+    if is_plain:
         by_mode = {mode: _external_attributes(b"", mode) for mode in set(modes)}
         attributes = map(by_mode.__getitem__, modes)
     else:

@@ -18,11 +18,11 @@ from functools import partial
 
 from archive_service.archive.errors import StorageUnavailable
 from archive_service.archive.id import is_archive_id
-from archive_service.checksums.background.album_queue import Backlog
-from archive_service.checksums.background.hasher import Learner
+from archive_service.checksums.background.album_queue import AlbumQueue
+from archive_service.checksums.background.hasher import BackgroundHasher
 from archive_service.checksums.background.indexer import Indexer
 from archive_service.observe.base import Observer
-from archive_service.storage.local.watcher import WatchedAlbums, WatchFailed
+from archive_service.storage.local.watcher import AlbumWatcher, WatchFailed
 
 SCAN_EVERY_S = 10.0
 """The pause between two passes where the kernel tells nothing."""
@@ -48,11 +48,11 @@ class IndexAhead:
 
     def __init__(
         self,
-        learner: Learner,
+        learner: BackgroundHasher,
         observer: Observer,
         *,
         settle_time_s: float,
-        open_watch: Callable[[], WatchedAlbums] | None,
+        open_watch: Callable[[], AlbumWatcher] | None,
         scan_every_s: float = SCAN_EVERY_S,
     ) -> None:
         settle_time_s = max(settle_time_s, _SETTLE_TIME_MIN_S)
@@ -60,7 +60,7 @@ class IndexAhead:
         self._observer = observer
         self._open_watch = open_watch
         self._scan_every_s = scan_every_s
-        self._backlog = Backlog(settle_time_s)
+        self._backlog = AlbumQueue(settle_time_s)
         self._indexer = Indexer(learner, self._backlog, observer, settle_time_s=settle_time_s)
         self._state = ("", "")
         self._unwatched: set[str] = set()
@@ -91,7 +91,7 @@ class IndexAhead:
                 await asyncio.sleep(ROOT_LOOK_EVERY_S)
 
     @asynccontextmanager
-    async def _watching(self) -> AsyncIterator[WatchedAlbums | None]:
+    async def _watching(self) -> AsyncIterator[AlbumWatcher | None]:
         if self._open_watch is None:
             yield None
             return
@@ -110,7 +110,7 @@ class IndexAhead:
             loop.remove_reader(watched.fileno())
             watched.close()
 
-    async def _attend(self, watched: WatchedAlbums | None) -> None:
+    async def _attend(self, watched: AlbumWatcher | None) -> None:
         """Do everything at once until a part of it fails."""
         parts = [self._passes(watched), self._index_changed(watched), self._index_old(watched)]
         if watched:
@@ -125,7 +125,7 @@ class IndexAhead:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _take_changes(self, watched: WatchedAlbums) -> None:
+    def _take_changes(self, watched: AlbumWatcher) -> None:
         changes = watched.changes()
         clock_s = time.monotonic()
         for album in filter(is_archive_id, changes.albums):
@@ -138,13 +138,13 @@ class IndexAhead:
             self._root_gone.set()
         self._tell_backlog()
 
-    async def _look_at_root(self, watched: WatchedAlbums) -> None:
+    async def _look_at_root(self, watched: AlbumWatcher) -> None:
         while await self._learner.in_thread(watched.is_of_root):
             if await _is_set(self._root_gone, within_s=ROOT_LOOK_EVERY_S):
                 break
         raise _RootGone
 
-    async def _passes(self, watched: WatchedAlbums | None) -> None:
+    async def _passes(self, watched: AlbumWatcher | None) -> None:
         if watched:
             for album in await self._albums():
                 await self._learner.in_thread(partial(watched.watch, album))
@@ -156,7 +156,7 @@ class IndexAhead:
             await self._pass(watched, self._indexer.add_changed)
 
     async def _pass(
-        self, watched: WatchedAlbums | None, add: Callable[[str], Awaitable[None]]
+        self, watched: AlbumWatcher | None, add: Callable[[str], Awaitable[None]]
     ) -> None:
         """Look at every album, and add to the backlog what is to be indexed."""
         self._pass_wanted.clear()
@@ -174,7 +174,7 @@ class IndexAhead:
     async def _albums(self) -> list[str]:
         return list(filter(is_archive_id, await self._learner.albums()))
 
-    async def _index_changed(self, watched: WatchedAlbums | None) -> None:
+    async def _index_changed(self, watched: AlbumWatcher | None) -> None:
         while True:
             clock_s = time.monotonic()
             if taken := self._backlog.next_changed(clock_s=clock_s):
@@ -184,7 +184,7 @@ class IndexAhead:
             due_s = self._backlog.due_s()
             await self._some_news(None if due_s is None else due_s - clock_s)
 
-    async def _index_old(self, watched: WatchedAlbums | None) -> None:
+    async def _index_old(self, watched: AlbumWatcher | None) -> None:
         while True:
             if album := self._backlog.next_old():
                 await self._index(watched, album, tries=0, rest=_REST)
@@ -192,7 +192,7 @@ class IndexAhead:
                 await self._some_news(None)
 
     async def _index(
-        self, watched: WatchedAlbums | None, album: str, *, tries: int, rest: int
+        self, watched: AlbumWatcher | None, album: str, *, tries: int, rest: int
     ) -> None:
         """Index an album; rest as many times as long as that took."""
         started_s = time.monotonic()
@@ -218,7 +218,7 @@ class IndexAhead:
             self._observer.index_ahead_changed(state, reason=reason)
 
 
-def _close_opened(opening: asyncio.Future[WatchedAlbums]) -> None:
+def _close_opened(opening: asyncio.Future[AlbumWatcher]) -> None:
     if not opening.cancelled() and opening.exception() is None:
         opening.result().close()
 

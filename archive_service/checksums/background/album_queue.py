@@ -18,7 +18,7 @@ class _Retry(NamedTuple):
     tries: int
 
 
-class Backlog:
+class AlbumQueue:
     """Which album is next, and when; times are those of a monotonic clock, seconds."""
 
     def __init__(self, settle_time_s: float) -> None:

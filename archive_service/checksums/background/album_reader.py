@@ -17,7 +17,7 @@ from archive_service.archive.listing import Listing
 from archive_service.archive.segments import LARGE_FILE_BYTES
 from archive_service.checksums.album import BLOCK_SIZE, UNKNOWN, AlbumChecksums, thread_block
 from archive_service.checksums.background.page_hints import pages_of
-from archive_service.checksums.background.throttle import Pace
+from archive_service.checksums.background.throttle import Throttle
 from archive_service.storage.base import AlbumFiles, SourceFile
 
 _GROUP_FILES, _GROUP_BYTES = 64, 8 * 1024 * 1024
@@ -29,7 +29,7 @@ _FROM_MEMORY_S = 50e-6
 class Reading:
     """The hashing of one album's files."""
 
-    def __init__(self, listing: Listing, album: AlbumChecksums, pace: Pace) -> None:
+    def __init__(self, listing: Listing, album: AlbumChecksums, pace: Throttle) -> None:
         self.listing = listing
         self.files = 0
         """How many have been hashed."""

@@ -17,8 +17,8 @@ from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing
 from archive_service.checksums.album import Checksums
 from archive_service.checksums.background.album_reader import Reading, groups
-from archive_service.checksums.background.throttle import Pace
-from archive_service.checksums.disk_demand import Demand
+from archive_service.checksums.background.throttle import Throttle
+from archive_service.checksums.disk_demand import DiskDemand
 from archive_service.storage.base import Storage
 
 _THREADS = 2
@@ -32,10 +32,10 @@ class Seen(NamedTuple):
     fingerprint: bytes
 
 
-class Learner:
+class BackgroundHasher:
     """Looks at albums and learns what of them is unknown; for calls from one event loop."""
 
-    def __init__(self, storage: Storage, checksums: Checksums, demand: Demand) -> None:
+    def __init__(self, storage: Storage, checksums: Checksums, demand: DiskDemand) -> None:
         self._storage = storage
         self._checksums = checksums
         self._demand = demand
@@ -55,9 +55,9 @@ class Learner:
 
         Raise SourceChanged where it is no longer as seen.
         """
-        album = self._checksums.of_unasked(archive, seen.listing, seen.fingerprint)
+        album = self._checksums.peek(archive, seen.listing, seen.fingerprint)
         await album.load()
-        reading = Reading(seen.listing, album, Pace(self._demand, self._stopping))
+        reading = Reading(seen.listing, album, Throttle(self._demand, self._stopping))
 
         def read(sources: Sequence[int]) -> None:
             with self._storage.files(archive, seen.listing) as files:

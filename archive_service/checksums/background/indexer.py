@@ -14,8 +14,8 @@ from archive_service.archive.errors import (
 )
 from archive_service.archive.id import ArchiveId, InvalidArchiveId
 from archive_service.archive.settling import newest_change_ns
-from archive_service.checksums.background.album_queue import Backlog
-from archive_service.checksums.background.hasher import Learner, Seen
+from archive_service.checksums.background.album_queue import AlbumQueue
+from archive_service.checksums.background.hasher import BackgroundHasher, Seen
 from archive_service.observe.base import Observer
 
 _NS_PER_S = 1_000_000_000
@@ -25,7 +25,12 @@ class Indexer:
     """Indexes albums; remembers of which nothing is left to do."""
 
     def __init__(
-        self, learner: Learner, backlog: Backlog, observer: Observer, *, settle_time_s: float
+        self,
+        learner: BackgroundHasher,
+        backlog: AlbumQueue,
+        observer: Observer,
+        *,
+        settle_time_s: float,
     ) -> None:
         self._learner = learner
         self._backlog = backlog

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 
-from archive_service.checksums.disk_demand import Demand
+from archive_service.checksums.disk_demand import DiskDemand
 
 COLD_BYTES_PER_S = 32 * 1024 * 1024
 """What is read from the disk at most."""
@@ -22,10 +22,10 @@ class Stopped(Exception):
     """The service ends, and what was begun is left."""
 
 
-class Pace:
+class Throttle:
     """The rests of one thread, from now on."""
 
-    def __init__(self, demand: Demand, stopping: threading.Event) -> None:
+    def __init__(self, demand: DiskDemand, stopping: threading.Event) -> None:
         self._demand = demand
         self._stopping = stopping
         self._resume()

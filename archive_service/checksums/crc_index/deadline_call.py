@@ -16,7 +16,7 @@ from archive_service.checksums.crc_index.store import Store, StoreFailed
 _Answer = TypeVar("_Answer")
 
 
-class Line:
+class DeadlineCall:
     """Asks a store, which is used by nobody else."""
 
     def __init__(self, store: Store) -> None:

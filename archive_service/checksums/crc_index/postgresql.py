@@ -18,7 +18,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from archive_service.checksums.crc_index.index_url import IndexAddress
-from archive_service.checksums.crc_index.row_blocks import Part
+from archive_service.checksums.crc_index.row_blocks import RowBlock
 from archive_service.checksums.crc_index.schema import (
     SCHEMA_VERSION,
     Connection,
@@ -112,11 +112,11 @@ class PostgresqlStore:
         except psycopg.Error:  # whose text has the URL, and with it the password
             raise ValueError("has an option or a part that the library refuses") from None
 
-    def load(self, album: bytes) -> Sequence[Part]:
+    def load(self, album: bytes) -> Sequence[RowBlock]:
         """Return the parts of an album; see `Store.load`."""
         return self._told(lambda connection: self._load(connection, album))
 
-    def add(self, album: bytes, part: Part) -> int:
+    def add(self, album: bytes, part: RowBlock) -> int:
         """Add a part; see `Store.add`."""
 
         def add(connection: Connection) -> int:
@@ -131,7 +131,7 @@ class PostgresqlStore:
         def rewrite(connection: Connection) -> None:
             with connection.transaction(), connection.cursor(binary=True) as cursor:
                 found = cursor.execute(_LOCK_PARTS, (self._namespace, album)).fetchall()
-                changed = change([Part(*columns) for _, *columns in found])
+                changed = change([RowBlock(*columns) for _, *columns in found])
                 if changed is None:
                     return
                 numbers = [number for number, *_ in found]
@@ -176,14 +176,14 @@ class PostgresqlStore:
                 self._wire.close()
                 self._wire = None
 
-    def _load(self, connection: Connection, album: bytes) -> list[Part]:
+    def _load(self, connection: Connection, album: bytes) -> list[RowBlock]:
         key = (self._namespace, album)
         with connection.cursor(binary=True) as cursor:
             found = cursor.execute(_LOAD, key).fetchall()
         if any(is_of_yesterday for *_, is_of_yesterday in found):
             with suppress(psycopg.Error):  # refused by a database that is read-only
                 connection.execute(_USE, key)
-        return [Part(*columns) for *columns, _ in found]
+        return [RowBlock(*columns) for *columns, _ in found]
 
     def _tidy(self, connection: Connection) -> None:
         unused = (self._namespace, self._keep_days, _DROPPED_AT_ONCE)

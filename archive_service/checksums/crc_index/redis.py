@@ -17,7 +17,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from archive_service.checksums.crc_index.index_url import IndexAddress
-from archive_service.checksums.crc_index.row_blocks import Part, packed, unpacked
+from archive_service.checksums.crc_index.row_blocks import RowBlock, packed, unpacked
 from archive_service.checksums.crc_index.store import (
     Change,
     Condition,
@@ -61,11 +61,11 @@ class RedisStore:
         except (TypeError, ValueError, redis.RedisError):
             raise ValueError("has an option or a part that the library refuses") from None
 
-    def load(self, album: bytes) -> Sequence[Part]:
+    def load(self, album: bytes) -> Sequence[RowBlock]:
         """Return the parts of an album; see `Store.load`."""
         return self._told(lambda: self._load(self._key(album)))
 
-    def add(self, album: bytes, part: Part) -> int:
+    def add(self, album: bytes, part: RowBlock) -> int:
         """Add a part; see `Store.add`."""
 
         def add() -> int:
@@ -107,7 +107,7 @@ class RedisStore:
     def _key(self, album: bytes) -> bytes:
         return self._prefix + album.hex().encode()
 
-    def _load(self, key: bytes) -> list[Part]:
+    def _load(self, key: bytes) -> list[RowBlock]:
         with self._client.pipeline(transaction=False) as commands:
             commands.lrange(key, 0, -1)
             commands.expire(key, self._keep_s)  # refused by a server that is read-only

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from archive_service.archive.listing import VERSION_SIZE
 from archive_service.checksums.crc_index.base import Row
 
-MAX_PARTS = 64
+MAX_BLOCKS = 64
 """From here on the parts of an album become one: whoever downloads it piece by piece, or changes
 files again and again, makes a part each time."""
 _BETWEEN_PATHS = b"\0"  # which no path has
@@ -25,7 +25,7 @@ _CHECK_SIZE = 8
 _LENGTHS = struct.Struct("<QQ")  # of paths and versions
 
 
-class Part(NamedTuple):
+class RowBlock(NamedTuple):
     """Columns, each the bytes of all its values."""
 
     paths: bytes
@@ -34,7 +34,7 @@ class Part(NamedTuple):
     check: bytes
 
 
-def part_of(rows: Sequence[Row]) -> Part:
+def block_of(rows: Sequence[Row]) -> RowBlock:
     """Put rows together, of which there is at least one."""
     paths, versions, crc32s = zip(*rows, strict=True)
     columns = (
@@ -42,10 +42,10 @@ def part_of(rows: Sequence[Row]) -> Part:
         b"".join(versions),
         struct.pack(f"<{len(crc32s)}L", *crc32s),
     )
-    return Part(*columns, _check(*columns))
+    return RowBlock(*columns, _check(*columns))
 
 
-def rows_of(part: Part) -> Iterator[Row]:
+def rows_of(part: RowBlock) -> Iterator[Row]:
     """Take a part apart; raise ValueError or TypeError where it is not what was stored."""
     paths, versions, crc32s, check = part
     if check != _check(paths, versions, crc32s):
@@ -58,7 +58,7 @@ def rows_of(part: Part) -> Iterator[Row]:
     )
 
 
-def known_of(parts: Iterable[Part]) -> dict[bytes, tuple[bytes, int]]:
+def known_of(parts: Iterable[RowBlock]) -> dict[bytes, tuple[bytes, int]]:
     """Return version and CRC-32 by path; later parts replace rows of earlier ones.
 
     A part that is spoilt is as good as none: its files are hashed again.
@@ -70,38 +70,38 @@ def known_of(parts: Iterable[Part]) -> dict[bytes, tuple[bytes, int]]:
     return known
 
 
-def parts_of(known: Mapping[bytes, tuple[bytes, int]]) -> list[Part]:
+def blocks_of(known: Mapping[bytes, tuple[bytes, int]]) -> list[RowBlock]:
     """Put what `known_of` returns into one part; none where there is nothing."""
-    return [part_of([(path, *known[path]) for path in sorted(known)])] if known else []
+    return [block_of([(path, *known[path]) for path in sorted(known)])] if known else []
 
 
-def merged(parts: Sequence[Part]) -> list[Part]:
+def merged(parts: Sequence[RowBlock]) -> list[RowBlock]:
     """Make one part of many."""
-    return parts_of(known_of(parts))
+    return blocks_of(known_of(parts))
 
 
-def without(parts: Sequence[Part], paths: AbstractSet[bytes]) -> list[Part] | None:
+def without(parts: Sequence[RowBlock], paths: AbstractSet[bytes]) -> list[RowBlock] | None:
     """Make one part of many, but for the rows of some paths; None where there are no such rows."""
     known = known_of(parts)
     if paths.isdisjoint(known):
         return None
-    return parts_of({path: known[path] for path in known.keys() - paths})
+    return blocks_of({path: known[path] for path in known.keys() - paths})
 
 
-def packed(part: Part) -> bytes:
+def packed(part: RowBlock) -> bytes:
     """Return a part as one string, for stores without columns."""
     return b"".join((_LENGTHS.pack(len(part.paths), len(part.versions)), part.check, *part[:3]))
 
 
-def unpacked(data: bytes) -> Part:
+def unpacked(data: bytes) -> RowBlock:
     """Return the part of a string; one that is spoilt, where that is none of a part."""
     start = _LENGTHS.size + _CHECK_SIZE
     if len(data) < start:
-        return Part(b"", b"", b"", b"")
+        return RowBlock(b"", b"", b"", b"")
     paths_length, versions_length = _LENGTHS.unpack_from(data)
     versions_at = start + paths_length
     crc32s_at = versions_at + versions_length
-    return Part(
+    return RowBlock(
         paths=data[start:versions_at],
         versions=data[versions_at:crc32s_at],
         crc32s=data[crc32s_at:],

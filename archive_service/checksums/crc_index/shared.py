@@ -19,14 +19,14 @@ from archive_service.archive.listing import Listing
 from archive_service.checksums.crc_index.album_digest import album_digest
 from archive_service.checksums.crc_index.base import Row
 from archive_service.checksums.crc_index.circuit import Circuit
-from archive_service.checksums.crc_index.deadline_call import Line
+from archive_service.checksums.crc_index.deadline_call import DeadlineCall
 from archive_service.checksums.crc_index.memory import MemoryCrcIndex
 from archive_service.checksums.crc_index.outage import Outage
 from archive_service.checksums.crc_index.row_blocks import (
-    MAX_PARTS,
+    MAX_BLOCKS,
+    block_of,
     known_of,
     merged,
-    part_of,
     without,
 )
 from archive_service.checksums.crc_index.store import Contended, Store, StoreFailed, WriteRefused
@@ -63,7 +63,7 @@ class SharedCrcIndex:
         self._restored = restored
         self._versions = versions
         self._answer_timeout_s = answer_timeout_s
-        self._line = Line(make_store())
+        self._line = DeadlineCall(make_store())
         self._asking, self._writing = Circuit(), Circuit()
         self._memory = MemoryCrcIndex()
         self._outage = Outage()
@@ -128,10 +128,10 @@ class SharedCrcIndex:
 
     def _add(self, archive: ArchiveId, rows: Sequence[Row]) -> bool:
         """Write rows to the store; tell whether it has them."""
-        album, part = album_digest(archive.value), part_of(rows)
+        album, part = album_digest(archive.value), block_of(rows)
 
         def add(store: Store) -> bool:
-            if store.add(album, part) > MAX_PARTS:
+            if store.add(album, part) > MAX_BLOCKS:
                 with suppress(Contended):  # another has just done the same, or will
                     store.rewrite(album, merged)
             return True

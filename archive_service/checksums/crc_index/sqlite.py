@@ -20,7 +20,7 @@ from archive_service.archive.listing import Listing
 from archive_service.checksums.crc_index.album_digest import album_digest
 from archive_service.checksums.crc_index.base import Row
 from archive_service.checksums.crc_index.memory import MemoryCrcIndex
-from archive_service.checksums.crc_index.row_blocks import MAX_PARTS, Part, known_of, part_of
+from archive_service.checksums.crc_index.row_blocks import MAX_BLOCKS, RowBlock, block_of, known_of
 
 LOCK_TIMEOUT_S = 1.0
 """How long another process's lock is waited for: hashing again is cheaper than a long wait."""
@@ -192,19 +192,19 @@ def _load(connection: sqlite3.Connection, album: bytes) -> dict[bytes, tuple[byt
         "SELECT paths, versions, crc32s, part_check FROM crc WHERE album = ? ORDER BY part",
         (album,),
     )
-    return known_of(map(Part._make, found))
+    return known_of(map(RowBlock._make, found))
 
 
 def _store(connection: sqlite3.Connection, album: bytes, rows: Sequence[Row]) -> bool:
     if rows:
         connection.execute(
             "INSERT INTO crc (album, paths, versions, crc32s, part_check) VALUES (?, ?, ?, ?, ?)",
-            (album, *part_of(rows)),
+            (album, *block_of(rows)),
         )
         (parts,) = connection.execute(
             "SELECT count(*) FROM crc WHERE album = ?", (album,)
         ).fetchone()
-        if parts > MAX_PARTS:
+        if parts > MAX_BLOCKS:
             _replace(connection, album, _load(connection, album))
     return True
 

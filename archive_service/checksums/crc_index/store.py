@@ -11,9 +11,9 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Protocol
 
-from archive_service.checksums.crc_index.row_blocks import Part
+from archive_service.checksums.crc_index.row_blocks import RowBlock
 
-Change = Callable[[Sequence[Part]], "list[Part] | None"]
+Change = Callable[[Sequence[RowBlock]], "list[RowBlock] | None"]
 """Makes other parts of those of an album; None where they are to stay as they are."""
 
 
@@ -51,10 +51,10 @@ class Condition:
 class Store(Protocol):
     """Parts of albums, each album named by its digest."""
 
-    def load(self, album: bytes) -> Sequence[Part]:
+    def load(self, album: bytes) -> Sequence[RowBlock]:
         """Return the parts of an album, the one added first in front; that is a use of it."""
 
-    def add(self, album: bytes, part: Part) -> int:
+    def add(self, album: bytes, part: RowBlock) -> int:
         """Add a part; return how many the album has."""
 
     def rewrite(self, album: bytes, change: Change) -> None:

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from archive_service.checksums.crc_index.deadline_call import Line
+from archive_service.checksums.crc_index.deadline_call import DeadlineCall
 from archive_service.checksums.crc_index.health import trouble_of
 from archive_service.checksums.crc_index.index_url import IndexAddress, make_store
 from archive_service.checksums.crc_index.store import StoreFailed
@@ -27,7 +27,7 @@ def index_findings(settings: Settings) -> Iterator[Finding]:
 
 def _shared_index(address: IndexAddress) -> Iterator[Finding]:
     try:
-        line = Line(make_store(address))
+        line = DeadlineCall(make_store(address))
         found = line.ask(lambda store: store.condition(), within_s=_ANSWER_TIMEOUT_S)
     except StoreFailed as error:
         text = (

@@ -137,14 +137,14 @@ class _Collection:
             self.walk.file(root.path, status)
 
     def accepts_all(self, modes: array[int], inodes: array[int]) -> bool:
-        """Tell whether a directory holds plain files alone; see `Acceptance`."""
+        """Tell whether a directory holds plain files alone; see `FileFilter`."""
         is_output_elsewhere = self._output is None or self._output.inode not in inodes
         return is_output_elsewhere and all(
             stat.S_ISREG(mode) and mode & _ALL_MAY_READ == _ALL_MAY_READ for mode in set(modes)
         )
 
     def accepts(self, path: bytes, mode: int, inode: int) -> bool:
-        """Tell whether a file is packed; say why not; see `Acceptance`."""
+        """Tell whether a file is packed; say why not; see `FileFilter`."""
         special = _SPECIAL.get(stat.S_IFMT(mode))
         if special:
             self._on_left_out(self._given(path), f"is {special}")

@@ -21,7 +21,7 @@ from archive_service.archive.errors import DownloadFailed, SourceChanged, Source
 from archive_service.archive.layout import ArchiveLayout
 from archive_service.cli.packing.pack_errors import EntryFailed
 from archive_service.storage.base import AlbumFiles
-from archive_service.transfer.entry_buffer import EntriesBuffer
+from archive_service.transfer.entry_buffer import EntryBuffer
 
 BLOCK_BYTES = 1024 * 1024
 """Read or written at once; smaller is slower, larger falls out of the processor's cache."""
@@ -100,11 +100,11 @@ class ArchiveWriter(ABC):
     def _is_large(self, entries: range) -> bool:
         return self._layout.sizes[entries.start] >= BUFFERED_FILE_BYTES
 
-    def _begin_to_read(self, entries: range) -> Future[EntriesBuffer]:
+    def _begin_to_read(self, entries: range) -> Future[EntryBuffer]:
         return self._reader.submit(self._read, entries)
 
-    def _read(self, entries: range) -> EntriesBuffer:
-        run = EntriesBuffer(self._layout, entries)
+    def _read(self, entries: range) -> EntryBuffer:
+        run = EntryBuffer(self._layout, entries)
         try:
             run.read(self._files)
         except DownloadFailed as error:

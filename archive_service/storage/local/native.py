@@ -18,7 +18,7 @@ Columns = tuple["array[int]", "array[int]", bytes]
 """Sizes, mtimes and change tokens of a listing."""
 
 
-class Bulk(NamedTuple):
+class NativeCalls(NamedTuple):
     """The functions, see `_smallfiles.c`."""
 
     stat_files: Callable[[int, list[bytes]], bytes]
@@ -37,13 +37,13 @@ def _stat_files(directory: int, names: list[bytes]) -> bytes:
     return b"".join(rows)
 
 
-NOTHING_COMPILED = Bulk(_stat_files, lambda *_: 0, lambda *_: b"", lambda *_: [])
+NOTHING_COMPILED = NativeCalls(_stat_files, lambda *_: 0, lambda *_: b"", lambda *_: [])
 try:
     from archive_service.storage.local import _smallfiles
 except ImportError:
     AS_COMPILED = NOTHING_COMPILED
 else:
-    AS_COMPILED = Bulk(
+    AS_COMPILED = NativeCalls(
         _smallfiles.stat_files,
         _smallfiles.read_files,
         _smallfiles.stat_at_once,

@@ -36,7 +36,7 @@ from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing
 from archive_service.storage.base import SourceFile
 from archive_service.storage.exclusion import Exclusion
-from archive_service.storage.local.native import AS_COMPILED, Bulk, Columns
+from archive_service.storage.local.native import AS_COMPILED, Columns, NativeCalls
 from archive_service.storage.local.open_beneath import OPEN_DIRECTORY, opened_to_pass
 from archive_service.storage.local.stat_record import change_token, mtime_ns
 from archive_service.storage.local.symlinks import AlbumLinks, Links, NoLinks, Once
@@ -58,7 +58,7 @@ class LocalStorage:
         self,
         root: Path,
         exclusion: Exclusion,
-        bulk: Bulk = AS_COMPILED,
+        bulk: NativeCalls = AS_COMPILED,
         *,
         symlinks: SymlinkPolicy = "inside",
         on_link_skipped: Callable[[ArchiveId, int, str], None] = lambda *_: None,
@@ -144,7 +144,7 @@ class LocalAlbumFiles:
     """
 
     def __init__(
-        self, root: Path, album: bytes, listing: Listing, bulk: Bulk = AS_COMPILED
+        self, root: Path, album: bytes, listing: Listing, bulk: NativeCalls = AS_COMPILED
     ) -> None:
         self._root = root
         self._album = album

@@ -16,7 +16,7 @@ from threading import Lock
 from typing import Protocol
 
 from archive_service.archive.id import ArchiveId
-from archive_service.archive.recent import Recent
+from archive_service.archive.lru import WeightedLRU
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.local.open_beneath import opened_to_list, opened_to_pass
 
@@ -176,7 +176,7 @@ class Once:
 
     def __init__(self, tell: Callable[[ArchiveId, int, str], None]) -> None:
         self._tell = tell
-        self._noted: Recent[tuple[str, int, str], str] = Recent(_NOTED)
+        self._noted: WeightedLRU[tuple[str, int, str], str] = WeightedLRU(_NOTED)
         self._lock = Lock()
 
     def __call__(self, archive: ArchiveId, inode: int, reason: str) -> None:

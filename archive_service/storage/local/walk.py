@@ -18,9 +18,9 @@ from pathlib import Path
 from archive_service.archive.errors import AlbumInMotion, StorageUnavailable
 from archive_service.archive.listing import Listing
 from archive_service.storage.exclusion import Exclusion
-from archive_service.storage.file_filter import REGULAR_FILES, Acceptance
+from archive_service.storage.file_filter import REGULAR_FILES, FileFilter
 from archive_service.storage.local.listing_builder import Columns
-from archive_service.storage.local.native import AS_COMPILED, Bulk
+from archive_service.storage.local.native import AS_COMPILED, NativeCalls
 from archive_service.storage.local.open_beneath import OPEN_DIRECTORY
 from archive_service.storage.local.stat_record import (
     COLUMNS,
@@ -68,10 +68,10 @@ class Walk:
     def __init__(
         self,
         exclusion: Exclusion,
-        acceptance: Acceptance = REGULAR_FILES,
+        acceptance: FileFilter = REGULAR_FILES,
         *,
         links: Links | None = None,
-        bulk: Bulk = AS_COMPILED,
+        bulk: NativeCalls = AS_COMPILED,
     ) -> None:
         self.reached = b""
         """The directory entered last: where an error was met."""

@@ -62,7 +62,7 @@ class Changes(NamedTuple):
     """Whether the root was removed, moved away or unmounted."""
 
 
-class WatchedAlbums:
+class AlbumWatcher:
     """The watches on one root and what lies below it.
 
     `watch` is called from one thread at a time, everything else from the event loop's.

@@ -10,7 +10,7 @@ from types import TracebackType
 from archive_service.archive.errors import DownloadFailed, SourceUnreadable
 from archive_service.archive.listing import Listing
 from archive_service.storage.base import SourceFile
-from archive_service.storage.s3.context import Access
+from archive_service.storage.s3.context import StoreContext
 from archive_service.storage.s3.fetch import TRIES
 from archive_service.storage.s3.object_file import FetchedFile, KeepingFile, KeptFile
 from archive_service.storage.s3.objects import Part
@@ -23,7 +23,7 @@ _AT_ONCE = 16
 class S3AlbumFiles:
     """The files of one listing, whose keys begin with `prefix`; see `AlbumFiles`."""
 
-    def __init__(self, access: Access, prefix: str, listing: Listing) -> None:
+    def __init__(self, access: StoreContext, prefix: str, listing: Listing) -> None:
         self._access = access
         self._prefix = prefix
         self._listing = listing

@@ -14,7 +14,7 @@ END = memoryview(b"")
 """Taken behind the last byte."""
 
 
-class Inbox:
+class ByteQueue:
     """A queue with one reader.
 
     `on_taken` is told, in the reader's thread, how many bytes the reader is done with: those that

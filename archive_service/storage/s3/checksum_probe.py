@@ -6,7 +6,7 @@ _IN_VAIN = 16
 """After so many answers without a checksum, one object in so many is asked for."""
 
 
-class Expectation:
+class ChecksumProbe:
     """Learns from what the store has told: many hold no checksum of any object."""
 
     def __init__(self) -> None:

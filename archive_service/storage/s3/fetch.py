@@ -13,7 +13,7 @@ import asyncio
 from collections.abc import Callable
 
 from archive_service.archive.errors import DownloadFailed, SourceUnreadable
-from archive_service.storage.s3.byte_queue import Inbox
+from archive_service.storage.s3.byte_queue import ByteQueue
 from archive_service.storage.s3.memory_budget import Room
 from archive_service.storage.s3.objects import Body, Objects, Part
 from archive_service.storage.s3.store_errors import may_be_tried_again
@@ -46,7 +46,7 @@ class Fetch:
     ) -> None:
         self.window = chunk_bytes
         """How many bytes may wait for the reader."""
-        self.inbox = Inbox(self._taken)
+        self.inbox = ByteQueue(self._taken)
         self._objects = objects
         self._part = part
         self._room = room

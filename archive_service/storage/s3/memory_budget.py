@@ -34,7 +34,7 @@ class Room(Protocol):
         """Have something called once, when room was given back."""
 
 
-class Budget:
+class MemoryBudget:
     """Room of a size; see `Room`."""
 
     def __init__(self, size: int) -> None:
@@ -102,7 +102,7 @@ class Kept:
     """
 
     def __init__(self, size: int) -> None:
-        self._budget = Budget(size)
+        self._budget = MemoryBudget(size)
         self._lock = Lock()
         self._objects: OrderedDict[Part, tuple[Sequence[memoryview], float]] = OrderedDict()
 

@@ -9,7 +9,7 @@ from types import TracebackType
 
 from archive_service.storage.base import RemoteFile
 from archive_service.storage.s3.byte_queue import END
-from archive_service.storage.s3.context import Access
+from archive_service.storage.s3.context import StoreContext
 from archive_service.storage.s3.fetch import CHUNK_BYTES, Fetch
 from archive_service.storage.s3.memory_budget import Prepaid, Room
 from archive_service.storage.s3.objects import Part
@@ -39,7 +39,7 @@ class ObjectFile(RemoteFile):
 class FetchedFile(ObjectFile):
     """An object that is fetched; see `RemoteFile`."""
 
-    def __init__(self, access: Access, whole: Part) -> None:
+    def __init__(self, access: StoreContext, whole: Part) -> None:
         self._access = access
         self._whole = whole
         self._fetch: Fetch | None = None
@@ -98,7 +98,7 @@ class KeepingFile(FetchedFile):
     The room for that has been taken.
     """
 
-    def __init__(self, access: Access, whole: Part) -> None:
+    def __init__(self, access: StoreContext, whole: Part) -> None:
         super().__init__(access, whole)
         self._chunks: list[memoryview] = []
         self._left = whole.size
@@ -129,7 +129,7 @@ class KeepingFile(FetchedFile):
 class KeptFile(ObjectFile):
     """An object that was kept; see `RemoteFile`."""
 
-    def __init__(self, access: Access, whole: Part, chunks: Sequence[memoryview]) -> None:
+    def __init__(self, access: StoreContext, whole: Part, chunks: Sequence[memoryview]) -> None:
         self._access = access
         self._whole = whole
         self._chunks = deque(chunks)

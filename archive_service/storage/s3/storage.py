@@ -17,11 +17,11 @@ from functools import partial
 from archive_service.archive.errors import ArchiveNotFound
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing
-from archive_service.archive.recent import Recent
+from archive_service.archive.lru import WeightedLRU
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.s3.album_objects import S3AlbumFiles
 from archive_service.storage.s3.client import Clients
-from archive_service.storage.s3.context import Access
+from archive_service.storage.s3.context import StoreContext
 from archive_service.storage.s3.keys import Tree
 from archive_service.storage.s3.location import S3Location
 from archive_service.storage.s3.loop import LoopThread
@@ -49,11 +49,11 @@ class S3Storage:
         self._prefix = location.prefix
         self._exclusion = exclusion
         self._on_object_skipped = on_object_skipped
-        self._noted: Recent[str, str] = Recent(_NOTED)
+        self._noted: WeightedLRU[str, str] = WeightedLRU(_NOTED)
         self._loop = LoopThread("s3")
         self._clients = Clients(timeout_s=timeout_s)
         self._objects = Objects(self._clients, location.bucket)
-        self._access = Access(self._loop, self._objects, memory_bytes=memory_bytes)
+        self._access = StoreContext(self._loop, self._objects, memory_bytes=memory_bytes)
 
     @property
     def held_bytes(self) -> int:

@@ -1,7 +1,8 @@
 """Who asks for links that don't exist, and how often: the sign of somebody who guesses.
 
-Misses are counted over a sliding minute: those of this minute by the clock, and of the minute
-before as large a part as the sliding one still has of it.  Each process counts in its own region;
+Failed lookups are counted over a sliding minute: those of this minute by the clock, and of the
+minute before as large a part as the sliding one still has of it.  Each process counts in its own
+region;
 the sum of all decides.  A region is a table with a few places for each client; where they are all
 taken the client goes whose last miss was longest ago, or who has fewest.  So memory is bounded, and
 who has addresses without number drives out those who have missed once or twice.
@@ -14,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import astuple, dataclass, replace
 from struct import Struct
 
-from archive_service.web.limits.shared_memory import Regions
+from archive_service.web.limits.shared_memory import SharedRecords
 
 WINDOW_S = 60
 REFUSED_FROM = 3
@@ -25,9 +26,9 @@ _HEAD = Struct("I")  # until when anybody is refused
 _RECORD = Struct("16sIIII")  # client, minute, misses in it, misses in the one before, refused until
 
 
-def miss_regions(processes: int) -> Regions:
+def failed_lookup_records(processes: int) -> SharedRecords:
     """Make the shared memory."""
-    return Regions(processes, head=_HEAD, record=_RECORD, records=_BUCKETS * _PLACES)
+    return SharedRecords(processes, head=_HEAD, record=_RECORD, records=_BUCKETS * _PLACES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class _Record:
         return self.misses + self.misses_before * part_before
 
 
-class Misses:
+class FailedLookups:
     """The misses of all clients, as one process sees and adds to them.
 
     From `limit` misses in a minute on, a client waits for each further answer of that kind; at
@@ -60,7 +61,9 @@ class Misses:
     All times are of a clock that never goes back, and the same in all processes.
     """
 
-    def __init__(self, regions: Regions, number: int, *, limit: int, refused_s: float) -> None:
+    def __init__(
+        self, regions: SharedRecords, number: int, *, limit: int, refused_s: float
+    ) -> None:
         self._regions = regions
         self._number = number
         self._limit = limit

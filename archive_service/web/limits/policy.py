@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from archive_service.web.limits.failed_lookups import Misses, miss_regions
-from archive_service.web.limits.slots import Slots, slot_regions
+from archive_service.web.limits.failed_lookups import FailedLookups, failed_lookup_records
+from archive_service.web.limits.slots import Slots, slot_records
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Counts:
     """What one process counts."""
 
     slots: Slots
-    misses: Misses
+    misses: FailedLookups
 
 
 class SharedCounts:
@@ -39,10 +39,10 @@ class SharedCounts:
 
     def __init__(self, limits: Limits, processes: int = 1) -> None:
         self._limits = limits
-        self._slots = slot_regions(
+        self._slots = slot_records(
             processes, most=limits.downloads, most_per_client=limits.downloads_per_client
         )
-        self._misses = miss_regions(processes)
+        self._misses = failed_lookup_records(processes)
 
     def of(self, number: int) -> Counts:
         """Return the counts as the process of a number, from 0, is to see and change them."""
@@ -53,7 +53,7 @@ class SharedCounts:
             most=limits.downloads,
             most_per_client=limits.downloads_per_client,
         )
-        misses = Misses(
+        misses = FailedLookups(
             self._misses, number, limit=limits.misses_per_minute, refused_s=limits.refused_s
         )
         return Counts(slots, misses)

@@ -13,7 +13,7 @@ from struct import Struct
 from typing import Any
 
 
-class Regions:
+class SharedRecords:
     """A head and records for each of the processes that are to be forked, all zero at first.
 
     A record starts with its key.  Pages that nobody has written to take no memory.

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from struct import Struct
 
 from archive_service.archive.errors import ClientBusy, ServiceBusy
-from archive_service.web.limits.shared_memory import Regions
+from archive_service.web.limits.shared_memory import SharedRecords
 
 CONNECTIONS_PER_DOWNLOAD = 16
 """As many as download managers open at most; one more counts as another download."""
@@ -23,18 +23,20 @@ _HEAD = Struct("II")  # downloads under way; records below which all of them are
 _RECORD = Struct(f"{CLIENT_BYTES}s{DOWNLOAD_BYTES}s")
 
 
-def slot_regions(
+def slot_records(
     processes: int, *, most: int, most_per_client: int, most_records: int = MOST_RECORDS
-) -> Regions:
+) -> SharedRecords:
     """Make the shared memory; both limits as `Slots` has them."""
     records = min(most or most_records, most_records) if most_per_client else 0
-    return Regions(processes, head=_HEAD, record=_RECORD, records=records)
+    return SharedRecords(processes, head=_HEAD, record=_RECORD, records=records)
 
 
 class Slots:
     """The downloads under way, as one process sees and adds to them; 0 is no limit."""
 
-    def __init__(self, regions: Regions, number: int, *, most: int, most_per_client: int) -> None:
+    def __init__(
+        self, regions: SharedRecords, number: int, *, most: int, most_per_client: int
+    ) -> None:
         self._regions = regions
         self._number = number
         self._most = most

@@ -32,7 +32,7 @@ _RETRY_S = 1.0
 _log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("archive_service")
 
 
-class SharedSite(web.BaseSite):
+class SharedListener(web.BaseSite):
     """Takes connections from a socket that is listening, and not of this process alone."""
 
     def __init__(self, runner: Runner, listener: socket.socket, load: Load) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from archive_service.archive.errors import ClientBusy, Refused, ServiceBusy
 from archive_service.web.limits.policy import Limits, SharedCounts
-from archive_service.web.limits.slots import CONNECTIONS_PER_DOWNLOAD, Slots, slot_regions
+from archive_service.web.limits.slots import CONNECTIONS_PER_DOWNLOAD, Slots, slot_records
 
 ANN, BOB = b"ann".ljust(16, b"\0"), b"bob".ljust(16, b"\0")
 A, B, C = (bytes([number]) * 16 for number in range(1, 4))
@@ -116,7 +116,7 @@ def test_slots_of_a_process_that_has_ended_are_free(held: ExitStack) -> None:
 def test_more_downloads_than_are_told_apart_still_count(
     held: ExitStack,
 ) -> None:
-    regions = slot_regions(1, most=0, most_per_client=1, most_records=3)
+    regions = slot_records(1, most=0, most_per_client=1, most_records=3)
     slots = Slots(regions, 0, most=0, most_per_client=1)
     for _ in range(5):
         held.enter_context(slots.taken(ANN, A))

@@ -10,7 +10,7 @@ import pytest
 from archive_service.http.conditional import Validators
 from archive_service.http.multipart import Literal, Slice
 from archive_service.http.request_fields import RequestFields
-from archive_service.http.response_plan import ResponsePlan, Target, goes_on, plan
+from archive_service.http.response_plan import ResponsePlan, Target, is_resumption, plan
 
 TAG = '"xyzzy"'
 DATE = "Sun, 06 Nov 1994 08:49:37 GMT"
@@ -264,7 +264,9 @@ def test_an_empty_representation_has_an_empty_slice() -> None:
 def test_a_download_goes_on_behind_its_first_byte(byte_range: str, expected: bool) -> None:
     for name in ("if_range", "if_match"):
         fields = RequestFields("GET", range=byte_range, **{name: TAG})
-        assert goes_on(plan(fields, TARGET, now_s=NOW_S), fields, TARGET.validators) is expected
+        assert (
+            is_resumption(plan(fields, TARGET, now_s=NOW_S), fields, TARGET.validators) is expected
+        )
 
 
 @pytest.mark.parametrize(
@@ -283,9 +285,9 @@ def test_a_download_goes_on_behind_its_first_byte(byte_range: str, expected: boo
 )
 def test_a_range_alone_goes_on_with_nothing(method: str, values: dict[str, str]) -> None:
     fields = RequestFields(method, range="bytes=500-", **values)
-    assert not goes_on(plan(fields, TARGET, now_s=NOW_S), fields, TARGET.validators)
+    assert not is_resumption(plan(fields, TARGET, now_s=NOW_S), fields, TARGET.validators)
 
 
 def test_without_a_range_nothing_goes_on() -> None:
     fields = RequestFields("GET", if_range=TAG)
-    assert not goes_on(plan(fields, TARGET, now_s=NOW_S), fields, TARGET.validators)
+    assert not is_resumption(plan(fields, TARGET, now_s=NOW_S), fields, TARGET.validators)

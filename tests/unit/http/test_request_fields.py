@@ -50,4 +50,4 @@ def test_a_repeated_singleton_stays_present_but_means_nothing(name: str, attribu
     ],
 )
 def test_what_may_go_on_is_a_range_that_is_guarded(names: tuple[str, ...], expected: bool) -> None:
-    assert RequestFields.of("GET", [(name, "") for name in names]).may_go_on() is expected
+    assert RequestFields.of("GET", [(name, "") for name in names]).can_be_resumption() is expected

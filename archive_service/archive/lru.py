@@ -9,7 +9,7 @@ Key = TypeVar("Key")
 Value = TypeVar("Value")
 
 
-class Recent(Generic[Key, Value]):
+class WeightedLRU(Generic[Key, Value]):
     """Values by key; those not used for the longest time go when there is no room for all.
 
     `room` and the weights of the values are in one unit of the caller's choice.
