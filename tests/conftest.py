@@ -34,7 +34,7 @@ MARKERS: Mapping[str, str | None] = {
     "systemd": "containers",
     "unit": "fast",
 }
-"""Markers of whole directories, and of files, which come first; for tests that have none of those."""
+"""Markers of whole directories, and of files, which come first, for tests without one of those."""
 SHARING = ("interop", "indexes", "s3")
 """Directories whose tests share programs, archives or servers, which are made once then."""
 
