@@ -30,7 +30,12 @@ def main() -> int:
         return 0
     python, absent = ("", {}) if options.against else install_peers(_made(options.data))
     plan = Plan(
-        options.data, options.quick, options.rounds or (2 if options.quick else 5), python, absent
+        options.data,
+        options.quick,
+        options.rounds or (2 if options.quick else 5),
+        python,
+        absent,
+        options.against,
     )
     _made(plan.photos)
     outcomes = _outcomes(plan, options)
@@ -67,12 +72,13 @@ def _options() -> argparse.Namespace:
     )
     options = parser.parse_args()
     options.data = options.data.resolve()
+    options.against = options.against and options.against.resolve()
     return options
 
 
 def _outcomes(plan: Plan, options: argparse.Namespace) -> list[Outcome]:
     if options.against:
-        rows = against.rows(options.against.resolve())
+        rows = against.rows(plan)
         return [_against(plan, name, rows[name]) for name in options.only or rows]
     return [_outcome(plan, name) for name in options.only or _all(plan)]
 

@@ -106,9 +106,8 @@ def service(
 
 @contextmanager
 def _service(plan: Plan, prefix: Sequence[str]) -> Iterator[Sequence[Server]]:
-    with service(
-        plan.photos, plan.data / "cache", build=replace(THIS, prefix=tuple(prefix))
-    ) as server:
+    build = replace(THIS, prefix=tuple(prefix))
+    with service(plan.photos, plan.data / "cache", build=build) as server:
         yield [server]
 
 

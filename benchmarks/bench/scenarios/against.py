@@ -29,6 +29,7 @@ from bench.results import (
     ratio_at_most,
 )
 from bench.rounds import download_sample, in_turn
+from bench.scenarios import slow_storage
 from bench.scenarios.little import cores, requests_sample
 from bench.scenarios.save import command_sample, save_command
 from bench.servers import Server, service
@@ -40,10 +41,12 @@ Row = Callable[[Plan, Build], Outcome]
 _Albums = Callable[[Plan], Album]
 
 
-def rows(worktree: Path) -> dict[str, Callable[[Plan], Outcome]]:
-    """Return the comparisons with another checkout, by name."""
-    other = other_build(worktree)
-    return {name: (lambda plan, row=row: row(plan, other)) for name, row in _ROWS.items()}
+def rows(plan: Plan) -> dict[str, Callable[[Plan], Outcome]]:
+    """Return the comparisons with the plan's other checkout, by name."""
+    assert plan.against is not None
+    other = other_build(plan.against)
+    pairs = {name: (lambda plan, row=row: row(plan, other)) for name, row in _ROWS.items()}
+    return pairs | _SLOW_STORAGE
 
 
 def _downloads(album_of: _Albums) -> Row:
@@ -196,4 +199,8 @@ _ROWS: dict[str, Row] = {
     "save-album": _saves(lambda plan: plan.album),
     "save-thumbnails": _saves(lambda plan: plan.thumbnails),
 }
-ROW_NAMES = tuple(_ROWS)
+_SLOW_STORAGE = {
+    "slow-storage-thumbnails": slow_storage.thumbnails,
+    "slow-storage-album": slow_storage.album,
+}
+ROW_NAMES = (*_ROWS, *_SLOW_STORAGE)
