@@ -13,28 +13,18 @@ from pathlib import Path
 import pytest
 from conftest import Serve
 from harness.albums import HASH, make_album
+from harness.commands import run_command
 from harness.http import get
 from harness.privileges import without_override
 from harness.server import REPOSITORY, environment
 
-COMMAND = (sys.executable, "-m", "archive_service")
 KEY = "key-of-0123456789"
-TIMEOUT_S = 120.0
 
 
 def run(
     cwd: Path, *arguments: str, command: Sequence[str] = (), **variables: str
 ) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*command, *COMMAND, *arguments],
-        cwd=cwd,
-        env=environment({"PYTHONPATH": str(REPOSITORY)} | variables),
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=TIMEOUT_S,
-        check=False,
-    )
+    return run_command(arguments, cwd, variables=variables, launcher=command)
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import sys
 import time
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
@@ -13,12 +12,10 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from conftest import Serve
 from harness.albums import HASH, make_album
+from harness.commands import run_command
 from harness.http import get
-from harness.server import REPOSITORY, environment
 
-LINK = (sys.executable, "-m", "archive_service", "link")
 KEY, OTHER_KEY = "key-of-0123456789", "other-key-of-0123456789"
-TIMEOUT_S = 120.0
 LEEWAY_S = 60
 WEEK_S = 7 * 86400
 
@@ -26,18 +23,8 @@ WEEK_S = 7 * 86400
 def run(
     cwd: Path, *arguments: str, keys: str | None = KEY, **variables: str
 ) -> subprocess.CompletedProcess[str]:
-    variables |= {"PYTHONPATH": str(REPOSITORY)}
     variables |= {} if keys is None else {"SIGNING_KEYS": keys}
-    return subprocess.run(
-        [*LINK, *arguments],
-        cwd=cwd,
-        env=environment(variables),
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=TIMEOUT_S,
-        check=False,
-    )
+    return run_command(["link", *arguments], cwd, variables=variables)
 
 
 def printed(cwd: Path, *arguments: str, keys: str | None = KEY) -> str:

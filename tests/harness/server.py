@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from harness.forked import ForkedProcess, can_fork
+from harness.forked import SERVE, ForkedProcess, can_fork
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SERVER = REPOSITORY / "server.py"
@@ -163,7 +163,7 @@ def _started(
     afresh: bool,
 ) -> subprocess.Popen[str] | ForkedProcess:
     if not (launcher or afresh) and can_fork(variables):
-        return ForkedProcess(arguments, cwd, environment(variables))
+        return ForkedProcess(SERVE, arguments, cwd=cwd, variables=environment(variables))
     return subprocess.Popen(
         [*launcher, sys.executable, *arguments],
         cwd=cwd,
