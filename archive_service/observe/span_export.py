@@ -13,7 +13,6 @@ import time
 from collections import Counter
 from uuid import uuid4
 
-import structlog
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import (
     SERVICE_INSTANCE_ID,
@@ -25,6 +24,9 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Tracer
 
+from archive_service.observe.events import Observe
+from archive_service.observe.process_events import TracingImpaired
+
 FLUSH_TIMEOUT_S = 2.0
 """How long the end of the service waits for a collector that takes the last spans slowly."""
 TOLD_AGAIN_S = 3600.0
@@ -35,8 +37,8 @@ _LIBRARY = logging.getLogger("opentelemetry")
 class Spans:
     """The way of spans out of this process; to be made after a fork, for it starts a thread."""
 
-    def __init__(self) -> None:
-        self._trouble = _Trouble()
+    def __init__(self, observe: Observe) -> None:
+        self._trouble = _Trouble(observe)
         _LIBRARY.addHandler(self._trouble)
         _LIBRARY.propagate = False  # its own lines may hold a key; see `_Trouble`
         logging.getLogger("urllib3").setLevel(logging.WARNING)  # or else a line for each batch
@@ -72,28 +74,27 @@ def _resource() -> Resource:
 
 
 class _Trouble(logging.Handler):
-    """Logs what the library complains of: each thing at once, and again once an hour.
+    """Reports what the library complains of: each thing at once, and again once an hour.
 
-    It would do so several times a batch.  `count` is of those since the last line.  Texts within
-    its sentences are left out, for they may be a key for the collector: of a header field that
-    can't be read, or of an address.
+    The library would do so several times a batch.  Texts within its sentences are left out, for
+    they may be a key for the collector: of a header field that can't be read, or of an address.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, observe: Observe) -> None:
         super().__init__(logging.WARNING)
-        self._log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("archive_service")
+        self._observe = observe
         self._untold: Counter[tuple[str, int]] = Counter()
         self._told_again_s: dict[tuple[str, int], float] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Log it, or count it."""
+        """Report it, or count it."""
         thing = (record.name, record.lineno)
         self._untold[thing] += 1
         now_s = time.monotonic()
         if now_s >= self._told_again_s.get(thing, 0.0):
             self._told_again_s[thing] = now_s + TOLD_AGAIN_S
             reason, count = _without_texts(record), self._untold.pop(thing)
-            self._log.warning("tracing.impaired", reason=reason, count=count)
+            self._observe(TracingImpaired(reason, count))
 
 
 def _without_texts(record: logging.LogRecord) -> str:
