@@ -20,7 +20,7 @@ from archive_service.checksums.crc_index.index_url import make_store, parse_inde
 from archive_service.checksums.crc_index.shared import SharedCrcIndex
 from archive_service.observe.events import Event, IndexImpaired, Observe
 
-PATIENT_S = 20.0
+PATIENT_S = 120.0
 """Where nothing is wrong, a busy machine may take its time."""
 _numbers = count()
 MakeIndex = Callable[..., SharedCrcIndex]

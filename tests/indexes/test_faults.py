@@ -62,7 +62,7 @@ def use_until_restored(
         assert len(index.load(album)) == files
         return IndexRestored() in happened
 
-    eventually(is_restored, within_s=20)
+    eventually(is_restored)
 
 
 def test_a_server_that_is_killed_and_started_again(
@@ -164,7 +164,7 @@ def test_a_connection_that_a_dead_network_has_swallowed_is_given_up(
         relay.hold()
         with taking_at_most(BOUND_S):
             assert index.load(ONE) == {}
-        eventually(lambda: index.load(ONE) and IndexRestored() in happened, within_s=20)
+        eventually(lambda: index.load(ONE) and IndexRestored() in happened)
         index.close()
     assert len(impairments(happened)) == 1
 
