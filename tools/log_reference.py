@@ -32,11 +32,8 @@ RUSSIAN: Mapping[str, tuple[str, str]] = {
         "",
     ),
     "server.stopping": (
-        (
-            "пришёл SIGTERM или SIGINT (`signal`); у идущих загрузок есть `wait_s` секунд, второй "
-            "сигнал завершает их сразу"
-        ),
-        "",
+        "пришёл SIGTERM или SIGINT (`signal`); у идущих загрузок есть `wait_s` секунд",
+        "ничего; второй сигнал завершает сервис сразу",
     ),
     "server.stopped": ("сервис завершился", ""),
     "download.started": (

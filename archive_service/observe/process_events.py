@@ -18,9 +18,9 @@ class ServerStarted(Event):
 
 @dataclass(frozen=True, slots=True)
 class ServerStopping(Event):
-    """SIGTERM or SIGINT came; downloads under way have `wait_s` seconds; a second signal ends them.
+    """SIGTERM or SIGINT (`signal`) came; downloads under way have `wait_s` seconds.
 
-    The field `signal` has its name.
+    To do: nothing; a second signal ends the service at once.
     """
 
     signal: str

@@ -17,7 +17,11 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from archive_service.observe import events
-from archive_service.observe.process_metrics import SHARED_METRICS_VARIABLE, Present, Readiness
+from archive_service.observe.process_metrics import (
+    SHARED_METRICS_VARIABLE,
+    ProcessMetrics,
+    Readiness,
+)
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 _SERVICE = "service"
@@ -60,12 +64,12 @@ _Actions = Mapping[type[events.Event], Callable[[Any], None]]
 
 
 class PrometheusSink:
-    """Counts events; what is looked at when Prometheus asks is in `Present`."""
+    """Counts events; what is read when Prometheus asks is in `ProcessMetrics`."""
 
     def __init__(
         self, index_bytes: Callable[[], int | None] = lambda: None, *, downloads_limit: int = 0
     ) -> None:
-        self._present = Present(index_bytes, downloads_limit=downloads_limit)
+        self._process_metrics = ProcessMetrics(index_bytes, downloads_limit=downloads_limit)
         self._registry = CollectorRegistry()
         self._actions: _Actions = {
             **_of_downloads(self._registry),
@@ -85,10 +89,10 @@ class PrometheusSink:
         if SHARED_METRICS_VARIABLE in os.environ:
             registry = CollectorRegistry()
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-        present = CollectorRegistry()
-        present.register(self._present)
-        present.register(Readiness(is_ready=is_ready))
-        return generate_latest(registry) + generate_latest(present)
+        current = CollectorRegistry()
+        current.register(self._process_metrics)
+        current.register(Readiness(is_ready=is_ready))
+        return generate_latest(registry) + generate_latest(current)
 
 
 def _of_downloads(registry: CollectorRegistry) -> _Actions:
@@ -198,6 +202,6 @@ def _seconds(registry: CollectorRegistry, name: str, help_text: str) -> Histogra
 
 
 def _begin_at_zero(metric: Counter, faults: Mapping[str, str]) -> None:
-    """Have what may happen there from the start, or else its first time is no increase."""
+    """Make the counters of known reasons, so that the first event of each is an increase."""
     for reason, fault in faults.items():
         metric.labels(reason, fault)
