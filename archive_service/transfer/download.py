@@ -40,7 +40,7 @@ class DownloadRun:
         self._transfer = transfer
         self._pace = pace
         self._observe = observe
-        self._started_s = time.monotonic()
+        self._began_s = time.monotonic()
         self._sent_bytes = 0
 
     async def send(self, answer: ResponsePlan, content: ArchiveContent) -> None:
@@ -58,7 +58,7 @@ class DownloadRun:
                 DownloadFinished(
                     self._started.archive,
                     sent_bytes=self._sent_bytes,
-                    duration_s=time.monotonic() - self._started_s,
+                    duration_s=time.monotonic() - self._began_s,
                 )
             )
 
@@ -89,7 +89,7 @@ class DownloadRun:
     def _note(self, count: int) -> None:
         """Note bytes that the connection has taken."""
         if not self._sent_bytes:
-            self._observe(FirstByteSent(time.monotonic() - self._started_s))
+            self._observe(FirstByteSent(time.monotonic() - self._began_s))
         self._sent_bytes += count
         started = self._started
         self._observe(PieceSent(started.archive, count, self._sent_bytes, started.content_length))
@@ -102,7 +102,7 @@ class DownloadRun:
                 reason,
                 sent_bytes=self._sent_bytes,
                 content_length=self._started.content_length,
-                duration_s=time.monotonic() - self._started_s,
+                duration_s=time.monotonic() - self._began_s,
             )
         )
 
