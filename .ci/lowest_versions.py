@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from pathlib import Path
+
+import tomllib
 
 _EXTRAS = ("redis", "postgres", "s3", "tracing")
 _LOWER_BOUND = re.compile(r"(?P<name>[\w.-]+(\[\w+\])?)>=(?P<version>[\w.]+)[^;]*(?P<marker>;.*)?")
