@@ -27,10 +27,11 @@ from archive_service.cli.sockets import (
 )
 from archive_service.cli.supervisor import STOPPING, Supervisor, Worker
 from archive_service.config.build import Site, Sites, accepting, archive_options, limits
-from archive_service.config.format_settings import flag, variable
+from archive_service.config.groups.signing_settings import signing_state
 from archive_service.config.log_setup import configure_logging
 from archive_service.config.metrics_directory import forget_the_dead, shared_metrics
-from archive_service.config.settings import Settings, load_settings, secrets, with_flag, wrong_value
+from archive_service.config.setting_docs import docs_of, flag, variable, wrong_value
+from archive_service.config.settings import Settings, load_settings
 from archive_service.config.tracing import require_good_tracing
 from archive_service.web.limits.connection_counts import Load, shared_counts
 from archive_service.web.limits.policy import SharedCounts
@@ -45,9 +46,7 @@ _log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("archive_servic
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until SIGINT or SIGTERM; return the exit status."""
     try:
-        settings = load_settings(
-            given_settings(parser().parse_args(arguments), with_flag(Settings))
-        )
+        settings = load_settings(given_settings(parser().parse_args(arguments), Settings))
     except SettingsError as error:
         complain(str(error))
         return _USAGE_ERROR
@@ -78,13 +77,13 @@ def parser() -> ArgumentParser:
         f"others can see the arguments of a process: {_secrets()}",
         allow_abbrev=False,
     )
-    add_settings(made, with_flag(Settings))
+    add_settings(made, Settings)
     return made
 
 
 def _secrets() -> str:
-    told = secrets(Settings).items()
-    return " ".join(f"{variable(name)}: {help_of(name, secret)}." for name, secret in told)
+    secrets = [(name, doc) for name, doc in docs_of(Settings).items() if doc.is_secret]
+    return " ".join(f"{variable(name)}: {help_of(name, doc)}." for name, doc in secrets)
 
 
 def _listeners(settings: Settings) -> Listeners:
@@ -188,6 +187,7 @@ def _port(listeners: Sequence[socket.socket]) -> int:
 
 def _tell_started(settings: Settings, port: int) -> None:
     _log.info("server.started", host=settings.host, port=port, url=_url(settings.host, port))
+    _log.info("server.signing", state=signing_state(settings.signing_keys))
 
 
 def _url(host: str, port: int) -> str:

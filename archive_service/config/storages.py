@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from archive_service.archive.id import ArchiveId
-from archive_service.config.settings import Settings, put_aws_variables_in_environment
+from archive_service.config.environment import put_aws_variables_in_environment
+from archive_service.config.settings import Settings
 from archive_service.storage.base import Storage
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.local.storage import LocalStorage
