@@ -124,8 +124,9 @@ def _file(text: str) -> str:
 
 def _life_s(text: str) -> int:
     with suppress(ValueError):
-        if text.endswith(DURATION_UNITS):  # without a unit it could be meant as days
-            return int(duration_s(text))
+        # Without a unit the number could be meant as days.
+        if text.endswith(DURATION_UNITS) and (life_s := int(duration_s(text))) > 0:
+            return life_s
     raise ArgumentTypeError("takes a number and s, m, h, d or w, such as 12h or 7d")
 
 

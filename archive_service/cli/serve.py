@@ -186,8 +186,8 @@ def _port(listeners: Sequence[socket.socket]) -> int:
 
 
 def _tell_started(settings: Settings, port: int) -> None:
-    _log.info("server.started", host=settings.host, port=port, url=_url(settings.host, port))
     _log.info("server.signing", state=signing_state(settings.signing_keys))
+    _log.info("server.started", host=settings.host, port=port, url=_url(settings.host, port))
 
 
 def _url(host: str, port: int) -> str:

@@ -31,6 +31,8 @@ class SettingDoc:
     """The sentences that follow the summary in the English document."""
     shown_default: Text | None = None
     """What documents show in place of the default, where the text itself would say nothing."""
+    example: str = ""
+    """What `.env.example` has in place of the default."""
     is_secret: bool = False
     """Has no flag, because every user of a machine can see the arguments; is never shown."""
     when_empty: str = ""

@@ -33,6 +33,7 @@ class FormatSettings:
     timezone: str = setting(
         values.time_zone(),
         default="UTC",
+        example="Europe/Moscow",
         summary="time zone of the local times in an archive",
         russian="Часовой пояс местного времени в архиве.",
     )

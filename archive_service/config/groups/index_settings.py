@@ -37,6 +37,7 @@ class IndexSettings:
     cache_dir: Path = setting(
         values.directory(),
         default=_user_cache_dir,
+        example="/var/cache/archive-service",
         shown_default=Text("the user's cache directory", "каталог кеша пользователя"),
         summary="directory of the index of checksums",
         details="It can be deleted while the service is stopped.",
@@ -53,6 +54,7 @@ class IndexSettings:
             "URL",
         ),
         default="",
+        example="redis://:PASSWORD@redis.example.org:6379/0",
         shown_default=Text("none", "нет"),
         summary="index of checksums in another file, or one that several machines share",
         details="Without it the index is a file in `CACHE_DIR`. A shared one needs the extra "

@@ -35,6 +35,7 @@ class VisitorSettings:
             "PROXIES",
         ),
         default=UNKNOWN,
+        example="172.16.0.0/12,192.168.0.0/16",
         summary="proxies in front of the service, which say whom they forward",
         details="Their `Forwarded` or `X-Forwarded-For` names the visitor. Set `none` where "
         "visitors connect directly. [Fair use](http.md#fair-use) has more.",
@@ -52,6 +53,7 @@ class VisitorSettings:
     max_downloads_per_client: int = setting(
         values.number(0, _MOST, zero=_NO_LIMIT),
         default="0",
+        example="8",
         summary="most downloads at once of one client",
         details="Up to 16 connections to one album count as one download.",
         russian="Сколько загрузок сразу может быть у одного клиента. "
@@ -60,12 +62,14 @@ class VisitorSettings:
     rate_limit: int = setting(
         values.rate(),
         default="0",
+        example="50M",
         summary="speed limit of all downloads together",
         russian="Предел скорости всех загрузок вместе.",
     )
     rate_limit_per_download: int = setting(
         values.rate(),
         default="0",
+        example="5M",
         summary="speed limit of one download",
         russian="Предел скорости одной загрузки.",
     )
