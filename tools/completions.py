@@ -38,8 +38,8 @@ def _whole() -> ArgumentParser:
 
 def _complete(action: Action) -> None:
     action.default = None
-    # Only what it does: a default may be of this machine.
-    action.help = (action.help or "").partition(";")[0]
+    # The summary alone: a default may be of this machine.
+    action.help = (action.help or "").partition(";")[0].partition(" [")[0]
     if action.dest in _OF_FILES:
         action.complete = shtab.FILE
     elif action.metavar == "DIR":

@@ -53,5 +53,5 @@ def _text(value: str | bool) -> str:  # noqa: FBT001 - what argparse makes of a 
 
 def help_of(name: str, doc: SettingDoc) -> str:
     """Return what a setting is, what it takes, its variable and its default."""
-    default = doc.default_text or "none"
-    return f"{doc.summary}; takes {doc.kind.takes.en} [{variable(name)}, default {default}]"
+    takes = "" if doc.kind.is_switch else f"; takes {doc.kind.takes.en}"
+    return f"{doc.summary}{takes} [{variable(name)}, default {doc.default_text or 'none'}]"

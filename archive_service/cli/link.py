@@ -10,9 +10,8 @@ import time
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Sequence
 from contextlib import suppress
-from urllib.parse import urlencode
 
-from archive_service.archive.errors import BadQuery, SettingsError
+from archive_service.archive.errors import SettingsError
 from archive_service.archive.id import ArchiveId, InvalidArchiveId
 from archive_service.archive.quantity import DURATION_UNITS, duration_s
 from archive_service.archive.signed_link import LATEST_EXPIRY_S, Link
@@ -20,8 +19,7 @@ from archive_service.cli.arguments import OneLineParser
 from archive_service.cli.console import complain
 from archive_service.config.environment import load_lightly
 from archive_service.config.groups.signing_settings import SigningSettings
-from archive_service.http.content_disposition import MAX_NAME_CHARACTERS
-from archive_service.web.query import parse_query
+from archive_service.http.content_disposition import MAX_NAME_CHARACTERS, is_download_name
 
 _USAGE_ERROR = 2
 _DEFAULT_LIFE = "7d"
@@ -106,12 +104,10 @@ def _hash(text: str) -> str:
 
 
 def _name(text: str) -> str:
-    try:
-        parse_query(urlencode({"name": text}, errors="surrogateescape"))
-    except BadQuery:
+    if not is_download_name(text.strip()):
         raise ArgumentTypeError(
             f"takes 1 to {MAX_NAME_CHARACTERS} characters without / \\ and control characters"
-        ) from None
+        )
     return text
 
 

@@ -73,8 +73,9 @@ def parser() -> ArgumentParser:
     made = OneLineParser(
         description="Serve the directories of PHOTOS_DIR as zip archives, packed on the fly.",
         epilog="Each setting is read from its flag, or from the environment variable in brackets, "
-        "or from that variable in the file .env, or else is the default.  Without a flag, since "
-        f"others can see the arguments of a process: {_secrets()}",
+        "or from that variable in the file .env, or else is the default.  Secrets have no flag, "
+        f"because other users can see the arguments of a process.  {_secrets()}  "
+        "docs/settings.md says more about each setting.",
         allow_abbrev=False,
     )
     add_settings(made, Settings)

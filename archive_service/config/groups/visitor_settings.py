@@ -36,11 +36,11 @@ class VisitorSettings:
         ),
         default=UNKNOWN,
         example="172.16.0.0/12,192.168.0.0/16",
-        summary="proxies in front of the service, which say whom they forward",
-        details="Their `Forwarded` or `X-Forwarded-For` names the visitor. Set `none` where "
+        summary="proxies in front of the service that are trusted to name the visitor",
+        details="They do so in `Forwarded` or `X-Forwarded-For`. Set `none` where "
         "visitors connect directly. [Fair use](http.md#fair-use) has more.",
-        russian="Прокси перед сервисом: их `Forwarded` или `X-Forwarded-For` называет посетителя. "
-        "Ставьте `none`, если посетители подключаются напрямую. "
+        russian="Доверенные прокси перед сервисом: их `Forwarded` или `X-Forwarded-For` называет "
+        "посетителя. Ставьте `none`, если посетители подключаются напрямую. "
         "Подробнее — [Fair use](http.md#fair-use).",
     )
     max_downloads: int = setting(
