@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Any
 
 from pydantic import Field, PlainValidator, ValidationError, create_model
@@ -70,6 +71,7 @@ def load_settings(given: Mapping[str, str]) -> Settings:
     return Settings(**{name: getattr(found, name) for name in docs})
 
 
+@cache
 def _model() -> type[BaseSettings]:
     fields: dict[str, Any] = {
         # Defaults are parsed, too: that of PHOTOS_DIR may not exist.
