@@ -19,7 +19,7 @@ from archive_service.checksums.crc_index.base import CrcIndex
 from archive_service.checksums.crc_index.index_url import make_store, parse_index_url
 from archive_service.checksums.crc_index.shared import SharedCrcIndex
 
-PATIENT_S = 20.0
+PATIENT_S = 120.0
 """Where nothing is wrong, a busy machine may take its time."""
 _numbers = count()
 MakeIndex = Callable[..., SharedCrcIndex]

@@ -65,7 +65,7 @@ def use_until(restored: list[str], index: CrcIndex, album: ArchiveId, *, files: 
         assert len(index.load(album)) == files
         return bool(restored)
 
-    eventually(is_restored, within_s=20)
+    eventually(is_restored)
 
 
 def test_a_server_that_is_killed_and_started_again(
@@ -166,7 +166,7 @@ def test_a_connection_that_a_dead_network_has_swallowed_is_given_up(
         relay.hold()
         with taking_at_most(BOUND_S):
             assert index.load(ONE) == {}
-        eventually(lambda: index.load(ONE) and restored, within_s=20)
+        eventually(lambda: index.load(ONE) and restored)
         index.close()
     assert len(warnings) == 1
 

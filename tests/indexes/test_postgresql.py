@@ -41,7 +41,7 @@ def test_replicas_that_start_at_once_make_one_table(
     with server.connected() as other:
         other.execute("SELECT pg_advisory_lock(%s)", (LOCK,))
         with writing_at_once(server.url, processes=4, count=5):
-            eventually(lambda: server.execute(waiting) == [(4,)], within_s=30)
+            eventually(lambda: server.execute(waiting) == [(4,)])
             other.execute("SELECT pg_advisory_unlock(%s)", (LOCK,))
     assert len(make_index(server.url).load(ONE)) == 20
 

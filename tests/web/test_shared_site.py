@@ -15,7 +15,7 @@ from archive_service.web.limits.connection_counts import Load, shared_counts
 from archive_service.web.server.runner import Runner
 from archive_service.web.server.shared_listener import SharedListener
 
-TIMEOUT_S = 30.0
+TIMEOUT_S = 120.0
 A_FEW_TURNS = 20
 """More turns of the loop than taking a connection needs, and far less than a moment."""
 REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"

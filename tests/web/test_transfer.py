@@ -10,7 +10,6 @@ import shutil
 import ssl
 import subprocess
 import zipfile
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import (
     AbstractContextManager,
@@ -163,25 +162,6 @@ def test_a_header_does_not_wait_for_the_disk(photos_dir: Path, tmp_path: Path) -
             fs.wait_held()
             fs.clear()
             assert begun + connection.receive_content(len(whole) - len(begun)) == whole
-
-
-def test_the_selector_is_not_told_of_each_wait(
-    server: Server, photos_dir: Path, tmp_path: Path
-) -> None:
-    make_sparse(photos_dir / HASH / "large.bin", 200 * MEBIBYTE)
-    length = len(get(server.port, TARGET).content)
-    with (
-        traced(server.pid, tmp_path / "trace", "sendfile", "epoll_ctl") as trace,
-        connected(server.port) as connection,
-    ):
-        connection.send("GET", TARGET)
-        connection.receive_head()
-        for _ in range(length // MEBIBYTE):
-            connection.receive_content(MEBIBYTE)
-        connection.receive_content(length % MEBIBYTE)
-    calls = Counter(call.name for call in trace.calls)
-    assert calls["sendfile"] > 100
-    assert calls["epoll_ctl"] < calls["sendfile"] / 3
 
 
 def test_a_download_goes_on_where_another_process_stopped(photos_dir: Path, tmp_path: Path) -> None:
