@@ -8,19 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, TypeVar
 
 from archive_service.archive.errors import SettingsError
 from archive_service.config.values import Text, ValueKind
 
 _KEY = "setting"
+_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True, slots=True)
 class SettingDoc:
     """A setting in words."""
 
-    kind: ValueKind
+    kind: ValueKind[object]
     default: str | Callable[[], str]
     """As text, parsed like any other; a function where it depends on the machine."""
     summary: str
@@ -51,9 +52,14 @@ class SettingDoc:
             return False
 
 
-def setting(kind: ValueKind, default: str | Callable[[], str], **words: Any) -> Any:  # noqa: ANN401 - as dataclasses.field
-    """Declare a setting; the words are those of SettingDoc."""
-    return field(metadata={_KEY: SettingDoc(kind, default, **words)})
+def setting(
+    kind: ValueKind[_Value],
+    default: str | Callable[[], str],
+    **words: Any,  # noqa: ANN401 - the fields of SettingDoc
+) -> _Value:
+    """Declare a setting, as `dataclasses.field` would; the words are the fields of SettingDoc."""
+    declared: _Value = field(metadata={_KEY: SettingDoc(kind, default, **words)})
+    return declared
 
 
 def groups_of(settings: type) -> Sequence[type]:

@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 from archive_service.archive.quantity import duration_s, size_bytes
 from archive_service.http.content_disposition import MAX_NAME_CHARACTERS, is_download_name
 
+_Value_co = TypeVar("_Value_co", covariant=True)
+_Word = TypeVar("_Word", bound=str)
 _Number = TypeVar("_Number", int, float)
 _ON = frozenset(("1", "on", "t", "true", "y", "yes"))
 _OFF = frozenset(("0", "off", "f", "false", "n", "no"))
@@ -35,10 +37,10 @@ class Text(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class ValueKind:
+class ValueKind(Generic[_Value_co]):
     """What values a setting takes, and how a text becomes one of them."""
 
-    parse: Callable[[str], object]
+    parse: Callable[[str], _Value_co]
     """Raises ValueError, with a reason in a few words."""
     takes: Text
     metavar: str
@@ -47,7 +49,7 @@ class ValueKind:
     """Whether the flag is a pair without a value: --debug and --no-debug."""
 
 
-def number(least: int, most: int, *, zero: Text | None = None) -> ValueKind:
+def number(least: int, most: int, *, zero: Text | None = None) -> ValueKind[int]:
     """Take a whole number; `zero` says what 0 stands for."""
 
     def parse(text: str) -> int:
@@ -63,14 +65,14 @@ def number(least: int, most: int, *, zero: Text | None = None) -> ValueKind:
     return ValueKind(parse, takes, "NUMBER")
 
 
-def seconds(least: float, most: int) -> ValueKind:
+def seconds(least: float, most: int) -> ValueKind[float]:
     """Take a duration."""
     return ValueKind(
         lambda text: _within(duration_s(text), least, most), _takes_seconds(least, most), "SECONDS"
     )
 
 
-def whole_seconds(least: int, most: int) -> ValueKind:
+def whole_seconds(least: int, most: int) -> ValueKind[int]:
     """Take a duration without a fraction of a second."""
 
     def parse(text: str) -> int:
@@ -89,7 +91,7 @@ def _takes_seconds(least: float, most: int) -> Text:
     )
 
 
-def size(least: str) -> ValueKind:
+def size(least: str) -> ValueKind[int]:
     """Take a number of bytes that is not below a size."""
 
     def parse(text: str) -> int:
@@ -105,7 +107,7 @@ def size(least: str) -> ValueKind:
     return ValueKind(parse, takes, "BYTES")
 
 
-def rate() -> ValueKind:
+def rate() -> ValueKind[int]:
     """Take bytes per second, or 0 for no limit."""
 
     def parse(text: str) -> int:
@@ -121,7 +123,7 @@ def rate() -> ValueKind:
     return ValueKind(parse, takes, "BYTES")
 
 
-def switch() -> ValueKind:
+def switch() -> ValueKind[bool]:
     """Take on or off, by any of their usual names."""
 
     def parse(text: str) -> bool:
@@ -133,21 +135,21 @@ def switch() -> ValueKind:
     return ValueKind(parse, Text("on or off", "on или off"), "SWITCH", is_switch=True)
 
 
-def choice(*words: str) -> ValueKind:
+def choice(*words: _Word) -> ValueKind[_Word]:
     """Take one of some words, in capitals or not."""
 
-    def parse(text: str) -> str:
-        word = text.lower()
-        if word not in words:
-            raise ValueError("unknown")
-        return word
+    def parse(text: str) -> _Word:
+        for word in words:
+            if text.lower() == word:
+                return word
+        raise ValueError("unknown")
 
     *first, last = words
     takes = Text(f"{', '.join(first)} or {last}", f"{', '.join(first)} или {last}")
     return ValueKind(parse, takes, f"{{{','.join(words)}}}")
 
 
-def address() -> ValueKind:
+def address() -> ValueKind[str]:
     """Take a name or an address of this machine; that it is one shows when the port is opened."""
     takes = Text(
         "an address of this machine; :: means all of them",
@@ -156,7 +158,7 @@ def address() -> ValueKind:
     return ValueKind(lambda text: without_nul(not_empty(text)), takes, "ADDRESS")
 
 
-def directory() -> ValueKind:
+def directory() -> ValueKind[Path]:
     """Take a directory that need not exist yet."""
     takes = Text(
         "a directory, which is created if it is missing",
@@ -165,7 +167,7 @@ def directory() -> ValueKind:
     return ValueKind(lambda text: expanded(not_empty(text)), takes, "DIR")
 
 
-def patterns() -> ValueKind:
+def patterns() -> ValueKind[tuple[str, ...]]:
     """Take shell patterns separated by commas."""
 
     def parse(text: str) -> tuple[str, ...]:
@@ -178,7 +180,7 @@ def patterns() -> ValueKind:
     return ValueKind(parse, takes, "PATTERNS")
 
 
-def download_name() -> ValueKind:
+def download_name() -> ValueKind[str]:
     """Take a name that a download can be saved under."""
 
     def parse(text: str) -> str:
@@ -193,7 +195,7 @@ def download_name() -> ValueKind:
     return ValueKind(parse, takes, "NAME")
 
 
-def time_zone() -> ValueKind:
+def time_zone() -> ValueKind[str]:
     """Take a name of the time zone database."""
 
     def parse(text: str) -> str:
@@ -212,7 +214,7 @@ def time_zone() -> ValueKind:
     return ValueKind(parse, takes, "ZONE")
 
 
-def file_name_encoding() -> ValueKind:
+def file_name_encoding() -> ValueKind[str]:
     """Take an encoding that leaves ASCII as it is."""
 
     def parse(text: str) -> str:
