@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
+from harness.tools import tool
 
 from archive_service.cli.serve import parser
 from archive_service.config.environment import checked_env_file
 from archive_service.config.setting_docs import docs_of, flag, variable
 from archive_service.config.settings import Settings, load_settings
-from archive_service.observe.prometheus import PrometheusObserver
+from archive_service.observe.prometheus import PrometheusSink
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -31,15 +30,6 @@ def text_of(name: str) -> str:
 def table_rows(name: str) -> dict[str, str]:
     """Return the default of each variable in a table of settings."""
     return dict(re.findall(r"^\| `([A-Z0-9_]+)` \| (.*?) \| ", text_of(name), re.MULTILINE))
-
-
-def tool(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, REPOSITORY / "tools" / f"{name}.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.mark.parametrize(
@@ -140,23 +130,13 @@ def test_poetry_installs_what_the_tests_need() -> None:
 
 
 def test_every_metric_is_documented() -> None:
-    text = PrometheusObserver(lambda: 0, downloads_limit=1).text(is_ready=True).decode()
+    text = PrometheusSink(lambda: 0, downloads_limit=1).text(is_ready=True).decode()
     names = set(re.findall(r"^# TYPE (\w+) ", text, re.MULTILINE))
     names = {name for name in names if not name.endswith("_created")}
     documented = set(
         re.findall(r"^\| `(archive_\w+)`", text_of("docs/operations.md"), re.MULTILINE)
     )
     assert documented == names
-
-
-def test_every_event_of_the_log_is_documented() -> None:
-    code = "".join(path.read_text() for path in (REPOSITORY / "archive_service").rglob("*.py"))
-    logged = set(re.findall(r'log(?:\.\w+)?\(\s*"([a-z]+\.[a-z_]+)"', code))
-    documented = set(
-        re.findall(r"^\| `([a-z]+\.[a-z_]+)`", text_of("docs/operations.md"), re.MULTILINE)
-    )
-    assert {"server.started", "archive.missing", "download.finished"} <= logged
-    assert logged <= documented
 
 
 def test_both_documents_for_operators_show_the_same_commands_and_tables() -> None:

@@ -11,6 +11,7 @@ import pytest
 from aiohttp import web
 from harness.conditions import eventually
 
+from archive_service.observe.events import ignore
 from archive_service.web.limits.connection_counts import Load, shared_counts
 from archive_service.web.server.runner import Runner
 from archive_service.web.server.shared_listener import SharedListener
@@ -53,7 +54,9 @@ async def sharing() -> AsyncIterator[Shared]:
         shared = Shared(listener)
         runner = Runner(app, shutdown_timeout_s=1.0, idle_timeout_s=60.0, count=shared.load.change)
         await runner.setup()
-        await SharedListener(runner, listener.dup(), shared.load).start()
+        await SharedListener(
+            runner, listener=listener.dup(), load=shared.load, observe=ignore
+        ).start()
         try:
             yield shared
         finally:
