@@ -8,6 +8,16 @@ from archive_service.observe.events import Event
 
 
 @dataclass(frozen=True, slots=True)
+class SigningReported(Event):
+    """The start says in `state` whether links are signed.
+
+    To do: if they should be signed and are not, set `SIGNING_KEYS`.
+    """
+
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
 class ServerStarted(Event):
     """Connections are accepted on `port`; `url` is what to open on this machine."""
 

@@ -74,6 +74,18 @@ def test_it_tells_which_settings_are_not_the_default(tmp_path: Path, flags: list
     assert KEY not in text
 
 
+@pytest.mark.parametrize(
+    ("keys", "state"),
+    [(KEY, "links are signed"), ("off", "links are not signed: anyone who knows the hash")],
+)
+def test_it_says_whether_links_are_signed(
+    tmp_path: Path, flags: list[str], keys: str, state: str
+) -> None:
+    ((verdict, text),) = found(tmp_path, *flags, SIGNING_KEYS=keys)["signing"]
+    assert verdict == "good"
+    assert text.startswith(state)
+
+
 def test_an_installed_program_finds_the_albums_of_the_working_directory(tmp_path: Path) -> None:
     shutil.copytree(REPOSITORY / "archive_service", tmp_path / "installed" / "archive_service")
     clone = tmp_path / "clone"

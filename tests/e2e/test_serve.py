@@ -19,8 +19,8 @@ from harness.http import Truncated, connected, get
 from harness.privileges import without_override
 from harness.server import SERVER, Server, environment, serving
 
-from archive_service.config.format_settings import flag, variable
-from archive_service.config.settings import Settings, is_secret
+from archive_service.config.setting_docs import docs_of, flag, variable
+from archive_service.config.settings import Settings
 
 Serve = Callable[..., Server]
 
@@ -144,6 +144,39 @@ def test_a_directory_in_place_of_the_file_is_told_too(tmp_path: Path) -> None:
     assert ended.stderr == "server.py: .env: is a directory, takes a file\n"
 
 
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("SIGNING_KEYS=", "SIGNING_KEYS: is set, but empty. Set it to a key"),
+        ("SIGNING_KEY=k3y-of-16-signs.", ".env: 'SIGNING_KEY' is no setting; is it SIGNING_KEYS?"),
+    ],
+)
+def test_keys_that_got_lost_stop_the_start(tmp_path: Path, line: str, said: str) -> None:
+    (tmp_path / ".env").write_text(f"{line}\n")
+    ended = start_badly(tmp_path)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    (told,) = ended.stderr.splitlines()
+    assert told.startswith(f"server.py: {said}")
+    assert "k3y" not in told
+
+
+@pytest.mark.parametrize(
+    ("flags", "keys", "state"),
+    [
+        ((), "k3y-of-16-signs.", "links are signed"),
+        ((), "off", "links are not signed: anyone who knows the hash of an album can download it"),
+        (("--workers", "2"), "k3y-of-16-signs.", "links are signed"),
+    ],
+)
+def test_the_start_logs_whether_links_are_signed(
+    serve: Serve, flags: tuple[str, ...], keys: str, state: str
+) -> None:
+    server = serve(*flags, variables={"SIGNING_KEYS": keys})
+    told = [line for line in server.lines if "server.signing" in line]
+    assert len(told) == 1
+    assert f'state="{state}"' in told[0]
+
+
 def test_a_directory_whose_files_can_not_be_opened_stops_the_start(tmp_path: Path) -> None:
     (tmp_path / "albums").mkdir(mode=0o400)
     ended = start_badly(
@@ -174,8 +207,8 @@ def test_an_unknown_flag_is_status_2(tmp_path: Path) -> None:
 def test_help_tells_of_every_setting(tmp_path: Path) -> None:
     ended = start_badly(tmp_path, "-h")
     assert ended.returncode == 0
-    for name, field in Settings.model_fields.items():
-        assert bool(re.search(rf"{flag(name)}\b", ended.stdout)) is not is_secret(field)
+    for name, doc in docs_of(Settings).items():
+        assert bool(re.search(rf"{flag(name)}\b", ended.stdout)) is not doc.is_secret
         assert variable(name) in ended.stdout
 
 
@@ -204,7 +237,7 @@ def test_a_host_that_this_machine_is_not_is_a_wrong_value(
     assert ended.returncode == 2
     (line,) = ended.stderr.splitlines()
     assert line.startswith(f"server.py: HOST (--host): got '{host}' (")
-    assert line.endswith("takes an address of this machine; :: is all of them")
+    assert line.endswith("takes an address of this machine; :: means all of them")
 
 
 SIGNALS = pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
