@@ -17,6 +17,7 @@
     └── DownloadFailed           after the header fields: the connection is aborted
         ├── SourceChanged        a file is no longer what the listing says
         ├── SourceUnreadable     the system refuses to open or read a file
+        ├── LengthMismatch       the content has more or fewer bytes than were announced
         └── ReaderStalled        the client took nothing for too long
 
 The exceptions carry data for logs; nothing of it is ever shown to a visitor.
@@ -137,6 +138,13 @@ class SourceUnreadable(DownloadFailed):
     def of(cls, error: OSError) -> SourceUnreadable:
         """Make one of what the system said."""
         return cls(errno_name(error))
+
+
+class LengthMismatch(DownloadFailed):
+    """The content has more or fewer bytes than its Content-Length announced."""
+
+    def __init__(self) -> None:
+        super().__init__("wrong length")
 
 
 class ReaderStalled(DownloadFailed):

@@ -1,6 +1,6 @@
 """One download: the parts of an answer sent in turn, and its end told to the observer.
 
-Whatever ends it but the last byte aborts the connection: the client sees fewer bytes than the
+Whatever ends it but the last byte closes the connection: the client sees fewer bytes than the
 Content-Length and knows that the archive isn't whole.
 """
 
@@ -37,9 +37,10 @@ class DownloadRun:
 
     async def send(self, answer: ResponsePlan, content: ArchiveContent) -> None:
         """Send the parts of an answer; a failure ends the connection, not the caller."""
-        self._observer.download_started(self._download)
         try:
+            self._observer.download_started(self._download)
             await self._send_parts(answer, content)
+            self._transfer.require_complete()
         except (DownloadFailed, *_CONNECTION_ERRORS) as error:
             self._interrupt(self._reason(error))
         except BaseException as error:

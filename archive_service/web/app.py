@@ -24,6 +24,7 @@ from archive_service.web import request_id
 from archive_service.web.failures import failure_of, failure_response
 from archive_service.web.handlers import Handlers, WebOptions
 from archive_service.web.limits.admission import FairUse
+from archive_service.web.limits.resumption_guard import ResumptionGuard
 from archive_service.web.pages.render import Pages
 from archive_service.web.response_headers import add_fields
 
@@ -34,6 +35,7 @@ def create_app(
     options: WebOptions,
     fair_use: FairUse | None = None,
     *,
+    resumptions: ResumptionGuard | None = None,
     around: Sequence[Middleware] = (),
 ) -> web.Application:
     """Build the application; the caller closes the service when the application has stopped.
@@ -42,7 +44,8 @@ def create_app(
     """
     pages = Pages()
     fair_use = fair_use or FairUse.unlimited(observer)
-    handlers = Handlers(service, observer, pages, options, fair_use)
+    resumptions = resumptions or ResumptionGuard.alone()
+    handlers = Handlers(service, observer, pages, options, fair_use, resumptions)
     middlewares = [
         *around,
         request_id.named,

@@ -7,15 +7,16 @@ request, in which the archive's id stands, and with its own version and that of 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from http import HTTPStatus
 from typing import cast
 
-from aiohttp import web
+from aiohttp import HttpVersion11, StreamReader, web
 
+from archive_service.transfer.connection import close_now
 from archive_service.transfer.tcp_info import Progress, progress_of
-from archive_service.web.failures import EXPECTATION_FAILED, UNREADABLE, failure_response
+from archive_service.web.failures import EXPECTATION_FAILED, INTERNAL, UNREADABLE, failure_response
 from archive_service.web.pages.render import Pages
 from archive_service.web.response_headers import add_fields
 
@@ -24,8 +25,13 @@ HEADER_TIMEOUT_S = 30.0
 IDLE_TIMEOUT_S = 75.0
 """How long a connection may send no further request.  Longer than the 60 s for which nginx
 keeps its connections to a server: the one behind must not be the first to close."""
+DRAIN_S = 1.0
+"""How long the body of a request is read, to no end, after its answer."""
 QUIET_S = 0.4
 """How long nothing may be sent to a client that has ended its side of the connection."""
+
+
+_CONTINUE = "100-continue"
 
 
 class Runner(web.AppRunner):
@@ -49,6 +55,13 @@ class Runner(web.AppRunner):
         self._count = count
         self._pages = Pages()
 
+    async def setup(self) -> None:
+        """Set the application up."""
+        await super().setup()
+        server = super().server
+        if server is not None:
+            server.request_handler = partial(_expecting, server.request_handler)
+
     @property
     def server(self) -> web.Server | None:
         """The factory of connections, once the runner is set up."""
@@ -66,8 +79,21 @@ class Runner(web.AppRunner):
         return cast("web.Server", connection)
 
 
+async def _expecting(
+    handle: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]], request: web.BaseRequest
+) -> web.StreamResponse:
+    """Answer a request whose expectation the service can meet (RFC 9110 section 10.1.1).
+
+    aiohttp refuses the others with a copy of the field, and fails where that is not ASCII.
+    """
+    expectation = request.headers.get("Expect", _CONTINUE)
+    if expectation.lower() != _CONTINUE and request.version >= HttpVersion11:
+        raise web.HTTPExpectationFailed
+    return await handle(request)
+
+
 class _Connection(web.RequestHandler):
-    __slots__ = ("_count", "_header_deadline", "_header_timeout_s", "_pages")
+    __slots__ = ("_body", "_count", "_header_deadline", "_header_timeout_s", "_pages")
 
     def __init__(
         self,
@@ -84,7 +110,10 @@ class _Connection(web.RequestHandler):
             keepalive_timeout=idle_timeout_s,
             access_log=None,  # type: ignore[arg-type] # may be None; it would be full of ids
             auto_decompress=False,  # nobody reads what a request carries
+            lingering_time=DRAIN_S,
         )
+        self._body: StreamReader | None = None
+        """What a request that was answered carries, and may not have come yet."""
         self._pages = pages
         self._count = count
         self._header_timeout_s = header_timeout_s
@@ -159,10 +188,25 @@ class _Connection(web.RequestHandler):
     async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
-        """Send an answer; a page for the one that aiohttp gives before there is a handler."""
+        """Send an answer; a page for the one that aiohttp gives before there is a handler.
+
+        Where header fields were sent for the request, the client would take a second answer for
+        the body of the first: then the connection is closed instead.
+        """
         if isinstance(resp, web.HTTPExpectationFailed):
             resp = failure_response(request, self._pages, EXPECTATION_FAILED)
-        return await super().finish_response(request, resp, start_time)
+        if request.writer.output_size and not resp.prepared:
+            close_now(self)
+            return resp, True
+        finished = await super().finish_response(request, resp, start_time)
+        self._body = request.content
+        return finished
+
+    def close(self) -> None:
+        """Close the connection after the answers; do not wait for the rest of a request's body."""
+        super().close()
+        if self._body is not None:
+            self._body.feed_eof()
 
     def handle_error(
         self,
@@ -175,10 +219,13 @@ class _Connection(web.RequestHandler):
         if isinstance(exc, ConnectionError):  # nobody is there to be answered
             self.force_close()
             return web.Response(status=status)
-        if status != HTTPStatus.BAD_REQUEST:
-            return super().handle_error(request, status, exc, message)
-        self.logger.debug("Request refused: %s", type(exc).__name__)
-        response = failure_response(request, self._pages, UNREADABLE)
+        if status == HTTPStatus.BAD_REQUEST:
+            self.logger.debug("Request refused: %s", type(exc).__name__)
+            failure = UNREADABLE
+        else:
+            super().handle_error(request, status, exc, message)  # logs it
+            failure = INTERNAL
+        response = failure_response(request, self._pages, failure)
         add_fields(response, accepts_ranges=False)
         response.force_close()
         return response
