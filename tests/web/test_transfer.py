@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import (
     AbstractContextManager,
+    AsyncExitStack,
     asynccontextmanager,
     contextmanager,
     nullcontext,
@@ -469,15 +470,12 @@ async def answer_of(
 
     async def handler(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Length": f"{length}"})
-        await response.prepare(request)
-        with begin():
-            transfer = Transfer(request, response, stall_timeout_s=60)
-        with transfer:
-            try:
-                await send(transfer)
-            except BaseException:
-                transfer.abort()
-                raise
+        async with AsyncExitStack() as stack:
+            with begin():
+                transfer = await stack.enter_async_context(
+                    Transfer(request, response, stall_timeout_s=60)
+                )
+            await send(transfer)
         return response
 
     app = web.Application()
