@@ -9,7 +9,8 @@
     │   └── LinkExpired          the signature is right, and its time is over
     ├── BadQuery                 a query value that cannot be used
     ├── StorageUnavailable       the album exists, but cannot be described now
-    │   └── AlbumInMotion        it is being changed, most likely uploaded
+    │   ├── AlbumInMotion        it is being changed, most likely uploaded
+    │   └── ArchiveTooLarge      the archive is longer than clients and systems can count
     ├── Refused                  fair use: a request that is good, but one too many
     │   ├── ServiceBusy          as many downloads are under way as there may be
     │   ├── ClientBusy           as many of one client
@@ -86,6 +87,13 @@ class AlbumInMotion(StorageUnavailable):
 
     def __init__(self) -> None:
         super().__init__("changing")
+
+
+class ArchiveTooLarge(StorageUnavailable):
+    """The archive has 2⁶³ bytes or more, which no file or signed 64-bit length can have."""
+
+    def __init__(self) -> None:
+        super().__init__("too large")
 
 
 class Refused(ArchiveServiceError):

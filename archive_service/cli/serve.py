@@ -25,7 +25,7 @@ from archive_service.cli.sockets import (
     NotListening,
     listening,
 )
-from archive_service.cli.supervisor import STOPPING, Supervisor, Worker
+from archive_service.cli.supervisor import Supervisor, Worker, heeded_signals
 from archive_service.config.build import Site, Sites, accepting, archive_options, limits
 from archive_service.config.format_settings import flag, variable
 from archive_service.config.log_setup import configure_logging
@@ -43,7 +43,7 @@ _log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("archive_servic
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until SIGINT or SIGTERM; return the exit status."""
+    """Serve until SIGINT, SIGTERM or SIGHUP; return the exit status."""
     try:
         settings = load_settings(
             given_settings(parser().parse_args(arguments), with_flag(Settings))
@@ -115,7 +115,8 @@ def _serve_alone(settings: Settings, options: ArchiveOptions, listeners: Listene
     async def serve() -> None:
         loop = asyncio.get_running_loop()
         signals: asyncio.Queue[signal.Signals] = asyncio.Queue()
-        for number in STOPPING:
+        heeded = heeded_signals()
+        for number in heeded:
             loop.add_signal_handler(number, signals.put_nowait, number)
         counts = SharedCounts(limits(settings)).of(0)
         async with accepting(settings, options, sites, counts=counts) as (runner, housekeeping):
@@ -123,7 +124,7 @@ def _serve_alone(settings: Settings, options: ArchiveOptions, listeners: Listene
             async with housekeeping.going_on():
                 _tell_stopping(settings, await signals.get())
             await _stop(runner, signals, timeout_s=settings.shutdown_timeout)
-        for number in STOPPING:
+        for number in heeded:
             loop.remove_signal_handler(number)
             signal.signal(number, signal.SIG_IGN)  # there is nothing left to stop
 

@@ -34,7 +34,6 @@ from archive_service.web.app import create_app
 from archive_service.web.handlers import WebOptions
 from archive_service.web.limits.admission import FairUse
 from archive_service.web.limits.policy import Counts, Limits
-from archive_service.web.limits.resumption_guard import ResumptionGuard
 from archive_service.web.monitoring import Monitoring
 from archive_service.web.server.runner import Runner
 
@@ -83,14 +82,7 @@ async def accepting(
     monitoring = Monitoring(service, metrics.text, prometheus.CONTENT_TYPE)
     proxies = TrustedProxies.parse(settings.trusted_proxies)
     fair_use = FairUse(limits(settings), proxies, observer, counts=counts)
-    app = create_app(
-        service,
-        observer,
-        _web_options(settings),
-        fair_use,
-        resumptions=ResumptionGuard(proxies, counts.begun),
-        around=traces.around,
-    )
+    app = create_app(service, observer, _web_options(settings), fair_use, around=traces.around)
     app.on_shutdown.append(monitoring.drain)
     monitor = web.Application() if sites.monitoring else app
     monitoring.add_to(monitor)

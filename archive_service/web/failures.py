@@ -12,6 +12,7 @@ from aiohttp import web
 from archive_service.archive.errors import (
     AlbumInMotion,
     ArchiveNotFound,
+    ArchiveTooLarge,
     BadQuery,
     ClientBusy,
     ClientRefused,
@@ -55,6 +56,7 @@ _BY_EXCEPTION: tuple[tuple[type[Exception], Failure], ...] = (
     (InvalidArchiveId, Failure(404, "archive_not_found")),
     (ArchiveNotFound, Failure(404, "archive_not_found")),
     (FileNotInAlbum, Failure(404, "file_not_found")),
+    (ArchiveTooLarge, Failure(503, "too_large")),
     (AlbumInMotion, Failure(503, "in_motion", _retry_after(_RETRY_MOVING_AFTER_S))),
     (LinkNotSigned, Failure(403, "link_not_signed")),
     (LinkExpired, Failure(410, "link_expired")),

@@ -44,7 +44,6 @@ from archive_service.web.failures import (
     page_response,
 )
 from archive_service.web.limits.admission import FairUse
-from archive_service.web.limits.resumption_guard import ResumptionGuard
 from archive_service.web.manifest import manifest
 from archive_service.web.pages.render import Pages
 from archive_service.web.query import parse_query, with_suffix
@@ -80,14 +79,13 @@ class Handlers:
         pages: Pages,
         options: WebOptions,
         fair_use: FairUse,
-        resumptions: ResumptionGuard,
     ) -> None:
         self._service = service
         self._observer = observer
         self._pages = pages
         self._options = options
         self._fair_use = fair_use
-        self._resumptions = resumptions
+        self._resumptions = fair_use.resumptions
 
     async def index(self, request: web.Request) -> web.StreamResponse:
         """Answer `/`."""

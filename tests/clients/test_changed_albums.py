@@ -42,9 +42,8 @@ def curl(url: str) -> list[str]:
 
 
 def curl_retrying(url: str) -> list[str]:
-    return ["curl", "-sS", "-f", "--retry", "3", "--retry-all-errors", "--retry-delay", "1"] + [
-        *("-C", "-", "-o", NAME, url)
-    ]
+    retrying = ["--retry", "3", "--retry-all-errors", "--retry-delay", "1"]
+    return ["curl", "-sS", "-f", *retrying, "-C", "-", "-o", NAME, url]
 
 
 def aria2c(url: str) -> list[str]:

@@ -26,6 +26,7 @@ from archive_service.observe.base import Observer
 from archive_service.transfer.chunk_size import AdaptivePace, DelayedPace, LimitedPace, Pace
 from archive_service.transfer.fair_rate import RateShare, SharedRate
 from archive_service.web.limits.policy import Counts, Limits, SharedCounts
+from archive_service.web.limits.resumption_guard import ResumptionGuard
 from archive_service.web.limits.slots import CLIENT_BYTES, DOWNLOAD_BYTES
 from archive_service.web.limits.visitor import client_of
 
@@ -46,6 +47,7 @@ class FairUse:
         self._limits = limits
         self._proxies = proxies
         self._observer = observer
+        self.resumptions = ResumptionGuard(proxies, counts.begun)
         self._slots = counts.slots
         self._misses = counts.misses if limits.misses_per_minute else None
         self._held = 0

@@ -22,11 +22,7 @@ from aiohttp import web
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.representation import Representation
 from archive_service.http.client_address import TrustedProxies
-from archive_service.web.limits.begun_downloads import (
-    DOWNLOAD_BYTES,
-    BegunDownloads,
-    begun_download_records,
-)
+from archive_service.web.limits.begun_downloads import DOWNLOAD_BYTES, BegunDownloads
 from archive_service.web.limits.visitor import client_of
 
 
@@ -36,11 +32,6 @@ class ResumptionGuard:
     def __init__(self, proxies: TrustedProxies, begun: BegunDownloads) -> None:
         self._proxies = proxies
         self._begun = begun
-
-    @classmethod
-    def alone(cls) -> ResumptionGuard:
-        """Make a guard for one process that knows of no proxy."""
-        return cls(TrustedProxies(None), BegunDownloads(begun_download_records(1), 0))
 
     def note_beginning(
         self, request: web.Request, representation: Representation, *, files: Sequence[str]

@@ -18,7 +18,7 @@ from archive_service.transfer.connection import close_now
 from archive_service.transfer.tcp_info import Progress, progress_of
 from archive_service.web.failures import EXPECTATION_FAILED, INTERNAL, UNREADABLE, failure_response
 from archive_service.web.pages.render import Pages
-from archive_service.web.response_headers import add_fields
+from archive_service.web.response_headers import add_fields, is_of_archive
 
 HEADER_TIMEOUT_S = 30.0
 """How long the header of a request may take from its first byte, or from the connection on."""
@@ -195,6 +195,7 @@ class _Connection(web.RequestHandler):
         """
         if isinstance(resp, web.HTTPExpectationFailed):
             resp = failure_response(request, self._pages, EXPECTATION_FAILED)
+            add_fields(resp, accepts_ranges=is_of_archive(request))
         if request.writer.output_size and not resp.prepared:
             close_now(self)
             return resp, True
