@@ -44,6 +44,7 @@ from archive_service.web.failures import (
     page_response,
 )
 from archive_service.web.limits.admission import FairUse
+from archive_service.web.limits.resumption_guard import Beginning
 from archive_service.web.manifest import manifest
 from archive_service.web.pages.render import Pages
 from archive_service.web.query import parse_query, with_suffix
@@ -116,7 +117,7 @@ class Handlers:
         answer = plan(fields, target, now_s=now_s)
         if verdict is Verdict.LAPSED and not is_resumption(answer, fields, validators):
             raise LinkExpired
-        if continues_unguarded(answer, fields) and self._resumptions.refuses(
+        if continues_unguarded(answer, fields) and await self._resumptions.refuses(
             request, representation, files=query.files
         ):
             answer = CHANGED_MEANWHILE
@@ -131,9 +132,10 @@ class Handlers:
         if not answer.parts or request.method != "GET":
             await response.prepare(request)
             return response
+        begun = None
         if is_beginning(answer, fields):
-            self._resumptions.note_beginning(request, representation, files=query.files)
-        await self._send(request, response, representation, answer)
+            begun = self._resumptions.note_beginning(request, representation, files=query.files)
+        await self._send(request, response, representation, answer=answer, begun=begun)
         return response
 
     async def manifest(self, request: web.Request) -> web.StreamResponse:
@@ -197,7 +199,9 @@ class Handlers:
         request: web.Request,
         response: web.StreamResponse,
         representation: Representation,
+        *,
         answer: ResponsePlan,
+        begun: Beginning | None,
     ) -> None:
         download = Download(
             representation.archive,
@@ -213,10 +217,14 @@ class Handlers:
             content_length=answer.content_length,
             pace=self._pace(),
         )
-        with slot as pace:
-            async with self._transfer(request, response) as transfer:
-                run = DownloadRun(download, transfer, pace, self._observer)
-                await run.send(answer, self._service.content(representation))
+        try:
+            with slot as pace:
+                async with self._transfer(request, response) as transfer:
+                    run = DownloadRun(download, transfer, pace, self._observer)
+                    await run.send(answer, self._service.content(representation))
+        finally:
+            if begun:
+                self._resumptions.note_end(begun, download)
 
     async def _send_manifest(
         self,

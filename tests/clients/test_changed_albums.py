@@ -1,7 +1,8 @@
 """Download programs while the album changes: none ends with success and a mixture of two archives.
 
 The service cuts a download whose files were replaced.  Programs then ask for the rest, most of them
-by a range that nothing guards, at once or when they are started again.
+by a range that nothing guards, at once or when they are started again.  Without the incomplete file
+they get the new archive.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from conftest import Serve
 from harness.albums import HASH, make_album, noise
 from harness.clients import run_client, started_client
 from harness.http import get
+from harness.readers import need
 from harness.server import Server
 
 TARGET = f"/archive/{HASH}/"
@@ -21,6 +23,7 @@ NAME = "archive.zip"
 FILE_BYTES = 400_000
 BYTES_PER_S = 3_000_000
 FILES = {f"{number:02d}.jpg": noise(FILE_BYTES, seed=number) for number in range(12)}
+OTHERS = "User-Agent: another program"
 RETRIES = 2
 """Times that a user starts a failed program again."""
 
@@ -52,7 +55,8 @@ def aria2c(url: str) -> list[str]:
 
 
 def axel(url: str) -> list[str]:
-    return ["axel", "-q", "-n", "4", "--max-redirect=0", "-o", NAME, url]
+    # It repeats a refused request for ever.
+    return ["timeout", "10", "axel", "-q", "-n", "4", "-o", NAME, url]
 
 
 def lftp(url: str) -> list[str]:
@@ -124,29 +128,39 @@ def test_success_means_one_archive(
     serve: Serve,
     downloads: Path,
 ) -> None:
+    need(client.split(maxsplit=1)[0])
     album = make_album(photos_dir, FILES)
     server = serve("--level", "debug", "--rate-limit-per-download", f"{BYTES_PER_S}")
+    old = get(server.port, TARGET, OTHERS).content
+    after = len(server.lines)
     command = CLIENTS[client](url_of(server))
     with started_client(command, downloads) as process:
-        server.wait_for(r"event=download\.piece")
+        server.wait_for(r"event=download\.piece", after=after)
         change(album)
         server.wait_for(r"event=download\.interrupted .*reason=(rewritten|resized|vanished)")
-        output, _ = process.communicate(timeout=60)
+        process.communicate(timeout=60)
     status = process.returncode
     for _ in range(RETRIES):
-        if not status:
-            break
-        again = run_client(command, downloads)
-        status, output = again.returncode, output + again.stdout
-    if not status:
-        whole = get(server.port, TARGET, "User-Agent: another")
-        assert (downloads / NAME).read_bytes() == whole.content, output
+        if status:
+            status = run_client(command, downloads).returncode
+    whole = get(server.port, TARGET, OTHERS).content
+    if client == "wget2" and not status:  # 1.99 takes what it has got for the whole
+        assert old.startswith((downloads / NAME).read_bytes())
+    elif not status:
+        assert (downloads / NAME).read_bytes() == whole
+
+    for left in downloads.iterdir():
+        left.unlink()
+    anew = run_client(command, downloads)
+    assert anew.returncode == 0, anew.stdout
+    assert (downloads / NAME).read_bytes() == whole
 
 
 @pytest.mark.parametrize("client", CLIENTS)
 def test_download_of_an_album_at_rest_succeeds(
     client: str, photos_dir: Path, serve: Serve, downloads: Path
 ) -> None:
+    need(client.split(maxsplit=1)[0])
     make_album(photos_dir, FILES)
     server = serve("--level", "debug")
     done = run_client(CLIENTS[client](url_of(server)), downloads)

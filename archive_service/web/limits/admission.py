@@ -25,13 +25,11 @@ from archive_service.http.client_address import Client, TrustedProxies
 from archive_service.observe.base import Observer
 from archive_service.transfer.chunk_size import AdaptivePace, DelayedPace, LimitedPace, Pace
 from archive_service.transfer.fair_rate import RateShare, SharedRate
-from archive_service.web.limits.policy import Counts, Limits, SharedCounts
+from archive_service.web.limits.policy import PROBE_BYTES, Counts, Limits, SharedCounts
 from archive_service.web.limits.resumption_guard import ResumptionGuard
 from archive_service.web.limits.slots import CLIENT_BYTES, DOWNLOAD_BYTES
 from archive_service.web.limits.visitor import client_of
 
-PROBE_BYTES = 1024
-"""The most that is sent without a slot: link previews and download managers look at an archive."""
 MOST_HELD = 256
 """Answers that wait at once, in one process; with more the next ones don't wait, for each holds a
 connection, and nobody shall exhaust the service by way of what protects it."""

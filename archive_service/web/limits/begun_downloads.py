@@ -11,13 +11,14 @@ visitors may share an address, and one of them may have begun before the album c
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from struct import Struct
+from typing import NamedTuple
 
 from archive_service.web.limits.shared_memory import SharedRecords
 
-KEPT_S = 3600
+KEPT_NS = 3600 * 10**9
 """How long a beginning is remembered."""
 TAGS_PER_DOWNLOAD = 4
 DOWNLOAD_BYTES = 16
@@ -25,14 +26,20 @@ DOWNLOAD_BYTES = 16
 _TAG_BYTES = 8
 _BUCKETS, _PLACES = 4096, 4
 _HEAD = Struct("")
-_RECORD = Struct(f"={DOWNLOAD_BYTES}s" + f"{_TAG_BYTES}sI" * TAGS_PER_DOWNLOAD)  # newest first
-_NO_TAG = (bytes(_TAG_BYTES), 0)
-_Tag = tuple[bytes, int]
-"""Digest of an entity tag, and when a download of it began."""
+_TAG_FIELDS = f"{_TAG_BYTES}sQ?"  # digest of the entity tag, when it was begun, whether briefly
+_RECORD = Struct(f"={DOWNLOAD_BYTES}s" + _TAG_FIELDS * TAGS_PER_DOWNLOAD)  # newest first
+
+
+class _Begun(NamedTuple):
+    """A beginning; `begun_ns` of 0 is none."""
+
+    tag: bytes = bytes(_TAG_BYTES)
+    begun_ns: int = 0
+    is_brief: bool = False
 
 
 def begun_download_records(processes: int) -> SharedRecords:
-    """Make the shared memory: at most 1 MiB for each process."""
+    """Make the shared memory: less than 1.5 MiB for each process."""
     return SharedRecords(processes, head=_HEAD, record=_RECORD, records=_BUCKETS * _PLACES)
 
 
@@ -46,41 +53,67 @@ class BegunDownloads:
         self._regions = regions
         self._number = number
 
-    def add(self, download: bytes, etag: str, *, now_s: float) -> None:
+    def add(self, download: bytes, etag: str, *, now_ns: int) -> None:
         """Record that a download begins with a state of its archive."""
-        index, tags = self._own_place(download)
-        begun = (_digest(etag), int(now_s))
-        others = [tag for tag in tags if tag[0] != begun[0]]
-        kept = [begun, *others, *[_NO_TAG] * TAGS_PER_DOWNLOAD][:TAGS_PER_DOWNLOAD]
-        fields = [field for tag in kept for field in tag]
+        index, before = self._own_place(download)
+        begun = _Begun(_digest(etag), now_ns)
+        others = [each for each in before if each.tag != begun.tag]
+        self._write(index, download, [begun, *others])
+
+    def mark_brief(self, download: bytes, *, begun_ns: int) -> None:
+        """Record that little was taken of what was begun then, unless it was begun again since."""
+        index, before = self._own_place(download)
+        marked = [
+            each._replace(is_brief=True) if each.begun_ns == begun_ns else each for each in before
+        ]
+        if marked:
+            self._write(index, download, marked)
+
+    def has_begun_another(self, download: bytes, etag: str, *, now_ns: int) -> bool | None:
+        """Tell whether a download began with another state too; None where nothing is known."""
+        begun = self._lately(download, now_ns)
+        return any(each.tag != _digest(etag) for each in begun) if begun else None
+
+    def may_go_on(self, download: bytes, etag: str, *, now_ns: int) -> bool:
+        """Tell whether a download that has begun another state may go on with this one.
+
+        A brief beginning is no proof: programs that resume ask for the start first, to learn the
+        length, and leave.
+        """
+        tag = _digest(etag)
+        begun = self._lately(download, now_ns)
+        return any(each.tag == tag and not each.is_brief for each in begun)
+
+    def _lately(self, download: bytes, now_ns: int) -> list[_Begun]:
+        return [
+            each
+            for number in self._regions.numbers
+            for _, begun in self._places(download, number)
+            for each in begun
+            if each.begun_ns and each.begun_ns > now_ns - KEPT_NS
+        ]
+
+    def _write(self, index: int, download: bytes, begun: Sequence[_Begun]) -> None:
+        kept = [*begun, *[_Begun()] * TAGS_PER_DOWNLOAD][:TAGS_PER_DOWNLOAD]
+        fields = [field for each in kept for field in each]
         self._regions.set_record(self._number, index, download, *fields)
 
-    def began_otherwise(self, download: bytes, etag: str, *, now_s: float) -> bool | None:
-        """Tell whether a download began with other states alone; None where nothing is known."""
-        begun = {
-            tag
-            for number in self._regions.numbers
-            for _, tags in self._places(download, number)
-            for tag, begun_s in tags
-            if begun_s and begun_s > now_s - KEPT_S
-        }
-        return _digest(etag) not in begun if begun else None
-
-    def _own_place(self, download: bytes) -> tuple[int, list[_Tag]]:
-        """Return where this process records a download, and the tags that it has recorded."""
+    def _own_place(self, download: bytes) -> tuple[int, list[_Begun]]:
+        """Return where this process records a download, and what it has recorded."""
         for place in self._places(download, self._number):
             return place
-        newest_s = {
+        newest_ns = {
             index: self._regions.record(self._number, index)[2] for index in _indexes(download)
         }
-        return min(newest_s, key=newest_s.__getitem__), []
+        return min(newest_ns, key=newest_ns.__getitem__), []
 
-    def _places(self, download: bytes, number: int) -> Iterator[tuple[int, list[_Tag]]]:
-        """Yield which record of a process is a download's, and the tags in it."""
+    def _places(self, download: bytes, number: int) -> Iterator[tuple[int, list[_Begun]]]:
+        """Yield which record of a process is a download's, and what is in it."""
         for index in _indexes(download):
             key, *fields = self._regions.record(number, index)
             if key == download:
-                yield index, list(zip(fields[::2], fields[1::2], strict=True))
+                each = iter(fields)
+                yield index, [_Begun(*begun) for begun in zip(each, each, each, strict=True)]
 
 
 def _digest(etag: str) -> bytes:

@@ -8,6 +8,9 @@ from archive_service.web.limits.begun_downloads import BegunDownloads, begun_dow
 from archive_service.web.limits.failed_lookups import FailedLookups, failed_lookup_records
 from archive_service.web.limits.slots import Slots, slot_records
 
+PROBE_BYTES = 1024
+"""The most that is sent without a slot: link previews and download managers look at an archive."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:

@@ -6,24 +6,42 @@ remembers with which entity tags a client began, and refuses to go on with anoth
 - A program is remembered by its address and User-Agent.  Where it has begun nothing, any program of
   its address counts, for a user may go on with another one; but only where the address is that of a
   visitor, not of an unidentified proxy.
-- A client that has begun the current archive, too, is never refused: of several visitors behind one
-  address the guard cannot tell which one asks.
+- A client that has begun the current archive, too, is not refused: of several visitors behind one
+  address the guard cannot tell which one asks.  To look at the start and leave is no beginning:
+  aria2 and axel do so before they resume.
 - A client of which nothing is known is not refused: another replica may have answered it before.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
+from typing import NamedTuple
 
 from aiohttp import web
 
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.representation import Representation
 from archive_service.http.client_address import TrustedProxies
+from archive_service.observe.base import Download
 from archive_service.web.limits.begun_downloads import DOWNLOAD_BYTES, BegunDownloads
+from archive_service.web.limits.policy import PROBE_BYTES
 from archive_service.web.limits.visitor import client_of
+
+MOMENT_S = 0.5
+"""How long the answer waits to a client that has begun another archive: the connections by which
+programs begin and look arrive in any order, and the end of one of them may be noticed later."""
+BRIEF_BYTES = 1024 * 1024
+"""A beginning of which less was sent may be a look: the kernel takes some of that unasked."""
+
+
+class Beginning(NamedTuple):
+    """A beginning as the guard has noted it."""
+
+    downloads: Sequence[bytes]
+    begun_ns: int
 
 
 class ResumptionGuard:
@@ -35,21 +53,35 @@ class ResumptionGuard:
 
     def note_beginning(
         self, request: web.Request, representation: Representation, *, files: Sequence[str]
-    ) -> None:
+    ) -> Beginning:
         """Remember with what a client begins; `files` is what the query takes of the album."""
-        now_s = time.monotonic()
-        for download in self._downloads(request, representation.archive, files):
-            self._begun.add(download, representation.etag, now_s=now_s)
+        downloads = list(self._downloads(request, representation.archive, files))
+        begun_ns = time.monotonic_ns()
+        for download in downloads:
+            self._begun.add(download, representation.etag, now_ns=begun_ns)
+        return Beginning(downloads, begun_ns)
 
-    def refuses(
+    def note_end(self, beginning: Beginning, sent: Download) -> None:
+        """Remember whether a client has taken so little that it may only have looked."""
+        if sent.first_pos:  # a reader that begins at the end needs no more than that
+            return
+        is_probe = sent.content_length <= PROBE_BYTES and sent.content_length < sent.complete_length
+        if is_probe or sent.sent_bytes < min(BRIEF_BYTES, sent.content_length):
+            for download in beginning.downloads:
+                self._begun.mark_brief(download, begun_ns=beginning.begun_ns)
+
+    async def refuses(
         self, request: web.Request, representation: Representation, *, files: Sequence[str]
     ) -> bool:
-        """Tell whether a client that goes on began with other archives alone."""
-        now_s = time.monotonic()
+        """Tell whether a client that goes on has begun with another archive, and not with this."""
+        etag = representation.etag
         for download in self._downloads(request, representation.archive, files):
-            verdict = self._begun.began_otherwise(download, representation.etag, now_s=now_s)
-            if verdict is not None:
-                return verdict
+            has = self._begun.has_begun_another(download, etag, now_ns=time.monotonic_ns())
+            if has:
+                await asyncio.sleep(MOMENT_S)
+                return not self._begun.may_go_on(download, etag, now_ns=time.monotonic_ns())
+            if has is not None:
+                return False
         return False
 
     def _downloads(
