@@ -2,71 +2,72 @@
 
 from __future__ import annotations
 
-import socket
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 
 import pytest
-from conftest import Serve
-from harness.albums import HASH, make_album, noise
-from harness.http import Connection, connected
+from aiohttp import web
+from harness.albums import noise
 
-TARGET = f"/archive/{HASH}/"
-LONG_S = 120.0
-"""A generous limit; a body that is drained takes a second, one that is read goes on for ever."""
+from archive_service.web.server.runner import ConnectionTimes, Runner
+
 FRAMINGS = {
-    "of a length": "Content-Length: 9000000000000000000",
-    "chunked": "Transfer-Encoding: chunked",
+    "of a length": ("Content-Length: 9000000000000000000", noise(65536)),
+    "chunked": ("Transfer-Encoding: chunked", b"10000\r\n" + noise(65536) + b"\r\n"),
 }
+WITHIN_S = 60.0
+FOR_EVER_S = 1e6
 
 
-@contextmanager
-def sending(connection: Connection, framing: str) -> Iterator[threading.Event]:
-    """Send a request whose body never ends, as fast as it is taken; tell when it is not."""
-    block = noise(65536)
-    if framing == "chunked":
-        block = b"10000\r\n" + block + b"\r\n"
-    is_over = threading.Event()
+async def answer(_request: web.Request) -> web.Response:
+    return web.Response(text="answered")
 
-    def send() -> None:
-        with suppress(OSError):
+
+@asynccontextmanager
+async def sending(framing: str, *, drain_s: float) -> AsyncIterator[tuple[Runner, asyncio.Task]]:
+    """Send a request whose body never ends; give the task that sends as long as it is taken."""
+    app = web.Application()
+    app.router.add_get("/", answer)
+    runner = Runner(app, shutdown_timeout_s=FOR_EVER_S, times=ConnectionTimes(drain_s=drain_s))
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    reader, writer = await asyncio.open_connection(*runner.addresses[0][:2])
+    field_line, block = FRAMINGS[framing]
+    writer.write(f"GET / HTTP/1.1\r\nHost: localhost\r\n{field_line}\r\n\r\n".encode())
+
+    async def send() -> None:
+        with suppress(ConnectionError):
             while True:
-                connection.socket.sendall(block)
-        is_over.set()
+                writer.write(block)
+                await writer.drain()
 
-    connection.socket.settimeout(LONG_S)
-    connection.send("GET", TARGET, FRAMINGS[framing])
-    sender = threading.Thread(target=send, daemon=True)
-    sender.start()
+    sender = asyncio.create_task(send())
     try:
-        yield is_over
+        assert (await reader.readuntil(b"answered")).startswith(b"HTTP/1.1 200")
+        yield runner, sender
     finally:
-        with suppress(OSError):
-            connection.socket.shutdown(socket.SHUT_RDWR)
-        sender.join(LONG_S)
+        sender.cancel()
+        writer.close()
+        with suppress(ConnectionError, asyncio.CancelledError):
+            await writer.wait_closed()
+        await runner.cleanup()
 
 
 @pytest.mark.parametrize("framing", FRAMINGS)
-def test_a_body_without_end_is_not_read_for_long(
-    framing: str, serve: Serve, photos_dir: Path
-) -> None:
-    make_album(photos_dir, {"1.jpg": noise(1000)})
-    server = serve("--level", "debug")
-    with connected(server.port) as connection, sending(connection, framing) as is_over:
-        assert connection.receive().status == 200
-        assert is_over.wait(LONG_S)
-    assert not [line for line in server.lines if "level=error" in line]
+def test_a_body_without_end_is_not_read_for_long(framing: str) -> None:
+    async def send() -> None:
+        async with sending(framing, drain_s=0.1) as (_, sender):
+            await asyncio.wait_for(sender, WITHIN_S)
+
+    asyncio.run(send())
 
 
 @pytest.mark.parametrize("framing", FRAMINGS)
-def test_the_end_of_the_service_does_not_wait_for_a_body(
-    framing: str, serve: Serve, photos_dir: Path
-) -> None:
-    make_album(photos_dir, {"1.jpg": noise(1000)})
-    server = serve("--level", "debug", "--shutdown-timeout", "600")
-    with connected(server.port) as connection, sending(connection, framing):
-        assert connection.receive().status == 200
-        assert server.stop() == 0
-    assert not [line for line in server.lines if "level=error" in line]
+def test_the_end_of_the_service_does_not_wait_for_a_body(framing: str) -> None:
+    async def send() -> None:
+        async with sending(framing, drain_s=FOR_EVER_S) as (runner, sender):
+            await asyncio.wait_for(runner.cleanup(), WITHIN_S)
+            await asyncio.wait_for(sender, WITHIN_S)
+
+    asyncio.run(send())

@@ -46,7 +46,7 @@ from archive_service.transfer.content import Chunk, FileSpan
 from archive_service.transfer.service import ArchiveService
 from archive_service.web.app import create_app
 from archive_service.web.handlers import WebOptions
-from archive_service.web.server.runner import Runner
+from archive_service.web.server.runner import ConnectionTimes, Runner
 
 Serve = Callable[..., Server]
 
@@ -325,7 +325,7 @@ async def running(
     *,
     idle_timeout_s: float = 60.0,
 ) -> AsyncIterator[web.AppRunner]:
-    runner = Runner(app, shutdown_timeout_s=1.0, idle_timeout_s=idle_timeout_s)
+    runner = Runner(app, shutdown_timeout_s=1.0, times=ConnectionTimes(idle_s=idle_timeout_s))
     await runner.setup()
     await make_site(runner).start()
     try:

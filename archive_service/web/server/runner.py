@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from typing import cast
@@ -20,18 +21,24 @@ from archive_service.web.failures import EXPECTATION_FAILED, INTERNAL, UNREADABL
 from archive_service.web.pages.render import Pages
 from archive_service.web.response_headers import add_fields, is_of_archive
 
-HEADER_TIMEOUT_S = 30.0
-"""How long the header of a request may take from its first byte, or from the connection on."""
-IDLE_TIMEOUT_S = 75.0
-"""How long a connection may send no further request.  Longer than the 60 s for which nginx
-keeps its connections to a server: the one behind must not be the first to close."""
-DRAIN_S = 1.0
-"""How long the body of a request is read, to no end, after its answer."""
 QUIET_S = 0.4
 """How long nothing may be sent to a client that has ended its side of the connection."""
 
 
 _CONTINUE = "100-continue"
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionTimes:
+    """How long a connection waits for its client."""
+
+    header_s: float = 30.0
+    """For the header of a request, from its first byte, or from the connection on."""
+    idle_s: float = 75.0
+    """For a further request.  Longer than the 60 s for which nginx keeps its connections to a
+    server: the one behind must not be the first to close."""
+    drain_s: float = 1.0
+    """For the rest of a request's body, which nobody reads, after the answer."""
 
 
 class Runner(web.AppRunner):
@@ -45,13 +52,11 @@ class Runner(web.AppRunner):
         app: web.Application,
         *,
         shutdown_timeout_s: float,
-        idle_timeout_s: float = IDLE_TIMEOUT_S,
-        header_timeout_s: float = HEADER_TIMEOUT_S,
+        times: ConnectionTimes = ConnectionTimes(),
         count: Callable[[int], None] | None = None,
     ) -> None:
         super().__init__(app, handler_cancellation=True, shutdown_timeout=shutdown_timeout_s)
-        self._idle_timeout_s = idle_timeout_s
-        self._header_timeout_s = header_timeout_s
+        self._times = times
         self._count = count
         self._pages = Pages()
 
@@ -72,8 +77,7 @@ class Runner(web.AppRunner):
             _Connection,
             server,
             self._pages,
-            idle_timeout_s=self._idle_timeout_s,
-            header_timeout_s=self._header_timeout_s,
+            times=self._times,
             count=self._count,
         )
         return cast("web.Server", connection)
@@ -100,23 +104,22 @@ class _Connection(web.RequestHandler):
         server: web.Server,
         pages: Pages,
         *,
-        idle_timeout_s: float,
-        header_timeout_s: float,
+        times: ConnectionTimes,
         count: Callable[[int], None] | None,
     ) -> None:
         super().__init__(
             server,
             loop=asyncio.get_running_loop(),
-            keepalive_timeout=idle_timeout_s,
+            keepalive_timeout=times.idle_s,
             access_log=None,  # type: ignore[arg-type] # may be None; it would be full of ids
             auto_decompress=False,  # nobody reads what a request carries
-            lingering_time=DRAIN_S,
+            lingering_time=times.drain_s,
         )
         self._body: StreamReader | None = None
         """What a request that was answered carries, and may not have come yet."""
         self._pages = pages
         self._count = count
-        self._header_timeout_s = header_timeout_s
+        self._header_timeout_s = times.header_s
         self._header_deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
