@@ -11,10 +11,11 @@ visitors may share an address, and one of them may have begun before the album c
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from hashlib import blake2b
+from itertools import chain
 from struct import Struct
-from typing import NamedTuple
+from typing import Any
 
 from archive_service.web.limits.shared_memory import SharedRecords
 
@@ -24,18 +25,15 @@ TAGS_PER_DOWNLOAD = 4
 DOWNLOAD_BYTES = 16
 """Length of what stands for an archive and the client that downloads it."""
 _TAG_BYTES = 8
-_BUCKETS, _PLACES = 4096, 4
+_BUCKETS, _PLACES = 8192, 2
 _HEAD = Struct("")
 _TAG_FIELDS = f"{_TAG_BYTES}sQ?"  # digest of the entity tag, when it was begun, whether briefly
 _RECORD = Struct(f"={DOWNLOAD_BYTES}s" + _TAG_FIELDS * TAGS_PER_DOWNLOAD)  # newest first
 
 
-class _Begun(NamedTuple):
-    """A beginning; `begun_ns` of 0 is none."""
-
-    tag: bytes = bytes(_TAG_BYTES)
-    begun_ns: int = 0
-    is_brief: bool = False
+_NOTHING = (bytes(_TAG_BYTES), 0, False)
+_Begun = tuple[bytes, int, bool]
+"""The three fields of a beginning; one that began at 0 is none."""
 
 
 def begun_download_records(processes: int) -> SharedRecords:
@@ -56,23 +54,22 @@ class BegunDownloads:
     def add(self, download: bytes, etag: str, *, now_ns: int) -> None:
         """Record that a download begins with a state of its archive."""
         index, before = self._own_place(download)
-        begun = _Begun(_digest(etag), now_ns)
-        others = [each for each in before if each.tag != begun.tag]
-        self._write(index, download, [begun, *others])
+        tag = _digest(etag)
+        others = [each for each in before if each[0] != tag]
+        self._write(index, download, [(tag, now_ns, False), *others])
 
     def mark_brief(self, download: bytes, *, begun_ns: int) -> None:
         """Record that little was taken of what was begun then, unless it was begun again since."""
         index, before = self._own_place(download)
-        marked = [
-            each._replace(is_brief=True) if each.begun_ns == begun_ns else each for each in before
-        ]
-        if marked:
+        if before:
+            marked = [(tag, at_ns, brief or at_ns == begun_ns) for tag, at_ns, brief in before]
             self._write(index, download, marked)
 
     def has_begun_another(self, download: bytes, etag: str, *, now_ns: int) -> bool | None:
         """Tell whether a download began with another state too; None where nothing is known."""
-        begun = self._lately(download, now_ns)
-        return any(each.tag != _digest(etag) for each in begun) if begun else None
+        tags = [tag for tag, _, _ in self._lately(download, now_ns)]
+        own = _digest(etag)
+        return any(tag != own for tag in tags) if tags else None
 
     def may_go_on(self, download: bytes, etag: str, *, now_ns: int) -> bool:
         """Tell whether a download that has begun another state may go on with this one.
@@ -80,40 +77,38 @@ class BegunDownloads:
         A brief beginning is no proof: programs that resume ask for the start first, to learn the
         length, and leave.
         """
-        tag = _digest(etag)
-        begun = self._lately(download, now_ns)
-        return any(each.tag == tag and not each.is_brief for each in begun)
+        own = _digest(etag)
+        lately = self._lately(download, now_ns)
+        return any(tag == own and not is_brief for tag, _, is_brief in lately)
 
     def _lately(self, download: bytes, now_ns: int) -> list[_Begun]:
         return [
-            each
+            begun
             for number in self._regions.numbers
-            for _, begun in self._places(download, number)
-            for each in begun
-            if each.begun_ns and each.begun_ns > now_ns - KEPT_NS
+            for index in _indexes(download)
+            for begun in _beginnings(self._regions.record(number, index), download)
+            if begun[1] > now_ns - KEPT_NS
         ]
 
     def _write(self, index: int, download: bytes, begun: Sequence[_Begun]) -> None:
-        kept = [*begun, *[_Begun()] * TAGS_PER_DOWNLOAD][:TAGS_PER_DOWNLOAD]
-        fields = [field for each in kept for field in each]
-        self._regions.set_record(self._number, index, download, *fields)
+        kept = [*begun, *[_NOTHING] * TAGS_PER_DOWNLOAD][:TAGS_PER_DOWNLOAD]
+        self._regions.set_record(self._number, index, download, *chain.from_iterable(kept))
 
     def _own_place(self, download: bytes) -> tuple[int, list[_Begun]]:
         """Return where this process records a download, and what it has recorded."""
-        for place in self._places(download, self._number):
-            return place
-        newest_ns = {
-            index: self._regions.record(self._number, index)[2] for index in _indexes(download)
-        }
-        return min(newest_ns, key=newest_ns.__getitem__), []
+        records = {index: self._regions.record(self._number, index) for index in _indexes(download)}
+        for index, record in records.items():
+            if record[0] == download:
+                return index, _beginnings(record, download)
+        return min(records, key=lambda index: int(records[index][2])), []
 
-    def _places(self, download: bytes, number: int) -> Iterator[tuple[int, list[_Begun]]]:
-        """Yield which record of a process is a download's, and what is in it."""
-        for index in _indexes(download):
-            key, *fields = self._regions.record(number, index)
-            if key == download:
-                each = iter(fields)
-                yield index, [_Begun(*begun) for begun in zip(each, each, each, strict=True)]
+
+def _beginnings(record: tuple[Any, ...], download: bytes) -> list[_Begun]:
+    """Return what a record holds of a download, which may be another's."""
+    if record[0] != download:
+        return []
+    fields = iter(record[1:])
+    return [begun for begun in zip(fields, fields, fields, strict=True) if begun[1]]
 
 
 def _digest(etag: str) -> bytes:
