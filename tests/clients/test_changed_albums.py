@@ -167,3 +167,31 @@ def test_download_of_an_album_at_rest_succeeds(
     done = run_client(CLIENTS[client](url_of(server)), downloads)
     assert done.returncode == 0, done.stdout
     assert (downloads / NAME).read_bytes() == get(server.port, TARGET).content
+
+
+def wget_if_match(url: str, etag: str) -> list[str]:
+    return ["wget", "-nv", "-c", "--tries=1", "--header", f"If-Match: {etag}", "-O", NAME, url]
+
+
+def curl_if_match(url: str, etag: str) -> list[str]:
+    return ["curl", "-sS", "-f", "-C", "-", "-H", f"If-Match: {etag}", "-o", NAME, url]
+
+
+@pytest.mark.parametrize("command", [wget_if_match, curl_if_match])
+def test_the_entity_tag_by_hand_makes_it_certain(
+    command: Callable[[str, str], list[str]], photos_dir: Path, serve: Serve, downloads: Path
+) -> None:
+    album = make_album(photos_dir, FILES)
+    server = serve()
+    whole = get(server.port, TARGET, OTHERS)
+    part = whole.content[:1_000_000]
+    (downloads / NAME).write_bytes(part)
+    done = run_client(command(url_of(server), whole["etag"]), downloads)
+    assert done.returncode == 0, done.stdout
+    assert (downloads / NAME).read_bytes() == whole.content
+
+    (downloads / NAME).write_bytes(part)
+    replace_equally(album)
+    refused = run_client(command(url_of(server), whole["etag"]), downloads)
+    assert refused.returncode != 0
+    assert (downloads / NAME).read_bytes() == part
