@@ -159,6 +159,17 @@ def test_a_reader_that_looks_at_the_end_begins_there(serve: Serve, album: Path, 
     assert go_on(server, WGET) == 206
 
 
+def test_a_look_at_the_start_is_no_beginning_but_takes_none_back(serve: Serve, album: Path) -> None:
+    server = serve()
+    begin(server, WGET)
+    change(album)
+    begin(server, WGET, "Range: bytes=0-0")
+    assert go_on(server, WGET) == 412
+    begin(server, WGET)
+    begin(server, WGET, "Range: bytes=0-0")
+    assert go_on(server, WGET) == 206
+
+
 def test_an_archive_that_was_cut_to_just_what_the_client_has_is_no_success(
     serve: Serve, album: Path
 ) -> None:

@@ -27,17 +27,16 @@ DOWNLOAD_BYTES = 16
 _TAG_BYTES = 8
 _BUCKETS, _PLACES = 8192, 2
 _HEAD = Struct("")
-_TAG_FIELDS = f"{_TAG_BYTES}sQ?"  # digest of the entity tag, when it was begun, whether briefly
+_TAG_FIELDS = f"{_TAG_BYTES}sQ??"
 _RECORD = Struct(f"={DOWNLOAD_BYTES}s" + _TAG_FIELDS * TAGS_PER_DOWNLOAD)  # newest first
-
-
-_NOTHING = (bytes(_TAG_BYTES), 0, False)
-_Begun = tuple[bytes, int, bool]
-"""The three fields of a beginning; one that began at 0 is none."""
+_NOTHING = (bytes(_TAG_BYTES), 0, False, False)
+_Begun = tuple[bytes, int, bool, bool]
+"""Digest of the entity tag; when it was begun last, 0 for never; whether that was brief; whether
+another beginning with the tag was not."""
 
 
 def begun_download_records(processes: int) -> SharedRecords:
-    """Make the shared memory: less than 1.5 MiB for each process."""
+    """Make the shared memory: 1.5 MB for each process."""
     return SharedRecords(processes, head=_HEAD, record=_RECORD, records=_BUCKETS * _PLACES)
 
 
@@ -56,18 +55,27 @@ class BegunDownloads:
         index, before = self._own_place(download)
         tag = _digest(etag)
         others = [each for each in before if each[0] != tag]
-        self._write(index, download, [(tag, now_ns, False), *others])
+        is_proved = any(each[3] for each in before if each[0] == tag)
+        self._write(index, download, [(tag, now_ns, False, is_proved), *others])
 
     def mark_brief(self, download: bytes, *, begun_ns: int) -> None:
         """Record that little was taken of what was begun then, unless it was begun again since."""
         index, before = self._own_place(download)
-        if before:
-            marked = [(tag, at_ns, brief or at_ns == begun_ns) for tag, at_ns, brief in before]
+        marked = [(*each[:2], each[2] or each[1] == begun_ns, each[3]) for each in before]
+        if marked:
+            self._write(index, download, marked)
+
+    def mark_proved(self, download: bytes, etag: str) -> None:
+        """Record that much was taken of a state: a later look at it takes nothing back."""
+        index, before = self._own_place(download)
+        tag = _digest(etag)
+        marked = [(*each[:3], each[3] or each[0] == tag) for each in before]
+        if marked:
             self._write(index, download, marked)
 
     def has_begun_another(self, download: bytes, etag: str, *, now_ns: int) -> bool | None:
         """Tell whether a download began with another state too; None where nothing is known."""
-        tags = [tag for tag, _, _ in self._lately(download, now_ns)]
+        tags = [begun[0] for begun in self._lately(download, now_ns)]
         own = _digest(etag)
         return any(tag != own for tag in tags) if tags else None
 
@@ -78,8 +86,10 @@ class BegunDownloads:
         length, and leave.
         """
         own = _digest(etag)
-        lately = self._lately(download, now_ns)
-        return any(tag == own and not is_brief for tag, _, is_brief in lately)
+        return any(
+            tag == own and (is_proved or not is_brief)
+            for tag, _, is_brief, is_proved in self._lately(download, now_ns)
+        )
 
     def _lately(self, download: bytes, now_ns: int) -> list[_Begun]:
         return [
@@ -108,7 +118,7 @@ def _beginnings(record: tuple[Any, ...], download: bytes) -> list[_Begun]:
     if record[0] != download:
         return []
     fields = iter(record[1:])
-    return [begun for begun in zip(fields, fields, fields, strict=True) if begun[1]]
+    return [begun for begun in zip(*[fields] * len(_NOTHING), strict=True) if begun[1]]
 
 
 def _digest(etag: str) -> bytes:

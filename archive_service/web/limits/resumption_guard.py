@@ -41,6 +41,7 @@ class Beginning(NamedTuple):
     """A beginning as the guard has noted it."""
 
     downloads: Sequence[bytes]
+    etag: str
     begun_ns: int
 
 
@@ -59,16 +60,17 @@ class ResumptionGuard:
         begun_ns = time.monotonic_ns()
         for download in downloads:
             self._begun.add(download, representation.etag, now_ns=begun_ns)
-        return Beginning(downloads, begun_ns)
+        return Beginning(downloads, representation.etag, begun_ns)
 
     def note_end(self, beginning: Beginning, sent: Download) -> None:
         """Remember whether a client has taken so little that it may only have looked."""
         if sent.first_pos:  # a reader that begins at the end needs no more than that
             return
-        is_probe = sent.content_length <= PROBE_BYTES and sent.content_length < sent.complete_length
-        if is_probe or sent.sent_bytes < min(BRIEF_BYTES, sent.content_length):
-            for download in beginning.downloads:
+        for download in beginning.downloads:
+            if _is_brief(sent):
                 self._begun.mark_brief(download, begun_ns=beginning.begun_ns)
+            else:
+                self._begun.mark_proved(download, beginning.etag)
 
     async def refuses(
         self, request: web.Request, representation: Representation, *, files: Sequence[str]
@@ -94,6 +96,11 @@ class ResumptionGuard:
         yield _digest(client.key, [*what, "", agent])  # no file has an empty name
         if client.is_known:
             yield _digest(client.key, what)
+
+
+def _is_brief(sent: Download) -> bool:
+    is_probe = sent.content_length <= PROBE_BYTES and sent.content_length < sent.complete_length
+    return is_probe or sent.sent_bytes < min(BRIEF_BYTES, sent.content_length)
 
 
 def _digest(key: bytes, texts: Sequence[str]) -> bytes:

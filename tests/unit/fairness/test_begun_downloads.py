@@ -127,3 +127,14 @@ def test_of_what_was_looked_at_alone_the_rest_is_given(begun: BegunDownloads) ->
     assert verdict(begun, NEW) == "refused"
     begun.mark_brief(BOB, begun_ns=NOW_NS)
     assert verdict(begun, OLD, client=BOB) == "unknown"
+
+
+def test_a_look_takes_nothing_back_of_what_was_really_begun(begun: BegunDownloads) -> None:
+    begun.add(ANN, OLD, now_ns=NOW_NS)
+    begun.add(ANN, NEW, now_ns=NOW_NS + 1)
+    begun.mark_proved(ANN, NEW)
+    begun.add(ANN, NEW, now_ns=NOW_NS + 2)
+    begun.mark_brief(ANN, begun_ns=NOW_NS + 2)
+    assert verdict(begun, NEW) == "good"
+    begun.mark_proved(BOB, NEW)
+    assert verdict(begun, NEW, client=BOB) == "unknown"
