@@ -65,7 +65,7 @@ class Transfer:
         self, request: web.Request, response: web.StreamResponse, *, stall_timeout_s: float
     ) -> None:
         self._request = request
-        self._left_bytes = response.content_length or 0
+        self._announced_bytes = self._left_bytes = response.content_length or 0
         self._pending_bytes = 0
         """Bytes of the last chunk that `finish` has to send."""
         self._response = response
@@ -146,6 +146,11 @@ class Transfer:
             await self._in_time(transport, self._send_by_transport(self._unsent))
         self._left_bytes -= self._pending_bytes
         self._pending_bytes = 0
+
+    @property
+    def sent_bytes(self) -> int:
+        """How many bytes of the body the connection has taken."""
+        return self._announced_bytes - self._left_bytes
 
     def require_complete(self) -> None:
         """Raise LengthMismatch where the body lacks bytes."""

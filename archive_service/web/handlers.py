@@ -8,7 +8,6 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from hashlib import blake2b
 
 from aiohttp import web
@@ -31,7 +30,12 @@ from archive_service.http.response_plan import (
     is_resumption,
     plan,
 )
-from archive_service.observe.base import Download, Observer
+from archive_service.observe.events import (
+    ArchiveDescribed,
+    DownloadResumed,
+    DownloadStarted,
+    Observe,
+)
 from archive_service.transfer.chunk_size import AdaptivePace, DelayedPace
 from archive_service.transfer.connection import Transfer
 from archive_service.transfer.download import DownloadRun
@@ -76,13 +80,13 @@ class Handlers:
     def __init__(
         self,
         service: ArchiveService,
-        observer: Observer,
+        observe: Observe,
         pages: Pages,
         options: WebOptions,
         fair_use: FairUse,
     ) -> None:
         self._service = service
-        self._observer = observer
+        self._observe = observe
         self._pages = pages
         self._options = options
         self._fair_use = fair_use
@@ -180,13 +184,13 @@ class Handlers:
     async def _describe(self, request: web.Request, files: Sequence[str]) -> Representation:
         archive = ArchiveId.parse(request.match_info["hash"])
         began_s = time.monotonic()
-        representation = await self._service.represent(
-            archive, files, on_wait=partial(self._observer.archive_awaited, archive)
-        )
-        self._observer.archive_described(
-            archive,
-            entries=representation.layout.entries,
-            duration_s=time.monotonic() - began_s,
+        representation = await self._service.represent(archive, files)
+        self._observe(
+            ArchiveDescribed(
+                archive,
+                entries=representation.layout.entries,
+                duration_s=time.monotonic() - began_s,
+            )
         )
         return representation
 
@@ -203,7 +207,7 @@ class Handlers:
         answer: ResponsePlan,
         begun: Beginning | None,
     ) -> None:
-        download = Download(
+        started = (DownloadResumed if answer.first_offset else DownloadStarted)(
             representation.archive,
             answer.status,
             answer.first_offset,
@@ -217,14 +221,15 @@ class Handlers:
             content_length=answer.content_length,
             pace=self._pace(),
         )
+        transfer = self._transfer(request, response)
         try:
             with slot as pace:
-                async with self._transfer(request, response) as transfer:
-                    run = DownloadRun(download, transfer, pace, self._observer)
+                async with transfer:
+                    run = DownloadRun(started, transfer, pace, self._observe)
                     await run.send(answer, self._service.content(representation))
         finally:
             if begun:
-                self._resumptions.note_end(begun, download)
+                self._resumptions.note_end(begun, started, sent_bytes=transfer.sent_bytes)
 
     async def _send_manifest(
         self,

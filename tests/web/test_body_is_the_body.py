@@ -17,7 +17,14 @@ from archive_service.archive.errors import LengthMismatch
 from archive_service.archive.naming import NameRules
 from archive_service.archive.representation import ArchiveOptions
 from archive_service.checksums.crc_index.memory import MemoryCrcIndex
-from archive_service.observe.base import Download, Observer
+from archive_service.observe.events import (
+    DownloadFinished,
+    DownloadInterrupted,
+    DownloadStarted,
+    Event,
+    Observe,
+    PieceSent,
+)
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.local.storage import LocalStorage
 from archive_service.transfer.connection import Transfer
@@ -61,14 +68,14 @@ def head_and_body(received: bytes) -> tuple[bytes, bytes]:
     return head, body
 
 
-def album_app(photos_dir: Path, observer: Observer) -> web.Application:
+def album_app(photos_dir: Path, observe: Observe) -> web.Application:
     service = ArchiveService(
         LocalStorage(photos_dir, Exclusion(())),
         MemoryCrcIndex(),
         ArchiveOptions(NameRules(), timezone.utc),
     )
     app = create_app(
-        service, observer, WebOptions(download_name="archive.zip", stall_timeout_s=60.0)
+        service, observe, WebOptions(download_name="archive.zip", stall_timeout_s=60.0)
     )
 
     async def close(_app: web.Application) -> None:
@@ -82,42 +89,41 @@ def get(target: str, *field_lines: str) -> bytes:
     return "\r\n".join([f"GET {target} HTTP/1.1", "Host: localhost", *field_lines, "", ""]).encode()
 
 
-class Quiet(Observer):
-    """Acts on nothing."""
+def acts_on_nothing(_event: Event) -> None:
+    pass
 
 
-class RaisesAtTheStart(Observer):
-    def download_started(self, download: Download) -> None:
-        raise RuntimeError
+def raising_at(*kinds: type[Event]) -> Observe:
+    """Return an observer that fails at events of these kinds."""
 
+    def observe(event: Event) -> None:
+        is_meant = isinstance(event, kinds)
+        if is_meant:
+            raise RuntimeError
 
-class RaisesAtAPiece(Observer):
-    def piece_sent(self, download: Download, *, count: int) -> None:
-        raise RuntimeError
-
-
-class RaisesAtTheEnd(Observer):
-    def download_finished(self, download: Download) -> None:
-        raise RuntimeError
-
-
-class RaisesAtTheInterruption(RaisesAtTheStart):
-    def download_interrupted(self, download: Download, *, reason: str) -> None:
-        raise RuntimeError
+    return observe
 
 
 @pytest.mark.parametrize(
-    "observer", [RaisesAtTheStart, RaisesAtAPiece, RaisesAtTheEnd, RaisesAtTheInterruption]
+    "kinds",
+    [
+        (DownloadStarted,),
+        (PieceSent,),
+        (DownloadFinished,),
+        (DownloadStarted, DownloadInterrupted),
+    ],
 )
 @pytest.mark.parametrize("field_lines", [(), ("Range: bytes=0-0",), ("Range: bytes=5-9,200000-",)])
 def test_an_observer_that_raises_puts_no_second_answer_into_the_body(
-    photos_dir: Path, observer: type[Observer], field_lines: tuple[str, ...]
+    photos_dir: Path, kinds: tuple[type[Event], ...], field_lines: tuple[str, ...]
 ) -> None:
     make_album(photos_dir, FILES)
     request = get(TARGET, *field_lines)
     last = get(TARGET, *field_lines, "Connection: close")
-    _, whole = head_and_body(asyncio.run(conversation(album_app(photos_dir, Quiet()), last)))
-    app = album_app(photos_dir, observer())
+    _, whole = head_and_body(
+        asyncio.run(conversation(album_app(photos_dir, acts_on_nothing), last))
+    )
+    app = album_app(photos_dir, raising_at(*kinds))
     head, body = head_and_body(asyncio.run(conversation(app, request + SECOND)))
     assert head.startswith(b"HTTP/1.1 20")
     assert whole.startswith(body)
@@ -132,7 +138,7 @@ def test_answers_without_the_archive_keep_the_connection(
     make_album(photos_dir, FILES)
     first = get(TARGET, field_line).replace(b"GET", method)
     last = get("/archive/none/", "Connection: close")
-    received = asyncio.run(conversation(album_app(photos_dir, Quiet()), first + last))
+    received = asyncio.run(conversation(album_app(photos_dir, acts_on_nothing), first + last))
     assert received.count(b"HTTP/1.1 ") == 2
     assert b"HTTP/1.1 404" in received
 

@@ -22,7 +22,7 @@ from aiohttp import web
 from archive_service.archive.errors import ClientRefused
 from archive_service.archive.id import ArchiveId
 from archive_service.http.client_address import Client, TrustedProxies
-from archive_service.observe.base import Observer
+from archive_service.observe.events import AnswerSlowed, Observe
 from archive_service.transfer.chunk_size import AdaptivePace, DelayedPace, LimitedPace, Pace
 from archive_service.transfer.fair_rate import RateShare, SharedRate
 from archive_service.web.limits.policy import PROBE_BYTES, Counts, Limits, SharedCounts
@@ -40,11 +40,11 @@ class FairUse:
     """Keeps the limits in one process."""
 
     def __init__(
-        self, limits: Limits, proxies: TrustedProxies, observer: Observer, *, counts: Counts
+        self, limits: Limits, proxies: TrustedProxies, observe: Observe, *, counts: Counts
     ) -> None:
         self._limits = limits
         self._proxies = proxies
-        self._observer = observer
+        self._observe = observe
         self.resumptions = ResumptionGuard(proxies, counts.begun)
         self._slots = counts.slots
         self._misses = counts.misses if limits.misses_per_minute else None
@@ -53,10 +53,10 @@ class FairUse:
         self._rates: dict[object, SharedRate] = {}
 
     @classmethod
-    def unlimited(cls, observer: Observer) -> FairUse:
+    def unlimited(cls, observe: Observe) -> FairUse:
         """Let everybody have everything."""
         limits = Limits()
-        return cls(limits, TrustedProxies(None), observer, counts=SharedCounts(limits).of(0))
+        return cls(limits, TrustedProxies(None), observe, counts=SharedCounts(limits).of(0))
 
     def admit(self, request: web.Request) -> None:
         """Let a request in; raise ClientRefused."""
@@ -90,7 +90,7 @@ class FairUse:
     async def _hold(self, delay_s: float) -> None:
         if not delay_s or self._held >= MOST_HELD:
             return
-        self._observer.answer_slowed()
+        self._observe(AnswerSlowed())
         self._held += 1
         try:
             await asyncio.sleep(delay_s)

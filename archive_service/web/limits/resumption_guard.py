@@ -25,7 +25,7 @@ from aiohttp import web
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.representation import Representation
 from archive_service.http.client_address import TrustedProxies
-from archive_service.observe.base import Download
+from archive_service.observe.events import DownloadStarted
 from archive_service.web.limits.begun_downloads import DOWNLOAD_BYTES, BegunDownloads
 from archive_service.web.limits.policy import PROBE_BYTES
 from archive_service.web.limits.visitor import client_of
@@ -62,12 +62,12 @@ class ResumptionGuard:
             self._begun.add(download, representation.etag, now_ns=begun_ns)
         return Beginning(downloads, representation.etag, begun_ns)
 
-    def note_end(self, beginning: Beginning, sent: Download) -> None:
+    def note_end(self, beginning: Beginning, answer: DownloadStarted, *, sent_bytes: int) -> None:
         """Remember whether a client has taken so little that it may only have looked."""
-        if sent.first_pos:  # a reader that begins at the end needs no more than that
+        if answer.first_pos:  # a reader that begins at the end needs no more than that
             return
         for download in beginning.downloads:
-            if _is_brief(sent):
+            if _is_brief(answer, sent_bytes):
                 self._begun.mark_brief(download, begun_ns=beginning.begun_ns)
             else:
                 self._begun.mark_proved(download, beginning.etag)
@@ -98,9 +98,10 @@ class ResumptionGuard:
             yield _digest(client.key, what)
 
 
-def _is_brief(sent: Download) -> bool:
-    is_probe = sent.content_length <= PROBE_BYTES and sent.content_length < sent.complete_length
-    return is_probe or sent.sent_bytes < min(BRIEF_BYTES, sent.content_length)
+def _is_brief(answer: DownloadStarted, sent_bytes: int) -> bool:
+    length = answer.content_length
+    is_probe = length <= PROBE_BYTES and length < answer.complete_length
+    return is_probe or sent_bytes < min(BRIEF_BYTES, length)
 
 
 def _digest(key: bytes, texts: Sequence[str]) -> bytes:
