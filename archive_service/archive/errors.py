@@ -9,7 +9,8 @@
     │   └── LinkExpired          the signature is right, and its time is over
     ├── BadQuery                 a query value that cannot be used
     ├── StorageUnavailable       the album exists, but cannot be described now
-    │   └── AlbumInMotion        it is being changed, most likely uploaded
+    │   ├── AlbumInMotion        it is being changed, most likely uploaded
+    │   └── ArchiveTooLarge      the archive is longer than clients and systems can count
     ├── Refused                  fair use: a request that is good, but one too many
     │   ├── ServiceBusy          as many downloads are under way as there may be
     │   ├── ClientBusy           as many of one client
@@ -17,6 +18,7 @@
     └── DownloadFailed           after the header fields: the connection is aborted
         ├── SourceChanged        a file is no longer what the listing says
         ├── SourceUnreadable     the system refuses to open or read a file
+        ├── LengthMismatch       the content has more or fewer bytes than were announced
         └── ReaderStalled        the client took nothing for too long
 
 The exceptions carry data for logs; nothing of it is ever shown to a visitor.
@@ -87,6 +89,13 @@ class AlbumInMotion(StorageUnavailable):
         super().__init__("changing")
 
 
+class ArchiveTooLarge(StorageUnavailable):
+    """The archive has 2⁶³ bytes or more, which no file or signed 64-bit length can have."""
+
+    def __init__(self) -> None:
+        super().__init__("too large")
+
+
 class Refused(ArchiveServiceError):
     """A request is one too many for now; `retry_after_s` says when it may be made again."""
 
@@ -137,6 +146,13 @@ class SourceUnreadable(DownloadFailed):
     def of(cls, error: OSError) -> SourceUnreadable:
         """Make one of what the system said."""
         return cls(errno_name(error))
+
+
+class LengthMismatch(DownloadFailed):
+    """The content has more or fewer bytes than its Content-Length announced."""
+
+    def __init__(self) -> None:
+        super().__init__("wrong length")
 
 
 class ReaderStalled(DownloadFailed):

@@ -14,6 +14,7 @@ from datetime import tzinfo
 from itertools import accumulate, count, repeat
 from operator import add, eq, floordiv
 
+from archive_service.archive.errors import ArchiveTooLarge
 from archive_service.archive.listing import Listing
 from archive_service.archive.segments import (
     LARGE_FILE_BYTES,
@@ -28,6 +29,8 @@ from archive_service.archive.zip.end_records import end_records
 
 MAX_ENTRIES_PER_SEGMENT = 4096
 """Bounds the work of making a segment where entries are tiny, such as empty files."""
+MAX_ARCHIVE_BYTES = 2**63 - 1
+"""What a file offset, and the length that most clients read into 64 bits with a sign, can hold."""
 
 _OWNER_FILE, _OWNER_DIRECTORY = 0o600, 0o700
 _PERMISSIONS = 0o777
@@ -165,7 +168,8 @@ def lay_out(
 ) -> ArchiveLayout:
     """Lay out an archive of sources of a listing; `names` has a name for each of the listing's.
 
-    Raise ValueError for a name that no zip can hold (APPNOTE 4.4.10: two bytes of length).
+    Raise ValueError for a name that no zip can hold (APPNOTE 4.4.10: two bytes of length), and
+    ArchiveTooLarge.
     """
     ordered = array("L", sorted(sources, key=names.__getitem__))
     entry_names = list(map(names.__getitem__, ordered))
@@ -176,6 +180,8 @@ def lay_out(
         sizes = array("Q", map(sizes.__getitem__, ordered))
         mtimes_ns = array("q", map(mtimes_ns.__getitem__, ordered))
         listed_modes = array("H", map(listed_modes.__getitem__, ordered))
+    if sum(sizes) > MAX_ARCHIVE_BYTES:
+        raise ArchiveTooLarge
     modes = _archived_modes(entry_names, sizes, listed_modes)
     is_plain = headers.are_plain(sizes, modes)
     local_lengths = headers.local_file_header_lengths(entry_names, sizes, modes, is_plain=is_plain)
@@ -186,6 +192,9 @@ def lay_out(
     )
     central_offsets = array("Q", accumulate(central_lengths, initial=header_offsets[-1]))
     directory_size = central_offsets[-1] - header_offsets[-1]
+    ending = end_records(len(ordered), directory_size, header_offsets[-1])
+    if central_offsets[-1] + len(ending) > MAX_ARCHIVE_BYTES:
+        raise ArchiveTooLarge
     return ArchiveLayout(
         listing,
         ordered,
@@ -196,7 +205,7 @@ def lay_out(
         zone,
         header_offsets,
         central_offsets,
-        end_records(len(ordered), directory_size, header_offsets[-1]),
+        ending,
         _large_entries(sizes, large_file_bytes),
         is_plain,
     )

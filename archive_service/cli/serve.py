@@ -24,7 +24,7 @@ from archive_service.cli.sockets import (
     NotListening,
     listening,
 )
-from archive_service.cli.supervisor import STOPPING, Hooks, Supervisor, Worker
+from archive_service.cli.supervisor import Hooks, Supervisor, Worker, heeded_signals
 from archive_service.config.build import Site, Sites, accepting, archive_options, limits
 from archive_service.config.groups.signing_settings import signing_state
 from archive_service.config.log_setup import configure_logging
@@ -51,7 +51,7 @@ _EVERY_ADDRESS = ("0.0.0.0", "::")  # nosec B104 # noqa: S104 - compared, not bo
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until SIGINT or SIGTERM; return the exit status."""
+    """Serve until SIGINT, SIGTERM or SIGHUP; return the exit status."""
     try:
         settings = load_settings(given_settings(parser().parse_args(arguments), Settings))
     except SettingsError as error:
@@ -124,7 +124,8 @@ def _serve_alone(
     async def serve() -> None:
         loop = asyncio.get_running_loop()
         signals: asyncio.Queue[signal.Signals] = asyncio.Queue()
-        for number in STOPPING:
+        heeded = heeded_signals()
+        for number in heeded:
             loop.add_signal_handler(number, signals.put_nowait, number)
         counts = SharedCounts(limits(settings)).of(0)
         async with accepting(settings, options, sites, log=log, counts=counts) as (
@@ -135,7 +136,7 @@ def _serve_alone(
             async with housekeeping.going_on():
                 observe(_stopping(settings, await signals.get()))
             await _stop(runner, signals, timeout_s=settings.shutdown_timeout)
-        for number in STOPPING:
+        for number in heeded:
             loop.remove_signal_handler(number)
             signal.signal(number, signal.SIG_IGN)  # there is nothing left to stop
 

@@ -28,7 +28,7 @@ class ServerStarted(Event):
 
 @dataclass(frozen=True, slots=True)
 class ServerStopping(Event):
-    """SIGTERM or SIGINT (`signal`) came; downloads under way have `wait_s` seconds.
+    """SIGTERM, SIGINT or SIGHUP (`signal`) came; downloads under way have `wait_s` seconds.
 
     To do: nothing; a second signal ends the service at once.
     """

@@ -50,6 +50,7 @@ _FAULTS_OF_REFUSED = {
     "too deep": "files",
     "too many links": "files",
     "name too long": "files",
+    "too large": "files",
     "busy": "operator",
     "EACCES": _SERVICE,
     "EIO": _SERVICE,

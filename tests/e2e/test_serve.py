@@ -240,7 +240,7 @@ def test_a_host_that_this_machine_is_not_is_a_wrong_value(
     assert line.endswith("takes an address of this machine; :: means all of them")
 
 
-SIGNALS = pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+SIGNALS = pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 
 
 @SIGNALS
@@ -269,7 +269,9 @@ def test_a_download_that_ends_in_time_is_whole(serve: Serve, photos_dir: Path) -
     assert_quiet(server)
 
 
-@pytest.mark.parametrize(("number", "timeout_s"), [(signal.SIGTERM, 0), (signal.SIGINT, 0.5)])
+@pytest.mark.parametrize(
+    ("number", "timeout_s"), [(signal.SIGTERM, 0), (signal.SIGINT, 0.5), (signal.SIGHUP, 0)]
+)
 def test_a_download_that_does_not_end_in_time_is_aborted(
     serve: Serve, photos_dir: Path, number: signal.Signals, timeout_s: float
 ) -> None:
@@ -346,6 +348,17 @@ def test_a_second_signal_cuts_short(
             connection.receive_content(length)
     server.wait_for("event=download.interrupted .*reason=shutdown")
     assert_quiet(server)
+
+
+def test_a_hangup_that_nohup_has_ignored_ends_nothing(photos_dir: Path, tmp_path: Path) -> None:
+    make_album(photos_dir, {"a.txt": b"a"})
+    ignoring = ["sh", "-c", 'trap "" HUP; exec "$@"', "sh"]
+    for flags in ((), ("--workers", "2")):
+        with serving(photos_dir, tmp_path, *flags, launcher=ignoring) as server:
+            server.process.send_signal(signal.SIGHUP)
+            assert get(server.port, f"/archive/{HASH}/").status == 200
+            assert server.stop() == 0
+        assert not any("SIGHUP" in line for line in server.lines)
 
 
 def test_every_download_is_aborted_in_the_end(serve: Serve, photos_dir: Path) -> None:

@@ -7,7 +7,9 @@ from datetime import timedelta, timezone, tzinfo
 
 import pytest
 
+from archive_service.archive.errors import ArchiveTooLarge
 from archive_service.archive.layout import (
+    MAX_ARCHIVE_BYTES,
     MAX_ENTRIES_PER_SEGMENT,
     ArchiveLayout,
     archived_mode,
@@ -69,6 +71,15 @@ def test_zip64_end_records_from_65535_entries_on(count: int) -> None:
 def test_length_is_the_sum_of_the_segments_at_every_edge_of_size(size: int) -> None:
     layout = layout_of((b"a", size), (b"b", 7), (b"c", size))
     assert_seamless(segments(layout, piece_bytes=10**6), 0, len(layout))
+
+
+def test_an_archive_is_as_long_as_a_file_may_be_and_no_longer() -> None:
+    overhead = len(layout_of((b"a", 2**62))) - 2**62
+    largest = MAX_ARCHIVE_BYTES - overhead
+    assert len(layout_of((b"a", largest))) == MAX_ARCHIVE_BYTES
+    for files in ([largest + 1], [MAX_ARCHIVE_BYTES], [2**62, 2**62], [2**63 - 1] * 3):
+        with pytest.raises(ArchiveTooLarge):
+            layout_of(*((b"%d" % number, size) for number, size in enumerate(files)))
 
 
 def test_an_offset_at_4_gib_makes_only_that_record_zip64() -> None:

@@ -167,7 +167,8 @@ _FAILURES_RU = {
     ),
     "precondition_failed": FailureWords(
         "Альбом изменился",
-        "Начатую загрузку нельзя продолжить: скачайте архив заново.",
+        "Начатую загрузку нельзя продолжить. Удалите недокачанный файл и скачайте архив заново, "
+        "без ключей продолжения (-c, -C, --continue).",
     ),
     "range_not_satisfiable": FailureWords(
         "В архиве нет запрошенной части",
@@ -177,6 +178,10 @@ _FAILURES_RU = {
     "in_motion": FailureWords(
         "Альбом ещё загружается",
         "Файлы в нём прямо сейчас меняются. Попробуйте ещё раз через минуту, и архив будет полным.",
+    ),
+    "too_large": FailureWords(
+        "Альбом слишком велик для одного архива",
+        "Скачайте его по частям: выберите файлы на странице альбома.",
     ),
     "expectation_failed": FailureWords(
         "Такого условия сервис не знает",
@@ -247,7 +252,8 @@ _FAILURES_EN = {
     ),
     "precondition_failed": FailureWords(
         "The album has changed",
-        "A download that was begun before can't go on: download the archive again.",
+        "A download that was begun before can't go on. Delete the incomplete file and download the "
+        "archive anew, without the options that resume (-c, -C, --continue).",
     ),
     "range_not_satisfiable": FailureWords(
         "The archive has no such part",
@@ -258,6 +264,10 @@ _FAILURES_EN = {
         "The album is still being uploaded",
         "Its files are changing right now. Try again in a moment, and the archive will be "
         "complete.",
+    ),
+    "too_large": FailureWords(
+        "The album is too large for one archive",
+        "Download it in parts: choose files on the page of the album.",
     ),
     "expectation_failed": FailureWords(
         "The service knows no such condition",
