@@ -24,6 +24,7 @@ from archive_service.archive.segments import (
     Segment,
 )
 from archive_service.archive.zip import headers
+from archive_service.archive.zip.dos_time import dos_times
 from archive_service.archive.zip.end_records import end_records
 
 MAX_ENTRIES_PER_SEGMENT = 4096
@@ -47,10 +48,10 @@ class ArchiveLayout:
     """The bytes of file data of each entry."""
     mtimes_ns: array[int]
     """When each entry was modified, Unix time."""
+    dos_times: array[int]
+    """The same as the headers have it, local; see `dos_times`."""
     modes: array[int]
     """The archived permission bits of each entry."""
-    zone: tzinfo
-    """The time zone of the DOS times."""
     header_offsets: array[int]
     """Where each entry's local file header starts, then where the central directory starts."""
     central_offsets: array[int]
@@ -110,14 +111,12 @@ class ArchiveLayout:
 
     def local_file_headers(self, entries: range, crc32s: Iterable[int]) -> Iterator[bytes]:
         """Pack the local file headers of entries."""
-        return headers.local_file_headers(
-            self._members(entries), crc32s, self.zone, is_plain=self.is_plain
-        )
+        return headers.local_file_headers(self._members(entries), crc32s, is_plain=self.is_plain)
 
     def central_directory_headers(self, entries: range, crc32s: Iterable[int]) -> Iterator[bytes]:
         """Pack the central directory headers of entries."""
         return headers.central_directory_headers(
-            self._members(entries), crc32s, self.zone, is_plain=self.is_plain
+            self._members(entries), crc32s, is_plain=self.is_plain
         )
 
     def entries_between(self, start: int, stop: int) -> range:
@@ -149,7 +148,8 @@ class ArchiveLayout:
         return headers.Members(
             self.names[first:last],
             self.sizes[first:last],
-            list(map(floordiv, self.mtimes_ns[first:last], repeat(_NS_PER_S))),
+            _seconds(self.mtimes_ns[first:last]),
+            self.dos_times[first:last],
             self.modes[first:last],
             self.header_offsets[first:last],
         )
@@ -165,6 +165,7 @@ def lay_out(
 ) -> ArchiveLayout:
     """Lay out an archive of sources of a listing; `names` has a name for each of the listing's.
 
+    `zone` is the time zone of the DOS times.
     Raise ValueError for a name that no zip can hold (APPNOTE 4.4.10: two bytes of length).
     """
     ordered = array("L", sorted(sources, key=names.__getitem__))
@@ -176,13 +177,17 @@ def lay_out(
         sizes = array("Q", map(sizes.__getitem__, ordered))
         mtimes_ns = array("q", map(mtimes_ns.__getitem__, ordered))
         listed_modes = array("H", map(listed_modes.__getitem__, ordered))
+    mtimes_s = _seconds(mtimes_ns)
     modes = _archived_modes(entry_names, sizes, listed_modes)
-    is_plain = headers.are_plain(sizes, modes)
-    local_lengths = headers.local_file_header_lengths(entry_names, sizes, modes, is_plain=is_plain)
+    is_plain = headers.are_plain(sizes, modes, mtimes_s)
+    local_lengths = array(
+        "L",
+        headers.local_file_header_lengths(entry_names, sizes, modes, mtimes_s, is_plain=is_plain),
+    )
     header_offsets = array("Q", accumulate(map(add, local_lengths, sizes), initial=0))
     is_plain = is_plain and header_offsets[-1] < headers.MAX_32
     central_lengths = headers.central_directory_header_lengths(
-        entry_names, sizes, modes, header_offsets, is_plain=is_plain
+        local_lengths, sizes, header_offsets, is_plain=is_plain
     )
     central_offsets = array("Q", accumulate(central_lengths, initial=header_offsets[-1]))
     directory_size = central_offsets[-1] - header_offsets[-1]
@@ -192,8 +197,8 @@ def lay_out(
         entry_names,
         sizes,
         mtimes_ns,
+        dos_times(mtimes_s, zone),
         modes,
-        zone,
         header_offsets,
         central_offsets,
         end_records(len(ordered), directory_size, header_offsets[-1]),
@@ -214,6 +219,10 @@ def archived_mode(name: bytes, mode: int) -> int:
 def is_all_in_order(sources: Sequence[int], listing: Listing) -> bool:
     """Tell whether sources are those of the listing, and so its columns those of the archive."""
     return len(sources) == len(listing) and all(map(eq, sources, count()))
+
+
+def _seconds(times_ns: array[int]) -> list[int]:
+    return list(map(floordiv, times_ns, repeat(_NS_PER_S)))
 
 
 def _archived_modes(names: Sequence[bytes], sizes: array[int], modes: array[int]) -> array[int]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 import sys
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import repeat
@@ -43,8 +43,10 @@ class Snapshot(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Listing:
-    """The files and empty directories of one album; the columns share their index, the `source`.
+    """The files and directories of one album; the columns share their index, the `source`.
 
+    A directory is listed where it is empty, and where it leads to one that is: some readers make
+    no parents.  All others are told by the paths of their files.
     The order of the sources depends on the paths alone.
     """
 
@@ -121,6 +123,25 @@ class Listing:
         if self.locations is not self.paths:
             digest.update(b"\0".join(self.locations))
         return digest.digest()
+
+
+def parent(path: bytes) -> bytes:
+    """Return the directory of a file or directory; the album itself is the empty path."""
+    return path[: path.rfind(b"/", 0, -1) + 1]
+
+
+def parents(path: bytes) -> Iterator[bytes]:
+    """Yield the directories between a file or directory and the album, innermost first."""
+    while path := parent(path):
+        yield path
+
+
+def parents_of_directories(listing: Listing, sources: Iterable[int]) -> Iterator[int]:
+    """Yield the sources that lead to directories among some sources."""
+    paths = map(listing.paths.__getitem__, sources)
+    wanted = {above for path in paths if path.endswith(b"/") for above in parents(path)}
+    if wanted:
+        yield from (source for source, path in enumerate(listing.paths) if path in wanted)
 
 
 def column_bytes(column: array[int]) -> bytes:

@@ -11,7 +11,7 @@ from archive_service.archive.layout import ArchiveLayout, is_all_in_order
 from archive_service.archive.listing import Listing, column_bytes
 from archive_service.archive.naming import NameRules, original_name
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Counts the changes of the archive's bytes for one and the same listing: part of the ETag."""
 _CLOCK_LAG_NS = 50_000_000
 """A change is stamped with a clock that ticks; the stamp may be this far behind the time."""

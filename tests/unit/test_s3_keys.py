@@ -35,11 +35,11 @@ def paths(*keys: str | bytes, exclude: tuple[str, ...] = ()) -> list[str]:
         ([""], []),
         (["a/"], ["a/"]),
         (["a/", "a/b"], ["a/b"]),
-        (["a/", "a/b/"], ["a/b/"]),
+        (["a/", "a/b/"], ["a/", "a/b/"]),
         (["a", "a/b"], ["a", "a/b"]),
         (["a", "a/"], ["a", "a/"]),
         (["a//b", "a/b"], ["a//b", "a/b"]),
-        (["a//"], ["a//"]),
+        (["a//"], ["a/", "a//"]),
         (["/a"], ["/a"]),
         (["/"], ["/"]),
         (["../a", "b/../c", "./d"], ["../a", "./d", "b/../c"]),
@@ -60,7 +60,7 @@ def test_every_key_is_listed_as_it_is(keys: list[str], expected: list[str]) -> N
         (["a/.b"], ["a/"]),
         ([".git/a/b", "c"], ["c"]),
         (["a/.git/b"], ["a/"]),
-        (["a/Thumbs.db", "a/b/.c"], ["a/b/"]),
+        (["a/Thumbs.db", "a/b/.c"], ["a/", "a/b/"]),
         (["../a", "b/./c"], ["b/"]),
         ([".a"], []),
     ],
@@ -91,6 +91,7 @@ def test_times_are_those_of_the_objects() -> None:
     assert dict(zip(listing.paths, listing.mtimes_ns, strict=True)) == {
         b"a/1": T * 10**9,
         b"b/.hidden": (T + 5) * 10**9,
+        b"c/": (T + 3) * 10**9,
         b"c/d/": (T + 3) * 10**9,
     }
     assert listing.newest_change_ns == listing.newest_mtime_ns == (T + 5) * 10**9
