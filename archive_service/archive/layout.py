@@ -14,7 +14,8 @@ from datetime import tzinfo
 from itertools import accumulate, count, repeat
 from operator import add, eq, floordiv
 
-from archive_service.archive.listing import Listing
+from archive_service.archive.errors import StorageUnavailable
+from archive_service.archive.listing import MOST_BYTES, Listing
 from archive_service.archive.segments import (
     LARGE_FILE_BYTES,
     CentralHeaders,
@@ -29,6 +30,9 @@ from archive_service.archive.zip.end_records import end_records
 
 MAX_ENTRIES_PER_SEGMENT = 4096
 """Bounds the work of making a segment where entries are tiny, such as empty files."""
+
+MOST_FILE_BYTES = MOST_BYTES - 2**48
+"""Of all files of an archive: beside them is room for more headers than memory has."""
 
 _OWNER_FILE, _OWNER_DIRECTORY = 0o600, 0o700
 _PERMISSIONS = 0o777
@@ -166,18 +170,21 @@ def lay_out(
     """Lay out an archive of sources of a listing; `names` has a name for each of the listing's.
 
     `zone` is the time zone of the DOS times.
-    Raise ValueError for a name that no zip can hold (APPNOTE 4.4.10: two bytes of length).
+    Raise StorageUnavailable for a name that no zip can hold (APPNOTE 4.4.10: two bytes of length),
+    and for an archive longer than clients can count.
     """
     ordered = array("L", sorted(sources, key=names.__getitem__))
     entry_names = list(map(names.__getitem__, ordered))
     if max(map(len, entry_names), default=0) > headers.MAX_NAME_BYTES:
-        raise ValueError("a name is longer than 65,535 bytes")
+        raise StorageUnavailable("name too long")
     sizes, mtimes_ns, listed_modes = listing.sizes, listing.mtimes_ns, listing.modes
     if not is_all_in_order(ordered, listing):
         sizes = array("Q", map(sizes.__getitem__, ordered))
         mtimes_ns = array("q", map(mtimes_ns.__getitem__, ordered))
         listed_modes = array("H", map(listed_modes.__getitem__, ordered))
     mtimes_s = _seconds(mtimes_ns)
+    if sum(sizes) > MOST_FILE_BYTES:
+        raise StorageUnavailable("archive too large")
     modes = _archived_modes(entry_names, sizes, listed_modes)
     is_plain = headers.are_plain(sizes, modes, mtimes_s)
     local_lengths = array(

@@ -26,6 +26,9 @@ CLOCK_TICK_NS = 10_000_000
 COARSE_CLOCK_TICK_NS = 2_000_000_000
 """The same for file systems that know no parts of a second, as old ext and FAT."""
 _NS_PER_S = 1_000_000_000
+_TIME_MIN_NS, _TIME_MAX_NS = -(2**63), 2**63 - 1
+MOST_BYTES = 2**63 - 1
+"""The largest file, and archive, that systems and clients can count."""
 VERSION_SIZE = _VERSION.size
 """Bytes of a version: what identifies the content behind a path."""
 
@@ -63,7 +66,8 @@ class Listing:
     change_tokens: bytes
     """CHANGE_TOKEN_SIZE opaque bytes for each source, in order."""
     newest_change_ns: int
-    """The newest change the store knows of, removals included; it cannot be set back."""
+    """The newest change the store knows of, removals included; it cannot be set back.  0 at least,
+    as the next: a time before 1970 is that of no upload."""
     newest_mtime_ns: int
     """The newest modification time of a file or directory."""
     is_of_objects: bool = False
@@ -123,6 +127,11 @@ class Listing:
         if self.locations is not self.paths:
             digest.update(b"\0".join(self.locations))
         return digest.digest()
+
+
+def held_ns(time_ns: int) -> int:
+    """Return a time as a listing can hold it: in the years 1677 to 2262."""
+    return min(max(time_ns, _TIME_MIN_NS), _TIME_MAX_NS)
 
 
 def parent(path: bytes) -> bytes:

@@ -45,6 +45,8 @@ _FAULTS_OF_REFUSED = {
     "too deep": "files",
     "too many links": "files",
     "name too long": "files",
+    "file too large": "files",
+    "archive too large": "files",
     "busy": "operator",
     "EACCES": _SERVICE,
     "EIO": _SERVICE,

@@ -12,7 +12,7 @@ from functools import partial
 from itertools import islice, takewhile
 from threading import Lock
 
-from archive_service.archive.errors import AlbumInMotion, FileNotInAlbum, StorageUnavailable
+from archive_service.archive.errors import AlbumInMotion, FileNotInAlbum
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.layout import lay_out
 from archive_service.archive.listing import Listing, parents_of_directories
@@ -185,10 +185,7 @@ class ArchiveService:
         sources: Iterable[int] = range(len(listing))
         if files:
             sources = _subset(files, listing, names, self._options.names)
-        try:
-            layout = lay_out(listing, names, sources, zone=self._options.zone)
-        except ValueError:
-            raise StorageUnavailable("name too long") from None
+        layout = lay_out(listing, names, sources, zone=self._options.zone)
         return represent(archive, layout, fingerprint, self._options)
 
 

@@ -7,6 +7,7 @@ from datetime import timedelta, timezone, tzinfo
 
 import pytest
 
+from archive_service.archive.errors import StorageUnavailable
 from archive_service.archive.layout import (
     MAX_ENTRIES_PER_SEGMENT,
     ArchiveLayout,
@@ -130,7 +131,7 @@ def test_segments_are_bounded_in_bytes_and_entries(piece_bytes: int) -> None:
 
 def test_a_name_that_no_zip_can_hold_is_refused() -> None:
     layout_of((b"n" * 65535, 0))
-    with pytest.raises(ValueError, match="65,535"):
+    with pytest.raises(StorageUnavailable, match="name too long"):
         layout_of((b"n" * 65536, 0))
 
 
@@ -184,3 +185,10 @@ def test_all_that_stands_in_an_archive_is_all_of_its_entries() -> None:
     layout = layout_of((b"a", 10), (b"b", 20))
     assert layout.entries_between(0, len(layout)) == range(2)
     assert layout.central_headers_between(layout.central_offsets[0], len(layout)) == range(2)
+
+
+@pytest.mark.parametrize("sizes", [(2**63 - 1,), (2**62, 2**62), (2**64 - 1,) * 3])
+def test_an_archive_longer_than_clients_can_count_is_refused(sizes: tuple[int, ...]) -> None:
+    with pytest.raises(StorageUnavailable) as caught:
+        layout_of(*((b"%d" % number, size) for number, size in enumerate(sizes)))
+    assert caught.value.reason == "archive too large"

@@ -27,6 +27,7 @@ from archive_service.storage.local.stat_record import (
     INODE,
     MODE,
     ROW,
+    ctime_ns,
     empty_row,
     mtime_ns,
     row,
@@ -95,7 +96,8 @@ class Walk:
     def tree(self, path: Path) -> None:
         """Collect what a directory holds, under paths that begin with its own.
 
-        Raise OSError, or StorageUnavailable where directories are nested too deep.
+        Raise OSError, or StorageUnavailable where directories are nested too deep or a file's size
+        is impossible.
         """
         self.reached = bytes(path).rstrip(b"/") + b"/"
         with opened_directory(path) as descriptor:
@@ -119,7 +121,7 @@ class Walk:
             leads_to_empty |= self._subdirectory(descriptor, name, target, place)
         if os.fstat(descriptor).st_ctime_ns != status.st_ctime_ns:
             raise AlbumInMotion  # something may be missing of which no time of the listing tells
-        self._columns.note_times(status.st_ctime_ns, mtime_ns(status))
+        self._columns.note_times(ctime_ns(status), mtime_ns(status))
         is_kept = leads_to_empty or len(self) == before
         if place.prefix and is_kept:
             self._columns.add([place.prefix], empty_row(status), {})

@@ -13,7 +13,7 @@ from hashlib import blake2b
 from itertools import chain, groupby
 from operator import itemgetter
 
-from archive_service.archive.listing import CHANGE_TOKEN_SIZE, Listing, parent, parents
+from archive_service.archive.listing import CHANGE_TOKEN_SIZE, Listing, held_ns, parent, parents
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.s3.objects import Found
 
@@ -74,12 +74,12 @@ class Tree:
             else (0, times_s[path], DIRECTORY_MODE, b"")
             for path, found in zip(paths, files, strict=True)
         ]
-        newest_ns = times_s[_ROOT] * _NS_PER_S
+        newest_ns = max(0, held_ns(times_s[_ROOT] * _NS_PER_S))
         return Listing(
             paths,
             [etag for *_, etag in rows],
             array("Q", (size for size, *_ in rows)),
-            array("q", (modified_s * _NS_PER_S for _, modified_s, *_ in rows)),
+            array("q", (held_ns(modified_s * _NS_PER_S) for _, modified_s, *_ in rows)),
             array("H", (mode for _, _, mode, _ in rows)),
             b"".join(_change_token(etag) for *_, etag in rows),
             newest_ns,

@@ -15,6 +15,7 @@ from archive_service.archive.errors import (
     SourceUnreadable,
     StorageUnavailable,
 )
+from archive_service.archive.listing import MOST_BYTES
 from archive_service.storage.s3.client import Clients
 from archive_service.storage.s3.store_errors import STORE_ERRORS, failed_read, reason_of
 
@@ -144,6 +145,8 @@ def _page(answer: Mapping[str, Any]) -> Page:
         )
         for row in answer.get("Contents", ())
     ]
+    if not all(0 <= each.size <= MOST_BYTES for each in found):
+        raise StorageUnavailable("file too large")
     prefixes = [decoded(row["Prefix"]) for row in answer.get("CommonPrefixes", ())]
     return Page(found, prefixes)
 
