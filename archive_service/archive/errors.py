@@ -9,7 +9,8 @@
     │   └── LinkExpired          the signature is right, and its time is over
     ├── BadQuery                 a query value that cannot be used
     ├── StorageUnavailable       the album exists, but cannot be described now
-    │   └── AlbumInMotion        it is being changed, most likely uploaded
+    │   ├── AlbumInMotion        it is being changed, most likely uploaded
+    │   └── AlbumArchived        its objects have to be restored by the store first
     ├── Refused                  fair use: a request that is good, but one too many
     │   ├── ServiceBusy          as many downloads are under way as there may be
     │   ├── ClientBusy           as many of one client
@@ -85,6 +86,13 @@ class AlbumInMotion(StorageUnavailable):
 
     def __init__(self) -> None:
         super().__init__("changing")
+
+
+class AlbumArchived(StorageUnavailable):
+    """An object of the album is in a storage class from which it has to be restored first."""
+
+    def __init__(self) -> None:
+        super().__init__("archived")
 
 
 class Refused(ArchiveServiceError):

@@ -48,6 +48,7 @@ _FAULTS_OF_REFUSED = {
     "file too large": "files",
     "archive too large": "files",
     "busy": "operator",
+    "archived": "operator",
     "EACCES": _SERVICE,
     "EIO": _SERVICE,
     "EMFILE": _SERVICE,

@@ -13,6 +13,7 @@ from hashlib import blake2b
 from itertools import chain, groupby
 from operator import itemgetter
 
+from archive_service.archive.errors import AlbumArchived
 from archive_service.archive.listing import CHANGE_TOKEN_SIZE, Listing, held_ns, parent, parents
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.s3.objects import Found
@@ -61,7 +62,12 @@ class Tree:
                     self._files[found.key[self._prefix_size :]] = found
 
     def listing(self) -> Listing:
-        """Return what was collected: files, empty directories, and what leads to these."""
+        """Return what was collected: files, empty directories, and what leads to these.
+
+        Raise AlbumArchived where a file can't be read before it is restored.
+        """
+        if any(found.is_archived for found in self._files.values()):
+            raise AlbumArchived
         times_s = self._times_s()
         kept = [directory for directory, is_kept in self._is_kept.items() if is_kept]
         filled = {_ROOT, *map(parent, self._files), *map(parent, kept)}

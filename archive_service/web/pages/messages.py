@@ -178,6 +178,11 @@ _FAILURES_RU = {
         "Альбом ещё загружается",
         "Файлы в нём прямо сейчас меняются. Попробуйте ещё раз через минуту, и архив будет полным.",
     ),
+    "archived": FailureWords(
+        "Альбом убран в архивное хранилище",
+        "Его файлы сначала должно вернуть хранилище, это занимает часы. Попросите об этом того, "
+        "кто дал вам ссылку.",
+    ),
     "expectation_failed": FailureWords(
         "Такого условия сервис не знает",
         "Программа загрузки ждёт чего-то необычного (поле Expect): попробуйте другую.",
@@ -258,6 +263,11 @@ _FAILURES_EN = {
         "The album is still being uploaded",
         "Its files are changing right now. Try again in a moment, and the archive will be "
         "complete.",
+    ),
+    "archived": FailureWords(
+        "The album has been put into cold storage",
+        "Its files have to be restored first, which takes hours. Ask for it whoever gave you the "
+        "link.",
     ),
     "expectation_failed": FailureWords(
         "The service knows no such condition",
