@@ -17,6 +17,7 @@
     │   └── ClientRefused        too many links of one client were to nothing
     └── DownloadFailed           after the header fields: the connection is aborted
         ├── SourceChanged        a file is no longer what the listing says
+        │   └── SourceSuspected  its size and time are, its ctime or inode is not: to be read
         ├── SourceUnreadable     the system refuses to open or read a file
         └── ReaderStalled        the client took nothing for too long
 
@@ -136,6 +137,16 @@ class DownloadFailed(ArchiveServiceError):
 
 class SourceChanged(DownloadFailed):
     """A file vanished, was resized, replaced or rewritten since the listing."""
+
+
+class SourceSuspected(SourceChanged):
+    """A file has the size and mtime that were listed, and another ctime or inode number.
+
+    Only reading tells whether its content is another.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("rewritten")
 
 
 class SourceUnreadable(DownloadFailed):

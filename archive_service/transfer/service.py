@@ -8,7 +8,6 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import partial
 from itertools import islice, takewhile
 from threading import Lock
 
@@ -24,6 +23,7 @@ from archive_service.checksums.album import KEPT_FILES, Checksums, HashThreads, 
 from archive_service.checksums.background.hasher import BackgroundHasher
 from archive_service.checksums.crc_index.base import CrcIndex
 from archive_service.checksums.disk_demand import DiskDemand
+from archive_service.checksums.suspicion import AnnouncedFiles
 from archive_service.observe.events import ArchiveAwaited, Observe, ignore
 from archive_service.storage.base import Storage
 from archive_service.transfer.content import ArchiveContent
@@ -107,10 +107,17 @@ class ArchiveService:
         kept = self._contents.get(archive)
         if kept and kept.layout is layout:
             return kept
+        listing = layout.listing
+        checksums = self._checksums.of(archive, listing, representation.fingerprint)
+
+        def open_album() -> AnnouncedFiles:
+            files = self._storage.files(archive, listing)
+            return AnnouncedFiles(files, listing, checksums.values.__getitem__)
+
         content = ArchiveContent(
             layout,
-            self._checksums.of(archive, layout.listing, representation.fingerprint),
-            open_album=partial(self._storage.files, archive, layout.listing),
+            checksums,
+            open_album=open_album,
             threads=self._reading,
             demand=self._demand,
         )

@@ -411,7 +411,9 @@ def test_a_removal_moves_the_newest_mtime_too(photos_dir: Path, storage: Storage
 
 def read_by_open(storage: Storage, listing: Listing) -> bytes:
     with storage.files(ARCHIVE, listing) as files, files.open(0) as file:
-        return file.read()
+        data = file.read()
+        files.verify(file, 0)
+    return data
 
 
 def read_whole(storage: Storage, listing: Listing) -> bytes:
