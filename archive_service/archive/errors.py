@@ -10,13 +10,15 @@
     ├── BadQuery                 a query value that cannot be used
     ├── StorageUnavailable       the album exists, but cannot be described now
     │   ├── AlbumInMotion        it is being changed, most likely uploaded
-    │   └── ArchiveTooLarge      the archive is longer than clients and systems can count
+    │   ├── ArchiveTooLarge      the archive is longer than clients and systems can count
+    │   └── AlbumArchived        its objects have to be restored by the store first
     ├── Refused                  fair use: a request that is good, but one too many
     │   ├── ServiceBusy          as many downloads are under way as there may be
     │   ├── ClientBusy           as many of one client
     │   └── ClientRefused        too many links of one client were to nothing
     └── DownloadFailed           after the header fields: the connection is aborted
         ├── SourceChanged        a file is no longer what the listing says
+        │   └── SourceSuspected  its size and time are, its ctime or inode is not: to be read
         ├── SourceUnreadable     the system refuses to open or read a file
         ├── LengthMismatch       the content has more or fewer bytes than were announced
         └── ReaderStalled        the client took nothing for too long
@@ -96,6 +98,13 @@ class ArchiveTooLarge(StorageUnavailable):
         super().__init__("too large")
 
 
+class AlbumArchived(StorageUnavailable):
+    """An object of the album is in a storage class from which it has to be restored first."""
+
+    def __init__(self) -> None:
+        super().__init__("archived")
+
+
 class Refused(ArchiveServiceError):
     """A request is one too many for now; `retry_after_s` says when it may be made again."""
 
@@ -137,6 +146,16 @@ class DownloadFailed(ArchiveServiceError):
 
 class SourceChanged(DownloadFailed):
     """A file vanished, was resized, replaced or rewritten since the listing."""
+
+
+class SourceSuspected(SourceChanged):
+    """A file has the size and mtime that were listed, and another ctime or inode number.
+
+    Only reading tells whether its content is another.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("rewritten")
 
 
 class SourceUnreadable(DownloadFailed):

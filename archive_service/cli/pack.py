@@ -18,7 +18,12 @@ from pathlib import Path
 from types import FrameType
 from zoneinfo import ZoneInfo
 
-from archive_service.archive.errors import DownloadFailed, SettingsError, SourceUnreadable
+from archive_service.archive.errors import (
+    DownloadFailed,
+    SettingsError,
+    SourceUnreadable,
+    StorageUnavailable,
+)
 from archive_service.archive.layout import ArchiveLayout, lay_out
 from archive_service.archive.naming import NameRules
 from archive_service.cli.arguments import OneLineParser, add_settings, given_settings
@@ -175,13 +180,16 @@ def _collect(options: Namespace, output: Identity | None) -> Sources:
 def _lay_out(sources: Sources, settings: FormatSettings) -> ArchiveLayout:
     names = packed_names(sources, NameRules(settings.portable_names, settings.name_encoding))
     everything = range(len(sources.listing))
-    return lay_out(
-        sources.listing,
-        names,
-        everything,
-        zone=ZoneInfo(settings.timezone),
-        large_file_bytes=BUFFERED_FILE_BYTES,
-    )
+    try:
+        return lay_out(
+            sources.listing,
+            names,
+            everything,
+            zone=ZoneInfo(settings.timezone),
+            large_file_bytes=BUFFERED_FILE_BYTES,
+        )
+    except StorageUnavailable as error:
+        raise PackingRefused(sources.roots[0].given, f"can't be packed: {error.reason}") from None
 
 
 def _write(

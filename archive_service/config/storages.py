@@ -27,6 +27,7 @@ _OF_STORES: Mapping[str, str] = {
     "no trust": "the store's certificate is not trusted: AWS_CA_BUNDLE names a file of those that "
     "are",
     "clock skew": "set the clock of this machine",
+    "archived": "restore the objects, or exclude them from the lifecycle rule that archives them",
     "slow down": "the store has too much to do: try again later",
 }
 

@@ -10,6 +10,7 @@ from functools import partial
 from aiohttp import web
 
 from archive_service.archive.errors import (
+    AlbumArchived,
     AlbumInMotion,
     ArchiveNotFound,
     ArchiveTooLarge,
@@ -31,6 +32,8 @@ LANGUAGES = ("ru", "en")
 _FORMATS = ("text/html", "application/json")
 _RETRY_AFTER_S = 30
 _RETRY_MOVING_AFTER_S = 10
+_RETRY_ARCHIVED_AFTER_S = 3600
+"""A store restores in minutes at best, most in hours."""
 _PRINT_JSON = partial(json.dumps, ensure_ascii=False)
 
 
@@ -58,6 +61,7 @@ _BY_EXCEPTION: tuple[tuple[type[Exception], Failure], ...] = (
     (FileNotInAlbum, Failure(404, "file_not_found")),
     (ArchiveTooLarge, Failure(503, "too_large")),
     (AlbumInMotion, Failure(503, "in_motion", _retry_after(_RETRY_MOVING_AFTER_S))),
+    (AlbumArchived, Failure(503, "archived", _retry_after(_RETRY_ARCHIVED_AFTER_S))),
     (LinkNotSigned, Failure(403, "link_not_signed")),
     (LinkExpired, Failure(410, "link_expired")),
     (ServiceBusy, Failure(503, "busy")),

@@ -41,6 +41,7 @@ KEYS = (
     "range_not_satisfiable",
     "in_motion",
     "too_large",
+    "archived",
     "unavailable",
     "busy",
     "client_busy",

@@ -183,6 +183,11 @@ _FAILURES_RU = {
         "Альбом слишком велик для одного архива",
         "Скачайте его по частям: выберите файлы на странице альбома.",
     ),
+    "archived": FailureWords(
+        "Альбом убран в архивное хранилище",
+        "Его файлы сначала должно вернуть хранилище, это занимает часы. Попросите об этом того, "
+        "кто дал вам ссылку.",
+    ),
     "expectation_failed": FailureWords(
         "Такого условия сервис не знает",
         "Программа загрузки ждёт чего-то необычного (поле Expect): попробуйте другую.",
@@ -268,6 +273,11 @@ _FAILURES_EN = {
     "too_large": FailureWords(
         "The album is too large for one archive",
         "Download it in parts: choose files on the page of the album.",
+    ),
+    "archived": FailureWords(
+        "The album has been put into cold storage",
+        "Its files have to be restored first, which takes hours. Ask the person who gave you the "
+        "link.",
     ),
     "expectation_failed": FailureWords(
         "The service knows no such condition",
