@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import sys
 import time
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
@@ -14,6 +15,7 @@ from conftest import Serve
 from harness.albums import HASH, make_album
 from harness.commands import run_command
 from harness.http import get
+from harness.server import REPOSITORY, environment
 
 KEY, OTHER_KEY = "key-of-0123456789", "other-key-of-0123456789"
 LEEWAY_S = 60

@@ -7,7 +7,7 @@ from datetime import timedelta, timezone, tzinfo
 
 import pytest
 
-from archive_service.archive.errors import ArchiveTooLarge
+from archive_service.archive.errors import ArchiveTooLarge, StorageUnavailable
 from archive_service.archive.layout import (
     MAX_ARCHIVE_BYTES,
     MAX_ENTRIES_PER_SEGMENT,
