@@ -13,13 +13,15 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from itertools import accumulate, count, repeat
 from operator import add, eq, floordiv
+from typing import cast
 
-from archive_service.archive.listing import Listing
+from archive_service.archive.listing import Listing, SourceIndex
 from archive_service.archive.segments import (
     LARGE_FILE_BYTES,
     CentralHeaders,
     EndRecords,
     Entries,
+    EntryIndex,
     FileData,
     Segment,
 )
@@ -39,7 +41,7 @@ class ArchiveLayout:
     """An archive as columns; entries are numbered in the order of their names' bytes."""
 
     listing: Listing
-    sources: Sequence[int]
+    sources: Sequence[SourceIndex]
     """The source in the listing of each entry."""
     names: Sequence[bytes]
     """The name in the archive of each entry, UTF-8; a trailing slash marks a directory."""
@@ -140,7 +142,7 @@ class ArchiveLayout:
         large = self.large_entries[found]
         large_data = self.data_offset(large)
         if start >= large_data:
-            return FileData(start, min(stop, self.header_offsets[large + 1]), large)
+            return FileData(start, min(stop, self.header_offsets[large + 1]), EntryIndex(large))
         end = _end(self.header_offsets, start, piece_bytes)
         return Entries(start, min(stop, end, large_data))
 
@@ -167,7 +169,7 @@ def lay_out(
 
     Raise ValueError for a name that no zip can hold (APPNOTE 4.4.10: two bytes of length).
     """
-    ordered = array("L", sorted(sources, key=names.__getitem__))
+    ordered = cast("Sequence[SourceIndex]", array("L", sorted(sources, key=names.__getitem__)))
     entry_names = list(map(names.__getitem__, ordered))
     if max(map(len, entry_names), default=0) > headers.MAX_NAME_BYTES:
         raise ValueError("a name is longer than 65,535 bytes")

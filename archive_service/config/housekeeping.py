@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
 from archive_service.archive.errors import StorageUnavailable
-from archive_service.checksums.background.ahead import SCAN_EVERY_S, IndexAhead
+from archive_service.archive.first_time import FirstTimes
+from archive_service.checksums.background.index_ahead import SCAN_EVERY_S, IndexAhead
 from archive_service.config.settings import Settings
 from archive_service.observe.base import Observer
 from archive_service.storage.exclusion import Exclusion
@@ -48,9 +49,16 @@ class Housekeeping:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _tidy(self) -> None:
+        failures = FirstTimes()
         while True:
-            with suppress(StorageUnavailable):  # told to whoever asks for an album meanwhile
+            try:
                 await self._service.tidy_index()
+            except StorageUnavailable:  # visitors' requests report it meanwhile
+                pass
+            except Exception as error:  # noqa: BLE001 - it is tried again
+                reason = type(error).__name__
+                if failures.is_first(reason):
+                    self._observer.tidying_failed(reason=reason)
             await asyncio.sleep(TIDY_EVERY_S)
 
     async def _index_ahead(self) -> None:
@@ -65,9 +73,6 @@ class Housekeeping:
         )
         try:
             await ahead.run()
-        except Exception as error:
-            self._observer.index_ahead_changed("failed", reason=type(error).__name__)
-            raise
         finally:
             await learner.close()
 

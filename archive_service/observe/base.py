@@ -103,6 +103,12 @@ class Observer(Protocol):
     def album_indexed(self, archive: ArchiveId, *, files: int, duration_s: float) -> None:
         """All of an album is known to the index; for that so many files were hashed ahead."""
 
+    def album_not_indexed(self, archive: ArchiveId, *, reason: str) -> None:
+        """An album could not be indexed ahead, through a fault of ours; called once for each."""
+
+    def tidying_failed(self, *, reason: str) -> None:
+        """The index could not be tidied, through a fault of ours; it is tried again later."""
+
     def index_impaired(self, text: str) -> None:
         """The CRC index can't be used as it should."""
 

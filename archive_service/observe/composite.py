@@ -109,6 +109,16 @@ class SeveralObservers:
         for observer in self._observers:
             observer.album_indexed(archive, files=files, duration_s=duration_s)
 
+    def album_not_indexed(self, archive: ArchiveId, *, reason: str) -> None:
+        """See `Observer.album_not_indexed`."""
+        for observer in self._observers:
+            observer.album_not_indexed(archive, reason=reason)
+
+    def tidying_failed(self, *, reason: str) -> None:
+        """See `Observer.tidying_failed`."""
+        for observer in self._observers:
+            observer.tidying_failed(reason=reason)
+
     def index_impaired(self, text: str) -> None:
         """See `Observer.index_impaired`."""
         for observer in self._observers:

@@ -146,6 +146,14 @@ class LoggingObserver:
             duration_ms=_milliseconds(duration_s),
         )
 
+    def album_not_indexed(self, archive: ArchiveId, *, reason: str) -> None:
+        """Log at error: it is a fault of ours."""
+        self._log.error("index_ahead.album_failed", archive=str(archive), reason=reason)
+
+    def tidying_failed(self, *, reason: str) -> None:
+        """Log at error: it is a fault of ours."""
+        self._log.error("index.tidying_failed", reason=reason)
+
     def index_impaired(self, text: str) -> None:
         """Log at warning."""
         self._log.warning("index.impaired", reason=text)

@@ -263,6 +263,12 @@ class PrometheusObserver:
         """Count the files."""
         self._ahead_files.inc(files)
 
+    def album_not_indexed(self, archive: ArchiveId, *, reason: str) -> None:
+        """Count nothing: see the log."""
+
+    def tidying_failed(self, *, reason: str) -> None:
+        """Count nothing: see the log."""
+
     def hashing_changed(self, by: int) -> None:
         """Note that more files, or below zero fewer, wait to be hashed."""
         self._hashing.inc(by)

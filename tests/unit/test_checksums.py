@@ -28,7 +28,8 @@ from archive_service.archive.naming import NameRules
 from archive_service.archive.representation import ArchiveOptions, Representation
 from archive_service.archive.segments import LARGE_FILE_BYTES
 from archive_service.archive.zip.headers import LOCAL_CRC32_OFFSET
-from archive_service.checksums.album import UNKNOWN, AlbumChecksums, HashThreads
+from archive_service.checksums.album import AlbumChecksums, HashThreads
+from archive_service.checksums.crc32_column import UNKNOWN
 from archive_service.checksums.crc_index.base import CrcIndex
 from archive_service.checksums.crc_index.memory import MemoryCrcIndex
 from archive_service.storage.exclusion import Exclusion
@@ -357,7 +358,7 @@ def test_a_value_is_kept_only_when_a_later_change_would_show(
     async def learn() -> int:
         async with album.checksums() as checksums:
             checksums.learn([0], [7], read_from_ns=album.listing.newest_change_ns + after_ns)
-            checksums.store_learned()
+            checksums.flush()
             return checksums.values[0]
 
     assert run(learn()) == 7

@@ -70,7 +70,7 @@ def bench(photos_dir: Path) -> Bench:
 
 
 async def learn(learner: BackgroundHasher) -> int:
-    return await learner.learn(ALBUM, await learner.look(ALBUM))
+    return (await learner.learn(ALBUM, await learner.look(ALBUM))).files
 
 
 def in_memory(path: Path) -> bool:

@@ -12,8 +12,7 @@ from datetime import timezone
 from pathlib import Path
 
 import pytest
-from harness.albums import HASH, LONG_AGO_S, make_album, noise, settle
-from harness.atonce import skip_unless_at_once
+from harness.albums import HASH, LONG_AGO_S, make_album, settle
 from harness.chunks import bytes_of
 
 from archive_service.archive.errors import FileNotInAlbum
@@ -21,7 +20,6 @@ from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing
 from archive_service.archive.naming import NameRules
 from archive_service.archive.representation import ArchiveOptions
-from archive_service.archive.segments import LARGE_FILE_BYTES
 from archive_service.checksums.crc_index.memory import MemoryCrcIndex
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.local.storage import LocalStorage
@@ -30,9 +28,6 @@ from archive_service.transfer.chunk_size import AdaptivePace
 from archive_service.transfer.service import ArchiveService
 
 ALBUM = ArchiveId(HASH)
-TRIES = 10
-"""What is in the kernel's cache may have to be waited for all the same, once in a while: where a
-mount is made at that moment, or memory is short."""
 OPTIONS = ArchiveOptions(NameRules(), timezone.utc)
 
 
@@ -145,28 +140,6 @@ async def download(service: ArchiveService, start: int | None = 0) -> bytes:
     async for chunk in content.chunks(start, representation.complete_length, AdaptivePace()):
         received += bytes_of(chunk)
     return bytes(received)
-
-
-def test_a_little_album_that_is_known_takes_no_visit_to_a_thread(
-    photos_dir: Path, visits: list[object]
-) -> None:
-    skip_unless_at_once(photos_dir)
-    sizes = {"1.jpg": LARGE_FILE_BYTES, "sub/2.jpg": LARGE_FILE_BYTES + 1}
-    album = settle(make_album(photos_dir, {name: noise(size) for name, size in sizes.items()}))
-
-    async def downloads(service: ArchiveService) -> None:
-        first = await download(service)
-        for _ in range(TRIES):
-            visits.clear()
-            assert await download(service) == first
-            if not visits:
-                break
-        assert not visits
-        have_a_file_for_a_moment(album)
-        assert (await download(service), bool(visits)) == (first, True)
-
-    with service_over(LocalStorage(photos_dir, Exclusion(()))) as service:
-        asyncio.run(downloads(service))
 
 
 @pytest.mark.parametrize(("more", "visits_of_a_download"), [(0, 1), (1, 2)])

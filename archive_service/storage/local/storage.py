@@ -19,7 +19,6 @@ from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from io import FileIO
 from pathlib import Path
 from types import TracebackType
 from typing import Literal
@@ -34,7 +33,7 @@ from archive_service.archive.errors import (
 )
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing
-from archive_service.storage.base import SourceFile
+from archive_service.storage.base import DiskFile, SourceFile
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.local.native import AS_COMPILED, Columns, NativeCalls
 from archive_service.storage.local.open_beneath import OPEN_DIRECTORY, opened_to_pass
@@ -164,17 +163,17 @@ class LocalAlbumFiles:
     ) -> None:
         self._leave_directory()
 
-    def open(self, source: int) -> FileIO:
+    def open(self, source: int) -> DiskFile:
         """Open the file of a source, verified; see `AlbumFiles.open`."""
         descriptor = self._open(source)
         try:
             self._verify(descriptor, source)
-            return FileIO(descriptor)
+            return DiskFile(descriptor)
         except BaseException:
             os.close(descriptor)
             raise
 
-    def open_at_once(self, sources: Sequence[int]) -> list[FileIO]:
+    def open_at_once(self, sources: Sequence[int]) -> list[DiskFile]:
         """Open the first of some files; see `AlbumFiles.open_at_once`."""
         listing = self._listing
         opened = self._bulk.open_at_once(
@@ -184,9 +183,9 @@ class LocalAlbumFiles:
             array("L", sources),
             _columns(listing),
         )
-        return list(map(FileIO, opened))
+        return list(map(DiskFile, opened))
 
-    def open_to_hash(self, source: int) -> FileIO:
+    def open_to_hash(self, source: int) -> DiskFile:
         """Open a file, which the system keeps in memory; see `AlbumFiles.open_to_hash`."""
         return self.open(source)
 
@@ -195,7 +194,7 @@ class LocalAlbumFiles:
 
     def verify(self, file: SourceFile, source: int) -> None:
         """Check that an open file is still what was listed; see `AlbumFiles.verify`."""
-        if isinstance(file, FileIO):
+        if isinstance(file, DiskFile):
             self._verify(file.fileno(), source)
 
     def read_into(
