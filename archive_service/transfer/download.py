@@ -18,7 +18,8 @@ from archive_service.http.response_plan import ResponsePlan
 from archive_service.observe.base import Download, Observer
 from archive_service.transfer.chunk_size import Pace
 from archive_service.transfer.connection import Transfer
-from archive_service.transfer.content import ArchiveContent, Chunk
+from archive_service.transfer.content import ArchiveContent
+from archive_service.transfer.file_span import Chunk
 
 _CONNECTION_ERRORS = (OSError, ClientError, asyncio.TimeoutError)
 

@@ -33,8 +33,6 @@ _DESCRIBING_THREADS = 4
 """Apart from those that read: requests for large albums must not hold downloads up."""
 _HASHING_THREADS = 8
 """More than one download may use, so that no visitor's large files hold up another's."""
-KEPT_CONTENTS = 1000
-"""Little albums whose packed headers are kept, at most 64 KiB each."""
 _Wanted = tuple[ArchiveId, tuple[str, ...]]
 
 
@@ -60,8 +58,6 @@ class ArchiveService:
         # An album is listed again for each request, but described again, which takes longer, only
         # where it is not what it was.
         self._described: WeightedLRU[ArchiveId, Representation] = WeightedLRU(KEPT_FILES)
-        # A little album's content keeps the headers it has packed, for the next download.
-        self._contents: WeightedLRU[ArchiveId, ArchiveContent] = WeightedLRU(KEPT_CONTENTS)
         self._lock = Lock()
         self._hashing = ThreadPoolExecutor(_HASHING_THREADS, "hash")
         self._indexing = ThreadPoolExecutor(1, "index")
@@ -108,19 +104,13 @@ class ArchiveService:
     def content(self, representation: Representation) -> ArchiveContent:
         """Give access to the bytes of an archive."""
         archive, layout = representation.archive, representation.layout
-        kept = self._contents.get(archive)
-        if kept and kept.layout is layout:
-            return kept
-        content = ArchiveContent(
+        return ArchiveContent(
             layout,
             self._checksums.of(archive, layout.listing, representation.fingerprint),
             open_album=partial(self._storage.files, archive, layout.listing),
             threads=self._reading,
             demand=self._demand,
         )
-        if layout.listing.snapshot:
-            self._contents.put(archive, content, weight=1)
-        return content
 
     def learner(self) -> BackgroundHasher:
         """Give access to learning without being asked; close it before the service."""
