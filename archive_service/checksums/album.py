@@ -45,13 +45,16 @@ class HashJob:
         self._waiters = 0
 
     def is_under_way(self) -> bool:
-        """Tell whether a download can join the job: it has not ended, and one waits for it."""
-        is_done = self.done is not None and self.done.done()
-        return not is_done and not self.abandoned.is_set()
+        """Tell whether a download can join the job."""
+        return self.done is None or not self.done.done()
 
     def join(self) -> None:
-        """Add a waiter; match each call by one of `leave`."""
+        """Add a waiter; match each call by one of `leave`.
+
+        A job that was just abandoned goes on, or ends without its values and is asked for again.
+        """
         self._waiters += 1
+        self.abandoned.clear()
 
     def leave(self) -> None:
         """Remove a waiter; the last to leave stops the work."""

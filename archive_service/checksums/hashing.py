@@ -166,12 +166,16 @@ class Hashing(ABC):
     ) -> None:
         """Take values; `read_from_ns` is the Unix time when reading began."""
 
+    def found(self, source: SourceIndex, crc32: int) -> None:
+        """Take a value that the storage knew, so that no byte was read."""
+        self.learned([source], [crc32], read_from_ns=time.time_ns())
+
     @abstractmethod
     def failed(self, source: SourceIndex, error: DownloadFailed) -> None:
         """Note a file that can't be hashed, or raise the error to end the run."""
 
     def known_crc32(self, source: SourceIndex) -> int | None:
-        """Return a value that is known without reading."""
+        """Return a value that the storage knows without reading."""
         return self.files.known_crc32(source)
 
     def begun(self, source: SourceIndex) -> HashState:
@@ -215,22 +219,22 @@ class Hashing(ABC):
             yield
 
     def _large(self, source: SourceIndex) -> Iterator[None]:
-        size, state = self.listing.sizes[source], begin_hash()
         crc32 = self.known_crc32(source)
-        if crc32 is None:
-            state = self.begun(source)
-            try:
-                with self.opened(source, state) as file:
-                    blocks = self._blocks(file, source, state)
-                    while (reached := next(blocks, None)) is not None:
-                        state = reached
-                        yield
-                    self.files.verify(file, source)
-            finally:
-                if 0 < state.offset < size:
-                    self.left(source, state)
-            crc32 = state.crc32
-        self.learned([source], [crc32], read_from_ns=state.read_from_ns)
+        if crc32 is not None:
+            self.found(source, crc32)
+            return
+        size, state = self.listing.sizes[source], self.begun(source)
+        try:
+            with self.opened(source, state) as file:
+                blocks = self._blocks(file, source, state)
+                while (reached := next(blocks, None)) is not None:
+                    state = reached
+                    yield
+                self.files.verify(file, source)
+        finally:
+            if 0 < state.offset < size:
+                self.left(source, state)
+        self.learned([source], [state.crc32], read_from_ns=state.read_from_ns)
 
     def _blocks(
         self, file: SourceFile, source: SourceIndex, state: HashState

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -124,6 +125,9 @@ class _Fill(Hashing):
         self._outcome.files += len(sources)
         self._outcome.size += sum(self.listing.sizes[source] for source in sources)
         self._take(dict(zip(sources, crc32s, strict=True)), read_from_ns)
+
+    def found(self, source: SourceIndex, crc32: int) -> None:
+        self._take({source: crc32}, time.time_ns())
 
     def failed(self, source: SourceIndex, error: DownloadFailed) -> None:
         self._outcome.failed.append(self.listing.paths[source])
