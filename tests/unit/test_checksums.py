@@ -550,7 +550,9 @@ def test_a_visitor_who_gives_up_again_and_again_gets_a_large_file_in_the_end(
         return False
 
     async def tries() -> int:
-        service = ArchiveService(storage, MemoryCrcIndex(), ArchiveOptions(NameRules(), timezone.utc))
+        service = ArchiveService(
+            storage, MemoryCrcIndex(), ArchiveOptions(NameRules(), timezone.utc)
+        )
         try:
             for number in range(1, blocks):
                 if await give_up(service):
