@@ -28,7 +28,7 @@ BLOCK_BYTES = 1024 * 1024
 """Read or written at once; smaller is slower, larger falls out of the processor's cache."""
 BUFFERED_FILE_BYTES = BLOCK_BYTES
 """From here on a file is large: it goes through a buffer, block by block.  The layout knows it."""
-_THREADS = int(__import__("os").environ.get("ET", "2"))
+_THREADS = 2
 """They read while this one writes."""
 
 
