@@ -24,6 +24,7 @@ from archive_service.checksums.crc_index.base import CrcIndex
 from archive_service.checksums.disk_demand import DiskDemand
 from archive_service.checksums.hash_queue import HashQueue
 from archive_service.checksums.hashing import Hashing, HashState
+from archive_service.observe.events import HashingBacklogChanged, Observe, ignore
 from archive_service.storage.base import AlbumFiles, SourceFile, Storage
 
 _OF_NOTHING = 0  # the CRC-32 of a directory
@@ -171,7 +172,7 @@ class AlbumChecksums(Crc32Column):
     def _start(self, sources: Sequence[SourceIndex]) -> HashJob:
         job = HashJob([s for s in sources if self.is_unknown(s) and not self._under_way(s)])
         self._jobs.update(dict.fromkeys(job.sources, job))
-        self._threads.on_backlog(len(job.sources))
+        self._threads.observe(HashingBacklogChanged(len(job.sources)))
         size_bytes = sum(self.listing.sizes[source] for source in job.sources)
         done = self._threads.hashing.submit(self._archive, self._hash(job), size_bytes=size_bytes)
         job.done = asyncio.wrap_future(done)
@@ -183,7 +184,7 @@ class AlbumChecksums(Crc32Column):
         return job if job is not None and job.is_under_way() else None
 
     def _end(self, job: HashJob, done: asyncio.Future[None]) -> None:
-        self._threads.on_backlog(-len(job.sources))
+        self._threads.observe(HashingBacklogChanged(-len(job.sources)))
         for source in job.sources:
             if self._jobs.get(source) is job:
                 del self._jobs[source]
@@ -227,7 +228,7 @@ class AlbumChecksums(Crc32Column):
 class HashThreads:
     """Where hashing and the index run: threads that the event loop never waits in.
 
-    `on_backlog` takes how many more files, or below zero fewer, wait to be hashed.
+    `observe` gets a HashingBacklogChanged as files begin and cease to wait to be hashed.
     """
 
     def __init__(
@@ -235,13 +236,13 @@ class HashThreads:
         index: CrcIndex,
         hashing: Executor,
         indexing: Executor,
-        on_backlog: Callable[[int], None] = lambda _by: None,
+        observe: Observe = ignore,
         demand: DiskDemand | None = None,
     ) -> None:
         self.index = index
         self.hashing = HashQueue(hashing)
         self.begun = BegunHashes()
-        self.on_backlog = on_backlog
+        self.observe = observe
         self.demand = demand or DiskDemand()
         self._indexing = indexing
 

@@ -12,7 +12,7 @@ from archive_service.archive.errors import StorageUnavailable
 from archive_service.archive.first_time import FirstTimes
 from archive_service.checksums.background.index_ahead import SCAN_EVERY_S, IndexAhead
 from archive_service.config.settings import Settings
-from archive_service.observe.base import Observer
+from archive_service.observe.events import Observe, TidyingFailed
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.local.watcher import AlbumWatcher
 from archive_service.transfer.service import ArchiveService
@@ -28,11 +28,11 @@ class Housekeeping:
     def __init__(
         self,
         service: ArchiveService,
-        observer: Observer,
+        observe: Observe,
         settings: Settings,
     ) -> None:
         self._service = service
-        self._observer = observer
+        self._observe = observe
         self._settings = settings
 
     @asynccontextmanager
@@ -58,7 +58,7 @@ class Housekeeping:
             except Exception as error:  # noqa: BLE001 - it is tried again
                 reason = type(error).__name__
                 if failures.is_first(reason):
-                    self._observer.tidying_failed(reason=reason)
+                    self._observe(TidyingFailed(reason))
             await asyncio.sleep(TIDY_EVERY_S)
 
     async def _index_ahead(self) -> None:
@@ -66,7 +66,7 @@ class Housekeeping:
         learner = self._service.learner()
         ahead = IndexAhead(
             learner,
-            self._observer,
+            self._observe,
             settle_time_s=settings.settle_time,
             open_watch=self._watch(),
             scan_every_s=SCAN_EVERY_S if self._is_local() else SCAN_STORE_EVERY_S,

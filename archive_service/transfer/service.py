@@ -6,7 +6,7 @@ import asyncio
 import time
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from itertools import islice, takewhile
@@ -24,6 +24,7 @@ from archive_service.checksums.album import KEPT_FILES, Checksums, HashThreads, 
 from archive_service.checksums.background.hasher import BackgroundHasher
 from archive_service.checksums.crc_index.base import CrcIndex
 from archive_service.checksums.disk_demand import DiskDemand
+from archive_service.observe.events import ArchiveAwaited, Observe, ignore
 from archive_service.storage.base import Storage
 from archive_service.transfer.content import ArchiveContent
 
@@ -45,12 +46,13 @@ class ArchiveService:
         index: CrcIndex,
         options: ArchiveOptions,
         patience: SettlePolicy = NO_SETTLING,
-        on_backlog: Callable[[int], None] = lambda _by: None,
+        observe: Observe = ignore,
     ) -> None:
         self._storage = storage
         self._index = index
         self._options = options
         self._patience = patience
+        self._observe = observe
         self._sightings = FirstSeen()
         self._reading = ThreadPoolExecutor(_READING_THREADS, "read")
         self._describing = ThreadPoolExecutor(_DESCRIBING_THREADS, "describe")
@@ -62,19 +64,13 @@ class ArchiveService:
         self._hashing = ThreadPoolExecutor(_HASHING_THREADS, "hash")
         self._indexing = ThreadPoolExecutor(1, "index")
         self._demand = DiskDemand()
-        threads = HashThreads(index, self._hashing, self._indexing, on_backlog, self._demand)
+        threads = HashThreads(index, self._hashing, self._indexing, observe, self._demand)
         self._checksums = Checksums(storage, threads)
 
-    async def represent(
-        self,
-        archive: ArchiveId,
-        files: Sequence[str] = (),
-        *,
-        on_wait: Callable[[], None] = lambda: None,
-    ) -> Representation:
+    async def represent(self, archive: ArchiveId, files: Sequence[str] = ()) -> Representation:
         """Describe an archive, or the part of it that `files` names, once the album is still.
 
-        No file is read.  `on_wait` is called before each pause.
+        No file is read.  Each pause is an ArchiveAwaited.
 
         A name is one in the archive or one before it was made portable; with a trailing slash
         it stands for a directory and all below it.
@@ -98,7 +94,7 @@ class ArchiveService:
                 )
                 if not pause_s:
                     return found
-            on_wait()
+            self._observe(ArchiveAwaited(archive))
             await asyncio.sleep(pause_s)
 
     def content(self, representation: Representation) -> ArchiveContent:

@@ -28,7 +28,7 @@ from archive_service.checksums.background.index_ahead import IndexAhead
 from archive_service.checksums.background.throttle import COLD_BYTES_PER_S
 from archive_service.checksums.crc_index.memory import MemoryCrcIndex
 from archive_service.checksums.disk_demand import DiskDemand
-from archive_service.observe.log import LoggingObserver
+from archive_service.observe.events import AlbumIndexed, AlbumNotIndexed, Event
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.local.page_cache import is_cached
 from archive_service.storage.local.storage import LocalStorage
@@ -256,31 +256,30 @@ def test_an_error_of_one_album_leaves_the_others_to_be_indexed(photos_dir: Path)
     for name in ("a", "bad", "z"):
         settle(make_album(photos_dir, {"1.jpg": b"x"}, name=name))
     bench = Bench(photos_dir, SpoiltStorage(photos_dir, Exclusion(())))
-    observer = Noting()
+    noting = Noting()
 
     async def index(learner: BackgroundHasher) -> None:
-        ahead = IndexAhead(learner, observer, settle_time_s=0.1, open_watch=None, scan_every_s=0.01)
+        ahead = IndexAhead(learner, noting, settle_time_s=0.1, open_watch=None, scan_every_s=0.01)
         running = asyncio.ensure_future(ahead.run())
-        await asyncio.to_thread(eventually, lambda: observer.indexed == {"a", "z"}, within_s=60)
+        await asyncio.to_thread(eventually, lambda: noting.indexed == {"a", "z"}, within_s=60)
         make_album(photos_dir, {"1.jpg": b"x"}, name="new")
-        await asyncio.to_thread(eventually, lambda: "new" in observer.indexed, within_s=60)
+        await asyncio.to_thread(eventually, lambda: "new" in noting.indexed, within_s=60)
         running.cancel()
         await asyncio.wait({running})
 
     bench.run(index)
-    assert observer.failed == ["bad OverflowError"]
+    assert noting.failed == ["bad OverflowError"]
 
 
-class Noting(LoggingObserver):
+class Noting:
     """Notes what becomes of albums."""
 
     def __init__(self) -> None:
-        super().__init__()
         self.indexed: set[str] = set()
         self.failed: list[str] = []
 
-    def album_indexed(self, archive: ArchiveId, *, files: int, duration_s: float) -> None:
-        self.indexed.add(archive.value)
-
-    def album_not_indexed(self, archive: ArchiveId, *, reason: str) -> None:
-        self.failed.append(f"{archive.value} {reason}")
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, AlbumIndexed):
+            self.indexed.add(event.archive.value)
+        if isinstance(event, AlbumNotIndexed):
+            self.failed.append(f"{event.archive.value} {event.reason}")

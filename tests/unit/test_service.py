@@ -6,14 +6,12 @@ import asyncio
 import os
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timezone
 from pathlib import Path
 
 import pytest
 from harness.albums import HASH, LONG_AGO_S, make_album, settle
-from harness.chunks import bytes_of
 
 from archive_service.archive.errors import FileNotInAlbum
 from archive_service.archive.id import ArchiveId
@@ -23,8 +21,6 @@ from archive_service.archive.representation import ArchiveOptions
 from archive_service.checksums.crc_index.memory import MemoryCrcIndex
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.local.storage import LocalStorage
-from archive_service.transfer.assembler import HEADERS_AT_ONCE
-from archive_service.transfer.chunk_size import AdaptivePace
 from archive_service.transfer.service import ArchiveService
 
 ALBUM = ArchiveId(HASH)
@@ -114,49 +110,6 @@ def test_an_album_that_is_what_it_was_is_not_described_again(photos_dir: Path) -
     with service_over(LocalStorage(photos_dir, Exclusion(()))) as service:
         first = asyncio.run(service.represent(ALBUM))
         assert asyncio.run(service.represent(ALBUM)) is first
-
-
-@pytest.fixture
-def visits(monkeypatch: pytest.MonkeyPatch) -> list[object]:
-    """Return a list that has the visits to threads."""
-    made: list[object] = []
-
-    class WatchedThreads(ThreadPoolExecutor):
-        def submit(self, work: Callable[..., object], *about: object) -> Future[object]:
-            made.append(work)
-            return super().submit(work, *about)
-
-    monkeypatch.setattr("archive_service.transfer.service.ThreadPoolExecutor", WatchedThreads)
-    return made
-
-
-async def download(service: ArchiveService, start: int | None = 0) -> bytes:
-    """Return an archive from `start` on, or its central directory alone."""
-    representation = await service.represent(ALBUM)
-    if start is None:
-        start = representation.layout.header_offsets[-1]
-    content = service.content(representation)
-    received = bytearray()
-    async for chunk in content.chunks(start, representation.complete_length, AdaptivePace()):
-        received += bytes_of(chunk)
-    return bytes(received)
-
-
-@pytest.mark.parametrize(("more", "visits_of_a_download"), [(0, 1), (1, 2)])
-def test_many_headers_are_packed_in_a_thread(
-    photos_dir: Path, visits: list[object], more: int, visits_of_a_download: int
-) -> None:
-    files = HEADERS_AT_ONCE + more
-    settle(make_album(photos_dir, {f"{number}.jpg": b"x" for number in range(files)}))
-
-    async def central_directories(service: ArchiveService) -> None:
-        whole = await download(service)
-        visits.clear()
-        assert whole.endswith(await download(service, None))
-        assert len(visits) == visits_of_a_download  # the first lists so many files
-
-    with service_over(LocalStorage(photos_dir, Exclusion(()))) as service:
-        asyncio.run(central_directories(service))
 
 
 def be_rewritten(album: Path) -> None:

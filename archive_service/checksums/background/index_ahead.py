@@ -21,7 +21,16 @@ from archive_service.archive.id import is_archive_id
 from archive_service.checksums.background.album_queue import AlbumQueue
 from archive_service.checksums.background.hasher import BackgroundHasher
 from archive_service.checksums.background.indexer import Indexer
-from archive_service.observe.base import Observer
+from archive_service.observe.events import (
+    Event,
+    IndexAheadBacklog,
+    IndexAheadFailed,
+    IndexAheadOverflown,
+    IndexAheadScanning,
+    IndexAheadWaiting,
+    IndexAheadWatching,
+    Observe,
+)
 from archive_service.storage.local.watcher import AlbumWatcher, WatchFailed
 
 SCAN_EVERY_S = 10.0
@@ -50,7 +59,7 @@ class IndexAhead:
     def __init__(
         self,
         hasher: BackgroundHasher,
-        observer: Observer,
+        observe: Observe,
         *,
         settle_time_s: float,
         open_watch: Callable[[], AlbumWatcher] | None,
@@ -58,12 +67,12 @@ class IndexAhead:
     ) -> None:
         settle_time_s = max(settle_time_s, _SETTLE_TIME_MIN_S)
         self._hasher = hasher
-        self._observer = observer
+        self._observe = observe
         self._open_watch = open_watch
         self._scan_every_s = scan_every_s
         self._queue = AlbumQueue(settle_time_s)
-        self._indexer = Indexer(hasher, self._queue, observer, settle_time_s=settle_time_s)
-        self._state = ("", "")
+        self._indexer = Indexer(hasher, self._queue, observe, settle_time_s=settle_time_s)
+        self._state: type[Event] | None = None
         self._unwatched: set[str] = set()
         self._news = asyncio.Event()
         self._pass_wanted = asyncio.Event()
@@ -78,11 +87,11 @@ class IndexAhead:
                     await self._attend(watched)
             except WatchFailed as failed:
                 self._open_watch = None
-                self._report("scanning", failed.reason)
+                self._report_state(IndexAheadScanning(failed.reason))
             except (_RootGone, StorageUnavailable):
                 self._indexer.forget()  # the index may have been pruned meanwhile
             except Exception as error:  # noqa: BLE001 - a fault of ours must not end it for good
-                self._report("failed", type(error).__name__)
+                self._report_state(IndexAheadFailed(type(error).__name__))
                 await asyncio.sleep(_AFTER_FAILURE_S)
 
     async def _root_is_there(self) -> None:
@@ -91,7 +100,7 @@ class IndexAhead:
                 await self._hasher.albums()
                 return
             except StorageUnavailable as error:
-                self._report("waiting", error.reason)
+                self._report_state(IndexAheadWaiting(error.reason))
                 await asyncio.sleep(ROOT_LOOK_EVERY_S)
 
     @asynccontextmanager
@@ -136,7 +145,7 @@ class IndexAhead:
             self._queue.changed(album, clock_s=clock_s)
         self._unwatched |= changes.unwatched
         if changes.has_overflown:
-            self._observer.index_ahead_overflown()
+            self._observe(IndexAheadOverflown())
             self._pass_wanted.set()
         if changes.is_root_gone:
             self._root_gone.set()
@@ -152,7 +161,7 @@ class IndexAhead:
         if watched:
             for album in await self._albums():
                 await self._watch(watched, album)
-        self._report("watching" if watched else "scanning")
+        self._report_state(IndexAheadWatching() if watched else IndexAheadScanning())
         await self._pass(watched, self._indexer.add_old)
         while True:
             pause_s = MAKE_SURE_EVERY_S if watched else self._scan_every_s
@@ -227,14 +236,14 @@ class IndexAhead:
         await _is_set(self._news, within_s=within_s)
 
     def _report_backlog(self) -> None:
-        self._observer.index_ahead_backlog(len(self._queue))
+        self._observe(IndexAheadBacklog(len(self._queue)))
         self._news.set()
 
-    def _report(self, state: str, reason: str = "") -> None:
-        """Report a new state; scanning for a reason stays the same state."""
-        if state != self._state[0]:
-            self._state = (state, reason)
-            self._observer.index_ahead_changed(state, reason=reason)
+    def _report_state(self, event: Event) -> None:
+        """Report a state that is new: to go on scanning for another reason, or none, is not."""
+        if type(event) is not self._state:
+            self._state = type(event)
+            self._observe(event)
 
 
 def _close_opened(opening: asyncio.Future[AlbumWatcher]) -> None:

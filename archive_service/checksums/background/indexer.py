@@ -16,7 +16,7 @@ from archive_service.archive.id import ArchiveId, InvalidArchiveId
 from archive_service.archive.settling import newest_change_ns
 from archive_service.checksums.background.album_queue import AlbumQueue
 from archive_service.checksums.background.hasher import BackgroundHasher, Seen
-from archive_service.observe.base import Observer
+from archive_service.observe.events import AlbumIndexed, AlbumNotIndexed, Observe
 
 _NS_PER_S = 1_000_000_000
 _NO_ALBUM = (ArchiveNotFound, StorageUnavailable, InvalidArchiveId)
@@ -33,13 +33,13 @@ class Indexer:
         self,
         hasher: BackgroundHasher,
         queue: AlbumQueue,
-        observer: Observer,
+        observe: Observe,
         *,
         settle_time_s: float,
     ) -> None:
         self._hasher = hasher
         self._queue = queue
-        self._observer = observer
+        self._observe = observe
         self._settle_time_s = settle_time_s
         self._done: dict[str, bytes] = {}  # fingerprints
         self._failures = FirstTimes()
@@ -75,7 +75,7 @@ class Indexer:
         """Report an unexpected error of one album, once."""
         reason = type(error).__name__
         if self._failures.is_first(album, reason):
-            self._observer.album_not_indexed(ArchiveId.parse(album), reason=reason)
+            self._observe(AlbumNotIndexed(ArchiveId.parse(album), reason))
 
     def forget(self) -> None:
         """Look at every album again."""
@@ -113,7 +113,7 @@ class Indexer:
             return 0.0
         self._done[archive.value] = seen.fingerprint
         duration_s = time.monotonic() - started_s
-        self._observer.album_indexed(archive, files=learned.files, duration_s=duration_s)
+        self._observe(AlbumIndexed(archive, files=learned.files, duration_s=duration_s))
         return 0.0
 
     def _pause_s(self, seen: Seen, *, now_ns: int) -> float:

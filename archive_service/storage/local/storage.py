@@ -16,7 +16,7 @@ import os
 import stat
 import time
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -33,12 +33,13 @@ from archive_service.archive.errors import (
 )
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing
+from archive_service.observe.events import Observe, ignore
 from archive_service.storage.base import DiskFile, SourceFile
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.local.native import AS_COMPILED, Columns, NativeCalls
 from archive_service.storage.local.open_beneath import OPEN_DIRECTORY, opened_to_pass
 from archive_service.storage.local.stat_record import change_token, mtime_ns
-from archive_service.storage.local.symlinks import AlbumLinks, Links, NoLinks, Once
+from archive_service.storage.local.symlinks import AlbumLinks, Links, NoLinks, SkippedLinks
 from archive_service.storage.local.walk import VANISHED, Place, Walk, opened_directory
 
 _OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -49,8 +50,7 @@ SymlinkPolicy = Literal["inside", "never"]
 class LocalStorage:
     """The albums below one root directory.
 
-    `on_link_skipped` is told once of each link that is left out: the album, the link's inode
-    number and a short fixed word that says why.
+    `observe` gets one LinkSkipped for each link that is left out.
     """
 
     def __init__(
@@ -60,13 +60,13 @@ class LocalStorage:
         bulk: NativeCalls = AS_COMPILED,
         *,
         symlinks: SymlinkPolicy = "inside",
-        on_link_skipped: Callable[[ArchiveId, int, str], None] = lambda *_: None,
+        observe: Observe = ignore,
     ) -> None:
         self._root = root
         self._exclusion = exclusion
         self._bulk = bulk
         self._symlinks = symlinks
-        self._link_skipped = Once(on_link_skipped)
+        self._link_skipped = SkippedLinks(observe)
 
     def list(self, archive: ArchiveId) -> Listing:
         """List the album's files and empty directories; see `Storage.list`."""
