@@ -97,3 +97,9 @@ def test_an_album_that_had_its_turn_goes_behind_all_that_had_fewer() -> None:
     albums.found("short", changed_ns=1)
     taken = [albums.next_old() for _ in range(3)]
     assert taken == [("short", 0), ("long", 1), ("longer", 2)]
+
+
+def test_an_album_that_never_comes_to_rest_can_wait_for_ever() -> None:
+    albums = backlog()
+    albums.unsettled("a", pause_s=0.5, tries=100_000, clock_s=0.0)
+    assert albums.due_s() == 60.0

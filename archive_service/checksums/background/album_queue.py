@@ -11,6 +11,8 @@ import heapq
 from collections import OrderedDict
 from typing import NamedTuple
 
+from archive_service.archive.backoff import backoff_s
+
 _LONGEST_PAUSE_S = 60.0
 
 
@@ -46,11 +48,13 @@ class AlbumQueue:
     def unsettled(self, album: str, *, pause_s: float, tries: int, clock_s: float) -> None:
         """Note an album that was not still when its turn came.
 
-        The pause grows with the tries: a large upload may last for hours, and its end is told.
+        The pause grows with the tries: a large upload may last for hours, and the kernel reports
+        its end.
         """
         if album in self._changed:
             return
-        pause_s = min(max(pause_s, self._settle_time_s) * 2**tries, _LONGEST_PAUSE_S)
+        first_s = max(pause_s, self._settle_time_s)
+        pause_s = backoff_s(tries + 1, first_s=first_s, longest_s=_LONGEST_PAUSE_S)
         self._retries[album] = _Retry(clock_s + pause_s, tries + 1)
         heapq.heappush(self._retry_order, (clock_s + pause_s, album))
 

@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from functools import partial
 
 from archive_service.archive.errors import ArchiveNotFound
+from archive_service.archive.first_time import FirstTimes
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing
-from archive_service.archive.lru import WeightedLRU
 from archive_service.observe.events import ObjectSkipped, Observe, ignore
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.s3.album_objects import S3AlbumFiles
@@ -27,9 +27,6 @@ from archive_service.storage.s3.keys import Tree
 from archive_service.storage.s3.location import S3Location
 from archive_service.storage.s3.loop import LoopThread
 from archive_service.storage.s3.objects import Objects
-
-_NOTED = 10_000
-"""Albums remembered so that each is told of only once."""
 
 
 class S3Storage:
@@ -50,7 +47,7 @@ class S3Storage:
         self._prefix = location.prefix
         self._exclusion = exclusion
         self._observe = observe
-        self._noted: WeightedLRU[str, str] = WeightedLRU(_NOTED)
+        self._reported = FirstTimes()
         self._loop = LoopThread("s3")
         self._clients = Clients(timeout_s=timeout_s)
         self._objects = Objects(self._clients, location.bucket)
@@ -109,6 +106,5 @@ class S3Storage:
         return [name.decode(errors="surrogateescape") for name in names]
 
     def _skipped(self, archive: ArchiveId, reason: str) -> None:
-        if self._noted.get(archive.value) is None:
-            self._noted.put(archive.value, reason, weight=1)
+        if self._reported.is_first(archive.value):
             self._observe(ObjectSkipped(archive, reason))
