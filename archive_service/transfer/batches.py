@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from io import FileIO
 
 from archive_service.archive.layout import ArchiveLayout
 from archive_service.archive.segments import FileData, Segment
-from archive_service.storage.base import AlbumFiles, SourceFile
+from archive_service.storage.base import AlbumFiles, DiskFile, SourceFile
 from archive_service.transfer.assembler import Assembler
 
 BATCH_BYTES = 2 * 1024 * 1024
@@ -141,7 +140,7 @@ class BatchMaker:
                     batch.append(part)
                     continue
                 segment, file, head = part.segment, next(files), part.head
-                if not isinstance(file, FileIO):
+                if not isinstance(file, DiskFile):
                     data_offset = self._layout.data_offset(segment.entry)
                     file.begin(segment.start - data_offset, segment.stop - data_offset)
                     if head:

@@ -15,22 +15,25 @@ import asyncio
 import os
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from contextlib import AbstractContextManager, aclosing, contextmanager
 from dataclasses import dataclass, replace
-from io import FileIO
-from typing import Protocol
+from functools import partial
+from typing import Protocol, TypeVar
 
-from archive_service.archive.errors import SourceUnreadable
+from archive_service.archive.errors import SourceChanged, SourceUnreadable
 from archive_service.archive.layout import ArchiveLayout
 from archive_service.archive.segments import FileData, Segment
 from archive_service.checksums.album import UNKNOWN, AlbumChecksums
 from archive_service.checksums.disk_demand import DiskDemand
 from archive_service.checksums.prefetch import Prefetch
-from archive_service.storage.base import AlbumFiles, RemoteFile
+from archive_service.storage.base import AlbumFiles, DiskFile, RemoteFile
 from archive_service.storage.local.page_cache import is_cached, read_in
 from archive_service.transfer.assembler import Assembler
 from archive_service.transfer.batches import NOTHING, Batch, BatchMaker, OpenData, close_files
+
+_Result = TypeVar("_Result")
+_Making = Future[Batch]
 
 MADE_AHEAD = 2
 """Batches made ahead of the one that is sent: one alone is not always ready in time."""
@@ -53,9 +56,12 @@ class PieceSizes(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FileSpan:
-    """`count` bytes from `offset` of an open file, in memory as far as one can tell."""
+    """`count` bytes from `offset` of an open file, in memory as far as one can tell.
 
-    file: FileIO
+    The file is prompt: to look at it, or to send what is in memory, does not wait.
+    """
+
+    file: DiskFile
     offset: int
     count: int
     head: memoryview = NOTHING
@@ -109,7 +115,7 @@ class ArchiveContent:
                         if isinstance(ready, memoryview):
                             yield ready
                             continue
-                        if not isinstance(ready.file, FileIO):
+                        if not isinstance(ready.file, DiskFile):
                             while chunk := await self._remote_chunk(ready.file, pieces):
                                 yield chunk
                             continue
@@ -119,12 +125,11 @@ class ArchiveContent:
                                 continue
                             if piece.head:  # does not wait for the disk
                                 yield piece.head
-                            await self._warm(piece)
-                            yield replace(piece, head=NOTHING)
+                            yield await self._warmed(piece)
                         kept_back = _kept_back(ready.segment, stop)
                         rest = await self._rest(ready.segment, ready.file) if kept_back else NOTHING
                         # It may have been rewritten meanwhile.
-                        files.verify(ready.file, self.layout.sources[ready.segment.entry])
+                        await self._verify(files, ready.file, ready.segment)
                         if rest:
                             yield rest
                     self._checksums.store_learned(is_end=False)
@@ -152,7 +157,7 @@ class ArchiveContent:
         Not so for a slow client, who would only hold more memory.
         """
         batch = self._maker.all_at_once(files) if stop - start == len(self.layout) else None
-        makings: deque[tuple[int, asyncio.Future[Batch]]] = deque()
+        makings: deque[tuple[int, _Making]] = deque()
         try:
             if batch:
                 yield start, batch
@@ -171,14 +176,17 @@ class ArchiveContent:
                 offset, making = makings[0]
                 if making.done():  # or else a client that takes all at once would have the loop
                     await asyncio.sleep(0)
-                batch = await asyncio.shield(making)
+                    batch = making.result()
+                else:
+                    batch = await asyncio.shield(asyncio.wrap_future(making))
                 makings.popleft()
                 yield offset, batch
                 close_files(batch)
         finally:
             close_files(batch or [])
             for _, making in makings:
-                making.add_done_callback(_close_made)
+                if not making.cancel():
+                    making.add_done_callback(_close_made)
 
     async def _hash(self, segments: Sequence[Segment]) -> None:
         for entry in self._to_hash(segments[0]):
@@ -187,15 +195,12 @@ class ArchiveContent:
     def _to_hash(self, segment: Segment) -> list[int]:
         return [] if self._is_complete else self._assembler.to_hash(segment)
 
-    def _make(self, segments: Sequence[Segment], files: AlbumFiles) -> asyncio.Future[Batch]:
-        loop = asyncio.get_running_loop()
+    def _make(self, segments: Sequence[Segment], files: AlbumFiles) -> _Making:
         if batch := self._maker.made_at_once(segments, files):
-            making = loop.create_future()
+            making: _Making = Future()
             making.set_result(batch)
-        else:
-            making = loop.run_in_executor(self._threads, self._made, segments)
-            making.add_done_callback(_see_exception)
-        return making
+            return making
+        return self._threads.submit(self._made, segments)
 
     def _made(self, segments: Sequence[Segment]) -> Batch:
         with self._open_album() as files:
@@ -207,7 +212,7 @@ class ArchiveContent:
             return await file.chunk(pieces.buffer_bytes())
 
     def _file_data(
-        self, data: OpenData, file: FileIO, range_stop: int, pieces: PieceSizes
+        self, data: OpenData, file: DiskFile, range_stop: int, pieces: PieceSizes
     ) -> Iterator[Chunk]:
         """Yield spans of the file, without what is kept back."""
         segment = data.segment
@@ -224,44 +229,67 @@ class ArchiveContent:
             position += count
             head = NOTHING
 
-    async def _rest(self, segment: FileData, file: FileIO) -> memoryview:
+    async def _rest(self, segment: FileData, file: DiskFile) -> memoryview:
         """Read what was kept back."""
         offset = segment.stop - self.layout.data_offset(segment.entry) - KEPT_BACK_BYTES
         span = FileSpan(file, offset, KEPT_BACK_BYTES)
-        if not _is_warm(span):
-            await self._warm(span)
-        try:
-            return memoryview(os.pread(file.fileno(), span.count, offset))
-        except OSError as error:
-            raise SourceUnreadable.of(error) from None
+        if _is_warm(span):
+            return _read(span)
+        return await self._in_thread(partial(_read, span))
 
-    async def _warm(self, span: FileSpan) -> None:
-        descriptor = span.file.fileno()
-        loop = asyncio.get_running_loop()
-        try:
-            with self._demand.busy():
-                await loop.run_in_executor(
-                    self._threads, read_in, descriptor, span.offset, span.count
-                )
-        except OSError as error:
-            raise SourceUnreadable.of(error) from None
+    async def _verify(self, files: AlbumFiles, file: DiskFile, segment: FileData) -> None:
+        """Check that a file is what was listed."""
+        source = self.layout.sources[segment.entry]
+        if file.is_prompt:
+            files.verify(file, source)
+        else:
+            await self._in_thread(partial(files.verify, file, source))
+
+    async def _warmed(self, span: FileSpan) -> Chunk:
+        """Return a span once it is in memory: that of the kernel where it stays there, or ours."""
+        if not span.file.is_prompt:
+            return await self._in_thread(partial(_read, span))
+        await self._in_thread(partial(_read_in, span))
+        return replace(span, head=NOTHING)
+
+    async def _in_thread(self, work: Callable[[], _Result]) -> _Result:
+        """Do what waits for the disk."""
+        with self._demand.busy():
+            return await asyncio.wrap_future(self._threads.submit(work))
 
 
 def _is_warm(span: FileSpan) -> bool:
-    return is_cached(span.file.fileno(), span.offset, span.count)
+    return span.file.is_prompt and is_cached(span.file.fileno(), span.offset, span.count)
+
+
+def _read(span: FileSpan) -> memoryview:
+    """Read a span; raise DownloadFailed."""
+    buffer = memoryview(bytearray(span.count))
+    left, position = buffer, span.offset
+    try:
+        while left:
+            count = os.preadv(span.file.fileno(), (left,), position)
+            if not count:
+                raise SourceChanged("resized")
+            left, position = left[count:], position + count
+    except OSError as error:
+        raise SourceUnreadable.of(error) from None
+    return buffer
+
+
+def _read_in(span: FileSpan) -> None:
+    """Have the kernel hold a span in memory; raise DownloadFailed."""
+    try:
+        read_in(span.file.fileno(), span.offset, span.count)
+    except OSError as error:
+        raise SourceUnreadable.of(error) from None
 
 
 def _kept_back(segment: FileData, range_stop: int) -> int:
     return KEPT_BACK_BYTES if segment.stop == range_stop else 0
 
 
-def _close_made(making: asyncio.Future[Batch]) -> None:
+def _close_made(making: _Making) -> None:
     """Close the files of a batch whose download has ended meanwhile."""
     if not making.cancelled() and making.exception() is None:
         close_files(making.result())
-
-
-def _see_exception(making: asyncio.Future[Batch]) -> None:
-    """Look at an exception that nobody may be waiting for any more."""
-    if not making.cancelled():
-        making.exception()

@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from queue import Queue
 
 import pytest
-from archive_service.storage.lanes import LaneLimits, Lanes, note_progress
 from harness.conditions import eventually
+
+from archive_service.storage.lanes import LaneLimits, Lanes, note_progress
 
 _TIMEOUT_S = 30.0
 

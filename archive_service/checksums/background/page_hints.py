@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from io import FileIO
 from typing import Protocol
 
-from archive_service.storage.base import SourceFile
-from archive_service.storage.local.page_cache import is_cached, let_go, read_no_further
+from archive_service.storage.base import DiskFile, SourceFile
+from archive_service.storage.local.page_cache import is_cold, let_go, read_no_further
 
 
 class Pages(Protocol):
@@ -28,7 +27,7 @@ class LocalPages:
 
     def are_cached(self, offset: int, count: int) -> bool:
         """Ask the system; see `Pages.are_cached`."""
-        return is_cached(self._descriptor, offset, count)
+        return not is_cold(self._descriptor, offset, count)
 
     def let_go(self, offset: int, count: int) -> None:
         """Tell the system; see `Pages.let_go`."""
@@ -48,4 +47,4 @@ class NoPages:
 
 def pages_of(file: SourceFile) -> Pages:
     """Return the pages of an open file, of which nothing has been read yet."""
-    return LocalPages(file.fileno()) if isinstance(file, FileIO) else NoPages()
+    return LocalPages(file.fileno()) if isinstance(file, DiskFile) else NoPages()

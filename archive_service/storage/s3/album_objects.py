@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from io import FileIO
 from types import TracebackType
 
 from archive_service.archive.errors import DownloadFailed, SourceUnreadable
 from archive_service.archive.listing import Listing
-from archive_service.storage.base import SourceFile
+from archive_service.storage.base import DiskFile, SourceFile
 from archive_service.storage.s3.context import StoreContext
 from archive_service.storage.s3.fetch import TRIES
 from archive_service.storage.s3.object_file import FetchedFile, KeepingFile, KeptFile
@@ -46,7 +45,7 @@ class S3AlbumFiles:
             return KeptFile(self._access, whole, chunks)
         return FetchedFile(self._access, whole)
 
-    def open_at_once(self, sources: Sequence[int]) -> list[FileIO]:
+    def open_at_once(self, sources: Sequence[int]) -> list[DiskFile]:
         """Open none: an object is read in its own way; see `AlbumFiles.open_at_once`."""
         return []
 

@@ -11,6 +11,7 @@ what is read is what was listed, or the store says that it is gone.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -46,6 +47,7 @@ class S3Storage:
         memory_bytes: int,
         on_object_skipped: Callable[[ArchiveId, str], None] = lambda *_: None,
     ) -> None:
+        self._location = location
         self._prefix = location.prefix
         self._exclusion = exclusion
         self._on_object_skipped = on_object_skipped
@@ -67,7 +69,9 @@ class S3Storage:
             raise ArchiveNotFound
         return tree.listing()
 
-    def files(self, archive: ArchiveId, listing: Listing) -> S3AlbumFiles:
+    def files(
+        self, archive: ArchiveId, listing: Listing, close: Callable[[int], object] = os.close
+    ) -> S3AlbumFiles:
         """Give access to the objects of a listing; see `Storage.files`."""
         return S3AlbumFiles(self._access, self._prefix_of(archive), listing)
 
@@ -82,6 +86,10 @@ class S3Storage:
     def albums(self) -> Sequence[str]:
         """Name what stands first below the prefix; see `Storage.albums`."""
         return self._loop.run(self._albums())
+
+    def place(self, archive: ArchiveId) -> str:
+        """Name the bucket; see `Storage.place`."""
+        return str(self._location)
 
     def close(self) -> None:
         """End all requests, and the thread; see `Storage.close`."""
