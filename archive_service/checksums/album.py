@@ -24,6 +24,7 @@ from archive_service.archive.lru import WeightedLRU
 from archive_service.checksums.crc_index.base import CrcIndex
 from archive_service.checksums.disk_demand import DiskDemand
 from archive_service.storage.base import SourceFile, Storage
+from archive_service.storage.lanes import note_progress
 
 UNKNOWN = -1
 _OF_NOTHING = 0  # the CRC-32 of a directory
@@ -149,6 +150,7 @@ class AlbumChecksums:
             for source in job.sources:
                 if job.abandoned.is_set():
                     return
+                note_progress(self._archive)
                 started_ns = time.time_ns()
                 value = files.known_crc32(source)
                 if value is None:
@@ -247,14 +249,10 @@ class Checksums:
             self._albums[key] = album
         return album
 
-    async def tidy(self) -> None:
+    async def tidy(self, albums: Sequence[str]) -> None:
         """Make room in the index, such as that of albums that no longer exist."""
-        await self._threads.in_index_thread(self._tidy)
-
-    def _tidy(self) -> None:
-        # No album at all: more likely a disk that is not mounted.
-        if albums := self._storage.albums():
-            self._threads.index.tidy(albums)
+        if albums:  # none at all: more likely a disk that is not mounted
+            await self._threads.in_index_thread(lambda: self._threads.index.tidy(albums))
 
 
 def weight_of(listing: Listing) -> int:
@@ -288,6 +286,7 @@ def hash_file(file: SourceFile, abandoned: threading.Event) -> int:
     try:
         while (count := file.readinto(buffer)) and not abandoned.is_set():
             value = zlib_ng.crc32(buffer[:count], value)
+            note_progress()
     except OSError as error:
         raise SourceUnreadable.of(error) from None
     return value

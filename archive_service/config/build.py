@@ -27,9 +27,10 @@ from archive_service.config.settings import SHIPPED_PHOTOS, Settings
 from archive_service.config.storages import place_bytes, storage_of
 from archive_service.config.tracing import tracing
 from archive_service.http.client_address import TrustedProxies
+from archive_service.observe.base import Observer
 from archive_service.observe.composite import SeveralObservers
 from archive_service.observe.log import LoggingObserver
-from archive_service.transfer.service import ArchiveService
+from archive_service.transfer.service import ArchiveService, ServiceOptions
 from archive_service.web.app import create_app
 from archive_service.web.handlers import WebOptions
 from archive_service.web.limits.admission import FairUse
@@ -77,8 +78,7 @@ async def accepting(
         on_link_skipped=observer.link_skipped,
         on_object_skipped=observer.object_skipped,
     )
-    patience = SettlePolicy(settings.settle_time, settings.settle_wait)
-    service = ArchiveService(storage, index, options, patience, observer.hashing_changed)
+    service = ArchiveService(storage, index, options, _service_options(settings, observer))
     monitoring = Monitoring(service, metrics.text, prometheus.CONTENT_TYPE)
     proxies = TrustedProxies.parse(settings.trusted_proxies)
     fair_use = FairUse(limits(settings), proxies, observer, counts=counts)
@@ -154,6 +154,15 @@ def limits(settings: Settings) -> Limits:
         bytes_per_s_per_download=settings.rate_limit_per_download,
         misses_per_minute=settings.miss_limit,
         refused_s=settings.miss_block,
+    )
+
+
+def _service_options(settings: Settings, observer: Observer) -> ServiceOptions:
+    return ServiceOptions(
+        patience=SettlePolicy(settings.settle_time, settings.settle_wait),
+        listing_timeout_s=settings.listing_timeout,
+        on_backlog=observer.hashing_changed,
+        on_hanging=observer.hanging_changed,
     )
 
 

@@ -108,3 +108,15 @@ class Observer(Protocol):
 
     def index_restored(self) -> None:
         """The CRC index can be used again, and what was learned meanwhile is in it."""
+
+    def albums_lost(self, *, reason: str) -> None:
+        """PHOTOS_DIR can't be read, or is empty; `reason` as that of StorageUnavailable."""
+
+    def albums_found(self) -> None:
+        """PHOTOS_DIR can be read again, or for the first time."""
+
+    def hanging_changed(self, place: str, by: int) -> None:
+        """More threads, or below zero fewer, wait for a disk that does not answer.
+
+        The place is a mount, without a whole id.  Called from any thread.
+        """

@@ -118,3 +118,18 @@ class SeveralObservers:
         """See `Observer.index_restored`."""
         for observer in self._observers:
             observer.index_restored()
+
+    def albums_lost(self, *, reason: str) -> None:
+        """See `Observer.albums_lost`."""
+        for observer in self._observers:
+            observer.albums_lost(reason=reason)
+
+    def albums_found(self) -> None:
+        """See `Observer.albums_found`."""
+        for observer in self._observers:
+            observer.albums_found()
+
+    def hanging_changed(self, place: str, by: int) -> None:
+        """See `Observer.hanging_changed`."""
+        for observer in self._observers:
+            observer.hanging_changed(place, by)

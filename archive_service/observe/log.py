@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
+from threading import Lock
 
 import structlog
 
@@ -22,6 +23,8 @@ class LoggingObserver:
         # Asked first: to make an event that nobody wants costs ten times as much.
         self._is_enabled_for = logging.getLogger("archive_service").isEnabledFor
         self._unlogged: Counter[tuple[str, ...]] = Counter()
+        self._hanging: Counter[str] = Counter()
+        self._hanging_lock = Lock()
         self._log_again_s: dict[tuple[str, ...], float] = {}
 
     def archive_described(self, archive: ArchiveId, *, entries: int, duration_s: float) -> None:
@@ -153,6 +156,27 @@ class LoggingObserver:
     def index_restored(self) -> None:
         """Log at info."""
         self._log.info("index.restored")
+
+    def albums_lost(self, *, reason: str) -> None:
+        """Log at warning."""
+        self._log.warning("albums.lost", reason=reason)
+
+    def albums_found(self) -> None:
+        """Log at info."""
+        self._log.info("albums.found")
+
+    def hanging_changed(self, place: str, by: int) -> None:
+        """Log the first of a mount at warning, and at info when it answers."""
+        with self._hanging_lock:
+            before = self._hanging[place]
+            self._hanging[place] += by
+            is_over = not self._hanging[place]
+            if is_over:
+                del self._hanging[place]
+        if not before:
+            self._log.warning("disk.hanging", mount=place)
+        elif is_over:
+            self._log.info("disk.answering", mount=place)
 
     def _log_seldom(self, event: str, **fields: str) -> None:
         """Log an event that may come thousands of times; `count` is of those since the last line.

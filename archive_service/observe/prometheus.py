@@ -50,6 +50,7 @@ _FAULTS_OF_REFUSED = {
     "EIO": _SERVICE,
     "EMFILE": _SERVICE,
     "ENOENT": _SERVICE,
+    "empty": _SERVICE,
     **dict.fromkeys(_OF_STORES, _SERVICE),
 }
 """By the reason; what is not named here is the fault of the service, or of its machine."""
@@ -149,6 +150,12 @@ class PrometheusObserver:
         self._ahead_overflown = Counter(
             "archive_index_ahead_overflown",
             "Times that the kernel could not tell of all changes",
+            registry=registry,
+        )
+        self._hanging = Gauge(
+            "archive_hanging_threads",
+            "Threads that wait for a disk that does not answer",
+            multiprocess_mode="livesum",
             registry=registry,
         )
         self._begin_at_zero()
@@ -266,6 +273,16 @@ class PrometheusObserver:
     def hashing_changed(self, by: int) -> None:
         """Note that more files, or below zero fewer, wait to be hashed."""
         self._hashing.inc(by)
+
+    def albums_lost(self, *, reason: str) -> None:
+        """Do nothing: it is looked at."""
+
+    def albums_found(self) -> None:
+        """Do nothing: it is looked at."""
+
+    def hanging_changed(self, place: str, by: int) -> None:
+        """Note that more threads, or below zero fewer, hang."""
+        self._hanging.inc(by)
 
     def _refuse(self, reason: str) -> None:
         self._refused.labels(reason, _FAULTS_OF_REFUSED.get(reason, _SERVICE)).inc()

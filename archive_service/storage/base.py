@@ -134,8 +134,11 @@ class Storage(Protocol):
         Never blocks.
         """
 
-    def check(self) -> None:
-        """Look whether albums can be found at all; raise StorageUnavailable."""
+    def check(self) -> bool:
+        """Look whether albums can be found; return whether there may be one.
+
+        Raise StorageUnavailable.
+        """
 
     def albums(self) -> Sequence[str]:
         """Name what may be an album now; raise StorageUnavailable."""

@@ -49,7 +49,9 @@ class _Run:
 
     lane: Lane
     progress_s: float
-    is_hanging: bool = False
+    key: Hashable
+    hanging: Hashable | None = None
+    """The key that it hangs for."""
 
 
 class Lane(Executor):
@@ -76,7 +78,8 @@ class Lane(Executor):
 class Lanes:
     """The lanes and their threads; for calls from any thread.
 
-    `on_hang` is called with a lane's key when work of it begins to hang, from a thread of its own.
+    `on_hanging` is called with a lane's key and 1 when work of it begins to hang, and -1 when that
+    goes on, from a thread of the lanes.
     """
 
     def __init__(
@@ -84,12 +87,12 @@ class Lanes:
         name: str,
         limits: LaneLimits,
         *,
-        on_hang: Callable[[Hashable], None] = lambda _key: None,
+        on_hanging: Callable[[Hashable, int], None] = lambda _key, _by: None,
         hangs_after_s: float = HANGS_AFTER_S,
     ) -> None:
         self._name = name
         self._limits = limits
-        self._on_hang = on_hang
+        self._on_hanging = on_hanging
         self._hangs_after_s = hangs_after_s
         self._look_every_s = min(_LOOK_EVERY_S, hangs_after_s)
         self._lock = threading.Lock()
@@ -179,7 +182,7 @@ class Lanes:
             lane.is_in_ring = False
             future, call = lane.queue.popleft()
             lane.running += 1
-            run = _Run(lane, time.monotonic())
+            run = _Run(lane, time.monotonic(), lane.key)
             self._runs.add(run)
             self._enter_ring(lane)
             self._find_thread()
@@ -197,12 +200,14 @@ class Lanes:
     def _finish(self, run: _Run) -> None:
         with self._lock:
             self._runs.remove(run)
-            self._hanging -= run.is_hanging
+            self._hanging -= run.hanging is not None
             run.lane.running -= 1
             if self._closing.is_set():
                 _cancel_all(run.lane)
                 self._end.notify_all()
             self._enter_ring(run.lane)
+        if run.hanging is not None:
+            self._on_hanging(run.hanging, -1)
 
     def _watch(self) -> None:
         if not self._is_watched:
@@ -215,7 +220,7 @@ class Lanes:
         while quiet_s < _IDLE_S and not self._closing.wait(self._look_every_s):
             quiet_s = 0.0 if self._runs else quiet_s + self._look_every_s
             for run in self._begin_to_hang():
-                self._on_hang(run.lane.key)
+                self._on_hanging(run.hanging, 1)
         with self._lock:
             self._is_watched = False
             if self._runs and not self._closing.is_set():
@@ -224,9 +229,9 @@ class Lanes:
     def _begin_to_hang(self) -> list[_Run]:
         latest_s = time.monotonic() - self._hangs_after_s
         with self._lock:
-            found = [r for r in self._runs if not r.is_hanging and r.progress_s < latest_s]
+            found = [r for r in self._runs if r.hanging is None and r.progress_s < latest_s]
             for run in found:
-                run.is_hanging = True
+                run.hanging = run.key
                 self._hanging += 1
                 self._find_thread()
             return found
@@ -239,10 +244,15 @@ class _Current(threading.local):
 _current = _Current()
 
 
-def note_progress() -> None:
-    """Note that the work of this thread goes on: it may take long, but does not hang."""
-    if _current.run is not None:
-        _current.run.progress_s = time.monotonic()
+def note_progress(key: Hashable | None = None) -> None:
+    """Note that the work of this thread goes on: it may take long, but does not hang.
+
+    A key, where the lane is of several albums, is that of the album it is done for.
+    """
+    if run := _current.run:
+        run.progress_s = time.monotonic()
+        if key is not None:
+            run.key = key
 
 
 def _run_one(run: _Run, future: Future[Any], call: Callable[[], Any]) -> None:

@@ -34,8 +34,8 @@ class CountingStorage:
     def is_unchanged(self, archive: ArchiveId, listing: Listing) -> bool:
         return self._storage.is_unchanged(archive, listing)
 
-    def check(self) -> None:
-        self._storage.check()
+    def check(self) -> bool:
+        return self._storage.check()
 
     def albums(self) -> Sequence[str]:
         return self._storage.albums()

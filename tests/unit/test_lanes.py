@@ -24,7 +24,9 @@ def lanes_of(
 ) -> Iterator[tuple[Lanes, Queue[Hashable]]]:
     hung: Queue[Hashable] = Queue()
     limits = LaneLimits(per_lane, usual, most)
-    lanes = Lanes("test", limits, on_hang=hung.put, hangs_after_s=hangs_after_s)
+    lanes = Lanes(
+        "test", limits, on_hanging=lambda key, by: hung.put((key, by)), hangs_after_s=hangs_after_s
+    )
     try:
         yield lanes, hung
     finally:
@@ -85,13 +87,13 @@ def test_albums_take_turns(gate: Gate) -> None:
 def test_threads_that_hang_are_replaced_and_told_once(gate: Gate) -> None:
     with lanes_of(per_lane=2, usual=2, most=8, hangs_after_s=0.05) as (lanes, hung):
         held = [lanes.of("dead").submit(gate.wait) for _ in range(2)]
-        assert [hung.get(timeout=_TIMEOUT_S) for _ in held] == ["dead", "dead"]
+        assert [hung.get(timeout=_TIMEOUT_S) for _ in held] == [("dead", 1)] * 2
         assert lanes.hanging == 2
         assert lanes.of("well").submit(lambda: "done").result(_TIMEOUT_S) == "done"
         gate.opened.set()
         assert not wait(held, _TIMEOUT_S).not_done
         assert eventually(lambda: lanes.hanging == 0)
-        assert hung.empty()
+        assert [hung.get(timeout=_TIMEOUT_S) for _ in held] == [("dead", -1)] * 2
 
 
 def test_work_that_waits_is_done_when_the_others_begin_to_hang(gate: Gate) -> None:

@@ -83,11 +83,11 @@ class LocalStorage:
         album, root = os.fsencode(archive.value), bytes(self._root)
         return self._bulk.stat_at_once(self._prompt_device, root, album, locations) == rows
 
-    def check(self) -> None:
-        """Look whether the root can be listed; see `Storage.check`."""
+    def check(self) -> bool:
+        """Look for the first directory below the root; see `Storage.check`."""
         try:
             with opened_directory(self._root) as root, os.scandir(root) as children:
-                next(children, None)
+                return any(child.is_dir(follow_symlinks=False) for child in children)
         except OSError as error:
             raise StorageUnavailable(errno_name(error)) from None
 

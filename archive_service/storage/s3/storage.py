@@ -79,9 +79,9 @@ class S3Storage:
         """Know nothing without asking; see `Storage.is_unchanged`."""
         return False
 
-    def check(self) -> None:
-        """Look whether the bucket can be listed; see `Storage.check`."""
-        self._loop.run(self._check())
+    def check(self) -> bool:
+        """Look for the first object below the prefix; see `Storage.check`."""
+        return self._loop.run(self._check())
 
     def albums(self) -> Sequence[str]:
         """Name what stands first below the prefix; see `Storage.albums`."""
@@ -105,9 +105,10 @@ class S3Storage:
             tree.add(page.objects)
         return tree
 
-    async def _check(self) -> None:
-        async for _ in self._objects.pages(self._prefix, MaxKeys=1):
-            return
+    async def _check(self) -> bool:
+        async for page in self._objects.pages(self._prefix, MaxKeys=1):
+            return bool(page.objects)
+        return False
 
     async def _albums(self) -> Sequence[str]:
         names: list[bytes] = []
