@@ -26,7 +26,7 @@ HANGS_AFTER_S = 10.0
 _LOOK_EVERY_S = 1.0
 _IDLE_S = 10.0
 """How long a thread waits for more work before it ends."""
-_END_WITHIN_S = 10.0
+_END_WITHIN_S = 2.0
 """How long `close` waits for work that is running."""
 _Parameters = ParamSpec("_Parameters")
 _Result = TypeVar("_Result")
