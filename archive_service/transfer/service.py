@@ -9,6 +9,7 @@ from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 from archive_service.archive.errors import AlbumInMotion, ArchiveNotFound, StorageUnavailable
 from archive_service.archive.id import ArchiveId
@@ -35,6 +36,7 @@ ROOT_TIMEOUT_S = 5.0
 KEPT_CONTENTS = 1000
 """Little albums whose packed headers are kept, at most 64 KiB each."""
 _ROOT = "root"
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +143,10 @@ class ArchiveService:
         if layout.listing.snapshot:
             self._contents.put(archive, content, weight=1)
         return content
+
+    def in_thread(self, archive: ArchiveId, work: Callable[[], _Result]) -> Future[_Result]:
+        """Have work done for an album, in one of its threads."""
+        return self._reading.of(archive).submit(work)
 
     def learner(self) -> BackgroundHasher:
         """Give access to learning without being asked; close it before the service."""
