@@ -214,3 +214,10 @@ def test_pack_is_main_py_under_another_name(tmp_path: Path) -> None:
     done = run(tmp_path, "pack", "1.txt", "--save", "a.zip")
     assert (done.returncode, done.stderr) == (0, "")
     assert (tmp_path / "a.zip").read_bytes() == packed
+
+
+def test_a_directory_that_is_not_mounted_yet_is_told(tmp_path: Path, flags: list[str]) -> None:
+    later = str(tmp_path / "later")
+    ((verdict, text),) = found(tmp_path, *flags, "--photos-dir", later, status=1)["albums"]
+    assert verdict == "wrong"
+    assert text.startswith(f"{later} can't be read (ENOENT): mount it")

@@ -110,6 +110,7 @@ def test_a_first_download_that_hangs_holds_up_nobody_else(
     scene.gates.hold(operation, path, at=at)
     for _ in range(VISITORS):
         scene.visit()
+        assert get(scene.server.port, "/healthz").status == 200  # the visit has begun meanwhile
     scene.gates.wait_held()
     for _ in range(3):
         scene.assert_others_are_served()
