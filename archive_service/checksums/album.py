@@ -23,6 +23,7 @@ from archive_service.archive.listing import Listing
 from archive_service.archive.lru import WeightedLRU
 from archive_service.checksums.crc_index.base import CrcIndex
 from archive_service.checksums.disk_demand import DiskDemand
+from archive_service.observe.events import HashingBacklogChanged, Observe, ignore
 from archive_service.storage.base import SourceFile, Storage
 from archive_service.storage.lanes import note_progress
 
@@ -128,7 +129,7 @@ class AlbumChecksums:
     def _start(self, sources: Sequence[int]) -> HashJob:
         job = HashJob([s for s in sources if self.values[s] == UNKNOWN and not self._under_way(s)])
         self._jobs.update(dict.fromkeys(job.sources, job))
-        self._threads.on_backlog(len(job.sources))
+        self._threads.observe(HashingBacklogChanged(len(job.sources)))
         job.done = self._threads.in_hash_thread(lambda: self._hash(job))
         job.done.add_done_callback(lambda done: self._end(job, done))
         return job
@@ -138,7 +139,7 @@ class AlbumChecksums:
         return job if job is not None and job.is_under_way() else None
 
     def _end(self, job: HashJob, done: asyncio.Future[None]) -> None:
-        self._threads.on_backlog(-len(job.sources))
+        self._threads.observe(HashingBacklogChanged(-len(job.sources)))
         for source in job.sources:
             if self._jobs.get(source) is job:
                 del self._jobs[source]
@@ -189,7 +190,7 @@ class AlbumChecksums:
 class HashThreads:
     """Where hashing and the index run: threads that the event loop never waits in.
 
-    `on_backlog` is told how many more files, or below zero fewer, wait to be hashed.
+    `observe` gets a HashingBacklogChanged as files begin and cease to wait to be hashed.
     """
 
     def __init__(
@@ -197,11 +198,11 @@ class HashThreads:
         index: CrcIndex,
         hashing: Executor,
         indexing: Executor,
-        on_backlog: Callable[[int], None] = lambda _by: None,
+        observe: Observe = ignore,
         demand: DiskDemand | None = None,
     ) -> None:
         self.index = index
-        self.on_backlog = on_backlog
+        self.observe = observe
         self._demand = demand or DiskDemand()
         self._hashing = hashing
         self._indexing = indexing

@@ -24,6 +24,7 @@ from archive_service.cli.console import complain, printable
 from archive_service.config.indexes import index_for
 from archive_service.config.settings import Settings, load_settings, with_flag
 from archive_service.config.storages import advice, storage_of
+from archive_service.observe.events import Event, IndexImpaired
 
 _FAILURE, _USAGE_ERROR, _SIGNALLED = 1, 2, 128
 _EPILOG = (
@@ -47,7 +48,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         complain("prune takes no HASH: it looks at all albums")
         return _USAGE_ERROR
     troubles: list[str] = []
-    index = index_for(settings, troubles.append)
+
+    def note(event: Event) -> None:
+        if isinstance(event, IndexImpaired):
+            troubles.append(event.reason)
+
+    index = index_for(settings, note)
     storage = storage_of(settings)
     try:
         albums = storage.albums()

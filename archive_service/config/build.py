@@ -27,10 +27,9 @@ from archive_service.config.settings import SHIPPED_PHOTOS, Settings
 from archive_service.config.storages import place_bytes, storage_of
 from archive_service.config.tracing import tracing
 from archive_service.http.client_address import TrustedProxies
-from archive_service.observe.base import Observer
-from archive_service.observe.composite import SeveralObservers
-from archive_service.observe.log import LoggingObserver
-from archive_service.transfer.service import ArchiveService, ServiceOptions
+from archive_service.observe.events import Observe
+from archive_service.observe.fan_out import to_each
+from archive_service.transfer.service import ArchiveService, Patience
 from archive_service.web.app import create_app
 from archive_service.web.handlers import WebOptions
 from archive_service.web.limits.admission import FairUse
@@ -39,7 +38,7 @@ from archive_service.web.monitoring import Monitoring
 from archive_service.web.server.runner import Runner
 
 if TYPE_CHECKING:
-    from archive_service.observe.prometheus import PrometheusObserver
+    from archive_service.observe.prometheus import PrometheusSink
 
 _LONGER_THAN_ANY_S = 1e6
 """The time-out of aiohttp's own shutdown, which waits it out twice, and for ever where it is 0."""
@@ -49,10 +48,14 @@ Site = Callable[[Runner], web.BaseSite]
 
 
 class Sites(NamedTuple):
-    """Where connections come from: for archives, and for monitoring where that is apart."""
+    """Where connections come from: for archives, and for monitoring where that is apart.
+
+    `on_change` is called with 1 and -1 as connections for archives begin and end.
+    """
 
     archives: Sequence[Site]
     monitoring: Sequence[Site]
+    on_change: Callable[[int], None] | None = None
 
 
 @asynccontextmanager
@@ -61,37 +64,34 @@ async def accepting(
     options: ArchiveOptions,
     sites: Sites,
     *,
+    log: Observe,
     counts: Counts,
-    count: Callable[[int], None] | None = None,
 ) -> AsyncIterator[tuple[Runner, Housekeeping]]:
     """Put the parts together and accept connections; the block is to end with `_stop`."""
     # Not before the fork: the library decides where it counts when it is imported.
     prometheus = importlib.import_module("archive_service.observe.prometheus")
-    metrics: PrometheusObserver = prometheus.PrometheusObserver(
+    metrics: PrometheusSink = prometheus.PrometheusSink(
         partial(_size_bytes, index_address(settings)), downloads_limit=settings.max_downloads
     )
-    traces = tracing(settings)
-    observer = SeveralObservers((LoggingObserver(), metrics, *traces.observers))
-    index = index_for(settings, observer.index_impaired, observer.index_restored)
-    storage = storage_of(
-        settings,
-        on_link_skipped=observer.link_skipped,
-        on_object_skipped=observer.object_skipped,
-    )
-    service = ArchiveService(storage, index, options, _service_options(settings, observer))
+    traces = tracing(settings, to_each(log))
+    observe = to_each(log, metrics, *traces.observers)
+    index, storage = index_for(settings, observe), storage_of(settings, observe)
+    settling = SettlePolicy(settings.settle_time, settings.settle_wait)
+    patience = Patience(settling, settings.listing_timeout)
+    service = ArchiveService(storage, index, options, patience, observe)
     monitoring = Monitoring(service, metrics.text, prometheus.CONTENT_TYPE)
     proxies = TrustedProxies.parse(settings.trusted_proxies)
-    fair_use = FairUse(limits(settings), proxies, observer, counts=counts)
-    app = create_app(service, observer, _web_options(settings), fair_use, around=traces.around)
+    fair_use = FairUse(limits(settings), proxies, observe, counts=counts)
+    app = create_app(service, observe, _web_options(settings), fair_use, around=traces.around)
     app.on_shutdown.append(monitoring.drain)
     monitor = web.Application() if sites.monitoring else app
     monitoring.add_to(monitor)
-    runner, apart = _runner(app, count), _runner(monitor)
+    runner, apart = _runner(app, sites.on_change), _runner(monitor)
     try:
         await _start(runner, sites.archives)
         await _start(apart, sites.monitoring)
         _let_be_what_stays()
-        yield runner, Housekeeping(service, observer, settings)
+        yield runner, Housekeeping(service, observe, settings)
     finally:
         if sites.monitoring:  # to the last: it tells that nothing new should come
             await apart.cleanup()
@@ -154,15 +154,6 @@ def limits(settings: Settings) -> Limits:
         bytes_per_s_per_download=settings.rate_limit_per_download,
         misses_per_minute=settings.miss_limit,
         refused_s=settings.miss_block,
-    )
-
-
-def _service_options(settings: Settings, observer: Observer) -> ServiceOptions:
-    return ServiceOptions(
-        patience=SettlePolicy(settings.settle_time, settings.settle_wait),
-        listing_timeout_s=settings.listing_timeout,
-        on_backlog=observer.hashing_changed,
-        on_hanging=observer.hanging_changed,
     )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from archive_service.archive.errors import StorageUnavailable
 from archive_service.checksums.background.ahead import SCAN_EVERY_S, IndexAhead
 from archive_service.config.settings import Settings
-from archive_service.observe.base import Observer
+from archive_service.observe.events import AlbumsFound, AlbumsLost, IndexAheadFailed, Observe
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.local.watcher import AlbumWatcher
 from archive_service.transfer.service import ArchiveService
@@ -28,11 +28,11 @@ class Housekeeping:
     def __init__(
         self,
         service: ArchiveService,
-        observer: Observer,
+        observe: Observe,
         settings: Settings,
     ) -> None:
         self._service = service
-        self._observer = observer
+        self._observe = observe
         self._settings = settings
 
     @asynccontextmanager
@@ -64,11 +64,11 @@ class Housekeeping:
                 await self._service.check()
             except StorageUnavailable as error:
                 if not lost:
-                    self._observer.albums_lost(reason=error.reason)
+                    self._observe(AlbumsLost(error.reason))
                 lost = error.reason
             else:
                 if lost:
-                    self._observer.albums_found()
+                    self._observe(AlbumsFound())
                 lost = ""
             await asyncio.sleep(LOOK_AT_ROOT_EVERY_S)
 
@@ -77,7 +77,7 @@ class Housekeeping:
         learner = self._service.learner()
         ahead = IndexAhead(
             learner,
-            self._observer,
+            self._observe,
             settle_time_s=settings.settle_time,
             open_watch=self._watch(),
             scan_every_s=SCAN_EVERY_S if self._is_local() else SCAN_STORE_EVERY_S,
@@ -85,7 +85,7 @@ class Housekeeping:
         try:
             await ahead.run()
         except Exception as error:
-            self._observer.index_ahead_changed("failed", reason=type(error).__name__)
+            self._observe(IndexAheadFailed(type(error).__name__))
             raise
         finally:
             await learner.close()

@@ -9,11 +9,11 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Mapping
-from pathlib import PurePath
-from traceback import extract_tb
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
+
+from archive_service.observe.faults import raised_at
 
 _FIRST = ("timestamp", "level", "event")
 _RENDERERS: Mapping[str, Processor] = {
@@ -71,10 +71,11 @@ def _in_order(logger: WrappedLogger, method: str, event: EventDict) -> EventDict
 
 
 def _kind_of_exception(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
-    kind, _, traceback = event.pop("exc_info", None) or (None, None, None)
+    given = event.pop("exc_info", None)
+    # structlog's `exception` gives True, and leaves it to the processors to look.
+    kind, _, traceback = sys.exc_info() if given is True else given or (None, None, None)
     if kind is not None:
         event["error"] = kind.__name__
-        frames = extract_tb(traceback)
-        if frames:
-            event["raised_at"] = f"{PurePath(frames[-1].filename).name}:{frames[-1].lineno}"
+        if where := raised_at(traceback):
+            event["raised_at"] = where
     return event

@@ -37,7 +37,7 @@ from archive_service.http.client_address import NONE, UNKNOWN
 from archive_service.storage.exclusion import DEFAULT_PATTERNS
 from archive_service.storage.s3.location import S3Location
 
-_BESIDE_PACKAGE = Path(__file__).resolve().parent.parent / "test_photos"
+_BESIDE_PACKAGE = Path(__file__).resolve().parents[2] / "test_photos"
 SHIPPED_PHOTOS = _BESIDE_PACKAGE if _BESIDE_PACKAGE.exists() else Path("test_photos")
 """The albums to try the service with; for an installed package, in the working directory."""
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from aiohttp.typedefs import Middleware
 
 from archive_service.config.settings import Settings, wrong_value
-from archive_service.observe.base import Observer
+from archive_service.observe.events import Observe
 
 if TYPE_CHECKING:
     from archive_service.observe.span_export import Spans
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Tracing(NamedTuple):
     """What tracing adds to the service, and how it ends."""
 
-    observers: Sequence[Observer] = ()
+    observers: Sequence[Observe] = ()
     around: Sequence[Middleware] = ()
     close: Callable[[], None] = lambda: None
 
@@ -35,11 +35,14 @@ def require_good_tracing(settings: Settings) -> None:
         raise wrong_value(Settings, "tracing", settings.tracing, reason=reason) from None
 
 
-def tracing(settings: Settings) -> Tracing:
-    """Begin to trace, if that is wanted; after the fork, for a thread is started."""
+def tracing(settings: Settings, log: Observe) -> Tracing:
+    """Begin to trace, if that is wanted; after the fork, for a thread is started.
+
+    What OpenTelemetry complains of goes to `log`.
+    """
     if not settings.tracing:
         return Tracing()
-    spans: Spans = importlib.import_module("archive_service.observe.span_export").Spans()
-    observer = importlib.import_module("archive_service.observe.traces").TracingObserver()
+    spans: Spans = importlib.import_module("archive_service.observe.span_export").Spans(log)
+    observer = importlib.import_module("archive_service.observe.traces").add_to_span
     traced = importlib.import_module("archive_service.web.request_spans").traced
     return Tracing((observer,), (traced(spans.tracer()),), spans.close)

@@ -20,10 +20,12 @@ from archive_service.checksums.album import Checksums, HashThreads
 from archive_service.checksums.background.hasher import BackgroundHasher
 from archive_service.checksums.crc_index.base import CrcIndex
 from archive_service.checksums.disk_demand import DiskDemand
+from archive_service.observe.events import ArchiveAwaited, Observe, ignore
 from archive_service.storage.base import Storage
 from archive_service.storage.lanes import Lane, LaneLimits, Lanes
 from archive_service.transfer.content import ArchiveContent
 from archive_service.transfer.descriptions import Descriptions
+from archive_service.transfer.hanging_disks import HangingDisks
 from archive_service.transfer.shared_calls import SharedCalls
 
 _READING = LaneLimits(per_lane=32, usual=128, most=1024)
@@ -40,17 +42,11 @@ _Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True)
-class ServiceOptions:
-    """What is configured of how the work is done, not of its result."""
+class Patience:
+    """How long an album is waited for."""
 
-    patience: SettlePolicy = NO_SETTLING
+    settling: SettlePolicy = NO_SETTLING
     listing_timeout_s: float = 30.0
-    """How long an album may take to be listed."""
-    on_backlog: Callable[[int], None] = lambda _by: None
-    """Called with how many more files, or below zero fewer, wait to be hashed."""
-    on_hanging: Callable[[str, int], None] = lambda _place, _by: None
-    """Called with a place and how many more of its threads, or below zero fewer, hang; from any
-    thread."""
 
 
 class ArchiveService:
@@ -61,12 +57,14 @@ class ArchiveService:
         storage: Storage,
         index: CrcIndex,
         options: ArchiveOptions,
-        service_options: ServiceOptions = ServiceOptions(),
+        patience: Patience = Patience(),
+        observe: Observe = ignore,
     ) -> None:
         self._storage = storage
         self._index = index
-        self._patience = service_options.patience
-        self._on_hanging = service_options.on_hanging
+        self._patience = patience.settling
+        self._observe = observe
+        self._hanging_disks = HangingDisks(observe)
         self._sightings = FirstSeen()
         self._reading = Lanes("read", _READING, on_hanging=self._hanging)
         self._hashing = Lanes("hash", _HASHING, on_hanging=self._hanging)
@@ -74,31 +72,20 @@ class ArchiveService:
         self._root_lane = self._root.of(_ROOT)
         self._indexing = ThreadPoolExecutor(1, "index")
         self._descriptions = Descriptions(
-            storage, options, self._reading, timeout_s=service_options.listing_timeout_s
+            storage, options, self._reading, timeout_s=patience.listing_timeout_s
         )
         self._checks = SharedCalls(self._begin_check)
         # A little album's content keeps the headers it has packed, for the next download.
         self._contents: WeightedLRU[ArchiveId, ArchiveContent] = WeightedLRU(KEPT_CONTENTS)
         self._demand = DiskDemand()
-        threads = HashThreads(
-            index,
-            self._hashing.of("hash"),
-            self._indexing,
-            service_options.on_backlog,
-            self._demand,
-        )
+        hashing = self._hashing.of("hash")
+        threads = HashThreads(index, hashing, self._indexing, observe, self._demand)
         self._checksums = Checksums(storage, threads)
 
-    async def represent(
-        self,
-        archive: ArchiveId,
-        files: Sequence[str] = (),
-        *,
-        on_wait: Callable[[], None] = lambda: None,
-    ) -> Representation:
+    async def represent(self, archive: ArchiveId, files: Sequence[str] = ()) -> Representation:
         """Describe an archive, or the part of it that `files` names, once the album is still.
 
-        No file is read.  `on_wait` is called before each pause.
+        No file is read.  Each pause is an ArchiveAwaited.
 
         A name is one in the archive or one before it was made portable; with a trailing slash
         it stands for a directory and all below it.
@@ -122,7 +109,7 @@ class ArchiveService:
                 )
                 if not pause_s:
                     return await self._descriptions.part(found, files) if files else found
-            on_wait()
+            self._observe(ArchiveAwaited(archive))
             await asyncio.sleep(pause_s)
 
     def content(self, representation: Representation) -> ArchiveContent:
@@ -187,7 +174,7 @@ class ArchiveService:
 
     def _hanging(self, key: Hashable, by: int) -> None:
         place = self._storage.place(key) if isinstance(key, ArchiveId) else ""
-        self._on_hanging(place, by)
+        self._hanging_disks.change(place, by)
 
 
 def _close_in(lane: Lane, descriptor: int) -> None:

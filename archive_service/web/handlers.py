@@ -7,7 +7,6 @@ import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from aiohttp import web
 
@@ -21,7 +20,12 @@ from archive_service.http.multipart import Literal
 from archive_service.http.negotiation import preferred
 from archive_service.http.request_fields import RequestFields
 from archive_service.http.response_plan import ResponsePlan, Target, is_resumption, plan
-from archive_service.observe.base import Download, Observer
+from archive_service.observe.events import (
+    ArchiveDescribed,
+    DownloadResumed,
+    DownloadStarted,
+    Observe,
+)
 from archive_service.transfer.chunk_size import AdaptivePace, DelayedPace, Pace
 from archive_service.transfer.connection import Transfer
 from archive_service.transfer.download import DownloadRun
@@ -65,13 +69,13 @@ class Handlers:
     def __init__(
         self,
         service: ArchiveService,
-        observer: Observer,
+        observe: Observe,
         pages: Pages,
         options: WebOptions,
         fair_use: FairUse,
     ) -> None:
         self._service = service
-        self._observer = observer
+        self._observe = observe
         self._pages = pages
         self._options = options
         self._fair_use = fair_use
@@ -170,13 +174,13 @@ class Handlers:
     async def _describe(self, request: web.Request, files: Sequence[str]) -> Representation:
         archive = ArchiveId.parse(request.match_info["hash"])
         began_s = time.monotonic()
-        representation = await self._service.represent(
-            archive, files, on_wait=partial(self._observer.archive_awaited, archive)
-        )
-        self._observer.archive_described(
-            archive,
-            entries=representation.layout.entries,
-            duration_s=time.monotonic() - began_s,
+        representation = await self._service.represent(archive, files)
+        self._observe(
+            ArchiveDescribed(
+                archive,
+                entries=representation.layout.entries,
+                duration_s=time.monotonic() - began_s,
+            )
         )
         return representation
 
@@ -192,7 +196,7 @@ class Handlers:
         answer: ResponsePlan,
         pace: Pace,
     ) -> None:
-        download = Download(
+        started = (DownloadResumed if answer.first_offset else DownloadStarted)(
             representation.archive,
             answer.status,
             answer.first_offset,
@@ -201,7 +205,7 @@ class Handlers:
             representation.layout.entries,
         )
         with self._transfer(request, response) as transfer:
-            run = DownloadRun(download, transfer, pace, self._observer)
+            run = DownloadRun(started, transfer, pace, self._observe)
             await run.send(answer, self._service.content(representation))
 
     async def _send_manifest(

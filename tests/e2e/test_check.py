@@ -19,7 +19,7 @@ from harness.server import REPOSITORY, environment
 
 COMMAND = (sys.executable, "-m", "archive_service")
 KEY = "key-of-0123456789"
-TIMEOUT_S = 30.0
+TIMEOUT_S = 120.0
 
 
 def run(

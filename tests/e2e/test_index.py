@@ -17,7 +17,7 @@ from harness.privileges import without_override
 from harness.server import REPOSITORY, environment, serving
 
 OTHER = "0" * 32
-TIMEOUT_S = 60.0
+TIMEOUT_S = 120.0
 FILES = {"1.jpg": b"one", "sub/2.jpg": noise(3_000_000), "empty": b"", "no files/": b""}
 
 

@@ -24,7 +24,7 @@ from archive_service.config.settings import Settings, is_secret
 
 Serve = Callable[..., Server]
 
-FAILED_START_TIMEOUT_S = 20.0
+FAILED_START_TIMEOUT_S = 120.0
 STOPPED_WITHIN_S = 20.0
 ABORTED_WITHIN_S = 2.0
 BRIEF_S = 5.0

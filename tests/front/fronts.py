@@ -21,7 +21,7 @@ from harness.server import REPOSITORY, environment
 
 HOST = "example.org"
 """The name of the site in the files."""
-STOP_TIMEOUT_S = 30.0
+STOP_TIMEOUT_S = 120.0
 _DEPLOY = REPOSITORY / "deploy"
 
 

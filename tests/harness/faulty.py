@@ -12,8 +12,8 @@ from urllib.parse import unquote, urlsplit
 
 _BLOCK_BYTES = 64 * 1024
 _HOP_BY_HOP = ("connection", "transfer-encoding", "keep-alive")
-_TIMEOUT_S = 30.0
-_END_WITHIN_S = 10.0
+_TIMEOUT_S = 120.0
+_END_WITHIN_S = 120.0
 """In which a request whose answer has come to its end is noted."""
 
 

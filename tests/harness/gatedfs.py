@@ -19,7 +19,7 @@ import pytest
 from harness.conditions import eventually
 
 _PROGRAM = Path(__file__).with_name("gatedfs_process.py")
-_TIMEOUT_S = 10.0
+_TIMEOUT_S = 120.0
 
 
 class GatedFs:

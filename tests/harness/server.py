@@ -18,8 +18,8 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 SERVER = REPOSITORY / "server.py"
 UNCOMPILED = {"PYTHONPATH": str(Path(__file__).with_name("uncompiled"))}
 """Variables with which a server has no compiled part."""
-START_TIMEOUT_S = 30.0
-STOP_TIMEOUT_S = 30.0
+START_TIMEOUT_S = 120.0
+STOP_TIMEOUT_S = 120.0
 
 
 class Server:
@@ -39,7 +39,7 @@ class Server:
     def pid(self) -> int:
         return self.process.pid
 
-    def wait_for(self, pattern: str, *, after: int = 0, timeout_s: float = 20.0) -> re.Match[str]:
+    def wait_for(self, pattern: str, *, after: int = 0, timeout_s: float = 60.0) -> re.Match[str]:
         """Wait for a line of the log, the line `after` being the first looked at."""
         found: list[re.Match[str]] = []
 

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 from harness.albums import HASH, LONG_AGO_S, make_album, noise
+from harness.clock import clock_ahead
 from harness.conditions import eventually
 from harness.http import Response, get
-from harness.readers import go_without, succeed
+from harness.readers import succeed
 from harness.server import Server, serving
 
 pytestmark = pytest.mark.xdist_group("replicas")
@@ -44,24 +45,6 @@ REPLICAS: Mapping[str, tuple[Sequence[str], Mapping[str, str], int]] = {
 }
 
 
-def clock(ahead_s: int) -> dict[str, str]:
-    """Return what shows a program another time of the day; files keep their own.
-
-    Not by the command `faketime`, which would stay as the parent that signals go to.
-    """
-    if not ahead_s:
-        return {}
-    libraries = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
-    if not libraries:
-        go_without("faketime is not installed")
-    return {
-        "LD_PRELOAD": str(libraries[0]),
-        "FAKETIME": f"{ahead_s:+d}s",
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-        "NO_FAKE_STAT": "1",
-    }
-
-
 @pytest.fixture(scope="module")
 def photos_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("photos")
@@ -85,7 +68,7 @@ def replica(
     """A replica of a cold index, one after another: no two have been started at one time."""
     flags, variables, ahead_s = REPLICAS[request.param]
     cache_dir = tmp_path_factory.mktemp("cache")
-    shown = {**variables, **clock(ahead_s)}
+    shown = {**variables, **clock_ahead(ahead_s)}
     with serving(photos_dir, cache_dir, *flags, variables=shown) as server:
         answered_s = parsedate_to_datetime(get(server.port, "/healthz")["date"]).timestamp()
         assert answered_s == pytest.approx(time.time() + ahead_s, abs=60)

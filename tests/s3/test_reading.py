@@ -19,6 +19,7 @@ from harness.s3 import BUCKET, PAGE_KEYS, PREFIX, Bucket
 from archive_service.archive.errors import SourceChanged, SourceUnreadable, StorageUnavailable
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing
+from archive_service.observe.events import Event, ObjectSkipped
 from archive_service.storage.base import RemoteFile
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.s3.client import LOOK_AGAIN_S
@@ -465,7 +466,7 @@ def test_an_object_that_no_client_can_ask_for_is_left_out_and_told_of_once(
     rows = "".join(row.format(album, name) for name in ("%FF.jpg", "%FE.jpg", "1.jpg"))
     page = f"<ListBucketResult><EncodingType>url</EncodingType>{rows}</ListBucketResult>"
     proxy.befall(Fault(listings, times=2, content=page.encode()))
-    told = []
+    happened: list[Event] = []
     for name, value in bucket.variables(proxy.endpoint).items():
         monkeypatch.setenv(name, value)
     storage = S3Storage(
@@ -473,12 +474,12 @@ def test_an_object_that_no_client_can_ask_for_is_left_out_and_told_of_once(
         Exclusion(()),
         timeout_s=TIMEOUT_S,
         memory_bytes=MEMORY_BYTES,
-        on_object_skipped=lambda *skipped: told.append(skipped),
+        observe=happened.append,
     )
     for _ in range(2):
         assert storage.list(ArchiveId(album)).paths == [b"1.jpg"]
     storage.close()
-    assert told == [(ArchiveId(album), "not UTF-8")]
+    assert happened == [ObjectSkipped(ArchiveId(album), "not UTF-8")]
 
 
 def test_a_closed_storage_leaves_no_thread(

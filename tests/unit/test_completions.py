@@ -2,33 +2,21 @@
 
 from __future__ import annotations
 
-import importlib.util
 import subprocess
-from types import ModuleType
 
 import pytest
 from harness.readers import need
 from harness.server import REPOSITORY
+from harness.tools import tool
 
 from archive_service.cli.subcommands import SUBCOMMANDS
 from archive_service.config.format_settings import flag
 from archive_service.config.settings import Settings, is_secret
 
 
-def tool() -> ModuleType:
-    spec = importlib.util.spec_from_file_location(
-        "completions", REPOSITORY / "tools" / "completions.py"
-    )
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.mark.parametrize("shell", ["bash", "zsh"])
 def test_the_files_are_those_that_the_parsers_make(shell: str) -> None:
-    made = tool()
+    made = tool("completions")
     found = (made.DIRECTORY / made.FILES[shell]).read_text()
     assert found == made.completion(shell), "run: poetry run python tools/completions.py"
     assert "/root" not in found

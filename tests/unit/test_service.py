@@ -7,38 +7,27 @@ import gc
 import os
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import timezone
 from pathlib import Path
-from typing import Any
 
 import pytest
-from harness.albums import HASH, LONG_AGO_S, make_album, noise, settle
-from harness.atonce import skip_unless_at_once
-from harness.chunks import bytes_of
+from harness.albums import HASH, LONG_AGO_S, make_album, settle
 
 from archive_service.archive.errors import ArchiveNotFound, FileNotInAlbum, ListingTimedOut
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing
 from archive_service.archive.naming import NameRules
 from archive_service.archive.representation import ArchiveOptions
-from archive_service.archive.segments import LARGE_FILE_BYTES
 from archive_service.checksums.album import KEPT_FILES
 from archive_service.checksums.crc_index.memory import MemoryCrcIndex
 from archive_service.storage.exclusion import Exclusion
-from archive_service.storage.lanes import Lane, Lanes
 from archive_service.storage.local.storage import LocalStorage
-from archive_service.transfer.assembler import HEADERS_AT_ONCE
-from archive_service.transfer.chunk_size import AdaptivePace
-from archive_service.transfer.service import ArchiveService, ServiceOptions
+from archive_service.transfer.service import ArchiveService, Patience
 
 ALBUM = ArchiveId(HASH)
-TRIES = 10
-"""What is in the kernel's cache may have to be waited for all the same, once in a while: where a
-mount is made at that moment, or memory is short."""
 OPTIONS = ArchiveOptions(NameRules(), timezone.utc)
-DEFAULTS = ServiceOptions()
+DEFAULTS = Patience()
 
 
 class GatedStorage(LocalStorage):
@@ -58,9 +47,7 @@ class GatedStorage(LocalStorage):
 
 
 @contextmanager
-def service_over(
-    storage: LocalStorage, options: ServiceOptions = DEFAULTS
-) -> Iterator[ArchiveService]:
+def service_over(storage: LocalStorage, options: Patience = DEFAULTS) -> Iterator[ArchiveService]:
     service = ArchiveService(storage, MemoryCrcIndex(), OPTIONS, options)
     try:
         yield service
@@ -154,7 +141,7 @@ def test_a_listing_is_waited_for_no_longer_than_its_time(photos_dir: Path) -> No
         storage.gate.set()
         return (await service.represent(ALBUM)).layout.entries
 
-    with service_over(storage, ServiceOptions(listing_timeout_s=0.1)) as service:
+    with service_over(storage, Patience(listing_timeout_s=0.1)) as service:
         assert asyncio.run(ask(service)) == 1
 
 
@@ -221,71 +208,6 @@ def test_an_album_that_is_what_it_was_is_not_described_again(photos_dir: Path) -
     with service_over(LocalStorage(photos_dir, Exclusion(()))) as service:
         first = asyncio.run(service.represent(ALBUM))
         assert asyncio.run(service.represent(ALBUM)) is first
-
-
-@pytest.fixture
-def visits(monkeypatch: pytest.MonkeyPatch) -> list[object]:
-    """Return a list that has the visits to threads."""
-    made: list[object] = []
-
-    class WatchedLanes(Lanes):
-        def submit(self, lane: Lane, call: Callable[[], Any]) -> Future[Any]:
-            made.append(call)
-            return super().submit(lane, call)
-
-    monkeypatch.setattr("archive_service.transfer.service.Lanes", WatchedLanes)
-    return made
-
-
-async def download(service: ArchiveService, start: int | None = 0) -> bytes:
-    """Return an archive from `start` on, or its central directory alone."""
-    representation = await service.represent(ALBUM)
-    if start is None:
-        start = representation.layout.header_offsets[-1]
-    content = service.content(representation)
-    received = bytearray()
-    async for chunk in content.chunks(start, representation.complete_length, AdaptivePace()):
-        received += bytes_of(chunk)
-    return bytes(received)
-
-
-def test_a_little_album_that_is_known_takes_no_visit_to_a_thread(
-    photos_dir: Path, visits: list[object]
-) -> None:
-    skip_unless_at_once(photos_dir)
-    sizes = {"1.jpg": LARGE_FILE_BYTES, "sub/2.jpg": LARGE_FILE_BYTES + 1}
-    album = settle(make_album(photos_dir, {name: noise(size) for name, size in sizes.items()}))
-
-    async def downloads(service: ArchiveService) -> None:
-        first = await download(service)
-        for _ in range(TRIES):
-            visits.clear()
-            assert await download(service) == first
-            if not visits:
-                break
-        assert not visits
-        have_a_file_for_a_moment(album)
-        assert (await download(service), bool(visits)) == (first, True)
-
-    with service_over(LocalStorage(photos_dir, Exclusion(()))) as service:
-        asyncio.run(downloads(service))
-
-
-@pytest.mark.parametrize(("more", "visits_of_a_download"), [(0, 1), (1, 2)])
-def test_many_headers_are_packed_in_a_thread(
-    photos_dir: Path, visits: list[object], more: int, visits_of_a_download: int
-) -> None:
-    files = HEADERS_AT_ONCE + more
-    settle(make_album(photos_dir, {f"{number}.jpg": b"x" for number in range(files)}))
-
-    async def central_directories(service: ArchiveService) -> None:
-        whole = await download(service)
-        visits.clear()
-        assert whole.endswith(await download(service, None))
-        assert len(visits) == visits_of_a_download  # the first lists so many files
-
-    with service_over(LocalStorage(photos_dir, Exclusion(()))) as service:
-        asyncio.run(central_directories(service))
 
 
 def be_rewritten(album: Path) -> None:

@@ -216,5 +216,5 @@ def test_no_more_than_so_many_answers_are_held_and_none_for_who_has_left(serve: 
                 connection.send("GET", "/archive/guess/")
             return duration_s(lambda: get(server.port, "/archive/guess/")) < 1
 
-    eventually(is_answered_at_once_beyond_the_bound, within_s=30)
+    eventually(is_answered_at_once_beyond_the_bound)
     eventually(lambda: duration_s(lambda: get(server.port, "/archive/guess/")) > 1)

@@ -21,7 +21,7 @@ from archive_service.web.server.runner import Runner
 LINK = f"/archive/{HASH}/"
 LINE_BYTES = 8190
 FIELDS = 128
-TIMEOUT_S = 30.0
+TIMEOUT_S = 120.0
 
 
 @pytest.fixture

@@ -21,7 +21,15 @@ from archive_service.archive.id import is_archive_id
 from archive_service.checksums.background.album_queue import AlbumQueue
 from archive_service.checksums.background.hasher import BackgroundHasher
 from archive_service.checksums.background.indexer import Indexer
-from archive_service.observe.base import Observer
+from archive_service.observe.events import (
+    Event,
+    IndexAheadBacklog,
+    IndexAheadOverflown,
+    IndexAheadScanning,
+    IndexAheadWaiting,
+    IndexAheadWatching,
+    Observe,
+)
 from archive_service.storage.local.watcher import AlbumWatcher, WatchFailed
 
 SCAN_EVERY_S = 10.0
@@ -49,7 +57,7 @@ class IndexAhead:
     def __init__(
         self,
         learner: BackgroundHasher,
-        observer: Observer,
+        observe: Observe,
         *,
         settle_time_s: float,
         open_watch: Callable[[], AlbumWatcher] | None,
@@ -57,12 +65,12 @@ class IndexAhead:
     ) -> None:
         settle_time_s = max(settle_time_s, _SETTLE_TIME_MIN_S)
         self._learner = learner
-        self._observer = observer
+        self._observe = observe
         self._open_watch = open_watch
         self._scan_every_s = scan_every_s
         self._backlog = AlbumQueue(settle_time_s)
-        self._indexer = Indexer(learner, self._backlog, observer, settle_time_s=settle_time_s)
-        self._state = ("", "")
+        self._indexer = Indexer(learner, self._backlog, observe, settle_time_s=settle_time_s)
+        self._state: type[Event] | None = None
         self._unwatched: set[str] = set()
         self._news = asyncio.Event()
         self._pass_wanted = asyncio.Event()
@@ -77,7 +85,7 @@ class IndexAhead:
                     await self._attend(watched)
             except WatchFailed as failed:
                 self._open_watch = None
-                self._tell("scanning", failed.reason)
+                self._report_state(IndexAheadScanning(failed.reason))
             except (_RootGone, StorageUnavailable):
                 self._indexer.forget()  # the index may have been pruned meanwhile
 
@@ -87,7 +95,7 @@ class IndexAhead:
                 await self._learner.albums()
                 return
             except StorageUnavailable as error:
-                self._tell("waiting", error.reason)
+                self._report_state(IndexAheadWaiting(error.reason))
                 await asyncio.sleep(ROOT_LOOK_EVERY_S)
 
     @asynccontextmanager
@@ -132,11 +140,11 @@ class IndexAhead:
             self._backlog.changed(album, clock_s=clock_s)
         self._unwatched |= changes.unwatched
         if changes.has_overflown:
-            self._observer.index_ahead_overflown()
+            self._observe(IndexAheadOverflown())
             self._pass_wanted.set()
         if changes.is_root_gone:
             self._root_gone.set()
-        self._tell_backlog()
+        self._report_backlog()
 
     async def _look_at_root(self, watched: AlbumWatcher) -> None:
         while await self._learner.in_thread(watched.is_of_root):
@@ -148,7 +156,7 @@ class IndexAhead:
         if watched:
             for album in await self._albums():
                 await self._learner.in_thread(partial(watched.watch, album))
-        self._tell("watching" if watched else "scanning")
+        self._report_state(IndexAheadWatching() if watched else IndexAheadScanning())
         await self._pass(watched, self._indexer.add_old)
         while True:
             pause_s = MAKE_SURE_EVERY_S if watched else self._scan_every_s
@@ -168,7 +176,7 @@ class IndexAhead:
                 await add(album)
                 if watched and album in self._backlog:
                     self._unwatched.add(album)  # the kernel may not have told of a directory
-                self._tell_backlog()
+                self._report_backlog()
             await asyncio.sleep(min(_REST * (time.monotonic() - started_s), _REST_MAX_S))
 
     async def _albums(self) -> list[str]:
@@ -200,22 +208,22 @@ class IndexAhead:
             self._unwatched.discard(album)
             await self._learner.in_thread(partial(watched.watch, album))
         await self._indexer.index(album, tries=tries)
-        self._tell_backlog()
+        self._report_backlog()
         await asyncio.sleep(min(rest * (time.monotonic() - started_s), _REST_MAX_S))
 
     async def _some_news(self, within_s: float | None) -> None:
         self._news.clear()
         await _is_set(self._news, within_s=within_s)
 
-    def _tell_backlog(self) -> None:
-        self._observer.index_ahead_backlog(len(self._backlog))
+    def _report_backlog(self) -> None:
+        self._observe(IndexAheadBacklog(len(self._backlog)))
         self._news.set()
 
-    def _tell(self, state: str, reason: str = "") -> None:
-        """Tell of a state that is new; scanning for a reason goes on being that."""
-        if state != self._state[0]:
-            self._state = (state, reason)
-            self._observer.index_ahead_changed(state, reason=reason)
+    def _report_state(self, event: Event) -> None:
+        """Report a state that is new: to go on scanning for another reason, or none, is not."""
+        if type(event) is not self._state:
+            self._state = type(event)
+            self._observe(event)
 
 
 def _close_opened(opening: asyncio.Future[AlbumWatcher]) -> None:

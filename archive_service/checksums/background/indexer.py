@@ -16,7 +16,7 @@ from archive_service.archive.id import ArchiveId, InvalidArchiveId
 from archive_service.archive.settling import newest_change_ns
 from archive_service.checksums.background.album_queue import AlbumQueue
 from archive_service.checksums.background.hasher import BackgroundHasher, Seen
-from archive_service.observe.base import Observer
+from archive_service.observe.events import AlbumIndexed, Observe
 
 _NS_PER_S = 1_000_000_000
 
@@ -28,13 +28,13 @@ class Indexer:
         self,
         learner: BackgroundHasher,
         backlog: AlbumQueue,
-        observer: Observer,
+        observe: Observe,
         *,
         settle_time_s: float,
     ) -> None:
         self._learner = learner
         self._backlog = backlog
-        self._observer = observer
+        self._observe = observe
         self._settle_time_s = settle_time_s
         self._done: dict[str, bytes] = {}  # fingerprints
 
@@ -84,8 +84,8 @@ class Indexer:
             started_s = time.monotonic()
             files = await self._learner.learn(archive, seen)
             self._done[archive.value] = seen.fingerprint
-            self._observer.album_indexed(
-                archive, files=files, duration_s=time.monotonic() - started_s
+            self._observe(
+                AlbumIndexed(archive, files=files, duration_s=time.monotonic() - started_s)
             )
         return 0.0
 

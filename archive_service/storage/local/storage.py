@@ -23,12 +23,13 @@ from typing import Literal
 from archive_service.archive.errors import ArchiveNotFound, StorageUnavailable, errno_name
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing
+from archive_service.observe.events import Observe, ignore
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.local.album_files import AlbumPlace, LocalAlbumFiles
 from archive_service.storage.local.filesystem_type import is_prompt, mount_point
 from archive_service.storage.local.native import AS_COMPILED, NO_DEVICE, NativeCalls
 from archive_service.storage.local.open_beneath import OPEN_DIRECTORY
-from archive_service.storage.local.symlinks import AlbumLinks, Links, NoLinks, Once
+from archive_service.storage.local.symlinks import AlbumLinks, Links, NoLinks, SkippedLinks
 from archive_service.storage.local.walk import VANISHED, Place, Walk, opened_directory
 
 _NO_ALBUM = (*VANISHED, errno.ENAMETOOLONG)
@@ -38,8 +39,7 @@ SymlinkPolicy = Literal["inside", "never"]
 class LocalStorage:
     """The albums below one root directory.
 
-    `on_link_skipped` is told once of each link that is left out: the album, the link's inode
-    number and a short fixed word that says why.
+    `observe` gets one LinkSkipped for each link that is left out.
     """
 
     def __init__(
@@ -49,13 +49,13 @@ class LocalStorage:
         bulk: NativeCalls = AS_COMPILED,
         *,
         symlinks: SymlinkPolicy = "inside",
-        on_link_skipped: Callable[[ArchiveId, int, str], None] = lambda *_: None,
+        observe: Observe = ignore,
     ) -> None:
         self._root = root
         self._exclusion = exclusion
         self._bulk = bulk
         self._symlinks = symlinks
-        self._link_skipped = Once(on_link_skipped)
+        self._link_skipped = SkippedLinks(observe)
         # Which file system this is can be asked in a thread alone: a listing does.
         self._prompt_device = NO_DEVICE
 

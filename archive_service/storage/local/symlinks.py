@@ -17,6 +17,7 @@ from typing import Protocol
 
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.lru import WeightedLRU
+from archive_service.observe.events import LinkSkipped, Observe
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.local.open_beneath import opened_to_list, opened_to_pass
 
@@ -171,22 +172,22 @@ class NoLinks:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
 
 
-class Once:
-    """Tells of each link that is left out only once, however often its album is listed."""
+class SkippedLinks:
+    """Reports each link that is left out once, however often its album is listed."""
 
-    def __init__(self, tell: Callable[[ArchiveId, int, str], None]) -> None:
-        self._tell = tell
-        self._noted: WeightedLRU[tuple[str, int, str], str] = WeightedLRU(_NOTED)
+    def __init__(self, observe: Observe) -> None:
+        self._observe = observe
+        self._reported: WeightedLRU[LinkSkipped, str] = WeightedLRU(_NOTED)
         self._lock = Lock()
 
     def __call__(self, archive: ArchiveId, inode: int, reason: str) -> None:
-        """Tell of a link, if for the first time."""
-        link = (archive.value, inode, reason)
+        """Report a link, if it is the first time."""
+        event = LinkSkipped(archive, inode, reason)
         with self._lock:
-            is_noted = self._noted.get(link) is not None
-            self._noted.put(link, reason, weight=1)
-        if not is_noted:
-            self._tell(archive, inode, reason)
+            is_reported = self._reported.get(event) is not None
+            self._reported.put(event, reason, weight=1)
+        if not is_reported:
+            self._observe(event)
 
 
 def _go_up(passed: list[bytes]) -> None:

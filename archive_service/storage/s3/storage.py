@@ -19,6 +19,7 @@ from archive_service.archive.errors import ArchiveNotFound
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing
 from archive_service.archive.lru import WeightedLRU
+from archive_service.observe.events import ObjectSkipped, Observe, ignore
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.s3.album_objects import S3AlbumFiles
 from archive_service.storage.s3.client import Clients
@@ -35,7 +36,7 @@ _NOTED = 10_000
 class S3Storage:
     """The albums below one prefix of a bucket; see `Storage`.
 
-    `on_object_skipped` is told once of an album from which objects are left out, and why.
+    `observe` gets one ObjectSkipped for each album from which objects are left out.
     """
 
     def __init__(
@@ -45,12 +46,12 @@ class S3Storage:
         *,
         timeout_s: float,
         memory_bytes: int,
-        on_object_skipped: Callable[[ArchiveId, str], None] = lambda *_: None,
+        observe: Observe = ignore,
     ) -> None:
         self._location = location
         self._prefix = location.prefix
         self._exclusion = exclusion
-        self._on_object_skipped = on_object_skipped
+        self._observe = observe
         self._noted: WeightedLRU[str, str] = WeightedLRU(_NOTED)
         self._loop = LoopThread("s3")
         self._clients = Clients(timeout_s=timeout_s)
@@ -119,4 +120,4 @@ class S3Storage:
     def _skipped(self, archive: ArchiveId, reason: str) -> None:
         if self._noted.get(archive.value) is None:
             self._noted.put(archive.value, reason, weight=1)
-            self._on_object_skipped(archive, reason)
+            self._observe(ObjectSkipped(archive, reason))

@@ -21,7 +21,7 @@ from aiohttp import web
 from archive_service.archive.errors import ClientRefused
 from archive_service.archive.id import ArchiveId
 from archive_service.http.client_address import Client, TrustedProxies
-from archive_service.observe.base import Observer
+from archive_service.observe.events import AnswerSlowed, Observe
 from archive_service.transfer.chunk_size import AdaptivePace, DelayedPace, LimitedPace, Pace
 from archive_service.transfer.fair_rate import RateShare, SharedRate
 from archive_service.web.limits.policy import Counts, Limits, SharedCounts
@@ -38,11 +38,11 @@ class FairUse:
     """Keeps the limits in one process."""
 
     def __init__(
-        self, limits: Limits, proxies: TrustedProxies, observer: Observer, *, counts: Counts
+        self, limits: Limits, proxies: TrustedProxies, observe: Observe, *, counts: Counts
     ) -> None:
         self._limits = limits
         self._proxies = proxies
-        self._observer = observer
+        self._observe = observe
         self._slots = counts.slots
         self._misses = counts.misses if limits.misses_per_minute else None
         self._held = 0
@@ -50,10 +50,10 @@ class FairUse:
         self._rates: dict[object, SharedRate] = {}
 
     @classmethod
-    def unlimited(cls, observer: Observer) -> FairUse:
+    def unlimited(cls, observe: Observe) -> FairUse:
         """Let everybody have everything."""
         limits = Limits()
-        return cls(limits, TrustedProxies(None), observer, counts=SharedCounts(limits).of(0))
+        return cls(limits, TrustedProxies(None), observe, counts=SharedCounts(limits).of(0))
 
     def admit(self, request: web.Request) -> None:
         """Let a request in; raise ClientRefused."""
@@ -73,7 +73,7 @@ class FairUse:
         delay_s = self._misses.add(client.key, time.monotonic(), may_be_refused=client.is_known)
         if not delay_s or self._held >= MOST_HELD:
             return
-        self._observer.answer_slowed()
+        self._observe(AnswerSlowed())
         self._held += 1
         try:
             await asyncio.sleep(delay_s)
