@@ -9,7 +9,8 @@
     │   └── LinkExpired          the signature is right, and its time is over
     ├── BadQuery                 a query value that cannot be used
     ├── StorageUnavailable       the album exists, but cannot be described now
-    │   └── AlbumInMotion        it is being changed, most likely uploaded
+    │   ├── AlbumInMotion        it is being changed, most likely uploaded
+    │   └── ListingTimedOut      its disk does not answer in time
     ├── Refused                  fair use: a request that is good, but one too many
     │   ├── ServiceBusy          as many downloads are under way as there may be
     │   ├── ClientBusy           as many of one client
@@ -85,6 +86,13 @@ class AlbumInMotion(StorageUnavailable):
 
     def __init__(self) -> None:
         super().__init__("changing")
+
+
+class ListingTimedOut(StorageUnavailable):
+    """The album could not be listed in time: its disk is very slow, or does not answer."""
+
+    def __init__(self) -> None:
+        super().__init__("timeout")
 
 
 class Refused(ArchiveServiceError):

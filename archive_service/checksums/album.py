@@ -280,12 +280,8 @@ class Checksums:
             self._albums[key] = album
         return album
 
-    async def tidy(self) -> None:
-        """Make room in the index, such as that of albums that no longer exist.
-
-        The index thread does not wait while the albums are listed.  Raise StorageUnavailable.
-        """
-        albums = await asyncio.to_thread(self._storage.albums)
+    async def tidy(self, albums: Sequence[str]) -> None:
+        """Make room in the index, such as that of albums that no longer exist."""
         if albums:  # none at all: more likely a disk that is not mounted
             await self._threads.in_index_thread(lambda: self._threads.index.tidy(albums))
 

@@ -21,6 +21,7 @@ from archive_service.archive.errors import DownloadFailed, SourceChanged, Source
 from archive_service.archive.listing import Listing, SourceIndex
 from archive_service.archive.segments import LARGE_FILE_BYTES
 from archive_service.storage.base import AlbumFiles, DiskFile, SourceFile
+from archive_service.storage.lanes import note_progress
 from archive_service.storage.local.holes import TRUSTED_AGE_NS, data_offset
 
 BLOCK_BYTES = 512 * 1024
@@ -74,6 +75,7 @@ def hash_blocks(
         data = buffer[:count]
         crc32 = zlib_ng.crc32(data, crc32)
         offset += count
+        note_progress()
         yield HashedBlock(data, HashState(offset, crc32, read_from_ns))
 
 

@@ -40,7 +40,7 @@ from archive_service.cli.packing.writer import (
     StreamWriter,
 )
 from archive_service.config.format_settings import FORMAT, Format, may_be_set
-from archive_service.storage.local.storage import LocalAlbumFiles
+from archive_service.storage.local.album_files import AlbumPlace, LocalAlbumFiles
 
 if TYPE_CHECKING:
     from archive_service.config.settings import FormatSettings
@@ -201,7 +201,7 @@ def _lay_out(sources: Sources, settings: Format | FormatSettings) -> ArchiveLayo
 def _write(
     writer: type[ArchiveWriter], output: int, sources: Sources, layout: ArchiveLayout
 ) -> None:
-    open_files = partial(LocalAlbumFiles, Path("/"), b"", sources.listing)
+    open_files = partial(LocalAlbumFiles, AlbumPlace(Path("/")), sources.listing)
     try:
         with _progress(writer.work_bytes(layout)) as on_progress:
             writer(layout, open_files, output, on_progress=on_progress).write()

@@ -105,7 +105,7 @@ class Settings(FormatSettings, SigningSettings):
     photos_dir: Annotated[Path | S3Location, PlainValidator(values.albums_place)] = _setting(
         default=SHIPPED_PHOTOS,
         does="directory that holds the albums, or the place of them in an object store",
-        takes="an existing directory that this user may read, or s3://BUCKET/PREFIX",
+        takes="a directory that this user may read, which may appear later, or s3://BUCKET/PREFIX",
         validate_default=True,
     )
     s3_memory: Annotated[int, BeforeValidator(values.size_bytes)] = _setting(
@@ -201,6 +201,14 @@ class Settings(FormatSettings, SigningSettings):
     stall_timeout: float = _setting(
         default=60.0,
         does="how long a client may accept nothing before its download is cut, seconds",
+        takes="a number from 0.1 to 3600",
+        ge=0.1,
+        le=3600,
+        allow_inf_nan=False,
+    )
+    listing_timeout: float = _setting(
+        default=30.0,
+        does="how long an album's disk may take until the album is listed, seconds",
         takes="a number from 0.1 to 3600",
         ge=0.1,
         le=3600,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from importlib.util import find_spec
@@ -24,6 +25,18 @@ _RATE = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)([KMGkmg]?)")
 _FACTORS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
 _MOST_ZONE_PARTS = 4
 _TRACING_MODULES = ("opentelemetry.sdk.trace", "opentelemetry.exporter.otlp.proto.http")
+_MAY_COME = frozenset(
+    {
+        errno.ENOENT,
+        errno.ENOTCONN,  # of a FUSE file system whose program has ended
+        errno.ESTALE,
+        errno.EIO,
+        errno.ETIMEDOUT,
+        errno.EHOSTDOWN,
+        errno.EHOSTUNREACH,
+    }
+)
+"""What the system says of a disk that is not mounted, or does not answer."""
 LEAST_RATE = 1000
 """Bytes per second; slower than that, a proxy would take a download for dead."""
 TAKES_RATE = "0, or bytes per second from 1K on, plain or with K, M or G for powers of 1000"
@@ -45,13 +58,18 @@ def expanded(path: Path) -> Path:
         raise ValueError("no such user") from None
 
 
-def readable_directory(given: Path) -> Path:
-    """Take a directory whose files can be listed and opened."""
+def albums_directory(given: Path) -> Path:
+    """Take a directory whose files can be listed and opened, or one that is yet to be mounted.
+
+    A relative path is no mount: there, the working directory is more likely wrong.
+    """
     path = expanded(given)
     try:
         with os.scandir(path):
             pass
     except OSError as error:
+        if error.errno in _MAY_COME and path.is_absolute():
+            return path
         raise ValueError(f"{error.strerror}") from None
     if not os.access(path, os.X_OK):
         raise ValueError("its files can be listed, but not opened")
@@ -59,10 +77,10 @@ def readable_directory(given: Path) -> Path:
 
 
 def albums_place(given: object) -> object:
-    """Take a directory, or a bucket where what reads that is installed."""
+    """Take a directory of albums, or a bucket where what reads that is installed."""
     text = str(not_empty(given))
     if not text.startswith(SCHEME):
-        return readable_directory(Path(text))
+        return albums_directory(Path(text))
     location = S3Location.parse(text)
     if find_spec("aiobotocore") is None:
         raise ValueError("needs more installed: pip install 'archive-service[s3]'")

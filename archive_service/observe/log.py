@@ -81,6 +81,10 @@ LINES: Mapping[type[events.Event], Line] = {
     events.RequestRefused: Line("request.refused", _WARNING, every_s=SELDOM_S),
     events.AnswerSlowed: Line("answer.slowed", _WARNING, every_s=SELDOM_S),
     events.AnswerFailed: Line("answer.failed", _ERROR),
+    events.AlbumsLost: Line("albums.lost", _WARNING),
+    events.AlbumsFound: Line("albums.found", _INFO),
+    events.DiskHanging: Line("disk.hanging", _WARNING),
+    events.DiskAnswering: Line("disk.answering", _INFO),
     events.IndexAheadWatching: Line("index_ahead.watching", _INFO),
     events.IndexAheadScanning: Line(
         "index_ahead.scanning", _INFO, lambda event: event.reason is not None

@@ -5,6 +5,7 @@ All calls block and are made from worker threads, but for those that say otherwi
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from io import FileIO
@@ -119,8 +120,13 @@ class Storage(Protocol):
         Raise ArchiveNotFound, or StorageUnavailable where a part of it can't be read.
         """
 
-    def files(self, archive: ArchiveId, listing: Listing) -> AbstractContextManager[AlbumFiles]:
-        """Give access to the files of a listing, for one thread at a time."""
+    def files(
+        self, archive: ArchiveId, listing: Listing, close: Callable[[int], object] = os.close
+    ) -> AbstractContextManager[AlbumFiles]:
+        """Give access to the files of a listing, for one thread at a time.
+
+        `close` closes descriptors that may have to be waited for.
+        """
 
     def is_unchanged(self, archive: ArchiveId, listing: Listing) -> bool:
         """Tell whether another listing would be the same; False where that takes waiting.
@@ -128,11 +134,17 @@ class Storage(Protocol):
         Never blocks.
         """
 
-    def check(self) -> None:
-        """Look whether albums can be found at all; raise StorageUnavailable."""
+    def check(self) -> bool:
+        """Look whether albums can be found; return whether there may be one.
+
+        Raise StorageUnavailable.
+        """
 
     def albums(self) -> Sequence[str]:
         """Name what may be an album now; raise StorageUnavailable."""
+
+    def place(self, archive: ArchiveId) -> str:
+        """Name for the operator what an album lies on, without the whole id.  Never blocks."""
 
     def close(self) -> None:
         """Free what the storage holds; calls that wait for another machine are cancelled."""

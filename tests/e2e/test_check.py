@@ -249,3 +249,10 @@ def test_commands_end_quietly_once_their_reader_is_gone(
     assert done.stderr == b""
     # argparse takes a long help for printed.
     assert done.returncode == 128 + signal.SIGPIPE or (done.returncode == 0 and "-h" in arguments)
+
+
+def test_a_directory_that_is_not_mounted_yet_is_told(tmp_path: Path, flags: list[str]) -> None:
+    later = str(tmp_path / "later")
+    ((verdict, text),) = found(tmp_path, *flags, "--photos-dir", later, status=1)["albums"]
+    assert verdict == "wrong"
+    assert text.startswith(f"{later} can't be read (ENOENT): mount it")

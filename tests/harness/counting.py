@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from archive_service.archive.id import ArchiveId
@@ -25,18 +25,23 @@ class CountingStorage:
         return self._storage.list(archive)
 
     @contextmanager
-    def files(self, archive: ArchiveId, listing: Listing) -> Iterator[AlbumFiles]:
+    def files(
+        self, archive: ArchiveId, listing: Listing, close: Callable[[int], object] = os.close
+    ) -> Iterator[AlbumFiles]:
         with self._storage.files(archive, listing) as files:
             yield _CountingFiles(self, files, listing)
 
     def is_unchanged(self, archive: ArchiveId, listing: Listing) -> bool:
         return self._storage.is_unchanged(archive, listing)
 
-    def check(self) -> None:
-        self._storage.check()
+    def check(self) -> bool:
+        return self._storage.check()
 
     def albums(self) -> Sequence[str]:
         return self._storage.albums()
+
+    def place(self, archive: ArchiveId) -> str:
+        return self._storage.place(archive)
 
     def close(self) -> None:
         self._storage.close()

@@ -721,12 +721,12 @@ def test_files_are_opened_at_once_as_they_were_listed(
 def test_what_can_be_no_source_leaves_nothing_open(photos_dir: Path, at_once: LocalStorage) -> None:
     make_album(photos_dir, TREE)
     listing = listed(at_once)
-    root, name = bytes(photos_dir), ARCHIVE.value.encode()
+    device, root, name = photos_dir.stat().st_dev, bytes(photos_dir), ARCHIVE.value.encode()
     columns = (listing.sizes, listing.mtimes_ns, listing.change_tokens)
 
     def opened(*sources: int, columns: Columns = columns) -> list[int]:
         wanted = array("L", sources)
-        return AS_COMPILED.open_at_once(root, name, listing.paths, wanted, columns)
+        return AS_COMPILED.open_at_once(device, root, name, listing.paths, wanted, columns)
 
     with no_descriptor_left():
         for beyond in (len(listing), 2**62):

@@ -10,7 +10,7 @@ import asyncio
 import os
 import time
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timezone
 from pathlib import Path
@@ -141,13 +141,17 @@ class NaiveStorage:
         return Listing(paths, paths, sizes, mtimes_ns, modes, tokens, 0, LONG_AGO_S * 10**9)
 
     @contextmanager
-    def files(self, archive: ArchiveId, listing: Listing) -> Iterator[NaiveFiles]:
+    def files(
+        self, archive: ArchiveId, listing: Listing, close: Callable[[int], object] = os.close
+    ) -> Iterator[NaiveFiles]:
         yield NaiveFiles(self._root / archive.value, listing)
 
     def is_unchanged(self, archive: ArchiveId, listing: Listing) -> bool:
         return False
 
     def close(self) -> None: ...
+
+    def place(self, archive: ArchiveId) -> str: ...
 
     def albums(self) -> Sequence[str]:
         return []

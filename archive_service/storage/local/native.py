@@ -16,6 +16,8 @@ from archive_service.storage.local.stat_record import row
 
 Columns = tuple["array[int]", "array[int]", bytes]
 """Sizes, mtimes and change tokens of a listing."""
+NO_DEVICE = 0
+"""No file system has this number."""
 
 
 class NativeCalls(NamedTuple):
@@ -25,8 +27,8 @@ class NativeCalls(NamedTuple):
     read_files: Callable[
         [bytes, bytes, Sequence[bytes], array[int], Columns, memoryview, array[int]], int
     ]
-    stat_at_once: Callable[[bytes, bytes, list[bytes]], bytes]
-    open_at_once: Callable[[bytes, bytes, Sequence[bytes], array[int], Columns], list[int]]
+    stat_at_once: Callable[[int, bytes, bytes, list[bytes]], bytes]
+    open_at_once: Callable[[int, bytes, bytes, Sequence[bytes], array[int], Columns], list[int]]
 
 
 def _stat_files(directory: int, names: list[bytes]) -> bytes:

@@ -11,7 +11,8 @@ what is read is what was listed, or the store says that it is gone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from archive_service.archive.errors import ArchiveNotFound
@@ -44,6 +45,7 @@ class S3Storage:
         memory_bytes: int,
         observe: Observe = ignore,
     ) -> None:
+        self._location = location
         self._prefix = location.prefix
         self._exclusion = exclusion
         self._observe = observe
@@ -65,7 +67,9 @@ class S3Storage:
             raise ArchiveNotFound
         return tree.listing()
 
-    def files(self, archive: ArchiveId, listing: Listing) -> S3AlbumFiles:
+    def files(
+        self, archive: ArchiveId, listing: Listing, close: Callable[[int], object] = os.close
+    ) -> S3AlbumFiles:
         """Give access to the objects of a listing; see `Storage.files`."""
         return S3AlbumFiles(self._access, self._prefix_of(archive), listing)
 
@@ -73,13 +77,17 @@ class S3Storage:
         """Know nothing without asking; see `Storage.is_unchanged`."""
         return False
 
-    def check(self) -> None:
-        """Look whether the bucket can be listed; see `Storage.check`."""
-        self._loop.run(self._check())
+    def check(self) -> bool:
+        """Look for the first object below the prefix; see `Storage.check`."""
+        return self._loop.run(self._check())
 
     def albums(self) -> Sequence[str]:
         """Name what stands first below the prefix; see `Storage.albums`."""
         return self._loop.run(self._albums())
+
+    def place(self, archive: ArchiveId) -> str:
+        """Name the bucket; see `Storage.place`."""
+        return str(self._location)
 
     def close(self) -> None:
         """End all requests, and the thread; see `Storage.close`."""
@@ -95,9 +103,10 @@ class S3Storage:
             tree.add(page.objects)
         return tree
 
-    async def _check(self) -> None:
-        async for _ in self._objects.pages(self._prefix, MaxKeys=1):
-            return
+    async def _check(self) -> bool:
+        async for page in self._objects.pages(self._prefix, MaxKeys=1):
+            return bool(page.objects)
+        return False
 
     async def _albums(self) -> Sequence[str]:
         names: list[bytes] = []
