@@ -89,9 +89,6 @@ class AlbumFiles(Protocol):
         Of a remote file the first bytes tell whether it is what was listed.
         """
 
-    def open_at_once(self, sources: Sequence[int]) -> list[DiskFile]:
-        """Open the first of some files, verified, as many as need no waiting; never blocks."""
-
     def open_to_hash(self, source: int) -> SourceFile:
         """Open a file that is soon to be opened again, and sent: what is read may be kept."""
 

@@ -59,9 +59,6 @@ class _CountingFiles:
             self._counts.opened[path] += 1
             return _CountingFile(os.dup(file.fileno()), self._counts.read_bytes, path)
 
-    def open_at_once(self, sources: Sequence[int]) -> list[DiskFile]:
-        return []
-
     def open_to_hash(self, source: int) -> DiskFile:
         return self.open(source)
 

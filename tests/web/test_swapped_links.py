@@ -94,9 +94,6 @@ class NaiveFiles:
         except OSError as error:
             raise SourceUnreadable.of(error) from None
 
-    def open_at_once(self, sources: Sequence[int]) -> list[DiskFile]:
-        return []
-
     def open_to_hash(self, source: int) -> DiskFile:
         return self.open(source)
 

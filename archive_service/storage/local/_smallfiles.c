@@ -421,70 +421,12 @@ stat_at_once(PyObject *module, PyObject *arguments)
     return rows;
 }
 
-/* Add to the list what could be opened of the first sources, and is as listed. */
-static void
-add_opened(const struct request *request, unsigned long long device, PyObject *descriptors)
-{
-    Py_ssize_t count = request->sources.len / (Py_ssize_t)sizeof(unsigned long);
-    int root = has_columns(request) ? opened_root(request->root, device) : -1;
-    for (Py_ssize_t i = 0; root >= 0 && i < count; i++) {
-        struct job job;
-        struct stat status;
-        if (!to_job(request, i, &job))
-            break;
-        int descriptor = opened_in_album(root, request->album.buf, job.path, OPEN_FILE);
-        if (descriptor < 0)
-            break;
-        int is_good = fstat(descriptor, &status) == 0 && is_as_listed(&status, &job.listed);
-        PyObject *number = is_good ? PyLong_FromLong(descriptor) : NULL;
-        int is_kept = number && PyList_Append(descriptors, number) == 0;
-        Py_XDECREF(number);
-        if (!is_kept) {
-            close(descriptor);
-            break;
-        }
-    }
-    if (root >= 0)
-        close(root);
-}
-
-static PyObject *
-open_at_once(PyObject *module, PyObject *arguments)
-{
-    struct request request;
-    unsigned long long device;
-    (void)module;
-    if (!PyArg_ParseTuple(arguments, "Kyy*O!y*(y*y*y*)", &device, &request.root, &request.album,
-                          &PyList_Type, &request.paths, &request.sources, &request.sizes,
-                          &request.mtimes_ns, &request.change_tokens))
-        return NULL;
-    PyObject *descriptors = PyList_New(0);
-    if (descriptors)
-        add_opened(&request, device, descriptors);
-    if (descriptors && PyErr_Occurred()) {
-        for (Py_ssize_t i = 0; i < PyList_GET_SIZE(descriptors); i++)
-            close((int)PyLong_AsLong(PyList_GET_ITEM(descriptors, i)));
-        Py_CLEAR(descriptors);
-    }
-    PyBuffer_Release(&request.album);
-    PyBuffer_Release(&request.sources);
-    PyBuffer_Release(&request.sizes);
-    PyBuffer_Release(&request.mtimes_ns);
-    PyBuffer_Release(&request.change_tokens);
-    return descriptors;
-}
-
 PyDoc_STRVAR(stat_at_once_doc,
              "stat_at_once(device, root, album, paths)\n--\n\n"
              "Return the rows of the first of the paths in an album, without waiting."
              "\n\nThe root lies on the device, whose file system answers at once.  It ends before a"
              "\npath that would have to be waited for, or is on another, and before a link; see"
              "\n`stat_files`.");
-
-PyDoc_STRVAR(open_at_once_doc,
-             "open_at_once(device, root, album, paths, sources, columns)\n--\n\n"
-             "Open the first of the sources, as far as they are as listed, without waiting."
-             "\n\nReturn the descriptors.  It ends where `stat_at_once` would; see `read_files`.");
 
 PyDoc_STRVAR(stat_files_doc,
              "stat_files(directory, names)\n--\n\n"
@@ -502,7 +444,6 @@ static PyMethodDef methods[] = {
     {"stat_files", stat_files, METH_VARARGS, stat_files_doc},
     {"read_files", read_files, METH_VARARGS, read_files_doc},
     {"stat_at_once", stat_at_once, METH_VARARGS, stat_at_once_doc},
-    {"open_at_once", open_at_once, METH_VARARGS, open_at_once_doc},
     {NULL, NULL, 0, NULL},
 };
 

@@ -3,15 +3,6 @@ from collections.abc import Sequence
 
 def stat_files(directory: int, names: list[bytes], /) -> bytes: ...
 def stat_at_once(device: int, root: bytes, album: bytes, paths: list[bytes], /) -> bytes: ...
-def open_at_once(
-    device: int,
-    root: bytes,
-    album: bytes,
-    paths: Sequence[bytes],
-    sources: array[int],
-    columns: tuple[array[int], array[int], bytes],
-    /,
-) -> list[int]: ...
 def read_files(
     root: bytes,
     album: bytes,

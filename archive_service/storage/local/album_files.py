@@ -77,21 +77,6 @@ class LocalAlbumFiles:
             os.close(descriptor)
             raise
 
-    def open_at_once(self, sources: Sequence[int]) -> list[DiskFile]:
-        """Open the first of some files; see `AlbumFiles.open_at_once`."""
-        if self._place.prompt_device == NO_DEVICE:
-            return []
-        listing = self._listing
-        opened = self._bulk.open_at_once(
-            self._place.prompt_device,
-            bytes(self._place.root),
-            self._place.path,
-            listing.locations,
-            array("L", sources),
-            _columns(listing),
-        )
-        return list(map(DiskFile, opened))
-
     def open_to_hash(self, source: int) -> DiskFile:
         """Open a file, which the system keeps in memory; see `AlbumFiles.open_to_hash`."""
         return self.open(source)

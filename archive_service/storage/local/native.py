@@ -28,7 +28,6 @@ class NativeCalls(NamedTuple):
         [bytes, bytes, Sequence[bytes], array[int], Columns, memoryview, array[int]], int
     ]
     stat_at_once: Callable[[int, bytes, bytes, list[bytes]], bytes]
-    open_at_once: Callable[[int, bytes, bytes, Sequence[bytes], array[int], Columns], list[int]]
 
 
 def _stat_files(directory: int, names: list[bytes]) -> bytes:
@@ -39,7 +38,7 @@ def _stat_files(directory: int, names: list[bytes]) -> bytes:
     return b"".join(rows)
 
 
-NOTHING_COMPILED = NativeCalls(_stat_files, lambda *_: 0, lambda *_: b"", lambda *_: [])
+NOTHING_COMPILED = NativeCalls(_stat_files, lambda *_: 0, lambda *_: b"")
 try:
     from archive_service.storage.local import _smallfiles
 except ImportError:
@@ -49,5 +48,4 @@ else:
         _smallfiles.stat_files,
         _smallfiles.read_files,
         _smallfiles.stat_at_once,
-        _smallfiles.open_at_once,
     )

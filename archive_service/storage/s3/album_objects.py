@@ -8,7 +8,7 @@ from types import TracebackType
 
 from archive_service.archive.errors import DownloadFailed, SourceUnreadable
 from archive_service.archive.listing import Listing
-from archive_service.storage.base import DiskFile, SourceFile
+from archive_service.storage.base import SourceFile
 from archive_service.storage.s3.context import StoreContext
 from archive_service.storage.s3.fetch import TRIES
 from archive_service.storage.s3.object_file import FetchedFile, KeepingFile, KeptFile
@@ -44,10 +44,6 @@ class S3AlbumFiles:
         if chunks := self._access.kept.taken(whole):
             return KeptFile(self._access, whole, chunks)
         return FetchedFile(self._access, whole)
-
-    def open_at_once(self, sources: Sequence[int]) -> list[DiskFile]:
-        """Open none: an object is read in its own way; see `AlbumFiles.open_at_once`."""
-        return []
 
     def open_to_hash(self, source: int) -> SourceFile:
         """Open an object, to be kept if it is not large; see `AlbumFiles.open_to_hash`."""
