@@ -143,7 +143,7 @@ class AlbumChecksums(Crc32Column):
         return self._threads.begun.state(self._archive, self.listing, source)
 
     def leave_hash(self, source: SourceIndex, state: HashState) -> None:
-        """Keep how far a file is hashed, for whoever hashes it next."""
+        """Keep how far a file is hashed, so that the next hash goes on from there."""
         self._threads.begun.keep(self._archive, self.listing, source, state=state)
 
     def request(self, sources: Sequence[SourceIndex]) -> HashJob:

@@ -75,7 +75,7 @@ class HashQueue:
             self._running[task.archive.value] += 1
         try:
             is_done = self._run(task)
-        except BaseException as error:  # noqa: BLE001 - for the one who waits
+        except BaseException as error:  # noqa: BLE001 - it is the task's result
             task.done.set_exception(error)
             is_done = True
         with self._lock:

@@ -233,7 +233,7 @@ def _progress(total_bytes: int) -> Iterator[Callable[[int], object]]:
     if sys.stderr is None or not sys.stderr.isatty():
         yield lambda _count: None
         return
-    # Imported where somebody looks: it takes as long as packing a thousand files.
+    # Imported only for a terminal: it takes as long as packing a thousand files.
     from tqdm import tqdm  # noqa: PLC0415
 
     with tqdm(total=total_bytes, unit="B", unit_scale=True, dynamic_ncols=True) as bar:

@@ -43,7 +43,7 @@ class Making(NamedTuple):
 
 
 class ReadAhead:
-    """The batches of the bytes from `start` up to `stop`; for one caller, who has to close it."""
+    """The batches of the bytes from `start` up to `stop`; for one caller, which closes it."""
 
     def __init__(
         self,
