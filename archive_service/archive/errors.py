@@ -17,8 +17,7 @@
     │   └── ClientRefused        too many links of one client were to nothing
     └── DownloadFailed           after the header fields: the connection is aborted
         ├── SourceChanged        a file is no longer what the listing says
-        ├── SourceUnreadable     the system refuses to open or read a file
-        └── ReaderStalled        the client took nothing for too long
+        └── SourceUnreadable     the system refuses to open or read a file
 
 The exceptions carry data for logs; nothing of it is ever shown to a visitor.
 """
@@ -145,13 +144,6 @@ class SourceUnreadable(DownloadFailed):
     def of(cls, error: OSError) -> SourceUnreadable:
         """Make one of what the system said."""
         return cls(errno_name(error))
-
-
-class ReaderStalled(DownloadFailed):
-    """The client accepted nothing within the stall time-out."""
-
-    def __init__(self) -> None:
-        super().__init__("stalled")
 
 
 class SettingsError(ValueError):
