@@ -20,6 +20,7 @@ from archive_service.archive.errors import (
     FileNotInAlbum,
     LinkExpired,
     LinkNotSigned,
+    ListingTimedOut,
     Refused,
     ServiceBusy,
     StorageUnavailable,
@@ -67,6 +68,7 @@ _BY_EXCEPTION: tuple[tuple[type[Exception], Failure], ...] = (
     (ServiceBusy, Failure(503, "busy")),
     (ClientBusy, Failure(429, "client_busy")),
     (ClientRefused, Failure(429, "client_refused")),
+    (ListingTimedOut, Failure(503, "slow_disk", _retry_after(_RETRY_AFTER_S))),
     (StorageUnavailable, Failure(503, "unavailable", _retry_after(_RETRY_AFTER_S))),
     (web.HTTPNotFound, Failure(404, "not_found")),
 )

@@ -1,4 +1,4 @@
-"""The query of an archive's URL: `?name=` and `?file=`; other parameters are ignored."""
+"""The query of an archive's URL: `?name=`, `?file=`, `?summary`; other parameters are ignored."""
 
 from __future__ import annotations
 
@@ -20,13 +20,17 @@ class ArchiveQuery:
 
     download_name: str | None
     files: Sequence[str]
+    is_summary: bool
+    """Whether of the manifest the short form is wanted."""
 
 
 def parse_query(query: str) -> ArchiveQuery:
     """Read a query as it is in the URL; raise BadQuery with the parameter that can't be used."""
     # Bytes that are no UTF-8 become lone surrogates, which no name may have and no file has.
     values = parse_qs(query, keep_blank_values=True, errors="surrogateescape")
-    return ArchiveQuery(_download_name(values.get("name", [])), _files(values.get("file", [])))
+    return ArchiveQuery(
+        _download_name(values.get("name", [])), _files(values.get("file", [])), "summary" in values
+    )
 
 
 def _download_name(values: Sequence[str]) -> str | None:

@@ -14,6 +14,7 @@ from archive_service.archive.errors import (
     FileNotInAlbum,
     LinkExpired,
     LinkNotSigned,
+    ListingTimedOut,
     StorageUnavailable,
 )
 from archive_service.archive.id import InvalidArchiveId
@@ -43,6 +44,7 @@ KEYS = (
     "too_large",
     "archived",
     "unavailable",
+    "slow_disk",
     "busy",
     "client_busy",
     "client_refused",
@@ -129,6 +131,7 @@ def test_failure_says_what_happened_and_what_to_do(pages: Pages, language: str, 
         LinkExpired(),
         StorageUnavailable("ENOENT"),
         AlbumInMotion(),
+        ListingTimedOut(),
         BadQuery("name"),
         BadQuery("file"),
         BadQuery("query"),
