@@ -70,9 +70,16 @@ class AnnouncedFiles:
         """Check an open file without reading it; SourceSuspected asks for `settle`."""
         self._files.verify(file, source)
 
-    def settle(self, source: int) -> None:
-        """Read a suspected file; raise SourceChanged unless it has the announced CRC-32."""
-        if self._crc32(source) != self._crc32_of(source):
+    def settle(self, source: int, abandoned: threading.Event) -> None:
+        """Read a suspected file; raise SourceChanged unless it has the announced CRC-32.
+
+        Once it is abandoned the reading stops, and the outcome means nothing.
+        """
+        with self._files.open(source) as file:
+            crc32 = hash_file(file, abandoned)
+            with suppress(SourceSuspected):  # size and mtime are as listed
+                self._files.verify(file, source)
+        if crc32 != self._crc32_of(source):
             raise _changed(source)
 
     def read_into(
@@ -91,13 +98,6 @@ class AnnouncedFiles:
                     raise _changed(sources[first]) from None
                 first += 1
         return None
-
-    def _crc32(self, source: int) -> int:
-        with self._files.open(source) as file:
-            crc32 = hash_file(file, threading.Event())
-            with suppress(SourceSuspected):  # size and mtime are as listed
-                self._files.verify(file, source)
-        return crc32
 
 
 def _changed(source: int) -> SourceChanged:

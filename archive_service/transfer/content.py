@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from concurrent.futures import Executor
@@ -242,13 +243,17 @@ class ArchiveContent:
         try:
             files.verify(file, source)
         except SourceSuspected:
-            with self._demand.busy():
-                loop = asyncio.get_running_loop()
-                await loop.run_in_executor(self._threads, self._settle, source)
+            abandoned = threading.Event()
+            loop = asyncio.get_running_loop()
+            try:
+                with self._demand.busy():
+                    await loop.run_in_executor(self._threads, self._settle, source, abandoned)
+            finally:
+                abandoned.set()  # nobody waits for it any more
 
-    def _settle(self, source: int) -> None:
+    def _settle(self, source: int, abandoned: threading.Event) -> None:
         with self._open_album() as files:
-            files.settle(source)
+            files.settle(source, abandoned)
 
     async def _warm(self, span: FileSpan) -> None:
         descriptor = span.file.fileno()
