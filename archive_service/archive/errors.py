@@ -10,6 +10,7 @@
     ├── BadQuery                 a query value that cannot be used
     ├── StorageUnavailable       the album exists, but cannot be described now
     │   ├── AlbumInMotion        it is being changed, most likely uploaded
+    │   ├── ArchiveTooLarge      the archive is longer than clients and systems can count
     │   └── AlbumArchived        its objects have to be restored by the store first
     ├── Refused                  fair use: a request that is good, but one too many
     │   ├── ServiceBusy          as many downloads are under way as there may be
@@ -19,6 +20,7 @@
         ├── SourceChanged        a file is no longer what the listing says
         │   └── SourceSuspected  its size and time are, its ctime or inode is not: to be read
         ├── SourceUnreadable     the system refuses to open or read a file
+        ├── LengthMismatch       the content has more or fewer bytes than were announced
         └── ReaderStalled        the client took nothing for too long
 
 The exceptions carry data for logs; nothing of it is ever shown to a visitor.
@@ -89,6 +91,13 @@ class AlbumInMotion(StorageUnavailable):
         super().__init__("changing")
 
 
+class ArchiveTooLarge(StorageUnavailable):
+    """The archive has 2⁶³ bytes or more, which no file or signed 64-bit length can have."""
+
+    def __init__(self) -> None:
+        super().__init__("too large")
+
+
 class AlbumArchived(StorageUnavailable):
     """An object of the album is in a storage class from which it has to be restored first."""
 
@@ -156,6 +165,13 @@ class SourceUnreadable(DownloadFailed):
     def of(cls, error: OSError) -> SourceUnreadable:
         """Make one of what the system said."""
         return cls(errno_name(error))
+
+
+class LengthMismatch(DownloadFailed):
+    """The content has more or fewer bytes than its Content-Length announced."""
+
+    def __init__(self) -> None:
+        super().__init__("wrong length")
 
 
 class ReaderStalled(DownloadFailed):

@@ -14,7 +14,7 @@ from datetime import tzinfo
 from itertools import accumulate, count, repeat
 from operator import add, eq, floordiv
 
-from archive_service.archive.errors import StorageUnavailable
+from archive_service.archive.errors import ArchiveTooLarge, StorageUnavailable
 from archive_service.archive.listing import MOST_BYTES, Listing
 from archive_service.archive.segments import (
     LARGE_FILE_BYTES,
@@ -30,9 +30,8 @@ from archive_service.archive.zip.end_records import end_records
 
 MAX_ENTRIES_PER_SEGMENT = 4096
 """Bounds the work of making a segment where entries are tiny, such as empty files."""
-
-MOST_FILE_BYTES = MOST_BYTES - 2**48
-"""Of all files of an archive: beside them is room for more headers than memory has."""
+MAX_ARCHIVE_BYTES = MOST_BYTES
+"""What a file offset, and the length that most clients read into 64 bits with a sign, can hold."""
 
 _OWNER_FILE, _OWNER_DIRECTORY = 0o600, 0o700
 _PERMISSIONS = 0o777
@@ -171,7 +170,7 @@ def lay_out(
 
     `zone` is the time zone of the DOS times.
     Raise StorageUnavailable for a name that no zip can hold (APPNOTE 4.4.10: two bytes of length),
-    and for an archive longer than clients can count.
+    and ArchiveTooLarge.
     """
     ordered = array("L", sorted(sources, key=names.__getitem__))
     entry_names = list(map(names.__getitem__, ordered))
@@ -182,9 +181,9 @@ def lay_out(
         sizes = array("Q", map(sizes.__getitem__, ordered))
         mtimes_ns = array("q", map(mtimes_ns.__getitem__, ordered))
         listed_modes = array("H", map(listed_modes.__getitem__, ordered))
+    if sum(sizes) > MAX_ARCHIVE_BYTES:
+        raise ArchiveTooLarge
     mtimes_s = _seconds(mtimes_ns)
-    if sum(sizes) > MOST_FILE_BYTES:
-        raise StorageUnavailable("archive too large")
     modes = _archived_modes(entry_names, sizes, listed_modes)
     is_plain = headers.are_plain(sizes, modes, mtimes_s)
     local_lengths = array(
@@ -198,6 +197,9 @@ def lay_out(
     )
     central_offsets = array("Q", accumulate(central_lengths, initial=header_offsets[-1]))
     directory_size = central_offsets[-1] - header_offsets[-1]
+    ending = end_records(len(ordered), directory_size, header_offsets[-1])
+    if central_offsets[-1] + len(ending) > MAX_ARCHIVE_BYTES:
+        raise ArchiveTooLarge
     return ArchiveLayout(
         listing,
         ordered,
@@ -208,7 +210,7 @@ def lay_out(
         modes,
         header_offsets,
         central_offsets,
-        end_records(len(ordered), directory_size, header_offsets[-1]),
+        ending,
         _large_entries(sizes, large_file_bytes),
         is_plain,
     )

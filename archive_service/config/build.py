@@ -22,9 +22,10 @@ from archive_service.archive.signed_link import SigningPolicy
 from archive_service.archive.zip.dos_time import dos_times
 from archive_service.checksums.crc_index.index_url import IndexAddress
 from archive_service.config.config_epoch import config_epoch_s
+from archive_service.config.groups.album_settings import SHIPPED_PHOTOS
 from archive_service.config.housekeeping import Housekeeping
 from archive_service.config.indexes import cache_path, index_address, index_for
-from archive_service.config.settings import SHIPPED_PHOTOS, Settings
+from archive_service.config.settings import Settings
 from archive_service.config.storages import place_bytes, storage_of
 from archive_service.config.tracing import tracing
 from archive_service.http.client_address import TrustedProxies
@@ -181,5 +182,5 @@ def _web_options(settings: Settings) -> WebOptions:
 
 
 def _signing_policy(settings: Settings) -> SigningPolicy | None:
-    keys = tuple(key.get_secret_value().encode() for key in settings.signing_keys)
+    keys = tuple(key.reveal().encode() for key in settings.signing_keys)
     return SigningPolicy(keys, settings.signature_grace) if keys else None

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from archive_service.config.settings import Settings, put_aws_variables_in_environment
+from archive_service.config.environment import put_aws_variables_in_environment
+from archive_service.config.settings import Settings
 from archive_service.observe.events import Observe, ignore
 from archive_service.storage.base import Storage
 from archive_service.storage.exclusion import Exclusion

@@ -13,6 +13,7 @@ from archive_service.archive.errors import (
     AlbumArchived,
     AlbumInMotion,
     ArchiveNotFound,
+    ArchiveTooLarge,
     BadQuery,
     ClientBusy,
     ClientRefused,
@@ -53,11 +54,12 @@ PRECONDITION_FAILED = Failure(412, "precondition_failed")
 RANGE_NOT_SATISFIABLE = Failure(416, "range_not_satisfiable")
 EXPECTATION_FAILED = Failure(417, "expectation_failed")
 UNREADABLE = Failure(400, "bad_query")
-_INTERNAL = Failure(500, "internal")
+INTERNAL = Failure(500, "internal")
 _BY_EXCEPTION: tuple[tuple[type[Exception], Failure], ...] = (
     (InvalidArchiveId, Failure(404, "archive_not_found")),
     (ArchiveNotFound, Failure(404, "archive_not_found")),
     (FileNotInAlbum, Failure(404, "file_not_found")),
+    (ArchiveTooLarge, Failure(503, "too_large")),
     (AlbumInMotion, Failure(503, "in_motion", _retry_after(_RETRY_MOVING_AFTER_S))),
     (AlbumArchived, Failure(503, "archived", _retry_after(_RETRY_ARCHIVED_AFTER_S))),
     (LinkNotSigned, Failure(403, "link_not_signed")),
@@ -80,7 +82,7 @@ def failure_of(error: Exception) -> Failure:
         if isinstance(error, kind):
             fields = _retry_after(error.retry_after_s) if isinstance(error, Refused) else {}
             return replace(failure, fields={**failure.fields, **fields})
-    return _INTERNAL
+    return INTERNAL
 
 
 def failure_response(

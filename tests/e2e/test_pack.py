@@ -686,8 +686,11 @@ def test_stream_with_progress_is_the_same_stream(photos: Path) -> None:
     assert contents(shown.stdout)
 
 
-def test_nothing_slow_is_imported_where_nothing_is_set(tmp_path: Path) -> None:
+@pytest.mark.parametrize("env_file", [None, "TIMEZONE=Europe/Moscow\n"])
+def test_nothing_slow_is_imported(tmp_path: Path, env_file: str | None) -> None:
     (tmp_path / "1.jpg").write_bytes(b"x")
+    if env_file is not None:
+        (tmp_path / ".env").write_text(env_file)
     code = (
         f"import sys; sys.path.insert(0, {str(MAIN.parent)!r})\n"
         "from archive_service.cli.pack import main\n"

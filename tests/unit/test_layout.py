@@ -7,8 +7,9 @@ from datetime import timedelta, timezone, tzinfo
 
 import pytest
 
-from archive_service.archive.errors import StorageUnavailable
+from archive_service.archive.errors import ArchiveTooLarge, StorageUnavailable
 from archive_service.archive.layout import (
+    MAX_ARCHIVE_BYTES,
     MAX_ENTRIES_PER_SEGMENT,
     ArchiveLayout,
     archived_mode,
@@ -70,6 +71,15 @@ def test_zip64_end_records_from_65535_entries_on(count: int) -> None:
 def test_length_is_the_sum_of_the_segments_at_every_edge_of_size(size: int) -> None:
     layout = layout_of((b"a", size), (b"b", 7), (b"c", size))
     assert_seamless(segments(layout, piece_bytes=10**6), 0, len(layout))
+
+
+def test_an_archive_is_as_long_as_a_file_may_be_and_no_longer() -> None:
+    overhead = len(layout_of((b"a", 2**62))) - 2**62
+    largest = MAX_ARCHIVE_BYTES - overhead
+    assert len(layout_of((b"a", largest))) == MAX_ARCHIVE_BYTES
+    for files in ([largest + 1], [MAX_ARCHIVE_BYTES], [2**62, 2**62], [2**63 - 1] * 3):
+        with pytest.raises(ArchiveTooLarge):
+            layout_of(*((b"%d" % number, size) for number, size in enumerate(files)))
 
 
 def test_an_offset_at_4_gib_makes_only_that_record_zip64() -> None:
@@ -185,10 +195,3 @@ def test_all_that_stands_in_an_archive_is_all_of_its_entries() -> None:
     layout = layout_of((b"a", 10), (b"b", 20))
     assert layout.entries_between(0, len(layout)) == range(2)
     assert layout.central_headers_between(layout.central_offsets[0], len(layout)) == range(2)
-
-
-@pytest.mark.parametrize("sizes", [(2**63 - 1,), (2**62, 2**62), (2**64 - 1,) * 3])
-def test_an_archive_longer_than_clients_can_count_is_refused(sizes: tuple[int, ...]) -> None:
-    with pytest.raises(StorageUnavailable) as caught:
-        layout_of(*((b"%d" % number, size) for number, size in enumerate(sizes)))
-    assert caught.value.reason == "archive too large"

@@ -40,6 +40,7 @@ KEYS = (
     "precondition_failed",
     "range_not_satisfiable",
     "in_motion",
+    "too_large",
     "archived",
     "unavailable",
     "busy",
