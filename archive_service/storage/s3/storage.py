@@ -60,7 +60,7 @@ class S3Storage:
         """The bytes in memory that wait to be taken, or for which there is room."""
         return self._access.ahead.used + self._access.kept.used
 
-    def list(self, archive: ArchiveId) -> Listing:
+    def list(self, archive: ArchiveId, known: Listing | None = None) -> Listing:
         """List the objects of an album; see `Storage.list`."""
         tree = self._loop.run(self._tree(archive))
         if not tree:
@@ -72,10 +72,6 @@ class S3Storage:
     ) -> S3AlbumFiles:
         """Give access to the objects of a listing; see `Storage.files`."""
         return S3AlbumFiles(self._access, self._prefix_of(archive), listing)
-
-    def is_unchanged(self, archive: ArchiveId, listing: Listing) -> bool:
-        """Know nothing without asking; see `Storage.is_unchanged`."""
-        return False
 
     def check(self) -> bool:
         """Look for the first object below the prefix; see `Storage.check`."""
