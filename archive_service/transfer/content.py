@@ -17,12 +17,15 @@ from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
+from archive_service.archive.errors import SourceSuspected
 from archive_service.archive.layout import ArchiveLayout
+from archive_service.archive.listing import SourceIndex
 from archive_service.archive.segments import FileData
 from archive_service.checksums.album import AlbumChecksums
 from archive_service.checksums.disk_demand import DiskDemand
 from archive_service.checksums.prefetch import Prefetch
-from archive_service.storage.base import AlbumFiles, DiskFile, RemoteFile
+from archive_service.checksums.suspicion import AnnouncedFiles
+from archive_service.storage.base import DiskFile, RemoteFile
 from archive_service.transfer.batches import NOTHING, Batch, BatchMaker, OpenData, close_files
 from archive_service.transfer.file_span import Chunk, FileSpan, is_warm, read_span, warm_span
 from archive_service.transfer.read_ahead import Making, PieceSizes, ReadAhead, give_up
@@ -44,7 +47,7 @@ class ArchiveContent:
         layout: ArchiveLayout,
         checksums: AlbumChecksums,
         *,
-        open_album: Callable[[], AbstractContextManager[AlbumFiles]],
+        open_album: Callable[[], AbstractContextManager[AnnouncedFiles]],
         threads: Executor,
         demand: DiskDemand,
     ) -> None:
@@ -169,14 +172,22 @@ class ArchiveContent:
 
     async def _verify(self, file: DiskFile, data: OpenData) -> None:
         """Check that a file is what was listed: in place where that does not wait."""
-        if file.is_prompt:
-            self._verify_now(data)
-        else:
-            await self._in_thread(partial(self._verify_now, data))
+        try:
+            if file.is_prompt:
+                self._verify_now(data)
+            else:
+                await self._in_thread(partial(self._verify_now, data))
+        except SourceSuspected:
+            await self._in_thread(partial(self._settle, data.source))
 
     def _verify_now(self, data: OpenData) -> None:
         with self._open_album() as files:
             files.verify(data.file, data.source)
+
+    def _settle(self, source: SourceIndex) -> None:
+        """Read a suspected file again; raise SourceChanged where it has another CRC-32."""
+        with self._open_album() as files:
+            files.settle(source)
 
     async def _warmed(self, span: FileSpan) -> Chunk:
         """Return a span that is in memory: the kernel's where it stays there, otherwise ours."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +24,12 @@ from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing, SourceIndex
 from archive_service.archive.segments import LARGE_FILE_BYTES
 from archive_service.checksums.album import Checksums, HashThreads
-from archive_service.checksums.background.hasher import TURN_S, BackgroundHasher, Learned
+from archive_service.checksums.background.hasher import (
+    ANSWER_WITHIN_S,
+    TURN_S,
+    BackgroundHasher,
+    Learned,
+)
 from archive_service.checksums.background.index_ahead import IndexAhead
 from archive_service.checksums.background.throttle import COLD_BYTES_PER_S
 from archive_service.checksums.crc_index.memory import MemoryCrcIndex
@@ -46,6 +52,7 @@ class Bench:
         self.demand = DiskDemand()
         self.storage = CountingStorage(storage or LocalStorage(photos_dir, Exclusion(())))
         self.turn_s = TURN_S
+        self.answer_within_s = ANSWER_WITHIN_S
         self._stack = ExitStack()
 
     def run(self, act: Callable[[BackgroundHasher], Awaitable[_Result]]) -> _Result:
@@ -63,7 +70,13 @@ class Bench:
         pools = [self._stack.enter_context(ThreadPoolExecutor(1)) for _ in range(2)]
         threads = HashThreads(self.index, *pools, demand=self.demand)
         self.checksums = Checksums(self.storage, threads)
-        return BackgroundHasher(self.storage, self.checksums, self.demand, turn_s=self.turn_s)
+        return BackgroundHasher(
+            self.storage,
+            self.checksums,
+            self.demand,
+            turn_s=self.turn_s,
+            answer_within_s=self.answer_within_s,
+        )
 
     def known(self) -> dict[bytes, int]:
         return {path: value for path, (_, value) in self.index.load(ALBUM).items()}
@@ -152,7 +165,7 @@ def test_the_disk_is_left_to_downloads_while_they_need_it(
     async def learn_meanwhile(learner: BackgroundHasher) -> bool:
         with bench.demand.busy():
             learning = asyncio.ensure_future(learn(learner))
-            await asyncio.wait({learning}, timeout=1.0)
+            await asyncio.wait({learning}, timeout=1.0 if is_cold else 60.0)
             was_done = learning.done()
         assert await learning == 1
         return was_done
@@ -283,3 +296,43 @@ class Noting:
             self.indexed.add(event.archive.value)
         if isinstance(event, AlbumNotIndexed):
             self.failed.append(f"{event.archive.value} {event.reason}")
+
+
+class GatedStorage(LocalStorage):
+    """Has one album whose disk does not answer."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root, Exclusion(()))
+        self.gate = threading.Event()
+
+    def list(self, archive: ArchiveId) -> Listing:
+        if archive.value == "dead":
+            self.gate.wait(120)
+        return super().list(archive)
+
+
+def test_an_album_whose_disk_hangs_leaves_the_others_to_be_indexed(photos_dir: Path) -> None:
+    for name in ("a", "dead", "z"):
+        settle(make_album(photos_dir, {"1.jpg": b"x"}, name=name))
+    storage = GatedStorage(photos_dir)
+    bench = Bench(photos_dir, storage)
+    bench.answer_within_s = 0.2
+    noting = Noting()
+
+    async def index(learner: BackgroundHasher) -> None:
+        ahead = IndexAhead(learner, noting, settle_time_s=0.1, open_watch=None, scan_every_s=0.01)
+        running = asyncio.ensure_future(ahead.run())
+        for number in range(3):  # also in later passes
+            make_album(photos_dir, {"1.jpg": b"x"}, name=f"new{number}")
+            await asyncio.to_thread(
+                eventually,
+                lambda: noting.indexed >= {"a", "z", f"new{number}"},  # noqa: B023 - used at once
+                within_s=60,
+            )
+        storage.gate.set()
+        await asyncio.to_thread(eventually, lambda: "dead" in noting.indexed, within_s=60)
+        running.cancel()
+        await asyncio.wait({running})
+
+    bench.run(index)
+    assert noting.failed == []

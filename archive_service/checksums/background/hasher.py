@@ -1,7 +1,9 @@
 """Hashing files before a download asks for them.
 
 Downloads that run meanwhile share the values, but never wait for these threads: what they need
-first they hash themselves, from where the background has come to.
+first they hash themselves, from where the background has come to.  A thread works for an album for
+about a second at a time, so one that is away for longer waits for a disk that does not answer: its
+album is given up, and others take its place.
 """
 
 from __future__ import annotations
@@ -10,27 +12,31 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
-from archive_service.archive.errors import DownloadFailed, SourceChanged
+from archive_service.archive.errors import DownloadFailed, SourceChanged, StorageUnavailable
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing, SourceIndex
 from archive_service.checksums.album import AlbumChecksums, Checksums
 from archive_service.checksums.background.page_hints import Pages, pages_of
-from archive_service.checksums.background.throttle import Throttle
+from archive_service.checksums.background.throttle import LOOK_AGAIN_S, Throttle
 from archive_service.checksums.disk_demand import DiskDemand
 from archive_service.checksums.hashing import Hashing, HashState
 from archive_service.storage.base import AlbumFiles, DiskFile, SourceFile, Storage
+from archive_service.storage.lanes import LaneLimits, Lanes
 
 TURN_S = 30.0
 """How long one album is hashed before others have their turn."""
 LOOK_EVERY_BYTES = 8 * 1024 * 1024
 """Bytes of a file between two looks at whether it is still there and the same."""
-_THREADS = 2
+ANSWER_WITHIN_S = 60.0
+"""How long one call is waited for; also to list an album may take many seconds."""
+_LIMITS = LaneLimits(per_lane=1, usual=2, most=32)
+_ROOT = "root"
 _VISIT_S = 1.0
-"""How long one call holds a thread."""
+"""How long one call works."""
 _FROM_MEMORY_S = 50e-6
 """Small files that take longer, each on average, have come from the disk."""
 _Result = TypeVar("_Result")
@@ -65,14 +71,22 @@ class BackgroundHasher:
     """Looks at albums and hashes their unknown files; for calls from one event loop."""
 
     def __init__(
-        self, storage: Storage, checksums: Checksums, demand: DiskDemand, *, turn_s: float = TURN_S
+        self,
+        storage: Storage,
+        checksums: Checksums,
+        demand: DiskDemand,
+        *,
+        turn_s: float = TURN_S,
+        answer_within_s: float = ANSWER_WITHIN_S,
     ) -> None:
         self._storage = storage
         self._checksums = checksums
         self._demand = demand
         self._turn_s = turn_s
         self._stopping = threading.Event()
-        self._threads = ThreadPoolExecutor(_THREADS, "ahead")
+        self._answer_within_s = answer_within_s
+        self._threads = Lanes("ahead", _LIMITS)
+        self._awaited: dict[ArchiveId, Future[Any]] = {}
 
     async def albums(self) -> Sequence[str]:
         """Name what may be an album; raise StorageUnavailable."""
@@ -80,12 +94,12 @@ class BackgroundHasher:
 
     async def look(self, archive: ArchiveId) -> Seen:
         """List an album; raise ArchiveNotFound, AlbumInMotion or StorageUnavailable."""
-        return await self.in_thread(partial(self._look, archive))
+        return await self._answer(archive, partial(self._look, archive))
 
     async def learn(self, archive: ArchiveId, seen: Seen) -> Learned:
         """Hash unknown files of an album for one turn; leave out those that can't be read.
 
-        Raise SourceChanged where the album is no longer as seen.
+        Raise SourceChanged where the album is no longer as seen, and StorageUnavailable.
         """
         album = self._checksums.peek(archive, seen.listing, seen.fingerprint)
         await album.load()
@@ -93,33 +107,53 @@ class BackgroundHasher:
         steps = run.steps(self._storage, archive)
         stop_s = time.monotonic() + self._turn_s
         try:
-            while await self.in_thread(partial(self._advance, steps)):
+            while await self._answer(archive, partial(self._advance, steps, run.throttle)):
                 album.flush_if_due()
                 if self._stopping.is_set() or time.monotonic() >= stop_s:
-                    await self.in_thread(steps.close)
+                    await self._answer(archive, steps.close)
                     return Learned(run.files, is_complete=False)
+                while run.throttle.makes_way():  # noqa: ASYNC110 - threads tell no event loop
+                    await asyncio.sleep(LOOK_AGAIN_S)
         finally:
             album.flush()
         is_taken_over = run.is_taken_over
         return Learned(run.files, is_complete=not is_taken_over, is_taken_over=is_taken_over)
 
     def in_thread(self, work: Callable[[], _Result]) -> asyncio.Future[_Result]:
-        """Run what blocks and is not urgent."""
-        return asyncio.get_running_loop().run_in_executor(self._threads, work)
+        """Run what blocks, is not urgent, and concerns no album."""
+        return asyncio.wrap_future(self._threads.of(_ROOT).submit(work))
+
+    async def _answer(self, archive: ArchiveId, work: Callable[[], _Result]) -> _Result:
+        """Run work of one album; raise StorageUnavailable where its disk does not answer."""
+        last = self._awaited.get(archive)
+        if last and not last.done():
+            raise StorageUnavailable("hangs")
+        answer = self._threads.of(archive).submit(work)
+        self._awaited[archive] = answer
+        try:
+            return await asyncio.wait_for(asyncio.wrap_future(answer), self._answer_within_s)
+        except asyncio.TimeoutError:
+            raise StorageUnavailable("hangs") from None
+        finally:
+            if answer.done():
+                del self._awaited[archive]
 
     async def close(self) -> None:
-        """End the threads; each does so within one block."""
+        """End the threads; each does so within one block, or is left alone where it hangs."""
         self._stopping.set()
-        await asyncio.to_thread(self._threads.shutdown, cancel_futures=True)
+        await asyncio.to_thread(self._threads.close)
 
     def _look(self, archive: ArchiveId) -> Seen:
         listing = self._storage.list(archive)
         return Seen(listing, listing.fingerprint())
 
-    def _advance(self, steps: Iterator[None]) -> bool:
+    def _advance(self, steps: Iterator[None], throttle: Throttle) -> bool:
         """Take steps for a while; return whether more may be left."""
         stop_s = time.monotonic() + _VISIT_S
-        return any(self._stopping.is_set() or time.monotonic() >= stop_s for _ in steps)
+        return any(
+            self._stopping.is_set() or time.monotonic() >= stop_s or throttle.makes_way()
+            for _ in steps
+        )
 
 
 class _AlbumRun:

@@ -1,7 +1,8 @@
 """How much a thread does that is in no hurry.
 
 It rests after each piece for as long as it has worked, which bounds its share of a processor and of
-a slow disk; longer where bytes came from the disk, and then also until no download needs that.
+a slow disk; longer where bytes came from the disk.  Then it also makes way while a download needs
+the disk.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ COLD_BYTES_PER_S = 32 * 1024 * 1024
 """What is read from the disk at most."""
 _WORK_S, _WORK_COLD_BYTES = 0.01, 1024 * 1024
 """The thread rests after so much work."""
-_LOOK_AGAIN_S = 0.1
+LOOK_AGAIN_S = 0.1
+"""Between two looks at whether downloads need the disk."""
 
 
 class Throttle:
@@ -24,6 +26,7 @@ class Throttle:
     def __init__(self, demand: DiskDemand, stopping: threading.Event) -> None:
         self._demand = demand
         self._stopping = stopping
+        self._was_cold = False
         self._resume()
 
     def keep(self, *, cold_bytes: int) -> None:
@@ -33,10 +36,12 @@ class Throttle:
         if worked_s < _WORK_S and self._cold_bytes < _WORK_COLD_BYTES:
             return
         self._stopping.wait(max(worked_s, self._cold_bytes / COLD_BYTES_PER_S - worked_s))
-        while self._cold_bytes and self._demand.is_recent():
-            if self._stopping.wait(_LOOK_AGAIN_S):
-                return
+        self._was_cold = self._cold_bytes > 0
         self._resume()
+
+    def makes_way(self) -> bool:
+        """Tell whether a download needs the disk that was just read."""
+        return self._was_cold and self._demand.is_recent()
 
     def _resume(self) -> None:
         self._resumed_s = time.monotonic()
