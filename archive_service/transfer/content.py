@@ -65,7 +65,7 @@ class ArchiveContent:
         await self._checksums.load()
         reading = ReadAhead(self._maker, self._threads, pieces, start=start, stop=stop)
         hashing = _nothing() if reading.is_complete else self._hashing_ahead(start, stop)
-        with closing(reading), hashing as reached:
+        with closing(reading), self._open_album() as files, hashing as reached:
             async with aclosing(self._batches(reading)) as batches:
                 async for offset, batch in batches:
                     reached(offset)
@@ -73,7 +73,7 @@ class ArchiveContent:
                         if isinstance(ready, memoryview):
                             yield ready
                             continue
-                        async with aclosing(self._data(ready, stop, pieces)) as data:
+                        async with aclosing(self._data(ready, files, stop, pieces)) as data:
                             async for chunk in data:
                                 yield chunk
                     self._checksums.flush_if_due()
@@ -114,7 +114,7 @@ class ArchiveContent:
             raise
 
     async def _data(
-        self, data: OpenData, range_stop: int, pieces: PieceSizes
+        self, data: OpenData, files: AlbumFiles, range_stop: int, pieces: PieceSizes
     ) -> AsyncGenerator[Chunk, None]:
         """Yield what is sent of an open file; it is verified behind its last byte."""
         if not isinstance(data.file, DiskFile):
@@ -132,7 +132,11 @@ class ArchiveContent:
             yield await self._warmed(piece)
         kept_back = _kept_back(data.segment, range_stop)
         rest = await self._rest(data.segment, data.file) if kept_back else NOTHING
-        await self._verify(data.file, data)  # it may have been rewritten meanwhile
+        verify = partial(files.verify, data.file, data.source)
+        if data.file.is_prompt:  # it may have been rewritten meanwhile
+            verify()
+        else:
+            await self._in_thread(verify)
         if rest:
             yield rest
 
@@ -166,17 +170,6 @@ class ArchiveContent:
         if is_warm(span):
             return read_span(span)
         return await self._in_thread(partial(read_span, span))
-
-    async def _verify(self, file: DiskFile, data: OpenData) -> None:
-        """Check that a file is what was listed: in place where that does not wait."""
-        if file.is_prompt:
-            self._verify_now(data)
-        else:
-            await self._in_thread(partial(self._verify_now, data))
-
-    def _verify_now(self, data: OpenData) -> None:
-        with self._open_album() as files:
-            files.verify(data.file, data.source)
 
     async def _warmed(self, span: FileSpan) -> Chunk:
         """Return a span that is in memory: the kernel's where it stays there, otherwise ours."""
