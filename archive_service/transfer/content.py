@@ -17,12 +17,15 @@ from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
+from archive_service.archive.errors import SourceSuspected
 from archive_service.archive.layout import ArchiveLayout
+from archive_service.archive.listing import SourceIndex
 from archive_service.archive.segments import FileData
 from archive_service.checksums.album import AlbumChecksums
 from archive_service.checksums.disk_demand import DiskDemand
 from archive_service.checksums.prefetch import Prefetch
-from archive_service.storage.base import AlbumFiles, DiskFile, RemoteFile
+from archive_service.checksums.suspicion import AnnouncedFiles
+from archive_service.storage.base import DiskFile, RemoteFile
 from archive_service.transfer.batches import NOTHING, Batch, BatchMaker, OpenData, close_files
 from archive_service.transfer.file_span import Chunk, FileSpan, is_warm, read_span, warm_span
 from archive_service.transfer.read_ahead import Making, PieceSizes, ReadAhead, give_up
@@ -44,7 +47,7 @@ class ArchiveContent:
         layout: ArchiveLayout,
         checksums: AlbumChecksums,
         *,
-        open_album: Callable[[], AbstractContextManager[AlbumFiles]],
+        open_album: Callable[[], AbstractContextManager[AnnouncedFiles]],
         threads: Executor,
         demand: DiskDemand,
     ) -> None:
@@ -65,7 +68,7 @@ class ArchiveContent:
         await self._checksums.load()
         reading = ReadAhead(self._maker, self._threads, pieces, start=start, stop=stop)
         hashing = _nothing() if reading.is_complete else self._hashing_ahead(start, stop)
-        with closing(reading), self._open_album() as files, hashing as reached:
+        with closing(reading), hashing as reached:
             async with aclosing(self._batches(reading)) as batches:
                 async for offset, batch in batches:
                     reached(offset)
@@ -73,7 +76,7 @@ class ArchiveContent:
                         if isinstance(ready, memoryview):
                             yield ready
                             continue
-                        async with aclosing(self._data(ready, files, stop, pieces)) as data:
+                        async with aclosing(self._data(ready, stop, pieces)) as data:
                             async for chunk in data:
                                 yield chunk
                     self._checksums.flush_if_due()
@@ -114,7 +117,7 @@ class ArchiveContent:
             raise
 
     async def _data(
-        self, data: OpenData, files: AlbumFiles, range_stop: int, pieces: PieceSizes
+        self, data: OpenData, range_stop: int, pieces: PieceSizes
     ) -> AsyncGenerator[Chunk, None]:
         """Yield what is sent of an open file; it is verified behind its last byte."""
         if not isinstance(data.file, DiskFile):
@@ -132,11 +135,7 @@ class ArchiveContent:
             yield await self._warmed(piece)
         kept_back = _kept_back(data.segment, range_stop)
         rest = await self._rest(data.segment, data.file) if kept_back else NOTHING
-        verify = partial(files.verify, data.file, data.source)
-        if data.file.is_prompt:  # it may have been rewritten meanwhile
-            verify()
-        else:
-            await self._in_thread(verify)
+        await self._verify(data.file, data)  # it may have been rewritten meanwhile
         if rest:
             yield rest
 
@@ -170,6 +169,25 @@ class ArchiveContent:
         if is_warm(span):
             return read_span(span)
         return await self._in_thread(partial(read_span, span))
+
+    async def _verify(self, file: DiskFile, data: OpenData) -> None:
+        """Check that a file is what was listed: in place where that does not wait."""
+        try:
+            if file.is_prompt:
+                self._verify_now(data)
+            else:
+                await self._in_thread(partial(self._verify_now, data))
+        except SourceSuspected:
+            await self._in_thread(partial(self._settle, data.source))
+
+    def _verify_now(self, data: OpenData) -> None:
+        with self._open_album() as files:
+            files.verify(data.file, data.source)
+
+    def _settle(self, source: SourceIndex) -> None:
+        """Read a suspected file again; raise SourceChanged where it has another CRC-32."""
+        with self._open_album() as files:
+            files.settle(source)
 
     async def _warmed(self, span: FileSpan) -> Chunk:
         """Return a span that is in memory: the kernel's where it stays there, otherwise ours."""

@@ -19,10 +19,10 @@ from threading import Lock
 from typing import NamedTuple
 from weakref import WeakValueDictionary
 
-from archive_service.archive.errors import FileNotInAlbum, ListingTimedOut, StorageUnavailable
+from archive_service.archive.errors import FileNotInAlbum, ListingTimedOut
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.layout import lay_out
-from archive_service.archive.listing import Listing
+from archive_service.archive.listing import Listing, parents_of_directories
 from archive_service.archive.lru import WeightedLRU
 from archive_service.archive.naming import NameRules, archive_names, original_name
 from archive_service.archive.representation import ArchiveOptions, Representation, represent
@@ -114,10 +114,7 @@ class Descriptions:
         sources: Iterable[int],
         fingerprint: bytes,
     ) -> Representation:
-        try:
-            layout = lay_out(listing, names, sources, zone=self._options.zone)
-        except ValueError:
-            raise StorageUnavailable("name too long") from None
+        layout = lay_out(listing, names, sources, zone=self._options.zone)
         return represent(archive, layout, fingerprint, self._options)
 
 
@@ -134,15 +131,16 @@ def _subset(
             if original not in archived:
                 by_name[original].append(source)
     ordered = sorted(by_name) if any(file.endswith("/") for file in files) else []
-    return {source for file in files for source in _named(file, by_name, ordered)}
+    named = {source for file in files for source in _named(file, by_name, ordered)}
+    return named | set(parents_of_directories(listing, named))
 
 
 def _named(
     file: str, by_name: Mapping[str, Sequence[int]], ordered: Sequence[str]
 ) -> Sequence[int]:
-    if file in by_name:
-        return by_name[file]
     if not file.endswith("/"):
+        if file in by_name:
+            return by_name[file]
         raise FileNotInAlbum
     following = islice(ordered, bisect_left(ordered, file), None)
     below = list(takewhile(lambda name: name.startswith(file), following))

@@ -19,6 +19,7 @@ from archive_service.checksums.album import Checksums, HashThreads
 from archive_service.checksums.background.hasher import BackgroundHasher
 from archive_service.checksums.crc_index.base import CrcIndex
 from archive_service.checksums.disk_demand import DiskDemand
+from archive_service.checksums.suspicion import AnnouncedFiles
 from archive_service.observe.events import ArchiveAwaited, Observe, ignore
 from archive_service.storage.base import Storage
 from archive_service.storage.lanes import Lane, LaneLimits, Lanes
@@ -110,12 +111,19 @@ class ArchiveService:
     def content(self, representation: Representation) -> ArchiveContent:
         """Give access to the bytes of an archive."""
         archive, layout = representation.archive, representation.layout
+        listing = layout.listing
         lane = self._reading.of(archive)
         close = partial(_close_in, lane)
+        checksums = self._checksums.of(archive, listing, representation.fingerprint)
+
+        def open_album() -> AnnouncedFiles:
+            files = self._storage.files(archive, listing, close)
+            return AnnouncedFiles(files, listing, checksums.values.__getitem__)
+
         return ArchiveContent(
             layout,
-            self._checksums.of(archive, layout.listing, representation.fingerprint),
-            open_album=partial(self._storage.files, archive, layout.listing, close),
+            checksums,
+            open_album=open_album,
             threads=lane,
             demand=self._demand,
         )

@@ -6,6 +6,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -19,14 +20,22 @@ from archive_service.http.content_disposition import content_disposition
 from archive_service.http.multipart import Literal
 from archive_service.http.negotiation import preferred
 from archive_service.http.request_fields import RequestFields
-from archive_service.http.response_plan import ResponsePlan, Target, is_resumption, plan
+from archive_service.http.response_plan import (
+    CHANGED_MEANWHILE,
+    ResponsePlan,
+    Target,
+    continues_unguarded,
+    is_beginning,
+    is_resumption,
+    plan,
+)
 from archive_service.observe.events import (
     ArchiveDescribed,
     DownloadResumed,
     DownloadStarted,
     Observe,
 )
-from archive_service.transfer.chunk_size import AdaptivePace, DelayedPace, Pace
+from archive_service.transfer.chunk_size import AdaptivePace, DelayedPace
 from archive_service.transfer.connection import Transfer
 from archive_service.transfer.download import DownloadRun
 from archive_service.transfer.service import ArchiveService
@@ -38,6 +47,7 @@ from archive_service.web.failures import (
     page_response,
 )
 from archive_service.web.limits.admission import FairUse
+from archive_service.web.limits.resumption_guard import Beginning
 from archive_service.web.manifest import Manifests, summary, whole_manifest
 from archive_service.web.pages.render import Pages
 from archive_service.web.query import parse_query, with_suffix
@@ -79,6 +89,7 @@ class Handlers:
         self._pages = pages
         self._options = options
         self._fair_use = fair_use
+        self._resumptions = fair_use.resumptions
         self._manifests = Manifests(service)
 
     async def index(self, request: web.Request) -> web.StreamResponse:
@@ -110,6 +121,12 @@ class Handlers:
         answer = plan(fields, target, now_s=now_s)
         if verdict is Verdict.LAPSED and not is_resumption(answer, fields, validators):
             raise LinkExpired
+        if continues_unguarded(answer, fields) and await self._resumptions.refuses(
+            request, representation, files=query.files
+        ):
+            answer = CHANGED_MEANWHILE
+        if answer is CHANGED_MEANWHILE and not fields.is_guarded():
+            await self._fair_use.not_resumed(request)
         if answer.status in _FAILED_PLANS:
             return self._failed_plan(request, answer)
         response = web.StreamResponse(status=answer.status, headers=dict(answer.fields))
@@ -119,14 +136,10 @@ class Handlers:
         if not answer.parts or request.method != "GET":
             await response.prepare(request)
             return response
-        with self._fair_use.download(
-            request,
-            representation.archive,
-            content_length=answer.content_length,
-            pace=self._pace(),
-        ) as pace:
-            await response.prepare(request)
-            await self._send(request, response, representation, answer, pace)
+        begun = None
+        if is_beginning(answer, fields):
+            begun = self._resumptions.note_beginning(request, representation, files=query.files)
+        await self._send(request, response, representation, answer=answer, begun=begun)
         return response
 
     async def manifest(self, request: web.Request) -> web.StreamResponse:
@@ -149,7 +162,6 @@ class Handlers:
             await response.prepare(request)
             return response
         body = await self._manifests.body(representation, printer)
-        await response.prepare(request)
         await self._send_manifest(request, response, answer, body)
         return response
 
@@ -193,8 +205,9 @@ class Handlers:
         request: web.Request,
         response: web.StreamResponse,
         representation: Representation,
+        *,
         answer: ResponsePlan,
-        pace: Pace,
+        begun: Beginning | None,
     ) -> None:
         started = (DownloadResumed if answer.first_offset else DownloadStarted)(
             representation.archive,
@@ -204,9 +217,21 @@ class Handlers:
             representation.complete_length,
             representation.layout.entries,
         )
-        with self._transfer(request, response) as transfer:
-            run = DownloadRun(started, transfer, pace, self._observe)
-            await run.send(answer, self._service.content(representation))
+        slot = self._fair_use.download(
+            request,
+            representation.archive,
+            content_length=answer.content_length,
+            pace=self._pace(),
+        )
+        transfer = self._transfer(request, response)
+        try:
+            with slot as pace:
+                async with transfer:
+                    run = DownloadRun(started, transfer, pace, self._observe)
+                    await run.send(answer, self._service.content(representation))
+        finally:
+            if begun:
+                self._resumptions.note_end(begun, started, sent_bytes=transfer.sent_bytes)
 
     async def _send_manifest(
         self,
@@ -215,8 +240,8 @@ class Handlers:
         answer: ResponsePlan,
         body: bytes,
     ) -> None:
-        with self._transfer(request, response) as transfer:
-            try:
+        with suppress(asyncio.TimeoutError):
+            async with self._transfer(request, response) as transfer:
                 for part in answer.parts:
                     data = (
                         memoryview(part.data)
@@ -225,8 +250,6 @@ class Handlers:
                     )
                     if transfer.begin(data):
                         await transfer.finish()
-            except asyncio.TimeoutError:
-                transfer.abort()
 
     def _transfer(self, request: web.Request, response: web.StreamResponse) -> Transfer:
         return Transfer(request, response, stall_timeout_s=self._options.stall_timeout_s)

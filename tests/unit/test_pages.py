@@ -41,6 +41,8 @@ KEYS = (
     "precondition_failed",
     "range_not_satisfiable",
     "in_motion",
+    "too_large",
+    "archived",
     "unavailable",
     "slow_disk",
     "busy",

@@ -6,12 +6,18 @@ import os
 import stat
 from array import array
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
 
-from archive_service.archive.errors import DownloadFailed, SourceChanged, SourceUnreadable
+from archive_service.archive.errors import (
+    DownloadFailed,
+    SourceChanged,
+    SourceSuspected,
+    SourceUnreadable,
+)
 from archive_service.archive.listing import Listing
 from archive_service.storage.base import DiskFile, SourceFile
 from archive_service.storage.local.filesystem_type import is_prompt
@@ -69,7 +75,8 @@ class LocalAlbumFiles:
         """Open the file of a source, verified; see `AlbumFiles.open`."""
         descriptor = self._open(source)
         try:
-            self._verify(descriptor, source)
+            with suppress(SourceSuspected):  # raised again by `verify`, once all was read
+                self._verify(descriptor, source)
             if is_prompt(descriptor):
                 return DiskFile(descriptor)
             return DiskFile(descriptor, partial(self._close, descriptor))
@@ -149,9 +156,10 @@ class LocalAlbumFiles:
             raise SourceChanged("replaced")
         if status.st_size != listing.sizes[source]:
             raise SourceChanged("resized")
-        is_same = mtime_ns(status) == listing.mtimes_ns[source]
-        if not is_same or change_token(status) != listing.change_token(source):
+        if mtime_ns(status) != listing.mtimes_ns[source]:
             raise SourceChanged("rewritten")
+        if change_token(status) != listing.change_token(source):
+            raise SourceSuspected
 
     def _enter(self, path: bytes) -> None:
         """Have a directory open, by its path in the album."""

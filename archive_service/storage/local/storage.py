@@ -6,7 +6,8 @@ out of the album; what a link leads to is opened by the path that `links` has fo
 opened without blocking, so a FIFO put in a file's place can't hang a thread.
 
 The change token is the pair of ctime and inode number: a file's owner can set its mtime back, as
-FTP clients do, but not its ctime.
+FTP clients do, but not its ctime.  Where it alone has changed since the listing, a file is
+suspected: its content may be another, and is the same after a change of owner.
 """
 
 from __future__ import annotations
