@@ -32,7 +32,7 @@ class GatedFs:
         threading.Thread(target=self._read, daemon=True).start()
 
     def hold(self, operation: str, path: str, *, at: int = 0) -> None:
-        """Let the next requests of a kind ("list", "stat", "open", "read") wait at a gate."""
+        """Let the next requests of a kind (see the program) wait at a gate."""
         self._order(f"hold {operation} {at} {path}")
 
     def wait_held(self) -> None:
@@ -42,6 +42,10 @@ class GatedFs:
     def fail(self, operation: str, path: str, error: int, *, at: int = 0) -> None:
         """Let requests of a kind fail with an errno from now on."""
         self._order(f"fail {operation} {at} {error} {path}")
+
+    def show(self, field: str, value: int, path: str) -> None:
+        """Let `stat` tell a value of a file, such as a time in nanoseconds."""
+        self._order(f"show {field} {value} {path}")
 
     def clear(self) -> None:
         """Open all gates and end all errors."""
