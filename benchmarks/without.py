@@ -91,7 +91,7 @@ OPTIMISATIONS = {
     ),
     "made-ahead": Optimisation(
         "two batches are made while one is sent",
-        ("thumbnails", "save-thumbnails"),
+        ("thumbnails", "slow-storage-thumbnails", "slow-storage-album"),
         (Replacement("transfer/read_ahead.py", "MADE_AHEAD = 2\n", "MADE_AHEAD = 0\n"),),
     ),
     "plain-names": Optimisation(
