@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from front.fronts import COMMANDS, Front, running
+from front.fronts import Front, running
+from front.programs import COMMANDS
 from harness.server import Server, serving
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from front.client import connected, curl, get, request, started_curl
 from front.conftest import Site
-from front.fronts import COMMANDS, HOST, Front, running
+from front.fronts import Front, running
+from front.programs import COMMANDS, HOST
 from front.recorder import hanging_up, recording
 from harness import http
 from harness.albums import HASH, make_album, make_sparse, noise

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from front.client import TlsConnection, connected, curl
 from front.conftest import Site
-from front.fronts import COMMANDS, Front, running
+from front.fronts import Front, running
+from front.programs import COMMANDS
 from harness import http
 from harness.albums import HASH, make_sparse
 from harness.http import Connection

@@ -1,0 +1,69 @@
+"""No log of a front web server has a hash or a signature, whatever the request looks like."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from front.client import Visitor, curl, get
+from front.fronts import Front, running
+from front.malformed import MALFORMED, SIGNATURE, hash_of, send
+from front.programs import COMMANDS
+from harness.server import serving
+
+pytestmark = pytest.mark.xdist_group("front logs")
+
+LOGGED_PATH = "/a-page-of-the-site"
+OVER_HTTP2 = {
+    "a large cookie": ("-b", f"a={'c' * 9_000}"),
+    "a huge cookie": ("-b", f"a={'c' * 90_000}"),
+    "a field too large": ("-H", f"X-Field: {'x' * 90_000}"),
+    "a method nobody knows": ("-X", "BREW"),
+    "a body too large": ("-d", "x" * 100_000),
+}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if name == "nginx" else pytest.mark.front)
+        for name in COMMANDS
+    ],
+)
+def test_no_log_has_the_hash_of_a_request_that(name: str, tmp_path: Path) -> None:
+    for directory in ("photos", "cache", "front"):
+        (tmp_path / directory).mkdir()
+    with (
+        serving(tmp_path / "photos", tmp_path / "cache") as service,
+        running(name, tmp_path / "front", service_port=service.port) as front,
+    ):
+        get(front, LOGGED_PATH)
+        requests = sent_over_http1(front) + sent_over_http2(front)
+        requests += sent_without_tls(front, after=len(requests))
+        front.stop()
+        logs = front.logs()
+    assert LOGGED_PATH in logs
+    assert [what for number, what in enumerate(requests) if hash_of(number) in logs] == []
+    assert SIGNATURE not in logs
+
+
+def sent_over_http1(front: Front) -> list[str]:
+    for number, request in enumerate(MALFORMED.values()):
+        send(front, request, number)
+    return [*MALFORMED]
+
+
+def sent_over_http2(front: Front) -> list[str]:
+    for number, arguments in enumerate(OVER_HTTP2.values(), len(MALFORMED)):
+        target = f"/archive/{hash_of(number)}/?signature={SIGNATURE}"
+        curl(front, target, "--http2", *arguments)
+    return [f"{what} over HTTP/2" for what in OVER_HTTP2]
+
+
+def sent_without_tls(front: Front, *, after: int) -> list[str]:
+    """To the port from which visitors are redirected."""
+    redirected = Visitor(front.place.http_port, front.certificate)
+    for number, request in enumerate(MALFORMED.values(), after):
+        send(redirected, replace(request, is_plain=True), number)
+    return [f"{what} without TLS" for what in MALFORMED]
