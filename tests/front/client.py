@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from front.fronts import Front
-from front.programs import HOST
+from front.place import HOST
 from harness.clients import run_client, started_client
 from harness.http import Connection, Response
 

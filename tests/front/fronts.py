@@ -9,8 +9,10 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from front.programs import COMMANDS, HOST, Place
+from front.place import HOST, Place
+from front.programs import COMMANDS, NEEDS
 from harness.conditions import eventually
 from harness.ports import free_port, is_listened_on
 from harness.readers import need, succeed
@@ -107,7 +109,6 @@ def _number(path: Path, name: str) -> int:
 @contextmanager
 def running(
     name: str,
-    directory: Path,
     *,
     service_port: int,
     site_port: int | None = None,
@@ -115,27 +116,37 @@ def running(
 ) -> Iterator[Front]:
     """Run a front web server, with a certificate of its own, until the block ends."""
     need("openssl")
-    command = COMMANDS[name]
-    directory.chmod(0o755)
-    certificate, key = make_certificate(directory)
-    place = Place(
-        directory=directory,
-        port=free_port(),
-        http_port=free_port(),
-        service_port=service_port,
-        site_port=site_port,
-        certificate=certificate,
-        key=key,
-        other_service_ports=other_service_ports,
-    )
-    place.root.mkdir()
-    program, *arguments = command(place)
-    front = Front(place, [path_of(program), *arguments])
-    try:
-        front.start()
-        yield front
-    finally:
-        front.kill()
+    for needed in NEEDS.get(name, ()):
+        path_of(needed)
+    with _open_directory() as directory:
+        certificate, key = make_certificate(directory)
+        place = Place(
+            directory=directory,
+            port=free_port(),
+            http_port=free_port(),
+            service_port=service_port,
+            site_port=site_port,
+            certificate=certificate,
+            key=key,
+            other_service_ports=other_service_ports,
+        )
+        place.root.mkdir()
+        program, *arguments = COMMANDS[name](place)
+        front = Front(place, [path_of(program), *arguments])
+        try:
+            front.start()
+            yield front
+        finally:
+            front.kill()
+
+
+@contextmanager
+def _open_directory() -> Iterator[Path]:
+    """Make a directory for servers that change their user, who may not enter those of pytest."""
+    with TemporaryDirectory(prefix="front-", ignore_cleanup_errors=True) as name:
+        directory = Path(name)
+        directory.chmod(0o777)
+        yield directory
 
 
 def path_of(program: str) -> str:

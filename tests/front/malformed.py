@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from front.client import Visitor
-from front.programs import HOST
+from front.place import HOST
 
 TIMEOUT_S = 60.0
 BLOCK_BYTES = 1 << 16
@@ -54,7 +54,7 @@ def hash_of(number: int) -> str:
 MALFORMED: Mapping[str, Malformed] = {
     "no host": Malformed("GET {album}?{query} HTTP/1.1\n\n"),
     "no host in HTTP/1.0": Malformed("GET {album}?{query} HTTP/1.0\n\n"),
-    "HTTP/0.9": Malformed("GET {album}?{query}\n"),
+    "HTTP/0.9": _cut("GET {album}?{query}\n"),
     "two hosts": _get("{album}?{query}", "Host: example.com"),
     "a host that is none": Malformed("GET {album}?{query} HTTP/1.1\nHost: a b/\n\n"),
     "another host": Malformed("GET {album}?{query} HTTP/1.1\nHost: other.example\n\n"),

@@ -5,53 +5,15 @@ Each file is used as it is, but for addresses, ports and paths: what is replaced
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Mapping
 
-from harness.server import REPOSITORY
-
-HOST = "example.org"
-"""The name of the site in the files."""
-_DEPLOY = REPOSITORY / "deploy"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Place:
-    """Where a front web server of a test listens, and what it stands in front of."""
-
-    directory: Path
-    port: int
-    http_port: int
-    service_port: int
-    site_port: int | None
-    certificate: Path
-    key: Path
-    other_service_ports: Sequence[int] = ()
-
-    @property
-    def root(self) -> Path:
-        """The directory of the site's own files."""
-        return self.directory / "root"
-
-    def written(self, name: str, text: str) -> Path:
-        path = self.directory / name
-        path.write_text(text)
-        return path
-
-
-def _snippet(name: str, replacements: Mapping[str, object]) -> str:
-    text = (_DEPLOY / name).read_text()
-    for old, new in replacements.items():
-        assert old in text, f"deploy/{name} has no {old!r}"
-        text = text.replace(old, str(new))
-    return text
-
+from front.place import HOST, Place, snippet_of
+from front.proxies import envoy, lighttpd, squid, varnish
 
 def _nginx(place: Place, *, inherited: str = "") -> list[str]:
     others = " ".join(f"server 127.0.0.1:{port} max_fails=0;" for port in place.other_service_ports)
     cms = place.site_port
-    snippet = _snippet(
+    snippet = snippet_of(
         "nginx.conf",
         {
             **({"#server 127.0.0.1:8081 max_fails=0;": others} if others else {}),
@@ -118,7 +80,7 @@ _DEBIANS_LOG_FORMAT = (
 
 
 def _apache(place: Place) -> list[str]:
-    snippet = _snippet(
+    snippet = snippet_of(
         "apache.conf",
         {
             "*:443": f"127.0.0.1:{place.port}",
@@ -145,7 +107,7 @@ def _apache(place: Place) -> list[str]:
 
 
 def _caddy(place: Place, *, program: str = "caddy", name: str = "Caddyfile") -> list[str]:
-    snippet = _snippet(
+    snippet = snippet_of(
         name,
         {
             "{\n\t# Caddy's": f"{{\n\tadmin off\n\thttp_port {place.http_port}\n\t# Caddy's",
@@ -166,7 +128,7 @@ def _caddy_of_debian(place: Place) -> list[str]:
 
 def _haproxy(place: Place) -> list[str]:
     both = place.written("both.pem", place.certificate.read_text() + place.key.read_text())
-    snippet = _snippet(
+    snippet = snippet_of(
         "haproxy.cfg",
         {
             "bind :80\n": f"bind 127.0.0.1:{place.http_port}\n",
@@ -191,4 +153,17 @@ COMMANDS: Mapping[str, Callable[[Place], list[str]]] = {
     "caddy": _caddy,
     "caddy of Debian": _caddy_of_debian,
     "haproxy": _haproxy,
+    "varnish": varnish,
+    "lighttpd": lighttpd,
+    "squid": squid,
+    "envoy": envoy,
 }
+WITHOUT_HTTP2 = {"varnish": "archives go through a pipe", "squid": "has none for visitors"}
+"""Those that offer HTTP/1.1 alone, and why."""
+NEEDS = {"varnish": ("varnishd", "varnishncsa", "hitch")}
+"""Programs besides the first of a command."""
+
+
+def versions_of(name: str) -> tuple[str, ...]:
+    """Return the options of curl for the versions of HTTP that a front web server offers."""
+    return ("--http1.1",) if name in WITHOUT_HTTP2 else ("--http2", "--http1.1")

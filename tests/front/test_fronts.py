@@ -1,4 +1,4 @@
-"""Downloads through nginx, Apache, Caddy and HAProxy, each with its file of deploy/."""
+"""Downloads through each front web server, with its file of deploy/."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import pytest
 from front.client import connected, curl, get, request, started_curl
 from front.conftest import Site
 from front.fronts import Front, running
-from front.programs import COMMANDS, HOST
+from front.place import HOST
+from front.programs import COMMANDS, versions_of
 from front.recorder import hanging_up, recording
 from harness import http
 from harness.albums import HASH, make_album, make_sparse, noise
@@ -137,10 +138,10 @@ def test_first_bytes_do_not_wait_for_more(
     site: Site, whole: bytes, tmp_path_factory: pytest.TempPathFactory, request_name: str
 ) -> None:
     """The service sends 256 KiB and pauses for longer than a test."""
-    directory, cache_dir = tmp_path_factory.mktemp("front"), tmp_path_factory.mktemp("cache")
+    cache_dir = tmp_path_factory.mktemp("cache")
     with (
         serving(site.photos_dir, cache_dir, "--debug", "--delay", "60") as service,
-        running(request_name, directory, service_port=service.port) as front,
+        running(request_name, service_port=service.port) as front,
         connected(front) as connection,
     ):
         connection.send("GET", TARGET)
@@ -175,7 +176,7 @@ def test_broken_download_is_seen_to_be_broken(site: Site, tmp_path: Path) -> Non
     """The service aborts what is no longer whole, and so does the front web server."""
     name = "b" * 32
     path = make_sparse(site.photos_dir / name / "1.jpg", LARGE_BYTES)
-    for version in ("--http2", "--http1.1"):
+    for version in versions_of(site.name):
         target = tmp_path / version
         after = len(site.service.lines)
         with started_curl(
@@ -230,14 +231,14 @@ class TestWhatTheServiceIsAsked:
     """A recorder stands in the place of the service, and another in that of the site."""
 
     def test_address_is_the_visitors_whatever_it_says(self, name: str, tmp_path: Path) -> None:
-        with recording() as service, running(name, tmp_path, service_port=service.port) as front:
-            for version in ("--http2", "--http1.1"):
+        with recording() as service, running(name, service_port=service.port) as front:
+            for version in versions_of(name):
                 curl(
                     front, TARGET, version, "--interface", "127.0.0.5",
                     "-H", "X-Forwarded-For: 203.0.113.1", "-H", "X-Forwarded-For: 203.0.113.2",
                     "-H", "Forwarded: for=203.0.113.3",
                 )  # fmt: skip
-        assert len(service.asked) == 2
+        assert len(service.asked) == len(versions_of(name))
         for asked in service.asked:
             assert asked.fields.get_all("X-Forwarded-For") == ["127.0.0.5"]
             assert asked.fields.get("Forwarded", "") == ""
@@ -245,7 +246,7 @@ class TestWhatTheServiceIsAsked:
 
     def test_path_and_query_arrive_as_they_were_sent(self, name: str, tmp_path: Path) -> None:
         target = f"{TARGET}?name=%D0%9B+%2B%26&file=a%2Fb&file=c%20d"
-        with recording() as service, running(name, tmp_path, service_port=service.port) as front:
+        with recording() as service, running(name, service_port=service.port) as front:
             get(front, target)
         assert [asked.target for asked in service.asked] == [target]
 
@@ -261,7 +262,7 @@ class TestWhatTheServiceIsAsked:
         with (
             recording() as service,
             recording() as elsewhere,
-            running(name, tmp_path, service_port=service.port, site_port=elsewhere.port) as front,
+            running(name, service_port=service.port, site_port=elsewhere.port) as front,
         ):
             curl(front, target)
         assert service.asked == []
@@ -270,14 +271,14 @@ class TestWhatTheServiceIsAsked:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_no_log_has_the_hash(name: str, tmp_path: Path) -> None:
     """Neither of a download, nor of a service that breaks off or is not there."""
-    photos_dir, cache_dir, directory = (tmp_path / it for it in ("photos", "cache", "front"))
-    for path in (photos_dir, cache_dir, directory):
+    photos_dir, cache_dir = (tmp_path / it for it in ("photos", "cache"))
+    for path in (photos_dir, cache_dir):
         path.mkdir()
     make_album(photos_dir, FILES)
     make_sparse(photos_dir / LARGE / "large.jpg", LARGE_BYTES)
     with (
         serving(photos_dir, cache_dir) as service,
-        running(name, directory, service_port=service.port) as front,
+        running(name, service_port=service.port) as front,
     ):
         get(front, "/elsewhere")
         assert get(front, TARGET, f"Referer: https://{HOST}{TARGET}").status == 200

@@ -67,7 +67,7 @@ def whole(site: Site, tmp_path: Path) -> Iterator[Whole]:
     with (
         vsftpd(site.photos_dir, places["ftp"]) as ftp,
         php_site(places["cms"]) as cms_port,
-        running("nginx", places["nginx"], service_port=site.port, site_port=cms_port) as nginx,
+        running("nginx", service_port=site.port, site_port=cms_port) as nginx,
         watching(site.port, places["prometheus"]) as prometheus,
     ):
         yield Whole(site, ftp, nginx, prometheus)
