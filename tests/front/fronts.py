@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from front.place import HOST, Place
-from front.programs import COMMANDS, NEEDS
+from front.programs import COMMANDS, PROGRAMS
 from harness.conditions import eventually
 from harness.ports import free_port, is_listened_on
 from harness.readers import need, succeed
@@ -115,9 +115,7 @@ def running(
     other_service_ports: Sequence[int] = (),
 ) -> Iterator[Front]:
     """Run a front web server, with a certificate of its own, until the block ends."""
-    need("openssl")
-    for needed in NEEDS.get(name, ()):
-        path_of(needed)
+    require_programs(name)
     with _open_directory() as directory:
         certificate, key = make_certificate(directory)
         place = Place(
@@ -147,6 +145,13 @@ def _open_directory() -> Iterator[Path]:
         directory = Path(name)
         directory.chmod(0o777)
         yield directory
+
+
+def require_programs(name: str) -> None:
+    """Skip the test where a program of a front web server is missing."""
+    need("openssl")
+    for program in PROGRAMS[name]:
+        path_of(program)
 
 
 def path_of(program: str) -> str:

@@ -160,8 +160,20 @@ COMMANDS: Mapping[str, Callable[[Place], list[str]]] = {
 }
 WITHOUT_HTTP2 = {"varnish": "archives go through a pipe", "squid": "has none for visitors"}
 """Those that offer HTTP/1.1 alone, and why."""
-NEEDS = {"varnish": ("varnishd", "varnishncsa", "hitch")}
-"""Programs besides the first of a command."""
+WRITTEN_BYTES = {"lighttpd": 64 << 20}
+"""What a front web server may write to files for a slow client, where it is anything."""
+PROGRAMS = {
+    "nginx": ("nginx",),
+    "nginx that caches": ("nginx",),
+    "apache": ("apache2",),
+    "caddy": ("caddy",),
+    "caddy of Debian": ("/usr/bin/caddy",),
+    "haproxy": ("haproxy",),
+    "varnish": ("varnishd", "varnishncsa", "hitch"),
+    "lighttpd": ("lighttpd",),
+    "squid": ("squid",),
+    "envoy": ("envoy",),
+}
 
 
 def versions_of(name: str) -> tuple[str, ...]:

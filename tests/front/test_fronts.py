@@ -13,7 +13,7 @@ from front.client import connected, curl, get, request, started_curl
 from front.conftest import Site
 from front.fronts import Front, running
 from front.place import HOST
-from front.programs import COMMANDS, versions_of
+from front.programs import COMMANDS, WRITTEN_BYTES, versions_of
 from front.recorder import hanging_up, recording
 from harness import http
 from harness.albums import HASH, make_album, make_sparse, noise
@@ -29,6 +29,8 @@ LARGE, LARGE_BYTES = "f" * 32, 300_000_000
 LARGE_TARGET = f"/archive/{LARGE}/"
 AHEAD_BYTES = 64 << 20
 """More than the buffers of two connections hold, and far less than the large album."""
+REFUSED_BY_ITSELF = {("lighttpd", f"{TARGET}?name=a%00b")}
+"""Front web servers and targets to which these have an answer of their own, with the status of ours."""
 UNCHANGED = (
     *("content-length", "content-type", "content-disposition", "etag", "last-modified"),
     *("accept-ranges", "content-range", "cache-control", "retry-after", "x-robots-tag"),
@@ -115,6 +117,8 @@ def test_answer_is_that_of_the_service(
     own = http.request(site.service.port, method, target, *fields)
     answer = request(site.front, method, target, *fields)
     assert answer.status == own.status
+    if (site.name, target) in REFUSED_BY_ITSELF:
+        return
     for name in UNCHANGED:
         if name == "content-type" and "multipart" in own.fields.get(name, ""):
             continue
@@ -161,7 +165,7 @@ def test_nothing_is_stored_for_a_client_that_pauses(site: Site, large: int) -> N
         assert metric(site.service, "archive_sent_bytes_total") - before < AHEAD_BYTES
         connection.open_window()
         assert len(connection.receive_content(large)) == large
-    assert front.written_bytes() - written < 1 << 20
+    assert front.written_bytes() - written < WRITTEN_BYTES.get(site.name, 1 << 20)
 
 
 def test_client_that_leaves_frees_the_service(site: Site, large: int) -> None:
@@ -288,10 +292,18 @@ def test_no_log_has_the_hash(name: str, tmp_path: Path) -> None:
             service.process.kill()
             with pytest.raises((http.Truncated, OSError)):
                 connection.receive_content(LARGE_BYTES)
-        refused = get(front, TARGET, f"Referer: https://{HOST}{TARGET}")
+        statuses = {status_without_service(front)}
         with hanging_up(service.port):
-            cut = get(front, TARGET, f"Referer: https://{HOST}{TARGET}")
-        assert {refused.status, cut.status} <= {502, 503}
+            statuses.add(status_without_service(front))
+        assert statuses <= ({None} if name == "varnish" else {502, 503})
     logs = front.logs()
     assert HASH not in logs
     assert LARGE not in logs
+
+
+def status_without_service(front: Front) -> int | None:
+    """Return the status of an answer; a pipe has none, and closes the connection."""
+    try:
+        return get(front, TARGET, f"Referer: https://{HOST}{TARGET}").status
+    except http.Truncated:
+        return None
