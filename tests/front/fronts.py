@@ -113,6 +113,7 @@ def running(
     service_port: int,
     site_port: int | None = None,
     other_service_ports: Sequence[int] = (),
+    cdn: str | None = None,
 ) -> Iterator[Front]:
     """Run a front web server, with a certificate of its own, until the block ends."""
     require_programs(name)
@@ -127,6 +128,7 @@ def running(
             certificate=certificate,
             key=key,
             other_service_ports=other_service_ports,
+            cdn=cdn,
         )
         place.root.mkdir()
         program, *arguments = COMMANDS[name](place)

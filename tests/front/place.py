@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,8 @@ from harness.server import REPOSITORY
 
 HOST = "example.org"
 """The name of the site in the files."""
+CDN = "192.0.2.0/24"
+"""The network of a CDN in the files."""
 DEPLOY = REPOSITORY / "deploy"
 
 
@@ -25,6 +28,8 @@ class Place:
     certificate: Path
     key: Path
     other_service_ports: Sequence[int] = ()
+    cdn: str | None = None
+    """The network of a CDN, for which the file has lines to be commented in."""
 
     @property
     def root(self) -> Path:
@@ -35,6 +40,18 @@ class Place:
         path = self.directory / name
         path.write_text(text)
         return path
+
+
+def with_cdn(text: str, network: str | None) -> str:
+    """Comment in the lines of a file that are for a CDN."""
+    if network is None:
+        return text
+    assert CDN in text
+    text = re.sub(rf"^(\s*)#(?=\S.*{re.escape(CDN)})", r"\1", text, flags=re.MULTILINE)
+    text = re.sub(
+        r"^(\s*)#(?=real_ip_header|RemoteIPHeader|trusted_proxies)", r"\1", text, flags=re.MULTILINE
+    )
+    return text.replace(CDN, network)
 
 
 def snippet_of(name: str, replacements: Mapping[str, object]) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from front.place import HOST, Place, snippet_of
+from front.place import HOST, Place, snippet_of, with_cdn
 from front.proxies import envoy, lighttpd, squid, varnish
 
 def _nginx(place: Place, *, inherited: str = "") -> list[str]:
@@ -38,7 +38,7 @@ def _nginx(place: Place, *, inherited: str = "") -> list[str]:
         f"daemon off;\npid {place.directory}/pid;\nerror_log {place.directory}/error.log info;\n"
         "worker_processes 1;\nevents { worker_connections 512; }\n"
         f"http {{\naccess_log {place.directory}/access.log;\n{temporary}{inherited}"
-        f"include {place.written('site.conf', snippet)};\n}}\n"
+        f"include {place.written('site.conf', with_cdn(snippet, place.cdn))};\n}}\n"
     )
     return ["nginx", "-c", str(place.written("nginx.conf", main)), "-p", str(place.directory)]
 
@@ -70,7 +70,7 @@ def _nginx_that_caches(place: Place) -> list[str]:
 
 _APACHE_MODULES = (
     *("mpm_event", "alias", "authz_core", "env", "headers", "http2", "proxy", "proxy_http"),
-    *("socache_shmcb", "ssl"),
+    *("remoteip", "socache_shmcb", "ssl"),
 )
 
 
@@ -101,7 +101,7 @@ def _apache(place: Place) -> list[str]:
         f"PidFile {place.directory}/pid\nDefaultRuntimeDir {place.directory}\nMutex posixsem\n"
         f"ErrorLog {place.directory}/error.log\nLogLevel info\n{_DEBIANS_LOG_FORMAT}\n"
         "<IfModule unixd_module>\nUser www-data\nGroup www-data\n</IfModule>\n"
-        f"Include {place.written('site.conf', snippet)}\n"
+        f"Include {place.written('site.conf', with_cdn(snippet, place.cdn))}\n"
     )
     return ["apache2", "-f", str(place.written("apache2.conf", main)), "-D", "FOREGROUND"]
 
@@ -118,7 +118,7 @@ def _caddy(place: Place, *, program: str = "caddy", name: str = "Caddyfile") -> 
             "/var/log/caddy/": f"{place.directory}/",
         },
     )
-    path = place.written("Caddyfile", snippet)
+    path = place.written("Caddyfile", with_cdn(snippet, place.cdn))
     return [program, "run", "--adapter", "caddyfile", "--config", str(path)]
 
 
@@ -143,7 +143,7 @@ def _haproxy(place: Place) -> list[str]:
         "    mode http\n", "    mode http\n    log stdout format raw daemon\n", 1
     )
     logging = logging.replace("    mode http\n", "    mode http\n    option httplog\n", 1)
-    return ["haproxy", "-db", "-f", str(place.written("haproxy.cfg", logging))]
+    return ["haproxy", "-db", "-f", str(place.written("haproxy.cfg", with_cdn(logging, place.cdn)))]
 
 
 COMMANDS: Mapping[str, Callable[[Place], list[str]]] = {

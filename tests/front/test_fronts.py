@@ -234,7 +234,7 @@ def request_name(request: pytest.FixtureRequest) -> str:
 class TestWhatTheServiceIsAsked:
     """A recorder stands in the place of the service, and another in that of the site."""
 
-    def test_address_is_the_visitors_whatever_it_says(self, name: str, tmp_path: Path) -> None:
+    def test_address_is_the_visitors_whatever_it_says(self, name: str) -> None:
         with recording() as service, running(name, service_port=service.port) as front:
             for version in versions_of(name):
                 curl(
@@ -248,11 +248,27 @@ class TestWhatTheServiceIsAsked:
             assert asked.fields.get("Forwarded", "") == ""
             assert re.fullmatch(rf"example\.org(:{front.port})?", asked.fields["Host"])
 
-    def test_path_and_query_arrive_as_they_were_sent(self, name: str, tmp_path: Path) -> None:
+    def test_path_and_query_arrive_as_they_were_sent(self, name: str) -> None:
         target = f"{TARGET}?name=%D0%9B+%2B%26&file=a%2Fb&file=c%20d"
         with recording() as service, running(name, service_port=service.port) as front:
             get(front, target)
         assert [asked.target for asked in service.asked] == [target]
+
+    def test_cookies_and_the_page_before_stay_in_front(self, name: str) -> None:
+        cookies = "; ".join(f"name{number}={'c' * 3_000}" for number in range(3))
+        with recording() as service, running(name, service_port=service.port) as front:
+            for version in versions_of(name):
+                curl(front, TARGET, version, "-b", cookies, "-e", f"https://{HOST}{TARGET}")
+        assert len(service.asked) == len(versions_of(name))
+        for asked in service.asked:
+            assert asked.fields.get("Cookie", "") == asked.fields.get("Referer", "") == ""
+
+    def test_a_form_of_four_hundred_pictures_arrives(self, name: str) -> None:
+        target = f"{TARGET}?{'&'.join(f'file=DSC_{number:05d}.jpg' for number in range(400))}"
+        with recording() as service, running(name, service_port=service.port) as front:
+            for version in versions_of(name):
+                curl(front, target, version)
+        assert [asked.target for asked in service.asked] == [target] * len(versions_of(name))
 
     @pytest.mark.parametrize(
         "target",
@@ -262,7 +278,7 @@ class TestWhatTheServiceIsAsked:
             *("//metrics", "/x/../metrics", "/archive/x/../../metrics", "/archivex/"),
         ],
     )
-    def test_nothing_else_goes_through(self, target: str, name: str, tmp_path: Path) -> None:
+    def test_nothing_else_goes_through(self, target: str, name: str) -> None:
         with (
             recording() as service,
             recording() as elsewhere,
