@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from front.place import HOST, Place, snippet_of, with_cdn
 from front.proxies import envoy, lighttpd, squid, varnish
 
+
 def _nginx(place: Place, *, inherited: str = "") -> list[str]:
     others = " ".join(f"server 127.0.0.1:{port} max_fails=0;" for port in place.other_service_ports)
     cms = place.site_port
@@ -97,7 +98,8 @@ def _apache(place: Place) -> list[str]:
         for name in _APACHE_MODULES
     )
     main = (
-        f"{modules}Listen 127.0.0.1:{place.port}\nListen 127.0.0.1:{place.http_port}\nServerName {HOST}\n"
+        f"{modules}Listen 127.0.0.1:{place.port}\nListen 127.0.0.1:{place.http_port}\n"
+        f"ServerName {HOST}\n"
         f"PidFile {place.directory}/pid\nDefaultRuntimeDir {place.directory}\nMutex posixsem\n"
         f"ErrorLog {place.directory}/error.log\nLogLevel info\n{_DEBIANS_LOG_FORMAT}\n"
         "<IfModule unixd_module>\nUser www-data\nGroup www-data\n</IfModule>\n"

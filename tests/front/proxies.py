@@ -7,7 +7,7 @@ import re
 import shlex
 from pathlib import Path
 
-from front.place import HOST, Place, snippet_of
+from front.place import Place, snippet_of
 from harness.ports import free_port
 
 
@@ -49,9 +49,12 @@ def squid(place: Place) -> list[str]:
     )
     own = (
         f"pid_filename {place.directory}/pid\ncoredump_dir {place.directory}\n"
-        "shutdown_lifetime 0 seconds\npinger_enable off\nmemory_cache_shared off\ncache_effective_user nobody\n"
+        "shutdown_lifetime 0 seconds\npinger_enable off\nmemory_cache_shared off\n"
+        "cache_effective_user nobody\n"
     )
-    return ["squid", "-N", "-n", f"front{place.port}", "-f", str(place.written("squid.conf", own + text))]
+    # The name is that of what it keeps in /dev/shm.
+    path = place.written("squid.conf", own + text)
+    return ["squid", "-N", "-n", f"front{place.port}", "-f", str(path)]
 
 
 def envoy(place: Place) -> list[str]:
@@ -93,12 +96,13 @@ def varnish(place: Place) -> list[str]:
     listen, query = re.findall(r"^#     (-.+)$", text, re.MULTILINE)
     listen = listen.replace("127.0.0.1:8443", f"127.0.0.1:{between}")
     vcl, hitch = place.written("site.vcl", text), place.written("hitch.conf", ends_tls)
-    work = shlex.quote(str(place.directory / "varnish"))
+    work, log = (shlex.quote(str(place.directory / name)) for name in ("varnish", "access.log"))
+    plain = f"-a 127.0.0.1:{place.http_port}"
     script = f"""
         trap 'kill 0; wait' TERM
-        varnishd -j none -F -n {work} -f {shlex.quote(str(vcl))} -a 127.0.0.1:{place.http_port} {listen} &
+        varnishd -j none -F -n {work} -f {shlex.quote(str(vcl))} {plain} {listen} &
         until varnishadm -n {work} ping; do sleep 0.1; done
-        varnishncsa -d -n {work} -w {shlex.quote(str(place.directory))}/access.log {query} &
+        varnishncsa -d -n {work} -w {log} {query} &
         hitch --config={shlex.quote(str(hitch))} &
         wait
     """

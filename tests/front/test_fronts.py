@@ -14,7 +14,7 @@ from front.conftest import Site
 from front.fronts import Front, running
 from front.place import HOST
 from front.programs import COMMANDS, WRITTEN_BYTES, versions_of
-from front.recorder import hanging_up, recording
+from front.recorder import recording
 from harness import http
 from harness.albums import HASH, make_album, make_sparse, noise
 from harness.conditions import eventually
@@ -30,7 +30,7 @@ LARGE_TARGET = f"/archive/{LARGE}/"
 AHEAD_BYTES = 64 << 20
 """More than the buffers of two connections hold, and far less than the large album."""
 REFUSED_BY_ITSELF = {("lighttpd", f"{TARGET}?name=a%00b")}
-"""Front web servers and targets to which these have an answer of their own, with the status of ours."""
+"""Front web servers, and what they refuse by themselves, with the status of ours."""
 UNCHANGED = (
     *("content-length", "content-type", "content-disposition", "etag", "last-modified"),
     *("accept-ranges", "content-range", "cache-control", "retry-after", "x-robots-tag"),
@@ -286,40 +286,3 @@ class TestWhatTheServiceIsAsked:
         ):
             curl(front, target)
         assert service.asked == []
-
-
-@pytest.mark.parametrize("name", COMMANDS)
-def test_no_log_has_the_hash(name: str, tmp_path: Path) -> None:
-    """Neither of a download, nor of a service that breaks off or is not there."""
-    photos_dir, cache_dir = (tmp_path / it for it in ("photos", "cache"))
-    for path in (photos_dir, cache_dir):
-        path.mkdir()
-    make_album(photos_dir, FILES)
-    make_sparse(photos_dir / LARGE / "large.jpg", LARGE_BYTES)
-    with (
-        serving(photos_dir, cache_dir) as service,
-        running(name, service_port=service.port) as front,
-    ):
-        get(front, "/elsewhere")
-        assert get(front, TARGET, f"Referer: https://{HOST}{TARGET}").status == 200
-        with connected(front, small_window=True) as connection:
-            connection.send("GET", LARGE_TARGET)
-            connection.receive_head()
-            service.process.kill()
-            with pytest.raises((http.Truncated, OSError)):
-                connection.receive_content(LARGE_BYTES)
-        statuses = {status_without_service(front)}
-        with hanging_up(service.port):
-            statuses.add(status_without_service(front))
-        assert statuses <= ({None} if name == "varnish" else {502, 503})
-    logs = front.logs()
-    assert HASH not in logs
-    assert LARGE not in logs
-
-
-def status_without_service(front: Front) -> int | None:
-    """Return the status of an answer; a pipe has none, and closes the connection."""
-    try:
-        return get(front, TARGET, f"Referer: https://{HOST}{TARGET}").status
-    except http.Truncated:
-        return None

@@ -95,9 +95,7 @@ def test_broken_download_is_seen_to_be_broken(
             visitor.receive_content(LARGE_BYTES)
 
 
-def test_client_that_leaves_frees_the_service(
-    port: int, service: Server, photos_dir: Path
-) -> None:
+def test_client_that_leaves_frees_the_service(port: int, service: Server, photos_dir: Path) -> None:
     make_sparse(photos_dir / LARGE / "large.jpg", LARGE_BYTES)
     after = len(service.lines)
     with http.connected(port, small_window=True) as visitor:
