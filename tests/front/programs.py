@@ -162,8 +162,6 @@ COMMANDS: Mapping[str, Callable[[Place], list[str]]] = {
 }
 WITHOUT_HTTP2 = {"varnish": "archives go through a pipe", "squid": "has none for visitors"}
 """Those that offer HTTP/1.1 alone, and why."""
-WRITTEN_BYTES = {"lighttpd": 64 << 20}
-"""What a front web server may write to files for a slow client, where it is anything."""
 PROGRAMS = {
     "nginx": ("nginx",),
     "nginx that caches": ("nginx",),

@@ -28,6 +28,7 @@ def lighttpd(place: Place) -> list[str]:
                 "/etc/ssl/private/example.org.key": place.key,
                 "/var/www/html": place.root,
                 "/var/log/lighttpd": place.directory,
+                "/run/lighttpd": "/dev/shm",
             },
         ),
     )
