@@ -51,7 +51,7 @@ class Whole:
 
 @pytest.fixture
 def whole(site: Site, tmp_path: Path) -> Iterator[Whole]:
-    places = {name: tmp_path / name for name in ("ftp", "cms", "nginx", "prometheus")}
+    places = {name: tmp_path / name for name in ("ftp", "cms", "prometheus")}
     for place in places.values():
         place.mkdir()
     site.configure(
