@@ -9,15 +9,19 @@
     │   └── LinkExpired          the signature is right, and its time is over
     ├── BadQuery                 a query value that cannot be used
     ├── StorageUnavailable       the album exists, but cannot be described now
-    │   └── AlbumInMotion        it is being changed, most likely uploaded
+    │   ├── AlbumInMotion        it is being changed, most likely uploaded
+    │   ├── ArchiveTooLarge      the archive is longer than clients and systems can count
+    │   ├── AlbumArchived        its objects have to be restored by the store first
+    │   └── ListingTimedOut      its disk does not answer in time
     ├── Refused                  fair use: a request that is good, but one too many
     │   ├── ServiceBusy          as many downloads are under way as there may be
     │   ├── ClientBusy           as many of one client
     │   └── ClientRefused        too many links of one client were to nothing
     └── DownloadFailed           after the header fields: the connection is aborted
         ├── SourceChanged        a file is no longer what the listing says
+        │   └── SourceSuspected  its size and time are, its ctime or inode is not: to be read
         ├── SourceUnreadable     the system refuses to open or read a file
-        └── ReaderStalled        the client took nothing for too long
+        └── LengthMismatch       the content has more or fewer bytes than were announced
 
 The exceptions carry data for logs; nothing of it is ever shown to a visitor.
 """
@@ -87,6 +91,27 @@ class AlbumInMotion(StorageUnavailable):
         super().__init__("changing")
 
 
+class ArchiveTooLarge(StorageUnavailable):
+    """The archive has 2⁶³ bytes or more, which no file or signed 64-bit length can have."""
+
+    def __init__(self) -> None:
+        super().__init__("too large")
+
+
+class AlbumArchived(StorageUnavailable):
+    """An object of the album is in a storage class from which it has to be restored first."""
+
+    def __init__(self) -> None:
+        super().__init__("archived")
+
+
+class ListingTimedOut(StorageUnavailable):
+    """The album could not be listed in time: its disk is very slow, or does not answer."""
+
+    def __init__(self) -> None:
+        super().__init__("timeout")
+
+
 class Refused(ArchiveServiceError):
     """A request is one too many for now; `retry_after_s` says when it may be made again."""
 
@@ -130,6 +155,16 @@ class SourceChanged(DownloadFailed):
     """A file vanished, was resized, replaced or rewritten since the listing."""
 
 
+class SourceSuspected(SourceChanged):
+    """A file has the size and mtime that were listed, and another ctime or inode number.
+
+    Only reading tells whether its content is another.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("rewritten")
+
+
 class SourceUnreadable(DownloadFailed):
     """A file can't be opened or read; `reason` is the name of the errno."""
 
@@ -139,11 +174,11 @@ class SourceUnreadable(DownloadFailed):
         return cls(errno_name(error))
 
 
-class ReaderStalled(DownloadFailed):
-    """The client accepted nothing within the stall time-out."""
+class LengthMismatch(DownloadFailed):
+    """The content has more or fewer bytes than its Content-Length announced."""
 
     def __init__(self) -> None:
-        super().__init__("stalled")
+        super().__init__("wrong length")
 
 
 class SettingsError(ValueError):

@@ -20,10 +20,11 @@ from archive_service.archive.id import ArchiveId, InvalidArchiveId, is_archive_i
 from archive_service.checksums.crc_index.base import CrcIndex
 from archive_service.checksums.maintenance import Maintenance, Outcome
 from archive_service.cli.arguments import OneLineParser, add_settings, given_settings
-from archive_service.cli.console import complain, printable
+from archive_service.cli.console import complain, printable, quiet_on_closed_pipe
 from archive_service.config.indexes import index_for
-from archive_service.config.settings import Settings, load_settings, with_flag
+from archive_service.config.settings import Settings, load_settings
 from archive_service.config.storages import advice, storage_of
+from archive_service.observe.events import Event, IndexImpaired
 
 _FAILURE, _USAGE_ERROR, _SIGNALLED = 1, 2, 128
 _EPILOG = (
@@ -35,11 +36,12 @@ _EPILOG = (
 )
 
 
+@quiet_on_closed_pipe
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the arguments say; return the exit status."""
     options = parser().parse_args(arguments)
     try:
-        settings = load_settings(given_settings(options, with_flag(Settings)))
+        settings = load_settings(given_settings(options, Settings))
     except SettingsError as error:
         complain(str(error))
         return _USAGE_ERROR
@@ -47,7 +49,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         complain("prune takes no HASH: it looks at all albums")
         return _USAGE_ERROR
     troubles: list[str] = []
-    index = index_for(settings, troubles.append)
+
+    def note(event: Event) -> None:
+        if isinstance(event, IndexImpaired):
+            troubles.append(event.reason)
+
+    index = index_for(settings, note)
     storage = storage_of(settings)
     try:
         albums = storage.albums()
@@ -88,7 +95,7 @@ def parser() -> ArgumentParser:
         nargs="*",
         help="names of albums' directories, all albums if none is given",
     )
-    add_settings(made, with_flag(Settings))
+    add_settings(made, Settings)
     return made
 
 

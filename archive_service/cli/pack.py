@@ -14,19 +14,23 @@ import sys
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from archive_service.archive.errors import DownloadFailed, SettingsError, SourceUnreadable
+from archive_service.archive.errors import (
+    DownloadFailed,
+    SettingsError,
+    SourceUnreadable,
+    StorageUnavailable,
+)
 from archive_service.archive.layout import ArchiveLayout, lay_out
 from archive_service.archive.naming import NameRules
 from archive_service.cli.arguments import OneLineParser, add_settings, given_settings
 from archive_service.cli.console import complain, printable
 from archive_service.cli.packing.entry_names import packed_names
 from archive_service.cli.packing.pack_errors import (
-    EntryFailed,
     PackingError,
     PackingFailed,
     PackingRefused,
@@ -39,11 +43,9 @@ from archive_service.cli.packing.writer import (
     FileWriter,
     StreamWriter,
 )
-from archive_service.config.format_settings import FORMAT, Format, may_be_set
-from archive_service.storage.local.storage import LocalAlbumFiles
-
-if TYPE_CHECKING:
-    from archive_service.config.settings import FormatSettings
+from archive_service.config.environment import load_lightly
+from archive_service.config.groups.format_settings import FormatSettings
+from archive_service.storage.local.album_files import AlbumPlace, LocalAlbumFiles
 
 _FAILURE, _USAGE_ERROR, _SIGNALLED = 1, 2, 128
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -94,14 +96,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parse(sys.argv[1:] if arguments is None else arguments)
     try:
         with _stopped_by_signals():
-            _pack(options, _format(options))
+            _pack(options, load_lightly(FormatSettings, given_settings(options, FormatSettings)))
     except SettingsError as error:
         complain(str(error))
         return _USAGE_ERROR
     except PackingError as error:
         complain(f"{printable(error.path)}: {error.reason}")
         return _USAGE_ERROR if isinstance(error, PackingRefused) else _FAILURE
-    except BrokenPipeError:  # whoever reads has had enough, and knows it
+    except BrokenPipeError:  # the reader has closed its end, as `head` does
         return _SIGNALLED + signal.SIGPIPE
     except _Stopped as stopped:
         return _SIGNALLED + stopped.number
@@ -134,22 +136,11 @@ def parser() -> ArgumentParser:
         metavar="NAME",
         help="the file to save the archive to; without it, the zip goes to standard output",
     )
-    add_settings(made, FORMAT)
+    add_settings(made, FormatSettings)
     return made
 
 
-def _format(options: Namespace) -> Format | FormatSettings:
-    """Read the settings; raise SettingsError."""
-    given = given_settings(options, FORMAT)
-    if not given and not may_be_set():
-        return Format()
-    # Imported where it is needed: it takes twice as long as everything else.
-    from archive_service.config.settings import load_format_settings  # noqa: PLC0415
-
-    return load_format_settings(given)
-
-
-def _pack(options: Namespace, settings: Format | FormatSettings) -> None:
+def _pack(options: Namespace, settings: FormatSettings) -> None:
     if options.save is None:
         sources = _collect(options, _standard_output())
         layout = _lay_out(sources, settings)
@@ -186,28 +177,32 @@ def _collect(options: Namespace, output: Identity | None) -> Sources:
     )
 
 
-def _lay_out(sources: Sources, settings: Format | FormatSettings) -> ArchiveLayout:
+def _lay_out(sources: Sources, settings: FormatSettings) -> ArchiveLayout:
     names = packed_names(sources, NameRules(settings.portable_names, settings.name_encoding))
     everything = range(len(sources.listing))
-    return lay_out(
-        sources.listing,
-        names,
-        everything,
-        zone=ZoneInfo(settings.timezone),
-        large_file_bytes=BUFFERED_FILE_BYTES,
-    )
+    try:
+        return lay_out(
+            sources.listing,
+            names,
+            everything,
+            zone=ZoneInfo(settings.timezone),
+            large_file_bytes=BUFFERED_FILE_BYTES,
+        )
+    except StorageUnavailable as error:
+        raise PackingRefused(sources.roots[0].given, f"can't be packed: {error.reason}") from None
 
 
 def _write(
     writer: type[ArchiveWriter], output: int, sources: Sources, layout: ArchiveLayout
 ) -> None:
-    with LocalAlbumFiles(Path("/"), b"", sources.listing) as files:
-        try:
-            with _progress(writer.work_bytes(layout)) as on_progress:
-                writer(layout, files, output, on_progress=on_progress).write()
-        except EntryFailed as failed:
-            reason = _explanation(failed.error)
-            raise PackingFailed(sources.given(failed.source), reason) from None
+    open_files = partial(LocalAlbumFiles, AlbumPlace(Path("/")), sources.listing)
+    try:
+        with _progress(writer.work_bytes(layout)) as on_progress:
+            writer(layout, open_files, output, on_progress=on_progress).write()
+    except DownloadFailed as failed:
+        if failed.source is None:
+            raise
+        raise PackingFailed(sources.given(failed.source), _explanation(failed)) from None
 
 
 def _explanation(error: DownloadFailed) -> str:
@@ -232,7 +227,7 @@ def _progress(total_bytes: int) -> Iterator[Callable[[int], object]]:
     if sys.stderr is None or not sys.stderr.isatty():
         yield lambda _count: None
         return
-    # Imported where somebody looks: it takes as long as packing a thousand files.
+    # Imported only for a terminal: it takes as long as packing a thousand files.
     from tqdm import tqdm  # noqa: PLC0415
 
     with tqdm(total=total_bytes, unit="B", unit_scale=True, dynamic_ncols=True) as bar:

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from contextlib import nullcontext, suppress
 from functools import partial
 
-import structlog
 from aiohttp import web
 
 from archive_service.archive.errors import SettingsError
@@ -25,13 +24,23 @@ from archive_service.cli.sockets import (
     NotListening,
     listening,
 )
-from archive_service.cli.supervisor import STOPPING, Supervisor, Worker
+from archive_service.cli.supervisor import Hooks, Supervisor, Worker, heeded_signals
 from archive_service.config.build import Site, Sites, accepting, archive_options, limits
-from archive_service.config.format_settings import flag, variable
+from archive_service.config.groups.signing_settings import signing_state
 from archive_service.config.log_setup import configure_logging
 from archive_service.config.metrics_directory import forget_the_dead, shared_metrics
-from archive_service.config.settings import Settings, load_settings, secrets, with_flag, wrong_value
+from archive_service.config.setting_docs import docs_of, flag, variable, wrong_value
+from archive_service.config.settings import Settings, load_settings
 from archive_service.config.tracing import require_good_tracing
+from archive_service.observe.events import Observe
+from archive_service.observe.fan_out import to_each
+from archive_service.observe.log import LogSink
+from archive_service.observe.process_events import (
+    ServerStarted,
+    ServerStopped,
+    ServerStopping,
+    SigningReported,
+)
 from archive_service.web.limits.connection_counts import Load, shared_counts
 from archive_service.web.limits.policy import SharedCounts
 from archive_service.web.server.runner import Runner
@@ -39,15 +48,12 @@ from archive_service.web.server.shared_listener import SharedListener
 
 _USAGE_ERROR, _FAILURE = 2, 1
 _EVERY_ADDRESS = ("0.0.0.0", "::")  # nosec B104 # noqa: S104 - compared, not bound
-_log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("archive_service")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until SIGINT or SIGTERM; return the exit status."""
+    """Serve until SIGINT, SIGTERM or SIGHUP; return the exit status."""
     try:
-        settings = load_settings(
-            given_settings(parser().parse_args(arguments), with_flag(Settings))
-        )
+        settings = load_settings(given_settings(parser().parse_args(arguments), Settings))
     except SettingsError as error:
         complain(str(error))
         return _USAGE_ERROR
@@ -64,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _FAILURE
     serve = _serve_alone if settings.workers == 1 else _serve_with_workers
     try:
-        return serve(settings, archive_options(settings), listeners)
+        return serve(settings, archive_options(settings), listeners, log=LogSink())
     finally:
         listeners.close()
 
@@ -74,17 +80,18 @@ def parser() -> ArgumentParser:
     made = OneLineParser(
         description="Serve the directories of PHOTOS_DIR as zip archives, packed on the fly.",
         epilog="Each setting is read from its flag, or from the environment variable in brackets, "
-        "or from that variable in the file .env, or else is the default.  Without a flag, since "
-        f"others can see the arguments of a process: {_secrets()}",
+        "or from that variable in the file .env, or else is the default.  Secrets have no flag, "
+        f"because other users can see the arguments of a process.  {_secrets()}  "
+        "docs/settings.md says more about each setting.",
         allow_abbrev=False,
     )
-    add_settings(made, with_flag(Settings))
+    add_settings(made, Settings)
     return made
 
 
 def _secrets() -> str:
-    told = secrets(Settings).items()
-    return " ".join(f"{variable(name)}: {help_of(name, secret)}." for name, secret in told)
+    secrets = [(name, doc) for name, doc in docs_of(Settings).items() if doc.is_secret]
+    return " ".join(f"{variable(name)}: {help_of(name, doc)}." for name, doc in secrets)
 
 
 def _listeners(settings: Settings) -> Listeners:
@@ -111,43 +118,53 @@ def _allow_many_connections() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-def _serve_alone(settings: Settings, options: ArchiveOptions, listeners: Listeners) -> int:
+def _serve_alone(
+    settings: Settings, options: ArchiveOptions, listeners: Listeners, *, log: Observe
+) -> int:
     async def serve() -> None:
         loop = asyncio.get_running_loop()
         signals: asyncio.Queue[signal.Signals] = asyncio.Queue()
-        for number in STOPPING:
+        heeded = heeded_signals()
+        for number in heeded:
             loop.add_signal_handler(number, signals.put_nowait, number)
         counts = SharedCounts(limits(settings)).of(0)
-        async with accepting(settings, options, sites, counts=counts) as (runner, housekeeping):
-            _tell_started(settings, port)
+        async with accepting(settings, options, sites, log=log, counts=counts) as (
+            runner,
+            housekeeping,
+        ):
+            _report_start(settings, port, observe=observe)
             async with housekeeping.going_on():
-                _tell_stopping(settings, await signals.get())
+                observe(_stopping(settings, await signals.get()))
             await _stop(runner, signals, timeout_s=settings.shutdown_timeout)
-        for number in STOPPING:
+        for number in heeded:
             loop.remove_signal_handler(number)
             signal.signal(number, signal.SIG_IGN)  # there is nothing left to stop
 
     def site(listener: socket.socket) -> Site:
         return partial(web.SockSite, sock=listener, backlog=BACKLOG)
 
-    port = _port(listeners.archives)
-    sites = Sites(*([site(each) for each in group] for group in listeners))
+    observe, port = to_each(log), _port(listeners.archives)
+    archives, monitoring = ([site(each) for each in group] for group in listeners)
+    sites = Sites(archives, monitoring)
     asyncio.run(serve())
-    _log.info("server.stopped")
+    observe(ServerStopped())
     return 0
 
 
-def _serve_with_workers(settings: Settings, options: ArchiveOptions, listeners: Listeners) -> int:
+def _serve_with_workers(
+    settings: Settings, options: ArchiveOptions, listeners: Listeners, *, log: Observe
+) -> int:
     async def serve(worker: Worker) -> None:
         orders = worker.orders()
         load = Load(connections, worker.number)
         apart = Load(connections_apart, worker.number)
         sites = Sites(
-            [partial(SharedListener, listener=each, load=load) for each in listeners.archives],
-            [partial(SharedListener, listener=each, load=apart) for each in listeners.monitoring],
+            [shared(each, load) for each in listeners.archives],
+            [shared(each, apart) for each in listeners.monitoring],
+            load.change,
         )
         async with accepting(
-            settings, options, sites, counts=counts.of(worker.number), count=load.change
+            settings, options, sites, log=log, counts=counts.of(worker.number)
         ) as (runner, housekeeping):
             worker.tell_up()
             # Once is enough: the index is the same file for all of them.
@@ -155,15 +172,18 @@ def _serve_with_workers(settings: Settings, options: ArchiveOptions, listeners: 
                 await orders.get()
             await _stop(runner, orders, timeout_s=settings.shutdown_timeout)
 
+    def shared(listener: socket.socket, load: Load) -> Site:
+        return partial(SharedListener, listener=listener, load=load, observe=observe)
+
     def forget(number: int) -> None:
         counts.forget(number)
         forget_the_dead(metrics)
 
     def on_stop(received: signal.Signals) -> None:
         listeners.close()  # or else they would go on listening, with nobody to answer
-        _tell_stopping(settings, received)
+        observe(_stopping(settings, received))
 
-    port = _port(listeners.archives)
+    observe, port = to_each(log), _port(listeners.archives)
     connections = shared_counts(settings.workers)
     connections_apart = shared_counts(settings.workers)
     counts = SharedCounts(limits(settings), settings.workers)
@@ -171,14 +191,13 @@ def _serve_with_workers(settings: Settings, options: ArchiveOptions, listeners: 
         supervisor = Supervisor(
             settings.workers,
             lambda worker: asyncio.run(serve(worker)),
-            on_up=lambda: _tell_started(settings, port),
-            on_stop=on_stop,
-            on_end=forget,
+            Hooks(lambda: _report_start(settings, port, observe=observe), on_stop, forget),
+            observe=observe,
         )
         if not supervisor.run():
             complain("no worker came up; the lines above tell why")
             return _FAILURE
-    _log.info("server.stopped")
+    observe(ServerStopped())
     return 0
 
 
@@ -186,8 +205,9 @@ def _port(listeners: Sequence[socket.socket]) -> int:
     return int(listeners[0].getsockname()[1])
 
 
-def _tell_started(settings: Settings, port: int) -> None:
-    _log.info("server.started", host=settings.host, port=port, url=_url(settings.host, port))
+def _report_start(settings: Settings, port: int, *, observe: Observe) -> None:
+    observe(SigningReported(signing_state(settings.signing_keys)))
+    observe(ServerStarted(settings.host, port, _url(settings.host, port)))
 
 
 def _url(host: str, port: int) -> str:
@@ -196,8 +216,8 @@ def _url(host: str, port: int) -> str:
     return f"http://[{name}]:{port}/" if ":" in name else f"http://{name}:{port}/"
 
 
-def _tell_stopping(settings: Settings, received: signal.Signals) -> None:
-    _log.info("server.stopping", signal=received.name, wait_s=settings.shutdown_timeout)
+def _stopping(settings: Settings, received: signal.Signals) -> ServerStopping:
+    return ServerStopping(received.name, settings.shutdown_timeout)
 
 
 async def _stop(

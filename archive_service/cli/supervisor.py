@@ -3,8 +3,9 @@
 The supervisor has no event loop and no thread: it forks the workers and waits.  A line leads to
 each of them, a pair of connected sockets:
 
-- Down go SIGINT and SIGTERM, a byte each, as the supervisor gets them.  Workers ignore both: Ctrl-C
-  and systemd send them to every process, and the same order twice would mean impatience.
+- Down go the stopping signals, a byte each, as the supervisor gets them.  Workers ignore them all:
+  Ctrl-C, a terminal that closes and systemd send them to every process, and a second signal means
+  "stop at once".
 - Up goes one byte, once the worker accepts connections.
 - Its end says that the other side is no more, however that came.  So each end is held by one
   process alone: a worker closes what it has inherited of the lines of others.
@@ -18,17 +19,19 @@ import select
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import FrameType
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
-import structlog
-
+from archive_service.archive.backoff import backoff_s
 from archive_service.archive.errors import errno_name
+from archive_service.observe.events import Observe
+from archive_service.observe.faults import raised_at
+from archive_service.observe.process_events import WorkerDied, WorkerFailed, WorkerReplaced
 
-STOPPING = (signal.SIGINT, signal.SIGTERM)
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """The signals that end the service."""
 _UP = b"\0"
 _SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 10.0
@@ -38,7 +41,12 @@ _SHORT_LIFE_S = 10.0
 _MOST_AT_ONCE = 64
 """Bytes read from a line or a signal pipe; what is left makes it readable again."""
 _FAILURE = 1
-_log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("archive_service")
+
+
+def heeded_signals() -> Sequence[signal.Signals]:
+    """Return the signals that end this process: not SIGHUP where `nohup` has it ignored."""
+    is_nohup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    return tuple(each for each in STOPPING if each is not signal.SIGHUP or not is_nohup)
 
 
 class Worker:
@@ -80,14 +88,24 @@ class _Place:
     started_s: float = 0.0
     is_up: bool = False
     due_s: float = 0.0
-    pause_s: float = 0.0
+    short_lives: int = 0
+    """Workers in a row that did not live for long."""
+
+
+class Hooks(NamedTuple):
+    """What the supervisor calls."""
+
+    on_up: Callable[[], None]
+    """When all workers accept connections."""
+    on_stop: Callable[[signal.Signals], None]
+    """With the first signal."""
+    on_end: Callable[[int], None]
+    """With the number of a worker that has ended, before the next one takes its place."""
 
 
 class Supervisor:
     """Keeps `count` workers; each does `work`, which returns once told to stop.
 
-    `on_up` is called when all of them accept connections, `on_stop` with the first signal, `on_end`
-    with the number of a worker that has ended, before the next one takes its place.
     Run it where no thread has been started: it forks.
     """
 
@@ -95,16 +113,14 @@ class Supervisor:
         self,
         count: int,
         work: Callable[[Worker], None],
+        hooks: Hooks,
         *,
-        on_up: Callable[[], None],
-        on_stop: Callable[[signal.Signals], None],
-        on_end: Callable[[int], None],
+        observe: Observe,
     ) -> None:
         self._places = [_Place(number) for number in range(count)]
         self._work = work
-        self._on_up = on_up
-        self._on_stop = on_stop
-        self._on_end = on_end
+        self._observe = observe
+        self._hooks = hooks
         self._some_were_up = False
         self._all_were_up = False
         self._is_stopping = False
@@ -138,49 +154,58 @@ class Supervisor:
     def _fill(self, place: _Place) -> None:
         place.started_s, place.is_up = time.monotonic(), False
         try:
-            place.pid, place.line = _fork(place.number, self._work, self._lines())
+            place.pid, place.line = _fork(
+                place.number, self._work, lines_of_others=self._lines(), observe=self._observe
+            )
         except OSError as error:  # too many processes, or too little memory: perhaps later
-            self._vacate(place, error=errno_name(error))
+            self._vacate(place, WorkerDied(place.number, error=errno_name(error)))
 
     def _hear(self, place: _Place, line: socket.socket) -> None:
         if not _receive(line):
             line.close()
             place.line = None
             _, status = os.waitpid(place.pid, 0)
-            self._on_end(place.number)
-            self._vacate(place, **_ending(os.waitstatus_to_exitcode(status)))
+            self._hooks.on_end(place.number)
+            self._vacate(place, _ending(place.number, os.waitstatus_to_exitcode(status)))
             return
         place.is_up = self._some_were_up = True
         if self._all_were_up:
-            _log.info("worker.replaced", worker=place.number)
+            self._observe(WorkerReplaced(place.number))
         elif all(each.is_up for each in self._places):
             self._all_were_up = True
-            self._on_up()
+            self._hooks.on_up()
 
-    def _vacate(self, place: _Place, **ending: int | str) -> None:
+    def _vacate(self, place: _Place, ending: WorkerDied) -> None:
         """Have the place filled again, each time later while no worker lives for long."""
         if self._is_stopping:
-            if ending != _ending(0):
-                _log.warning("worker.died", worker=place.number, **ending)
+            if ending.status != 0:
+                self._observe(ending)
             return
         now_s = time.monotonic()
         if now_s - place.started_s > _SHORT_LIFE_S:
-            place.pause_s = 0.0
-        place.pause_s = min(max(2 * place.pause_s, _SHORTEST_PAUSE_S), _LONGEST_PAUSE_S)
-        place.due_s = now_s + place.pause_s
-        _log.warning("worker.died", worker=place.number, **ending, next_in_s=place.pause_s)
+            place.short_lives = 0
+        place.short_lives += 1
+        pause_s = backoff_s(
+            place.short_lives, first_s=_SHORTEST_PAUSE_S, longest_s=_LONGEST_PAUSE_S
+        )
+        place.due_s = now_s + pause_s
+        self._observe(replace(ending, next_in_s=pause_s))
 
     def _pass_on(self, numbers: bytes) -> None:
         if not self._is_stopping:
             self._is_stopping = True
-            self._on_stop(signal.Signals(numbers[0]))
+            self._hooks.on_stop(signal.Signals(numbers[0]))
         for line in self._lines():
             with suppress(OSError):  # it has ended already
                 line.send(numbers)
 
 
 def _fork(
-    number: int, work: Callable[[Worker], None], lines_of_others: Iterable[socket.socket]
+    number: int,
+    work: Callable[[Worker], None],
+    *,
+    lines_of_others: Iterable[socket.socket],
+    observe: Observe,
 ) -> tuple[int, socket.socket]:
     """Start a worker; return its process id and the line to it.  Raise OSError."""
     line, its_end = socket.socketpair()
@@ -191,12 +216,17 @@ def _fork(
             line.close()
             raise
         if not pid:
-            _be_worker(Worker(number, its_end), work, [line, *lines_of_others])
+            inherited = [line, *lines_of_others]
+            _be_worker(Worker(number, its_end), work, inherited=inherited, observe=observe)
     return pid, line
 
 
 def _be_worker(
-    worker: Worker, work: Callable[[Worker], None], inherited: Iterable[socket.socket]
+    worker: Worker,
+    work: Callable[[Worker], None],
+    *,
+    inherited: Iterable[socket.socket],
+    observe: Observe,
 ) -> NoReturn:
     status = _FAILURE
     try:
@@ -208,8 +238,9 @@ def _be_worker(
             each.close()
         work(worker)
         status = 0
-    except Exception:  # noqa: BLE001 - whatever it is, it ends here
-        _log.exception("worker.failed", worker=worker.number)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it ends here
+        where = raised_at(error.__traceback__)
+        observe(WorkerFailed(worker.number, type(error).__name__, where))
     finally:
         os._exit(status)  # whatever there is to clean up is the supervisor's
 
@@ -221,7 +252,7 @@ def _heard_signals() -> Iterator[socket.socket]:
     with heard, written:
         written.setblocking(False)  # noqa: FBT003 - so is its signature
         signal.set_wakeup_fd(written.fileno())
-        for number in STOPPING:
+        for number in heeded_signals():
             signal.signal(number, _ignore)  # for good: after the end there is nothing to stop
         try:
             yield heard
@@ -251,8 +282,9 @@ def _receive(end: socket.socket) -> bytes:
         return b""
 
 
-def _ending(code: int) -> dict[str, int | str]:
-    """Tell how a process has ended, for the log."""
+def _ending(worker: int, code: int) -> WorkerDied:
+    """Return how a process has ended; a code below zero is that of a signal."""
     if code >= 0:
-        return {"status": code}
-    return {"signal": next((each.name for each in signal.Signals if each == -code), -code)}
+        return WorkerDied(worker, status=code)
+    name = next((each.name for each in signal.Signals if each == -code), -code)
+    return WorkerDied(worker, signal=name)

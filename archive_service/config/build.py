@@ -19,17 +19,19 @@ from archive_service.archive.naming import NameRules
 from archive_service.archive.representation import FORMAT_VERSION, ArchiveOptions
 from archive_service.archive.settling import SettlePolicy
 from archive_service.archive.signed_link import SigningPolicy
+from archive_service.archive.zip.dos_time import dos_times
 from archive_service.checksums.crc_index.index_url import IndexAddress
 from archive_service.config.config_epoch import config_epoch_s
+from archive_service.config.groups.album_settings import SHIPPED_PHOTOS
 from archive_service.config.housekeeping import Housekeeping
 from archive_service.config.indexes import cache_path, index_address, index_for
-from archive_service.config.settings import SHIPPED_PHOTOS, Settings
+from archive_service.config.settings import Settings
 from archive_service.config.storages import place_bytes, storage_of
 from archive_service.config.tracing import tracing
 from archive_service.http.client_address import TrustedProxies
-from archive_service.observe.composite import SeveralObservers
-from archive_service.observe.log import LoggingObserver
-from archive_service.transfer.service import ArchiveService
+from archive_service.observe.events import Observe
+from archive_service.observe.fan_out import to_each
+from archive_service.transfer.service import ArchiveService, Patience
 from archive_service.web.app import create_app
 from archive_service.web.handlers import WebOptions
 from archive_service.web.limits.admission import FairUse
@@ -38,20 +40,27 @@ from archive_service.web.monitoring import Monitoring
 from archive_service.web.server.runner import Runner
 
 if TYPE_CHECKING:
-    from archive_service.observe.prometheus import PrometheusObserver
+    from archive_service.observe.prometheus import PrometheusSink
 
 _LONGER_THAN_ANY_S = 1e6
 """The time-out of aiohttp's own shutdown, which waits it out twice, and for ever where it is 0."""
 _SHIPPED_ALBUMS = ("3bea29ccabbbf64bdebcc055319c5745", "af1ad8c76fda2e48ea9aed2937e972ea")
 """Named here, not listed: somebody may keep his own albums in the same directory."""
+_DAY_S = 86_400
+_LAST_DAY_S = 2**32
+"""In the year 2106: about as far as DOS times reach."""
 Site = Callable[[Runner], web.BaseSite]
 
 
 class Sites(NamedTuple):
-    """Where connections come from: for archives, and for monitoring where that is apart."""
+    """Where connections come from: for archives, and for monitoring where that is apart.
+
+    `on_change` is called with 1 and -1 as connections for archives begin and end.
+    """
 
     archives: Sequence[Site]
     monitoring: Sequence[Site]
+    on_change: Callable[[int], None] | None = None
 
 
 @asynccontextmanager
@@ -60,38 +69,34 @@ async def accepting(
     options: ArchiveOptions,
     sites: Sites,
     *,
+    log: Observe,
     counts: Counts,
-    count: Callable[[int], None] | None = None,
 ) -> AsyncIterator[tuple[Runner, Housekeeping]]:
     """Put the parts together and accept connections; the block is to end with `_stop`."""
     # Not before the fork: the library decides where it counts when it is imported.
     prometheus = importlib.import_module("archive_service.observe.prometheus")
-    metrics: PrometheusObserver = prometheus.PrometheusObserver(
+    metrics: PrometheusSink = prometheus.PrometheusSink(
         partial(_size_bytes, index_address(settings)), downloads_limit=settings.max_downloads
     )
-    traces = tracing(settings)
-    observer = SeveralObservers((LoggingObserver(), metrics, *traces.observers))
-    index = index_for(settings, observer.index_impaired, observer.index_restored)
-    storage = storage_of(
-        settings,
-        on_link_skipped=observer.link_skipped,
-        on_object_skipped=observer.object_skipped,
-    )
-    patience = SettlePolicy(settings.settle_time, settings.settle_wait)
-    service = ArchiveService(storage, index, options, patience, observer.hashing_changed)
+    traces = tracing(settings, to_each(log))
+    observe = to_each(log, metrics, *traces.observers)
+    index, storage = index_for(settings, observe), storage_of(settings, observe)
+    settling = SettlePolicy(settings.settle_time, settings.settle_wait)
+    patience = Patience(settling, settings.listing_timeout)
+    service = ArchiveService(storage, index, options, patience, observe)
     monitoring = Monitoring(service, metrics.text, prometheus.CONTENT_TYPE)
     proxies = TrustedProxies.parse(settings.trusted_proxies)
-    fair_use = FairUse(limits(settings), proxies, observer, counts=counts)
-    app = create_app(service, observer, _web_options(settings), fair_use, around=traces.around)
+    fair_use = FairUse(limits(settings), proxies, observe, counts=counts)
+    app = create_app(service, observe, _web_options(settings), fair_use, around=traces.around)
     app.on_shutdown.append(monitoring.drain)
     monitor = web.Application() if sites.monitoring else app
     monitoring.add_to(monitor)
-    runner, apart = _runner(app, count), _runner(monitor)
+    runner, apart = _runner(app, sites.on_change), _runner(monitor)
     try:
         await _start(runner, sites.archives)
         await _start(apart, sites.monitoring)
         _let_be_what_stays()
-        yield runner, Housekeeping(service, observer, settings)
+        yield runner, Housekeeping(service, observe, settings)
     finally:
         if sites.monitoring:  # to the last: it tells that nothing new should come
             await apart.cleanup()
@@ -128,21 +133,28 @@ def _size_bytes(index: IndexAddress) -> int | None:
 def archive_options(settings: Settings) -> ArchiveOptions:
     """Take from the settings what shapes an archive."""
     names = NameRules(settings.portable_names, settings.name_encoding)
+    zone = ZoneInfo(settings.timezone)
     shape = (
         FORMAT_VERSION,
         settings.exclude,
         names,
-        settings.timezone,
+        _zone_data(zone),
         settings.change_token,
         settings.symlinks,
     )
     configuration = blake2b(repr(shape).encode(), digest_size=8).hexdigest()
     return ArchiveOptions(
         names,
-        ZoneInfo(settings.timezone),
+        zone,
         settings.change_token,
         config_epoch_s(cache_path(settings, "shape", ""), configuration, now_s=int(time.time())),
     )
+
+
+def _zone_data(zone: ZoneInfo) -> str:
+    """Return a digest of a zone's time on each day: with other data a name has other times."""
+    times = dos_times(range(0, _LAST_DAY_S, _DAY_S), zone)
+    return blake2b(times.tobytes(), digest_size=8).hexdigest()
 
 
 def limits(settings: Settings) -> Limits:
@@ -171,5 +183,5 @@ def _web_options(settings: Settings) -> WebOptions:
 
 
 def _signing_policy(settings: Settings) -> SigningPolicy | None:
-    keys = tuple(key.get_secret_value().encode() for key in settings.signing_keys)
+    keys = tuple(key.reveal().encode() for key in settings.signing_keys)
     return SigningPolicy(keys, settings.signature_grace) if keys else None

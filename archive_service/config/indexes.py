@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
@@ -14,21 +13,17 @@ from archive_service.checksums.crc_index.shared import SharedCrcIndex
 from archive_service.checksums.crc_index.sqlite import SqliteCrcIndex
 from archive_service.config.settings import Settings
 from archive_service.config.storages import place_bytes
+from archive_service.observe.events import Observe
 
 
-def index_for(
-    settings: Settings,
-    warn: Callable[[str], None],
-    restored: Callable[[], None] = lambda: None,
-) -> CrcIndex:
+def index_for(settings: Settings, observe: Observe) -> CrcIndex:
     """Make the index, which is not touched before its first use."""
     address = index_address(settings)
     if address.kind == "sqlite":
-        return SqliteCrcIndex(address.path, warn)
+        return SqliteCrcIndex(address.path, observe)
     return SharedCrcIndex(
         partial(make_store, address),
-        warn,
-        restored,
+        observe,
         # Copies of a tree have other tokens on each machine, and none would take a value of
         # another.  In a file of one machine they stay: more is noticed with them.
         versions=Listing.versions if settings.change_token else Listing.versions_anywhere,
@@ -39,7 +34,7 @@ def index_address(settings: Settings) -> IndexAddress:
     """Return where the index lies."""
     if settings.index_url is None:
         return IndexAddress("sqlite", "", shown=str(cache_path(settings, "crc", ".sqlite3")))
-    return parse_index_url(settings.index_url.get_secret_value())
+    return parse_index_url(settings.index_url.reveal())
 
 
 def cache_path(settings: Settings, name: str, suffix: str) -> Path:

@@ -1,7 +1,7 @@
 """Logging: one line an event, `key=value` or JSON, on standard error.
 
-Lines of the libraries underneath go the same way, cut down to what can't hold a path, and with it
-an archive's id: the first line of their message, the kind of an exception and where it was raised.
+Lines of libraries go the same way, without what could hold a path and so an archive's id: they keep
+the first line of their message, the kind of an exception and where it was raised.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Mapping
-from pathlib import PurePath
-from traceback import extract_tb
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
+
+from archive_service.observe.faults import raised_at
 
 _FIRST = ("timestamp", "level", "event")
 _RENDERERS: Mapping[str, Processor] = {
@@ -56,7 +56,7 @@ def configure_logging(level: str, form: str = "text") -> None:
     )
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     logging.getLogger("asyncio").setLevel(logging.WARNING)
-    # Their lines hold keys and signatures; what fails in them is told by whoever asked.
+    # Their lines hold keys and signatures; the caller logs what fails in them.
     for library in ("botocore", "aiobotocore"):
         logging.getLogger(library).setLevel(logging.CRITICAL)
 
@@ -71,10 +71,11 @@ def _in_order(logger: WrappedLogger, method: str, event: EventDict) -> EventDict
 
 
 def _kind_of_exception(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
-    kind, _, traceback = event.pop("exc_info", None) or (None, None, None)
+    given = event.pop("exc_info", None)
+    # structlog's `exception` gives True, and leaves it to the processors to look.
+    kind, _, traceback = sys.exc_info() if given is True else given or (None, None, None)
     if kind is not None:
         event["error"] = kind.__name__
-        frames = extract_tb(traceback)
-        if frames:
-            event["raised_at"] = f"{PurePath(frames[-1].filename).name}:{frames[-1].lineno}"
+        if where := raised_at(traceback):
+            event["raised_at"] = where
     return event

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
-from archive_service.archive.id import ArchiveId
-from archive_service.config.settings import Settings, put_aws_variables_in_environment
+from archive_service.config.environment import put_aws_variables_in_environment
+from archive_service.config.settings import Settings
+from archive_service.observe.events import Observe, ignore
 from archive_service.storage.base import Storage
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.local.storage import LocalStorage
@@ -26,16 +27,12 @@ _OF_STORES: Mapping[str, str] = {
     "no trust": "the store's certificate is not trusted: AWS_CA_BUNDLE names a file of those that "
     "are",
     "clock skew": "set the clock of this machine",
+    "archived": "restore the objects, or exclude them from the lifecycle rule that archives them",
     "slow down": "the store has too much to do: try again later",
 }
 
 
-def storage_of(
-    settings: Settings,
-    *,
-    on_link_skipped: Callable[[ArchiveId, int, str], None] = lambda *_: None,
-    on_object_skipped: Callable[[ArchiveId, str], None] = lambda *_: None,
-) -> Storage:
+def storage_of(settings: Settings, observe: Observe = ignore) -> Storage:
     """Give access to the albums of PHOTOS_DIR; close it at the end, and call it after any fork."""
     exclusion = Exclusion(settings.exclude)
     if isinstance(settings.photos_dir, Path):
@@ -43,7 +40,7 @@ def storage_of(
             settings.photos_dir,
             exclusion,
             symlinks=settings.symlinks,
-            on_link_skipped=on_link_skipped,
+            observe=observe,
         )
     # What it needs is an extra, and takes a second to import.
     from archive_service.storage.s3.storage import S3Storage  # noqa: PLC0415
@@ -54,7 +51,7 @@ def storage_of(
         exclusion,
         timeout_s=settings.s3_timeout,
         memory_bytes=settings.s3_memory,
-        on_object_skipped=on_object_skipped,
+        observe=observe,
     )
 
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from aiohttp.typedefs import Middleware
 
-from archive_service.config.settings import Settings, wrong_value
-from archive_service.observe.base import Observer
+from archive_service.config.setting_docs import wrong_value
+from archive_service.config.settings import Settings
+from archive_service.observe.events import Observe
 
 if TYPE_CHECKING:
     from archive_service.observe.span_export import Spans
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 class Tracing(NamedTuple):
     """What tracing adds to the service, and how it ends."""
 
-    observers: Sequence[Observer] = ()
+    observers: Sequence[Observe] = ()
     around: Sequence[Middleware] = ()
     close: Callable[[], None] = lambda: None
 
@@ -32,14 +33,17 @@ def require_good_tracing(settings: Settings) -> None:
         importlib.import_module("archive_service.web.request_spans")
     except (ImportError, ValueError) as error:
         reason = str(error).partition("\n")[0]
-        raise wrong_value(Settings, "tracing", settings.tracing, reason=reason) from None
+        raise wrong_value(Settings, "tracing", "on", reason=reason) from None
 
 
-def tracing(settings: Settings) -> Tracing:
-    """Begin to trace, if that is wanted; after the fork, for a thread is started."""
+def tracing(settings: Settings, log: Observe) -> Tracing:
+    """Begin to trace, if that is wanted; after the fork, for a thread is started.
+
+    What OpenTelemetry complains of goes to `log`.
+    """
     if not settings.tracing:
         return Tracing()
-    spans: Spans = importlib.import_module("archive_service.observe.span_export").Spans()
-    observer = importlib.import_module("archive_service.observe.traces").TracingObserver()
+    spans: Spans = importlib.import_module("archive_service.observe.span_export").Spans(log)
+    observer = importlib.import_module("archive_service.observe.traces").add_to_span
     traced = importlib.import_module("archive_service.web.request_spans").traced
     return Tracing((observer,), (traced(spans.tracer()),), spans.close)

@@ -10,8 +10,12 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from unicodedata import category
 from urllib.parse import quote
 
+MAX_NAME_CHARACTERS = 150
+"""Leaves room for what browsers and disks add: most take 255 bytes."""
+_SEPARATORS = frozenset("/\\")
 _REPLACEMENT = "_"
 _FALLBACK_STEM = "archive"
 # What no file name may carry: separators of paths; control characters, C1 and the Unicode line
@@ -30,6 +34,14 @@ _UNSAFE = re.compile(
 _NOT_PLAIN = re.compile(r"[^ A-Za-z0-9!#$&'()+,\-.=@\[\]^_`{}~]+")
 _PLAIN_EXTENSION = re.compile(r"\.[A-Za-z0-9]+\Z")
 _ATTR_CHAR = "!#$&+-.^_`|~"  # RFC 8187 section 3.2.1, besides letters and digits
+
+
+def is_download_name(name: str) -> bool:
+    """Return whether a link or a setting may name a download so."""
+    # Cc: control characters.  Cs: lone surrogates, which no header field can carry.
+    return 0 < len(name) <= MAX_NAME_CHARACTERS and not any(
+        c in _SEPARATORS or category(c) in ("Cc", "Cs") for c in name
+    )
 
 
 @lru_cache(maxsize=1024)  # most downloads of a site share one name

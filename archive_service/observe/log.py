@@ -1,171 +1,148 @@
-"""An observer that logs: one line for each event, with fields."""
+"""The log: one line for each event, with the event's attributes as fields."""
 
 from __future__ import annotations
 
 import logging
 import time
 from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
 
 import structlog
 
-from archive_service.archive.id import ArchiveId
-from archive_service.observe.base import FAULTS_OF_CLIENTS, Download
+from archive_service.observe import events, process_events
 
+_DEBUG, _INFO, _WARNING, _ERROR = logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR
 SELDOM_S = 60.0
+"""The least time between two lines about a limit, of which thousands may be reached a second."""
 
 
-class LoggingObserver:
-    """Logs what happens; the stages of a download at level debug."""
+@dataclass(frozen=True, slots=True)
+class Line:
+    """How the events of one class are logged."""
+
+    name: str
+    level: int
+    is_warning: Callable[[Any], bool] | None = None
+    """Tells which of the events are warnings, where `level` is not for all of them."""
+    no_archive: str = ""
+    """What stands for an archive's id that is None."""
+    every_s: float = 0.0
+    """The least time between two lines with equal fields; `count` is then of the events since."""
+
+    def level_of(self, event: events.Event) -> int:
+        """Return the level at which an event is logged."""
+        return _WARNING if self.is_warning and self.is_warning(event) else self.level
+
+    def levels(self) -> Sequence[int]:
+        """Return the levels that `level_of` gives."""
+        return (self.level, _WARNING) if self.is_warning else (self.level,)
+
+    def fields_of(self, event: events.Event) -> dict[str, object]:
+        """Return the fields of an event; an attribute that is None is left out."""
+        found: dict[str, object] = {}
+        for name in _ATTRIBUTES[type(event)]:
+            value = getattr(event, name)
+            if name == "archive":
+                found[name] = self.no_archive if value is None else str(value)
+            elif name == "duration_s":
+                found["duration_ms"] = round(value * 1000)
+            elif value is not None:
+                found[name] = value
+        return found
+
+    def field_names(self, event_class: type[events.Event]) -> Iterator[str]:
+        """Yield the names that `fields_of` and `every_s` give the fields."""
+        for name in _ATTRIBUTES[event_class]:
+            yield "duration_ms" if name == "duration_s" else name
+        if self.every_s:
+            yield "count"
+
+
+LINES: Mapping[type[events.Event], Line] = {
+    process_events.SigningReported: Line("server.signing", _INFO),
+    process_events.ServerStarted: Line("server.started", _INFO),
+    process_events.ServerStopping: Line("server.stopping", _INFO),
+    process_events.ServerStopped: Line("server.stopped", _INFO),
+    events.DownloadStarted: Line("download.started", _INFO),
+    events.DownloadResumed: Line("download.resumed", _INFO),
+    events.PieceSent: Line("download.piece", _DEBUG),
+    events.DownloadFinished: Line("download.finished", _INFO),
+    events.DownloadInterrupted: Line(
+        "download.interrupted", _INFO, lambda event: not event.is_by_client
+    ),
+    events.LinkRefused: Line("link.refused", _INFO, no_archive="malformed"),
+    events.ArchiveMissing: Line("archive.missing", _INFO, no_archive="malformed"),
+    events.ArchiveInMotion: Line("archive.in_motion", _INFO),
+    events.ArchiveAwaited: Line("archive.awaited", _DEBUG),
+    events.ArchiveDescribed: Line("archive.described", _DEBUG),
+    events.LinkSkipped: Line("link.skipped", _INFO),
+    events.ObjectSkipped: Line("object.skipped", _WARNING),
+    events.RequestRefused: Line("request.refused", _WARNING, every_s=SELDOM_S),
+    events.AnswerSlowed: Line("answer.slowed", _WARNING, every_s=SELDOM_S),
+    events.AnswerFailed: Line("answer.failed", _ERROR),
+    events.AlbumsLost: Line("albums.lost", _WARNING),
+    events.AlbumsFound: Line("albums.found", _INFO),
+    events.DiskHanging: Line("disk.hanging", _WARNING),
+    events.DiskAnswering: Line("disk.answering", _INFO),
+    events.IndexAheadWatching: Line("index_ahead.watching", _INFO),
+    events.IndexAheadScanning: Line(
+        "index_ahead.scanning", _INFO, lambda event: event.reason is not None
+    ),
+    events.IndexAheadWaiting: Line("index_ahead.waiting", _WARNING),
+    events.IndexAheadOverflown: Line("index_ahead.overflown", _INFO),
+    events.AlbumIndexed: Line("index_ahead.indexed", _DEBUG),
+    events.IndexAheadFailed: Line("index_ahead.failed", _WARNING),
+    events.AlbumNotIndexed: Line("index_ahead.album_failed", _ERROR),
+    events.TidyingFailed: Line("index.tidying_failed", _ERROR),
+    events.IndexImpaired: Line("index.impaired", _WARNING),
+    events.IndexRestored: Line("index.restored", _INFO),
+    process_events.TracingImpaired: Line("tracing.impaired", _WARNING),
+    process_events.ObserverFailed: Line("observer.failed", _ERROR),
+    process_events.ConnectionNotTaken: Line("connection.not_taken", _WARNING),
+    process_events.WorkerReplaced: Line("worker.replaced", _INFO),
+    process_events.WorkerFailed: Line("worker.failed", _ERROR),
+    process_events.WorkerDied: Line("worker.died", _WARNING),
+}
+"""By the class of event; the others, which come with every file or request, are not logged."""
+_ATTRIBUTES: Mapping[type[events.Event], tuple[str, ...]] = {
+    each: tuple(field.name for field in fields(each))  # type: ignore[arg-type] # each is one
+    for each in LINES
+}
+
+
+class LogSink:
+    """Logs each event that has a line."""
 
     def __init__(self) -> None:
         self._log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("archive_service")
-        # Asked first: to make an event that nobody wants costs ten times as much.
+        # Asked first: to make a line that is not wanted costs ten times as much.
         self._is_enabled_for = logging.getLogger("archive_service").isEnabledFor
-        self._unlogged: Counter[tuple[str, ...]] = Counter()
-        self._log_again_s: dict[tuple[str, ...], float] = {}
+        self._unlogged: Counter[events.Event] = Counter()
+        self._log_again_s: dict[events.Event, float] = {}
 
-    def archive_described(self, archive: ArchiveId, *, entries: int, duration_s: float) -> None:
-        """Log at debug."""
-        if not self._is_enabled_for(logging.DEBUG):
+    def __call__(self, event: events.Event) -> None:
+        """Log an event."""
+        line = LINES.get(type(event))
+        if line is None:
             return
-        self._log.debug(
-            "archive.described",
-            archive=str(archive),
-            entries=entries,
-            duration_ms=_milliseconds(duration_s),
-        )
-
-    def archive_missing(self, archive: ArchiveId | None) -> None:
-        """Log at info."""
-        self._log.info("archive.missing", archive=str(archive or "malformed"))
-
-    def archive_awaited(self, archive: ArchiveId) -> None:
-        """Log at debug."""
-        self._log.debug("archive.awaited", archive=str(archive))
-
-    def archive_in_motion(self, archive: ArchiveId | None) -> None:
-        """Log at info."""
-        self._log.info("archive.in_motion", archive=str(archive or ""))
-
-    def link_refused(self, archive: ArchiveId | None, *, reason: str) -> None:
-        """Log at info."""
-        self._log.info("link.refused", archive=str(archive or "malformed"), reason=reason)
-
-    def download_started(self, download: Download) -> None:
-        """Log at info."""
-        if not self._is_enabled_for(logging.INFO):
+        level = line.level_of(event) if line.is_warning else line.level
+        if not self._is_enabled_for(level):
             return
-        self._log.info(
-            "download.resumed" if download.is_resumed else "download.started",
-            archive=str(download.archive),
-            status=download.status,
-            first_pos=download.first_pos,
-            content_length=download.content_length,
-            complete_length=download.complete_length,
-            entries=download.entries,
-        )
+        if not line.every_s:
+            self._log.log(level, line.name, **line.fields_of(event))
+        elif count := self._due(event, every_s=line.every_s):
+            self._log.log(level, line.name, **line.fields_of(event), count=count)
 
-    def piece_sent(self, download: Download, *, count: int) -> None:
-        """Log at debug."""
-        if not self._is_enabled_for(logging.DEBUG):
-            return
-        self._log.debug(
-            "download.piece",
-            archive=str(download.archive),
-            count=count,
-            sent_bytes=download.sent_bytes,
-            content_length=download.content_length,
-        )
-
-    def download_finished(self, download: Download) -> None:
-        """Log at info."""
-        if not self._is_enabled_for(logging.INFO):
-            return
-        self._log.info(
-            "download.finished",
-            archive=str(download.archive),
-            sent_bytes=download.sent_bytes,
-            duration_ms=_milliseconds(download.duration_s),
-        )
-
-    def download_interrupted(self, download: Download, *, reason: str) -> None:
-        """Log at info where the client left, at warning where the fault is on this side."""
-        log = self._log.info if reason in FAULTS_OF_CLIENTS else self._log.warning
-        log(
-            "download.interrupted",
-            archive=str(download.archive),
-            reason=reason,
-            sent_bytes=download.sent_bytes,
-            content_length=download.content_length,
-            duration_ms=_milliseconds(download.duration_s),
-        )
-
-    def request_refused(self, *, reason: str) -> None:
-        """Log the first at warning, and what follows once a minute; see `_log_seldom`."""
-        self._log_seldom("request.refused", reason=reason)
-
-    def answer_slowed(self) -> None:
-        """Log the first at warning, and what follows once a minute; see `_log_seldom`."""
-        self._log_seldom("answer.slowed")
-
-    def answer_failed(self, archive: ArchiveId | None, *, reason: str) -> None:
-        """Log at error."""
-        self._log.error("answer.failed", archive=str(archive or ""), reason=reason)
-
-    def link_skipped(self, archive: ArchiveId, inode: int, reason: str) -> None:
-        """Log at info; `find -inum` finds the link."""
-        self._log.info("link.skipped", archive=str(archive), inode=inode, reason=reason)
-
-    def object_skipped(self, archive: ArchiveId, reason: str) -> None:
-        """Log at warning: no client of the store can ask for such an object."""
-        self._log.warning("object.skipped", archive=str(archive), reason=reason)
-
-    def hashing_changed(self, by: int) -> None:
-        """Log nothing: it changes with every file."""
-
-    def index_ahead_changed(self, state: str, *, reason: str) -> None:
-        """Log at info, or at warning where there is a reason."""
-        if reason:
-            self._log.warning(f"index_ahead.{state}", reason=reason)
-        else:
-            self._log.info(f"index_ahead.{state}")
-
-    def index_ahead_overflown(self) -> None:
-        """Log at info."""
-        self._log.info("index_ahead.overflown")
-
-    def index_ahead_backlog(self, albums: int) -> None:
-        """Log nothing: it changes with every album."""
-
-    def album_indexed(self, archive: ArchiveId, *, files: int, duration_s: float) -> None:
-        """Log at debug."""
-        self._log.debug(
-            "index_ahead.indexed",
-            archive=str(archive),
-            files=files,
-            duration_ms=_milliseconds(duration_s),
-        )
-
-    def index_impaired(self, text: str) -> None:
-        """Log at warning."""
-        self._log.warning("index.impaired", reason=text)
-
-    def index_restored(self) -> None:
-        """Log at info."""
-        self._log.info("index.restored")
-
-    def _log_seldom(self, event: str, **fields: str) -> None:
-        """Log an event that may come thousands of times; `count` is of those since the last line.
+    def _due(self, event: events.Event, *, every_s: float) -> int:
+        """Count an event; return how many equal ones to log, 0 where it is too early for a line.
 
         Whose requests they are is not logged: an address is personal.
         """
-        kind = (event, *fields.values())
-        self._unlogged[kind] += 1
+        self._unlogged[event] += 1
         now_s = time.monotonic()
-        if now_s >= self._log_again_s.get(kind, 0.0):
-            self._log.warning(event, **fields, count=self._unlogged.pop(kind))
-            self._log_again_s[kind] = now_s + SELDOM_S
-
-
-def _milliseconds(seconds: float) -> int:
-    return round(seconds * 1000)
+        if now_s < self._log_again_s.get(event, 0.0):
+            return 0
+        self._log_again_s[event] = now_s + every_s
+        return self._unlogged.pop(event)

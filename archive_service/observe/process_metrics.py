@@ -1,7 +1,6 @@
-"""What is true of the service at the moment that it is asked, as metrics.
+"""Metrics that are read when Prometheus asks, not counted.
 
-Nothing of it is counted: it is looked at, on Linux in /proc.  Elsewhere it is not told what the
-processes use.
+What the processes use is read from /proc, so these metrics exist on Linux only.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 SHARED_METRICS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
-"""Set where several processes serve: their files of figures are in the directory that it names."""
+"""Set where several processes serve: it names the directory of their metrics' files."""
 _FILES_OF_LIVING_WORKERS = "gauge_livesum_*.db"
 _PROC = Path("/proc")
 _TICKS = slice(11, 15)
@@ -25,11 +24,11 @@ _RESIDENT_PAGES = 1
 """Field of /proc/PID/statm."""
 
 
-class Present(Collector):
+class ProcessMetrics(Collector):
     """The size of the CRC index, limits, and what the service's processes use.
 
-    `index_bytes` tells the size of the index, or None where there is none.  `downloads_limit` is
-    how many may be under way; 0 is no limit, and then not told.
+    `index_bytes` returns the size of the index, or None where it is no file.  `downloads_limit` is
+    how many downloads may be under way; with 0, no limit, the metric is left out.
     """
 
     def __init__(self, index_bytes: Callable[[], int | None], *, downloads_limit: int) -> None:
@@ -37,7 +36,7 @@ class Present(Collector):
         self._downloads_limit = downloads_limit
 
     def collect(self) -> Iterable[Metric]:
-        """Look at all of it."""
+        """Read all of them."""
         size = self._index_bytes()
         if size is not None:
             yield GaugeMetricFamily("archive_index_bytes", "Size of the CRC index", size)
@@ -54,13 +53,13 @@ class Present(Collector):
 
 
 class Readiness(Collector):
-    """Whether albums can be read, as whoever asks for the metrics has just found out."""
+    """Whether albums can be read; the request for the metrics has just tried it."""
 
     def __init__(self, *, is_ready: bool) -> None:
         self._is_ready = is_ready
 
     def collect(self) -> Iterable[Metric]:
-        """Tell it."""
+        """Yield the one metric."""
         yield GaugeMetricFamily(
             "archive_ready", "Whether albums can be read, as /readyz tells", self._is_ready
         )

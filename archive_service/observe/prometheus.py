@@ -1,4 +1,4 @@
-"""An observer that counts, and the text that Prometheus reads.
+"""Metrics: events are counted, and Prometheus reads the figures as text.
 
 With several processes each keeps its figures in files of a common directory, which the library
 finds by PROMETHEUS_MULTIPROC_DIR when it is first imported; whichever process is asked adds all of
@@ -8,15 +8,20 @@ them up.  Labels are bounded: no hash, file name or address is one.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from archive_service.archive.id import ArchiveId
-from archive_service.observe.base import Download
-from archive_service.observe.process_metrics import SHARED_METRICS_VARIABLE, Present, Readiness
+from archive_service.observe import events
+from archive_service.observe.process_metrics import (
+    SHARED_METRICS_VARIABLE,
+    ProcessMetrics,
+    Readiness,
+)
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 _SERVICE = "service"
@@ -45,127 +50,42 @@ _FAULTS_OF_REFUSED = {
     "too deep": "files",
     "too many links": "files",
     "name too long": "files",
+    "too large": "files",
+    "file too large": "files",
     "busy": "operator",
+    "archived": "operator",
     "EACCES": _SERVICE,
     "EIO": _SERVICE,
     "EMFILE": _SERVICE,
     "ENOENT": _SERVICE,
+    "empty": _SERVICE,
     **dict.fromkeys(_OF_STORES, _SERVICE),
 }
 """By the reason; what is not named here is the fault of the service, or of its machine."""
 _SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 """Bounds of histograms: from an album in memory to one that is waited for."""
+_Actions = Mapping[type[events.Event], Callable[[Any], None]]
 
 
-class PrometheusObserver:
-    """Counts what happens; see `Observer`.
-
-    See `Present` for what is not counted, but looked at.
-    """
+class PrometheusSink:
+    """Counts events; what is read when Prometheus asks is in `ProcessMetrics`."""
 
     def __init__(
         self, index_bytes: Callable[[], int | None] = lambda: None, *, downloads_limit: int = 0
     ) -> None:
-        self._present = Present(index_bytes, downloads_limit=downloads_limit)
-        self._registry = registry = CollectorRegistry()
-        self._started = Counter(
-            "archive_downloads_started",
-            "Answers with bytes of an archive, from its first byte (new) or a later one (resumed)",
-            ["kind"],
-            registry=registry,
-        )
-        self._finished = Counter(
-            "archive_downloads_finished", "Downloads whose last byte was sent", registry=registry
-        )
-        self._failed = Counter(
-            "archive_downloads_failed",
-            "Downloads that were cut, by the reason and by whose fault it was",
-            ["reason", "fault"],
-            registry=registry,
-        )
-        self._active = Gauge(
-            "archive_downloads_active",
-            "Downloads under way",
-            multiprocess_mode="livesum",
-            registry=registry,
-        )
-        self._sent_bytes = Counter(
-            "archive_sent_bytes", "Bytes of archives that were sent", registry=registry
-        )
-        self._resumed_bytes = Counter(
-            "archive_resumed_bytes",
-            "Bytes in front of the first that was sent: what resumption saved",
-            registry=registry,
-        )
-        self._first_byte = Histogram(
-            "archive_first_byte_seconds",
-            "From the start of a download to the first bytes that its connection took",
-            buckets=_SECONDS,
-            registry=registry,
-        )
-        self._listing = Histogram(
-            "archive_listing_seconds",
-            "Time to list and lay out an album, waiting for it to be still included",
-            buckets=_SECONDS,
-            registry=registry,
-        )
-        self._refused = Counter(
-            "archive_requests_refused",
-            "Requests that got no archive, by the reason and by whose fault it was",
-            ["reason", "fault"],
-            registry=registry,
-        )
-        self._slowed = Counter(
-            "archive_answers_slowed",
-            "Answers to links to nothing that were held back",
-            registry=registry,
-        )
-        self._skipped_links = Counter(
-            "archive_links_skipped",
-            "Symbolic links left out, by the reason",
-            ["reason"],
-            registry=registry,
-        )
-        self._index_impaired = Counter(
-            "archive_index_impaired",
-            "Times that the CRC index could not be used as it should",
-            registry=registry,
-        )
-        self._hashing = Gauge(
-            "archive_hashing_backlog_files",
-            "Files that wait to be hashed or are being hashed",
-            multiprocess_mode="livesum",
-            registry=registry,
-        )
-        self._ahead_backlog = Gauge(
-            "archive_index_ahead_backlog_albums",
-            "Albums that wait to be indexed ahead, once they are still",
-            multiprocess_mode="livesum",
-            registry=registry,
-        )
-        self._ahead_files = Counter(
-            "archive_index_ahead_files", "Files that were hashed ahead", registry=registry
-        )
-        self._ahead_overflown = Counter(
-            "archive_index_ahead_overflown",
-            "Times that the kernel could not tell of all changes",
-            registry=registry,
-        )
-        self._begin_at_zero()
-        # Looked up once: each look costs as much as to count.
-        self._started_new = self._started.labels("new")
-        self._started_resumed = self._started.labels("resumed")
+        self._process_metrics = ProcessMetrics(index_bytes, downloads_limit=downloads_limit)
+        self._registry = CollectorRegistry()
+        self._actions: _Actions = {
+            **_of_downloads(self._registry),
+            **_of_sending(self._registry),
+            **_of_requests(self._registry),
+            **_of_index(self._registry),
+        }
 
-    def _begin_at_zero(self) -> None:
-        """Have what may happen there from the start, or else its first time is no increase."""
-        for kind in ("new", "resumed"):
-            self._started.labels(kind)
-        for metric, faults in (
-            (self._failed, _FAULTS_OF_FAILED),
-            (self._refused, _FAULTS_OF_REFUSED),
-        ):
-            for reason, fault in faults.items():
-                metric.labels(reason, fault)
+    def __call__(self, event: events.Event) -> None:
+        """Count an event."""
+        if act := self._actions.get(type(event)):
+            act(event)
 
     def text(self, *, is_ready: bool) -> bytes:
         """Return what Prometheus reads, of all processes."""
@@ -173,99 +93,122 @@ class PrometheusObserver:
         if SHARED_METRICS_VARIABLE in os.environ:
             registry = CollectorRegistry()
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-        present = CollectorRegistry()
-        present.register(self._present)
-        present.register(Readiness(is_ready=is_ready))
-        return generate_latest(registry) + generate_latest(present)
+        current = CollectorRegistry()
+        current.register(self._process_metrics)
+        current.register(Readiness(is_ready=is_ready))
+        return generate_latest(registry) + generate_latest(current)
 
-    def archive_described(self, archive: ArchiveId, *, entries: int, duration_s: float) -> None:
-        """Note how long it took."""
-        self._listing.observe(duration_s)
 
-    def archive_missing(self, archive: ArchiveId | None) -> None:
-        """Count it."""
-        self._refuse("missing")
+def _of_downloads(registry: CollectorRegistry) -> _Actions:
+    help_of_started = (
+        "Answers with bytes of an archive, from its first byte (new) or a later one (resumed)"
+    )
+    help_of_failed = "Downloads that were cut, by the reason and by whose fault it was"
+    help_of_saved = "Bytes in front of the first that was sent: what resumption saved"
+    counter = partial(Counter, registry=registry)
+    started = counter("archive_downloads_started", help_of_started, ["kind"])
+    finished = counter("archive_downloads_finished", "Downloads whose last byte was sent")
+    failed = counter("archive_downloads_failed", help_of_failed, ["reason", "fault"])
+    saved = counter("archive_resumed_bytes", help_of_saved)
+    active = _gauge(registry, "archive_downloads_active", "Downloads under way")
+    # Looked up once: each look costs as much as to count.
+    new, resumed = started.labels("new"), started.labels("resumed")
+    _begin_at_zero(failed, _FAULTS_OF_FAILED)
 
-    def archive_awaited(self, archive: ArchiveId) -> None:
-        """Do nothing: it ends in one of the others."""
+    def start(_event: events.DownloadStarted) -> None:
+        active.inc()
+        new.inc()
 
-    def link_refused(self, archive: ArchiveId | None, *, reason: str) -> None:
-        """Count it by the reason."""
-        self._refuse(reason)
+    def resume(event: events.DownloadResumed) -> None:
+        active.inc()
+        resumed.inc()
+        saved.inc(event.first_pos)
 
-    def request_refused(self, *, reason: str) -> None:
-        """Count it by the reason."""
-        self._refuse(reason)
+    def finish(_event: events.DownloadFinished) -> None:
+        active.dec()
+        finished.inc()
 
-    def answer_slowed(self) -> None:
-        """Count it."""
-        self._slowed.inc()
+    def interrupt(event: events.DownloadInterrupted) -> None:
+        active.dec()
+        failed.labels(event.reason, _FAULTS_OF_FAILED.get(event.reason, _SERVICE)).inc()
 
-    def archive_in_motion(self, archive: ArchiveId | None) -> None:
-        """Count it."""
-        self._refuse(_IN_MOTION)
+    return {
+        events.DownloadStarted: start,
+        events.DownloadResumed: resume,
+        events.DownloadFinished: finish,
+        events.DownloadInterrupted: interrupt,
+    }
 
-    def download_started(self, download: Download) -> None:
-        """Count it, and what a resumption has saved."""
-        self._active.inc()
-        if download.is_resumed:
-            self._started_resumed.inc()
-            self._resumed_bytes.inc(download.first_pos)
-        else:
-            self._started_new.inc()
 
-    def piece_sent(self, download: Download, *, count: int) -> None:
-        """Count the bytes; note the time of the first."""
-        if download.sent_bytes == count:
-            self._first_byte.observe(download.first_byte_s)
-        self._sent_bytes.inc(count)
+def _of_sending(registry: CollectorRegistry) -> _Actions:
+    help_of_first = "From the start of a download to the first bytes that its connection took"
+    sent = Counter("archive_sent_bytes", "Bytes of archives that were sent", registry=registry)
+    first = _seconds(registry, "archive_first_byte_seconds", help_of_first)
+    return {
+        events.PieceSent: lambda event: sent.inc(event.count),
+        events.FirstByteSent: lambda event: first.observe(event.first_byte_s),
+    }
 
-    def download_finished(self, download: Download) -> None:
-        """Count it."""
-        self._active.dec()
-        self._finished.inc()
 
-    def download_interrupted(self, download: Download, *, reason: str) -> None:
-        """Count it by the reason."""
-        self._active.dec()
-        self._failed.labels(reason, _FAULTS_OF_FAILED.get(reason, _SERVICE)).inc()
+def _of_requests(registry: CollectorRegistry) -> _Actions:
+    help_of_listing = "Time to list and lay out an album, waiting for it to be still included"
+    help_of_refused = "Requests that got no archive, by the reason and by whose fault it was"
+    help_of_hanging = "Threads that wait for a disk that does not answer"
+    help_of_slowed = "Answers to links to nothing that were held back"
+    counter = partial(Counter, registry=registry)
+    listing = _seconds(registry, "archive_listing_seconds", help_of_listing)
+    refused = counter("archive_requests_refused", help_of_refused, ["reason", "fault"])
+    slowed = counter("archive_answers_slowed", help_of_slowed)
+    skipped = counter("archive_links_skipped", "Symbolic links left out, by the reason", ["reason"])
+    hanging = _gauge(registry, "archive_hanging_threads", help_of_hanging)
+    _begin_at_zero(refused, _FAULTS_OF_REFUSED)
 
-    def answer_failed(self, archive: ArchiveId | None, *, reason: str) -> None:
-        """Count it by the reason."""
-        self._refuse(reason)
+    def refuse(reason: str) -> None:
+        refused.labels(reason, _FAULTS_OF_REFUSED.get(reason, _SERVICE)).inc()
 
-    def link_skipped(self, archive: ArchiveId, inode: int, reason: str) -> None:
-        """Count it by the reason."""
-        self._skipped_links.labels(reason).inc()
+    return {
+        events.ArchiveDescribed: lambda event: listing.observe(event.duration_s),
+        events.ArchiveMissing: lambda _event: refuse("missing"),
+        events.ArchiveInMotion: lambda _event: refuse(_IN_MOTION),
+        events.LinkRefused: lambda event: refuse(event.reason),
+        events.RequestRefused: lambda event: refuse(event.reason),
+        events.AnswerFailed: lambda event: refuse(event.reason),
+        events.AnswerSlowed: lambda _event: slowed.inc(),
+        events.HangingThreadsChanged: lambda event: hanging.inc(event.by),
+        events.LinkSkipped: lambda event: skipped.labels(event.reason).inc(),
+    }
 
-    def object_skipped(self, archive: ArchiveId, reason: str) -> None:
-        """Do nothing: the log tells."""
 
-    def index_impaired(self, text: str) -> None:
-        """Count it."""
-        self._index_impaired.inc()
+def _of_index(registry: CollectorRegistry) -> _Actions:
+    help_of_impaired = "Times that the CRC index could not be used as it should"
+    help_of_hashing = "Files that wait to be hashed or are being hashed"
+    help_of_backlog = "Albums that wait to be indexed ahead, once they are still"
+    help_of_overflown = "Times that the kernel could not tell of all changes"
+    counter = partial(Counter, registry=registry)
+    impaired = counter("archive_index_impaired", help_of_impaired)
+    hashing = _gauge(registry, "archive_hashing_backlog_files", help_of_hashing)
+    backlog = _gauge(registry, "archive_index_ahead_backlog_albums", help_of_backlog)
+    files = counter("archive_index_ahead_files", "Files that were hashed ahead")
+    overflown = counter("archive_index_ahead_overflown", help_of_overflown)
+    return {
+        events.IndexImpaired: lambda _event: impaired.inc(),
+        events.HashingBacklogChanged: lambda event: hashing.inc(event.by),
+        events.IndexAheadBacklog: lambda event: backlog.set(event.albums),
+        events.AlbumIndexed: lambda event: files.inc(event.files),
+        events.IndexAheadOverflown: lambda _event: overflown.inc(),
+    }
 
-    def index_restored(self) -> None:
-        """Count nothing."""
 
-    def index_ahead_changed(self, state: str, *, reason: str) -> None:
-        """Do nothing: the log tells."""
+def _gauge(registry: CollectorRegistry, name: str, help_text: str) -> Gauge:
+    """Make a gauge; that of the service is the sum over its living processes."""
+    return Gauge(name, help_text, multiprocess_mode="livesum", registry=registry)
 
-    def index_ahead_overflown(self) -> None:
-        """Count it."""
-        self._ahead_overflown.inc()
 
-    def index_ahead_backlog(self, albums: int) -> None:
-        """Note it."""
-        self._ahead_backlog.set(albums)
+def _seconds(registry: CollectorRegistry, name: str, help_text: str) -> Histogram:
+    return Histogram(name, help_text, buckets=_SECONDS, registry=registry)
 
-    def album_indexed(self, archive: ArchiveId, *, files: int, duration_s: float) -> None:
-        """Count the files."""
-        self._ahead_files.inc(files)
 
-    def hashing_changed(self, by: int) -> None:
-        """Note that more files, or below zero fewer, wait to be hashed."""
-        self._hashing.inc(by)
-
-    def _refuse(self, reason: str) -> None:
-        self._refused.labels(reason, _FAULTS_OF_REFUSED.get(reason, _SERVICE)).inc()
+def _begin_at_zero(metric: Counter, faults: Mapping[str, str]) -> None:
+    """Make the counters of known reasons, so that the first event of each is an increase."""
+    for reason, fault in faults.items():
+        metric.labels(reason, fault)

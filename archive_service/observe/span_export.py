@@ -1,8 +1,8 @@
-"""Where spans of OpenTelemetry go: in batches, by OTLP over HTTP, from a thread of the library.
+"""Sends spans of OpenTelemetry in batches, by OTLP over HTTP, from a thread of the library.
 
-Everything about it is in the library's own variables, `OTEL_EXPORTER_OTLP_ENDPOINT` and others.
-Whatever becomes of the collector, requests don't notice: the queue is bounded, and what finds no
-room in it is lost.
+It is configured by the library's own variables, `OTEL_EXPORTER_OTLP_ENDPOINT` and others.
+A slow or dead collector delays no request: the queue is bounded, and spans that find no room in it
+are dropped.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import time
 from collections import Counter
 from uuid import uuid4
 
-import structlog
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import (
     SERVICE_INSTANCE_ID,
@@ -25,18 +24,21 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Tracer
 
+from archive_service.observe.events import Observe
+from archive_service.observe.process_events import TracingImpaired
+
 FLUSH_TIMEOUT_S = 2.0
 """How long the end of the service waits for a collector that takes the last spans slowly."""
-TOLD_AGAIN_S = 3600.0
+REPORT_AGAIN_S = 3600.0
 _NAME = "archive-service"
 _LIBRARY = logging.getLogger("opentelemetry")
 
 
 class Spans:
-    """The way of spans out of this process; to be made after a fork, for it starts a thread."""
+    """Exports the spans of this process; make it after a fork, since it starts a thread."""
 
-    def __init__(self) -> None:
-        self._trouble = _Trouble()
+    def __init__(self, observe: Observe) -> None:
+        self._trouble = _Trouble(observe)
         _LIBRARY.addHandler(self._trouble)
         _LIBRARY.propagate = False  # its own lines may hold a key; see `_Trouble`
         logging.getLogger("urllib3").setLevel(logging.WARNING)  # or else a line for each batch
@@ -44,22 +46,22 @@ class Spans:
         self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
 
     def tracer(self) -> Tracer:
-        """Return what makes spans."""
+        """Return the tracer, which makes spans."""
         return self._provider.get_tracer(_NAME)
 
     def close(self) -> None:
         """Send what is left, for FLUSH_TIMEOUT_S at most."""
-        # The library waits for its thread without regard to how long that takes.
+        # The library itself waits for its thread without a bound.
         closing = threading.Thread(target=self._provider.shutdown, daemon=True)
         closing.start()
         closing.join(FLUSH_TIMEOUT_S)
-        self._trouble.setLevel(logging.CRITICAL + 1)  # nobody waits for the rest
+        self._trouble.setLevel(logging.CRITICAL + 1)  # the service ends without the rest
 
 
 def require_good_variables() -> None:
     """Raise ValueError where the library can't do what its variables say.
 
-    What it only complains of, it tells again when `Spans` are made.
+    Its warnings are dropped here; it repeats them when `Spans` are made.
     """
     _LIBRARY.addHandler(logging.NullHandler())
     _LIBRARY.propagate = False
@@ -72,28 +74,27 @@ def _resource() -> Resource:
 
 
 class _Trouble(logging.Handler):
-    """Logs what the library complains of: each thing at once, and again once an hour.
+    """Reports what the library complains of: each thing at once, and again once an hour.
 
-    It would do so several times a batch.  `count` is of those since the last line.  Texts within
-    its sentences are left out, for they may be a key for the collector: of a header field that
-    can't be read, or of an address.
+    The library would do so several times a batch.  Texts within its sentences are left out, for
+    they may be a key for the collector: of a header field that can't be read, or of an address.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, observe: Observe) -> None:
         super().__init__(logging.WARNING)
-        self._log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("archive_service")
-        self._untold: Counter[tuple[str, int]] = Counter()
-        self._told_again_s: dict[tuple[str, int], float] = {}
+        self._observe = observe
+        self._unreported: Counter[tuple[str, int]] = Counter()
+        self._report_again_s: dict[tuple[str, int], float] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Log it, or count it."""
+        """Report it, or count it."""
         thing = (record.name, record.lineno)
-        self._untold[thing] += 1
+        self._unreported[thing] += 1
         now_s = time.monotonic()
-        if now_s >= self._told_again_s.get(thing, 0.0):
-            self._told_again_s[thing] = now_s + TOLD_AGAIN_S
-            reason, count = _without_texts(record), self._untold.pop(thing)
-            self._log.warning("tracing.impaired", reason=reason, count=count)
+        if now_s >= self._report_again_s.get(thing, 0.0):
+            self._report_again_s[thing] = now_s + REPORT_AGAIN_S
+            reason, count = _without_texts(record), self._unreported.pop(thing)
+            self._observe(TracingImpaired(reason, count))
 
 
 def _without_texts(record: logging.LogRecord) -> str:

@@ -1,4 +1,4 @@
-"""An observer that adds to the current span of OpenTelemetry what only the service knows.
+"""Traces: what only the service knows of a request is added to its span of OpenTelemetry.
 
 A span holds nothing of an archive's id, for traces are often kept by others.  The lines of the log
 have the first characters of it, and the id of the trace.
@@ -6,92 +6,92 @@ have the first characters of it, and the id of the trace.
 
 from __future__ import annotations
 
-from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.trace import Status, StatusCode, get_current_span
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from archive_service.archive.id import ArchiveId
-from archive_service.observe.base import FAULTS_OF_CLIENTS, Download, Observer
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.trace import Span, Status, StatusCode, get_current_span
+
+from archive_service.observe import events
 
 _ERROR_TYPE = "error.type"
 _HASHED_FILES = "archive.hashed_files"
+_DOWNLOAD = "archive.download"
+_SENT_BYTES = "archive.sent_bytes"
 
 
-class TracingObserver(Observer):
-    """Tells of the request that is being answered; see `Observer`.
-
-    Outside of one there is no span, and nothing happens.
-    """
-
-    def archive_awaited(self, archive: ArchiveId) -> None:
-        """Mark the moment."""
-        get_current_span().add_event("archive.awaited")
-
-    def archive_described(self, archive: ArchiveId, *, entries: int, duration_s: float) -> None:
-        """Mark the moment, and note how much it was."""
-        span = get_current_span()
-        span.add_event("archive.described")
-        span.set_attributes({"archive.entries": entries, "archive.listing_s": duration_s})
-
-    def archive_in_motion(self, archive: ArchiveId | None) -> None:
-        """Note it as the reason."""
-        _tell_reason("in motion")
-
-    def link_refused(self, archive: ArchiveId | None, *, reason: str) -> None:
-        """Note the reason."""
-        _tell_reason(reason)
-
-    def request_refused(self, *, reason: str) -> None:
-        """Note the reason."""
-        _tell_reason(reason)
-
-    def answer_failed(self, archive: ArchiveId | None, *, reason: str) -> None:
-        """Note the reason."""
-        _tell_reason(reason)
-
-    def hashing_changed(self, by: int) -> None:
-        """Add up the files that the request has had hashed; each a mark would be thousands."""
-        span = get_current_span()
-        if by > 0 and isinstance(span, ReadableSpan) and span.is_recording():
-            before = (span.attributes or {}).get(_HASHED_FILES, 0)
-            span.set_attribute(_HASHED_FILES, by + (before if isinstance(before, int) else 0))
-
-    def download_started(self, download: Download) -> None:
-        """Note which bytes are asked for; the status, too, in case that it comes to no end."""
-        get_current_span().set_attributes(
-            {
-                "http.response.status_code": download.status,
-                "archive.first_pos": download.first_pos,
-                "archive.content_length": download.content_length,
-                "archive.complete_length": download.complete_length,
-            }
-        )
-
-    def piece_sent(self, download: Download, *, count: int) -> None:
-        """Mark the moment of the first."""
-        if download.sent_bytes == count:
-            get_current_span().add_event("archive.first_byte")
-
-    def download_finished(self, download: Download) -> None:
-        """Note how it ended."""
-        _tell_end(download, "finished")
-
-    def download_interrupted(self, download: Download, *, reason: str) -> None:
-        """Note how it ended and why; an error where the fault is on this side."""
-        _tell_end(download, "interrupted")
-        _tell_reason(reason)
-        if reason not in FAULTS_OF_CLIENTS:
-            get_current_span().set_status(Status(StatusCode.ERROR))
+def add_to_span(event: events.Event) -> None:
+    """Add an event to the span of the current request; outside of one nothing happens."""
+    if add := _ADDED.get(type(event)):
+        add(get_current_span(), event)
 
 
-def _tell_end(download: Download, end: str) -> None:
-    get_current_span().set_attributes(
+def _awaited(span: Span, _event: events.ArchiveAwaited) -> None:
+    span.add_event("archive.awaited")
+
+
+def _described(span: Span, event: events.ArchiveDescribed) -> None:
+    span.add_event("archive.described")
+    span.set_attributes({"archive.entries": event.entries, "archive.listing_s": event.duration_s})
+
+
+def _in_motion(span: Span, _event: events.ArchiveInMotion) -> None:
+    span.set_attribute(_ERROR_TYPE, "in motion")
+
+
+def _refused(
+    span: Span, event: events.LinkRefused | events.RequestRefused | events.AnswerFailed
+) -> None:
+    span.set_attribute(_ERROR_TYPE, event.reason)
+
+
+def _hashing(span: Span, event: events.HashingBacklogChanged) -> None:
+    """Add up the files that the request has had hashed; an event for each would be thousands."""
+    if event.by > 0 and isinstance(span, ReadableSpan) and span.is_recording():
+        before = (span.attributes or {}).get(_HASHED_FILES, 0)
+        span.set_attribute(_HASHED_FILES, event.by + (before if isinstance(before, int) else 0))
+
+
+def _started(span: Span, event: events.DownloadStarted) -> None:
+    span.set_attributes(
         {
-            "archive.download": end,
-            "archive.sent_bytes": download.sent_bytes,
-            "archive.first_byte_s": download.first_byte_s,
+            # Here, since a download that is cut never comes to the end of its request.
+            "http.response.status_code": event.status,
+            "archive.first_pos": event.first_pos,
+            "archive.content_length": event.content_length,
+            "archive.complete_length": event.complete_length,
         }
     )
 
 
-def _tell_reason(reason: str) -> None:
-    get_current_span().set_attribute(_ERROR_TYPE, reason)
+def _first_byte(span: Span, event: events.FirstByteSent) -> None:
+    span.add_event("archive.first_byte")
+    span.set_attribute("archive.first_byte_s", event.first_byte_s)
+
+
+def _finished(span: Span, event: events.DownloadFinished) -> None:
+    span.set_attributes({_DOWNLOAD: "finished", _SENT_BYTES: event.sent_bytes})
+
+
+def _interrupted(span: Span, event: events.DownloadInterrupted) -> None:
+    span.set_attributes(
+        {_DOWNLOAD: "interrupted", _SENT_BYTES: event.sent_bytes, _ERROR_TYPE: event.reason}
+    )
+    if not event.is_by_client:
+        span.set_status(Status(StatusCode.ERROR))
+
+
+_ADDED: Mapping[type[events.Event], Callable[[Span, Any], None]] = {
+    events.ArchiveAwaited: _awaited,
+    events.ArchiveDescribed: _described,
+    events.ArchiveInMotion: _in_motion,
+    events.LinkRefused: _refused,
+    events.RequestRefused: _refused,
+    events.AnswerFailed: _refused,
+    events.HashingBacklogChanged: _hashing,
+    events.DownloadStarted: _started,
+    events.DownloadResumed: _started,
+    events.FirstByteSent: _first_byte,
+    events.DownloadFinished: _finished,
+    events.DownloadInterrupted: _interrupted,
+}

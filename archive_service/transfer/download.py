@@ -1,6 +1,6 @@
-"""One download: the parts of an answer sent in turn, and its end told to the observer.
+"""One download: it sends the parts of an answer in turn, and reports how it goes and ends.
 
-Whatever ends it but the last byte aborts the connection: the client sees fewer bytes than the
+Whatever ends it but the last byte closes the connection: the client sees fewer bytes than the
 Content-Length and knows that the archive isn't whole.
 """
 
@@ -15,39 +15,54 @@ from aiohttp import ClientError
 from archive_service.archive.errors import DownloadFailed
 from archive_service.http.multipart import Literal
 from archive_service.http.response_plan import ResponsePlan
-from archive_service.observe.base import Download, Observer
+from archive_service.observe.events import (
+    DownloadFinished,
+    DownloadInterrupted,
+    DownloadStarted,
+    FirstByteSent,
+    Observe,
+    PieceSent,
+)
 from archive_service.transfer.chunk_size import Pace
 from archive_service.transfer.connection import Transfer
-from archive_service.transfer.content import ArchiveContent, Chunk
+from archive_service.transfer.content import ArchiveContent
+from archive_service.transfer.file_span import Chunk
 
 _CONNECTION_ERRORS = (OSError, ClientError, asyncio.TimeoutError)
 
 
 class DownloadRun:
-    """Sends one answer's body and keeps the account of it."""
+    """Sends one answer's body and counts what the connection takes; `started` describes it."""
 
     def __init__(
-        self, download: Download, transfer: Transfer, pace: Pace, observer: Observer
+        self, started: DownloadStarted, transfer: Transfer, pace: Pace, observe: Observe
     ) -> None:
-        self._download = download
+        self._started = started
         self._transfer = transfer
         self._pace = pace
-        self._observer = observer
-        self._started_s = time.monotonic()
+        self._observe = observe
+        self._began_s = time.monotonic()
+        self._sent_bytes = 0
 
     async def send(self, answer: ResponsePlan, content: ArchiveContent) -> None:
         """Send the parts of an answer; a failure ends the connection, not the caller."""
-        self._observer.download_started(self._download)
         try:
+            self._observe(self._started)
             await self._send_parts(answer, content)
+            self._transfer.require_complete()
         except (DownloadFailed, *_CONNECTION_ERRORS) as error:
             self._interrupt(self._reason(error))
         except BaseException as error:
             self._interrupt(self._reason(error))
             raise
         else:
-            self._download.duration_s = time.monotonic() - self._started_s
-            self._observer.download_finished(self._download)
+            self._observe(
+                DownloadFinished(
+                    self._started.archive,
+                    sent_bytes=self._sent_bytes,
+                    duration_s=time.monotonic() - self._began_s,
+                )
+            )
 
     async def _send_parts(self, answer: ResponsePlan, content: ArchiveContent) -> None:
         for part in answer.parts:
@@ -75,15 +90,23 @@ class DownloadRun:
 
     def _note(self, count: int) -> None:
         """Note bytes that the connection has taken."""
-        if not self._download.sent_bytes:
-            self._download.first_byte_s = time.monotonic() - self._started_s
-        self._download.sent_bytes += count
-        self._observer.piece_sent(self._download, count=count)
+        if not self._sent_bytes:
+            self._observe(FirstByteSent(time.monotonic() - self._began_s))
+        self._sent_bytes += count
+        started = self._started
+        self._observe(PieceSent(started.archive, count, self._sent_bytes, started.content_length))
 
     def _interrupt(self, reason: str) -> None:
-        self._download.duration_s = time.monotonic() - self._started_s
         self._transfer.abort()
-        self._observer.download_interrupted(self._download, reason=reason)
+        self._observe(
+            DownloadInterrupted(
+                self._started.archive,
+                reason,
+                sent_bytes=self._sent_bytes,
+                content_length=self._started.content_length,
+                duration_s=time.monotonic() - self._began_s,
+            )
+        )
 
     def _reason(self, error: BaseException) -> str:
         if isinstance(error, DownloadFailed):

@@ -18,19 +18,19 @@ from archive_service.archive.errors import (
     errno_name,
 )
 from archive_service.archive.id import ArchiveId, InvalidArchiveId
-from archive_service.observe.base import Observer
+from archive_service.observe import events
 from archive_service.transfer.service import ArchiveService
 from archive_service.web import request_id
 from archive_service.web.failures import failure_of, failure_response
 from archive_service.web.handlers import Handlers, WebOptions
 from archive_service.web.limits.admission import FairUse
 from archive_service.web.pages.render import Pages
-from archive_service.web.response_headers import add_fields
+from archive_service.web.response_headers import add_fields, is_of_archive
 
 
 def create_app(
     service: ArchiveService,
-    observer: Observer,
+    observe: events.Observe,
     options: WebOptions,
     fair_use: FairUse | None = None,
     *,
@@ -38,15 +38,16 @@ def create_app(
 ) -> web.Application:
     """Build the application; the caller closes the service when the application has stopped.
 
-    Without `fair_use` there are no limits.  Middlewares `around` see all that a visitor does.
+    `observe` must raise nothing: make it with `to_each`.  Without `fair_use` there are no limits.
+    Middlewares `around` see all that a visitor does.
     """
     pages = Pages()
-    fair_use = fair_use or FairUse.unlimited(observer)
-    handlers = Handlers(service, observer, pages, options, fair_use)
+    fair_use = fair_use or FairUse.unlimited(observe)
+    handlers = Handlers(service, observe, pages, options, fair_use)
     middlewares = [
         *around,
         request_id.named,
-        _failures_as_pages(pages, observer),
+        _failures_as_pages(pages, observe),
         _fair_use_of_archives(fair_use),
     ]
     app = web.Application(middlewares=middlewares)
@@ -60,17 +61,16 @@ def create_app(
 
 async def _add_fields(request: web.Request, response: web.StreamResponse) -> None:
     # By the path, not by the route: a 405 has none, and is no advice against ranges.
-    add_fields(response, accepts_ranges=_is_of_archive(request))
-
-
-def _is_of_archive(request: web.Request) -> bool:
-    return request.path.startswith("/archive/")
+    add_fields(response, accepts_ranges=is_of_archive(request))
+    if "Upgrade" in request.headers:
+        # aiohttp may leave what follows such a request unanswered.
+        response.force_close()
 
 
 def _fair_use_of_archives(fair_use: FairUse) -> Middleware:
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if not _is_of_archive(request):
+        if not is_of_archive(request):
             return await handler(request)
         fair_use.admit(request)
         try:
@@ -82,7 +82,7 @@ def _fair_use_of_archives(fair_use: FairUse) -> Middleware:
     return middleware
 
 
-def _failures_as_pages(pages: Pages, observer: Observer) -> Middleware:
+def _failures_as_pages(pages: Pages, observe: events.Observe) -> Middleware:
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
@@ -90,28 +90,34 @@ def _failures_as_pages(pages: Pages, observer: Observer) -> Middleware:
         except ConnectionError:  # the client has left before it was answered
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the visitor gets a page
-            _tell(observer, request, error)
+            if event := _event_of(_archive_of(request), error):
+                observe(event)
             return failure_response(request, pages, failure_of(error))
 
     return middleware
 
 
-def _tell(observer: Observer, request: web.Request, error: Exception) -> None:
-    archive = _archive_of(request)
+def _event_of(archive: ArchiveId | None, error: Exception) -> events.Event | None:
+    """Return the event that an error is; None where a client made a mistake."""
     if isinstance(error, (NotFound, InvalidArchiveId, web.HTTPNotFound)):
-        observer.archive_missing(archive)
-    elif isinstance(error, AlbumInMotion):
-        observer.archive_in_motion(archive)
-    elif isinstance(error, LinkRefused):
-        observer.link_refused(archive, reason=error.reason)
-    elif isinstance(error, Refused):
-        observer.request_refused(reason=error.reason)
-    elif isinstance(error, StorageUnavailable):
-        observer.answer_failed(archive, reason=error.reason)
-    elif failure_of(error).status == HTTPStatus.INTERNAL_SERVER_ERROR:
-        # The text of an unexpected error may hold a path, and a path holds the archive's id.
-        reason = errno_name(error) if isinstance(error, OSError) else type(error).__name__
-        observer.answer_failed(archive, reason=reason)
+        return events.ArchiveMissing(archive)
+    if isinstance(error, AlbumInMotion):
+        return events.ArchiveInMotion(archive)
+    if isinstance(error, LinkRefused):
+        return events.LinkRefused(archive, error.reason)
+    if isinstance(error, Refused):
+        return events.RequestRefused(error.reason)
+    is_unexpected = failure_of(error).status == HTTPStatus.INTERNAL_SERVER_ERROR
+    if is_unexpected or isinstance(error, StorageUnavailable):
+        return events.AnswerFailed(archive, _reason_of(error))
+    return None
+
+
+def _reason_of(error: Exception) -> str:
+    if isinstance(error, StorageUnavailable):
+        return error.reason
+    # The text of an unexpected error may hold a path, and a path holds the archive's id.
+    return errno_name(error) if isinstance(error, OSError) else type(error).__name__
 
 
 def _archive_of(request: web.Request) -> ArchiveId | None:

@@ -10,14 +10,17 @@ from functools import partial
 from aiohttp import web
 
 from archive_service.archive.errors import (
+    AlbumArchived,
     AlbumInMotion,
     ArchiveNotFound,
+    ArchiveTooLarge,
     BadQuery,
     ClientBusy,
     ClientRefused,
     FileNotInAlbum,
     LinkExpired,
     LinkNotSigned,
+    ListingTimedOut,
     Refused,
     ServiceBusy,
     StorageUnavailable,
@@ -30,6 +33,8 @@ LANGUAGES = ("ru", "en")
 _FORMATS = ("text/html", "application/json")
 _RETRY_AFTER_S = 30
 _RETRY_MOVING_AFTER_S = 10
+_RETRY_ARCHIVED_AFTER_S = 3600
+"""A store restores in minutes at best, most in hours."""
 _PRINT_JSON = partial(json.dumps, ensure_ascii=False)
 
 
@@ -50,17 +55,20 @@ PRECONDITION_FAILED = Failure(412, "precondition_failed")
 RANGE_NOT_SATISFIABLE = Failure(416, "range_not_satisfiable")
 EXPECTATION_FAILED = Failure(417, "expectation_failed")
 UNREADABLE = Failure(400, "bad_query")
-_INTERNAL = Failure(500, "internal")
+INTERNAL = Failure(500, "internal")
 _BY_EXCEPTION: tuple[tuple[type[Exception], Failure], ...] = (
     (InvalidArchiveId, Failure(404, "archive_not_found")),
     (ArchiveNotFound, Failure(404, "archive_not_found")),
     (FileNotInAlbum, Failure(404, "file_not_found")),
+    (ArchiveTooLarge, Failure(503, "too_large")),
     (AlbumInMotion, Failure(503, "in_motion", _retry_after(_RETRY_MOVING_AFTER_S))),
+    (AlbumArchived, Failure(503, "archived", _retry_after(_RETRY_ARCHIVED_AFTER_S))),
     (LinkNotSigned, Failure(403, "link_not_signed")),
     (LinkExpired, Failure(410, "link_expired")),
     (ServiceBusy, Failure(503, "busy")),
     (ClientBusy, Failure(429, "client_busy")),
     (ClientRefused, Failure(429, "client_refused")),
+    (ListingTimedOut, Failure(503, "slow_disk", _retry_after(_RETRY_AFTER_S))),
     (StorageUnavailable, Failure(503, "unavailable", _retry_after(_RETRY_AFTER_S))),
     (web.HTTPNotFound, Failure(404, "not_found")),
 )
@@ -76,7 +84,7 @@ def failure_of(error: Exception) -> Failure:
         if isinstance(error, kind):
             fields = _retry_after(error.retry_after_s) if isinstance(error, Refused) else {}
             return replace(failure, fields={**failure.fields, **fields})
-    return _INTERNAL
+    return INTERNAL
 
 
 def failure_response(

@@ -6,9 +6,8 @@ import asyncio
 import secrets
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
-from hashlib import blake2b
 
 from aiohttp import web
 
@@ -21,9 +20,22 @@ from archive_service.http.content_disposition import content_disposition
 from archive_service.http.multipart import Literal
 from archive_service.http.negotiation import preferred
 from archive_service.http.request_fields import RequestFields
-from archive_service.http.response_plan import ResponsePlan, Target, is_resumption, plan
-from archive_service.observe.base import Download, Observer
-from archive_service.transfer.chunk_size import AdaptivePace, DelayedPace, Pace
+from archive_service.http.response_plan import (
+    CHANGED_MEANWHILE,
+    ResponsePlan,
+    Target,
+    continues_unguarded,
+    is_beginning,
+    is_resumption,
+    plan,
+)
+from archive_service.observe.events import (
+    ArchiveDescribed,
+    DownloadResumed,
+    DownloadStarted,
+    Observe,
+)
+from archive_service.transfer.chunk_size import AdaptivePace, DelayedPace
 from archive_service.transfer.connection import Transfer
 from archive_service.transfer.download import DownloadRun
 from archive_service.transfer.service import ArchiveService
@@ -35,7 +47,8 @@ from archive_service.web.failures import (
     page_response,
 )
 from archive_service.web.limits.admission import FairUse
-from archive_service.web.manifest import manifest
+from archive_service.web.limits.resumption_guard import Beginning
+from archive_service.web.manifest import Manifests, summary, whole_manifest
 from archive_service.web.pages.render import Pages
 from archive_service.web.query import parse_query, with_suffix
 
@@ -66,16 +79,18 @@ class Handlers:
     def __init__(
         self,
         service: ArchiveService,
-        observer: Observer,
+        observe: Observe,
         pages: Pages,
         options: WebOptions,
         fair_use: FairUse,
     ) -> None:
         self._service = service
-        self._observer = observer
+        self._observe = observe
         self._pages = pages
         self._options = options
         self._fair_use = fair_use
+        self._resumptions = fair_use.resumptions
+        self._manifests = Manifests(service)
 
     async def index(self, request: web.Request) -> web.StreamResponse:
         """Answer `/`."""
@@ -106,6 +121,12 @@ class Handlers:
         answer = plan(fields, target, now_s=now_s)
         if verdict is Verdict.LAPSED and not is_resumption(answer, fields, validators):
             raise LinkExpired
+        if continues_unguarded(answer, fields) and await self._resumptions.refuses(
+            request, representation, files=query.files
+        ):
+            answer = CHANGED_MEANWHILE
+        if answer is CHANGED_MEANWHILE and not fields.is_guarded():
+            await self._fair_use.not_resumed(request)
         if answer.status in _FAILED_PLANS:
             return self._failed_plan(request, answer)
         response = web.StreamResponse(status=answer.status, headers=dict(answer.fields))
@@ -115,14 +136,10 @@ class Handlers:
         if not answer.parts or request.method != "GET":
             await response.prepare(request)
             return response
-        with self._fair_use.download(
-            request,
-            representation.archive,
-            content_length=answer.content_length,
-            pace=self._pace(),
-        ) as pace:
-            await response.prepare(request)
-            await self._send(request, response, representation, answer, pace)
+        begun = None
+        if is_beginning(answer, fields):
+            begun = self._resumptions.note_beginning(request, representation, files=query.files)
+        await self._send(request, response, representation, answer=answer, begun=begun)
         return response
 
     async def manifest(self, request: web.Request) -> web.StreamResponse:
@@ -131,18 +148,21 @@ class Handlers:
             raise LinkExpired
         query = parse_query(request.rel_url.raw_query_string)
         representation = await self._describe(request, query.files)
-        # Of a large album it is megabytes, and takes as long to print.
-        body, etag = await asyncio.to_thread(_printed_manifest, representation)
+        printer = summary if query.is_summary else whole_manifest
+        head = await self._manifests.head(representation, printer)
         now_s = int(time.time())
-        validators = _validators(representation, now_s, etag=etag)
+        validators = _validators(representation, now_s, etag=head.etag)
         fields = RequestFields.of(request.method, request.headers.items())
-        answer = plan(fields, Target(len(body), "application/json", validators), now_s=now_s)
+        target = Target(head.complete_length, "application/json", validators)
+        answer = plan(fields, target, now_s=now_s)
         if answer.status in _FAILED_PLANS:
             return self._failed_plan(request, answer)
         response = web.StreamResponse(status=answer.status, headers=dict(answer.fields))
-        await response.prepare(request)
-        if request.method == "GET":
-            await self._send_manifest(request, response, answer, body)
+        if not answer.parts or request.method != "GET":
+            await response.prepare(request)
+            return response
+        body = await self._manifests.body(representation, printer)
+        await self._send_manifest(request, response, answer, body)
         return response
 
     def _judged(self, request: web.Request) -> Verdict:
@@ -166,13 +186,13 @@ class Handlers:
     async def _describe(self, request: web.Request, files: Sequence[str]) -> Representation:
         archive = ArchiveId.parse(request.match_info["hash"])
         began_s = time.monotonic()
-        representation = await self._service.represent(
-            archive, files, on_wait=partial(self._observer.archive_awaited, archive)
-        )
-        self._observer.archive_described(
-            archive,
-            entries=representation.layout.entries,
-            duration_s=time.monotonic() - began_s,
+        representation = await self._service.represent(archive, files)
+        self._observe(
+            ArchiveDescribed(
+                archive,
+                entries=representation.layout.entries,
+                duration_s=time.monotonic() - began_s,
+            )
         )
         return representation
 
@@ -185,10 +205,11 @@ class Handlers:
         request: web.Request,
         response: web.StreamResponse,
         representation: Representation,
+        *,
         answer: ResponsePlan,
-        pace: Pace,
+        begun: Beginning | None,
     ) -> None:
-        download = Download(
+        started = (DownloadResumed if answer.first_offset else DownloadStarted)(
             representation.archive,
             answer.status,
             answer.first_offset,
@@ -196,9 +217,21 @@ class Handlers:
             representation.complete_length,
             representation.layout.entries,
         )
-        with self._transfer(request, response) as transfer:
-            run = DownloadRun(download, transfer, pace, self._observer)
-            await run.send(answer, self._service.content(representation))
+        slot = self._fair_use.download(
+            request,
+            representation.archive,
+            content_length=answer.content_length,
+            pace=self._pace(),
+        )
+        transfer = self._transfer(request, response)
+        try:
+            with slot as pace:
+                async with transfer:
+                    run = DownloadRun(started, transfer, pace, self._observe)
+                    await run.send(answer, self._service.content(representation))
+        finally:
+            if begun:
+                self._resumptions.note_end(begun, started, sent_bytes=transfer.sent_bytes)
 
     async def _send_manifest(
         self,
@@ -207,14 +240,16 @@ class Handlers:
         answer: ResponsePlan,
         body: bytes,
     ) -> None:
-        with self._transfer(request, response) as transfer:
-            try:
+        with suppress(asyncio.TimeoutError):
+            async with self._transfer(request, response) as transfer:
                 for part in answer.parts:
-                    data = part.data if isinstance(part, Literal) else body[part.start : part.stop]
-                    if transfer.begin(memoryview(data)):
+                    data = (
+                        memoryview(part.data)
+                        if isinstance(part, Literal)
+                        else memoryview(body)[part.start : part.stop]
+                    )
+                    if transfer.begin(data):
                         await transfer.finish()
-            except asyncio.TimeoutError:
-                transfer.abort()
 
     def _transfer(self, request: web.Request, response: web.StreamResponse) -> Transfer:
         return Transfer(request, response, stall_timeout_s=self._options.stall_timeout_s)
@@ -241,8 +276,3 @@ def _validators(
         last_modified_s=min(changed_s, now_s) if changed_s <= now_s + CHANGED_WITHIN_S else None,
         date_is_strong=has_passed and representation.date_is_strong,
     )
-
-
-def _printed_manifest(representation: Representation) -> tuple[bytes, str]:
-    body = manifest(representation)
-    return body, f'"{blake2b(body, digest_size=16).hexdigest()}"'

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from bench.plan import CannotRun, Plan
 from bench.plots import plots
 from bench.report import targets_table, to_markdown
 from bench.results import Outcome, Report, load
-from bench.scenarios import SCENARIOS
+from bench.scenarios import SCENARIOS, against
+from bench.scenarios.against import ROW_NAMES
 
 
 def main() -> int:
@@ -26,12 +28,17 @@ def main() -> int:
         report = load(options.replot)
         _write(report, options.write or options.replot.parent)
         return 0
-    python, absent = install_peers(_made(options.data))
+    python, absent = ("", {}) if options.against else install_peers(_made(options.data))
     plan = Plan(
-        options.data, options.quick, options.rounds or (2 if options.quick else 5), python, absent
+        options.data,
+        options.quick,
+        options.rounds or (2 if options.quick else 5),
+        python,
+        absent,
+        options.against,
     )
     _made(plan.photos)
-    outcomes = [_outcome(plan, name) for name in options.only or _all(plan)]
+    outcomes = _outcomes(plan, options)
     report = Report(machine(plan), outcomes)
     print(to_markdown(report))
     if options.write:
@@ -49,8 +56,15 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--data", type=Path, default=default, help=f"directory to keep the data in ({default})"
     )
+    names = list(dict.fromkeys([*SCENARIOS, *ROW_NAMES]))
     parser.add_argument(
-        "--only", nargs="+", choices=SCENARIOS, metavar="SCENARIO", help=", ".join(SCENARIOS)
+        "--only", nargs="+", choices=names, metavar="SCENARIO", help=", ".join(SCENARIOS)
+    )
+    parser.add_argument(
+        "--against",
+        type=Path,
+        metavar="WORKTREE",
+        help=f"compare with another checkout instead of peers: {', '.join(ROW_NAMES)}",
     )
     parser.add_argument("--write", type=Path, help="directory for results.md, .json and plots")
     parser.add_argument(
@@ -58,7 +72,25 @@ def _options() -> argparse.Namespace:
     )
     options = parser.parse_args()
     options.data = options.data.resolve()
+    options.against = options.against and options.against.resolve()
     return options
+
+
+def _outcomes(plan: Plan, options: argparse.Namespace) -> list[Outcome]:
+    if options.against:
+        rows = against.rows(plan)
+        return [_against(plan, name, rows[name]) for name in options.only or rows]
+    return [_outcome(plan, name) for name in options.only or _all(plan)]
+
+
+def _against(plan: Plan, name: str, row: Callable[[Plan], Outcome]) -> Outcome:
+    print(f"{name} …", file=sys.stderr, flush=True)
+    try:
+        return row(plan)
+    except CannotRun as reason:
+        return Outcome(name, name, not_run=f"can't be run here: {reason}")
+    except RuntimeError as failure:
+        return Outcome(name, name, not_run=f"failed: {failure}")
 
 
 def _all(plan: Plan) -> list[str]:

@@ -42,6 +42,8 @@ class Plan:
     """Interpreter that has the Python peers' packages."""
     absent: Mapping[str, str]
     """Peers that could not be installed, and why."""
+    against: Path | None = None
+    """Another checkout of the service to compare with."""
 
     @property
     def data(self) -> Path:
@@ -67,6 +69,16 @@ class Plan:
     def little(self) -> Album:
         """What takes less time to send than to ask for."""
         return Album("little", 1, 3, 200 * KIB)
+
+    @property
+    def slow_thumbnails(self) -> Album:
+        """Small files for storage that takes milliseconds an operation."""
+        return Album("slow-thumbnails", 10 if self.is_quick else 100, 100, 8 * KIB)
+
+    @property
+    def slow_album(self) -> Album:
+        """Large files for it."""
+        return Album("slow-album", 1, 20 if self.is_quick else 200, 4 * MIB)
 
     @property
     def sparse(self) -> Path:

@@ -53,6 +53,11 @@ def of_first_download(album: Callable[[Plan], Album]) -> Profile:
     return profile
 
 
+def no_profile(plan: Plan) -> Sequence[str]:
+    """Return nothing: the time goes into waiting."""
+    return []
+
+
 def while_working(plan: Plan, server: Server, work: Callable[[], object]) -> Sequence[str]:
     """Profile a server while work is done with it, again and again for two seconds."""
     with tempfile.NamedTemporaryFile(dir=plan.data) as file:

@@ -6,16 +6,16 @@ import os
 import shutil
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from bench.plan import HERE, REPOSITORY, Absent, Plan
+from bench.builds import THIS, Build
+from bench.plan import HERE, Absent, Plan
 
-SERVICE, NGINX = "service", "nginx"
+SERVICE, NGINX = THIS.name, "nginx"
 _START_TIMEOUT_S = 20.0
 _NGINX_CONFIGURATION = """
 {user} worker_processes 1; pid {root}/nginx.pid; error_log stderr; daemon off;
@@ -88,25 +88,26 @@ def service(
     photos: Path | str,
     cache: Path,
     *,
+    build: Build = THIS,
     arguments: Sequence[str] = (),
-    prefix: Sequence[str] = (),
     variables: Mapping[str, str] | None = None,
 ) -> Iterator[Server]:
     """Run the service on a directory or bucket of albums, with an index of its own."""
     port = _free_port()
-    command = [*prefix, sys.executable, str(REPOSITORY / "server.py"), "--host", "127.0.0.1"]
+    command = [*build.command("server.py"), "--host", "127.0.0.1"]
     command += ["--port", str(port), "--photos-dir", str(photos), "--cache-dir", str(cache)]
     # Or else the first download of an album were not the first to read it.
     command += ["--index-ahead", "off", "--level", "warning", *arguments]
     cache.mkdir(exist_ok=True)
     environment = {**os.environ, **(variables or {})}
     with _running(command, port, log=cache / "service.log", environment=environment) as pid:
-        yield Server(SERVICE, pid, lambda album: f"http://127.0.0.1:{port}/archive/{album}/")
+        yield Server(build.name, pid, lambda album: f"http://127.0.0.1:{port}/archive/{album}/")
 
 
 @contextmanager
 def _service(plan: Plan, prefix: Sequence[str]) -> Iterator[Sequence[Server]]:
-    with service(plan.photos, plan.data / "cache", prefix=prefix) as server:
+    build = replace(THIS, prefix=tuple(prefix))
+    with service(plan.photos, plan.data / "cache", build=build) as server:
         yield [server]
 
 

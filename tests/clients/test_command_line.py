@@ -89,7 +89,7 @@ def test_download_cut_by_a_killed_server_is_resumed_by_the_next(
     with started_client(ALL_CLIENTS[client](url_of(first)), downloads) as process:
         first.wait_for(rf"event=download\.piece .*sent_bytes={PIECE_BYTES} ")
         first.process.kill()
-        process.communicate(timeout=60)
+        process.communicate(timeout=120)
     assert process.returncode != 0
     assert (downloads / NAME).stat().st_size > 0
 
@@ -118,7 +118,7 @@ def test_curl_resumes_after_its_link_has_expired_where_it_is_told_the_entity_tag
     with started_client(command, downloads) as process:
         first.wait_for(rf"event=download\.piece .*sent_bytes={PIECE_BYTES} ")
         first.process.kill()
-        process.communicate(timeout=60)
+        process.communicate(timeout=120)
     begun = (downloads / NAME).read_bytes()
     assert begun
 

@@ -27,8 +27,8 @@ from harness.conditions import eventually
 
 SCRIPTS = Path(__file__).resolve().parent
 BASE_IMAGE = "python:3.12-slim-bookworm"
-START_TIMEOUT_S = 60.0
-STOP_TIMEOUT_S = 60.0
+START_TIMEOUT_S = 120.0
+STOP_TIMEOUT_S = 120.0
 _PROGRAMS = ("docker", "dockerd", "debootstrap", "iptables-save", "iptables-restore", "ip")
 _BRIDGE = Path("/sys/class/net/docker0")
 _FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")

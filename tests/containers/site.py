@@ -18,7 +18,7 @@ from harness.server import REPOSITORY
 V1 = ("docker-compose",)
 V2 = ("docker", "compose")
 IMAGE = "archive-service-test"
-START_TIMEOUT_S = 60.0
+START_TIMEOUT_S = 120.0
 _NOT_COPIED = shutil.ignore_patterns(".git", ".venv", ".env", "__pycache__", "tests", ".*_cache")
 
 

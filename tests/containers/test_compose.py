@@ -131,7 +131,7 @@ def test_directory_of_another_user_stops_the_start(site: Site) -> None:
     os.chown(site.photos_dir, FTP_USER, FTP_USER)
     site.photos_dir.chmod(0o700)
     site.compose("up", "--detach")
-    eventually(lambda: "PHOTOS_DIR" in site.logs(), within_s=30)
+    eventually(lambda: "PHOTOS_DIR" in site.logs())
     assert "Traceback" not in site.logs()
 
 
@@ -177,7 +177,7 @@ def test_stop_lets_a_download_finish(site: Site) -> None:
             stderr=subprocess.DEVNULL,
         )
         try:
-            eventually(lambda: "event=server.stopping" in site.logs(), within_s=30)
+            eventually(lambda: "event=server.stopping" in site.logs())
             connection.open_window()
             assert connection.receive_content(int(dict(fields)["content-length"])) == whole
         finally:

@@ -69,7 +69,7 @@ def test_extras_are_in_the_image_that_is_built_with_them(engine: Engine, image: 
     engine.run(["docker", "build", *arguments], DOCKER_BUILDKIT="1")
     added = installed(engine, built) - installed(engine, image)
     assert "opentelemetry-sdk" in {name for name, _ in added}
-    asked = "from archive_service.observe import spans; spans.require_good_variables()"
+    asked = "from archive_service.observe import span_export; span_export.require_good_variables()"
     run(engine, built, "python", "-c", asked)
 
 

@@ -21,7 +21,7 @@ from harness.server import Server, serving
 
 from archive_service.archive.signed_link import Link
 
-TIMEOUT_S = 60.0
+TIMEOUT_S = 120.0
 WORDPRESS = Path(os.environ.get("WORDPRESS", "/usr/share/wordpress")) / "wp-includes"
 KEY = "key-of-0123456789"
 TITLES = ("Summer", "Лето & море / \\ 100%", """It's <b>"so"</b>""", "я" * 200, "")

@@ -24,7 +24,7 @@ DOCUMENTS = {
 }
 KEY, OTHER_KEY = "Kd/8+x1~a.b_c-d=", "another-0123456789"
 OTHER_HASH = "fedcba9876543210fedcba9876543210"
-TIMEOUT_S = 60.0
+TIMEOUT_S = 120.0
 NAMES = (
     "Summer",
     "Лето & море",

@@ -25,7 +25,7 @@ ROUTE = "/archive/{hash}/"
 PARENT = "00f067aa0ba902b7"
 NO_SETTLING = {"OTEL_BSP_SCHEDULE_DELAY": "20"}
 NOT_BY_ITSELF = {"OTEL_BSP_SCHEDULE_DELAY": "600000"}
-FAILED_START_TIMEOUT_S = 20.0
+FAILED_START_TIMEOUT_S = 120.0
 STOPPED_WITHIN_S = 8.0
 """Less than the ten seconds for which OpenTelemetry waits for a collector that says nothing."""
 SERVED_WITHOUT_COLLECTOR = 5

@@ -195,8 +195,10 @@ TOLD = pytest.mark.parametrize(
     [
         (parent_of, signal.SIGTERM),
         (parent_of, signal.SIGINT),
+        (parent_of, signal.SIGHUP),
         (group_of, signal.SIGTERM),
         (group_of, signal.SIGINT),
+        (group_of, signal.SIGHUP),
     ],
 )
 Tell = Callable[[Server, signal.Signals], None]
@@ -324,3 +326,35 @@ def test_a_port_in_use_is_told_as_by_one_process(photos_dir: Path, tmp_path: Pat
         assert (status, message) == told("1", port)
     assert status == 1
     assert re.fullmatch(rf"server\.py: can't listen on 127\.0\.0\.1:{port}: .*in use.*\n", message)
+
+
+FAILING_WORKER = """
+import signal
+from archive_service.cli.supervisor import Hooks, Supervisor
+from archive_service.config.log_setup import configure_logging
+from archive_service.observe.log import LogSink
+
+def fail(worker):
+    open("/secret/album/1.jpg")
+
+configure_logging("info")
+hooks = Hooks(on_up=lambda: None, on_stop=lambda received: None, on_end=lambda worker: None)
+print(Supervisor(1, fail, hooks, observe=LogSink()).run())
+"""
+
+
+def test_a_worker_that_fails_is_logged_in_one_line() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FAILING_WORKER],
+        cwd=SERVER.parent,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    failed, died = done.stderr.splitlines()
+    assert failed.endswith(
+        "level=error event=worker.failed worker=0 error=FileNotFoundError raised_at=<string>:8"
+    )
+    assert "event=worker.died worker=0 status=1 next_in_s=" in died
+    assert done.stdout == "False\n"

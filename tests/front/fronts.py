@@ -18,7 +18,7 @@ from harness.ports import free_port, is_listened_on
 from harness.readers import need, succeed
 from harness.server import environment
 
-STOP_TIMEOUT_S = 30.0
+STOP_TIMEOUT_S = 120.0
 
 
 class Front:

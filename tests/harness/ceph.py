@@ -56,7 +56,7 @@ _CAPABILITIES = {
     "osd.0": {"mon": "allow profile osd", "osd": "allow *"},
     "client.rgw": {"mon": "allow rwx", "osd": "allow rwx"},
 }
-_TIMEOUT_S = 60.0
+_TIMEOUT_S = 120.0
 
 
 class _Cluster:

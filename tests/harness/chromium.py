@@ -21,7 +21,7 @@ FLAGS = (
     "--disable-sync",
     "--no-first-run",
 )
-TIMEOUT_S = 30.0
+TIMEOUT_S = 120.0
 _LOOK_EVERY_MS = 20.0
 _COMPLETE = 2
 """As the downloads page numbers the states of a download."""

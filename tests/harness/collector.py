@@ -17,7 +17,7 @@ from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 PATH = "/v1/traces"
-ARRIVED_WITHIN_S = 20.0
+ARRIVED_WITHIN_S = 120.0
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ _LOOK_EVERY_S = 0.005
 _Result = TypeVar("_Result")
 
 
-def eventually(look: Callable[[], _Result], *, within_s: float = 10.0) -> _Result:
+def eventually(look: Callable[[], _Result], *, within_s: float = 60.0) -> _Result:
     """Look again and again until the answer is true; fail when it has not come in time."""
     deadline_s = time.monotonic() + within_s
     while not (found := look()):

@@ -7,7 +7,7 @@ import subprocess
 
 from harness.server import REPOSITORY, environment
 
-TIMEOUT_S = 60.0
+TIMEOUT_S = 120.0
 
 
 def section(path: str, heading: str) -> str:

@@ -20,7 +20,7 @@ from harness.conditions import eventually
 from harness.readers import need
 from harness.server import environment
 
-TIMEOUT_S = 30.0
+TIMEOUT_S = 120.0
 _PREFERENCES = {
     "browser.download.folderList": 2,
     "browser.download.useDownloadDir": True,

@@ -16,7 +16,7 @@ from harness.ports import free_port, is_listened_on
 from harness.readers import need
 from harness.server import environment
 
-TIMEOUT_S = 20.0
+TIMEOUT_S = 120.0
 BLOCK_BYTES = 16 * 1024
 _PYFTPDLIB = Path(__file__).with_name("ftp_process.py")
 

@@ -19,7 +19,7 @@ import pytest
 from harness.conditions import eventually
 
 _PROGRAM = Path(__file__).with_name("gatedfs_process.py")
-_TIMEOUT_S = 10.0
+_TIMEOUT_S = 120.0
 
 
 class GatedFs:
@@ -32,16 +32,24 @@ class GatedFs:
         threading.Thread(target=self._read, daemon=True).start()
 
     def hold(self, operation: str, path: str, *, at: int = 0) -> None:
-        """Let the next requests of a kind ("list", "stat", "open", "read") wait at a gate."""
+        """Let the next requests of a kind (see the program) wait at a gate."""
         self._order(f"hold {operation} {at} {path}")
 
     def wait_held(self) -> None:
         """Wait until a request has come to the gate."""
         self._words["held"].get(timeout=_TIMEOUT_S)
 
+    def is_another_held(self) -> bool:
+        """Tell whether a request has come to the gate that was not waited for."""
+        return not self._words["held"].empty()
+
     def fail(self, operation: str, path: str, error: int, *, at: int = 0) -> None:
         """Let requests of a kind fail with an errno from now on."""
         self._order(f"fail {operation} {at} {error} {path}")
+
+    def show(self, field: str, value: int, path: str) -> None:
+        """Let `stat` tell a value of a file, such as a time in nanoseconds."""
+        self._order(f"show {field} {value} {path}")
 
     def clear(self) -> None:
         """Open all gates and end all errors."""

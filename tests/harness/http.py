@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from io import BufferedReader
 
-TIMEOUT_S = 30.0
+TIMEOUT_S = 120.0
 RECEIVE_BUFFER_BYTES = 4096
 WIDE_BUFFER_BYTES = 4 * 1024 * 1024
 

@@ -10,6 +10,7 @@ from archive_service.archive.id import ArchiveId
 from archive_service.checksums.crc_index.base import CrcIndex
 from archive_service.checksums.crc_index.memory import MemoryCrcIndex
 from archive_service.checksums.crc_index.sqlite import SqliteCrcIndex
+from archive_service.observe.events import ignore
 from archive_service.storage.exclusion import DEFAULT_PATTERNS, Exclusion
 from archive_service.storage.local.storage import LocalStorage
 
@@ -43,7 +44,7 @@ def _known(cache_dir: Path, archive: ArchiveId) -> Mapping[bytes, tuple[bytes, i
 @contextmanager
 def _opened(cache_dir: Path) -> Iterator[CrcIndex]:
     found = list(cache_dir.glob("crc-*.sqlite3"))
-    index = SqliteCrcIndex(found[0], lambda _text: None) if found else MemoryCrcIndex()
+    index = SqliteCrcIndex(found[0], ignore) if found else MemoryCrcIndex()
     try:
         yield index
     finally:

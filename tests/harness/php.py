@@ -12,7 +12,7 @@ from harness.ports import free_port, is_listened_on
 from harness.readers import need
 from harness.server import environment
 
-TIMEOUT_S = 20.0
+TIMEOUT_S = 120.0
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from harness.ports import free_port
 from harness.readers import need
 from harness.server import REPOSITORY, environment
 
-TIMEOUT_S = 30.0
+TIMEOUT_S = 120.0
 SCRAPES_EVERY_S = 1
 _DEPLOY = REPOSITORY / "deploy"
 

@@ -17,7 +17,7 @@ from botocore.config import Config
 from botocore.session import get_session
 from harness.conditions import eventually
 from harness.readers import need
-from harness.server import environment
+from harness.server import START_TIMEOUT_S, environment
 
 BUCKET, PREFIX = "albums-of-a-site", "photos"
 CREDENTIALS = {
@@ -89,7 +89,7 @@ def moto(directory: Path) -> Iterator[Bucket]:
     try:
         found = eventually(
             lambda: re.search(r"Running on (http://127\.0\.0\.1:\d+)", said.read_text()),
-            within_s=30,
+            within_s=START_TIMEOUT_S,
         )
         bucket = Bucket(found[1])
         where = {"LocationConstraint": CREDENTIALS["AWS_REGION"]}

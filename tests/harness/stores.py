@@ -21,7 +21,7 @@ from harness.readers import need
 from harness.server import environment
 
 PASSWORD = "correct-horse"
-TIMEOUT_S = 60.0
+TIMEOUT_S = 120.0
 _UNPRIVILEGED = ("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups")
 """PostgreSQL refuses to run as root."""
 

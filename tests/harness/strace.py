@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-_TIMEOUT_S = 20.0
+_TIMEOUT_S = 120.0
 _CALL = re.compile(r"(\d+) +(\w+)\((.*)\) += (-?\d+)")
 _UNFINISHED = re.compile(r"(\d+) +(\w+\(.*) <unfinished \.\.\.>$")
 _RESUMED = re.compile(r"(\d+) +<\.\.\. \w+ resumed>(.*)$")

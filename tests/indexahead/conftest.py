@@ -13,7 +13,7 @@ from harness.indexed import unknown_files
 SETTLE_TIME_S = 0.3
 AHEAD = ("--settle-time", f"{SETTLE_TIME_S}", "--level", "debug", "--index-ahead")
 WATCH = (*AHEAD, "watch")
-WITHIN_S = 30.0
+WITHIN_S = 120.0
 
 Await = Callable[[str], None]
 

@@ -18,8 +18,9 @@ from harness.stores import (
 from archive_service.checksums.crc_index.base import CrcIndex
 from archive_service.checksums.crc_index.index_url import make_store, parse_index_url
 from archive_service.checksums.crc_index.shared import SharedCrcIndex
+from archive_service.observe.events import Event, IndexImpaired, Observe
 
-PATIENT_S = 20.0
+PATIENT_S = 120.0
 """Where nothing is wrong, a busy machine may take its time."""
 _numbers = count()
 MakeIndex = Callable[..., SharedCrcIndex]
@@ -50,25 +51,32 @@ def url(store: StoreServer) -> str:
     return f"{store.url}?namespace=test-{next(_numbers)}"
 
 
-def no_warning(text: str) -> None:
-    raise AssertionError(text)
+def no_event(event: Event) -> None:
+    raise AssertionError(event)
+
+
+def outage(reason: str) -> IndexImpaired:
+    return IndexImpaired(f"the shared CRC index: {reason}; CRCs are kept in memory")
+
+
+def impairments(happened: list[Event]) -> list[str]:
+    return [event.reason for event in happened if isinstance(event, IndexImpaired)]
 
 
 @pytest.fixture
 def make_index() -> Iterator[MakeIndex]:
-    """Make indexes that are closed when the test ends; without more, one that must not warn."""
+    """Make indexes that are closed when the test ends; by default, no event may come from one."""
     made: list[CrcIndex] = []
 
     def make(
         url: str,
-        warn: Callable[[str], None] = no_warning,
-        restored: Callable[[], None] = lambda: None,
+        observe: Observe = no_event,
         *,
         answer_timeout_s: float = PATIENT_S,
     ) -> SharedCrcIndex:
         address = parse_index_url(url)
         index = SharedCrcIndex(
-            lambda: make_store(address), warn, restored, answer_timeout_s=answer_timeout_s
+            lambda: make_store(address), observe, answer_timeout_s=answer_timeout_s
         )
         made.append(index)
         return index

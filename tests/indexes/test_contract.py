@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 from harness.ports import free_port
-from indexes.conftest import MakeIndex, no_warning
+from indexes.conftest import MakeIndex, no_event
 
 from archive_service.archive.id import ArchiveId
 from archive_service.checksums.crc_index.base import CrcIndex
 from archive_service.checksums.crc_index.memory import MemoryCrcIndex
 from archive_service.checksums.crc_index.row_blocks import MAX_BLOCKS
 from archive_service.checksums.crc_index.sqlite import SqliteCrcIndex
+from archive_service.observe.events import ignore
 
 ONE, TWO = ArchiveId("1" * 32), ArchiveId("2" * 32)
 VERSION, OTHER_VERSION = b"v" * 32, b"w" * 32
@@ -31,12 +32,12 @@ def index(
     if request.param == "memory":
         made = MemoryCrcIndex()
     elif request.param == "sqlite":
-        made = SqliteCrcIndex(path, no_warning)
+        made = SqliteCrcIndex(path, no_event)
     elif request.param == "sqlite that can't be used":
         (tmp_path / "file").touch()
-        made = SqliteCrcIndex(tmp_path / "file" / "crc.sqlite3", lambda _text: None)
+        made = SqliteCrcIndex(tmp_path / "file" / "crc.sqlite3", ignore)
     elif request.param == "redis that is gone":
-        made = make_index(f"redis://127.0.0.1:{free_port()}/0", lambda _text: None)
+        made = make_index(f"redis://127.0.0.1:{free_port()}/0", ignore)
     else:
         server = request.getfixturevalue(f"{request.param}_store")
         made = make_index(f"{server.url}?namespace=contract-{next(numbers)}")

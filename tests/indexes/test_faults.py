@@ -14,13 +14,14 @@ from harness.ports import free_port
 from harness.relay import relayed
 from harness.server import REPOSITORY
 from harness.stores import PASSWORD, StoreServer, cutting_port, silent_port
-from indexes.conftest import MakeIndex
+from indexes.conftest import MakeIndex, impairments, outage
 
 from archive_service.archive.id import ArchiveId
 from archive_service.checksums.crc_index.base import CrcIndex
 from archive_service.checksums.crc_index.circuit import FIRST_PAUSE_S
 from archive_service.checksums.crc_index.row_blocks import MAX_BLOCKS
 from archive_service.checksums.crc_index.shared import ANSWER_TIMEOUT_S
+from archive_service.observe.events import Event, IndexRestored
 
 ONE, TWO = ArchiveId("1" * 32), ArchiveId("2" * 32)
 VERSION = b"v" * 32
@@ -31,22 +32,16 @@ MANY = 50_000
 
 
 @pytest.fixture
-def warnings() -> list[str]:
+def happened() -> list[Event]:
     return []
 
 
 @pytest.fixture
-def restored() -> list[str]:
-    return []
-
-
-@pytest.fixture
-def index(make_index: MakeIndex, url: str, warnings: list[str], restored: list[str]) -> CrcIndex:
+def index(make_index: MakeIndex, url: str, happened: list[Event]) -> CrcIndex:
     """An index as the service has it."""
     return make_index(
         url,
-        warnings.append,
-        lambda: restored.append("restored"),
+        happened.append,
         answer_timeout_s=ANSWER_TIMEOUT_S,
     )
 
@@ -58,14 +53,16 @@ def taking_at_most(bound_s: float) -> Iterator[None]:
     assert time.monotonic() - started_s < bound_s
 
 
-def use_until(restored: list[str], index: CrcIndex, album: ArchiveId, *, files: int) -> None:
+def use_until_restored(
+    index: CrcIndex, album: ArchiveId, happened: list[Event], *, files: int
+) -> None:
     """Load an album, all of whose files are known each time, until the store is back."""
 
     def is_restored() -> bool:
         assert len(index.load(album)) == files
-        return bool(restored)
+        return IndexRestored() in happened
 
-    eventually(is_restored, within_s=20)
+    eventually(is_restored)
 
 
 def test_a_server_that_is_killed_and_started_again(
@@ -73,8 +70,7 @@ def test_a_server_that_is_killed_and_started_again(
     make_index: MakeIndex,
     store: StoreServer,
     url: str,
-    warnings: list[str],
-    restored: list[str],
+    happened: list[Event],
 ) -> None:
     index.store(ONE, [(b"before", VERSION, 1)])
     store.kill()
@@ -83,19 +79,19 @@ def test_a_server_that_is_killed_and_started_again(
             with taking_at_most(BOUND_S):
                 index.store(TWO, [(b"%d" % number, VERSION, number)])
                 assert len(index.load(TWO)) == number + 1
-        assert len(warnings) == 1
-        assert "kept in memory" in warnings[0]
+        assert len(impairments(happened)) == 1
+        assert "kept in memory" in impairments(happened)[0]
     finally:
         store.start()
     other = make_index(url)
     assert other.load(TWO) == {}
-    use_until(restored, index, TWO, files=3)
+    use_until_restored(index, TWO, happened, files=3)
     assert other.load(TWO) == {b"%d" % number: (VERSION, number) for number in range(3)}
-    assert len(warnings) == 1
+    assert len(impairments(happened)) == 1
 
 
 def test_a_server_that_does_not_answer_is_not_waited_for(
-    index: CrcIndex, store: StoreServer, warnings: list[str], restored: list[str]
+    index: CrcIndex, store: StoreServer, happened: list[Event]
 ) -> None:
     index.store(ONE, [(b"a", VERSION, 1)])
     with store.frozen():
@@ -105,41 +101,44 @@ def test_a_server_that_does_not_answer_is_not_waited_for(
             assert index.load(ONE) == {}
             index.store(ONE, [(b"b", VERSION, 2)])
             assert index.load(ONE) == {b"b": (VERSION, 2)}
-    assert warnings == ["the shared CRC index: no answer in time; CRCs are kept in memory"]
-    eventually(lambda: len(index.load(ONE)) == 2 and restored, within_s=8 * FIRST_PAUSE_S)
+    assert happened == [outage("no answer in time")]
+    eventually(
+        lambda: len(index.load(ONE)) == 2 and IndexRestored() in happened,
+        within_s=8 * FIRST_PAUSE_S,
+    )
 
 
 @pytest.mark.parametrize("scheme", ["redis", "postgresql"])
 def test_a_server_that_takes_connections_and_says_nothing(
-    make_index: MakeIndex, warnings: list[str], scheme: str
+    make_index: MakeIndex, happened: list[Event], scheme: str
 ) -> None:
     with silent_port() as port:
         index = make_index(
-            f"{scheme}://127.0.0.1:{port}/0", warnings.append, answer_timeout_s=ANSWER_TIMEOUT_S
+            f"{scheme}://127.0.0.1:{port}/0", happened.append, answer_timeout_s=ANSWER_TIMEOUT_S
         )
         with taking_at_most(BOUND_S):
             assert index.load(ONE) == {}
         with taking_at_most(BOUND_S):
             index.close()
-    assert len(warnings) == 1
+    assert len(impairments(happened)) == 1
 
 
 @pytest.mark.parametrize("scheme", ["redis", "postgresql"])
 def test_a_server_that_is_not_there_is_told_once(
-    make_index: MakeIndex, warnings: list[str], scheme: str
+    make_index: MakeIndex, happened: list[Event], scheme: str
 ) -> None:
-    index = make_index(f"{scheme}://:{PASSWORD}@127.0.0.1:{free_port()}/0", warnings.append)
+    index = make_index(f"{scheme}://:{PASSWORD}@127.0.0.1:{free_port()}/0", happened.append)
     for _ in range(3):
         assert index.load(ONE) == {}
-    assert warnings == ["the shared CRC index: can't be reached; CRCs are kept in memory"]
+    assert happened == [outage("can't be reached")]
 
 
 @pytest.mark.parametrize("scheme", ["redis", "postgresql"])
 def test_a_server_that_fails_is_left_alone_for_a_while(
-    make_index: MakeIndex, warnings: list[str], scheme: str
+    make_index: MakeIndex, happened: list[Event], scheme: str
 ) -> None:
     with cutting_port() as (port, connections):
-        index = make_index(f"{scheme}://:{PASSWORD}@127.0.0.1:{port}/0", warnings.append)
+        index = make_index(f"{scheme}://:{PASSWORD}@127.0.0.1:{port}/0", happened.append)
         index.load(ONE)
         tries = len(connections)
         assert tries > 0
@@ -149,30 +148,29 @@ def test_a_server_that_fails_is_left_alone_for_a_while(
                 index.store(ONE, [(b"a", VERSION, 1)])
             assert len(connections) == tries
         eventually(lambda: index.load(ONE) and len(connections) > tries)
-    assert len(warnings) == 1
+    assert len(impairments(happened)) == 1
 
 
 def test_a_connection_that_a_dead_network_has_swallowed_is_given_up(
-    make_index: MakeIndex, store: StoreServer, url: str, warnings: list[str], restored: list[str]
+    make_index: MakeIndex, store: StoreServer, url: str, happened: list[Event]
 ) -> None:
     with relayed(store.port) as relay:
         index = make_index(
             url.replace(f":{store.port}/", f":{relay.port}/"),
-            warnings.append,
-            lambda: restored.append("restored"),
+            happened.append,
             answer_timeout_s=ANSWER_TIMEOUT_S,
         )
         index.store(ONE, [(b"a", VERSION, 1)])
         relay.hold()
         with taking_at_most(BOUND_S):
             assert index.load(ONE) == {}
-        eventually(lambda: index.load(ONE) and restored, within_s=20)
+        eventually(lambda: index.load(ONE) and IndexRestored() in happened)
         index.close()
-    assert len(warnings) == 1
+    assert len(impairments(happened)) == 1
 
 
 def test_a_store_that_is_wiped_while_it_is_used(
-    index: CrcIndex, store: StoreServer, warnings: list[str]
+    index: CrcIndex, store: StoreServer, happened: list[Event]
 ) -> None:
     index.store(ONE, [(b"a", VERSION, 1)])
     store.wipe()
@@ -182,16 +180,16 @@ def test_a_store_that_is_wiped_while_it_is_used(
     index.store(ONE, [(b"c", VERSION, 3)])
     index.forget(ONE, [b"b"])
     assert index.load(ONE) == {b"c": (VERSION, 3)}
-    assert warnings == []
+    assert happened == []
 
 
 def test_a_wrong_password_is_told_and_not_shown(
-    make_index: MakeIndex, store: StoreServer, url: str, warnings: list[str]
+    make_index: MakeIndex, store: StoreServer, url: str, happened: list[Event]
 ) -> None:
-    index = make_index(url.replace(PASSWORD, "wrong-secret"), warnings.append)
+    index = make_index(url.replace(PASSWORD, "wrong-secret"), happened.append)
     index.store(ONE, [(b"a", VERSION, 1)])
     assert index.load(ONE) == {b"a": (VERSION, 1)}
-    assert warnings == ["the shared CRC index: user or password refused; CRCs are kept in memory"]
+    assert happened == [outage("user or password refused")]
 
 
 def test_a_store_that_takes_nothing_new_is_read_all_the_same(
@@ -199,8 +197,7 @@ def test_a_store_that_takes_nothing_new_is_read_all_the_same(
     make_index: MakeIndex,
     store: StoreServer,
     url: str,
-    warnings: list[str],
-    restored: list[str],
+    happened: list[Event],
 ) -> None:
     index.store(ONE, [(b"before", VERSION, 1)])
     with store.refusing_writes():
@@ -209,14 +206,16 @@ def test_a_store_that_takes_nothing_new_is_read_all_the_same(
         assert index.load(ONE) == {b"before": (VERSION, 1)}
         assert len(index.load(TWO)) == 3
         assert make_index(url).load(TWO) == {}
-    (text,) = warnings
+    (text,) = impairments(happened)
     assert "full" in text or "read-only" in text
-    use_until(restored, index, ONE, files=1)  # asked for something else, it writes what it has
+    use_until_restored(
+        index, ONE, happened, files=1
+    )  # asked for something else, it writes what it has
     assert len(make_index(url).load(TWO)) == 3
 
 
 def test_connections_that_the_server_has_cut_are_made_anew_and_not_told(
-    index: CrcIndex, store: StoreServer, warnings: list[str]
+    index: CrcIndex, store: StoreServer, happened: list[Event]
 ) -> None:
     index.store(ONE, [(b"a", VERSION, 1)])
     store.cut_connections()
@@ -226,11 +225,11 @@ def test_connections_that_the_server_has_cut_are_made_anew_and_not_told(
     store.cut_connections()
     index.forget(ONE, [b"a"])
     assert index.load(ONE) == {b"b": (VERSION, 2)}
-    assert warnings == []
+    assert happened == []
 
 
 def test_values_that_are_spoilt_are_not_used(
-    index: CrcIndex, store: StoreServer, warnings: list[str]
+    index: CrcIndex, store: StoreServer, happened: list[Event]
 ) -> None:
     index.store(ONE, [(b"a", VERSION, 1), (b"b", VERSION, 2)])
     store.spoil()
@@ -239,7 +238,7 @@ def test_values_that_are_spoilt_are_not_used(
     assert index.load(ONE) == {b"a": (VERSION, 3)}
     index.forget(ONE, [b"a"])
     assert index.load(ONE) == {}
-    assert warnings == []
+    assert happened == []
 
 
 def test_an_album_takes_one_round_trip(make_index: MakeIndex, store: StoreServer, url: str) -> None:

@@ -8,13 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from harness.conditions import eventually
 from harness.stores import PASSWORD, PostgresqlServer
-from indexes.conftest import MakeIndex
+from indexes.conftest import MakeIndex, outage
 from indexes.test_faults import writing_at_once
 
 from archive_service.archive.id import ArchiveId
 from archive_service.checksums.crc_index.index_url import make_store, parse_index_url
 from archive_service.checksums.crc_index.row_blocks import block_of
 from archive_service.checksums.crc_index.schema import LOCK
+from archive_service.observe.events import Event
 
 ONE, TWO = ArchiveId("1" * 32), ArchiveId("2" * 32)
 VERSION = b"v" * 32
@@ -41,7 +42,7 @@ def test_replicas_that_start_at_once_make_one_table(
     with server.connected() as other:
         other.execute("SELECT pg_advisory_lock(%s)", (LOCK,))
         with writing_at_once(server.url, processes=4, count=5):
-            eventually(lambda: server.execute(waiting) == [(4,)], within_s=30)
+            eventually(lambda: server.execute(waiting) == [(4,)])
             other.execute("SELECT pg_advisory_unlock(%s)", (LOCK,))
     assert len(make_index(server.url).load(ONE)) == 20
 
@@ -89,26 +90,26 @@ def test_a_table_of_a_later_release_or_of_others_is_left_alone(
     server: PostgresqlServer, make_index: MakeIndex, comment: list[str], reason: str
 ) -> None:
     server.execute(*TABLE_OF_OTHERS, *comment)
-    warnings: list[str] = []
-    index = make_index(server.url, warnings.append)
+    happened: list[Event] = []
+    index = make_index(server.url, happened.append)
     index.store(ONE, [(b"a", VERSION, 1)])
     index.prune([])
     index.store(ONE, [(b"a", VERSION, 2)])
     assert index.load(ONE) == {b"a": (VERSION, 2)}
-    assert warnings == [f"the shared CRC index: {reason}; CRCs are kept in memory"]
+    assert happened == [outage(reason)]
     assert server.execute("SELECT * FROM archive_crc") == [("x",)]
 
 
 def test_a_table_that_becomes_one_of_a_later_release_is_used_no_more(
     server: PostgresqlServer, make_index: MakeIndex
 ) -> None:
-    warnings: list[str] = []
-    index = make_index(server.url, warnings.append)
+    happened: list[Event] = []
+    index = make_index(server.url, happened.append)
     index.store(ONE, [(b"a", VERSION, 1)])
     server.execute(*TABLE_OF_OTHERS, COMMENT.format(2))
     index.store(ONE, [(b"b", VERSION, 2)])
     assert index.load(ONE) == {b"b": (VERSION, 2)}
-    assert len(warnings) == 1
+    assert len(happened) == 1
 
 
 def test_a_user_who_may_not_make_the_table_is_told(
@@ -117,10 +118,10 @@ def test_a_user_who_may_not_make_the_table_is_told(
     server.execute(
         "DROP ROLE IF EXISTS visitor", f"CREATE ROLE visitor LOGIN PASSWORD '{PASSWORD}'"
     )
-    warnings: list[str] = []
-    index = make_index(server.url.replace("archive:", "visitor:"), warnings.append)
+    happened: list[Event] = []
+    index = make_index(server.url.replace("archive:", "visitor:"), happened.append)
     assert index.load(ONE) == {}
-    assert warnings == ["the shared CRC index: may not make its table; CRCs are kept in memory"]
+    assert happened == [outage("may not make its table")]
 
 
 def test_a_user_who_may_only_read_reads(server: PostgresqlServer, make_index: MakeIndex) -> None:
@@ -131,12 +132,12 @@ def test_a_user_who_may_only_read_reads(server: PostgresqlServer, make_index: Ma
         "GRANT SELECT ON archive_crc TO reader",
         "UPDATE archive_crc SET used = current_date - 1",
     )
-    warnings: list[str] = []
-    index = make_index(server.url.replace("archive:", "reader:"), warnings.append)
+    happened: list[Event] = []
+    index = make_index(server.url.replace("archive:", "reader:"), happened.append)
     index.store(TWO, [(b"b", VERSION, 2)])
     assert index.load(ONE) == {b"a": (VERSION, 1)}
     assert index.load(TWO) == {b"b": (VERSION, 2)}
-    assert warnings == ["the shared CRC index: not permitted; CRCs are kept in memory"]
+    assert happened == [outage("not permitted")]
     index.close()
     server.execute("DROP OWNED BY reader", "DROP ROLE reader")
 

@@ -10,11 +10,12 @@ import pytest
 from harness.readers import need
 from harness.server import REPOSITORY
 from harness.stores import PASSWORD, RedisServer, redis_server
-from indexes.conftest import MakeIndex
+from indexes.conftest import MakeIndex, outage
 
 from archive_service.archive.id import ArchiveId
 from archive_service.checksums.crc_index.album_digest import album_digest
 from archive_service.checksums.crc_index.index_url import make_store, parse_index_url
+from archive_service.observe.events import Event
 
 ONE = ArchiveId("1" * 32)
 VERSION = b"v" * 32
@@ -114,11 +115,11 @@ def test_a_command_that_is_not_permitted_is_told(
 ) -> None:
     with redis_store.client() as client:
         client.acl_setuser("nobody", enabled=True, passwords=[f"+{PASSWORD}"])
-    warnings: list[str] = []
-    index = make_index(url.replace("//:", "//nobody:"), warnings.append)
+    happened: list[Event] = []
+    index = make_index(url.replace("//:", "//nobody:"), happened.append)
     index.store(ONE, [(b"a", VERSION, 1)])
     assert index.load(ONE) == {b"a": (VERSION, 1)}
-    assert warnings == ["the shared CRC index: a command not permitted; CRCs are kept in memory"]
+    assert happened == [outage("a command not permitted")]
 
 
 def test_the_certificate_of_the_server_is_checked(make_index: MakeIndex, tmp_path: Path) -> None:
@@ -134,9 +135,9 @@ def test_the_certificate_of_the_server_is_checked(make_index: MakeIndex, tmp_pat
         capture_output=True,
     )
     with redis_server("--tls-cert-file", str(certificate), "--tls-key-file", str(key)) as server:
-        warnings: list[str] = []
-        make_index(server.url, warnings.append).load(ONE)
-        assert warnings == ["the shared CRC index: can't be reached; CRCs are kept in memory"]
+        happened: list[Event] = []
+        make_index(server.url, happened.append).load(ONE)
+        assert happened == [outage("can't be reached")]
         index = make_index(f"{server.url}?ssl_ca_certs={certificate}")
         index.store(ONE, [(b"a", VERSION, 1)])
         assert index.load(ONE) == {b"a": (VERSION, 1)}

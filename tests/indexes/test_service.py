@@ -122,7 +122,7 @@ def test_downloads_go_on_while_the_store_is_down_and_it_is_used_again_when_it_is
                 settle(touched(album))
                 return any("index.restored" in line for line in server.lines)
 
-            eventually(is_restored, within_s=20)
+            eventually(is_restored)
             assert sum("index.impaired" in line for line in server.lines) == 1
             assert PASSWORD not in "".join(server.lines)
     finally:
@@ -157,7 +157,7 @@ def run(
         capture_output=True,
         text=True,
         encoding="utf-8",
-        timeout=60,
+        timeout=120,
         check=False,
     )
     assert PASSWORD not in done.stdout + done.stderr
@@ -240,7 +240,7 @@ def test_without_the_extras_all_is_well_but_for_a_shared_index(
             ),
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
             check=False,
         )
 

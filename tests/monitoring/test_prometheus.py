@@ -60,7 +60,7 @@ def test_every_panel_of_the_dashboard_shows_something(
             if not any(map(math.isfinite, prometheus.values(_as_grafana_asks(expression))))
         }
 
-    eventually(lambda: not without_data() or None, within_s=20.0)
+    eventually(lambda: not without_data() or None)
     assert wanted
     assert not prometheus.alerts()
 

@@ -15,6 +15,7 @@ from archive_service.archive.id import ArchiveId
 from archive_service.checksums.crc_index.index_url import parse_index_url
 from archive_service.checksums.crc_index.row_blocks import block_of, known_of, packed, unpacked
 from archive_service.checksums.crc_index.sqlite import SqliteCrcIndex
+from archive_service.observe.events import Event
 
 ALBUM = ArchiveId("0123456789abcdef0123456789abcdef")
 VERSION = bytes(range(32))
@@ -43,13 +44,13 @@ def use_spoilt(spoil: Callable[[Path], object], *, is_of_use: bool = True) -> No
     """
     with TemporaryDirectory() as directory:
         path = Path(directory) / "crc.sqlite3"
-        warnings: list[str] = []
-        index = SqliteCrcIndex(path, warnings.append)
+        happened: list[Event] = []
+        index = SqliteCrcIndex(path, happened.append)
         for number in range(PARTS):
             index.store(ALBUM, ROWS[number::PARTS])
         index.close()
         spoil(path)
-        index = SqliteCrcIndex(path, warnings.append)
+        index = SqliteCrcIndex(path, happened.append)
         assert index.load(ALBUM).items() <= RIGHT.items()
         index.store(ALBUM, [AFRESH])
         known = dict(index.load(ALBUM))
@@ -60,7 +61,7 @@ def use_spoilt(spoil: Callable[[Path], object], *, is_of_use: bool = True) -> No
         index.prune(["another"])
         assert index.load(ALBUM) == {} or not is_of_use
         index.close()
-        assert len(warnings) <= 2
+        assert len(happened) <= 2
 
 
 @BOUNDED

@@ -132,7 +132,7 @@ class Visitors:
     def download_more(self, count: int) -> None:
         """Wait until so many more downloads are over."""
         for _ in range(count):
-            assert self._done.acquire(timeout=60)
+            assert self._done.acquire(timeout=120)
             self._raise_what_failed()
 
     def completed(self) -> int:

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 from harness.albums import HASH, LONG_AGO_S, make_album, noise
+from harness.clock import clock_ahead
 from harness.conditions import eventually
 from harness.http import Response, get
-from harness.readers import go_without, succeed
+from harness.readers import succeed
 from harness.server import Server, serving
+from harness.zones import write_zone
 
 pytestmark = pytest.mark.xdist_group("replicas")
 
@@ -44,24 +46,6 @@ REPLICAS: Mapping[str, tuple[Sequence[str], Mapping[str, str], int]] = {
 }
 
 
-def clock(ahead_s: int) -> dict[str, str]:
-    """Return what shows a program another time of the day; files keep their own.
-
-    Not by the command `faketime`, which would stay as the parent that signals go to.
-    """
-    if not ahead_s:
-        return {}
-    libraries = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
-    if not libraries:
-        go_without("faketime is not installed")
-    return {
-        "LD_PRELOAD": str(libraries[0]),
-        "FAKETIME": f"{ahead_s:+d}s",
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-        "NO_FAKE_STAT": "1",
-    }
-
-
 @pytest.fixture(scope="module")
 def photos_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("photos")
@@ -85,7 +69,7 @@ def replica(
     """A replica of a cold index, one after another: no two have been started at one time."""
     flags, variables, ahead_s = REPLICAS[request.param]
     cache_dir = tmp_path_factory.mktemp("cache")
-    shown = {**variables, **clock(ahead_s)}
+    shown = {**variables, **clock_ahead(ahead_s)}
     with serving(photos_dir, cache_dir, *flags, variables=shown) as server:
         answered_s = parsedate_to_datetime(get(server.port, "/healthz")["date"]).timestamp()
         assert answered_s == pytest.approx(time.time() + ahead_s, abs=60)
@@ -149,3 +133,29 @@ def test_copies_of_the_albums_give_the_same_without_change_tokens(tmp_path: Path
             answers.append(get(server.port, TARGET))
     assert told(answers[0]) == told(answers[1])
     assert parsedate_to_datetime(answers[0]["last-modified"]).timestamp() == LONG_AGO_S + 1
+
+
+@pytest.mark.parametrize(
+    ("mtime_s", "is_same"),
+    [
+        (LONG_AGO_S, False),
+        (-1, True),  # clamped by both
+    ],
+)
+def test_the_tag_moves_with_zone_data_where_the_bytes_do(
+    tmp_path: Path, mtime_s: int, is_same: bool
+) -> None:
+    album = make_album(tmp_path / "photos", FILES)
+    for path in (*album.rglob("*"), album):
+        os.utime(path, (mtime_s, mtime_s))
+    answers = []
+    for data_of in ("Etc/GMT-5", "Etc/GMT-6"):
+        cache_dir = tmp_path / data_of.replace("/", "-")
+        zones = write_zone(cache_dir / "zones", "Asia/Almaty", data_of)
+        variables = {"TIMEZONE": "Asia/Almaty", "PYTHONTZPATH": str(zones)}
+        with serving(album.parent, cache_dir, variables=variables, afresh=True) as server:
+            answers.append(get(server.port, TARGET))
+    one, other = answers
+    assert one.status == other.status == 200
+    assert (one.content == other.content) is is_same
+    assert (one["etag"] == other["etag"]) is is_same

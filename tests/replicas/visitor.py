@@ -101,7 +101,7 @@ class Crowd:
         until_bytes = self._received_bytes + more_bytes
         with self._news:
             came = self._news.wait_for(
-                lambda: self._received_bytes >= until_bytes or self._is_over(), timeout=60
+                lambda: self._received_bytes >= until_bytes or self._is_over(), timeout=120
             )
         assert came, "nothing more came"
         return not self._is_over()

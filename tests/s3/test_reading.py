@@ -19,6 +19,7 @@ from harness.s3 import BUCKET, PAGE_KEYS, PREFIX, Bucket
 from archive_service.archive.errors import SourceChanged, SourceUnreadable, StorageUnavailable
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing
+from archive_service.observe.events import Event, ObjectSkipped
 from archive_service.storage.base import RemoteFile
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.s3.client import LOOK_AGAIN_S
@@ -127,7 +128,7 @@ def test_a_broken_read_goes_on_from_where_it_stopped(
         assert read(file) == DATA
     assert fault.befallen.is_set()
     asked = eventually(lambda: proxy.asked_for("/large"))
-    assert all(a.if_match == listing.locations[0].decode() for a in asked)
+    assert all(a.if_match == f'"{listing.locations[0].decode()}"' for a in asked)
 
 
 def test_a_read_that_falls_silent_goes_on_from_where_it_stopped(
@@ -241,7 +242,8 @@ def test_an_object_replaced_in_the_middle_of_a_read_ends_it(
 def test_a_store_without_ranges_is_told_as_such(
     storage: S3Storage, album: str, listing: Listing, proxy: FaultyStore
 ) -> None:
-    proxy.befall(Fault(reads_of("large"), content=DATA))
+    etag = f'"{listing.locations[0].decode()}"'
+    proxy.befall(Fault(reads_of("large"), content=DATA, fields={"ETag": etag}))
     with opened(storage, album, listing) as file:
         file.begin(1, len(DATA))
         with pytest.raises(SourceUnreadable) as caught:
@@ -465,7 +467,7 @@ def test_an_object_that_no_client_can_ask_for_is_left_out_and_told_of_once(
     rows = "".join(row.format(album, name) for name in ("%FF.jpg", "%FE.jpg", "1.jpg"))
     page = f"<ListBucketResult><EncodingType>url</EncodingType>{rows}</ListBucketResult>"
     proxy.befall(Fault(listings, times=2, content=page.encode()))
-    told = []
+    happened: list[Event] = []
     for name, value in bucket.variables(proxy.endpoint).items():
         monkeypatch.setenv(name, value)
     storage = S3Storage(
@@ -473,12 +475,12 @@ def test_an_object_that_no_client_can_ask_for_is_left_out_and_told_of_once(
         Exclusion(()),
         timeout_s=TIMEOUT_S,
         memory_bytes=MEMORY_BYTES,
-        on_object_skipped=lambda *skipped: told.append(skipped),
+        observe=happened.append,
     )
     for _ in range(2):
         assert storage.list(ArchiveId(album)).paths == [b"1.jpg"]
     storage.close()
-    assert told == [(ArchiveId(album), "not UTF-8")]
+    assert happened == [ObjectSkipped(ArchiveId(album), "not UTF-8")]
 
 
 def test_a_closed_storage_leaves_no_thread(

@@ -15,7 +15,7 @@ from harness.conditions import eventually
 from harness.server import REPOSITORY
 
 BOOT = Path(__file__).with_name("boot.sh")
-START_TIMEOUT_S = 60.0
+START_TIMEOUT_S = 120.0
 _PROGRAMS = ("unshare", "nsenter", "setpriv", "systemctl", "useradd", "/usr/bin/python3")
 _PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 """Of the distribution's own programs: a Python in root's home is none that others may run."""

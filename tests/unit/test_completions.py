@@ -2,33 +2,21 @@
 
 from __future__ import annotations
 
-import importlib.util
 import subprocess
-from types import ModuleType
 
 import pytest
 from harness.readers import need
 from harness.server import REPOSITORY
+from harness.tools import tool
 
 from archive_service.cli.subcommands import SUBCOMMANDS
-from archive_service.config.format_settings import flag
-from archive_service.config.settings import Settings, is_secret
-
-
-def tool() -> ModuleType:
-    spec = importlib.util.spec_from_file_location(
-        "completions", REPOSITORY / "tools" / "completions.py"
-    )
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+from archive_service.config.setting_docs import docs_of, flag
+from archive_service.config.settings import Settings
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh"])
 def test_the_files_are_those_that_the_parsers_make(shell: str) -> None:
-    made = tool()
+    made = tool("completions")
     found = (made.DIRECTORY / made.FILES[shell]).read_text()
     assert found == made.completion(shell), "run: poetry run python tools/completions.py"
     assert "/root" not in found
@@ -57,5 +45,5 @@ def test_bash_completes_subcommands_and_flags() -> None:
     assert completed("archive-service", "serve", "--max-downloads-") == {
         "--max-downloads-per-client"
     }
-    flags = {flag(name) for name, field in Settings.model_fields.items() if not is_secret(field)}
+    flags = {flag(name) for name, doc in docs_of(Settings).items() if not doc.is_secret}
     assert flags <= completed("archive-service", "serve", "--")

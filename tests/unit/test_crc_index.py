@@ -20,6 +20,7 @@ from archive_service.archive.id import ArchiveId
 from archive_service.checksums.crc_index.memory import MOST_ROWS, MemoryCrcIndex
 from archive_service.checksums.crc_index.row_blocks import RowBlock, block_of, rows_of
 from archive_service.checksums.crc_index.sqlite import MAX_BLOCKS, SqliteCrcIndex
+from archive_service.observe.events import Event, Observe
 
 ONE, TWO = ArchiveId("1" * 32), ArchiveId("2" * 32)
 VERSION, OTHER_VERSION = b"v" * 32, b"w" * 32
@@ -31,12 +32,12 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def warnings() -> list[str]:
+def happened() -> list[Event]:
     return []
 
 
-def no_warning(text: str) -> None:
-    raise AssertionError(text)
+def no_event(event: Event) -> None:
+    raise AssertionError(event)
 
 
 def test_memory_holds_no_more_rows_than_there_is_room_for() -> None:
@@ -55,13 +56,13 @@ def test_memory_holds_no_more_rows_than_there_is_room_for() -> None:
 
 
 def stored(path: Path, *, crc32: int = 7) -> None:
-    index = SqliteCrcIndex(path, no_warning)
+    index = SqliteCrcIndex(path, no_event)
     index.store(ONE, [(b"a", VERSION, crc32)])
     index.close()
 
 
-def load(path: Path, warn: Callable[[str], None] = no_warning) -> dict[bytes, tuple[bytes, int]]:
-    index = SqliteCrcIndex(path, warn)
+def load(path: Path, observe: Observe = no_event) -> dict[bytes, tuple[bytes, int]]:
+    index = SqliteCrcIndex(path, observe)
     try:
         return dict(index.load(ONE))
     finally:
@@ -81,7 +82,7 @@ def test_rows_outlive_the_process(path: Path) -> None:
 
 
 def test_two_indexes_on_one_file_see_each_others_rows(path: Path) -> None:
-    one, two = (SqliteCrcIndex(path, no_warning) for _ in range(2))
+    one, two = (SqliteCrcIndex(path, no_event) for _ in range(2))
     for number in range(20):
         one.store(ONE, [(b"one %d" % number, VERSION, number)])
         two.store(ONE, [(b"two %d" % number, VERSION, number)])
@@ -119,7 +120,7 @@ def test_nobody_else_may_read_the_index(path: Path) -> None:
 
 
 def test_nobody_else_may_read_the_index_in_a_directory_that_was_there(tmp_path: Path) -> None:
-    index = SqliteCrcIndex(tmp_path / "crc.sqlite3", no_warning)
+    index = SqliteCrcIndex(tmp_path / "crc.sqlite3", no_event)
     index.store(ONE, [(b"a", VERSION, 1)])
     modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()}
     index.close()
@@ -128,7 +129,7 @@ def test_nobody_else_may_read_the_index_in_a_directory_that_was_there(tmp_path: 
 
 
 def test_an_albums_id_is_not_written(path: Path) -> None:
-    index = SqliteCrcIndex(path, no_warning)
+    index = SqliteCrcIndex(path, no_event)
     index.store(ONE, [(b"a", VERSION, 7)])
     written = b"".join(file.read_bytes() for file in path.parent.iterdir())
     index.close()
@@ -174,23 +175,23 @@ def a_schema_that_is_no_text(path: Path) -> None:
     ],
 )
 def test_a_corrupt_file_is_started_afresh(
-    path: Path, warnings: list[str], spoil: Callable[[Path], None]
+    path: Path, happened: list[Event], spoil: Callable[[Path], None]
 ) -> None:
     stored(path)
     spoil(path)
-    index = SqliteCrcIndex(path, warnings.append)
+    index = SqliteCrcIndex(path, happened.append)
     assert index.load(ONE) == {}
     index.store(ONE, [(b"a", VERSION, 8)])
     assert index.load(ONE) == {b"a": (VERSION, 8)}
     index.close()
-    assert len(warnings) == 1
+    assert len(happened) == 1
     assert load(path) == {b"a": (VERSION, 8)}
 
 
-def test_rows_that_are_lost_are_not_there(path: Path, warnings: list[str]) -> None:
+def test_rows_that_are_lost_are_not_there(path: Path, happened: list[Event]) -> None:
     stored(path)
     os.truncate(path, path.stat().st_size - 2048)  # SQLite takes the missing half for zeros
-    index = SqliteCrcIndex(path, warnings.append)
+    index = SqliteCrcIndex(path, happened.append)
     assert index.load(ONE) == {}
     index.store(ONE, [(b"b", VERSION, 8)])
     assert index.load(ONE) == {b"b": (VERSION, 8)}
@@ -204,11 +205,13 @@ def test_an_empty_file_is_a_fresh_index(path: Path) -> None:
     assert load(path) == {b"a": (VERSION, 7)}
 
 
-def test_a_file_spoilt_while_it_is_used_is_started_afresh(path: Path, warnings: list[str]) -> None:
-    index = SqliteCrcIndex(path, warnings.append)
+def test_a_file_spoilt_while_it_is_used_is_started_afresh(
+    path: Path, happened: list[Event]
+) -> None:
+    index = SqliteCrcIndex(path, happened.append)
     index.store(ONE, [(b"%d" % number, VERSION, number) for number in range(5000)])
     index.close()
-    index = SqliteCrcIndex(path, warnings.append)
+    index = SqliteCrcIndex(path, happened.append)
     assert len(index.load(ONE)) == 5000
     data = bytearray(path.read_bytes())
     data[100:] = random.Random(0).randbytes(len(data) - 100)
@@ -218,8 +221,8 @@ def test_a_file_spoilt_while_it_is_used_is_started_afresh(path: Path, warnings: 
         index.store(ONE, [(b"a", VERSION, 8)])
         index.load(ONE)
     index.close()
-    assert len(warnings) <= 1
-    known = load(path, warnings.append)
+    assert len(happened) <= 1
+    known = load(path, happened.append)
     # Whatever could be saved is right.
     known.pop(b"a", None)
     assert all(row == (VERSION, int(path)) for path, row in known.items())
@@ -263,7 +266,7 @@ def test_a_part_that_is_spoilt_is_ignored(path: Path, statement: str) -> None:
 def test_a_part_that_is_spoilt_takes_no_other_with_it(path: Path) -> None:
     stored(path)
     execute(path, "UPDATE crc SET part_check = 0")
-    index = SqliteCrcIndex(path, no_warning)
+    index = SqliteCrcIndex(path, no_event)
     index.store(ONE, [(b"b", VERSION, 8)])
     index.forget(ONE, [b"a"])
     assert index.load(ONE) == {b"b": (VERSION, 8)}
@@ -287,7 +290,7 @@ def parts(path: Path) -> int:
 
 
 def test_what_is_stored_file_by_file_becomes_few_parts(path: Path) -> None:
-    index = SqliteCrcIndex(path, no_warning)
+    index = SqliteCrcIndex(path, no_event)
     for number in range(3 * MAX_BLOCKS):
         index.store(ONE, [(b"same", VERSION, number), (b"%d" % number, VERSION, number)])
         index.store(TWO, [(b"same", VERSION, 0)])
@@ -319,16 +322,16 @@ def test_another_version_of_the_schema_is_replaced(path: Path) -> None:
 
 
 def test_a_schema_that_is_not_what_its_version_says_is_no_reason_to_fail(
-    path: Path, warnings: list[str]
+    path: Path, happened: list[Event]
 ) -> None:
     stored(path)
     execute(path, "DROP TABLE crc")
     execute(path, "CREATE TABLE crc (other TEXT)")
-    index = SqliteCrcIndex(path, warnings.append)
+    index = SqliteCrcIndex(path, happened.append)
     index.store(ONE, [(b"a", VERSION, 8)])
     assert index.load(ONE) == {b"a": (VERSION, 8)}
     index.close()
-    assert len(warnings) == 1
+    assert len(happened) == 1
 
 
 @pytest.fixture(
@@ -348,20 +351,22 @@ def unusable(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
         yield tmp_path / "closed" / "crc.sqlite3"
 
 
-def test_a_place_that_can_not_be_written_is_told_once(unusable: Path, warnings: list[str]) -> None:
-    index = SqliteCrcIndex(unusable, warnings.append)
+def test_a_place_that_can_not_be_written_is_told_once(
+    unusable: Path, happened: list[Event]
+) -> None:
+    index = SqliteCrcIndex(unusable, happened.append)
     for number in range(3):
         index.store(ONE, [(b"%d" % number, VERSION, number)])
     assert len(index.load(ONE)) == 3
     index.prune([])
     assert index.load(ONE) == {}
     index.close()
-    assert len(warnings) == 1
+    assert len(happened) == 1
 
 
-def test_another_processs_lock_is_not_waited_for_long(path: Path, warnings: list[str]) -> None:
+def test_another_processs_lock_is_not_waited_for_long(path: Path, happened: list[Event]) -> None:
     stored(path)
-    index = SqliteCrcIndex(path, warnings.append)
+    index = SqliteCrcIndex(path, happened.append)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         index.store(ONE, [(b"b", VERSION, 8)])
@@ -369,7 +374,7 @@ def test_another_processs_lock_is_not_waited_for_long(path: Path, warnings: list
         index.forget(ONE, [b"b"])
         assert b"b" not in index.load(ONE)
         other.execute("ROLLBACK")
-    assert len(warnings) == 1
+    assert len(happened) == 1
     # It goes on to be used as soon as the other has let go.
     index.store(ONE, [(b"c", VERSION, 9)])
     index.close()
@@ -377,10 +382,10 @@ def test_another_processs_lock_is_not_waited_for_long(path: Path, warnings: list
 
 
 def test_a_new_file_that_another_process_prepares_is_waited_for(
-    path: Path, warnings: list[str]
+    path: Path, happened: list[Event]
 ) -> None:
     path.parent.mkdir()
-    index = SqliteCrcIndex(path, warnings.append)
+    index = SqliteCrcIndex(path, happened.append)
     with (
         ThreadPoolExecutor(1) as threads,
         closing(sqlite3.connect(path, isolation_level=None)) as other,
@@ -391,7 +396,7 @@ def test_a_new_file_that_another_process_prepares_is_waited_for(
         other.execute("ROLLBACK")
     index.close()
     assert load(path) == {b"a": (VERSION, 7)}
-    assert not warnings
+    assert not happened
 
 
 def test_another_process_that_writes_does_not_keep_this_one_from_reading(path: Path) -> None:
@@ -402,10 +407,10 @@ def test_another_process_that_writes_does_not_keep_this_one_from_reading(path: P
 
 
 def test_what_was_kept_in_memory_gives_way_to_what_is_newer(
-    path: Path, warnings: list[str]
+    path: Path, happened: list[Event]
 ) -> None:
     stored(path)
-    index = SqliteCrcIndex(path, warnings.append)
+    index = SqliteCrcIndex(path, happened.append)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         index.store(ONE, [(b"a", VERSION, 8)])
@@ -416,9 +421,9 @@ def test_what_was_kept_in_memory_gives_way_to_what_is_newer(
 
 
 def test_a_file_deleted_under_the_index_is_no_reason_to_fail(
-    path: Path, warnings: list[str]
+    path: Path, happened: list[Event]
 ) -> None:
-    index = SqliteCrcIndex(path, warnings.append)
+    index = SqliteCrcIndex(path, happened.append)
     index.store(ONE, [(b"a", VERSION, 7)])
     for file in path.parent.iterdir():
         file.unlink()
@@ -428,7 +433,7 @@ def test_a_file_deleted_under_the_index_is_no_reason_to_fail(
 
 
 def test_closing_twice_is_fine_and_it_opens_again(path: Path) -> None:
-    index = SqliteCrcIndex(path, no_warning)
+    index = SqliteCrcIndex(path, no_event)
     index.close()
     index.store(ONE, [(b"a", VERSION, 7)])
     index.close()

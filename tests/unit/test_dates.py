@@ -20,7 +20,9 @@ HOUR_S = 3600
 OPTIONS = ArchiveOptions(NameRules(), timezone.utc)
 
 
-def archive(options: ArchiveOptions) -> Representation:
+def archive(
+    options: ArchiveOptions, *, changed_ns: int = NEWEST_CHANGE_S * 10**9
+) -> Representation:
     listing = Listing(
         paths=[b"a"],
         locations=[b"a"],
@@ -28,7 +30,7 @@ def archive(options: ArchiveOptions) -> Representation:
         mtimes_ns=array("q", [0]),
         modes=array("H", [0o644]),
         change_tokens=bytes(16),
-        newest_change_ns=NEWEST_CHANGE_S * 10**9,
+        newest_change_ns=changed_ns,
         newest_mtime_ns=NEWEST_MTIME_S * 10**9,
     )
     layout = lay_out(listing, [b"a"], range(1), zone=timezone.utc)
@@ -40,6 +42,17 @@ def test_it_is_the_second_after_the_newest_change_since_whenever_settings_are_in
     since_s: int | None,
 ) -> None:
     assert archive(replace(OPTIONS, config_epoch_s=since_s)).changed_s == NEWEST_CHANGE_S + 1
+
+
+@pytest.mark.parametrize(
+    ("fraction_ns", "later_s"), [(0, 1), (949_999_999, 1), (950_000_000, 2), (999_999_999, 2)]
+)
+def test_a_change_near_the_end_of_a_second_may_belong_to_the_next(
+    fraction_ns: int, later_s: int
+) -> None:
+    """Its stamp may be 50 ms behind the time."""
+    made = archive(OPTIONS, changed_ns=NEWEST_CHANGE_S * 10**9 + fraction_ns)
+    assert made.changed_s == NEWEST_CHANGE_S + later_s
 
 
 def test_it_is_that_of_the_files_where_no_change_token_is_looked_at() -> None:

@@ -12,6 +12,7 @@ from harness.albums import HASH, make_album
 from archive_service.archive.errors import SourceChanged, StorageUnavailable
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing
+from archive_service.observe.events import Event, LinkSkipped
 from archive_service.storage.exclusion import DEFAULT_PATTERNS, Exclusion
 from archive_service.storage.local import listing_builder
 from archive_service.storage.local.native import AS_COMPILED, NOTHING_COMPILED, NativeCalls
@@ -26,18 +27,22 @@ def bulk(request: pytest.FixtureRequest) -> NativeCalls:
     return request.param
 
 
+def reasons(happened: list[Event]) -> list[str]:
+    return [event.reason for event in happened if isinstance(event, LinkSkipped)]
+
+
 @pytest.fixture
-def skipped() -> list[str]:
+def happened() -> list[Event]:
     return []
 
 
 @pytest.fixture
-def storage(photos_dir: Path, bulk: NativeCalls, skipped: list[str]) -> LocalStorage:
+def storage(photos_dir: Path, bulk: NativeCalls, happened: list[Event]) -> LocalStorage:
     return LocalStorage(
         photos_dir,
         Exclusion(DEFAULT_PATTERNS),
         bulk,
-        on_link_skipped=lambda _archive, _inode, reason: skipped.append(reason),
+        observe=happened.append,
     )
 
 
@@ -79,7 +84,7 @@ def contents(storage: LocalStorage, listing: Listing | None = None) -> dict[str,
     ],
 )
 def test_a_link_to_a_file_of_the_album_is_that_file(
-    photos_dir: Path, storage: LocalStorage, skipped: list[str], link: str, target: str
+    photos_dir: Path, storage: LocalStorage, happened: list[Event], link: str, target: str
 ) -> None:
     files = {"1.jpg": b"one", "d/e/2.jpg": b"two"}
     album = make_album(photos_dir, files)
@@ -89,7 +94,7 @@ def test_a_link_to_a_file_of_the_album_is_that_file(
     found = contents(storage)
     assert found[link] == b"one"
     assert found["d/e/2.jpg"] == found["e/e/2.jpg"] == b"two"
-    assert not skipped
+    assert not reasons(happened)
 
 
 def test_an_album_is_named_by_where_its_root_really_is_too(
@@ -109,7 +114,7 @@ def test_a_link_to_a_directory_of_the_album_has_all_below_it(
     album = make_album(photos_dir, {"d/1.jpg": b"one", "d/e/2.jpg": b"two", "d/empty/": b""})
     (album / "d/3.jpg").symlink_to("e/2.jpg")
     (album / "link").symlink_to("d")
-    below = {"1.jpg": b"one", "e/2.jpg": b"two", "3.jpg": b"two", "empty/": b""}
+    below = {"": b"", "1.jpg": b"one", "e/2.jpg": b"two", "3.jpg": b"two", "empty/": b""}
     expected = {f"{top}/{name}": data for top in ("d", "link") for name, data in below.items()}
     assert contents(storage) == expected
 
@@ -148,7 +153,7 @@ def test_a_link_to_a_directory_of_the_album_has_all_below_it(
 def test_a_link_that_leads_elsewhere_is_left_out(
     photos_dir: Path,
     storage: LocalStorage,
-    skipped: list[str],
+    happened: list[Event],
     outside: Path,
     link: str,
     target: str,
@@ -162,11 +167,11 @@ def test_a_link_that_leads_elsewhere_is_left_out(
     (album / "outdir").symlink_to(outside)
     (album / link).symlink_to(target.format(album=album, outside=outside))
     assert contents(storage) == files
-    assert sorted(skipped) == sorted(["outside", "outside", reason])
+    assert sorted(reasons(happened)) == sorted(["outside", "outside", reason])
 
 
 def test_a_link_below_a_linked_directory_multiplies_nothing(
-    photos_dir: Path, storage: LocalStorage, skipped: list[str]
+    photos_dir: Path, storage: LocalStorage, happened: list[Event]
 ) -> None:
     album = make_album(photos_dir, {"a/1.jpg": b"one", "b/2.jpg": b"two"})
     (album / "a/b").symlink_to("../b")
@@ -177,7 +182,7 @@ def test_a_link_below_a_linked_directory_multiplies_nothing(
         "b/2.jpg": b"two",
         "b/a/1.jpg": b"one",
     }
-    assert set(skipped) <= {"nested", "loop"}
+    assert set(reasons(happened)) <= {"nested", "loop"}
 
 
 def test_links_to_too_much_are_an_error_and_no_endless_work(
@@ -192,31 +197,32 @@ def test_links_to_too_much_are_an_error_and_no_endless_work(
 
 
 def test_a_link_that_is_left_out_is_told_of_once(
-    photos_dir: Path, storage: LocalStorage, skipped: list[str], outside: Path
+    photos_dir: Path, storage: LocalStorage, happened: list[Event], outside: Path
 ) -> None:
     album = make_album(photos_dir, {"1.jpg": b"one"})
     (album / "a").symlink_to(outside)
     (album / "b").symlink_to("missing")
     for _ in range(3):
         storage.list(ARCHIVE)
-    assert sorted(skipped) == ["broken", "outside"]
+    assert sorted(reasons(happened)) == ["broken", "outside"]
 
 
 def test_no_link_is_followed_where_none_may_be(photos_dir: Path, bulk: NativeCalls) -> None:
     album = make_album(photos_dir, {"1.jpg": b"one", "d/2.jpg": b"two"})
     (album / "link").symlink_to("1.jpg")
     (album / "e").symlink_to("d")
-    told: list[tuple[int, str]] = []
+    happened: list[Event] = []
     storage = LocalStorage(
         photos_dir,
         Exclusion(()),
         bulk,
         symlinks="never",
-        on_link_skipped=lambda _archive, inode, reason: told.append((inode, reason)),
+        observe=happened.append,
     )
     assert contents(storage) == {"1.jpg": b"one", "d/2.jpg": b"two"}
     links = (album / "link", album / "e")
-    assert sorted(told) == sorted((link.lstat().st_ino, "never") for link in links)
+    assert set(happened) == {LinkSkipped(ARCHIVE, link.lstat().st_ino, "never") for link in links}
+    assert len(happened) == len(links)
 
 
 def swap_the_link(album: Path, outside: Path) -> None:

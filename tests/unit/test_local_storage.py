@@ -9,14 +9,13 @@ import stat
 import time
 from array import array
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from io import FileIO
 from itertools import accumulate
 from pathlib import Path
 
 import pytest
 from harness.albums import HASH, LONG_AGO_S, make_album, noise, settle
-from harness.atonce import skip_unless_at_once
 from harness.conditions import eventually
 from harness.counting import CountingStorage
 from harness.gatedfs import gated
@@ -32,7 +31,7 @@ from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import CLOCK_TICK_NS, Listing
 from archive_service.storage.base import AlbumFiles, Storage
 from archive_service.storage.exclusion import DEFAULT_PATTERNS, Exclusion
-from archive_service.storage.local.native import AS_COMPILED, NOTHING_COMPILED, Columns
+from archive_service.storage.local.native import AS_COMPILED, NOTHING_COMPILED
 from archive_service.storage.local.storage import LocalStorage
 from archive_service.storage.local.walk import MAX_DEPTH
 
@@ -112,11 +111,27 @@ def test_an_empty_album_has_no_source(photos_dir: Path, storage: Storage) -> Non
     assert len(listed(storage)) == 0
 
 
-def test_only_the_innermost_of_empty_directories_is_listed(
+def test_empty_directories_and_all_that_lead_to_them_are_listed(
     photos_dir: Path, storage: Storage
 ) -> None:
-    make_album(photos_dir, {"a/b/c/": b"", "a/d/": b"", "e/f.jpg": b""})
-    assert set(listed(storage).paths) == {b"a/b/c/", b"a/d/", b"e/f.jpg"}
+    make_album(photos_dir, {"a/b/c/": b"", "a/d/": b"", "a/1.jpg": b"", "e/f.jpg": b""})
+    expected = {b"a/", b"a/b/", b"a/b/c/", b"a/d/", b"a/1.jpg", b"e/f.jpg"}
+    assert set(listed(storage).paths) == expected
+
+
+def test_a_directory_that_leads_to_an_empty_one_has_its_own_time_and_mode(
+    photos_dir: Path, storage: Storage
+) -> None:
+    album = make_album(photos_dir, {"a/b/": b""})
+    (album / "a").chmod(0o711)
+    os.utime(album / "a", ns=(7, 7))
+    listing = listed(storage)
+    source = listing.paths.index(b"a/")
+    assert (listing.sizes[source], listing.modes[source], listing.mtimes_ns[source]) == (
+        0,
+        0o711,
+        7,
+    )
 
 
 @pytest.mark.parametrize(
@@ -370,7 +385,7 @@ def test_every_change_moves_the_newest_change(
     _let_the_file_systems_clock_tick(album)
     change(album)
     assert listed(storage).newest_change_ns > before.newest_change_ns
-    assert not storage.is_unchanged(ARCHIVE, before)
+    assert not is_known(storage, before)
 
 
 def _let_the_file_systems_clock_tick(album: Path) -> None:
@@ -395,7 +410,9 @@ def test_a_removal_moves_the_newest_mtime_too(photos_dir: Path, storage: Storage
 
 def read_by_open(storage: Storage, listing: Listing) -> bytes:
     with storage.files(ARCHIVE, listing) as files, files.open(0) as file:
-        return file.read()
+        data = file.read()
+        files.verify(file, 0)
+    return data
 
 
 def read_whole(storage: Storage, listing: Listing) -> bytes:
@@ -596,14 +613,15 @@ def test_the_compiled_part_reads_an_album_in_one_call(photos_dir: Path) -> None:
             (album / "moved").rename(album / changed)
 
 
-# What is done at once
+# What is known again
 
 
-@pytest.fixture
-def at_once(photos_dir: Path) -> LocalStorage:
-    """Return a storage that can do something at once."""
-    skip_unless_at_once(photos_dir)
-    return LocalStorage(photos_dir, Exclusion(DEFAULT_PATTERNS))
+def is_known(storage: Storage, listing: Listing, archive: ArchiveId = ARCHIVE) -> bool:
+    """Tell whether an album is seen to be as it was listed, without a new listing."""
+    try:
+        return storage.list(archive, listing) is listing
+    except (ArchiveNotFound, StorageUnavailable):
+        return False
 
 
 TREE = {"1.jpg": b"x", "sub/2.jpg": b"public", "sub/below/3.jpg": b"xyz", "empty/": b"", ".x": b""}
@@ -614,127 +632,79 @@ def settled_listing(storage: Storage) -> Listing:
     return listed(storage)
 
 
-def test_an_album_that_has_not_changed_is_known_again(
-    photos_dir: Path, at_once: LocalStorage
-) -> None:
+def test_an_album_that_has_not_changed_is_known_again(photos_dir: Path, storage: Storage) -> None:
     settle(make_album(photos_dir, TREE))
-    listing = listed(at_once)
+    listing = listed(storage)
     with no_descriptor_left():
-        eventually(lambda: at_once.is_unchanged(ARCHIVE, listing))
-    assert not at_once.is_unchanged(ArchiveId("another"), listing)
-    assert not LocalStorage(photos_dir / "gone", Exclusion(())).is_unchanged(ARCHIVE, listing)
+        eventually(lambda: is_known(storage, listing))
+    assert not is_known(storage, listing, ArchiveId("another"))
+    assert not is_known(LocalStorage(photos_dir / "gone", Exclusion(())), listing)
 
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_an_album_that_has_changed_is_not_known_again(
-    photos_dir: Path, at_once: LocalStorage, outside: Path, change: Callable[[Path, Path], None]
+    photos_dir: Path, storage: Storage, outside: Path, change: Callable[[Path, Path], None]
 ) -> None:
     album = settle(make_album(photos_dir, TREE))
-    listing = listed(at_once)
-    source = listing.paths.index(b"sub/2.jpg")
+    listing = listed(storage)
     change(album / "sub/2.jpg", outside)
     with no_descriptor_left():
-        assert not at_once.is_unchanged(ARCHIVE, listing)
-        with at_once.files(ARCHIVE, listing) as files:
-            assert files.open_at_once([source]) == []
+        assert not is_known(storage, listing)
 
 
 def test_an_album_that_may_change_without_a_trace_is_not_known_again(
-    photos_dir: Path, at_once: LocalStorage
+    photos_dir: Path, storage: Storage
 ) -> None:
     album = make_album(photos_dir, TREE)
 
     def listed_in_time() -> Listing | None:
         os.utime(album / "1.jpg")
-        listing = listed(at_once)
+        listing = listed(storage)
         is_in_time = time.time_ns() - listing.newest_change_ns <= CLOCK_TICK_NS
         return listing if is_in_time else None
 
     for _ in range(3):
-        assert not at_once.is_unchanged(ARCHIVE, eventually(listed_in_time))
+        assert not is_known(storage, eventually(listed_in_time))
     settle(album)
-    eventually(lambda: at_once.is_unchanged(ARCHIVE, listed(at_once)))
+    eventually(lambda: is_known(storage, listed(storage)))
 
 
 @pytest.mark.parametrize("target", ["1.jpg", "missing"])
 def test_an_album_with_a_link_is_not_known_again(
-    photos_dir: Path, at_once: LocalStorage, target: str
+    photos_dir: Path, storage: Storage, target: str
 ) -> None:
     album = make_album(photos_dir, TREE)
     (album / "2.jpg").symlink_to(target)
-    assert not at_once.is_unchanged(ARCHIVE, settled_listing(at_once))
+    assert not is_known(storage, settled_listing(storage))
 
 
-def test_no_file_system_that_may_wait_is_asked_at_once(
-    photos_dir: Path, at_once: LocalStorage, tmp_path: Path
+def test_a_file_system_that_may_hide_changes_is_listed_anew(
+    photos_dir: Path, storage: Storage, tmp_path: Path
 ) -> None:
     make_album(tmp_path / "real", TREE)
     with gated(tmp_path / "real", tmp_path / "mounted", cached_s=60) as fuse:
         remote = LocalStorage(fuse.root, Exclusion(DEFAULT_PATTERNS))
         listing = settled_listing(remote)
-        assert not remote.is_unchanged(ARCHIVE, listing)
+        assert not is_known(remote, listing)
         with remote.files(ARCHIVE, listing) as files:
-            assert files.open_at_once([0]) == []
             files.open(0).close()
     with gated(tmp_path / "real" / HASH, photos_dir / HASH, cached_s=60):
-        listing = settled_listing(at_once)
-        assert not at_once.is_unchanged(ARCHIVE, listing)
-        with at_once.files(ARCHIVE, listing) as files:
-            assert files.open_at_once([0]) == []
+        listing = settled_listing(storage)
+        assert not is_known(storage, listing)
+        with storage.files(ARCHIVE, listing) as files:
             files.open(0).close()
 
 
-@pytest.mark.parametrize(("files", "is_known"), [(63, True), (64, False)])
-def test_only_little_albums_are_looked_at_at_once(
-    photos_dir: Path, at_once: LocalStorage, files: int, *, is_known: bool
+@pytest.mark.parametrize(("files", "is_little"), [(63, True), (64, False)])
+def test_only_little_albums_are_looked_at_again(
+    photos_dir: Path, storage: Storage, files: int, *, is_little: bool
 ) -> None:
     settle(make_album(photos_dir, {f"{number}.jpg": b"x" for number in range(files)}))
-    listing = listed(at_once)
-    if is_known:
-        eventually(lambda: at_once.is_unchanged(ARCHIVE, listing))
+    listing = listed(storage)
+    if is_little:
+        eventually(lambda: is_known(storage, listing))
     else:
-        assert not at_once.is_unchanged(ARCHIVE, listing)
-
-
-def test_files_are_opened_at_once_as_they_were_listed(
-    photos_dir: Path, at_once: LocalStorage
-) -> None:
-    album = make_album(photos_dir, TREE)
-    listing = listed(at_once)
-    sources = [listing.paths.index(name) for name in (b"sub/below/3.jpg", b"1.jpg", b"sub/2.jpg")]
-    with no_descriptor_left(), at_once.files(ARCHIVE, listing) as files:
-
-        def contents() -> list[bytes]:
-            with ExitStack() as stack:
-                opened = [stack.enter_context(file) for file in files.open_at_once(sources)]
-                assert not any(os.get_inheritable(file.fileno()) for file in opened)
-                return [file.read() for file in opened]
-
-        eventually(lambda: contents() == [b"xyz", b"x", b"public"])
-        (album / "1.jpg").unlink()
-        eventually(lambda: contents() == [b"xyz"])
-        (album / "sub").rename(album / "moved")
-        (album / "sub").symlink_to("moved")
-        assert files.open_at_once(sources) == []
-
-
-def test_what_can_be_no_source_leaves_nothing_open(photos_dir: Path, at_once: LocalStorage) -> None:
-    make_album(photos_dir, TREE)
-    listing = listed(at_once)
-    root, name = bytes(photos_dir), ARCHIVE.value.encode()
-    columns = (listing.sizes, listing.mtimes_ns, listing.change_tokens)
-
-    def opened(*sources: int, columns: Columns = columns) -> list[int]:
-        wanted = array("L", sources)
-        return AS_COMPILED.open_at_once(root, name, listing.paths, wanted, columns)
-
-    with no_descriptor_left():
-        for beyond in (len(listing), 2**62):
-            with pytest.raises(IndexError):
-                opened(0, beyond)
-        for short in ((listing.sizes[1:], *columns[1:]), (*columns[:2], columns[2][1:])):
-            with pytest.raises(ValueError, match="different lengths"):
-                opened(0, columns=short)
+        assert not is_known(storage, listing)
 
 
 def test_an_open_file_is_verified_again(photos_dir: Path, storage: Storage) -> None:

@@ -76,3 +76,16 @@ def test_an_exception_of_a_library_tells_its_kind_and_no_path(
     (line,) = capsys.readouterr().err.splitlines()
     assert "secret" not in line
     assert "error=FileNotFoundError raised_at=test_logs.py:" in line
+
+
+def test_an_exception_of_our_own_tells_its_kind_and_no_path(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    configure_logging("info")
+    try:
+        open("/secret/album/1.jpg")  # noqa: SIM115
+    except OSError:
+        _log().exception("failed")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "secret" not in line
+    assert "event=failed error=FileNotFoundError raised_at=test_logs.py:" in line

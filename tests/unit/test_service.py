@@ -3,37 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timezone
 from pathlib import Path
 
 import pytest
-from harness.albums import HASH, LONG_AGO_S, make_album, noise, settle
-from harness.atonce import skip_unless_at_once
-from harness.chunks import bytes_of
+from harness.albums import HASH, LONG_AGO_S, make_album, settle
 
-from archive_service.archive.errors import FileNotInAlbum
+from archive_service.archive.errors import ArchiveNotFound, FileNotInAlbum, ListingTimedOut
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing
 from archive_service.archive.naming import NameRules
 from archive_service.archive.representation import ArchiveOptions
-from archive_service.archive.segments import LARGE_FILE_BYTES
+from archive_service.checksums.album import KEPT_FILES
 from archive_service.checksums.crc_index.memory import MemoryCrcIndex
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.local.storage import LocalStorage
-from archive_service.transfer.assembler import HEADERS_AT_ONCE
-from archive_service.transfer.chunk_size import AdaptivePace
-from archive_service.transfer.service import ArchiveService
+from archive_service.transfer.service import ArchiveService, Patience
 
 ALBUM = ArchiveId(HASH)
-TRIES = 10
-"""What is in the kernel's cache may have to be waited for all the same, once in a while: where a
-mount is made at that moment, or memory is short."""
 OPTIONS = ArchiveOptions(NameRules(), timezone.utc)
+DEFAULTS = Patience()
 
 
 class GatedStorage(LocalStorage):
@@ -42,17 +36,19 @@ class GatedStorage(LocalStorage):
     def __init__(self, root: Path) -> None:
         super().__init__(root, Exclusion(()))
         self.gate = threading.Event()
+        self.held = threading.Event()
         self.lists = 0
 
-    def list(self, archive: ArchiveId) -> Listing:
-        self.gate.wait(10)
+    def list(self, archive: ArchiveId, known: Listing | None = None) -> Listing:
         self.lists += 1
-        return super().list(archive)
+        self.held.set()
+        self.gate.wait(30)
+        return super().list(archive, known)
 
 
 @contextmanager
-def service_over(storage: LocalStorage) -> Iterator[ArchiveService]:
-    service = ArchiveService(storage, MemoryCrcIndex(), OPTIONS)
+def service_over(storage: LocalStorage, options: Patience = DEFAULTS) -> Iterator[ArchiveService]:
+    service = ArchiveService(storage, MemoryCrcIndex(), OPTIONS, options)
     try:
         yield service
     finally:
@@ -71,7 +67,100 @@ def test_a_crowd_that_waits_for_one_album_is_told_by_few_walks(photos_dir: Path)
 
     with service_over(storage) as service:
         assert len(asyncio.run(crowd(service))) == 1
-    assert storage.lists <= 5
+    assert storage.lists <= 2
+
+
+def test_many_parts_of_one_album_are_told_by_few_walks(photos_dir: Path) -> None:
+    make_album(photos_dir, {f"{number}.jpg": b"x" for number in range(60)})
+    storage = GatedStorage(photos_dir)
+
+    async def crowd(service: ArchiveService) -> set[int]:
+        parts = [(f"{number}.jpg",) for number in range(60)]
+        waiting = [asyncio.ensure_future(service.represent(ALBUM, part)) for part in parts]
+        await asyncio.sleep(0)
+        storage.gate.set()
+        return {part.layout.entries for part in await asyncio.gather(*waiting)}
+
+    with service_over(storage) as service:
+        assert asyncio.run(crowd(service)) == {1}
+    assert storage.lists <= 2
+
+
+def test_what_nobody_waits_for_any_more_is_not_begun(
+    photos_dir: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    make_album(photos_dir, {"a": b"a"})
+    storage = GatedStorage(photos_dir)
+
+    async def leave(service: ArchiveService) -> None:
+        first = asyncio.ensure_future(service.represent(ALBUM, ["missing"]))
+        await asyncio.to_thread(storage.held.wait)
+        crowd = [asyncio.ensure_future(service.represent(ALBUM, [f"x{n}"])) for n in range(60)]
+        await asyncio.sleep(0)
+        for task in (first, *crowd):
+            task.cancel()
+        await asyncio.gather(first, *crowd, return_exceptions=True)
+        storage.gate.set()
+        await service.represent(ALBUM)
+
+    with service_over(storage) as service:
+        asyncio.run(leave(service))
+    gc.collect()
+    assert storage.lists == 2
+    assert not caplog.records
+
+
+def test_a_failure_that_nobody_waits_for_is_no_error(
+    photos_dir: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    storage = GatedStorage(photos_dir)  # there is no such album
+
+    async def leave(service: ArchiveService) -> None:
+        asking = asyncio.ensure_future(service.represent(ALBUM))
+        await asyncio.to_thread(storage.held.wait)
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+        storage.gate.set()
+        with pytest.raises(ArchiveNotFound):
+            await service.represent(ALBUM)
+
+    with service_over(storage) as service:
+        asyncio.run(leave(service))
+    gc.collect()
+    assert not caplog.records
+
+
+def test_a_listing_is_waited_for_no_longer_than_its_time(photos_dir: Path) -> None:
+    make_album(photos_dir, {"a": b"a"})
+    storage = GatedStorage(photos_dir)
+
+    async def ask(service: ArchiveService) -> int:
+        for _ in range(2):
+            with pytest.raises(ListingTimedOut):
+                await service.represent(ALBUM)
+        storage.gate.set()
+        return (await service.represent(ALBUM)).layout.entries
+
+    with service_over(storage, Patience(listing_timeout_s=0.1)) as service:
+        assert asyncio.run(ask(service)) == 1
+
+
+@pytest.mark.parametrize("files", [(), ("1/",)], ids=["whole", "part"])
+def test_connections_share_the_layout_of_an_album_of_any_size(
+    photos_dir: Path, files: tuple[str, ...]
+) -> None:
+    """It is too large to be kept, but for as long as somebody has it."""
+    album = make_album(photos_dir, {"1/": b"", "0": b""})
+    for number in range(KEPT_FILES + 1):
+        (album / "1" / f"{number}.jpg").touch()
+
+    async def ask(service: ArchiveService) -> bool:
+        first = await service.represent(ALBUM, files)
+        others = [service.represent(ALBUM, files) for _ in range(8)]
+        return all(other.layout is first.layout for other in await asyncio.gather(*others))
+
+    with service_over(LocalStorage(photos_dir, Exclusion(()))) as service:
+        assert asyncio.run(ask(service))
 
 
 def test_who_asks_after_a_change_is_told_of_it(photos_dir: Path) -> None:
@@ -93,14 +182,18 @@ def test_who_asks_after_a_change_is_told_of_it(photos_dir: Path) -> None:
         (("d/sub/", "d/1"), {"d/1", "d/sub/3"}),
         (("d/", "d/", "d/1"), {"d/1", "d/2", "d/sub/3"}),
         (("empty/",), {"empty/"}),
+        (("outer/inner/",), {"outer/", "outer/inner/"}),
+        (("outer/",), {"outer/", "outer/1", "outer/inner/"}),
+        (("outer/1",), {"outer/1"}),
         (("da",), {"da"}),
     ],
 )
 def test_a_directory_stands_for_all_below_it(
     photos_dir: Path, files: tuple[str, ...], names: set[str]
 ) -> None:
-    contents = ("d/1", "d/2", "d/sub/3", "d.jpg", "da", "e")
-    make_album(photos_dir, {**dict.fromkeys(contents, b"x"), "empty/": b""})
+    contents = ("d/1", "d/2", "d/sub/3", "d.jpg", "da", "e", "outer/1")
+    directories = {"empty/": b"", "outer/inner/": b""}
+    make_album(photos_dir, {**dict.fromkeys(contents, b"x"), **directories})
     with service_over(LocalStorage(photos_dir, Exclusion(()))) as service:
         part = asyncio.run(service.represent(ALBUM, files))
     assert {part.name(entry) for entry in range(part.layout.entries)} == names
@@ -119,71 +212,6 @@ def test_an_album_that_is_what_it_was_is_not_described_again(photos_dir: Path) -
     with service_over(LocalStorage(photos_dir, Exclusion(()))) as service:
         first = asyncio.run(service.represent(ALBUM))
         assert asyncio.run(service.represent(ALBUM)) is first
-
-
-@pytest.fixture
-def visits(monkeypatch: pytest.MonkeyPatch) -> list[object]:
-    """Return a list that has the visits to threads."""
-    made: list[object] = []
-
-    class WatchedThreads(ThreadPoolExecutor):
-        def submit(self, work: Callable[..., object], *about: object) -> Future[object]:
-            made.append(work)
-            return super().submit(work, *about)
-
-    monkeypatch.setattr("archive_service.transfer.service.ThreadPoolExecutor", WatchedThreads)
-    return made
-
-
-async def download(service: ArchiveService, start: int | None = 0) -> bytes:
-    """Return an archive from `start` on, or its central directory alone."""
-    representation = await service.represent(ALBUM)
-    if start is None:
-        start = representation.layout.header_offsets[-1]
-    content = service.content(representation)
-    received = bytearray()
-    async for chunk in content.chunks(start, representation.complete_length, AdaptivePace()):
-        received += bytes_of(chunk)
-    return bytes(received)
-
-
-def test_a_little_album_that_is_known_takes_no_visit_to_a_thread(
-    photos_dir: Path, visits: list[object]
-) -> None:
-    skip_unless_at_once(photos_dir)
-    sizes = {"1.jpg": LARGE_FILE_BYTES, "sub/2.jpg": LARGE_FILE_BYTES + 1}
-    album = settle(make_album(photos_dir, {name: noise(size) for name, size in sizes.items()}))
-
-    async def downloads(service: ArchiveService) -> None:
-        first = await download(service)
-        for _ in range(TRIES):
-            visits.clear()
-            assert await download(service) == first
-            if not visits:
-                break
-        assert not visits
-        have_a_file_for_a_moment(album)
-        assert (await download(service), bool(visits)) == (first, True)
-
-    with service_over(LocalStorage(photos_dir, Exclusion(()))) as service:
-        asyncio.run(downloads(service))
-
-
-@pytest.mark.parametrize(("more", "visits_of_a_download"), [(0, 1), (1, 2)])
-def test_many_headers_are_packed_in_a_thread(
-    photos_dir: Path, visits: list[object], more: int, visits_of_a_download: int
-) -> None:
-    files = HEADERS_AT_ONCE + more
-    settle(make_album(photos_dir, {f"{number}.jpg": b"x" for number in range(files)}))
-
-    async def central_directories(service: ArchiveService) -> None:
-        whole = await download(service)
-        visits.clear()
-        assert whole.endswith(await download(service, None))
-        assert len(visits) == visits_of_a_download  # the first lists so many files
-
-    with service_over(LocalStorage(photos_dir, Exclusion(()))) as service:
-        asyncio.run(central_directories(service))
 
 
 def be_rewritten(album: Path) -> None:

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from email.utils import formatdate, parsedate_to_datetime
 from functools import partial
 from pathlib import Path
-from time import gmtime, sleep, strftime, time
+from time import gmtime, strftime
 
 import pytest
 from harness.albums import HASH, make_album, noise
 from harness.byteranges import body_parts, content_range
+from harness.clock import clock_stopped
 from harness.conditions import eventually
 from harness.http import Connection, Response, connected, request
 from harness.remembered import remember_for_long
@@ -329,55 +330,60 @@ def test_validators_of_whole_subset_and_manifest_differ(connection: Connection) 
     assert len(etags) == len(TARGETS)
 
 
-def changed_this_second(album: Path, port: int, after_s: float) -> Response | None:
-    while time() % 1 < after_s:
-        sleep(0.001)
+def changed_within(album: Path, from_s: float, until_s: float) -> int | None:
+    """Change an album; return the second, where it was in that part of one."""
     os.utime(album / "1.jpg", (0, 0))
-    changed_s = int((album / "1.jpg").stat().st_ctime)
-    answer = request(port, "HEAD", f"/archive/{album.name}/")
-    asked_s = int(parsedate_to_datetime(answer["date"]).timestamp())
-    return answer if asked_s == changed_s else None
+    changed_ns = (album / "1.jpg").stat().st_ctime_ns
+    second, fraction_ns = divmod(changed_ns, 10**9)
+    return second if from_s <= fraction_ns / 1e9 < until_s else None
+
+
+@pytest.fixture(
+    scope="module",
+    params=[(0, 0.94, 0), (0.96, 1, 0), (0.96, 1, 1)],
+    ids=["in that second", "near its end", "stamped late"],
+)
+def still(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Server, int]]:
+    """A server, and the second at which its clock stands."""
+    from_s, until_s, later_s = request.param
+    photos_dir, cache_dir = tmp_path_factory.mktemp("photos"), tmp_path_factory.mktemp("cache")
+    remember_for_long(photos_dir, cache_dir)
+    album = make_album(photos_dir, ALBUM)
+    changed_s = eventually(lambda: changed_within(album, from_s, until_s))
+    now_s = changed_s + later_s
+    with serving(photos_dir, cache_dir, variables=clock_stopped(now_s)) as server:
+        yield server, now_s
 
 
 class TestModifiedJustNow:
-    """Section 8.8.2.2: a date within the second of the last change may stand for two states."""
+    """Section 8.8.2.2: a date within the second of the last change may stand for two states.
 
-    @pytest.fixture(params=[0, 0.96], ids=["anywhere", "near-its-end"])
-    def now(self, request: pytest.FixtureRequest, server: Server, photos_dir: Path) -> Response:
-        """The answer about an archive in the very second in which it was changed."""
-        album = make_album(photos_dir, ALBUM, "modified-just-now")
-        return eventually(lambda: changed_this_second(album, server.port, request.param))
+    The clock of the server stands still, so that it is that second however long the test takes.
+    """
 
-    def test_last_modified_is_not_later_than_the_answer(self, now: Response) -> None:
+    def test_last_modified_is_not_later_than_the_answer(self, still: tuple[Server, int]) -> None:
         # section 8.8.2.1
-        assert parsedate_to_datetime(now["last-modified"]) <= parsedate_to_datetime(now["date"])
+        server, now_s = still
+        answer = request(server.port, "HEAD", TARGETS["archive"])
+        assert parsedate_to_datetime(answer["date"]).timestamp() == now_s
+        assert parsedate_to_datetime(answer["last-modified"]).timestamp() == now_s
 
-    @pytest.mark.parametrize(
-        ("field_line", "statuses"),
-        [
-            ("If-Range: {}", {200}),
-            ("If-Unmodified-Since: {}", {200, 412}),  # 412: a second later it is no longer true
-        ],
-    )
-    def test_date_guards_no_range(
-        self, connection: Connection, now: Response, field_line: str, statuses: set[int]
-    ) -> None:
-        answer = connection.exchange(
-            "GET",
-            "/archive/modified-just-now/",
-            "Range: bytes=10-19",
-            field_line.format(now["last-modified"]),
-        )
-        assert answer.status in statuses
+    @pytest.mark.parametrize("field", ["If-Range", "If-Unmodified-Since"])
+    def test_date_guards_no_range(self, still: tuple[Server, int], field: str) -> None:
+        server, _ = still
+        date = request(server.port, "HEAD", TARGETS["archive"])["last-modified"]
+        assert asked_for_a_range(server, f"{field}: {date}").status == 200
 
-    def test_entity_tag_guards_a_range(self, connection: Connection, now: Response) -> None:
-        answer = connection.exchange(
-            "GET",
-            "/archive/modified-just-now/",
-            "Range: bytes=10-19",
-            f"If-Range: {now['etag']}",
-        )
-        assert answer.status == 206
+    def test_entity_tag_guards_a_range(self, still: tuple[Server, int]) -> None:
+        server, _ = still
+        etag = request(server.port, "HEAD", TARGETS["archive"])["etag"]
+        assert asked_for_a_range(server, f"If-Range: {etag}").status == 206
+
+
+def asked_for_a_range(server: Server, field_line: str) -> Response:
+    return request(server.port, "GET", TARGETS["archive"], "Range: bytes=10-19", field_line)
 
 
 def replace(path: Path) -> None:

@@ -11,11 +11,12 @@ import pytest
 from aiohttp import web
 from harness.conditions import eventually
 
+from archive_service.observe.events import ignore
 from archive_service.web.limits.connection_counts import Load, shared_counts
 from archive_service.web.server.runner import Runner
 from archive_service.web.server.shared_listener import SharedListener
 
-TIMEOUT_S = 30.0
+TIMEOUT_S = 120.0
 A_FEW_TURNS = 20
 """More turns of the loop than taking a connection needs, and far less than a moment."""
 REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
@@ -51,9 +52,11 @@ async def sharing() -> AsyncIterator[Shared]:
     app.router.add_get("/", answer)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         shared = Shared(listener)
-        runner = Runner(app, shutdown_timeout_s=1.0, idle_timeout_s=60.0, count=shared.load.change)
+        runner = Runner(app, shutdown_timeout_s=1.0, count=shared.load.change)
         await runner.setup()
-        await SharedListener(runner, listener.dup(), shared.load).start()
+        await SharedListener(
+            runner, listener=listener.dup(), load=shared.load, observe=ignore
+        ).start()
         try:
             yield shared
         finally:

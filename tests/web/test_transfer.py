@@ -10,10 +10,10 @@ import shutil
 import ssl
 import subprocess
 import zipfile
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import (
     AbstractContextManager,
+    AsyncExitStack,
     asynccontextmanager,
     contextmanager,
     nullcontext,
@@ -37,15 +37,17 @@ from archive_service.archive.naming import NameRules
 from archive_service.archive.representation import ArchiveOptions
 from archive_service.archive.segments import LARGE_FILE_BYTES
 from archive_service.checksums.crc_index.memory import MemoryCrcIndex
-from archive_service.observe.base import Download, Observer
+from archive_service.observe.events import DownloadInterrupted, Event, Observe, ignore
+from archive_service.observe.fan_out import to_each
+from archive_service.observe.process_events import ObserverFailed
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.local.storage import LocalStorage
 from archive_service.transfer.connection import Transfer
-from archive_service.transfer.content import Chunk, FileSpan
+from archive_service.transfer.file_span import Chunk, FileSpan
 from archive_service.transfer.service import ArchiveService
 from archive_service.web.app import create_app
 from archive_service.web.handlers import WebOptions
-from archive_service.web.server.runner import Runner
+from archive_service.web.server.runner import ConnectionTimes, Runner
 
 Serve = Callable[..., Server]
 
@@ -165,25 +167,6 @@ def test_a_header_does_not_wait_for_the_disk(photos_dir: Path, tmp_path: Path) -
             assert begun + connection.receive_content(len(whole) - len(begun)) == whole
 
 
-def test_the_selector_is_not_told_of_each_wait(
-    server: Server, photos_dir: Path, tmp_path: Path
-) -> None:
-    make_sparse(photos_dir / HASH / "large.bin", 200 * MEBIBYTE)
-    length = len(get(server.port, TARGET).content)
-    with (
-        traced(server.pid, tmp_path / "trace", "sendfile", "epoll_ctl") as trace,
-        connected(server.port) as connection,
-    ):
-        connection.send("GET", TARGET)
-        connection.receive_head()
-        for _ in range(length // MEBIBYTE):
-            connection.receive_content(MEBIBYTE)
-        connection.receive_content(length % MEBIBYTE)
-    calls = Counter(call.name for call in trace.calls)
-    assert calls["sendfile"] > 100
-    assert calls["epoll_ctl"] < calls["sendfile"] / 3
-
-
 def test_a_download_goes_on_where_another_process_stopped(photos_dir: Path, tmp_path: Path) -> None:
     make_album(photos_dir, some_files())
 
@@ -288,25 +271,19 @@ def test_two_first_downloads_at_once_hash_a_file_once(
 # In this process: connections that a server on TCP doesn't have
 
 
-class Interruptions(Observer):
-    """Notes why downloads were cut."""
-
-    def __init__(self) -> None:
-        self.reasons: list[str] = []
-
-    def download_interrupted(self, download: Download, *, reason: str) -> None:
-        self.reasons.append(reason)
+def interruptions(happened: list[Event]) -> list[str]:
+    return [event.reason for event in happened if isinstance(event, DownloadInterrupted)]
 
 
 def make_app(
-    photos_dir: Path, observer: Observer, *, stall_timeout_s: float = 60.0
+    photos_dir: Path, observe: Observe, *, stall_timeout_s: float = 60.0
 ) -> web.Application:
     storage = LocalStorage(photos_dir, Exclusion(()))
     options = ArchiveOptions(NameRules(), timezone.utc)
     service = ArchiveService(storage, MemoryCrcIndex(), options)
     app = create_app(
         service,
-        observer,
+        observe,
         WebOptions(download_name="archive.zip", stall_timeout_s=stall_timeout_s),
     )
 
@@ -324,7 +301,7 @@ async def running(
     *,
     idle_timeout_s: float = 60.0,
 ) -> AsyncIterator[web.AppRunner]:
-    runner = Runner(app, shutdown_timeout_s=1.0, idle_timeout_s=idle_timeout_s)
+    runner = Runner(app, shutdown_timeout_s=1.0, times=ConnectionTimes(idle_s=idle_timeout_s))
     await runner.setup()
     await make_site(runner).start()
     try:
@@ -375,7 +352,7 @@ def test_over_tls_the_bytes_are_the_same(
             return await response.read()
 
     async def download() -> tuple[bytes, bytes]:
-        async with running(make_app(photos_dir, Interruptions()), site) as runner:
+        async with running(make_app(photos_dir, ignore), site) as runner:
             url = f"https://127.0.0.1:{runner.addresses[0][1]}{TARGET}"
             return await body(url, {}), await body(url, {"Range": "bytes=1000-8000000"})
 
@@ -388,17 +365,17 @@ def test_where_the_kernel_does_not_tell_of_progress_a_stalled_client_is_cut_too(
     photos_dir: Path, tmp_path: Path
 ) -> None:
     """A Unix socket tells nothing of its peer, so each piece has its time."""
-    observer = Interruptions()
+    happened: list[Event] = []
     make_sparse(photos_dir / HASH / "a.bin", 50_000_000)
     path = str(tmp_path / "s")
 
     async def stall() -> None:
-        app = make_app(photos_dir, observer, stall_timeout_s=0.3)
+        app = make_app(photos_dir, happened.append, stall_timeout_s=0.3)
         async with running(app, lambda runner: web.UnixSite(runner, path)):
             reader, writer = await asyncio.open_unix_connection(path, limit=1000)
             writer.write(f"GET {TARGET} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
             await reader.readuntil(b"\r\n\r\n")
-            await asyncio.to_thread(eventually, lambda: observer.reasons)
+            await asyncio.to_thread(eventually, lambda: interruptions(happened))
             await asyncio.to_thread(eventually, lambda: not _opened(photos_dir))
             assert len(await reader.read()) < 50_000_000
             writer.close()
@@ -406,7 +383,32 @@ def test_where_the_kernel_does_not_tell_of_progress_a_stalled_client_is_cut_too(
                 await writer.wait_closed()
 
     asyncio.run(asyncio.wait_for(stall(), 20))
-    assert observer.reasons == ["stalled"]
+    assert interruptions(happened) == ["stalled"]
+
+
+def test_an_observer_that_fails_at_everything_changes_no_download(photos_dir: Path) -> None:
+    files = {**some_files(), "6.txt": b"more"}
+    make_album(photos_dir, files)
+    happened: list[Event] = []
+
+    def fail(event: Event) -> None:
+        raise RuntimeError(event)
+
+    async def download() -> tuple[int, bytes]:
+        app = make_app(photos_dir, to_each(fail, happened.append))
+        async with (
+            running(app, lambda runner: web.TCPSite(runner, "127.0.0.1", 0)) as runner,
+            ClientSession() as session,
+            session.get(f"http://127.0.0.1:{runner.addresses[0][1]}{TARGET}") as response,
+        ):
+            return response.status, await response.read()
+
+    status, archive = asyncio.run(download())
+    assert status == 200
+    assert_holds(archive, files)
+    missed = [event.missed for event in happened if isinstance(event, ObserverFailed)]
+    assert {"DownloadStarted", "FirstByteSent", "PieceSent", "DownloadFinished"} <= set(missed)
+    assert len(missed) == len(set(missed))
 
 
 def _opened(directory: Path) -> bool:
@@ -425,7 +427,7 @@ def test_who_asks_for_nothing_or_half_a_thing_is_let_go(photos_dir: Path, sent: 
         return web.TCPSite(runner, "127.0.0.1", 0)
 
     async def wait() -> bytes:
-        app = make_app(photos_dir, Interruptions())
+        app = make_app(photos_dir, ignore)
         async with running(app, site, idle_timeout_s=0.2) as runner:
             reader, writer = await asyncio.open_connection(*runner.addresses[0][:2])
             writer.write(sent)
@@ -447,9 +449,7 @@ def test_over_a_unix_socket_the_bytes_are_the_same(
 
     async def download() -> bytes:
         async with (
-            running(
-                make_app(photos_dir, Interruptions()), lambda runner: web.UnixSite(runner, path)
-            ),
+            running(make_app(photos_dir, ignore), lambda runner: web.UnixSite(runner, path)),
             ClientSession(connector=UnixConnector(path)) as session,
             session.get(f"http://localhost{TARGET}") as response,
         ):
@@ -469,15 +469,12 @@ async def answer_of(
 
     async def handler(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Length": f"{length}"})
-        await response.prepare(request)
-        with begin():
-            transfer = Transfer(request, response, stall_timeout_s=60)
-        with transfer:
-            try:
-                await send(transfer)
-            except BaseException:
-                transfer.abort()
-                raise
+        async with AsyncExitStack() as stack:
+            with begin():
+                transfer = await stack.enter_async_context(
+                    Transfer(request, response, stall_timeout_s=60)
+                )
+            await send(transfer)
         return response
 
     app = web.Application()

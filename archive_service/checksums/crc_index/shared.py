@@ -3,7 +3,7 @@
 The store may be down, slow, full, wiped or of another release at any time, and no download fails
 or waits long for it: an answer is waited for a bounded time, and after a failure nothing is asked
 for a while that grows.  Meanwhile what is learned is kept in memory; when the store is back that
-is written to it.  An outage is told, and so is its end.
+is written to it.  An outage is reported, and so is its end.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from archive_service.checksums.crc_index.row_blocks import (
     without,
 )
 from archive_service.checksums.crc_index.store import Contended, Store, StoreFailed, WriteRefused
+from archive_service.observe.events import IndexImpaired, IndexRestored, Observe
 
 ANSWER_TIMEOUT_S = 1.0
 """How long an answer is waited for, the connection included: hashing again is cheaper than a long
@@ -45,22 +46,20 @@ Versions = Callable[[Listing, Sequence[int]], Iterator[bytes]]
 class SharedCrcIndex:
     """CRC-32 values in a store; see `CrcIndex`.
 
-    `warn` is told, in a short fixed text, of an outage, and `restored` of its end.
+    An outage is an IndexImpaired with a short fixed text, and its end an IndexRestored.
     Use it from one thread at a time.
     """
 
     def __init__(
         self,
         make_store: Callable[[], Store],
-        warn: Callable[[str], None],
-        restored: Callable[[], None] = lambda: None,
+        observe: Observe,
         *,
         versions: Versions = Listing.versions,
         answer_timeout_s: float = ANSWER_TIMEOUT_S,
     ) -> None:
         self._make_store = make_store
-        self._warn = warn
-        self._restored = restored
+        self._observe = observe
         self._versions = versions
         self._answer_timeout_s = answer_timeout_s
         self._line = DeadlineCall(make_store())
@@ -114,6 +113,10 @@ class SharedCrcIndex:
         self._memory.prune(albums)
         Thread(target=self._tidy, name="index tidy", daemon=True).start()
 
+    def has_albums(self) -> bool:
+        """Tell of none: those in the store may be another machine's."""
+        return False
+
     def close(self) -> None:
         """Write what is in memory, if the store takes it, and let go."""
         self._write_back()
@@ -148,7 +151,7 @@ class SharedCrcIndex:
             self._memory.forget(archive, [path for path, _, _ in rows])
         is_well = not (kept or self._asking.is_broken or self._writing.is_broken)
         if is_well and self._outage.is_over():
-            self._restored()
+            self._observe(IndexRestored())
 
     def _write(
         self, change: Callable[[Store], _Result], *, within_s: float | None = None
@@ -182,4 +185,5 @@ class SharedCrcIndex:
         now_s = time.monotonic()
         circuit.failed(now_s)
         if self._outage.goes_on(now_s):
-            self._warn(f"the shared CRC index: {reason}; CRCs are kept in memory")
+            text = f"the shared CRC index: {reason}; CRCs are kept in memory"
+            self._observe(IndexImpaired(text))

@@ -4,7 +4,7 @@ What is stored at one time is one part, see `parts`; the parts of an album are o
 become one part when there are many.  The album's id is a password and is stored as a digest only.
 
 A file that is corrupt is started afresh.  Where the disk is full, read-only or locked, the rows
-go to memory instead; each kind of trouble is told once.
+go to memory instead; each kind of trouble is reported once.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from archive_service.checksums.crc_index.album_digest import album_digest
 from archive_service.checksums.crc_index.base import Row
 from archive_service.checksums.crc_index.memory import MemoryCrcIndex
 from archive_service.checksums.crc_index.row_blocks import MAX_BLOCKS, RowBlock, block_of, known_of
+from archive_service.observe.events import IndexImpaired, Observe
 
 LOCK_TIMEOUT_S = 1.0
 """How long another process's lock is waited for: hashing again is cheaper than a long wait."""
@@ -46,14 +47,14 @@ _Result = TypeVar("_Result")
 class SqliteCrcIndex:
     """CRC-32 values in a SQLite file; see `CrcIndex`.
 
-    `warn` is told, in a short fixed text, what went wrong; once for each text.
+    What goes wrong is an IndexImpaired with a short fixed text, once for each text.
     Use it from one thread at a time.
     """
 
-    def __init__(self, path: Path, warn: Callable[[str], None]) -> None:
+    def __init__(self, path: Path, observe: Observe) -> None:
         self._path = path
-        self._warn = warn
-        self._warned: set[str] = set()
+        self._observe = observe
+        self._reported: set[str] = set()
         self._memory = MemoryCrcIndex()
         self._connection: sqlite3.Connection | None = None
 
@@ -91,6 +92,10 @@ class SqliteCrcIndex:
         """Drop the rows of all albums but these."""
         self.prune(albums)
 
+    def has_albums(self) -> bool:
+        """Tell whether there are rows."""
+        return bool(self._attempt(_has_rows)) or self._memory.has_albums()
+
     def close(self) -> None:
         """Close the file."""
         if self._connection is not None:
@@ -104,11 +109,11 @@ class SqliteCrcIndex:
                 with self._open() as connection:
                     return action(connection)
             except (sqlite3.OperationalError, OSError):
-                self._tell("the CRC index cannot be used; CRCs are kept in memory")
+                self._report("the CRC index cannot be used; CRCs are kept in memory")
                 return None
             # The latter where SQLite cites a spoilt schema in its message, which Python decodes.
             except (sqlite3.DatabaseError, UnicodeDecodeError):
-                self._tell("the CRC index is corrupt; starting afresh")
+                self._report("the CRC index is corrupt; starting afresh")
                 if not (retry_afresh and self._discard()):
                     return None
         return None
@@ -141,10 +146,10 @@ class SqliteCrcIndex:
             return False
         return True
 
-    def _tell(self, text: str) -> None:
-        if text not in self._warned:
-            self._warned.add(text)
-            self._warn(text)
+    def _report(self, text: str) -> None:
+        if text not in self._reported:
+            self._reported.add(text)
+            self._observe(IndexImpaired(text))
 
 
 def _no_text(_stored: bytes) -> None:
@@ -185,6 +190,10 @@ def _keep_a_write_ahead_log(connection: sqlite3.Connection) -> None:
 def _schema_version(connection: sqlite3.Connection) -> int:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     return int(version)
+
+
+def _has_rows(connection: sqlite3.Connection) -> bool:
+    return connection.execute("SELECT 1 FROM crc LIMIT 1").fetchone() is not None
 
 
 def _load(connection: sqlite3.Connection, album: bytes) -> dict[bytes, tuple[bytes, int]]:

@@ -26,10 +26,15 @@ from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.local.walk import MAX_DEPTH, Walk
 
 OnLeftOut = Callable[[bytes, str], None]
-"""Told the path of what is left out, and why."""
+"""Takes the path of what is left out, and why."""
 
 _NAME_OF_ROOT = b"root"
 _ALL_MAY_READ = stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH
+_REFUSALS = {
+    "too deep": f"more than {MAX_DEPTH} directories within directories; pack them in parts",
+    "file too large": "has a file of an impossible size",
+    "changing": "is being changed; try again",
+}
 _SPECIAL = {
     stat.S_IFLNK: "a symbolic link",
     stat.S_IFIFO: "a FIFO",
@@ -61,7 +66,7 @@ class Sources:
     roots: Sequence[Root]
 
     def given(self, source: int) -> bytes:
-        """Return the path of a source in the words of whoever named it."""
+        """Return the path of a source as it was given on the command line."""
         root = self.roots[bisect_right(self.roots, source, key=_first_source) - 1]
         return _given(root, self.listing.paths[source])
 
@@ -125,9 +130,8 @@ class _Collection:
             self.walk.tree(path)
         except OSError as error:
             raise PackingRefused(self._given(self.walk.reached), _reason(error)) from None
-        except StorageUnavailable:
-            reason = f"more than {MAX_DEPTH} directories within directories; pack them in parts"
-            raise PackingRefused(self._given(self.walk.reached), reason) from None
+        except StorageUnavailable as error:
+            raise PackingRefused(self._given(self.walk.reached), _REFUSALS[error.reason]) from None
 
     def _add_file(self, root: Root, status: os.stat_result) -> None:
         special = _SPECIAL.get(stat.S_IFMT(status.st_mode))

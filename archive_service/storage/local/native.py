@@ -25,8 +25,6 @@ class NativeCalls(NamedTuple):
     read_files: Callable[
         [bytes, bytes, Sequence[bytes], array[int], Columns, memoryview, array[int]], int
     ]
-    stat_at_once: Callable[[bytes, bytes, list[bytes]], bytes]
-    open_at_once: Callable[[bytes, bytes, Sequence[bytes], array[int], Columns], list[int]]
 
 
 def _stat_files(directory: int, names: list[bytes]) -> bytes:
@@ -37,7 +35,7 @@ def _stat_files(directory: int, names: list[bytes]) -> bytes:
     return b"".join(rows)
 
 
-NOTHING_COMPILED = NativeCalls(_stat_files, lambda *_: 0, lambda *_: b"", lambda *_: [])
+NOTHING_COMPILED = NativeCalls(_stat_files, lambda *_: 0)
 try:
     from archive_service.storage.local import _smallfiles
 except ImportError:
@@ -46,6 +44,4 @@ else:
     AS_COMPILED = NativeCalls(
         _smallfiles.stat_files,
         _smallfiles.read_files,
-        _smallfiles.stat_at_once,
-        _smallfiles.open_at_once,
     )

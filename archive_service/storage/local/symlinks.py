@@ -12,20 +12,17 @@ import errno
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from threading import Lock
 from typing import Protocol
 
+from archive_service.archive.first_time import FirstTimes
 from archive_service.archive.id import ArchiveId
-from archive_service.archive.lru import WeightedLRU
+from archive_service.observe.events import LinkSkipped, Observe
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.local.open_beneath import opened_to_list, opened_to_pass
 
 _MOST_LINKS = 40
 """Links on the way to one target, as Linux has it."""
 _LEADS_NOWHERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
-
-_NOTED = 10_000
-"""Links remembered so that each is told of only once."""
 
 Skipped = Callable[[int, str], None]
 """Told the inode number of a link that is left out, and a short fixed word that says why."""
@@ -171,22 +168,18 @@ class NoLinks:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
 
 
-class Once:
-    """Tells of each link that is left out only once, however often its album is listed."""
+class SkippedLinks:
+    """Reports each link that is left out once, however often its album is listed."""
 
-    def __init__(self, tell: Callable[[ArchiveId, int, str], None]) -> None:
-        self._tell = tell
-        self._noted: WeightedLRU[tuple[str, int, str], str] = WeightedLRU(_NOTED)
-        self._lock = Lock()
+    def __init__(self, observe: Observe) -> None:
+        self._observe = observe
+        self._reported = FirstTimes()
 
     def __call__(self, archive: ArchiveId, inode: int, reason: str) -> None:
-        """Tell of a link, if for the first time."""
-        link = (archive.value, inode, reason)
-        with self._lock:
-            is_noted = self._noted.get(link) is not None
-            self._noted.put(link, reason, weight=1)
-        if not is_noted:
-            self._tell(archive, inode, reason)
+        """Report a link, if it is the first time."""
+        event = LinkSkipped(archive, inode, reason)
+        if self._reported.is_first(event):
+            self._observe(event)
 
 
 def _go_up(passed: list[bytes]) -> None:

@@ -6,18 +6,21 @@ that loop and wait.  Only the bytes of large objects are not waited for: they ar
 whoever takes them (`fetch`), and awaited by the loop that sends them.
 
 A listing holds the entity tag of each object, and every read is made under it (`If-Match`): so
-what is read is what was listed, or the store says that it is gone.
+what is read is what was listed, or the store says that it is gone.  Some stores ignore the
+condition, so the entity tag of every answer is compared here, too.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from functools import partial
 
 from archive_service.archive.errors import ArchiveNotFound
+from archive_service.archive.first_time import FirstTimes
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing
-from archive_service.archive.lru import WeightedLRU
+from archive_service.observe.events import ObjectSkipped, Observe, ignore
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.s3.album_objects import S3AlbumFiles
 from archive_service.storage.s3.client import Clients
@@ -26,15 +29,13 @@ from archive_service.storage.s3.keys import Tree
 from archive_service.storage.s3.location import S3Location
 from archive_service.storage.s3.loop import LoopThread
 from archive_service.storage.s3.objects import Objects
-
-_NOTED = 10_000
-"""Albums remembered so that each is told of only once."""
+from archive_service.storage.s3.store_probe import Flaw, flaws_of
 
 
 class S3Storage:
     """The albums below one prefix of a bucket; see `Storage`.
 
-    `on_object_skipped` is told once of an album from which objects are left out, and why.
+    `observe` gets one ObjectSkipped for each album from which objects are left out.
     """
 
     def __init__(
@@ -44,12 +45,13 @@ class S3Storage:
         *,
         timeout_s: float,
         memory_bytes: int,
-        on_object_skipped: Callable[[ArchiveId, str], None] = lambda *_: None,
+        observe: Observe = ignore,
     ) -> None:
+        self._location = location
         self._prefix = location.prefix
         self._exclusion = exclusion
-        self._on_object_skipped = on_object_skipped
-        self._noted: WeightedLRU[str, str] = WeightedLRU(_NOTED)
+        self._observe = observe
+        self._reported = FirstTimes()
         self._loop = LoopThread("s3")
         self._clients = Clients(timeout_s=timeout_s)
         self._objects = Objects(self._clients, location.bucket)
@@ -60,28 +62,41 @@ class S3Storage:
         """The bytes in memory that wait to be taken, or for which there is room."""
         return self._access.ahead.used + self._access.kept.used
 
-    def list(self, archive: ArchiveId) -> Listing:
+    def list(self, archive: ArchiveId, known: Listing | None = None) -> Listing:
         """List the objects of an album; see `Storage.list`."""
         tree = self._loop.run(self._tree(archive))
         if not tree:
             raise ArchiveNotFound
         return tree.listing()
 
-    def files(self, archive: ArchiveId, listing: Listing) -> S3AlbumFiles:
+    def files(
+        self, archive: ArchiveId, listing: Listing, close: Callable[[int], object] = os.close
+    ) -> S3AlbumFiles:
         """Give access to the objects of a listing; see `Storage.files`."""
         return S3AlbumFiles(self._access, self._prefix_of(archive), listing)
 
-    def is_unchanged(self, archive: ArchiveId, listing: Listing) -> bool:
-        """Know nothing without asking; see `Storage.is_unchanged`."""
-        return False
+    def flaws(self, archive: ArchiveId, listing: Listing) -> Sequence[Flaw] | None:
+        """Try the store on an object of a listing; None where none has two bytes.
 
-    def check(self) -> None:
-        """Look whether the bucket can be listed; see `Storage.check`."""
-        self._loop.run(self._check())
+        Raise DownloadFailed.
+        """
+        source = next((source for source, size in enumerate(listing.sizes) if size > 1), None)
+        if source is None:
+            return None
+        whole = self.files(archive, listing).whole(source)
+        return self._loop.run(flaws_of(self._objects, whole))
+
+    def check(self) -> bool:
+        """Look for the first object below the prefix; see `Storage.check`."""
+        return self._loop.run(self._check())
 
     def albums(self) -> Sequence[str]:
         """Name what stands first below the prefix; see `Storage.albums`."""
         return self._loop.run(self._albums())
+
+    def place(self, archive: ArchiveId) -> str:
+        """Name the bucket; see `Storage.place`."""
+        return str(self._location)
 
     def close(self) -> None:
         """End all requests, and the thread; see `Storage.close`."""
@@ -97,9 +112,10 @@ class S3Storage:
             tree.add(page.objects)
         return tree
 
-    async def _check(self) -> None:
-        async for _ in self._objects.pages(self._prefix, MaxKeys=1):
-            return
+    async def _check(self) -> bool:
+        async for page in self._objects.pages(self._prefix, MaxKeys=1):
+            return bool(page.objects)
+        return False
 
     async def _albums(self) -> Sequence[str]:
         names: list[bytes] = []
@@ -108,6 +124,5 @@ class S3Storage:
         return [name.decode(errors="surrogateescape") for name in names]
 
     def _skipped(self, archive: ArchiveId, reason: str) -> None:
-        if self._noted.get(archive.value) is None:
-            self._noted.put(archive.value, reason, weight=1)
-            self._on_object_skipped(archive, reason)
+        if self._reported.is_first(archive.value):
+            self._observe(ObjectSkipped(archive, reason))

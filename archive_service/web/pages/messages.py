@@ -167,7 +167,8 @@ _FAILURES_RU = {
     ),
     "precondition_failed": FailureWords(
         "Альбом изменился",
-        "Начатую загрузку нельзя продолжить: скачайте архив заново.",
+        "Начатую загрузку нельзя продолжить. Удалите недокачанный файл и скачайте архив заново, "
+        "без ключей продолжения (-c, -C, --continue).",
     ),
     "range_not_satisfiable": FailureWords(
         "В архиве нет запрошенной части",
@@ -178,6 +179,15 @@ _FAILURES_RU = {
         "Альбом ещё загружается",
         "Файлы в нём прямо сейчас меняются. Попробуйте ещё раз через минуту, и архив будет полным.",
     ),
+    "too_large": FailureWords(
+        "Альбом слишком велик для одного архива",
+        "Скачайте его по частям: выберите файлы на странице альбома.",
+    ),
+    "archived": FailureWords(
+        "Альбом убран в архивное хранилище",
+        "Его файлы сначала должно вернуть хранилище, это занимает часы. Попросите об этом того, "
+        "кто дал вам ссылку.",
+    ),
     "expectation_failed": FailureWords(
         "Такого условия сервис не знает",
         "Программа загрузки ждёт чего-то необычного (поле Expect): попробуйте другую.",
@@ -185,6 +195,10 @@ _FAILURES_RU = {
     "unavailable": FailureWords(
         "Архив сейчас недоступен",
         "Это ненадолго: попробуйте ещё раз через минуту.",
+    ),
+    "slow_disk": FailureWords(
+        "Архив пока не готов",
+        "Диск, на котором лежат файлы, отвечает слишком долго. Попробуйте ещё раз через минуту.",
     ),
     "busy": FailureWords(
         "Сейчас очень много загрузок",
@@ -247,7 +261,8 @@ _FAILURES_EN = {
     ),
     "precondition_failed": FailureWords(
         "The album has changed",
-        "A download that was begun before can't go on: download the archive again.",
+        "A download that was begun before can't go on. Delete the incomplete file and download the "
+        "archive anew, without the options that resume (-c, -C, --continue).",
     ),
     "range_not_satisfiable": FailureWords(
         "The archive has no such part",
@@ -259,6 +274,15 @@ _FAILURES_EN = {
         "Its files are changing right now. Try again in a moment, and the archive will be "
         "complete.",
     ),
+    "too_large": FailureWords(
+        "The album is too large for one archive",
+        "Download it in parts: choose files on the page of the album.",
+    ),
+    "archived": FailureWords(
+        "The album has been put into cold storage",
+        "Its files have to be restored first, which takes hours. Ask the person who gave you the "
+        "link.",
+    ),
     "expectation_failed": FailureWords(
         "The service knows no such condition",
         "The download program expects something unusual (field Expect): try another one.",
@@ -266,6 +290,10 @@ _FAILURES_EN = {
     "unavailable": FailureWords(
         "The archive is not available right now",
         "This won't take long: try again in a moment.",
+    ),
+    "slow_disk": FailureWords(
+        "The archive is not ready yet",
+        "The disk that holds its files takes too long to answer. Try again in a minute.",
     ),
     "busy": FailureWords(
         "There are very many downloads right now",

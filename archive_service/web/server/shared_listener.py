@@ -18,10 +18,11 @@ import socket
 from collections.abc import Callable
 from typing import cast
 
-import structlog
 from aiohttp import web
 
 from archive_service.archive.errors import errno_name
+from archive_service.observe.events import Observe
+from archive_service.observe.process_events import ConnectionNotTaken
 from archive_service.web.limits.connection_counts import Load
 from archive_service.web.server.runner import Runner
 
@@ -29,17 +30,19 @@ _MOMENT_S = 0.02
 """Enough for an idle process to wake up though all cores have work."""
 _RETRY_S = 1.0
 """Until the next try where the system has no descriptors or memory left."""
-_log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("archive_service")
 
 
 class SharedListener(web.BaseSite):
     """Takes connections from a socket that is listening, and not of this process alone."""
 
-    def __init__(self, runner: Runner, listener: socket.socket, load: Load) -> None:
+    def __init__(
+        self, runner: Runner, *, listener: socket.socket, load: Load, observe: Observe
+    ) -> None:
         super().__init__(runner)
         self._make_connection = cast("Callable[[], asyncio.Protocol]", runner.server)
         self._listener = listener
         self._load = load
+        self._observe = observe
         self._taking: asyncio.Task[None] | None = None
         self._is_stopped = False
 
@@ -81,7 +84,7 @@ class SharedListener(web.BaseSite):
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
             return  # another process was quicker, or the client has left
         except OSError as error:
-            _log.warning("connection.not_taken", error=errno_name(error))
+            self._observe(ConnectionNotTaken(errno_name(error)))
             await asyncio.sleep(_RETRY_S)
             return
         connection.settimeout(0)

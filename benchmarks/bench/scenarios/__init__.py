@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bench.plan import Plan
-from bench.profile import Profile, of_downloads, of_first_download
+from bench.profile import Profile, no_profile, of_downloads, of_first_download
 from bench.results import Outcome
 from bench.scenarios import (
     cold,
@@ -17,6 +17,7 @@ from bench.scenarios import (
     resume,
     save,
     slow,
+    slow_storage,
     store,
     throughput,
 )
@@ -44,6 +45,8 @@ SCENARIOS = {
     "save-album": Scenario(save.album, save.profile(lambda p: p.album)),
     "save-thumbnails": Scenario(save.thumbnails, save.profile(lambda p: p.thumbnails)),
     "store": Scenario(store.objects, store.profile),
+    "slow-storage-thumbnails": Scenario(slow_storage.thumbnails, no_profile),
+    "slow-storage-album": Scenario(slow_storage.album, no_profile),
     "resume": Scenario(resume.resume, resume.profile),
     # Last, for they fill the page cache with zeros.
     "growth-files": Scenario(growth.files, growth.profile(growth.files_albums)),

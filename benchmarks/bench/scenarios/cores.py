@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 
 from bench.albums import Album, make, warm
+from bench.builds import THIS
 from bench.downloads import Client, Downloaded
 from bench.plan import REPOSITORY, CannotRun, Plan
 from bench.processes import watched
@@ -119,7 +120,7 @@ def _service(plan: Plan, workers: int, cores: Sequence[int]) -> AbstractContextM
         plan.photos,
         plan.data / "cache",
         arguments=["--workers", str(workers)],
-        prefix=_pinned(cores),
+        build=replace(THIS, prefix=tuple(_pinned(cores))),
     )
 
 

@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Sequence
 
 from bench import archives
-from bench.albums import make, warm
+from bench.albums import Album, make, warm
 from bench.downloads import download
 from bench.plan import CannotRun, Plan
 from bench.processes import watched
@@ -45,7 +45,7 @@ def little(plan: Plan) -> Outcome:
     """Ask with wrk, the server on one core and the clients on another."""
     if not shutil.which("wrk"):
         raise CannotRun("wrk is not installed")
-    servers_core, clients_core = _cores()
+    servers_core, _ = cores()
     album = plan.little
     path = make(plan.photos, album)
     archives.prebuild(plan, album)
@@ -53,13 +53,10 @@ def little(plan: Plan) -> Outcome:
         archives.check(plan, peers, album)
         warm(path)
         size = (plan.prebuilt / f"{album.name}.zip").stat().st_size
-        duration_s = 1 if plan.is_quick else 5
         rounds = in_turn(
             peers.servers,
             1 if plan.is_quick else plan.rounds,
-            lambda server: _sample(
-                server, server.address(album.name), size, [*clients_core, *_wrk(duration_s)]
-            ),
+            lambda server: requests_sample(plan, server, album, size),
         )
     samples, notes = fastest_variants(rounds, REQUESTS)
     rival = fastest(samples, PYTHON_PACKERS, REQUESTS)
@@ -78,7 +75,7 @@ def little(plan: Plan) -> Outcome:
 
 def profile(plan: Plan) -> Sequence[str]:
     """Profile the service while the clients ask."""
-    servers_core, clients_core = _cores()
+    servers_core, clients_core = cores()
     with started(plan, [SERVICE], prefix=servers_core) as peers:
         server = peers[SERVICE]
         url = server.address(plan.little.name)
@@ -89,7 +86,8 @@ def profile(plan: Plan) -> Sequence[str]:
         )
 
 
-def _cores() -> tuple[list[str], list[str]]:
+def cores() -> tuple[list[str], list[str]]:
+    """Return what pins servers to one core and clients to another, nothing on a single core."""
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) < 2 or not shutil.which("taskset"):
         return [], []
@@ -100,7 +98,13 @@ def _wrk(duration_s: int) -> list[str]:
     return ["wrk", "-t1", f"-c{_CLIENTS}", f"-d{duration_s}s"]
 
 
-def _sample(server: Server, url: str, size: int, wrk: Sequence[str]) -> Sample:
+def requests_sample(plan: Plan, server: Server, album: Album, size: int) -> Sample:
+    """Ask for an album of `size` bytes for some seconds; raise CannotRun without wrk."""
+    if not shutil.which("wrk"):
+        raise CannotRun("wrk is not installed")
+    _, clients_core = cores()
+    wrk = [*clients_core, *_wrk(1 if plan.is_quick else 5)]
+    url = server.address(album.name)
     first_byte_s = download(url, count=_FIRST_BYTES).first_byte_s
     with watched(server.pid) as usage:
         process = subprocess.Popen([*wrk, url], stdout=subprocess.PIPE, text=True)

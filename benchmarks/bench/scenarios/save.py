@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -13,17 +12,15 @@ from pathlib import Path
 
 from bench.albums import Album, checksums, make, warm
 from bench.archives import check_file
-from bench.plan import REPOSITORY, Plan
+from bench.builds import THIS, Build
+from bench.plan import Plan
 from bench.profile import Profile, of_command
 from bench.results import CPU, WALL, Outcome, Sample, ratio_at_most
 from bench.servers import SERVICE
 
 _ZIP, _COPY = "zip -0 -r", "cp -r"
 _COMMANDS: dict[str, Callable[[Path, Path], list[str]]] = {
-    SERVICE: lambda album, target: [
-        *(sys.executable, str(REPOSITORY / "main.py"), str(album)),
-        *("--save", f"{target}.zip"),
-    ],
+    SERVICE: lambda album, target: save_command(THIS, album, target),
     _ZIP: lambda album, target: ["zip", "-0", "-q", "-r", f"{target}.zip", str(album)],
     _COPY: lambda album, target: ["cp", "-r", str(album), str(target)],
 }
@@ -48,7 +45,7 @@ def _measured(plan: Plan, album: Album) -> Outcome:
         for number in range(plan.rounds + 1):
             for program in programs:
                 target = Path(directory, "saved")
-                sample = _sample(_COMMANDS[program](path, target))
+                sample = command_sample(_COMMANDS[program](path, target))
                 if number:
                     samples[program].append(sample)
                 elif program != _COPY:
@@ -76,7 +73,13 @@ def profile(album: Callable[[Plan], Album]) -> Profile:
     return run
 
 
-def _sample(command: list[str]) -> Sample:
+def save_command(build: Build, album: Path, target: Path) -> list[str]:
+    """Return the command that saves an album as `target`.zip."""
+    return [*build.command("main.py"), str(album), "--save", f"{target}.zip"]
+
+
+def command_sample(command: list[str]) -> Sample:
+    """Run a command once; raise RuntimeError where it fails."""
     os.sync()  # what was written before is not for this one to wait for
     began_s = time.perf_counter()
     process = subprocess.Popen(command)

@@ -84,7 +84,7 @@ def test_a_visitor_gets_the_album_over_a_bad_line(whole: Whole, tmp_path: Path) 
             for name, data in FILES.items():
                 upload(client, f"{HASH}/{name}", data)
         hashed = "sum(archive_index_ahead_files_total)"
-        eventually(lambda: whole.prometheus.values(hashed) == [len(FILES)], within_s=30.0)
+        eventually(lambda: whole.prometheus.values(hashed) == [len(FILES)])
 
         page.reload()
         button = page.locator("a")

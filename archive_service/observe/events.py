@@ -1,0 +1,347 @@
+"""What happens in the service, as values.
+
+Whatever notices an event calls `observe(event)`; the log, the metrics and the traces each act on
+the classes they know.  An event holds an archive's id only as `ArchiveId`, which prints its first
+characters, and never a file name, nor a path but that of a mount.
+
+The reference of log lines in docs/operations.md is made of the docstrings here: what has happened,
+and after "To do:" what an operator does about it; without that, nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from archive_service.archive.id import ArchiveId
+
+
+class Event:
+    """One thing that has happened."""
+
+    __slots__ = ()
+
+
+Observe = Callable[[Event], None]
+"""Takes note of an event, in any thread, and returns soon; see `to_each` for errors it raises."""
+
+
+def ignore(event: Event) -> None:
+    """Take no note of an event."""
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadStarted(Event):
+    """The header fields of an answer with bytes of an archive were sent; it starts at byte 0."""
+
+    archive: ArchiveId
+    status: int
+    first_pos: int
+    content_length: int
+    complete_length: int
+    entries: int
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadResumed(DownloadStarted):
+    """The header fields of an answer were sent; it starts at the later byte `first_pos`."""
+
+
+@dataclass(frozen=True, slots=True)
+class FirstByteSent(Event):
+    """The connection has taken the first bytes of a download, `first_byte_s` after its start."""
+
+    first_byte_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class PieceSent(Event):
+    """The connection has taken `count` more bytes, `sent_bytes` in all."""
+
+    archive: ArchiveId
+    count: int
+    sent_bytes: int
+    content_length: int
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadFinished(Event):
+    """The connection has taken the last byte."""
+
+    archive: ArchiveId
+    sent_bytes: int
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadInterrupted(Event):
+    """A download was cut; the level is info where the visitor left, and warning otherwise.
+
+    To do: see the reasons below.
+    """
+
+    archive: ArchiveId
+    reason: str
+    sent_bytes: int
+    content_length: int
+    duration_s: float
+
+    @property
+    def is_by_client(self) -> bool:
+        """Whether the client ended it, which needs no attention."""
+        return self.reason in {"client left", "stalled"}
+
+
+@dataclass(frozen=True, slots=True)
+class LinkRefused(Event):
+    """403 or 410: a link is `not signed` with a key of `SIGNING_KEYS`, or has `expired`.
+
+    To do: if it is one of yours, the keys of site and service differ, or their clocks do.
+    """
+
+    archive: ArchiveId | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveMissing(Event):
+    """404: nothing exists under a link; its archive is `malformed` where no album can be named so.
+
+    To do: nothing; if there are many from nowhere, somebody guesses: see `MISS_LIMIT`.
+    """
+
+    archive: ArchiveId | None
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveInMotion(Event):
+    """503: the album went on changing for `SETTLE_WAIT` seconds.
+
+    To do: nothing during an upload; if it never ends, some program keeps changing the album.
+    """
+
+    archive: ArchiveId | None
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveAwaited(Event):
+    """A request waits for an album that changed a moment ago."""
+
+    archive: ArchiveId
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveDescribed(Event):
+    """An album was listed and laid out; the time includes the wait for it to stop changing."""
+
+    archive: ArchiveId
+    entries: int
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class LinkSkipped(Event):
+    """A symbolic link is left out of its album; logged once for each link.
+
+    The reason is `outside`, `broken`, `loop`, `excluded`, `nested`, `no file` or `never`.
+
+    To do: `find PHOTOS_DIR -inum INODE` shows the link.
+    """
+
+    archive: ArchiveId
+    inode: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectSkipped(Event):
+    """Objects of an album are left out; logged once for each album.
+
+    Their keys are `not UTF-8`, and no client can ask for them.
+
+    To do: upload them under other keys.
+    """
+
+    archive: ArchiveId
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRefused(Event):
+    """429 or 503: a limit is reached; the first is logged at once, then how many once a minute.
+
+    The reason is `busy` (`MAX_DOWNLOADS`), `client busy` (`MAX_DOWNLOADS_PER_CLIENT`) or
+    `guessing` (`MISS_LIMIT`).
+
+    To do: raise the limit if they are visitors.
+    """
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerSlowed(Event):
+    """A 404 or 412 is held back, since its client gets many; logged as `request.refused` is.
+
+    To do: nothing; if `TRUSTED_PROXIES` is not set, set it, so that the guesser can be told from
+    other visitors.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerFailed(Event):
+    """500 or 503: a request could not be answered, through no fault of the client.
+
+    The reason is the name of an error or a short phrase.
+
+    To do: see the reasons below.
+    """
+
+    archive: ArchiveId | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlbumsLost(Event):
+    """`PHOTOS_DIR` can't be read, or is `empty` though albums are indexed; `/readyz` is a 503.
+
+    The service looks for it every 5 seconds.
+
+    To do: mount it; for an empty one see the reasons below.
+    """
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlbumsFound(Event):
+    """`PHOTOS_DIR` can be read again, or for the first time."""
+
+
+@dataclass(frozen=True, slots=True)
+class DiskHanging(Event):
+    """A disk makes no progress for 10 seconds; logged once until it answers.
+
+    Downloads from it wait, others go on.
+
+    To do: look at the mount, and at the server or program behind it.
+    """
+
+    mount: str
+
+
+@dataclass(frozen=True, slots=True)
+class DiskAnswering(Event):
+    """A disk that made no progress answers again."""
+
+    mount: str
+
+
+@dataclass(frozen=True, slots=True)
+class HangingThreadsChanged(Event):
+    """More threads, or fewer where `by` is negative, wait for a disk that does not answer."""
+
+    by: int
+
+
+@dataclass(frozen=True, slots=True)
+class HashingBacklogChanged(Event):
+    """More files, or fewer where `by` is negative, wait to be hashed."""
+
+    by: int
+
+
+@dataclass(frozen=True, slots=True)
+class IndexAheadWatching(Event):
+    """The kernel reports changes in the directories of all albums."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexAheadScanning(Event):
+    """All albums are looked at in turn; a warning with `reason` where they can't be watched.
+
+    To do: see the reasons below.
+    """
+
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IndexAheadWaiting(Event):
+    """`PHOTOS_DIR` can't be read; the service looks for it every 5 seconds.
+
+    To do: mount it.
+    """
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class IndexAheadOverflown(Event):
+    """The kernel lost changes, its queue being full; every album is looked at.
+
+    To do: nothing; if it is often, raise `fs.inotify.max_queued_events`.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class IndexAheadBacklog(Event):
+    """So many albums wait to be indexed ahead."""
+
+    albums: int
+
+
+@dataclass(frozen=True, slots=True)
+class AlbumIndexed(Event):
+    """The index knows all files of an album that can be read; `files` were hashed for that."""
+
+    archive: ArchiveId
+    files: int
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class IndexAheadFailed(Event):
+    """A fault of ours: indexing ahead begins anew after a minute, downloads go on.
+
+    To do: please report it with the line.
+    """
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlbumNotIndexed(Event):
+    """A fault of ours: an album can't be indexed ahead, the others are; logged once for each.
+
+    To do: please report it with the line.
+    """
+
+    archive: ArchiveId
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TidyingFailed(Event):
+    """A fault of ours: the index could not be tidied; it is tried again every hour.
+
+    To do: please report it with the line.
+    """
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class IndexImpaired(Event):
+    """The index of checksums can't be used; downloads go on without it.
+
+    To do: make `CACHE_DIR` writable, or free its disk; a corrupt file is replaced by itself; for a
+    shared index see the reasons below.
+    """
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class IndexRestored(Event):
+    """The shared index can be used again, and has what was learned meanwhile."""

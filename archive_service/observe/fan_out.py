@@ -1,0 +1,41 @@
+"""One `observe` for several observers, none of which can break what it observes.
+
+An event may come between the header fields of an answer and its body.  An exception there would
+end the download, so none leaves an observer: the first of a kind is reported to all observers as
+`ObserverFailed`, and the others are ignored.
+"""
+
+from __future__ import annotations
+
+from archive_service.archive.first_time import FirstTimes
+from archive_service.observe.events import Event, Observe
+from archive_service.observe.faults import raised_at
+from archive_service.observe.process_events import ObserverFailed
+
+
+def to_each(*observers: Observe) -> Observe:
+    """Return a function that hands each event to all observers, and raises nothing of theirs."""
+    reported = FirstTimes()
+
+    def observe(event: Event) -> None:
+        for observer in observers:
+            try:
+                observer(event)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the download goes on
+                report(_failure(observer, event, error))
+
+    def report(failure: ObserverFailed) -> None:
+        # Noted first, or a log that fails here as well would be asked for ever.
+        if reported.is_first(failure):
+            observe(failure)
+
+    return observe
+
+
+def _failure(observer: Observe, event: Event, error: Exception) -> ObserverFailed:
+    return ObserverFailed(
+        getattr(observer, "__name__", type(observer).__name__),
+        type(event).__name__,
+        type(error).__name__,
+        raised_at(error.__traceback__),
+    )

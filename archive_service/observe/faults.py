@@ -1,0 +1,13 @@
+"""Where an exception was raised, for the log: no line of it holds a path."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+from traceback import extract_tb
+from types import TracebackType
+
+
+def raised_at(traceback: TracebackType | None) -> str:
+    """Return the base name of the source file and the number of the line, "" where unknown."""
+    frames = extract_tb(traceback)
+    return f"{PurePath(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""

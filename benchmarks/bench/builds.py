@@ -1,0 +1,42 @@
+"""Builds of the service: this checkout, and another that it is compared with."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.plan import REPOSITORY, CannotRun
+
+
+@dataclass(frozen=True)
+class Build:
+    """One checkout, and the interpreter that runs it."""
+
+    name: str
+    repository: Path
+    python: str
+    prefix: tuple[str, ...] = ()
+    """What stands before the command line, such as `taskset -c 0`."""
+
+    def command(self, script: str) -> list[str]:
+        """Return the command line of a script at the root of the checkout."""
+        return [*self.prefix, self.python, str(self.repository / script)]
+
+
+THIS = Build("service", REPOSITORY, sys.executable)
+
+
+def other_build(worktree: Path) -> Build:
+    """Return the build of another checkout, its compiled part made.
+
+    Its own `.venv` runs it where it has one, this interpreter otherwise.
+    Raise CannotRun where there is no service.
+    """
+    if not (worktree / "server.py").is_file():
+        raise CannotRun(f"{worktree} is no checkout of the service")
+    own = worktree / ".venv" / "bin" / "python"
+    build = Build("other build", worktree, str(own) if own.exists() else sys.executable)
+    subprocess.run(build.command("tools/compile_smallfiles.py"), check=True)
+    return build

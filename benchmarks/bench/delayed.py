@@ -1,0 +1,57 @@
+"""Storage on which every operation takes a fixed time: a small FUSE file system, compiled here."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bench.plan import HERE, CannotRun
+
+_SOURCE = HERE / "peers" / "delayed_fs.c"
+_THREADS = 64
+"""Requests that are served at once."""
+_MOUNT_TIMEOUT_S = 20.0
+
+
+def compiled(directory: Path) -> Path:
+    """Return the program, made in the directory; raise CannotRun where that can't be done."""
+    for tool in ("cc", "pkg-config", "fusermount3"):
+        if not shutil.which(tool):
+            raise CannotRun(f"{tool} is not installed")
+    program = directory / "delayed_fs"
+    flags = subprocess.run(
+        ["pkg-config", "fuse3", "--cflags", "--libs"], capture_output=True, text=True, check=False
+    )
+    if flags.returncode:
+        raise CannotRun("libfuse3-dev is not installed")
+    subprocess.run(["cc", "-O2", "-o", program, _SOURCE, *flags.stdout.split()], check=True)
+    return program
+
+
+@contextmanager
+def mounted(program: Path, source: Path, mountpoint: Path, *, delay_us: int) -> Iterator[Path]:
+    """Show a directory with the delay for the length of a block, nothing of it cached before."""
+    mountpoint.mkdir(exist_ok=True)
+    options = f"ro,default_permissions,max_threads={_THREADS},max_idle_threads={_THREADS}"
+    process = subprocess.Popen(
+        [program, mountpoint, source, str(delay_us), "-f", "-o", options],
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        _wait_until_mounted(process, mountpoint)
+        yield mountpoint
+    finally:
+        subprocess.run(["fusermount3", "-u", "-z", mountpoint], check=False)
+        process.wait(_MOUNT_TIMEOUT_S)
+
+
+def _wait_until_mounted(process: subprocess.Popen[bytes], mountpoint: Path) -> None:
+    deadline_s = time.monotonic() + _MOUNT_TIMEOUT_S
+    while not mountpoint.is_mount():
+        if process.poll() is not None or time.monotonic() > deadline_s:
+            raise CannotRun("FUSE can't mount here")
+        time.sleep(0.01)

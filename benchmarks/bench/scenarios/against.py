@@ -1,0 +1,206 @@
+"""This build beside another: both are up at the same time and are asked in turn."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from bench.albums import Album, evict, make, warm
+from bench.builds import THIS, Build, other_build
+from bench.downloads import download, first_byte
+from bench.plan import Plan
+from bench.processes import cpu_s, rest, rss
+from bench.results import (
+    BOTH_CPU,
+    CPU,
+    FIRST_BYTE,
+    IDLE_RSS,
+    PEAK_RSS,
+    RATE,
+    REQUESTS,
+    REQUESTS_PER_CPU,
+    WALL,
+    Outcome,
+    Sample,
+    ratio_at_least,
+    ratio_at_most,
+)
+from bench.rounds import download_sample, in_turn
+from bench.scenarios import slow_storage
+from bench.scenarios.little import cores, requests_sample
+from bench.scenarios.save import command_sample, save_command
+from bench.servers import Server, service
+
+_WORSE, _BETTER = 1.1, 0.9
+"""A tenth: what a figure may be worse by."""
+_FIRST_BYTES = 10
+Row = Callable[[Plan, Build], Outcome]
+_Albums = Callable[[Plan], Album]
+
+
+def rows(plan: Plan) -> dict[str, Callable[[Plan], Outcome]]:
+    """Return the comparisons with the plan's other checkout, by name."""
+    assert plan.against is not None
+    other = other_build(plan.against)
+    pairs = {name: (lambda plan, row=row: row(plan, other)) for name, row in _ROWS.items()}
+    return pairs | _SLOW_STORAGE
+
+
+def _downloads(album_of: _Albums) -> Row:
+    def run(plan: Plan, other: Build) -> Outcome:
+        album = album_of(plan)
+        warm(make(plan.photos, album))
+        with _both_up(plan, other) as servers:
+            for server in servers:
+                download(server.address(album.name))
+            rounds = in_turn(servers, plan.rounds, lambda s: download_sample(s, album.name))
+        return _outcome(
+            f"{album.name}, indexed", album, rounds, higher=[RATE], lower=[BOTH_CPU, PEAK_RSS]
+        )
+
+    return run
+
+
+def _first_downloads(album_of: _Albums) -> Row:
+    def run(plan: Plan, other: Build) -> Outcome:
+        album = album_of(plan)
+        make(plan.photos, plan.little)
+        warm(make(plan.photos, album))
+        samples: dict[str, list[Sample]] = {build.name: [] for build in (THIS, other)}
+        for _ in range(plan.rounds):
+            with _both_up(plan, other) as servers:
+                for server in servers:
+                    download(server.address(plan.little.name))
+                    samples[server.name].append(download_sample(server, album.name))
+        return _compared(f"first {album.name}", album.described(), samples, lower=[WALL])
+
+    return run
+
+
+def _first_bytes(plan: Plan, other: Build) -> Outcome:
+    album = plan.thumbnails
+    warm(make(plan.photos, album))
+
+    def sample(server: Server) -> Sample:
+        rest(server.pid)
+        before_s = cpu_s(server.pid)
+        times = [first_byte(server.address(album.name)).wall_s for _ in range(_FIRST_BYTES)]
+        return {FIRST_BYTE: min(times) * 1e3, CPU: (cpu_s(server.pid) - before_s) / _FIRST_BYTES}
+
+    with _both_up(plan, other) as servers:
+        for server in servers:
+            download(server.address(album.name))
+        rounds = in_turn(servers, plan.rounds, sample)
+    return _outcome("first byte", album, rounds, lower=[FIRST_BYTE, CPU])
+
+
+def _little(plan: Plan, other: Build) -> Outcome:
+    album = plan.little
+    warm(make(plan.photos, album))
+    servers_core, _ = cores()
+    with _both_up(plan, other, servers_core) as servers:
+        sizes = {server: download(server.address(album.name)).size for server in servers}
+        rounds = in_turn(servers, plan.rounds, lambda s: requests_sample(plan, s, album, sizes[s]))
+    return _outcome("little", album, rounds, higher=[REQUESTS, REQUESTS_PER_CPU])
+
+
+def _cold(plan: Plan, other: Build) -> Outcome:
+    album = plan.album
+    path = make(plan.photos, album)
+
+    def sample(server: Server) -> Sample:
+        evict(path)
+        return download_sample(server, album.name)
+
+    with _both_up(plan, other) as servers:
+        for server in servers:
+            download(server.address(album.name))
+        rounds = in_turn(servers, plan.rounds, sample)
+    return _outcome("cold album", album, rounds, higher=[RATE])
+
+
+def _starts(plan: Plan, other: Build) -> Outcome:
+    samples: dict[str, list[Sample]] = {build.name: [] for build in (THIS, other)}
+    for _ in range(plan.rounds):
+        with _both_up(plan, other) as servers:
+            for server in servers:
+                rest(server.pid)
+                figures = {CPU: cpu_s(server.pid), IDLE_RSS: rss(server.pid) / 1e6}
+                samples[server.name].append(figures)
+    return _compared("start", "`server.py` until it listens", samples, lower=[CPU, IDLE_RSS])
+
+
+def _saves(album_of: _Albums) -> Row:
+    def run(plan: Plan, other: Build) -> Outcome:
+        album = album_of(plan)
+        path = make(plan.photos, album)
+        warm(path)
+        samples: dict[str, list[Sample]] = {build.name: [] for build in (THIS, other)}
+        with tempfile.TemporaryDirectory(dir=plan.data) as directory:
+            target = Path(directory, "saved")
+            for _ in range(plan.rounds):
+                for build in (THIS, other):
+                    samples[build.name].append(command_sample(save_command(build, path, target)))
+                    target.with_suffix(".zip").unlink()
+        title = f"`main.py --save` of {album.described()}"
+        return _compared(f"save {album.name}", title, samples, lower=[WALL, CPU])
+
+    return run
+
+
+@contextmanager
+def _both_up(plan: Plan, other: Build, prefix: Sequence[str] = ()) -> Iterator[Sequence[Server]]:
+    with ExitStack() as stack:
+        cache = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=plan.data)))
+        yield [
+            stack.enter_context(service(plan.photos, cache / build.name, build=build))
+            for build in (replace(each, prefix=tuple(prefix)) for each in (THIS, other))
+        ]
+
+
+def _outcome(
+    name: str,
+    album: Album,
+    rounds: dict[Server, list[Sample]],
+    *,
+    higher: Sequence[str] = (),
+    lower: Sequence[str] = (),
+) -> Outcome:
+    samples = {server.name: found for server, found in rounds.items()}
+    return _compared(name, album.described(), samples, higher=higher, lower=lower)
+
+
+def _compared(
+    name: str,
+    title: str,
+    samples: dict[str, list[Sample]],
+    *,
+    higher: Sequence[str] = (),
+    lower: Sequence[str] = (),
+) -> Outcome:
+    [other] = [each for each in samples if each != THIS.name]
+    targets = [ratio_at_least(samples, other, figure, _BETTER) for figure in higher]
+    targets += [ratio_at_most(samples, other, figure, _WORSE) for figure in lower]
+    return Outcome(name, f"{title}, this build and another in turn", samples, targets=targets)
+
+
+_ROWS: dict[str, Row] = {
+    "album": _downloads(lambda plan: plan.album),
+    "thumbnails": _downloads(lambda plan: plan.thumbnails),
+    "first-album": _first_downloads(lambda plan: plan.album),
+    "first-thumbnails": _first_downloads(lambda plan: plan.thumbnails),
+    "first-byte": _first_bytes,
+    "little": _little,
+    "cold": _cold,
+    "start": _starts,
+    "save-album": _saves(lambda plan: plan.album),
+    "save-thumbnails": _saves(lambda plan: plan.thumbnails),
+}
+_SLOW_STORAGE = {
+    "slow-storage-thumbnails": slow_storage.thumbnails,
+    "slow-storage-album": slow_storage.album,
+}
+ROW_NAMES = (*_ROWS, *_SLOW_STORAGE)

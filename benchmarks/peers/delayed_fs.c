@@ -1,0 +1,123 @@
+/* A read-only view of a directory in which every operation takes a fixed time.
+ *
+ *     delayed_fs MOUNTPOINT SOURCE MICROSECONDS [FUSE OPTIONS]
+ *     cc -O2 -o delayed_fs delayed_fs.c $(pkg-config fuse3 --cflags --libs)
+ *
+ * The delay is the only cost: each request has a thread of its own, and data is not copied.
+ */
+#define FUSE_USE_VERSION 31
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <fuse.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define CACHED_S 1.0 /* attributes and entries, as network file systems have it */
+
+static int source = -1;
+static struct timespec delay;
+
+/* Wait, then return the path as `openat` takes it. */
+static const char *after_delay(const char *path)
+{
+    nanosleep(&delay, NULL);
+    return path[1] ? path + 1 : ".";
+}
+
+static int fs_getattr(const char *path, struct stat *status, struct fuse_file_info *file)
+{
+    (void)file;
+    return fstatat(source, after_delay(path), status, AT_SYMLINK_NOFOLLOW) ? -errno : 0;
+}
+
+static int fs_readdir(const char *path, void *buffer, fuse_fill_dir_t fill, off_t offset,
+                      struct fuse_file_info *file, enum fuse_readdir_flags flags)
+{
+    (void)offset, (void)file, (void)flags;
+    int descriptor = openat(source, after_delay(path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *directory = descriptor < 0 ? NULL : fdopendir(descriptor);
+    if (!directory)
+        return -errno;
+    for (struct dirent *entry; (entry = readdir(directory));)
+        fill(buffer, entry->d_name, NULL, 0, 0);
+    closedir(directory);
+    return 0;
+}
+
+static int fs_open(const char *path, struct fuse_file_info *file)
+{
+    int descriptor = openat(source, after_delay(path), O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0)
+        return -errno;
+    file->fh = descriptor;
+    return 0;
+}
+
+static int fs_read(const char *path, struct fuse_bufvec **data, size_t count, off_t offset,
+                   struct fuse_file_info *file)
+{
+    after_delay(path);
+    struct fuse_bufvec *found = malloc(sizeof *found);
+    if (!found)
+        return -ENOMEM;
+    *found = FUSE_BUFVEC_INIT(count);
+    found->buf[0].flags = FUSE_BUF_IS_FD | FUSE_BUF_FD_SEEK;
+    found->buf[0].fd = file->fh;
+    found->buf[0].pos = offset;
+    *data = found;
+    return 0;
+}
+
+static int fs_release(const char *path, struct fuse_file_info *file)
+{
+    (void)path;
+    close(file->fh);
+    return 0;
+}
+
+static void *fs_init(struct fuse_conn_info *connection, struct fuse_config *config)
+{
+    (void)connection;
+    config->use_ino = 1;
+    config->kernel_cache = 0;
+    config->attr_timeout = config->entry_timeout = CACHED_S;
+    return NULL;
+}
+
+static const struct fuse_operations operations = {
+    .getattr = fs_getattr,
+    .readdir = fs_readdir,
+    .open = fs_open,
+    .read_buf = fs_read,
+    .release = fs_release,
+    .init = fs_init,
+};
+
+int main(int count, char **arguments)
+{
+    if (count < 4) {
+        fprintf(stderr, "usage: delayed_fs MOUNTPOINT SOURCE MICROSECONDS [FUSE OPTIONS]\n");
+        return 2;
+    }
+    long microseconds = strtol(arguments[3], NULL, 10);
+    delay = (struct timespec){microseconds / 1000000, microseconds % 1000000 * 1000};
+    source = open(arguments[2], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (source < 0) {
+        perror(arguments[2]);
+        return 1;
+    }
+    char *given[count - 1];
+    given[0] = arguments[0];
+    given[1] = arguments[1];
+    for (int i = 4; i < count; i++)
+        given[i - 2] = arguments[i];
+    given[count - 2] = NULL;
+    return fuse_main(count - 2, given, &operations, NULL);
+}
