@@ -42,7 +42,7 @@ sub vcl_recv {
 }
 
 sub vcl_pipe {
-    # What follows on the connection is nobody's affair any more, so nothing may.
+    # Varnish does not look at what follows on this connection, so nothing may follow.
     set bereq.http.Connection = "close";
     # The visitor's address.  What the visitor says of it is overwritten, never added to.
     set bereq.http.X-Forwarded-For = client.ip;
