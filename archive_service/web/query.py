@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 from archive_service.archive.errors import BadQuery
 
 MAX_NAME_CHARACTERS = 150
-"""Leaves room for what browsers and disks add: 255 bytes for the most part."""
+"""Titles of a site fit; `content_disposition` shortens what has too many bytes for a file name."""
 MAX_FILES = 1000
 """More than a request line of the usual length can hold, but not than every server lets through."""
 _SUFFIX = ".zip"

@@ -94,7 +94,7 @@ class TestName:
             "Ёлка – «тест».zip",
             "写真.zip",
             "📷.zip",
-            "a" + "я" * (LONGEST_NAME - 1) + ".zip",
+            "a" + "я" * 117 + ".zip",
             'He said "hi".zip',
             "100% fun.zip",
             "a;b.zip",
