@@ -19,6 +19,7 @@ from archive_service.http.conditional import Validators
 from archive_service.http.content_disposition import content_disposition
 from archive_service.http.multipart import Literal
 from archive_service.http.negotiation import preferred
+from archive_service.http.query_pairs import query_pairs
 from archive_service.http.request_fields import RequestFields
 from archive_service.http.response_plan import ResponsePlan, Target, is_resumption, plan
 from archive_service.observe.events import (
@@ -158,9 +159,8 @@ class Handlers:
         policy = self._options.signing
         if policy is None:
             return Verdict.GOOD
-        verdict = judge(
-            request.match_info["hash"], request.query.items(), policy, now_s=int(time.time())
-        )
+        query = query_pairs(request.rel_url.raw_query_string)
+        verdict = judge(request.match_info["hash"], query.pairs, policy, now_s=int(time.time()))
         if verdict is Verdict.NOT_SIGNED:
             raise LinkNotSigned
         if verdict is Verdict.EXPIRED:

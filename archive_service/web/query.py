@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from unicodedata import category
-from urllib.parse import parse_qs
 
 from archive_service.archive.errors import BadQuery
+from archive_service.http.query_pairs import query_pairs
 
 MAX_NAME_CHARACTERS = 150
 """Titles of a site fit; `content_disposition` shortens what has too many bytes for a file name."""
@@ -27,9 +27,10 @@ class ArchiveQuery:
 
 def parse_query(query: str) -> ArchiveQuery:
     """Read a query as it is in the URL; raise BadQuery with the parameter that can't be used."""
-    # Bytes that are no UTF-8 become lone surrogates, which no name may have and no file has.
-    values = parse_qs(query, keep_blank_values=True, errors="surrogateescape")
-    return ArchiveQuery(_download_name(values.get("name", [])), _files(values.get("file", [])))
+    read = query_pairs(query)
+    if read.is_ambiguous:
+        raise BadQuery("ampersand")
+    return ArchiveQuery(_download_name(read.values("name")), _files(read.values("file")))
 
 
 def _download_name(values: Sequence[str]) -> str | None:

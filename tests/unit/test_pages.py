@@ -36,6 +36,7 @@ KEYS = (
     "link_expired",
     "bad_name",
     "bad_file",
+    "bad_ampersand",
     "bad_query",
     "precondition_failed",
     "range_not_satisfiable",

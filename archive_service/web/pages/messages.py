@@ -161,6 +161,11 @@ _FAILURES_RU = {
         "Не подходит список файлов в ссылке",
         "Каждый параметр file — непустое имя файла из manifest.json.",
     ),
+    "bad_ampersand": FailureWords(
+        "Ссылку испортили по дороге",
+        "Вместо знака & в ней стоит &amp;, и понять её можно по-разному. Замените &amp; на & или "
+        "попросите ссылку ещё раз.",
+    ),
     "bad_query": FailureWords(
         "Не удалось разобрать ссылку",
         "Проверьте часть ссылки после знака вопроса или откройте ссылку без неё.",
@@ -240,6 +245,11 @@ _FAILURES_EN = {
     "bad_file": FailureWords(
         "The list of files in the link can't be used",
         "Each parameter file is the name of a file from manifest.json, not empty.",
+    ),
+    "bad_ampersand": FailureWords(
+        "The link was spoilt on its way",
+        "It has &amp; in the place of an &, and can be read in two ways. Put & in the place of "
+        "&amp;, or ask for the link again.",
     ),
     "bad_query": FailureWords(
         "The link can't be understood",
