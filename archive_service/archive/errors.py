@@ -8,6 +8,11 @@
     │   ├── LinkNotSigned        the signature is missing or is not that of the link
     │   └── LinkExpired          the signature is right, and its time is over
     ├── BadQuery                 a query value that cannot be used
+    ├── BadForm                  a form that cannot be read
+    │   ├── NoForm               the content is of another type
+    │   ├── FormTimedOut         it did not come in time
+    │   └── TooManyChosen        it, or the link that it leads to, would be too long
+    ├── SelectionOutdated        files were added, removed or renamed since a link was made
     ├── StorageUnavailable       the album exists, but cannot be described now
     │   └── AlbumInMotion        it is being changed, most likely uploaded
     ├── Refused                  fair use: a request that is good, but one too many
@@ -67,6 +72,26 @@ class BadQuery(ArchiveServiceError):
     def __init__(self, parameter: str) -> None:
         super().__init__(parameter)
         self.parameter = parameter
+
+
+class BadForm(ArchiveServiceError):
+    """The form of chosen files cannot be read."""
+
+
+class NoForm(BadForm):
+    """The content of the request is not of the type of a form."""
+
+
+class FormTimedOut(BadForm):
+    """The form did not come in time."""
+
+
+class TooManyChosen(BadForm):
+    """The form, or the link that it leads to, is longer than it may be."""
+
+
+class SelectionOutdated(ArchiveServiceError):
+    """Files were added to the album, removed or renamed since a link of chosen ones was made."""
 
 
 class StorageUnavailable(ArchiveServiceError):

@@ -54,6 +54,7 @@ def create_app(
     app.on_response_prepare.extend((_add_fields, request_id.tell))
     app.router.add_get("/", handlers.index)
     app.router.add_get("/archive/{hash}/", handlers.download)  # looked at first, as most are
+    app.router.add_post("/archive/{hash}/", handlers.choose)
     app.router.add_get("/archive/{hash}", handlers.redirect)
     app.router.add_get("/archive/{hash}/manifest.json", handlers.manifest)
     return app

@@ -16,11 +16,15 @@ from archive_service.archive.errors import (
     ClientBusy,
     ClientRefused,
     FileNotInAlbum,
+    FormTimedOut,
     LinkExpired,
     LinkNotSigned,
+    NoForm,
     Refused,
+    SelectionOutdated,
     ServiceBusy,
     StorageUnavailable,
+    TooManyChosen,
 )
 from archive_service.archive.id import InvalidArchiveId
 from archive_service.http.negotiation import preferred
@@ -55,6 +59,11 @@ _BY_EXCEPTION: tuple[tuple[type[Exception], Failure], ...] = (
     (InvalidArchiveId, Failure(404, "archive_not_found")),
     (ArchiveNotFound, Failure(404, "archive_not_found")),
     (FileNotInAlbum, Failure(404, "file_not_found")),
+    # Not a 410: where the file comes back the link works again.
+    (SelectionOutdated, Failure(409, "selection_outdated")),
+    (TooManyChosen, Failure(413, "too_many_chosen")),
+    (NoForm, Failure(415, "no_form")),
+    (FormTimedOut, Failure(408, "form_timed_out")),
     (AlbumInMotion, Failure(503, "in_motion", _retry_after(_RETRY_MOVING_AFTER_S))),
     (LinkNotSigned, Failure(403, "link_not_signed")),
     (LinkExpired, Failure(410, "link_expired")),

@@ -11,9 +11,10 @@ from hashlib import blake2b
 
 from aiohttp import web
 
-from archive_service.archive.errors import LinkExpired, LinkNotSigned
+from archive_service.archive.errors import BadQuery, LinkExpired, LinkNotSigned
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.representation import CHANGED_WITHIN_S, Representation
+from archive_service.archive.selection import narrowed, selection_of
 from archive_service.archive.signed_link import SigningPolicy, Verdict, judge
 from archive_service.http.conditional import Validators
 from archive_service.http.content_disposition import content_disposition
@@ -39,10 +40,12 @@ from archive_service.web.failures import (
     failure_response,
     page_response,
 )
+from archive_service.web.form import FormReader
 from archive_service.web.limits.admission import FairUse
 from archive_service.web.manifest import manifest
 from archive_service.web.pages.render import Pages
-from archive_service.web.query import parse_query, with_suffix
+from archive_service.web.query import ArchiveQuery, parse_query, with_suffix
+from archive_service.web.selection import chosen_name, selecting_link
 
 _FAILED_PLANS = {
     failure.status: failure for failure in (PRECONDITION_FAILED, RANGE_NOT_SATISFIABLE)
@@ -81,6 +84,7 @@ class Handlers:
         self._pages = pages
         self._options = options
         self._fair_use = fair_use
+        self._forms = FormReader()
 
     async def index(self, request: web.Request) -> web.StreamResponse:
         """Answer `/`."""
@@ -104,7 +108,7 @@ class Handlers:
         if verdict is Verdict.LAPSED and not fields.can_be_resumption():
             raise LinkExpired
         query = parse_query(request.rel_url.raw_query_string)
-        representation = await self._describe(request, query.files)
+        representation = await self._describe(request, query)
         now_s = int(time.time())
         validators = _validators(representation, now_s)
         target = Target(representation.complete_length, "application/zip", validators)
@@ -130,12 +134,30 @@ class Handlers:
             await self._send(request, response, representation, answer, pace)
         return response
 
+    async def choose(self, request: web.Request) -> web.StreamResponse:
+        """Answer a form of chosen files by the link to their archive (RFC 9110 section 15.4.4)."""
+        if self._judged(request) is Verdict.LAPSED:
+            raise LinkExpired
+        query = parse_query(request.rel_url.raw_query_string)
+        if query.selection is not None:  # its numbers are those of the link without it
+            raise BadQuery("select")
+        chosen = await self._forms.read(request)
+        name = chosen_name(chosen, query, self._options.signing)
+        whole = await self._describe(request, query)
+        selection = None
+        if chosen.files:
+            part = await self._describe(request, ArchiveQuery(None, chosen.files))
+            selection = await asyncio.to_thread(selection_of, part, whole)
+        link = query_pairs(request.rel_url.raw_query_string)
+        location = selecting_link(whole.archive, link, name, selection=selection)
+        return web.Response(status=303, headers={"Location": location, "Content-Length": "0"})
+
     async def manifest(self, request: web.Request) -> web.StreamResponse:
         """Answer `/archive/{hash}/manifest.json`; the signature is that of the archive's link."""
         if self._judged(request) is Verdict.LAPSED:
             raise LinkExpired
         query = parse_query(request.rel_url.raw_query_string)
-        representation = await self._describe(request, query.files)
+        representation = await self._describe(request, query)
         # Of a large album it is megabytes, and takes as long to print.
         body, etag = await asyncio.to_thread(_printed_manifest, representation)
         now_s = int(time.time())
@@ -167,10 +189,12 @@ class Handlers:
             raise LinkExpired
         return verdict
 
-    async def _describe(self, request: web.Request, files: Sequence[str]) -> Representation:
+    async def _describe(self, request: web.Request, query: ArchiveQuery) -> Representation:
         archive = ArchiveId.parse(request.match_info["hash"])
         began_s = time.monotonic()
-        representation = await self._service.represent(archive, files)
+        representation = await self._service.represent(archive, query.files)
+        if query.selection is not None:
+            representation = await asyncio.to_thread(narrowed, representation, query.selection)
         self._observe(
             ArchiveDescribed(
                 archive,

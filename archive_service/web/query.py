@@ -1,4 +1,4 @@
-"""The query of an archive's URL: `?name=` and `?file=`; other parameters are ignored."""
+"""The query of an archive's URL: `?name=`, `?file=` and `?select=`; others are ignored."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ class ArchiveQuery:
 
     download_name: str | None
     files: Sequence[str]
+    selection: str | None = None
+    """Which entries of the archive of `files`; see `archive.selection`."""
 
 
 def parse_query(query: str) -> ArchiveQuery:
@@ -30,10 +32,16 @@ def parse_query(query: str) -> ArchiveQuery:
     read = query_pairs(query)
     if read.is_ambiguous:
         raise BadQuery("ampersand")
-    return ArchiveQuery(_download_name(read.values("name")), _files(read.values("file")))
+    files = file_names(read.values("file"))
+    if len(files) > MAX_FILES:
+        raise BadQuery("file")
+    return ArchiveQuery(
+        download_name(read.values("name")), files, _selection(read.values("select"))
+    )
 
 
-def _download_name(values: Sequence[str]) -> str | None:
+def download_name(values: Sequence[str]) -> str | None:
+    """Return the file name that the values of `name` give; raise BadQuery."""
     if not values:
         return None
     name = values[0].strip()
@@ -52,7 +60,14 @@ def _is_plain(name: str) -> bool:
     return not any(c in _SEPARATORS or category(c) in ("Cc", "Cs") for c in name)
 
 
-def _files(values: Sequence[str]) -> Sequence[str]:
-    if not all(values) or len(values) > MAX_FILES:
+def file_names(values: Sequence[str]) -> Sequence[str]:
+    """Return the values of `file`; raise BadQuery where one is empty."""
+    if not all(values):
         raise BadQuery("file")
     return values
+
+
+def _selection(values: Sequence[str]) -> str | None:
+    if len(values) > 1:
+        raise BadQuery("select")
+    return values[0] if values else None

@@ -6,13 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-
-@dataclass(frozen=True, slots=True)
-class FailureWords:
-    """What happened, and what the visitor can do next."""
-
-    title: str
-    hint: str
+from archive_service.web.pages.link_messages import LINK_FAILURES, FailureWords
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,11 +155,6 @@ _FAILURES_RU = {
         "Не подходит список файлов в ссылке",
         "Каждый параметр file — непустое имя файла из manifest.json.",
     ),
-    "bad_ampersand": FailureWords(
-        "Ссылку испортили по дороге",
-        "Вместо знака & в ней стоит &amp;, и понять её можно по-разному. Замените &amp; на & или "
-        "попросите ссылку ещё раз.",
-    ),
     "bad_query": FailureWords(
         "Не удалось разобрать ссылку",
         "Проверьте часть ссылки после знака вопроса или откройте ссылку без неё.",
@@ -246,11 +235,6 @@ _FAILURES_EN = {
         "The list of files in the link can't be used",
         "Each parameter file is the name of a file from manifest.json, not empty.",
     ),
-    "bad_ampersand": FailureWords(
-        "The link was spoilt on its way",
-        "It has &amp; in the place of an &, and can be read in two ways. Put & in the place of "
-        "&amp;, or ask for the link again.",
-    ),
     "bad_query": FailureWords(
         "The link can't be understood",
         "Check the part of the link after the question mark, or open the link without it.",
@@ -305,5 +289,8 @@ _FAILURES_EN = {
     ),
 }
 FAILURES: Mapping[str, Mapping[str, FailureWords]] = MappingProxyType(
-    {"ru": MappingProxyType(_FAILURES_RU), "en": MappingProxyType(_FAILURES_EN)}
+    {
+        "ru": MappingProxyType({**_FAILURES_RU, **LINK_FAILURES["ru"]}),
+        "en": MappingProxyType({**_FAILURES_EN, **LINK_FAILURES["en"]}),
+    }
 )
