@@ -2,31 +2,90 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from itertools import combinations
 from pathlib import Path
 
 import pytest
+from _pytest.mark.expression import Expression  # no public name
 from harness.server import Server, serving
 
 Serve = Callable[..., Server]
+TESTS = Path(__file__).parent
 ALONE = ("slow", "campaign", "containers", "front")
-"""Markers of suites of which one test at a time is enough for a machine."""
+"""Markers that stand at the tests; of these suites one test at a time is enough for a machine."""
+MARKERS: Mapping[str, str | None] = {
+    "campaign": "faults",
+    "clients/test_accessibility.py": "programs",
+    "clients/test_chromium.py": "programs",
+    "clients/test_firefox.py": "programs",
+    "containers": "containers",
+    "front": "front",
+    "ftp": "programs",
+    "golden": "fast",
+    "indexes": "programs",
+    "interop/test_many_entries.py": "programs",
+    "monitoring": "programs",
+    "property": "fast",
+    "property/test_settings.py": None,  # takes as long as all the others
+    "replicas": "programs",
+    "s3": "programs",
+    "systemd": "containers",
+    "unit": "fast",
+}
+"""Markers of whole directories, and of files, which come first, for tests without one of those."""
 SHARING = ("interop", "indexes", "s3")
 """Directories whose tests share programs, archives or servers, which are made once then."""
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist looks for groups in the same hook
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave those suites to one of the processes that run tests side by side.
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out files none of whose tests `-m` selects: to import them all takes its time.
 
-    The tests of a directory that share something are of one process, too.
+    Files that are named on the command line are collected, and their tests deselected.
+    """
+    expression = config.option.markexpr
+    if collection_path.suffix != ".py" or not expression or not _are_all_asked_for(config):
+        return None
+    marker = _marker(collection_path)
+    possible = [{marker} if marker else set(), *_combinations(ALONE)]
+    selects = Expression.compile(expression).evaluate
+    return True if not any(selects(_member_of(markers)) for markers in possible) else None
+
+
+@pytest.hookimpl(tryfirst=True)  # `-m` and xdist look at them in the same hook
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give tests the markers of their directory or file, and the groups that one process runs.
+
+    A suite that is enough for a machine is of one process, and so are the tests of a directory that
+    share something.
     """
     for item in items:
         if any(item.get_closest_marker(name) for name in ALONE):
             item.add_marker(pytest.mark.xdist_group("alone"))
-        elif (directory := item.path.parent.name) in SHARING:
+            continue
+        if marker := _marker(item.path):
+            item.add_marker(marker)
+        if (directory := item.path.parent.name) in SHARING:
             item.add_marker(pytest.mark.xdist_group(directory))
+
+
+def _marker(path: Path) -> str | None:
+    below = path.relative_to(TESTS)
+    return MARKERS.get(below.as_posix(), MARKERS.get(below.parts[0]))
+
+
+def _are_all_asked_for(config: pytest.Config) -> bool:
+    return {Path(config.invocation_params.dir, each).resolve() for each in config.args} == {TESTS}
+
+
+def _combinations(names: Sequence[str]) -> Iterator[set[str]]:
+    for count in range(1, len(names) + 1):
+        yield from map(set, combinations(names, count))
+
+
+def _member_of(markers: set[str]) -> Callable[..., bool]:
+    return lambda name, **_: name in markers
 
 
 @pytest.fixture

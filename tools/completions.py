@@ -17,7 +17,7 @@ from archive_service.cli.subcommands import SUBCOMMANDS
 DIRECTORY = Path(__file__).resolve().parent.parent / "deploy" / "completion"
 FILES = {"bash": COMMAND, "zsh": f"_{COMMAND}"}
 """By shell, under the names that each looks for."""
-_OF_FILES, _OF_DIRECTORIES = ("files", "save"), ("photos_dir", "cache_dir")
+_OF_FILES = ("files", "save")
 
 
 def completion(shell: str) -> str:
@@ -38,11 +38,11 @@ def _whole() -> ArgumentParser:
 
 def _complete(action: Action) -> None:
     action.default = None
-    # Only what it does: a default may be of this machine.
-    action.help = (action.help or "").partition(";")[0]
+    # The summary alone: a default may be of this machine.
+    action.help = (action.help or "").partition(";")[0].partition(" [")[0]
     if action.dest in _OF_FILES:
         action.complete = shtab.FILE
-    elif action.dest in _OF_DIRECTORIES:
+    elif action.metavar == "DIR":
         action.complete = shtab.DIRECTORY
 
 

@@ -14,14 +14,18 @@
     │   └── TooManyChosen        it, or the link that it leads to, would be too long
     ├── SelectionOutdated        files were added, removed or renamed since a link was made
     ├── StorageUnavailable       the album exists, but cannot be described now
-    │   └── AlbumInMotion        it is being changed, most likely uploaded
+    │   ├── AlbumInMotion        it is being changed, most likely uploaded
+    │   ├── ArchiveTooLarge      the archive is longer than clients and systems can count
+    │   └── AlbumArchived        its objects have to be restored by the store first
     ├── Refused                  fair use: a request that is good, but one too many
     │   ├── ServiceBusy          as many downloads are under way as there may be
     │   ├── ClientBusy           as many of one client
     │   └── ClientRefused        too many links of one client were to nothing
     └── DownloadFailed           after the header fields: the connection is aborted
         ├── SourceChanged        a file is no longer what the listing says
+        │   └── SourceSuspected  its size and time are, its ctime or inode is not: to be read
         ├── SourceUnreadable     the system refuses to open or read a file
+        ├── LengthMismatch       the content has more or fewer bytes than were announced
         └── ReaderStalled        the client took nothing for too long
 
 The exceptions carry data for logs; nothing of it is ever shown to a visitor.
@@ -112,6 +116,20 @@ class AlbumInMotion(StorageUnavailable):
         super().__init__("changing")
 
 
+class ArchiveTooLarge(StorageUnavailable):
+    """The archive has 2⁶³ bytes or more, which no file or signed 64-bit length can have."""
+
+    def __init__(self) -> None:
+        super().__init__("too large")
+
+
+class AlbumArchived(StorageUnavailable):
+    """An object of the album is in a storage class from which it has to be restored first."""
+
+    def __init__(self) -> None:
+        super().__init__("archived")
+
+
 class Refused(ArchiveServiceError):
     """A request is one too many for now; `retry_after_s` says when it may be made again."""
 
@@ -155,6 +173,16 @@ class SourceChanged(DownloadFailed):
     """A file vanished, was resized, replaced or rewritten since the listing."""
 
 
+class SourceSuspected(SourceChanged):
+    """A file has the size and mtime that were listed, and another ctime or inode number.
+
+    Only reading tells whether its content is another.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("rewritten")
+
+
 class SourceUnreadable(DownloadFailed):
     """A file can't be opened or read; `reason` is the name of the errno."""
 
@@ -162,6 +190,13 @@ class SourceUnreadable(DownloadFailed):
     def of(cls, error: OSError) -> SourceUnreadable:
         """Make one of what the system said."""
         return cls(errno_name(error))
+
+
+class LengthMismatch(DownloadFailed):
+    """The content has more or fewer bytes than its Content-Length announced."""
+
+    def __init__(self) -> None:
+        super().__init__("wrong length")
 
 
 class ReaderStalled(DownloadFailed):

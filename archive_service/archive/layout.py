@@ -14,7 +14,8 @@ from datetime import tzinfo
 from itertools import accumulate, count, repeat
 from operator import add, eq, floordiv
 
-from archive_service.archive.listing import Listing
+from archive_service.archive.errors import ArchiveTooLarge, StorageUnavailable
+from archive_service.archive.listing import MOST_BYTES, Listing
 from archive_service.archive.segments import (
     LARGE_FILE_BYTES,
     CentralHeaders,
@@ -24,10 +25,13 @@ from archive_service.archive.segments import (
     Segment,
 )
 from archive_service.archive.zip import headers
+from archive_service.archive.zip.dos_time import dos_times
 from archive_service.archive.zip.end_records import end_records
 
 MAX_ENTRIES_PER_SEGMENT = 4096
 """Bounds the work of making a segment where entries are tiny, such as empty files."""
+MAX_ARCHIVE_BYTES = MOST_BYTES
+"""What a file offset, and the length that most clients read into 64 bits with a sign, can hold."""
 
 _OWNER_FILE, _OWNER_DIRECTORY = 0o600, 0o700
 _PERMISSIONS = 0o777
@@ -47,10 +51,10 @@ class ArchiveLayout:
     """The bytes of file data of each entry."""
     mtimes_ns: array[int]
     """When each entry was modified, Unix time."""
+    dos_times: array[int]
+    """The same as the headers have it, local; see `dos_times`."""
     modes: array[int]
     """The archived permission bits of each entry."""
-    zone: tzinfo
-    """The time zone of the DOS times."""
     header_offsets: array[int]
     """Where each entry's local file header starts, then where the central directory starts."""
     central_offsets: array[int]
@@ -110,14 +114,12 @@ class ArchiveLayout:
 
     def local_file_headers(self, entries: range, crc32s: Iterable[int]) -> Iterator[bytes]:
         """Pack the local file headers of entries."""
-        return headers.local_file_headers(
-            self._members(entries), crc32s, self.zone, is_plain=self.is_plain
-        )
+        return headers.local_file_headers(self._members(entries), crc32s, is_plain=self.is_plain)
 
     def central_directory_headers(self, entries: range, crc32s: Iterable[int]) -> Iterator[bytes]:
         """Pack the central directory headers of entries."""
         return headers.central_directory_headers(
-            self._members(entries), crc32s, self.zone, is_plain=self.is_plain
+            self._members(entries), crc32s, is_plain=self.is_plain
         )
 
     def entries_between(self, start: int, stop: int) -> range:
@@ -149,7 +151,8 @@ class ArchiveLayout:
         return headers.Members(
             self.names[first:last],
             self.sizes[first:last],
-            list(map(floordiv, self.mtimes_ns[first:last], repeat(_NS_PER_S))),
+            _seconds(self.mtimes_ns[first:last]),
+            self.dos_times[first:last],
             self.modes[first:last],
             self.header_offsets[first:last],
         )
@@ -165,38 +168,49 @@ def lay_out(
 ) -> ArchiveLayout:
     """Lay out an archive of sources of a listing; `names` has a name for each of the listing's.
 
-    Raise ValueError for a name that no zip can hold (APPNOTE 4.4.10: two bytes of length).
+    `zone` is the time zone of the DOS times.
+    Raise StorageUnavailable for a name that no zip can hold (APPNOTE 4.4.10: two bytes of length),
+    and ArchiveTooLarge.
     """
     ordered = array("L", sorted(sources, key=names.__getitem__))
     entry_names = list(map(names.__getitem__, ordered))
     if max(map(len, entry_names), default=0) > headers.MAX_NAME_BYTES:
-        raise ValueError("a name is longer than 65,535 bytes")
+        raise StorageUnavailable("name too long")
     sizes, mtimes_ns, listed_modes = listing.sizes, listing.mtimes_ns, listing.modes
     if not is_all_in_order(ordered, listing):
         sizes = array("Q", map(sizes.__getitem__, ordered))
         mtimes_ns = array("q", map(mtimes_ns.__getitem__, ordered))
         listed_modes = array("H", map(listed_modes.__getitem__, ordered))
+    if sum(sizes) > MAX_ARCHIVE_BYTES:
+        raise ArchiveTooLarge
+    mtimes_s = _seconds(mtimes_ns)
     modes = _archived_modes(entry_names, sizes, listed_modes)
-    is_plain = headers.are_plain(sizes, modes)
-    local_lengths = headers.local_file_header_lengths(entry_names, sizes, modes, is_plain=is_plain)
+    is_plain = headers.are_plain(sizes, modes, mtimes_s)
+    local_lengths = array(
+        "L",
+        headers.local_file_header_lengths(entry_names, sizes, modes, mtimes_s, is_plain=is_plain),
+    )
     header_offsets = array("Q", accumulate(map(add, local_lengths, sizes), initial=0))
     is_plain = is_plain and header_offsets[-1] < headers.MAX_32
     central_lengths = headers.central_directory_header_lengths(
-        entry_names, sizes, modes, header_offsets, is_plain=is_plain
+        local_lengths, sizes, header_offsets, is_plain=is_plain
     )
     central_offsets = array("Q", accumulate(central_lengths, initial=header_offsets[-1]))
     directory_size = central_offsets[-1] - header_offsets[-1]
+    ending = end_records(len(ordered), directory_size, header_offsets[-1])
+    if central_offsets[-1] + len(ending) > MAX_ARCHIVE_BYTES:
+        raise ArchiveTooLarge
     return ArchiveLayout(
         listing,
         ordered,
         entry_names,
         sizes,
         mtimes_ns,
+        dos_times(mtimes_s, zone),
         modes,
-        zone,
         header_offsets,
         central_offsets,
-        end_records(len(ordered), directory_size, header_offsets[-1]),
+        ending,
         _large_entries(sizes, large_file_bytes),
         is_plain,
     )
@@ -214,6 +228,10 @@ def archived_mode(name: bytes, mode: int) -> int:
 def is_all_in_order(sources: Sequence[int], listing: Listing) -> bool:
     """Tell whether sources are those of the listing, and so its columns those of the archive."""
     return len(sources) == len(listing) and all(map(eq, sources, count()))
+
+
+def _seconds(times_ns: array[int]) -> list[int]:
+    return list(map(floordiv, times_ns, repeat(_NS_PER_S)))
 
 
 def _archived_modes(names: Sequence[bytes], sizes: array[int], modes: array[int]) -> array[int]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 import sys
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import repeat
@@ -26,6 +26,9 @@ CLOCK_TICK_NS = 10_000_000
 COARSE_CLOCK_TICK_NS = 2_000_000_000
 """The same for file systems that know no parts of a second, as old ext and FAT."""
 _NS_PER_S = 1_000_000_000
+_TIME_MIN_NS, _TIME_MAX_NS = -(2**63), 2**63 - 1
+MOST_BYTES = 2**63 - 1
+"""The largest file, and archive, that systems and clients can count."""
 VERSION_SIZE = _VERSION.size
 """Bytes of a version: what identifies the content behind a path."""
 
@@ -43,8 +46,10 @@ class Snapshot(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Listing:
-    """The files and empty directories of one album; the columns share their index, the `source`.
+    """The files and directories of one album; the columns share their index, the `source`.
 
+    A directory is listed where it is empty, and where it leads to one that is: some readers make
+    no parents.  All others are told by the paths of their files.
     The order of the sources depends on the paths alone.
     """
 
@@ -61,7 +66,8 @@ class Listing:
     change_tokens: bytes
     """CHANGE_TOKEN_SIZE opaque bytes for each source, in order."""
     newest_change_ns: int
-    """The newest change the store knows of, removals included; it cannot be set back."""
+    """The newest change the store knows of, removals included; it cannot be set back.  0 at least,
+    as the next: a time before 1970 is that of no upload."""
     newest_mtime_ns: int
     """The newest modification time of a file or directory."""
     is_of_objects: bool = False
@@ -121,6 +127,30 @@ class Listing:
         if self.locations is not self.paths:
             digest.update(b"\0".join(self.locations))
         return digest.digest()
+
+
+def held_ns(time_ns: int) -> int:
+    """Return a time as a listing can hold it: in the years 1677 to 2262."""
+    return min(max(time_ns, _TIME_MIN_NS), _TIME_MAX_NS)
+
+
+def parent(path: bytes) -> bytes:
+    """Return the directory of a file or directory; the album itself is the empty path."""
+    return path[: path.rfind(b"/", 0, -1) + 1]
+
+
+def parents(path: bytes) -> Iterator[bytes]:
+    """Yield the directories between a file or directory and the album, innermost first."""
+    while path := parent(path):
+        yield path
+
+
+def parents_of_directories(listing: Listing, sources: Iterable[int]) -> Iterator[int]:
+    """Yield the sources that lead to directories among some sources."""
+    paths = map(listing.paths.__getitem__, sources)
+    wanted = {above for path in paths if path.endswith(b"/") for above in parents(path)}
+    if wanted:
+        yield from (source for source, path in enumerate(listing.paths) if path in wanted)
 
 
 def column_bytes(column: array[int]) -> bytes:

@@ -11,7 +11,7 @@ from archive_service.archive.layout import ArchiveLayout, is_all_in_order
 from archive_service.archive.listing import Listing, column_bytes
 from archive_service.archive.naming import NameRules, original_name
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Counts the changes of the archive's bytes for one and the same listing: part of the ETag."""
 _CLOCK_LAG_NS = 50_000_000
 """A change is stamped with a clock that ticks; the stamp may be this far behind the time."""
@@ -101,11 +101,17 @@ def _changed_s(listing: Listing, options: ArchiveOptions) -> int | None:
 
 
 def _etag(layout: ArchiveLayout, options: ArchiveOptions) -> str:
-    """Digest everything the bytes depend on (RFC 9110 section 8.8.1, "strong")."""
+    """Digest what the headers hold and what stands for the content (RFC 9110 section 8.8.1).
+
+    Of the time zone the digest has what was made of it, not its name: the data behind a name is
+    another on another machine, and after an upgrade.
+    """
     listing, sources = layout.listing, layout.sources
-    digest = blake2b(f"{FORMAT_VERSION} {options.zone}".encode(), digest_size=16)
+    digest = blake2b(f"{FORMAT_VERSION} {layout.entries}".encode(), digest_size=16)
     digest.update(b"\0".join((b"", *layout.names, b"")))
+    digest.update(column_bytes(layout.header_offsets))  # where each name ends: one may have a NUL
     digest.update(column_bytes(layout.sizes))
+    digest.update(column_bytes(layout.dos_times))
     digest.update(column_bytes(layout.mtimes_ns))
     digest.update(column_bytes(layout.modes))
     if options.change_token:

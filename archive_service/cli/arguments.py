@@ -1,52 +1,57 @@
-"""Command line flags made of the settings, one for each."""
+"""Command line flags, made of the settings' declarations."""
 
 from __future__ import annotations
 
 from argparse import ArgumentParser, BooleanOptionalAction, Namespace
-from collections.abc import Iterable, Mapping
-from typing import NoReturn, get_args
+from typing import NoReturn
 
-from archive_service.config.format_settings import Told, flag, variable
+from archive_service.config.setting_docs import (
+    SettingDoc,
+    docs_of,
+    flag,
+    groups_of,
+    title_of,
+    variable,
+)
 
 
 class OneLineParser(ArgumentParser):
-    """Says what is wrong with the arguments in one line."""
+    """Reports wrong arguments in one line."""
 
     def error(self, message: str) -> NoReturn:
-        """Say it and exit."""
+        """Report it and exit."""
         self.exit(2, f"{self.prog}: {message}; -h explains every parameter\n")
 
 
-def add_settings(parser: ArgumentParser, settings: Mapping[str, Told]) -> None:
-    """Add a flag for each setting.
-
-    Values stay text: the settings parse them, wherever they come from.
-    """
-    for name, told in settings.items():
-        text = help_of(name, told).replace("%", "%%")
-        if told.annotation is bool:
-            parser.add_argument(flag(name), action=BooleanOptionalAction, default=None, help=text)
-        else:
-            parser.add_argument(flag(name), metavar=_metavar(name, told), help=text)
-
-
-def given_settings(namespace: Namespace, settings: Iterable[str]) -> dict[str, object]:
-    """Return the settings that the flags give."""
-    given = {name: getattr(namespace, name) for name in settings}
-    return {name: value for name, value in given.items() if value is not None}
+def add_settings(parser: ArgumentParser, settings: type) -> None:
+    """Add a flag for each setting that is no secret, under the headings of their groups."""
+    for group in groups_of(settings):
+        section = parser.add_argument_group(title_of(group).en)
+        for name, doc in docs_of(group).items():
+            if doc.is_secret:
+                continue
+            text = help_of(name, doc).replace("%", "%%")
+            if doc.kind.is_switch:
+                section.add_argument(
+                    flag(name), action=BooleanOptionalAction, default=None, help=text
+                )
+            else:
+                section.add_argument(flag(name), metavar=doc.kind.metavar, help=text)
 
 
-def help_of(name: str, told: Told) -> str:
-    """Say what a setting does, what it takes, and by which variable."""
-    default = told.default
-    shown = ",".join(default) if isinstance(default, tuple) else str(default)
-    if isinstance(default, bool):
-        shown = "on" if default else "off"
-    return f"{told.does}; takes {told.takes} [{variable(name)}, default {shown}]"
+def given_settings(namespace: Namespace, settings: type) -> dict[str, str]:
+    """Return the settings that the flags give, as text."""
+    given = {name: getattr(namespace, name, None) for name in docs_of(settings)}
+    return {name: _text(value) for name, value in given.items() if value is not None}
 
 
-def _metavar(name: str, told: Told) -> str:
-    choices = get_args(told.annotation)
-    if all(isinstance(choice, str) for choice in choices) and choices:
-        return "{" + ",".join(choices) + "}"
-    return "SECONDS" if told.annotation is float else name.rpartition("_")[2].upper()
+def _text(value: str | bool) -> str:  # noqa: FBT001 - what argparse makes of a pair of flags
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return value
+
+
+def help_of(name: str, doc: SettingDoc) -> str:
+    """Return what a setting is, what it takes, its variable and its default."""
+    takes = "" if doc.kind.is_switch else f"; takes {doc.kind.takes.en}"
+    return f"{doc.summary}{takes} [{variable(name)}, default {doc.default_text or 'none'}]"

@@ -13,7 +13,7 @@ from archive_service.cli.arguments import OneLineParser, add_settings, given_set
 from archive_service.cli.console import complain
 from archive_service.cli.doctor.findings import Verdict
 from archive_service.cli.doctor.inspection import CHECKS
-from archive_service.config.settings import Settings, load_settings, with_flag
+from archive_service.config.settings import Settings, load_settings
 
 _WRONG, _USAGE_ERROR = 1, 2
 
@@ -21,9 +21,7 @@ _WRONG, _USAGE_ERROR = 1, 2
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print a line for each thing looked at; return the exit status."""
     try:
-        settings = load_settings(
-            given_settings(parser().parse_args(arguments), with_flag(Settings))
-        )
+        settings = load_settings(given_settings(parser().parse_args(arguments), Settings))
     except SettingsError as error:
         complain(str(error))
         return _USAGE_ERROR
@@ -41,5 +39,5 @@ def parser() -> ArgumentParser:
         epilog="exit status: 0 nothing is wrong, 1 something is, 2 a setting is",
         allow_abbrev=False,
     )
-    add_settings(made, with_flag(Settings))
+    add_settings(made, Settings)
     return made

@@ -22,7 +22,7 @@ from archive_service.checksums.maintenance import Maintenance, Outcome
 from archive_service.cli.arguments import OneLineParser, add_settings, given_settings
 from archive_service.cli.console import complain, printable
 from archive_service.config.indexes import index_for
-from archive_service.config.settings import Settings, load_settings, with_flag
+from archive_service.config.settings import Settings, load_settings
 from archive_service.config.storages import advice, storage_of
 from archive_service.observe.events import Event, IndexImpaired
 
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the arguments say; return the exit status."""
     options = parser().parse_args(arguments)
     try:
-        settings = load_settings(given_settings(options, with_flag(Settings)))
+        settings = load_settings(given_settings(options, Settings))
     except SettingsError as error:
         complain(str(error))
         return _USAGE_ERROR
@@ -94,7 +94,7 @@ def parser() -> ArgumentParser:
         nargs="*",
         help="names of albums' directories, all albums if none is given",
     )
-    add_settings(made, with_flag(Settings))
+    add_settings(made, Settings)
     return made
 
 

@@ -9,24 +9,24 @@ import re
 import time
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Sequence
-from urllib.parse import urlencode
+from contextlib import suppress
 
-from archive_service.archive.errors import BadQuery, SettingsError
+from archive_service.archive.errors import SettingsError
 from archive_service.archive.id import ArchiveId, InvalidArchiveId
+from archive_service.archive.quantity import DURATION_UNITS, duration_s
 from archive_service.archive.signed_link import LATEST_EXPIRY_S, Link
 from archive_service.cli.arguments import OneLineParser
 from archive_service.cli.console import complain
-from archive_service.config.settings import load_signing_settings
-from archive_service.web.query import MAX_NAME_CHARACTERS, parse_query
+from archive_service.config.environment import load_lightly
+from archive_service.config.groups.signing_settings import SigningSettings
+from archive_service.http.content_disposition import MAX_NAME_CHARACTERS, is_download_name
 
 _USAGE_ERROR = 2
 _DEFAULT_LIFE = "7d"
-_LIFE = re.compile("([1-9][0-9]{0,11})([smhdw])")
-_UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _BASE = re.compile(r"https?://[^\s?#]+")
 _UNIX_TIME = re.compile("[0-9]{1,12}")
 _KEYLESS = (
-    "SIGNING_KEYS is not set, so links need no signature. To turn signed links on, give the same"
+    "SIGNING_KEYS is not set, or off, so links need no signature. To sign links, give the same"
     " SIGNING_KEYS to the service and to this command, in the environment or in .env;"
     " openssl rand -hex 32 makes a key"
 )
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Print the link that the arguments describe; return the exit status."""
     options = parser().parse_args(arguments)
     try:
-        keys = load_signing_settings().signing_keys
+        keys = load_lightly(SigningSettings, {}).signing_keys
     except SettingsError as error:
         return _refuse(str(error))
     if not keys:
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     names = () if options.name is None else (options.name,)
     link = Link(options.hash, expires_s, names, options.file)
-    print((options.base or "") + link.signed(keys[0].get_secret_value().encode()))
+    print((options.base or "") + link.signed(keys[0].reveal().encode()))
     return 0
 
 
@@ -104,12 +104,10 @@ def _hash(text: str) -> str:
 
 
 def _name(text: str) -> str:
-    try:
-        parse_query(urlencode({"name": text}, errors="surrogateescape"))
-    except BadQuery:
+    if not is_download_name(text.strip()):
         raise ArgumentTypeError(
             f"takes 1 to {MAX_NAME_CHARACTERS} characters without / \\ and control characters"
-        ) from None
+        )
     return text
 
 
@@ -121,10 +119,11 @@ def _file(text: str) -> str:
 
 
 def _life_s(text: str) -> int:
-    match = _LIFE.fullmatch(text)
-    if match is None:
-        raise ArgumentTypeError("takes a number and s, m, h, d or w, such as 12h or 7d")
-    return int(match[1]) * _UNIT_S[match[2]]
+    with suppress(ValueError):
+        # Without a unit the number could be meant as days.
+        if text.endswith(DURATION_UNITS) and (life_s := int(duration_s(text))) > 0:
+            return life_s
+    raise ArgumentTypeError("takes a number and s, m, h, d or w, such as 12h or 7d")
 
 
 def _unix_time(text: str) -> int:

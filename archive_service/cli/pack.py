@@ -16,10 +16,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from archive_service.archive.errors import DownloadFailed, SettingsError, SourceUnreadable
+from archive_service.archive.errors import (
+    DownloadFailed,
+    SettingsError,
+    SourceUnreadable,
+    StorageUnavailable,
+)
 from archive_service.archive.layout import ArchiveLayout, lay_out
 from archive_service.archive.naming import NameRules
 from archive_service.cli.arguments import OneLineParser, add_settings, given_settings
@@ -39,11 +43,9 @@ from archive_service.cli.packing.writer import (
     FileWriter,
     StreamWriter,
 )
-from archive_service.config.format_settings import FORMAT, Format, may_be_set
+from archive_service.config.environment import load_lightly
+from archive_service.config.groups.format_settings import FormatSettings
 from archive_service.storage.local.storage import LocalAlbumFiles
-
-if TYPE_CHECKING:
-    from archive_service.config.settings import FormatSettings
 
 _FAILURE, _USAGE_ERROR, _SIGNALLED = 1, 2, 128
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -94,7 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parse(sys.argv[1:] if arguments is None else arguments)
     try:
         with _stopped_by_signals():
-            _pack(options, _format(options))
+            _pack(options, load_lightly(FormatSettings, given_settings(options, FormatSettings)))
     except SettingsError as error:
         complain(str(error))
         return _USAGE_ERROR
@@ -134,22 +136,11 @@ def parser() -> ArgumentParser:
         metavar="NAME",
         help="the file to save the archive to; without it, the zip goes to standard output",
     )
-    add_settings(made, FORMAT)
+    add_settings(made, FormatSettings)
     return made
 
 
-def _format(options: Namespace) -> Format | FormatSettings:
-    """Read the settings; raise SettingsError."""
-    given = given_settings(options, FORMAT)
-    if not given and not may_be_set():
-        return Format()
-    # Imported where it is needed: it takes twice as long as everything else.
-    from archive_service.config.settings import load_format_settings  # noqa: PLC0415
-
-    return load_format_settings(given)
-
-
-def _pack(options: Namespace, settings: Format | FormatSettings) -> None:
+def _pack(options: Namespace, settings: FormatSettings) -> None:
     if options.save is None:
         sources = _collect(options, _standard_output())
         layout = _lay_out(sources, settings)
@@ -186,16 +177,19 @@ def _collect(options: Namespace, output: Identity | None) -> Sources:
     )
 
 
-def _lay_out(sources: Sources, settings: Format | FormatSettings) -> ArchiveLayout:
+def _lay_out(sources: Sources, settings: FormatSettings) -> ArchiveLayout:
     names = packed_names(sources, NameRules(settings.portable_names, settings.name_encoding))
     everything = range(len(sources.listing))
-    return lay_out(
-        sources.listing,
-        names,
-        everything,
-        zone=ZoneInfo(settings.timezone),
-        large_file_bytes=BUFFERED_FILE_BYTES,
-    )
+    try:
+        return lay_out(
+            sources.listing,
+            names,
+            everything,
+            zone=ZoneInfo(settings.timezone),
+            large_file_bytes=BUFFERED_FILE_BYTES,
+        )
+    except StorageUnavailable as error:
+        raise PackingRefused(sources.roots[0].given, f"can't be packed: {error.reason}") from None
 
 
 def _write(

@@ -24,17 +24,23 @@ from archive_service.cli.sockets import (
     NotListening,
     listening,
 )
-from archive_service.cli.supervisor import STOPPING, Hooks, Supervisor, Worker
+from archive_service.cli.supervisor import Hooks, Supervisor, Worker, heeded_signals
 from archive_service.config.build import Site, Sites, accepting, archive_options, limits
-from archive_service.config.format_settings import flag, variable
+from archive_service.config.groups.signing_settings import signing_state
 from archive_service.config.log_setup import configure_logging
 from archive_service.config.metrics_directory import forget_the_dead, shared_metrics
-from archive_service.config.settings import Settings, load_settings, secrets, with_flag, wrong_value
+from archive_service.config.setting_docs import docs_of, flag, variable, wrong_value
+from archive_service.config.settings import Settings, load_settings
 from archive_service.config.tracing import require_good_tracing
 from archive_service.observe.events import Observe
 from archive_service.observe.fan_out import to_each
 from archive_service.observe.log import LogSink
-from archive_service.observe.process_events import ServerStarted, ServerStopped, ServerStopping
+from archive_service.observe.process_events import (
+    ServerStarted,
+    ServerStopped,
+    ServerStopping,
+    SigningReported,
+)
 from archive_service.web.limits.connection_counts import Load, shared_counts
 from archive_service.web.limits.policy import SharedCounts
 from archive_service.web.server.runner import Runner
@@ -45,11 +51,9 @@ _EVERY_ADDRESS = ("0.0.0.0", "::")  # nosec B104 # noqa: S104 - compared, not bo
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until SIGINT or SIGTERM; return the exit status."""
+    """Serve until SIGINT, SIGTERM or SIGHUP; return the exit status."""
     try:
-        settings = load_settings(
-            given_settings(parser().parse_args(arguments), with_flag(Settings))
-        )
+        settings = load_settings(given_settings(parser().parse_args(arguments), Settings))
     except SettingsError as error:
         complain(str(error))
         return _USAGE_ERROR
@@ -76,17 +80,18 @@ def parser() -> ArgumentParser:
     made = OneLineParser(
         description="Serve the directories of PHOTOS_DIR as zip archives, packed on the fly.",
         epilog="Each setting is read from its flag, or from the environment variable in brackets, "
-        "or from that variable in the file .env, or else is the default.  Without a flag, since "
-        f"others can see the arguments of a process: {_secrets()}",
+        "or from that variable in the file .env, or else is the default.  Secrets have no flag, "
+        f"because other users can see the arguments of a process.  {_secrets()}  "
+        "docs/settings.md says more about each setting.",
         allow_abbrev=False,
     )
-    add_settings(made, with_flag(Settings))
+    add_settings(made, Settings)
     return made
 
 
 def _secrets() -> str:
-    told = secrets(Settings).items()
-    return " ".join(f"{variable(name)}: {help_of(name, secret)}." for name, secret in told)
+    secrets = [(name, doc) for name, doc in docs_of(Settings).items() if doc.is_secret]
+    return " ".join(f"{variable(name)}: {help_of(name, doc)}." for name, doc in secrets)
 
 
 def _listeners(settings: Settings) -> Listeners:
@@ -119,18 +124,19 @@ def _serve_alone(
     async def serve() -> None:
         loop = asyncio.get_running_loop()
         signals: asyncio.Queue[signal.Signals] = asyncio.Queue()
-        for number in STOPPING:
+        heeded = heeded_signals()
+        for number in heeded:
             loop.add_signal_handler(number, signals.put_nowait, number)
         counts = SharedCounts(limits(settings)).of(0)
         async with accepting(settings, options, sites, log=log, counts=counts) as (
             runner,
             housekeeping,
         ):
-            observe(_started(settings, port))
+            _report_start(settings, port, observe=observe)
             async with housekeeping.going_on():
                 observe(_stopping(settings, await signals.get()))
             await _stop(runner, signals, timeout_s=settings.shutdown_timeout)
-        for number in STOPPING:
+        for number in heeded:
             loop.remove_signal_handler(number)
             signal.signal(number, signal.SIG_IGN)  # there is nothing left to stop
 
@@ -185,7 +191,7 @@ def _serve_with_workers(
         supervisor = Supervisor(
             settings.workers,
             lambda worker: asyncio.run(serve(worker)),
-            Hooks(lambda: observe(_started(settings, port)), on_stop, forget),
+            Hooks(lambda: _report_start(settings, port, observe=observe), on_stop, forget),
             observe=observe,
         )
         if not supervisor.run():
@@ -199,8 +205,9 @@ def _port(listeners: Sequence[socket.socket]) -> int:
     return int(listeners[0].getsockname()[1])
 
 
-def _started(settings: Settings, port: int) -> ServerStarted:
-    return ServerStarted(settings.host, port, _url(settings.host, port))
+def _report_start(settings: Settings, port: int, *, observe: Observe) -> None:
+    observe(SigningReported(signing_state(settings.signing_keys)))
+    observe(ServerStarted(settings.host, port, _url(settings.host, port)))
 
 
 def _url(host: str, port: int) -> str:

@@ -3,8 +3,9 @@
 The supervisor has no event loop and no thread: it forks the workers and waits.  A line leads to
 each of them, a pair of connected sockets:
 
-- Down go SIGINT and SIGTERM, a byte each, as the supervisor gets them.  Workers ignore both: Ctrl-C
-  and systemd send them to every process, and the same order twice would mean impatience.
+- Down go the stopping signals, a byte each, as the supervisor gets them.  Workers ignore them all:
+  Ctrl-C, a terminal that closes and systemd send them to every process, and a second signal means
+  "stop at once".
 - Up goes one byte, once the worker accepts connections.
 - Its end says that the other side is no more, however that came.  So each end is held by one
   process alone: a worker closes what it has inherited of the lines of others.
@@ -18,7 +19,7 @@ import select
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from types import FrameType
@@ -29,7 +30,7 @@ from archive_service.observe.events import Observe
 from archive_service.observe.faults import raised_at
 from archive_service.observe.process_events import WorkerDied, WorkerFailed, WorkerReplaced
 
-STOPPING = (signal.SIGINT, signal.SIGTERM)
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """The signals that end the service."""
 _UP = b"\0"
 _SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 10.0
@@ -39,6 +40,12 @@ _SHORT_LIFE_S = 10.0
 _MOST_AT_ONCE = 64
 """Bytes read from a line or a signal pipe; what is left makes it readable again."""
 _FAILURE = 1
+
+
+def heeded_signals() -> Sequence[signal.Signals]:
+    """Return the signals that end this process: not SIGHUP where `nohup` has it ignored."""
+    is_nohup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    return tuple(each for each in STOPPING if each is not signal.SIGHUP or not is_nohup)
 
 
 class Worker:
@@ -240,7 +247,7 @@ def _heard_signals() -> Iterator[socket.socket]:
     with heard, written:
         written.setblocking(False)  # noqa: FBT003 - so is its signature
         signal.set_wakeup_fd(written.fileno())
-        for number in STOPPING:
+        for number in heeded_signals():
             signal.signal(number, _ignore)  # for good: after the end there is nothing to stop
         try:
             yield heard

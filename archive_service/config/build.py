@@ -19,11 +19,13 @@ from archive_service.archive.naming import NameRules
 from archive_service.archive.representation import FORMAT_VERSION, ArchiveOptions
 from archive_service.archive.settling import SettlePolicy
 from archive_service.archive.signed_link import SigningPolicy
+from archive_service.archive.zip.dos_time import dos_times
 from archive_service.checksums.crc_index.index_url import IndexAddress
 from archive_service.config.config_epoch import config_epoch_s
+from archive_service.config.groups.album_settings import SHIPPED_PHOTOS
 from archive_service.config.housekeeping import Housekeeping
 from archive_service.config.indexes import cache_path, index_address, index_for
-from archive_service.config.settings import SHIPPED_PHOTOS, Settings
+from archive_service.config.settings import Settings
 from archive_service.config.storages import place_bytes, storage_of
 from archive_service.config.tracing import tracing
 from archive_service.http.client_address import TrustedProxies
@@ -44,6 +46,9 @@ _LONGER_THAN_ANY_S = 1e6
 """The time-out of aiohttp's own shutdown, which waits it out twice, and for ever where it is 0."""
 _SHIPPED_ALBUMS = ("3bea29ccabbbf64bdebcc055319c5745", "af1ad8c76fda2e48ea9aed2937e972ea")
 """Named here, not listed: somebody may keep his own albums in the same directory."""
+_DAY_S = 86_400
+_LAST_DAY_S = 2**32
+"""In the year 2106: about as far as DOS times reach."""
 Site = Callable[[Runner], web.BaseSite]
 
 
@@ -127,21 +132,28 @@ def _size_bytes(index: IndexAddress) -> int | None:
 def archive_options(settings: Settings) -> ArchiveOptions:
     """Take from the settings what shapes an archive."""
     names = NameRules(settings.portable_names, settings.name_encoding)
+    zone = ZoneInfo(settings.timezone)
     shape = (
         FORMAT_VERSION,
         settings.exclude,
         names,
-        settings.timezone,
+        _zone_data(zone),
         settings.change_token,
         settings.symlinks,
     )
     configuration = blake2b(repr(shape).encode(), digest_size=8).hexdigest()
     return ArchiveOptions(
         names,
-        ZoneInfo(settings.timezone),
+        zone,
         settings.change_token,
         config_epoch_s(cache_path(settings, "shape", ""), configuration, now_s=int(time.time())),
     )
+
+
+def _zone_data(zone: ZoneInfo) -> str:
+    """Return a digest of a zone's time on each day: with other data a name has other times."""
+    times = dos_times(range(0, _LAST_DAY_S, _DAY_S), zone)
+    return blake2b(times.tobytes(), digest_size=8).hexdigest()
 
 
 def limits(settings: Settings) -> Limits:
@@ -170,5 +182,5 @@ def _web_options(settings: Settings) -> WebOptions:
 
 
 def _signing_policy(settings: Settings) -> SigningPolicy | None:
-    keys = tuple(key.get_secret_value().encode() for key in settings.signing_keys)
+    keys = tuple(key.reveal().encode() for key in settings.signing_keys)
     return SigningPolicy(keys, settings.signature_grace) if keys else None

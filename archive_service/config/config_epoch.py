@@ -1,10 +1,9 @@
-"""Since when a configuration has been in force.
+"""The moment since which the settings that shape archives are in force.
 
-A setting that shapes archives changes their bytes, and no file's time moves.  So the date of an
-archive validates a part of it only where the album has changed long after its configuration came
-into force, which a small file remembers.  Without it a date could validate, after a restart with
-other settings, what is no longer the same.  Each replica remembers for itself; the date is the
-same on all.
+New settings change the bytes of an archive, but no file's time.  After a restart with other
+settings, a date would validate a part of what is no longer the same archive.  So a date validates
+only where the album has changed long after the settings came into force.  A small file remembers
+that moment.  Each replica remembers its own; the date of an archive is the same on all.
 """
 
 from __future__ import annotations
@@ -17,8 +16,8 @@ from pathlib import Path
 def config_epoch_s(record: Path, configuration: str, *, now_s: int) -> int | None:
     """Return the Unix second since which a configuration has been in force.
 
-    It is `now_s`, and written to `record`, where that tells of another configuration or of none.
-    None where it can't be written.
+    Where `record` has another configuration or none, that is `now_s`, which is written to it.
+    Return None if it can't be written.
     """
     with suppress(OSError, ValueError):
         known, _, since_s = record.read_text().partition(" ")

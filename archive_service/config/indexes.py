@@ -34,7 +34,7 @@ def index_address(settings: Settings) -> IndexAddress:
     """Return where the index lies."""
     if settings.index_url is None:
         return IndexAddress("sqlite", "", shown=str(cache_path(settings, "crc", ".sqlite3")))
-    return parse_index_url(settings.index_url.get_secret_value())
+    return parse_index_url(settings.index_url.reveal())
 
 
 def cache_path(settings: Settings, name: str, suffix: str) -> Path:

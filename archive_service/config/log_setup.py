@@ -1,7 +1,7 @@
 """Logging: one line an event, `key=value` or JSON, on standard error.
 
-Lines of the libraries underneath go the same way, cut down to what can't hold a path, and with it
-an archive's id: the first line of their message, the kind of an exception and where it was raised.
+Lines of libraries go the same way, without what could hold a path and so an archive's id: they keep
+the first line of their message, the kind of an exception and where it was raised.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def configure_logging(level: str, form: str = "text") -> None:
     )
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     logging.getLogger("asyncio").setLevel(logging.WARNING)
-    # Their lines hold keys and signatures; what fails in them is told by whoever asked.
+    # Their lines hold keys and signatures; the caller logs what fails in them.
     for library in ("botocore", "aiobotocore"):
         logging.getLogger(library).setLevel(logging.CRITICAL)
 

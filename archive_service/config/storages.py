@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from archive_service.config.settings import Settings, put_aws_variables_in_environment
+from archive_service.config.environment import put_aws_variables_in_environment
+from archive_service.config.settings import Settings
 from archive_service.observe.events import Observe, ignore
 from archive_service.storage.base import Storage
 from archive_service.storage.exclusion import Exclusion
@@ -26,6 +27,7 @@ _OF_STORES: Mapping[str, str] = {
     "no trust": "the store's certificate is not trusted: AWS_CA_BUNDLE names a file of those that "
     "are",
     "clock skew": "set the clock of this machine",
+    "archived": "restore the objects, or exclude them from the lifecycle rule that archives them",
     "slow down": "the store has too much to do: try again later",
 }
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from aiohttp.typedefs import Middleware
 
-from archive_service.config.settings import Settings, wrong_value
+from archive_service.config.setting_docs import wrong_value
+from archive_service.config.settings import Settings
 from archive_service.observe.events import Observe
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def require_good_tracing(settings: Settings) -> None:
         importlib.import_module("archive_service.web.request_spans")
     except (ImportError, ValueError) as error:
         reason = str(error).partition("\n")[0]
-        raise wrong_value(Settings, "tracing", settings.tracing, reason=reason) from None
+        raise wrong_value(Settings, "tracing", "on", reason=reason) from None
 
 
 def tracing(settings: Settings, log: Observe) -> Tracing:

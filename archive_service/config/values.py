@@ -1,175 +1,284 @@
-"""What the settings take: each a text, turned into a value or refused with a ValueError."""
+"""The kinds of values that settings take.
+
+Each kind parses a text, raises ValueError with a short reason, and says in words what it takes.
+No reason quotes the text: it may be a secret.  Nothing slow is imported here, because `main.py` and
+`archive-service link` start with this module.
+"""
 
 from __future__ import annotations
 
-import os
-import re
-from importlib.util import find_spec
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
-from pydantic import SecretStr
+from archive_service.archive.quantity import duration_s, size_bytes
+from archive_service.http.content_disposition import MAX_NAME_CHARACTERS, is_download_name
 
-from archive_service.checksums.crc_index.index_url import make_store, parse_index_url
-from archive_service.http.client_address import TrustedProxies
-from archive_service.storage.s3.location import SCHEME, S3Location
-
-_MOST_SIGNING_KEYS = 2
-# What passes through a shell, `.env` and docker-compose as it is: base64 and hexadecimal do.
-_SIGNING_KEY = re.compile(r"[A-Za-z0-9+/=._~-]{16,256}")
+_Value_co = TypeVar("_Value_co", covariant=True)
+_Word = TypeVar("_Word", bound=str)
+_Number = TypeVar("_Number", int, float)
+_ON = frozenset(("1", "on", "t", "true", "y", "yes"))
+_OFF = frozenset(("0", "off", "f", "false", "n", "no"))
 _ASCII = (rb"\u0041", bytes(range(0x80)))
-"""What an encoding that contains ASCII leaves as it is; first what one of escapes does not."""
+"""Bytes that an encoding has to leave as they are; the first fails for one with escapes."""
 _BEYOND_ASCII = bytes(range(0x80, 0x100))
-_RATE = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)([KMGkmg]?)")
-_FACTORS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
 _MOST_ZONE_PARTS = 4
-_TRACING_MODULES = ("opentelemetry.sdk.trace", "opentelemetry.exporter.otlp.proto.http")
 LEAST_RATE = 1000
-"""Bytes per second; slower than that, a proxy would take a download for dead."""
-TAKES_RATE = "0, or bytes per second from 1K on, plain or with K, M or G for powers of 1000"
+"""Bytes per second; a proxy would close a download that is slower."""
+
+
+class Text(NamedTuple):
+    """A text for documents, in both of their languages."""
+
+    en: str
+    ru: str
+
+
+@dataclass(frozen=True, slots=True)
+class ValueKind(Generic[_Value_co]):
+    """What values a setting takes, and how a text becomes one of them."""
+
+    parse: Callable[[str], _Value_co]
+    """Raises ValueError, with a reason in a few words."""
+    takes: Text
+    metavar: str
+    """The placeholder of the value in -h."""
+    is_switch: bool = False
+    """Whether the flag is a pair without a value: --debug and --no-debug."""
+
+
+def number(least: int, most: int, *, zero: Text | None = None) -> ValueKind[int]:
+    """Take a whole number; `zero` says what 0 stands for."""
+
+    def parse(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            raise ValueError("not a whole number") from None
+        return _within(value, least, most)
+
+    takes = Text(f"a number from {least} to {most}", f"число от {least} до {most}")
+    if zero is not None:
+        takes = Text(f"{takes.en}; 0 means {zero.en}", f"{takes.ru}; 0 — {zero.ru}")
+    return ValueKind(parse, takes, "NUMBER")
+
+
+def seconds(least: float, most: int) -> ValueKind[float]:
+    """Take a duration."""
+    return ValueKind(
+        lambda text: _within(duration_s(text), least, most), _takes_seconds(least, most), "SECONDS"
+    )
+
+
+def whole_seconds(least: int, most: int) -> ValueKind[int]:
+    """Take a duration without a fraction of a second."""
+
+    def parse(text: str) -> int:
+        value = _within(duration_s(text), least, most)
+        if not value.is_integer():
+            raise ValueError("not a whole number of seconds")
+        return int(value)
+
+    return ValueKind(parse, _takes_seconds(least, most), "SECONDS")
+
+
+def _takes_seconds(least: float, most: int) -> Text:
+    return Text(
+        f"{least} to {most} seconds, or a time such as 1m",
+        f"от {least} до {most} секунд, можно с единицей, например 1m",
+    )
+
+
+def size(least: str) -> ValueKind[int]:
+    """Take a number of bytes that is not below a size."""
+
+    def parse(text: str) -> int:
+        value = size_bytes(text)
+        if value < size_bytes(least):
+            raise ValueError("too small")
+        return value
+
+    takes = Text(
+        f"bytes from {least} on; K, M and G are powers of 1000",
+        f"байты, не меньше {least}; K, M и G — степени 1000",
+    )
+    return ValueKind(parse, takes, "BYTES")
+
+
+def rate() -> ValueKind[int]:
+    """Take bytes per second, or 0 for no limit."""
+
+    def parse(text: str) -> int:
+        value = size_bytes(text)
+        if 0 < value < LEAST_RATE:
+            raise ValueError("too slow")
+        return value
+
+    takes = Text(
+        "bytes per second from 1K on; K, M and G are powers of 1000; 0 means no limit",
+        "байты в секунду, не меньше 1K; K, M и G — степени 1000; 0 — без ограничения",
+    )
+    return ValueKind(parse, takes, "BYTES")
+
+
+def switch() -> ValueKind[bool]:
+    """Take on or off, by any of their usual names."""
+
+    def parse(text: str) -> bool:
+        word = text.strip().lower()
+        if word not in _ON | _OFF:
+            raise ValueError("neither on nor off")
+        return word in _ON
+
+    return ValueKind(parse, Text("on or off", "on или off"), "SWITCH", is_switch=True)
+
+
+def choice(*words: _Word) -> ValueKind[_Word]:
+    """Take one of some words, in capitals or not."""
+
+    def parse(text: str) -> _Word:
+        for word in words:
+            if text.lower() == word:
+                return word
+        raise ValueError("unknown")
+
+    *first, last = words
+    takes = Text(f"{', '.join(first)} or {last}", f"{', '.join(first)} или {last}")
+    return ValueKind(parse, takes, f"{{{','.join(words)}}}")
+
+
+def address() -> ValueKind[str]:
+    """Take a name or an address of this machine; that it is one shows when the port is opened."""
+    takes = Text(
+        "an address of this machine; :: means all of them",
+        "адрес этой машины; :: — все её адреса",
+    )
+    return ValueKind(lambda text: without_nul(not_empty(text)), takes, "ADDRESS")
+
+
+def directory() -> ValueKind[Path]:
+    """Take a directory that need not exist yet."""
+    takes = Text(
+        "a directory, which is created if it is missing",
+        "каталог; если его нет, он будет создан",
+    )
+    return ValueKind(lambda text: expanded(not_empty(text)), takes, "DIR")
+
+
+def patterns() -> ValueKind[tuple[str, ...]]:
+    """Take shell patterns separated by commas."""
+
+    def parse(text: str) -> tuple[str, ...]:
+        return tuple(pattern.strip() for pattern in text.split(",") if pattern.strip())
+
+    takes = Text(
+        "shell patterns separated by commas; a lone comma leaves nothing out",
+        "шаблоны через запятую; одна запятая не исключает ничего",
+    )
+    return ValueKind(parse, takes, "PATTERNS")
+
+
+def download_name() -> ValueKind[str]:
+    """Take a name that a download can be saved under."""
+
+    def parse(text: str) -> str:
+        if not is_download_name(text):
+            raise ValueError("no name for a file")
+        return text
+
+    takes = Text(
+        f"1 to {MAX_NAME_CHARACTERS} characters without / \\ and control characters",
+        f"от 1 до {MAX_NAME_CHARACTERS} символов без / \\ и управляющих",
+    )
+    return ValueKind(parse, takes, "NAME")
+
+
+def time_zone() -> ValueKind[str]:
+    """Take a name of the time zone database."""
+
+    def parse(text: str) -> str:
+        if text.count("/") > _MOST_ZONE_PARTS:  # zoneinfo would look for as many packages
+            raise ValueError("unknown")
+        try:
+            ZoneInfo(text)
+        except (KeyError, OSError, ValueError):
+            raise ValueError("unknown") from None
+        return text
+
+    takes = Text(
+        "a name of the time zone database, such as Europe/Moscow",
+        "имя из базы часовых поясов, например Europe/Moscow",
+    )
+    return ValueKind(parse, takes, "ZONE")
+
+
+def file_name_encoding() -> ValueKind[str]:
+    """Take an encoding that leaves ASCII as it is."""
+
+    def parse(text: str) -> str:
+        try:
+            is_usable = all(sample.decode(text) == sample.decode("ascii") for sample in _ASCII)
+            _BEYOND_ASCII.decode(text, "replace")  # as names are decoded; "idna" fails here
+        except (LookupError, UnicodeError):
+            is_usable = False
+        if not is_usable:
+            raise ValueError("unknown")
+        return text
+
+    takes = Text(
+        "the name of an encoding that contains ASCII, such as cp1251 or cp866",
+        "имя кодировки, которая содержит ASCII, например cp1251 или cp866",
+    )
+    return ValueKind(parse, takes, "ENCODING")
+
+
+class Secret:
+    """A text that no log, no traceback and no `repr` shows."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """Return the text."""
+        return self._text
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other.reveal() == self._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __repr__(self) -> str:
+        return "Secret()"
+
+
+def _within(value: _Number, least: float, most: float) -> _Number:
+    if not least <= value <= most:
+        raise ValueError("out of range")
+    return value
 
 
 def without_nul(text: str) -> str:
-    """Refuse a text with a NUL in it, which only a file can hold, no flag and no variable."""
+    """Reject a NUL: a file can hold one, but no flag and no variable."""
     if "\0" in text:
         raise ValueError("has a NUL in it")
     return text
 
 
-def expanded(path: Path) -> Path:
-    """Put a user's home in the place of `~`."""
-    without_nul(str(path))
-    try:
-        return path.expanduser()
-    except RuntimeError:
-        raise ValueError("no such user") from None
-
-
-def readable_directory(given: Path) -> Path:
-    """Take a directory whose files can be listed and opened."""
-    path = expanded(given)
-    try:
-        with os.scandir(path):
-            pass
-    except OSError as error:
-        raise ValueError(f"{error.strerror}") from None
-    if not os.access(path, os.X_OK):
-        raise ValueError("its files can be listed, but not opened")
-    return path
-
-
-def albums_place(given: object) -> object:
-    """Take a directory, or a bucket where what reads that is installed."""
-    text = str(not_empty(given))
-    if not text.startswith(SCHEME):
-        return readable_directory(Path(text))
-    location = S3Location.parse(text)
-    if find_spec("aiobotocore") is None:
-        raise ValueError("needs more installed: pip install 'archive-service[s3]'")
-    return location
-
-
-def zone_name(name: str) -> str:
-    """Take a name of the time zone database."""
-    if name.count("/") > _MOST_ZONE_PARTS:  # it would be looked for as so many packages
-        raise ValueError("unknown")
-    try:
-        ZoneInfo(name)
-    except (KeyError, OSError, ValueError):
-        raise ValueError("unknown") from None
-    return name
-
-
-def ascii_compatible_encoding(name: str) -> str:
-    """Take an encoding of file names that leaves ASCII as it is."""
-    try:
-        is_usable = all(sample.decode(name) == sample.decode("ascii") for sample in _ASCII)
-        _BEYOND_ASCII.decode(name, "replace")  # as names are; "idna" knows no replacing
-    except (LookupError, UnicodeError):
-        is_usable = False
-    if not is_usable:
-        raise ValueError("unknown")
-    return name
-
-
-def patterns(value: object) -> object:
-    """Split shell patterns at their commas."""
-    if not isinstance(value, str):
-        return value
-    return tuple(pattern.strip() for pattern in value.split(",") if pattern.strip())
-
-
-def signing_keys(value: object) -> object:
-    """Split keys; the texts of the errors tell nothing of them."""
-    if not isinstance(value, str):
-        return value
-    keys = [key.strip() for key in value.split(",")]
-    if len(keys) > _MOST_SIGNING_KEYS:
-        raise ValueError(f"{len(keys)} keys")
-    for number, key in enumerate(keys, 1):
-        if not _SIGNING_KEY.fullmatch(key):
-            raise ValueError(f"key {number} is too short, too long or has other characters")
-    return tuple(keys)
-
-
-def index_url(url: SecretStr) -> SecretStr:
-    """Take the address of an index that can be used here; errors tell nothing of it."""
-    address = parse_index_url(url.get_secret_value())
-    if address.kind != "sqlite":
-        make_store(address)
-    return url
-
-
-def not_empty(value: object) -> object:
-    """Refuse a flag without a value: an empty path is the working directory, an empty host any."""
-    if value == "":
+def not_empty(text: str) -> str:
+    """Reject an empty flag: an empty path would be the working directory, an empty host any."""
+    if not text:
         raise ValueError("empty")
-    return value
-
-
-def lower(value: object) -> object:
-    """Take capitals for small letters."""
-    return value.lower() if isinstance(value, str) else value
-
-
-def tracing(wanted: bool) -> bool:  # noqa: FBT001 - the setting itself
-    """Refuse tracing where the extra is not installed."""
-    if wanted and not all(map(_is_installed, _TRACING_MODULES)):
-        raise ValueError("not installed: pip install 'archive-service[tracing]'")
-    return wanted
-
-
-def _is_installed(module: str) -> bool:
-    try:
-        return find_spec(module) is not None
-    except ModuleNotFoundError:  # a package above it
-        return False
-
-
-def proxies(text: str) -> str:
-    """Take addresses and networks that `TrustedProxies` understands."""
-    TrustedProxies.parse(text)
     return text
 
 
-def size_bytes(value: object) -> object:
-    """Take a number of bytes with or without the letter of a power of 1000."""
-    if not isinstance(value, str):
-        return value
-    match = _RATE.fullmatch(value.strip())
-    if match is None:
-        raise ValueError("not a size")
-    return round(float(match[1]) * _FACTORS[match[2].upper()])
-
-
-def bytes_per_second(value: object) -> object:
-    """Take a rate with or without the letter of a power of 1000."""
-    if not isinstance(value, str):
-        return value
-    match = _RATE.fullmatch(value.strip())
-    if match is None:
-        raise ValueError("not a rate")
-    rate = round(float(match[1]) * _FACTORS[match[2].upper()])
-    if 0 < rate < LEAST_RATE:
-        raise ValueError("too slow")
-    return rate
+def expanded(text: str) -> Path:
+    """Return a path, with a user's home in the place of `~`."""
+    try:
+        return Path(without_nul(text)).expanduser()
+    except RuntimeError:
+        raise ValueError("no such user") from None

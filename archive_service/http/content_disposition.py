@@ -16,6 +16,9 @@ from urllib.parse import quote
 MAX_NAME_BYTES = 240
 """Of a file name, UTF-8.  Most disks take 255; browsers and download managers add up to 15 while
 they save: Chromium " (1)" and ".crdownload", aria2 ".1" and ".aria2"."""
+MAX_NAME_CHARACTERS = 150
+"""Titles of a site fit; what has more than MAX_NAME_BYTES is shortened."""
+_SEPARATORS = frozenset("/\\")
 _REPLACEMENT = "_"
 _FALLBACK_STEM = "archive"
 # What no file name may carry: separators of paths; control characters, C1 and the Unicode line
@@ -36,6 +39,14 @@ _PLAIN_EXTENSION = re.compile(r"\.[A-Za-z0-9]{1,16}\Z")
 _ZERO_WIDTH_JOINER = "\u200d"
 _SKIN_TONES = range(0x1F3FB, 0x1F400)
 _ATTR_CHAR = "!#$&+-.^_`|~"  # RFC 8187 section 3.2.1, besides letters and digits
+
+
+def is_download_name(name: str) -> bool:
+    """Return whether a link or a setting may name a download so."""
+    # Cc: control characters.  Cs: lone surrogates, which no header field can carry.
+    return 0 < len(name) <= MAX_NAME_CHARACTERS and not any(
+        c in _SEPARATORS or category(c) in ("Cc", "Cs") for c in name
+    )
 
 
 @lru_cache(maxsize=1024)  # most downloads of a site share one name

@@ -59,6 +59,20 @@ def parse_range(value: str, complete_length: int) -> tuple[ByteRange, ...] | Non
     return _coalesced(byte_range for byte_range in ranges if byte_range is not None)
 
 
+def starts_beyond(value: str, complete_length: int) -> bool:
+    """Tell whether a range of a valid field starts behind the end, not just at it."""
+    return any(
+        _clamped(first_pos, complete_length + 1) > complete_length
+        for first_pos in _first_positions(value)
+        if first_pos
+    )
+
+
+def has_only_suffixes(value: str) -> bool:
+    """Tell whether all ranges of a valid field are counted from the end."""
+    return not any(_first_positions(value))
+
+
 def content_range(byte_range: ByteRange, complete_length: int) -> str:
     """Print the Content-Range of a part (RFC 9110 section 14.4)."""
     return f"{UNIT} {byte_range.start}-{byte_range.stop - 1}/{complete_length}"
@@ -67,6 +81,12 @@ def content_range(byte_range: ByteRange, complete_length: int) -> str:
 def unsatisfied_range(complete_length: int) -> str:
     """Print the Content-Range of a 416 answer (RFC 9110 section 14.4)."""
     return f"{UNIT} */{complete_length}"
+
+
+def _first_positions(value: str) -> list[str]:
+    """Return the first positions of a valid field as they are written, empty for a suffix."""
+    _, _, range_set = value.partition("=")
+    return [spec.strip(" \t").partition("-")[0] for spec in range_set.split(",")]
 
 
 # Section 14.1.1: "An int-range is invalid if the last-pos value is present and less than the

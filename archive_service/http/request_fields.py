@@ -44,6 +44,11 @@ class RequestFields:
             if_unmodified_since=_singleton(lines, "if-unmodified-since"),
         )
 
+    def is_guarded(self) -> bool:
+        """Tell whether the client says which state of the archive its range is of."""
+        guards = (self.if_range, self.if_match, self.if_unmodified_since)
+        return any(guard is not None for guard in guards)
+
     def can_be_resumption(self) -> bool:
         """Tell whether this could be the rest of a download: a range guarded by an entity tag."""
         return self.range is not None and (self.if_range is not None or self.if_match is not None)

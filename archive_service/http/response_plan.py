@@ -5,6 +5,11 @@ Theory of operation.  Preconditions come first (RFC 9110 section 13.2.2); only w
 
 The same request about the same archive in the same second has the same plan, whichever replica
 makes it.
+
+A range that no validator guards may go on with another state of the archive: programs append what
+they get.  `continues_unguarded` finds such an answer, and `CHANGED_MEANWHILE` replaces it where the
+client is known to have begun another state.  It is a 412: programs take a 416 for the end of the
+download, and append a 200.
 """
 
 from __future__ import annotations
@@ -25,7 +30,9 @@ from archive_service.http.ranges import (
     UNIT,
     ByteRange,
     content_range,
+    has_only_suffixes,
     parse_range,
+    starts_beyond,
     unsatisfied_range,
 )
 from archive_service.http.request_fields import RequestFields
@@ -70,19 +77,43 @@ class ResponsePlan:
         return next((part.start for part in self.parts if isinstance(part, Slice)), 0)
 
 
+CHANGED_MEANWHILE = ResponsePlan(412, _ACCEPT_RANGES)
+"""The answer to a client that goes on with an archive that is no more."""
+
+
 def plan(fields: RequestFields, target: Target, *, now_s: int) -> ResponsePlan:
     """Decide the answer to a request; `now_s` is the server's clock, in Unix seconds."""
     outcome = evaluate(fields, target.validators, now_s=now_s)
     if outcome is Outcome.PRECONDITION_FAILED:
-        return ResponsePlan(412, _ACCEPT_RANGES)
+        return CHANGED_MEANWHILE
     if outcome is Outcome.NOT_MODIFIED:
         return _not_modified(target)
     ranges = _requested_ranges(fields, target, now_s=now_s)
     if ranges is None:
         return _whole(target)
     if not ranges:
-        return _unsatisfiable(target)
+        return _unsatisfiable(fields, target)
     return _single_part(target, ranges[0]) if len(ranges) == 1 else _multipart(target, ranges)
+
+
+def is_beginning(answer: ResponsePlan, fields: RequestFields) -> bool:
+    """Tell whether a client begins a download with an answer to its GET.
+
+    The answer holds the first byte of the archive, or its end: readers of zip archives begin there.
+    """
+    if any(part.start == 0 for part in answer.parts if isinstance(part, Slice)):
+        return True
+    return answer.status == 206 and has_only_suffixes(fields.range or "")
+
+
+def continues_unguarded(answer: ResponsePlan, fields: RequestFields) -> bool:
+    """Tell whether a client goes on with a download and does not say of which state.
+
+    It may get a 416, too: to programs that means they have everything.
+    """
+    if fields.is_guarded() or answer.status not in (206, 416):
+        return False
+    return not is_beginning(answer, fields)
 
 
 def is_resumption(answer: ResponsePlan, fields: RequestFields, validators: Validators) -> bool:
@@ -168,8 +199,11 @@ def _not_modified(target: Target) -> ResponsePlan:
 
 
 # RFC 9110 section 15.5.17.  No validators here or in a 412: the page that is sent is not what they
-# are about.
-def _unsatisfiable(target: Target) -> ResponsePlan:
+# are about.  A client that has more bytes than there are has begun another archive: wget would take
+# a 416 for success.
+def _unsatisfiable(fields: RequestFields, target: Target) -> ResponsePlan:
+    if not fields.is_guarded() and starts_beyond(fields.range or "", target.complete_length):
+        return CHANGED_MEANWHILE
     unsatisfied = ("Content-Range", unsatisfied_range(target.complete_length))
     return ResponsePlan(416, (unsatisfied, *_ACCEPT_RANGES))
 

@@ -181,7 +181,7 @@ class RequestRefused(Event):
 
 @dataclass(frozen=True, slots=True)
 class AnswerSlowed(Event):
-    """A 404 is held back, since its client asks for many; logged as `request.refused` is.
+    """A 404 or 412 is held back, since its client gets many; logged as `request.refused` is.
 
     To do: nothing; if `TRUSTED_PROXIES` is not set, set it, so that the guesser can be told from
     other visitors.

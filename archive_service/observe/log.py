@@ -61,6 +61,7 @@ class Line:
 
 
 LINES: Mapping[type[events.Event], Line] = {
+    process_events.SigningReported: Line("server.signing", _INFO),
     process_events.ServerStarted: Line("server.started", _INFO),
     process_events.ServerStopping: Line("server.stopping", _INFO),
     process_events.ServerStopped: Line("server.stopped", _INFO),

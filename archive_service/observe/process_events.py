@@ -8,6 +8,16 @@ from archive_service.observe.events import Event
 
 
 @dataclass(frozen=True, slots=True)
+class SigningReported(Event):
+    """The start says in `state` whether links are signed.
+
+    To do: if they should be signed and are not, set `SIGNING_KEYS`.
+    """
+
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
 class ServerStarted(Event):
     """Connections are accepted on `port`; `url` is what to open on this machine."""
 
@@ -18,7 +28,7 @@ class ServerStarted(Event):
 
 @dataclass(frozen=True, slots=True)
 class ServerStopping(Event):
-    """SIGTERM or SIGINT (`signal`) came; downloads under way have `wait_s` seconds.
+    """SIGTERM, SIGINT or SIGHUP (`signal`) came; downloads under way have `wait_s` seconds.
 
     To do: nothing; a second signal ends the service at once.
     """

@@ -57,9 +57,10 @@ class AlbumFiles(Protocol):
     """
 
     def open(self, source: int) -> SourceFile:
-        """Open the file of a source, verified, for reading.
+        """Open the file of a source for reading; its size and time are as listed.
 
-        Of a remote file the first bytes tell whether it is what was listed.
+        `verify` it behind the last byte.  Of a remote file the first bytes tell whether it is what
+        was listed.
         """
 
     def open_at_once(self, sources: Sequence[int]) -> list[FileIO]:
@@ -72,7 +73,10 @@ class AlbumFiles(Protocol):
         """Return the CRC-32 of a file where the storage holds it; the file is not read."""
 
     def verify(self, file: SourceFile, source: int) -> None:
-        """Check that an open file is still what was listed."""
+        """Check that an open file is still what was listed.
+
+        Raise SourceSuspected where only reading tells.
+        """
 
     def read_into(
         self, buffer: memoryview, sources: Sequence[int], positions: Sequence[int]
@@ -80,7 +84,7 @@ class AlbumFiles(Protocol):
         """Read small files whole, each to its position in the buffer.
 
         Each is verified after its last byte was read.  A directory has no bytes.  An exception
-        names the source.
+        names the source; with SourceSuspected that one has been read, and none behind it.
         """
 
 

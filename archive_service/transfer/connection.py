@@ -1,4 +1,12 @@
-"""The transfer: chunks of an archive put on the wire, at the client's pace.
+"""The transfer: an answer's header fields, then its body, put on the wire at the client's pace.
+
+Once the header fields are sent, a client takes whatever comes for the body.  So from then on the
+connection is in one state, "so many bytes are left", and leaves it in two ways: none are left, or
+the connection is closed.  A chunk that is longer than what is left is not sent.
+
+The connection is closed by a FIN behind what was sent, not by a reset: clients then keep all they
+have received, and no front server takes a FIN for the end of the body.  At a reset proxies made
+with Node append the text of an error to the body.  docs/http.md has the whole comparison.
 
 Both kinds of chunks go straight to the socket, behind the backs of aiohttp and of its transport:
 buffers by `send`, spans of files from the page cache by `sendfile`.  The transport would copy what
@@ -12,7 +20,7 @@ What has to be known of the parts underneath:
   and TLS goes through the transport.
 - `sendfile` returns short, without an error, where the file has shrunk.  So bytes are counted.
 - After a cancellation or error the transport may never work again.  So any end but the good one
-  aborts the connection, which is also how a client learns of it: the body is short of its
+  closes the connection, which is also how a client learns of it: the body is short of its
   Content-Length.
 - Nothing in asyncio times out a client that accepts no bytes: a `StallWatchdog` does, where the
   system tells how far a client has come.  Elsewhere each piece has to be taken within the time.
@@ -31,7 +39,7 @@ from types import TracebackType
 
 from aiohttp import web
 
-from archive_service.archive.errors import SourceChanged, SourceUnreadable
+from archive_service.archive.errors import LengthMismatch, SourceChanged, SourceUnreadable
 from archive_service.transfer.content import Chunk, FileSpan
 from archive_service.transfer.socket_writer import FileNotSent, SocketWriter
 from archive_service.transfer.stall_watchdog import StallWatchdog
@@ -47,12 +55,19 @@ _KERNEL_UNSENT_LIMIT = getattr(socket, "TCP_NOTSENT_LOWAT", None)
 
 
 class Transfer:
-    """Sends the body of one prepared response, in a `with` block."""
+    """Sends one answer whose Content-Length is set, in an `async with` block.
+
+    Entering the block sends the header fields.  Leaving it closes the connection, unless the whole
+    body was sent and nothing was raised.
+    """
 
     def __init__(
         self, request: web.Request, response: web.StreamResponse, *, stall_timeout_s: float
     ) -> None:
         self._request = request
+        self._announced_bytes = self._left_bytes = response.content_length or 0
+        self._pending_bytes = 0
+        """Bytes of the last chunk that `finish` has to send."""
         self._response = response
         self._stall_timeout_s = stall_timeout_s
         self._has_timed_out = False
@@ -60,7 +75,31 @@ class Transfer:
         self._watch: StallWatchdog | None = None
         self._unsent: Chunk | None = None
         """What is left for the transport to send."""
-        transport = request.transport
+
+    async def __aenter__(self) -> Transfer:
+        await self._response.prepare(self._request)
+        try:
+            self._open()
+        except BaseException:
+            self.abort()
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._watch:
+            self._watch.end()
+        if error is not None or self._left_bytes:
+            self.abort()
+        if self._outlet:
+            self._outlet.close()
+
+    def _open(self) -> None:
+        transport = self._request.transport
         if transport is not None and not transport.is_closing():
             connection: socket.socket = transport.get_extra_info("socket")
             _limit_unsent(connection)
@@ -71,25 +110,19 @@ class Transfer:
                 with suppress(OSError):
                     self._outlet = SocketWriter(connection)
 
-    def __enter__(self) -> Transfer:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self._watch:
-            self._watch.end()
-        if self._outlet:
-            self._outlet.close()
-
     def begin(self, chunk: Chunk) -> int:
         """Put on the wire what there is room for; return how many bytes are left for `finish`.
 
-        Raise OSError for the connection, SourceChanged for the file.
+        Raise OSError for the connection, SourceChanged for the file, LengthMismatch for a chunk
+        that is longer than the rest of the body.
         """
+        if len(chunk) > self._left_bytes:
+            raise LengthMismatch
+        self._pending_bytes = self._put(chunk)
+        self._left_bytes -= len(chunk) - self._pending_bytes
+        return self._pending_bytes
+
+    def _put(self, chunk: Chunk) -> int:
         transport = self._transport()
         self._unsent = None
         if self._outlet is None or transport.get_write_buffer_size():
@@ -111,11 +144,22 @@ class Transfer:
                 self._unsent = error.unsent
         if self._unsent is not None:
             await self._in_time(transport, self._send_by_transport(self._unsent))
+        self._left_bytes -= self._pending_bytes
+        self._pending_bytes = 0
+
+    @property
+    def sent_bytes(self) -> int:
+        """How many bytes of the body the connection has taken."""
+        return self._announced_bytes - self._left_bytes
+
+    def require_complete(self) -> None:
+        """Raise LengthMismatch where the body lacks bytes."""
+        if self._left_bytes:
+            raise LengthMismatch
 
     def abort(self) -> None:
-        """Cut the connection, so that the client can't take a part for the whole."""
-        if self._request.transport is not None:
-            self._request.transport.abort()
+        """Close the connection for good, so that the client can't take a part for the whole."""
+        close_now(self._request.protocol)
 
     def is_cut(self) -> bool:
         """Tell whether the connection is no more."""
@@ -161,6 +205,14 @@ class Transfer:
         await self._response.write(data)
         if self.is_cut():  # a write to a connection that is cut raises nothing at once
             raise ConnectionResetError
+
+
+def close_now(protocol: web.RequestHandler) -> None:
+    """Close a connection behind what the kernel has; nothing more is read, sent or answered."""
+    if protocol.transport is not None:
+        # What the transport itself holds would be waited for; the client need not take it.
+        protocol.transport.abort()
+    protocol.force_close()
 
 
 def _is_encrypted(transport: asyncio.Transport) -> bool:

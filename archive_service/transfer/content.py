@@ -21,12 +21,13 @@ from dataclasses import dataclass, replace
 from io import FileIO
 from typing import Protocol
 
-from archive_service.archive.errors import SourceUnreadable
+from archive_service.archive.errors import SourceSuspected, SourceUnreadable
 from archive_service.archive.layout import ArchiveLayout
 from archive_service.archive.segments import FileData, Segment
 from archive_service.checksums.album import UNKNOWN, AlbumChecksums
 from archive_service.checksums.disk_demand import DiskDemand
 from archive_service.checksums.prefetch import Prefetch
+from archive_service.checksums.suspicion import AnnouncedFiles
 from archive_service.storage.base import AlbumFiles, RemoteFile
 from archive_service.storage.local.page_cache import is_cached, read_in
 from archive_service.transfer.assembler import Assembler
@@ -80,7 +81,7 @@ class ArchiveContent:
         layout: ArchiveLayout,
         checksums: AlbumChecksums,
         *,
-        open_album: Callable[[], AbstractContextManager[AlbumFiles]],
+        open_album: Callable[[], AbstractContextManager[AnnouncedFiles]],
         threads: Executor,
         demand: DiskDemand,
     ) -> None:
@@ -124,7 +125,7 @@ class ArchiveContent:
                         kept_back = _kept_back(ready.segment, stop)
                         rest = await self._rest(ready.segment, ready.file) if kept_back else NOTHING
                         # It may have been rewritten meanwhile.
-                        files.verify(ready.file, self.layout.sources[ready.segment.entry])
+                        await self._verify(files, ready.file, ready.segment)
                         if rest:
                             yield rest
                     self._checksums.store_learned(is_end=False)
@@ -234,6 +235,20 @@ class ArchiveContent:
             return memoryview(os.pread(file.fileno(), span.count, offset))
         except OSError as error:
             raise SourceUnreadable.of(error) from None
+
+    async def _verify(self, files: AnnouncedFiles, file: FileIO, segment: FileData) -> None:
+        """Check a file that was sent; read it again where only that tells."""
+        source = self.layout.sources[segment.entry]
+        try:
+            files.verify(file, source)
+        except SourceSuspected:
+            with self._demand.busy():
+                loop = asyncio.get_running_loop()
+                await loop.run_in_executor(self._threads, self._settle, source)
+
+    def _settle(self, source: int) -> None:
+        with self._open_album() as files:
+            files.settle(source)
 
     async def _warm(self, span: FileSpan) -> None:
         descriptor = span.file.fileno()

@@ -1,6 +1,6 @@
 """One download: it sends the parts of an answer in turn, and reports how it goes and ends.
 
-Whatever ends it but the last byte aborts the connection: the client sees fewer bytes than the
+Whatever ends it but the last byte closes the connection: the client sees fewer bytes than the
 Content-Length and knows that the archive isn't whole.
 """
 
@@ -45,9 +45,10 @@ class DownloadRun:
 
     async def send(self, answer: ResponsePlan, content: ArchiveContent) -> None:
         """Send the parts of an answer; a failure ends the connection, not the caller."""
-        self._observe(self._started)
         try:
+            self._observe(self._started)
             await self._send_parts(answer, content)
+            self._transfer.require_complete()
         except (DownloadFailed, *_CONNECTION_ERRORS) as error:
             self._interrupt(self._reason(error))
         except BaseException as error:

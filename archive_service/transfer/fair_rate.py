@@ -34,12 +34,15 @@ class _Waiter:
 class SharedRate:
     """A rate, in bytes per second, that `bytes_per_s` tells whenever it is asked."""
 
-    def __init__(self, bytes_per_s: Callable[[], float]) -> None:
+    def __init__(
+        self, bytes_per_s: Callable[[], float], *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._bytes_per_s = bytes_per_s
+        self._clock = clock
         self._sharers: Counter[Hashable] = Counter()
         self._waiting: OrderedDict[Hashable, deque[_Waiter]] = OrderedDict()
         self._saved_bytes = 0.0
-        self._saved_at_s = time.monotonic()
+        self._saved_at_s = clock()
         self._timer: asyncio.TimerHandle | None = None
 
     @contextmanager
@@ -94,7 +97,7 @@ class SharedRate:
                 del self._waiting[sharer]
 
     def _save(self, rate: float, *, most_bytes: float) -> None:
-        now_s = time.monotonic()
+        now_s = self._clock()
         saved_bytes = self._saved_bytes + rate * (now_s - self._saved_at_s)
         self._saved_bytes, self._saved_at_s = min(saved_bytes, most_bytes), now_s
 

@@ -8,14 +8,13 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import partial
 from itertools import islice, takewhile
 from threading import Lock
 
-from archive_service.archive.errors import AlbumInMotion, FileNotInAlbum, StorageUnavailable
+from archive_service.archive.errors import AlbumInMotion, FileNotInAlbum
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.layout import lay_out
-from archive_service.archive.listing import Listing
+from archive_service.archive.listing import Listing, parents_of_directories
 from archive_service.archive.lru import WeightedLRU
 from archive_service.archive.naming import NameRules, archive_names, original_name
 from archive_service.archive.representation import ArchiveOptions, Representation, represent
@@ -24,6 +23,7 @@ from archive_service.checksums.album import KEPT_FILES, Checksums, HashThreads, 
 from archive_service.checksums.background.hasher import BackgroundHasher
 from archive_service.checksums.crc_index.base import CrcIndex
 from archive_service.checksums.disk_demand import DiskDemand
+from archive_service.checksums.suspicion import AnnouncedFiles
 from archive_service.observe.events import ArchiveAwaited, Observe, ignore
 from archive_service.storage.base import Storage
 from archive_service.transfer.content import ArchiveContent
@@ -107,10 +107,17 @@ class ArchiveService:
         kept = self._contents.get(archive)
         if kept and kept.layout is layout:
             return kept
+        listing = layout.listing
+        checksums = self._checksums.of(archive, listing, representation.fingerprint)
+
+        def open_album() -> AnnouncedFiles:
+            files = self._storage.files(archive, listing)
+            return AnnouncedFiles(files, listing, checksums.values.__getitem__)
+
         content = ArchiveContent(
             layout,
-            self._checksums.of(archive, layout.listing, representation.fingerprint),
-            open_album=partial(self._storage.files, archive, layout.listing),
+            checksums,
+            open_album=open_album,
             threads=self._reading,
             demand=self._demand,
         )
@@ -181,10 +188,7 @@ class ArchiveService:
         sources: Iterable[int] = range(len(listing))
         if files:
             sources = _subset(files, listing, names, self._options.names)
-        try:
-            layout = lay_out(listing, names, sources, zone=self._options.zone)
-        except ValueError:
-            raise StorageUnavailable("name too long") from None
+        layout = lay_out(listing, names, sources, zone=self._options.zone)
         return represent(archive, layout, fingerprint, self._options)
 
 
@@ -201,15 +205,16 @@ def _subset(
             if original not in archived:
                 by_name[original].append(source)
     ordered = sorted(by_name) if any(file.endswith("/") for file in files) else []
-    return {source for file in files for source in _named(file, by_name, ordered)}
+    named = {source for file in files for source in _named(file, by_name, ordered)}
+    return named | set(parents_of_directories(listing, named))
 
 
 def _named(
     file: str, by_name: Mapping[str, Sequence[int]], ordered: Sequence[str]
 ) -> Sequence[int]:
-    if file in by_name:
-        return by_name[file]
     if not file.endswith("/"):
+        if file in by_name:
+            return by_name[file]
         raise FileNotInAlbum
     following = islice(ordered, bisect_left(ordered, file), None)
     below = list(takewhile(lambda name: name.startswith(file), following))

@@ -25,7 +25,7 @@ from archive_service.web.failures import failure_of, failure_response
 from archive_service.web.handlers import Handlers, WebOptions
 from archive_service.web.limits.admission import FairUse
 from archive_service.web.pages.render import Pages
-from archive_service.web.response_headers import add_fields
+from archive_service.web.response_headers import add_fields, is_of_archive
 
 
 def create_app(
@@ -62,17 +62,16 @@ def create_app(
 
 async def _add_fields(request: web.Request, response: web.StreamResponse) -> None:
     # By the path, not by the route: a 405 has none, and is no advice against ranges.
-    add_fields(response, accepts_ranges=_is_of_archive(request))
-
-
-def _is_of_archive(request: web.Request) -> bool:
-    return request.path.startswith("/archive/")
+    add_fields(response, accepts_ranges=is_of_archive(request))
+    if "Upgrade" in request.headers:
+        # aiohttp may leave what follows such a request unanswered.
+        response.force_close()
 
 
 def _fair_use_of_archives(fair_use: FairUse) -> Middleware:
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if not _is_of_archive(request):
+        if not is_of_archive(request):
             return await handler(request)
         fair_use.admit(request)
         try:

@@ -10,8 +10,10 @@ from functools import partial
 from aiohttp import web
 
 from archive_service.archive.errors import (
+    AlbumArchived,
     AlbumInMotion,
     ArchiveNotFound,
+    ArchiveTooLarge,
     BadQuery,
     ClientBusy,
     ClientRefused,
@@ -34,6 +36,8 @@ LANGUAGES = ("ru", "en")
 _FORMATS = ("text/html", "application/json")
 _RETRY_AFTER_S = 30
 _RETRY_MOVING_AFTER_S = 10
+_RETRY_ARCHIVED_AFTER_S = 3600
+"""A store restores in minutes at best, most in hours."""
 _PRINT_JSON = partial(json.dumps, ensure_ascii=False)
 
 
@@ -54,7 +58,7 @@ PRECONDITION_FAILED = Failure(412, "precondition_failed")
 RANGE_NOT_SATISFIABLE = Failure(416, "range_not_satisfiable")
 EXPECTATION_FAILED = Failure(417, "expectation_failed")
 UNREADABLE = Failure(400, "bad_query")
-_INTERNAL = Failure(500, "internal")
+INTERNAL = Failure(500, "internal")
 _BY_EXCEPTION: tuple[tuple[type[Exception], Failure], ...] = (
     (InvalidArchiveId, Failure(404, "archive_not_found")),
     (ArchiveNotFound, Failure(404, "archive_not_found")),
@@ -64,7 +68,9 @@ _BY_EXCEPTION: tuple[tuple[type[Exception], Failure], ...] = (
     (TooManyChosen, Failure(413, "too_many_chosen")),
     (NoForm, Failure(415, "no_form")),
     (FormTimedOut, Failure(408, "form_timed_out")),
+    (ArchiveTooLarge, Failure(503, "too_large")),
     (AlbumInMotion, Failure(503, "in_motion", _retry_after(_RETRY_MOVING_AFTER_S))),
+    (AlbumArchived, Failure(503, "archived", _retry_after(_RETRY_ARCHIVED_AFTER_S))),
     (LinkNotSigned, Failure(403, "link_not_signed")),
     (LinkExpired, Failure(410, "link_expired")),
     (ServiceBusy, Failure(503, "busy")),
@@ -85,7 +91,7 @@ def failure_of(error: Exception) -> Failure:
         if isinstance(error, kind):
             fields = _retry_after(error.retry_after_s) if isinstance(error, Refused) else {}
             return replace(failure, fields={**failure.fields, **fields})
-    return _INTERNAL
+    return INTERNAL
 
 
 def failure_response(

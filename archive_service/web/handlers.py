@@ -6,15 +6,16 @@ import asyncio
 import secrets
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 
 from aiohttp import web
 
-from archive_service.archive.errors import BadQuery, LinkExpired, LinkNotSigned
+from archive_service.archive.errors import LinkExpired, LinkNotSigned
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.representation import CHANGED_WITHIN_S, Representation
-from archive_service.archive.selection import narrowed, selection_of
+from archive_service.archive.selection import narrowed
 from archive_service.archive.signed_link import SigningPolicy, Verdict, judge
 from archive_service.http.conditional import Validators
 from archive_service.http.content_disposition import content_disposition
@@ -22,14 +23,22 @@ from archive_service.http.multipart import Literal
 from archive_service.http.negotiation import preferred
 from archive_service.http.query_pairs import query_pairs
 from archive_service.http.request_fields import RequestFields
-from archive_service.http.response_plan import ResponsePlan, Target, is_resumption, plan
+from archive_service.http.response_plan import (
+    CHANGED_MEANWHILE,
+    ResponsePlan,
+    Target,
+    continues_unguarded,
+    is_beginning,
+    is_resumption,
+    plan,
+)
 from archive_service.observe.events import (
     ArchiveDescribed,
     DownloadResumed,
     DownloadStarted,
     Observe,
 )
-from archive_service.transfer.chunk_size import AdaptivePace, DelayedPace, Pace
+from archive_service.transfer.chunk_size import AdaptivePace, DelayedPace
 from archive_service.transfer.connection import Transfer
 from archive_service.transfer.download import DownloadRun
 from archive_service.transfer.service import ArchiveService
@@ -40,12 +49,12 @@ from archive_service.web.failures import (
     failure_response,
     page_response,
 )
-from archive_service.web.form import FormReader
 from archive_service.web.limits.admission import FairUse
+from archive_service.web.limits.resumption_guard import Beginning
 from archive_service.web.manifest import manifest
 from archive_service.web.pages.render import Pages
 from archive_service.web.query import ArchiveQuery, parse_query, with_suffix
-from archive_service.web.selection import chosen_name, selecting_link
+from archive_service.web.selection import SelectionForms
 
 _FAILED_PLANS = {
     failure.status: failure for failure in (PRECONDITION_FAILED, RANGE_NOT_SATISFIABLE)
@@ -84,7 +93,8 @@ class Handlers:
         self._pages = pages
         self._options = options
         self._fair_use = fair_use
-        self._forms = FormReader()
+        self._forms = SelectionForms()
+        self._resumptions = fair_use.resumptions
 
     async def index(self, request: web.Request) -> web.StreamResponse:
         """Answer `/`."""
@@ -115,6 +125,12 @@ class Handlers:
         answer = plan(fields, target, now_s=now_s)
         if verdict is Verdict.LAPSED and not is_resumption(answer, fields, validators):
             raise LinkExpired
+        if continues_unguarded(answer, fields) and await self._resumptions.refuses(
+            request, representation, files=query.parts
+        ):
+            answer = CHANGED_MEANWHILE
+        if answer is CHANGED_MEANWHILE and not fields.is_guarded():
+            await self._fair_use.not_resumed(request)
         if answer.status in _FAILED_PLANS:
             return self._failed_plan(request, answer)
         response = web.StreamResponse(status=answer.status, headers=dict(answer.fields))
@@ -124,32 +140,17 @@ class Handlers:
         if not answer.parts or request.method != "GET":
             await response.prepare(request)
             return response
-        with self._fair_use.download(
-            request,
-            representation.archive,
-            content_length=answer.content_length,
-            pace=self._pace(),
-        ) as pace:
-            await response.prepare(request)
-            await self._send(request, response, representation, answer, pace)
+        begun = None
+        if is_beginning(answer, fields):
+            begun = self._resumptions.note_beginning(request, representation, files=query.parts)
+        await self._send(request, response, representation, answer=answer, begun=begun)
         return response
 
     async def choose(self, request: web.Request) -> web.StreamResponse:
         """Answer a form of chosen files by the link to their archive (RFC 9110 section 15.4.4)."""
         if self._judged(request) is Verdict.LAPSED:
             raise LinkExpired
-        query = parse_query(request.rel_url.raw_query_string)
-        if query.selection is not None:  # its numbers are those of the link without it
-            raise BadQuery("select")
-        chosen = await self._forms.read(request)
-        name = chosen_name(chosen, query, self._options.signing)
-        whole = await self._describe(request, query)
-        selection = None
-        if chosen.files:
-            part = await self._describe(request, ArchiveQuery(None, chosen.files))
-            selection = await asyncio.to_thread(selection_of, part, whole)
-        link = query_pairs(request.rel_url.raw_query_string)
-        location = selecting_link(whole.archive, link, name, selection=selection)
+        location = await self._forms.location(request, self._describe, self._options.signing)
         return web.Response(status=303, headers={"Location": location, "Content-Length": "0"})
 
     async def manifest(self, request: web.Request) -> web.StreamResponse:
@@ -167,9 +168,10 @@ class Handlers:
         if answer.status in _FAILED_PLANS:
             return self._failed_plan(request, answer)
         response = web.StreamResponse(status=answer.status, headers=dict(answer.fields))
-        await response.prepare(request)
-        if request.method == "GET":
+        if answer.parts and request.method == "GET":
             await self._send_manifest(request, response, answer, body)
+        else:
+            await response.prepare(request)
         return response
 
     def _judged(self, request: web.Request) -> Verdict:
@@ -213,8 +215,9 @@ class Handlers:
         request: web.Request,
         response: web.StreamResponse,
         representation: Representation,
+        *,
         answer: ResponsePlan,
-        pace: Pace,
+        begun: Beginning | None,
     ) -> None:
         started = (DownloadResumed if answer.first_offset else DownloadStarted)(
             representation.archive,
@@ -224,9 +227,21 @@ class Handlers:
             representation.complete_length,
             representation.layout.entries,
         )
-        with self._transfer(request, response) as transfer:
-            run = DownloadRun(started, transfer, pace, self._observe)
-            await run.send(answer, self._service.content(representation))
+        slot = self._fair_use.download(
+            request,
+            representation.archive,
+            content_length=answer.content_length,
+            pace=self._pace(),
+        )
+        transfer = self._transfer(request, response)
+        try:
+            with slot as pace:
+                async with transfer:
+                    run = DownloadRun(started, transfer, pace, self._observe)
+                    await run.send(answer, self._service.content(representation))
+        finally:
+            if begun:
+                self._resumptions.note_end(begun, started, sent_bytes=transfer.sent_bytes)
 
     async def _send_manifest(
         self,
@@ -235,14 +250,12 @@ class Handlers:
         answer: ResponsePlan,
         body: bytes,
     ) -> None:
-        with self._transfer(request, response) as transfer:
-            try:
+        with suppress(asyncio.TimeoutError):
+            async with self._transfer(request, response) as transfer:
                 for part in answer.parts:
                     data = part.data if isinstance(part, Literal) else body[part.start : part.stop]
                     if transfer.begin(memoryview(data)):
                         await transfer.finish()
-            except asyncio.TimeoutError:
-                transfer.abort()
 
     def _transfer(self, request: web.Request, response: web.StreamResponse) -> Transfer:
         return Transfer(request, response, stall_timeout_s=self._options.stall_timeout_s)

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from unicodedata import category
 
 from archive_service.archive.errors import BadQuery
+from archive_service.http.content_disposition import is_download_name
 from archive_service.http.query_pairs import query_pairs
 
-MAX_NAME_CHARACTERS = 150
-"""Titles of a site fit; `content_disposition` shortens what has too many bytes for a file name."""
 MAX_FILES = 1000
 """More than a request line of the usual length can hold, but not than every server lets through."""
 _SUFFIX = ".zip"
-_SEPARATORS = frozenset("/\\")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +22,11 @@ class ArchiveQuery:
     files: Sequence[str]
     selection: str | None = None
     """Which entries of the archive of `files`; see `archive.selection`."""
+
+    @property
+    def parts(self) -> Sequence[str]:
+        """What is taken of the album, as texts; nothing stands for all of it."""
+        return self.files if self.selection is None else (*self.files, f"select={self.selection}")
 
 
 def parse_query(query: str) -> ArchiveQuery:
@@ -45,7 +47,7 @@ def download_name(values: Sequence[str]) -> str | None:
     if not values:
         return None
     name = values[0].strip()
-    if len(values) > 1 or not name or len(name) > MAX_NAME_CHARACTERS or not _is_plain(name):
+    if len(values) > 1 or not is_download_name(name):
         raise BadQuery("name")
     return with_suffix(name)
 
@@ -53,11 +55,6 @@ def download_name(values: Sequence[str]) -> str | None:
 def with_suffix(name: str) -> str:
     """Return the name of a file that unzip programs know as theirs."""
     return name if name.lower().endswith(_SUFFIX) else name + _SUFFIX
-
-
-def _is_plain(name: str) -> bool:
-    # Cc: control, Cs: lone surrogates, which no header field can carry.
-    return not any(c in _SEPARATORS or category(c) in ("Cc", "Cs") for c in name)
 
 
 def file_names(values: Sequence[str]) -> Sequence[str]:

@@ -14,6 +14,11 @@ _ALWAYS = {
 _SERVER = "archive-service"
 
 
+def is_of_archive(request: web.BaseRequest) -> bool:
+    """Tell whether a request is for an archive, or for something about one."""
+    return request.path.startswith("/archive/")
+
+
 def add_fields(response: web.StreamResponse, *, accepts_ranges: bool) -> None:
     """Add what an answer lacks; `accepts_ranges` speaks of its path (RFC 9110 section 14.3)."""
     response.headers["Server"] = _SERVER  # aiohttp's own tells versions

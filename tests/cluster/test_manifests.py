@@ -31,7 +31,7 @@ from harness.readers import need
 from harness.scaling import scaling_module
 from harness.server import REPOSITORY, Server, serving
 
-from archive_service.config.format_settings import variable
+from archive_service.config.setting_docs import docs_of, variable
 from archive_service.config.settings import Settings
 
 pytestmark = pytest.mark.xdist_group("cluster")
@@ -104,7 +104,7 @@ class TestSchemas:
 class TestSettings:
     @pytest.mark.parametrize("kind", ["ConfigMap", "Secret"])
     def test_each_is_one_of_the_service_or_of_a_library(self, kind: str) -> None:
-        known = {*map(variable, Settings.model_fields), *OF_LIBRARIES}
+        known = {*map(variable, docs_of(Settings)), *OF_LIBRARIES}
         named = {*the(kind).get("data", {}), *the(kind).get("stringData", {})}
         assert named
         assert named - known == set()

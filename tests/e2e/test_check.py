@@ -13,28 +13,18 @@ from pathlib import Path
 import pytest
 from conftest import Serve
 from harness.albums import HASH, make_album
+from harness.commands import run_command
 from harness.http import get
 from harness.privileges import without_override
 from harness.server import REPOSITORY, environment
 
-COMMAND = (sys.executable, "-m", "archive_service")
 KEY = "key-of-0123456789"
-TIMEOUT_S = 120.0
 
 
 def run(
     cwd: Path, *arguments: str, command: Sequence[str] = (), **variables: str
 ) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*command, *COMMAND, *arguments],
-        cwd=cwd,
-        env=environment({"PYTHONPATH": str(REPOSITORY)} | variables),
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=TIMEOUT_S,
-        check=False,
-    )
+    return run_command(arguments, cwd, variables=variables, launcher=command)
 
 
 @pytest.fixture
@@ -82,6 +72,18 @@ def test_it_tells_which_settings_are_not_the_default(tmp_path: Path, flags: list
     assert "with a .env" in text
     assert {"SETTLE_TIME", "SIGNING_KEYS", "PHOTOS_DIR"} <= set(re.findall("[A-Z_]+", text))
     assert KEY not in text
+
+
+@pytest.mark.parametrize(
+    ("keys", "state"),
+    [(KEY, "links are signed"), ("off", "links are not signed: anyone who knows the hash")],
+)
+def test_it_says_whether_links_are_signed(
+    tmp_path: Path, flags: list[str], keys: str, state: str
+) -> None:
+    ((verdict, text),) = found(tmp_path, *flags, SIGNING_KEYS=keys)["signing"]
+    assert verdict == "good"
+    assert text.startswith(state)
 
 
 def test_an_installed_program_finds_the_albums_of_the_working_directory(tmp_path: Path) -> None:

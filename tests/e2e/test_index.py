@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
@@ -11,13 +10,13 @@ from zipfile import ZipFile
 
 import pytest
 from harness.albums import HASH, make_album, noise, settle
+from harness.commands import run_command
 from harness.http import get
 from harness.indexed import learn_otherwise, unknown_files
 from harness.privileges import without_override
-from harness.server import REPOSITORY, environment, serving
+from harness.server import serving
 
 OTHER = "0" * 32
-TIMEOUT_S = 120.0
 FILES = {"1.jpg": b"one", "sub/2.jpg": noise(3_000_000), "empty": b"", "no files/": b""}
 
 
@@ -33,19 +32,8 @@ def run(
     status: int = 0,
     command: Sequence[str] = (),
 ) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [
-            *(*command, sys.executable, "-m", "archive_service", "index", *arguments),
-            *("--photos-dir", str(photos_dir), "--cache-dir", str(cache_dir)),
-        ],
-        cwd=photos_dir.parent,
-        env=environment({"PYTHONPATH": str(REPOSITORY)}),
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=TIMEOUT_S,
-        check=False,
-    )
+    where = ("--photos-dir", str(photos_dir), "--cache-dir", str(cache_dir))
+    done = run_command(["index", *arguments, *where], photos_dir.parent, launcher=command)
     assert done.returncode == status, done.stderr
     return done
 

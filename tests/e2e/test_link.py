@@ -13,12 +13,11 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from conftest import Serve
 from harness.albums import HASH, make_album
+from harness.commands import run_command
 from harness.http import get
 from harness.server import REPOSITORY, environment
 
-LINK = (sys.executable, "-m", "archive_service", "link")
 KEY, OTHER_KEY = "key-of-0123456789", "other-key-of-0123456789"
-TIMEOUT_S = 120.0
 LEEWAY_S = 60
 WEEK_S = 7 * 86400
 
@@ -26,18 +25,8 @@ WEEK_S = 7 * 86400
 def run(
     cwd: Path, *arguments: str, keys: str | None = KEY, **variables: str
 ) -> subprocess.CompletedProcess[str]:
-    variables |= {"PYTHONPATH": str(REPOSITORY)}
     variables |= {} if keys is None else {"SIGNING_KEYS": keys}
-    return subprocess.run(
-        [*LINK, *arguments],
-        cwd=cwd,
-        env=environment(variables),
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=TIMEOUT_S,
-        check=False,
-    )
+    return run_command(["link", *arguments], cwd, variables=variables)
 
 
 def printed(cwd: Path, *arguments: str, keys: str | None = KEY) -> str:
@@ -141,7 +130,8 @@ def test_link_begins_with_the_base(tmp_path: Path, base: str | None, start: str)
         ((HASH, "--expires-in", "7"), "argument --expires-in: takes a number and s, m, h, d or w"),
         ((HASH, "--expires-in", "0d"), "argument --expires-in"),
         ((HASH, "--expires-in", "-1d"), "argument --expires-in"),
-        ((HASH, "--expires-in", "1.5d"), "argument --expires-in"),
+        ((HASH, "--expires-in", "1.5.5d"), "argument --expires-in"),
+        ((HASH, "--expires-in", "infd"), "argument --expires-in"),
         ((HASH, "--expires-in", "999999999999w"), "takes a time after now"),
         ((HASH, "--expires", "soon"), "argument --expires: takes a Unix time"),
         ((HASH, "--expires", "1000"), "takes a time after now"),
@@ -158,15 +148,48 @@ def test_wrong_argument_is_refused(tmp_path: Path, arguments: tuple[str, ...], r
     assert reason in refused(run(tmp_path, *arguments))
 
 
-@pytest.mark.parametrize("keys", [None, ""])
+@pytest.mark.parametrize("keys", [None, "off"])
 def test_without_a_key_it_says_what_to_do(tmp_path: Path, keys: str | None) -> None:
     said = refused(run(tmp_path, HASH, keys=keys))
     assert "SIGNING_KEYS is not set" in said
     assert "openssl rand -hex 32" in said
 
 
+def test_an_empty_key_is_a_lost_secret(tmp_path: Path) -> None:
+    said = refused(run(tmp_path, HASH, keys=""))
+    assert "SIGNING_KEYS: is set, but empty" in said
+    assert "openssl rand -hex 32" in said
+
+
+def test_a_misspelt_key_is_named(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(f"SIGNING_KEY={KEY}\n")
+    assert "is it SIGNING_KEYS?" in refused(run(tmp_path, HASH, keys=None))
+
+
+@pytest.mark.parametrize("is_in_file", [True, False])
+def test_nothing_slow_is_imported(tmp_path: Path, *, is_in_file: bool) -> None:
+    if is_in_file:
+        (tmp_path / ".env").write_text(f"SIGNING_KEYS={KEY}\n")
+    code = (
+        "import sys\n"
+        "from archive_service.cli.link import main\n"
+        f"assert main(['{HASH}']) == 0\n"
+        "sys.exit(', '.join({'pydantic', 'aiohttp', 'asyncio'} & set(sys.modules)) or 0)\n"
+    )
+    variables = {"PYTHONPATH": str(REPOSITORY)} | ({} if is_in_file else {"SIGNING_KEYS": KEY})
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=environment(variables),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def test_wrong_keys_are_told_and_not_shown(tmp_path: Path) -> None:
-    assert "SIGNING_KEYS: got what" in refused(run(tmp_path, HASH, keys=f"{KEY},{OTHER_KEY},x"))
+    assert "SIGNING_KEYS: wrong value" in refused(run(tmp_path, HASH, keys=f"{KEY},{OTHER_KEY},x"))
 
 
 def test_help_explains_every_parameter(tmp_path: Path) -> None:

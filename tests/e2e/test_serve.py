@@ -19,8 +19,8 @@ from harness.http import Truncated, connected, get
 from harness.privileges import without_override
 from harness.server import SERVER, Server, environment, serving
 
-from archive_service.config.format_settings import flag, variable
-from archive_service.config.settings import Settings, is_secret
+from archive_service.config.setting_docs import docs_of, flag, variable
+from archive_service.config.settings import Settings
 
 Serve = Callable[..., Server]
 
@@ -144,6 +144,39 @@ def test_a_directory_in_place_of_the_file_is_told_too(tmp_path: Path) -> None:
     assert ended.stderr == "server.py: .env: is a directory, takes a file\n"
 
 
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("SIGNING_KEYS=", "SIGNING_KEYS: is set, but empty. Set it to a key"),
+        ("SIGNING_KEY=k3y-of-16-signs.", ".env: 'SIGNING_KEY' is no setting; is it SIGNING_KEYS?"),
+    ],
+)
+def test_keys_that_got_lost_stop_the_start(tmp_path: Path, line: str, said: str) -> None:
+    (tmp_path / ".env").write_text(f"{line}\n")
+    ended = start_badly(tmp_path)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    (told,) = ended.stderr.splitlines()
+    assert told.startswith(f"server.py: {said}")
+    assert "k3y" not in told
+
+
+@pytest.mark.parametrize(
+    ("flags", "keys", "state"),
+    [
+        ((), "k3y-of-16-signs.", "links are signed"),
+        ((), "off", "links are not signed: anyone who knows the hash of an album can download it"),
+        (("--workers", "2"), "k3y-of-16-signs.", "links are signed"),
+    ],
+)
+def test_the_start_logs_whether_links_are_signed(
+    serve: Serve, flags: tuple[str, ...], keys: str, state: str
+) -> None:
+    server = serve(*flags, variables={"SIGNING_KEYS": keys})
+    told = [line for line in server.lines if "server.signing" in line]
+    assert len(told) == 1
+    assert f'state="{state}"' in told[0]
+
+
 def test_a_directory_whose_files_can_not_be_opened_stops_the_start(tmp_path: Path) -> None:
     (tmp_path / "albums").mkdir(mode=0o400)
     ended = start_badly(
@@ -174,8 +207,8 @@ def test_an_unknown_flag_is_status_2(tmp_path: Path) -> None:
 def test_help_tells_of_every_setting(tmp_path: Path) -> None:
     ended = start_badly(tmp_path, "-h")
     assert ended.returncode == 0
-    for name, field in Settings.model_fields.items():
-        assert bool(re.search(rf"{flag(name)}\b", ended.stdout)) is not is_secret(field)
+    for name, doc in docs_of(Settings).items():
+        assert bool(re.search(rf"{flag(name)}\b", ended.stdout)) is not doc.is_secret
         assert variable(name) in ended.stdout
 
 
@@ -204,10 +237,10 @@ def test_a_host_that_this_machine_is_not_is_a_wrong_value(
     assert ended.returncode == 2
     (line,) = ended.stderr.splitlines()
     assert line.startswith(f"server.py: HOST (--host): got '{host}' (")
-    assert line.endswith("takes an address of this machine; :: is all of them")
+    assert line.endswith("takes an address of this machine; :: means all of them")
 
 
-SIGNALS = pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+SIGNALS = pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 
 
 @SIGNALS
@@ -236,7 +269,9 @@ def test_a_download_that_ends_in_time_is_whole(serve: Serve, photos_dir: Path) -
     assert_quiet(server)
 
 
-@pytest.mark.parametrize(("number", "timeout_s"), [(signal.SIGTERM, 0), (signal.SIGINT, 0.5)])
+@pytest.mark.parametrize(
+    ("number", "timeout_s"), [(signal.SIGTERM, 0), (signal.SIGINT, 0.5), (signal.SIGHUP, 0)]
+)
 def test_a_download_that_does_not_end_in_time_is_aborted(
     serve: Serve, photos_dir: Path, number: signal.Signals, timeout_s: float
 ) -> None:
@@ -313,6 +348,17 @@ def test_a_second_signal_cuts_short(
             connection.receive_content(length)
     server.wait_for("event=download.interrupted .*reason=shutdown")
     assert_quiet(server)
+
+
+def test_a_hangup_that_nohup_has_ignored_ends_nothing(photos_dir: Path, tmp_path: Path) -> None:
+    make_album(photos_dir, {"a.txt": b"a"})
+    ignoring = ["sh", "-c", 'trap "" HUP; exec "$@"', "sh"]
+    for flags in ((), ("--workers", "2")):
+        with serving(photos_dir, tmp_path, *flags, launcher=ignoring) as server:
+            server.process.send_signal(signal.SIGHUP)
+            assert get(server.port, f"/archive/{HASH}/").status == 200
+            assert server.stop() == 0
+        assert not any("SIGHUP" in line for line in server.lines)
 
 
 def test_every_download_is_aborted_in_the_end(serve: Serve, photos_dir: Path) -> None:

@@ -195,8 +195,10 @@ TOLD = pytest.mark.parametrize(
     [
         (parent_of, signal.SIGTERM),
         (parent_of, signal.SIGINT),
+        (parent_of, signal.SIGHUP),
         (group_of, signal.SIGTERM),
         (group_of, signal.SIGINT),
+        (group_of, signal.SIGHUP),
     ],
 )
 Tell = Callable[[Server, signal.Signals], None]

@@ -25,7 +25,7 @@ with atheris.instrument_imports(include=["archive_service"]):
     from archive_service.archive.errors import BadQuery
     from archive_service.archive.id import ArchiveId, InvalidArchiveId
     from archive_service.archive.naming import NameRules, archive_names, original_name
-    from archive_service.archive.zip.dos_time import dos_time_and_date
+    from archive_service.archive.zip.dos_time import dos_times
     from archive_service.http.conditional import Validators
     from archive_service.http.content_disposition import content_disposition
     from archive_service.http.http_date import http_date, parse_http_date
@@ -76,7 +76,7 @@ def dates(data: bytes) -> None:
     moment_s = parse_http_date(text(data), NOW_S)
     if moment_s is not None and moment_s < 253_402_300_800:  # a leap second may end the year 9999
         assert parse_http_date(http_date(moment_s), NOW_S) == moment_s
-    dos_time_and_date(int.from_bytes(data[:9], "little", signed=True), timezone.utc)
+    dos_times([int.from_bytes(data[:9], "little", signed=True)], timezone.utc)
 
 
 def names(data: bytes) -> None:

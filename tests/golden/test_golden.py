@@ -39,6 +39,8 @@ ALBUM = (
     Specimen(b"same.JPG", "same (2).JPG", b"second", JULY_S),
     Specimen(b"empty", "empty", b"", at(2038, 1, 19, 3, 14, 8)),
     Specimen(b"empty dir/", "empty dir/", b"", JULY_S, 0o755, 0o755),
+    Specimen(b"outer/", "outer/", b"", JULY_S, 0o711, 0o711),
+    Specimen(b"outer/inner/", "outer/inner/", b"", JULY_S, 0o755, 0o755),
     Specimen(b"run.sh", "run.sh", b"#!/bin/sh\n", at(2107, 12, 31, 23, 59, 59), 0o755, 0o755),
     Specimen("Лето.jpg".encode(), "Лето.jpg", b"summer", JULY_S, 0o600, 0o600),
     Specimen("Зима.jpg".encode("cp1251"), "Зима.jpg", b"winter", JULY_S, 0o444, 0o644),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPResponse
@@ -53,6 +53,10 @@ class Fault:
     """Bytes of content after which the connection ends."""
     hold_after: int | None = None
     """Bytes of content after which nothing comes until the fault is released; at 0, no answer."""
+    fields: Mapping[str, str] = field(default_factory=dict)
+    """Of the answer, beside that content."""
+    without: tuple[str, ...] = ()
+    """Fields of the request, in lower case, that the store never sees."""
     released: threading.Event = field(default_factory=threading.Event)
     befallen: threading.Event = field(default_factory=threading.Event)
 
@@ -152,13 +156,16 @@ class _Handler(BaseHTTPRequestHandler):
             fault.released.wait(_TIMEOUT_S)
             self.close_connection = True
         elif fault and (fault.status or fault.content):
-            self._answer(fault.status or 200, fault.content or _error(fault.code))
+            content = fault.content or _error(fault.code)
+            self._answer(fault.status or 200, content, fault.fields)
             fault.befallen.set()
         else:
             self._pass_on(asked, fault)
 
-    def _answer(self, status: int, content: bytes) -> None:
+    def _answer(self, status: int, content: bytes, fields: Mapping[str, str]) -> None:
         self.send_response(status)
+        for name, value in fields.items():
+            self.send_header(name, value)
         self.send_header("Content-Type", "application/xml")
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
@@ -168,7 +175,11 @@ class _Handler(BaseHTTPRequestHandler):
     def _pass_on(self, asked: Asked, fault: Fault | None) -> None:
         connection = HTTPConnection(self.faulty.store, timeout=_TIMEOUT_S)
         try:
-            connection.request(self.command, self.path, headers=dict(self.headers))
+            hidden = fault.without if fault else ()
+            fields = {
+                name: value for name, value in self.headers.items() if name.lower() not in hidden
+            }
+            connection.request(self.command, self.path, headers=fields)
             answer = connection.getresponse()
             self.send_response(answer.status)
             for name, value in answer.getheaders():

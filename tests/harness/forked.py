@@ -1,6 +1,6 @@
-"""Servers forked from a process that has imported the program already (Linux).
+"""Servers and commands forked from a process that has imported the program already (Linux).
 
-Most of what a server costs that runs for one test is the start of the interpreter and the imports.
+Most of what a process costs that runs for one test is the start of the interpreter and the imports.
 Here they are done once for each process of tests; what follows is the same: the command's `main`,
 in a process of its own that ends as any other.
 """
@@ -17,30 +17,46 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from select import select
+from tempfile import TemporaryFile
 
+SERVE = "archive_service.cli.serve"
+SUBCOMMANDS = "archive_service.cli.subcommands"
+_RUN_BY_IT = tuple(f"archive_service.cli.{name}" for name in ("check", "index", "link"))
 _MESSAGE_BYTES = 1 << 16
 _OF_THE_INTERPRETER = ("PYTHON", "LC_", "LANG", "LD_", "TZ")
 """How variables begin that a process reads as it starts, or as it imports."""
 
 
 def can_fork(variables: Mapping[str, str]) -> bool:
-    """Tell whether a server with these variables is the same when it is forked."""
+    """Tell whether a process with these variables is the same when it is forked."""
     return sys.platform == "linux" and not any(
         name.startswith(_OF_THE_INTERPRETER) for name in variables
     )
 
 
 class ForkedProcess:
-    """A process as `subprocess.Popen` shows it, as far as tests look."""
+    """A process as `subprocess.Popen` shows it, as far as tests look.
 
-    def __init__(self, arguments: Sequence[str], cwd: Path, variables: Mapping[str, str]) -> None:
+    It runs the `main` of a module with `arguments`, the first of which is the program's name.
+    """
+
+    def __init__(
+        self,
+        main: str,
+        arguments: Sequence[str],
+        *,
+        cwd: Path,
+        variables: Mapping[str, str],
+        stdout: int = 1,
+    ) -> None:
         reading, writing = os.pipe()
         ours, theirs = socket.socketpair()
         with theirs:
-            order = json.dumps([list(arguments), str(cwd), dict(variables)]).encode()
-            socket.send_fds(_template(), [order], [writing, theirs.fileno()])
+            order = json.dumps([main, list(arguments), str(cwd), dict(variables)]).encode()
+            socket.send_fds(_template(), [order], [theirs.fileno(), stdout, writing])
         os.close(writing)
         self.stderr = os.fdopen(reading, encoding="utf-8")
         self._told = ours.makefile("r")
@@ -77,6 +93,28 @@ class ForkedProcess:
         return self.returncode
 
 
+def run_forked(
+    arguments: Sequence[str], cwd: Path, variables: Mapping[str, str], *, timeout_s: float
+) -> subprocess.CompletedProcess[str]:
+    """Run `archive-service` with these arguments; return what it printed, and its exit status."""
+    with TemporaryFile("w+", encoding="utf-8") as stdout:
+        process = ForkedProcess(
+            SUBCOMMANDS,
+            ["archive-service", *arguments],
+            cwd=cwd,
+            variables=variables,
+            stdout=stdout.fileno(),
+        )
+        try:
+            with process.stderr:
+                stderr = process.stderr.read()
+            status = process.wait(timeout_s)
+        finally:
+            process.kill()
+        stdout.seek(0)
+        return subprocess.CompletedProcess(arguments, status, stdout.read(), stderr)
+
+
 @cache
 def _template() -> socket.socket:
     """Start the process that forks; it ends when nobody is left to ask it."""
@@ -95,11 +133,11 @@ def _template() -> socket.socket:
     return ours
 
 
-def _fork_as_told(control: socket.socket) -> None:
-    """Fork a server for each order; return in the servers and when there is no more to come."""
+def _fork_as_told(control: socket.socket) -> str:
+    """Fork a process for each order; return in it, with the module whose `main` it is to run."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the keepers are waited for by nobody
     while True:
-        order, descriptors, _, _ = socket.recv_fds(control, _MESSAGE_BYTES, 2)
+        order, descriptors, _, _ = socket.recv_fds(control, _MESSAGE_BYTES, 3)
         if not order:
             sys.exit()
         if not os.fork():
@@ -109,13 +147,14 @@ def _fork_as_told(control: socket.socket) -> None:
             os.close(descriptor)
 
 
-def _keep(order: bytes, stderr: int, told: int) -> None:
-    """Fork the server, in which this returns; tell its process id, and how it ended."""
+def _keep(order: bytes, told: int, stdout: int, stderr: int) -> str:
+    """Fork the process, in which this returns; report its process id, and how it ended."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     pid = os.fork()
     if not pid:
         os.close(told)
-        return _become(*json.loads(order), stderr)
+        return _become(*json.loads(order), stdout, stderr)
+    os.close(stdout)
     os.close(stderr)
     os.write(told, b"%d\n" % pid)
     _, status = os.waitpid(pid, 0)
@@ -123,20 +162,24 @@ def _keep(order: bytes, stderr: int, told: int) -> None:
     os._exit(0)
 
 
-def _become(arguments: list[str], cwd: str, variables: dict[str, str], stderr: int) -> None:
+def _become(
+    main: str, arguments: list[str], cwd: str, variables: dict[str, str], stdout: int, stderr: int
+) -> str:
     os.setsid()
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(variables)
-    os.dup2(stderr, 2)
-    os.close(stderr)
+    for given, number in ((stdout, 1), (stderr, 2)):
+        os.dup2(given, number)
+        os.close(given)
     sys.argv = arguments
+    return main
 
 
 if __name__ == "__main__":
     sys.path[0] = str(Path(__file__).parents[2])  # as server.py has it
-    from archive_service.cli.serve import main
-
+    for each in (SERVE, SUBCOMMANDS, *_RUN_BY_IT):
+        import_module(each)
     gc.freeze()
-    _fork_as_told(socket.socket(fileno=int(sys.argv[1])))
-    sys.exit(main())
+    chosen = _fork_as_told(socket.socket(fileno=int(sys.argv[1])))
+    sys.exit(import_module(chosen).main())

@@ -43,6 +43,10 @@ class GatedFs:
         """Let requests of a kind fail with an errno from now on."""
         self._order(f"fail {operation} {at} {error} {path}")
 
+    def show(self, field: str, value: int, path: str) -> None:
+        """Let `stat` tell a value of a file, such as a time in nanoseconds."""
+        self._order(f"show {field} {value} {path}")
+
     def clear(self) -> None:
         """Open all gates and end all errors."""
         self._order("clear")

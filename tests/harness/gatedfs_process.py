@@ -5,6 +5,7 @@ standard input, one a line, and tells of itself on standard output:
 
     hold OPERATION OFFSET PATH         answered by "held" once a request has come to the gate
     fail OPERATION OFFSET ERRNO PATH   any such request from now on gets the error
+    show FIELD VALUE PATH              a field of `stat` is told to have a value from now on
     clear                              no gate, no error; what is held goes on
 
 Operations are list, stat, open and read; a path is relative to the root, a read is one that
@@ -48,6 +49,7 @@ class GatedFs(Operations):
     def __init__(self, root: str) -> None:
         self._root = root
         self._gates: list[Gate] = []
+        self._shown: dict[str, dict[str, int]] = {}
 
     def obey(self, command: str) -> None:
         name, *rest = command.rstrip("\n").split(" ", 1)
@@ -57,6 +59,9 @@ class GatedFs(Operations):
         elif name == "fail":
             operation, offset, error, path = rest[0].split(" ", 3)
             self._gates.append(Gate(operation, path, int(offset), int(error)))
+        elif name == "show":
+            field_name, value, path = rest[0].split(" ", 2)
+            self._shown.setdefault("/" + path.lstrip("/"), {})[field_name] = int(value)
         elif name == "clear":
             gates, self._gates = self._gates, []
             for gate in gates:
@@ -68,7 +73,8 @@ class GatedFs(Operations):
         # By path even where it is open, as a network file system does: there may be nothing now.
         status = os.lstat(self._below(path))
         fields = {name: getattr(status, name) for name in _FIELDS}
-        return {**fields, **{name: getattr(status, f"{name}_ns") for name in _TIMES}}
+        times = {name: getattr(status, f"{name}_ns") for name in _TIMES}
+        return {**fields, **times, **self._shown.get(path, {})}
 
     def readdir(self, path: str, fh: int) -> Iterator[tuple[str, dict[str, int], int]]:
         self._pass("list", path)

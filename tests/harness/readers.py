@@ -219,7 +219,7 @@ TESTERS: Mapping[str, tuple[Sequence[str], str]] = {
 
 
 def extracted(target: Path) -> Contents:
-    """Return the files and the empty directories below a directory."""
+    """Return files, empty directories, and what leads to these, below a directory."""
     return dict(_walk(target, ""))
 
 
@@ -236,9 +236,9 @@ def _walk(directory: Path, prefix: str) -> Iterator[tuple[str, Found]]:
             yield name, Found(sha256_of(path), _seconds(status), mode)
             continue
         assert stat.S_ISDIR(status.st_mode), f"{name} is neither file nor directory"
-        if any(path.iterdir()):
-            yield from _walk(path, name + "/")
-        else:
+        below = dict(_walk(path, name + "/"))
+        yield from below.items()
+        if not below or any(inner.endswith("/") for inner in below):
             yield name + "/", Found(NO_DATA, _seconds(status), mode)
 
 

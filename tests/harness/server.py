@@ -10,9 +10,10 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
-from harness.forked import ForkedProcess, can_fork
+from harness.forked import SERVE, ForkedProcess, can_fork
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SERVER = REPOSITORY / "server.py"
@@ -128,21 +129,25 @@ def serving(
     variables: Mapping[str, str] | None = None,
     launcher: Sequence[str] = (),
     afresh: bool = False,
+    program: Path = SERVER,
 ) -> Iterator[Server]:
     """Run the server over a directory of albums until the block ends.
 
-    A launcher is a command that becomes the one that follows it, as `prlimit` does.  With one, or
-    `afresh`, it starts as a user starts it; otherwise it is forked, which is quicker.
+    A launcher is a command that becomes the one that follows it, as `prlimit` does.  With one,
+    `afresh`, or as another `program` than this checkout's, it starts as a user starts it; otherwise
+    it is forked, which is quicker.
     Albums are not waited for, as they are asked for when they are just made, nor are answers to
     links that don't exist slowed: tests ask for hundreds of them.  Nothing is indexed ahead: many
     tests look at what a first download does.
     """
-    arguments = [str(SERVER), "--host", "127.0.0.1", "--port", "0"]
+    arguments = [str(program), "--host", "127.0.0.1", "--port", "0"]
     arguments += ["--settle-time", "0", "--miss-limit", "0", "--index-ahead", "off"]
     arguments += ["--cache-dir", str(cache_dir), *flags]
     if photos_dir is not None:
         arguments += ["--photos-dir", str(photos_dir)]
-    process = _started(arguments, cache_dir, variables or {}, launcher, afresh)
+    is_forked = program == SERVER and not (launcher or afresh) and can_fork(variables or {})
+    start = _forked if is_forked else partial(_started, launcher)
+    process = start(arguments, cache_dir, environment(variables))
     try:
         server = Server(process)
     except BaseException:
@@ -155,19 +160,20 @@ def serving(
         server.stop()
 
 
+def _forked(arguments: Sequence[str], cwd: Path, variables: Mapping[str, str]) -> ForkedProcess:
+    return ForkedProcess(SERVE, arguments, cwd=cwd, variables=variables)
+
+
 def _started(
+    launcher: Sequence[str],
     arguments: Sequence[str],
     cwd: Path,  # holds no .env
     variables: Mapping[str, str],
-    launcher: Sequence[str],
-    afresh: bool,
-) -> subprocess.Popen[str] | ForkedProcess:
-    if not (launcher or afresh) and can_fork(variables):
-        return ForkedProcess(arguments, cwd, environment(variables))
+) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [*launcher, sys.executable, *arguments],
         cwd=cwd,
-        env=environment(variables),
+        env=dict(variables),
         stdin=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,

@@ -22,7 +22,7 @@ SUMMER_S = 1_500_000_001
 
 @dataclass(frozen=True)
 class Specimen:
-    """A file, or an empty directory, of an album."""
+    """A file of an album, or a directory that is empty or leads to an empty one."""
 
     path: bytes
     """On the disk; a trailing slash marks a directory."""
@@ -148,6 +148,8 @@ ALBUMS: Mapping[str, Sequence[Specimen]] = {
         file("dir/empty too.txt", data=b""),
         file("dir/full.txt"),
         directory("empty dir/"),
+        directory("outer/"),
+        directory("outer/inner/"),
         directory("outer/inner/innermost/"),
         file("z", data=b""),
     ),
@@ -197,5 +199,7 @@ def write_album(root: Path, specimens: Sequence[Specimen]) -> None:
             os.makedirs(os.path.dirname(path), exist_ok=True)
             with open(path, "xb") as target:
                 target.write(specimen.data)
+    for specimen in reversed(specimens):  # for what is written into a directory moves its time
+        path = os.path.join(album, specimen.path)
         os.chmod(path, specimen.mode)
         os.utime(path, (specimen.mtime_s, specimen.mtime_s))

@@ -31,6 +31,7 @@ UNIX_FILE, UNIX_DIRECTORY, DOS_DIRECTORY = 0o100000, 0o040000, 0x10
 BLOCK_BYTES = 16 << 20
 EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - DOS times know no time zone
 FIRST_DOS_TIME = datetime(1980, 1, 1)  # noqa: DTZ001
+LAST_TIMESTAMP = datetime(2038, 1, 19, 3, 14, 8)  # noqa: DTZ001
 
 Buffer = bytes | mmap.mmap
 Extra = list[tuple[int, bytes]]
@@ -53,8 +54,8 @@ class Checked:
     size: int
     crc32: int
     dos_time: datetime
-    timestamp: int
-    """The 32 bits of the extended timestamp, unsigned."""
+    timestamp: int | None
+    """The extended timestamp, Unix seconds; None where the field can't hold the time."""
     permissions: int
     header_offset: int
     data_offset: int
@@ -287,22 +288,21 @@ def _check_name(name: bytes) -> None:
 
 def _check_extra(header: Header, permissions: int) -> None:
     is_executable = permissions & 0o111 and not header.name.endswith(b"/")
-    tags = [TIMESTAMP, LIBARCHIVE] if is_executable else [TIMESTAMP]
-    require([tag for tag, _ in header.extra] == tags, "extra fields", header.name, header.extra)
+    tags = [tag for tag, _ in header.extra if tag != TIMESTAMP]
+    require(tags == [LIBARCHIVE] * bool(is_executable), "extra fields", header.name, header.extra)
     if is_executable:
         attributes = struct.pack("<BHHL", 7, MADE_BY_UNIX_63, 0, (UNIX_FILE | permissions) << 16)
-        require(header.extra[1][1] == attributes, "libarchive's attributes", header.name)
+        require(header.extra[-1][1] == attributes, "libarchive's attributes", header.name)
 
 
 def _check_times(header: Header) -> None:
     """The DOS time, in UTC here, is the timestamp's but for what its range and step can't say."""
     dos, timestamp = _dos_time(header), _timestamp(header)
-    if timestamp == ONES_32:  # clamped, unless it is the second before 1970
-        is_known = dos == FIRST_DOS_TIME or dos >= datetime(2106, 2, 7, 6, 28, 14)  # noqa: DTZ001
-        require(is_known, "4.4.6 both times are of one moment", header.name, dos)
+    if timestamp is None:  # before 1970, or from 2038 on
+        is_beyond = dos == FIRST_DOS_TIME or dos >= LAST_TIMESTAMP
+        require(is_beyond, "0x5455 stands where it can hold the time", header.name, dos)
         return
-    mtime_s = mtime_of(timestamp, dos)
-    step = max(EPOCH + timedelta(seconds=mtime_s - mtime_s % 2), FIRST_DOS_TIME)
+    step = max(EPOCH + timedelta(seconds=timestamp - timestamp % 2), FIRST_DOS_TIME)
     require(dos == step, "4.4.6 both times are of one moment", header.name, dos, step)
 
 
@@ -321,10 +321,15 @@ def _dos_time(header: Header) -> datetime:
         raise Violation(f"4.4.6 no moment: {header.name!r}") from None
 
 
-def _timestamp(header: Header) -> int:
-    data = header.extra[0][1]
+def _timestamp(header: Header) -> int | None:
+    if TIMESTAMP not in dict(header.extra):
+        return None
+    tag, data = header.extra[0]
+    require(tag == TIMESTAMP, "0x5455 stands before other fields", header.name)
     require(len(data) == 5 and data[0] == 1, "0x5455 has the mtime alone", header.name, data)
-    return int.from_bytes(data[1:], "little")
+    timestamp = int.from_bytes(data[1:], "little")
+    require(timestamp < 1 << 31, "0x5455 has 31 bits, whose sign is no matter", header.name, data)
+    return timestamp
 
 
 def _check_order(names: Sequence[bytes]) -> None:
@@ -361,8 +366,3 @@ def _crc32(archive: Buffer, offset: int, size: int) -> int:
     for start in range(offset, offset + size, BLOCK_BYTES):
         crc32 = zlib_ng.crc32(archive[start : min(start + BLOCK_BYTES, offset + size)], crc32)
     return crc32
-
-
-def mtime_of(timestamp: int, dos_time: datetime) -> int:
-    """Return the Unix second meant: the field is signed before 1970, unsigned from 2038 on."""
-    return timestamp - (timestamp >> 31 << 32) if dos_time == FIRST_DOS_TIME else timestamp

@@ -18,38 +18,41 @@ from harness.archives import Archives, archives_of_specimens
 from harness.http import get
 from harness.readers import READERS, TESTERS, Contents, Found, Toolbox, extracted, run, succeed
 from harness.specimens import ALBUMS, Specimen, at, dated, write_album
-from harness.zipcheck import check, check_file, mtime_of
+from harness.zipcheck import check, check_file
 
 FULL_ALBUMS = [album for album in ALBUMS if ALBUMS[album]]
-BITS_32 = 1 << 32
+ZONE_OF_READERS_S = 10 * 3600
+"""East of UTC, in which the DOS times of these archives are."""
 EXECUTE_BITS = 0o111
 
 
-def timestamp_of(specimen: Specimen) -> int:
-    """The extended timestamp: signed before 1970, unsigned from 2038 on, held where 32 bits end."""
-    return min(max(specimen.mtime_s, -(1 << 31)), BITS_32 - 1)
-
-
-def unsigned(specimen: Specimen) -> int:
-    """A reader that takes the timestamp for unsigned sees 1969 as 2106."""
-    return timestamp_of(specimen) % BITS_32
-
-
-def signed(specimen: Specimen) -> int:
-    """A reader that takes the timestamp for signed sees 2038 as 1901."""
-    return (timestamp_of(specimen) + (1 << 31)) % BITS_32 - (1 << 31)
-
-
-def unsigned_or_local_1980(specimen: Specimen) -> int:
-    """A reader that takes no negative timestamp is left with the DOS time, local to its zone."""
-    timestamp = timestamp_of(specimen)
-    return timestamp if timestamp >= 0 else at(1979, 12, 31, 14)
+def timestamp_of(specimen: Specimen) -> int | None:
+    """The extended timestamp, where it can hold the time."""
+    return specimen.mtime_s if 0 <= specimen.mtime_s < 1 << 31 else None
 
 
 def dos_time(specimen: Specimen) -> int:
     """The years 1980 to 2107, in steps of two seconds."""
     clamped = min(max(specimen.mtime_s, at(1980, 1, 1)), at(2107, 12, 31, 23, 59, 59))
     return clamped - clamped % 2
+
+
+def timestamp_or_dos_time(specimen: Specimen) -> int:
+    """A reader that takes the DOS time for one of UTC."""
+    timestamp = timestamp_of(specimen)
+    return dos_time(specimen) if timestamp is None else timestamp
+
+
+def timestamp_or_local_time(specimen: Specimen) -> int:
+    """A reader that takes the DOS time for one of its own zone, as the format has it."""
+    timestamp = timestamp_of(specimen)
+    return dos_time(specimen) - ZONE_OF_READERS_S if timestamp is None else timestamp
+
+
+def unzip_time(specimen: Specimen) -> int:
+    """UnZip takes 2100 for a leap year, and so is a day late from that March on."""
+    is_late = timestamp_of(specimen) is None and specimen.mtime_s >= at(2100, 3, 1)
+    return timestamp_or_local_time(specimen) + is_late * 24 * 3600
 
 
 def archived_mode(specimen: Specimen) -> int:
@@ -69,14 +72,14 @@ def untold(_: Specimen) -> None:
 
 Trait = Callable[[Specimen], int | None]
 TRAITS: Mapping[str, tuple[Trait, Trait]] = {
-    "unzip": (unsigned_or_local_1980, archived_mode),
-    "7z": (unsigned, archived_mode),
-    "bsdtar": (unsigned, archived_mode),
-    "bsdtar from a pipe": (unsigned, mode_without_directory),
+    "unzip": (unzip_time, archived_mode),
+    "7z": (timestamp_or_local_time, archived_mode),
+    "bsdtar": (timestamp_or_local_time, archived_mode),
+    "bsdtar from a pipe": (timestamp_or_local_time, mode_without_directory),
     "python": (dos_time, archived_mode),
-    "java": (signed, untold),
-    "java from a pipe": (signed, untold),
-    "go": (unsigned, archived_mode),
+    "java": (timestamp_or_local_time, untold),
+    "java from a pipe": (timestamp_or_local_time, untold),
+    "go": (timestamp_or_dos_time, archived_mode),
     "stream-unzip": (untold, untold),
 }
 """What each reader makes of mtimes and of modes."""
@@ -141,7 +144,7 @@ def test_archive_is_what_the_format_says_byte_for_byte(album: str, archives: Arc
         entry = checked[specimen.name]
         assert entry.size == len(specimen.data)
         assert entry.permissions == specimen.archived_mode
-        assert mtime_of(entry.timestamp, entry.dos_time) == timestamp_of(specimen)
+        assert entry.timestamp == timestamp_of(specimen)
 
 
 @pytest.mark.parametrize("album", ALBUMS)
@@ -161,7 +164,22 @@ def test_time_beyond_every_field_is_held_at_the_end(photos_dir: Path, serve: Ser
     answer = get(serve().port, f"/archive/{HASH}/")
     assert answer.status == 200
     [entry] = check(answer.content)
-    assert (entry.timestamp, entry.dos_time.year) == (BITS_32 - 1, 2107)
+    assert (entry.timestamp, entry.dos_time.year) == (None, 2107)
+
+
+def test_jar_extracts_files_of_every_time(archives: Archives, tmp_path: Path) -> None:
+    """It stops at a timestamp that it takes for negative, and leaves out what follows."""
+    archive = archives.downloaded("times")
+    succeed(["jar", "xf", str(archive)], cwd=tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {each.name for each in ALBUMS["times"]}
+
+
+def test_minizip_makes_every_empty_directory(archives: Archives, tmp_path: Path) -> None:
+    """It makes no parents."""
+    succeed(["miniunzip", "-x", str(archives.downloaded("empty things"))], cwd=tmp_path)
+    made = {f"{path.relative_to(tmp_path)}/" for path in tmp_path.rglob("*") if path.is_dir()}
+    listed = {each.name for each in ALBUMS["empty things"] if each.is_directory}
+    assert made == {*listed, "dir/"}
 
 
 @pytest.fixture(scope="module")
@@ -210,9 +228,11 @@ def test_zipdetails_finds_both_headers_consistent(album: str, archives: Archives
     details = succeed(["zipdetails", str(archives.downloaded(album))])
     local, central = headers_of(details, "LOCAL"), headers_of(details, "CENTRAL")
     assert len(local) == len(central) == len(ALBUMS[album])
+    has_timestamps = None not in map(timestamp_of, ALBUMS[album])
     for ours, theirs in zip(local, central, strict=True):
         shared = ours.keys() & theirs.keys()
-        assert {"CRC", "Compressed Length", "Filename", "Mod Time", "Last Mod Time"} <= shared
+        assert {"CRC", "Compressed Length", "Filename", "Last Mod Time"} <= shared
+        assert "Mod Time" in shared or not has_timestamps
         assert {label: ours[label] for label in shared} == {
             label: theirs[label] for label in shared
         }

@@ -18,11 +18,11 @@ from archive_service.archive.id import ArchiveId, InvalidArchiveId
 from archive_service.archive.naming import NameRules
 from archive_service.archive.representation import ArchiveOptions
 from archive_service.checksums.crc_index.memory import MemoryCrcIndex
-from archive_service.http.content_disposition import content_disposition
+from archive_service.http.content_disposition import MAX_NAME_CHARACTERS, content_disposition
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.local.storage import LocalStorage
 from archive_service.transfer.service import ArchiveService
-from archive_service.web.query import MAX_NAME_CHARACTERS, ArchiveQuery, parse_query
+from archive_service.web.query import ArchiveQuery, parse_query
 
 ALBUM = ArchiveId(HASH)
 FILES = {"1.jpg": b"1", "day/2.jpg": b"2", "day/night/3.jpg": b"3", "empty/": b"", "a:b": b"4"}

@@ -16,6 +16,7 @@ from harness.conditions import eventually
 from harness.http import Response, get
 from harness.readers import succeed
 from harness.server import Server, serving
+from harness.zones import write_zone
 
 pytestmark = pytest.mark.xdist_group("replicas")
 
@@ -132,3 +133,29 @@ def test_copies_of_the_albums_give_the_same_without_change_tokens(tmp_path: Path
             answers.append(get(server.port, TARGET))
     assert told(answers[0]) == told(answers[1])
     assert parsedate_to_datetime(answers[0]["last-modified"]).timestamp() == LONG_AGO_S + 1
+
+
+@pytest.mark.parametrize(
+    ("mtime_s", "is_same"),
+    [
+        (LONG_AGO_S, False),
+        (-1, True),  # clamped by both
+    ],
+)
+def test_the_tag_moves_with_zone_data_where_the_bytes_do(
+    tmp_path: Path, mtime_s: int, is_same: bool
+) -> None:
+    album = make_album(tmp_path / "photos", FILES)
+    for path in (*album.rglob("*"), album):
+        os.utime(path, (mtime_s, mtime_s))
+    answers = []
+    for data_of in ("Etc/GMT-5", "Etc/GMT-6"):
+        cache_dir = tmp_path / data_of.replace("/", "-")
+        zones = write_zone(cache_dir / "zones", "Asia/Almaty", data_of)
+        variables = {"TIMEZONE": "Asia/Almaty", "PYTHONTZPATH": str(zones)}
+        with serving(album.parent, cache_dir, variables=variables, afresh=True) as server:
+            answers.append(get(server.port, TARGET))
+    one, other = answers
+    assert one.status == other.status == 200
+    assert (one.content == other.content) is is_same
+    assert (one["etag"] == other["etag"]) is is_same

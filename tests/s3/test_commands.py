@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from harness.albums import noise
+from harness.commands import run_command
 from harness.faulty import Fault, FaultyStore
 from harness.indexed import learn_otherwise
 from harness.s3 import BUCKET, Bucket
@@ -32,16 +33,8 @@ def variables(bucket: Bucket, proxy: FaultyStore, album: str) -> dict[str, str]:
 def run(
     directory: Path, variables: Mapping[str, str], *arguments: str, status: int = 0
 ) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "archive_service", *arguments, "--cache-dir", str(directory)],
-        cwd=directory,
-        env=environment({"PYTHONPATH": str(REPOSITORY), **variables}),
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=TIMEOUT_S,
-        check=False,
-    )
+    where = ("--cache-dir", str(directory))
+    done = run_command([*arguments, *where], directory, variables=variables)
     assert done.returncode == status, done.stdout + done.stderr
     return done
 

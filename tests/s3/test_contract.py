@@ -136,9 +136,9 @@ def test_an_empty_album_has_no_source(place: Place, album: str) -> None:
     assert len(listed(place, album)) == 0
 
 
-def test_only_the_innermost_of_empty_directories_is_listed(place: Place, album: str) -> None:
+def test_empty_directories_and_all_that_lead_to_them_are_listed(place: Place, album: str) -> None:
     place.uploads.put({"a/b/c/": b"", "a/d/": b"", "e/f.jpg": b""}, album)
-    assert set(listed(place, album).paths) == {b"a/b/c/", b"a/d/", b"e/f.jpg"}
+    assert set(listed(place, album).paths) == {b"a/", b"a/b/", b"a/b/c/", b"a/d/", b"e/f.jpg"}
 
 
 def test_a_directory_with_something_in_it_is_no_entry(place: Place, album: str) -> None:

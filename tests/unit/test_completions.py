@@ -10,8 +10,8 @@ from harness.server import REPOSITORY
 from harness.tools import tool
 
 from archive_service.cli.subcommands import SUBCOMMANDS
-from archive_service.config.format_settings import flag
-from archive_service.config.settings import Settings, is_secret
+from archive_service.config.setting_docs import docs_of, flag
+from archive_service.config.settings import Settings
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh"])
@@ -45,5 +45,5 @@ def test_bash_completes_subcommands_and_flags() -> None:
     assert completed("archive-service", "serve", "--max-downloads-") == {
         "--max-downloads-per-client"
     }
-    flags = {flag(name) for name, field in Settings.model_fields.items() if not is_secret(field)}
+    flags = {flag(name) for name, doc in docs_of(Settings).items() if not doc.is_secret}
     assert flags <= completed("archive-service", "serve", "--")

@@ -7,13 +7,15 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from archive_service.archive.zip.dos_time import dos_time_and_date
+from archive_service.archive.zip.dos_time import dos_times
 
 UTC = timezone.utc
 
 
-def fields(year: int, month: int, day: int, hour: int, minute: int, second: int) -> tuple[int, int]:
-    return hour << 11 | minute << 5 | second // 2, (year - 1980) << 9 | month << 5 | day
+def fields(year: int, month: int, day: int, hour: int, minute: int, second: int) -> int:
+    """Return the date above the time, as they stand in a header."""
+    date = (year - 1980) << 9 | month << 5 | day
+    return date << 16 | hour << 11 | minute << 5 | second // 2
 
 
 def seconds(*when: int) -> int:
@@ -37,7 +39,5 @@ def seconds(*when: int) -> int:
         (2**62, UTC, fields(2107, 12, 31, 23, 59, 58)),
     ],
 )
-def test_dos_time_is_local_and_clamped(
-    mtime_s: int, zone: tzinfo, expected: tuple[int, int]
-) -> None:
-    assert dos_time_and_date(mtime_s, zone) == expected
+def test_dos_time_is_local_and_clamped(mtime_s: int, zone: tzinfo, expected: int) -> None:
+    assert list(dos_times([mtime_s], zone)) == [expected]

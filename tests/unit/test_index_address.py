@@ -88,6 +88,8 @@ def test_options_have_defaults_and_are_taken() -> None:
         f"redis://u:{SECRET}@h/0?db=x",
         f"redis://u:{SECRET}@[h/0",
         f"postgresql://u:{SECRET}@h/d?max_size=1",
+        f"postgresql://u:{SECRET}@h/d?max_size=999K",
+        f"postgresql://u:{SECRET}@h/d?max_size=999999999999G",
         f"postgresql://u:{SECRET}@h/d?unheard_of=1",
         f"postgresql://u:{SECRET}#@h/d",
         f"postgresql://u:{SECRET}%zz@h/d",

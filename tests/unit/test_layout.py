@@ -7,7 +7,9 @@ from datetime import timedelta, timezone, tzinfo
 
 import pytest
 
+from archive_service.archive.errors import ArchiveTooLarge, StorageUnavailable
 from archive_service.archive.layout import (
+    MAX_ARCHIVE_BYTES,
     MAX_ENTRIES_PER_SEGMENT,
     ArchiveLayout,
     archived_mode,
@@ -71,6 +73,15 @@ def test_length_is_the_sum_of_the_segments_at_every_edge_of_size(size: int) -> N
     assert_seamless(segments(layout, piece_bytes=10**6), 0, len(layout))
 
 
+def test_an_archive_is_as_long_as_a_file_may_be_and_no_longer() -> None:
+    overhead = len(layout_of((b"a", 2**62))) - 2**62
+    largest = MAX_ARCHIVE_BYTES - overhead
+    assert len(layout_of((b"a", largest))) == MAX_ARCHIVE_BYTES
+    for files in ([largest + 1], [MAX_ARCHIVE_BYTES], [2**62, 2**62], [2**63 - 1] * 3):
+        with pytest.raises(ArchiveTooLarge):
+            layout_of(*((b"%d" % number, size) for number, size in enumerate(files)))
+
+
 def test_an_offset_at_4_gib_makes_only_that_record_zip64() -> None:
     header = 30 + 1 + 9
     for size, extra in ((MAX_32 - header - 1, 0), (MAX_32 - header, 12)):
@@ -130,7 +141,7 @@ def test_segments_are_bounded_in_bytes_and_entries(piece_bytes: int) -> None:
 
 def test_a_name_that_no_zip_can_hold_is_refused() -> None:
     layout_of((b"n" * 65535, 0))
-    with pytest.raises(ValueError, match="65,535"):
+    with pytest.raises(StorageUnavailable, match="name too long"):
         layout_of((b"n" * 65536, 0))
 
 

@@ -112,11 +112,27 @@ def test_an_empty_album_has_no_source(photos_dir: Path, storage: Storage) -> Non
     assert len(listed(storage)) == 0
 
 
-def test_only_the_innermost_of_empty_directories_is_listed(
+def test_empty_directories_and_all_that_lead_to_them_are_listed(
     photos_dir: Path, storage: Storage
 ) -> None:
-    make_album(photos_dir, {"a/b/c/": b"", "a/d/": b"", "e/f.jpg": b""})
-    assert set(listed(storage).paths) == {b"a/b/c/", b"a/d/", b"e/f.jpg"}
+    make_album(photos_dir, {"a/b/c/": b"", "a/d/": b"", "a/1.jpg": b"", "e/f.jpg": b""})
+    expected = {b"a/", b"a/b/", b"a/b/c/", b"a/d/", b"a/1.jpg", b"e/f.jpg"}
+    assert set(listed(storage).paths) == expected
+
+
+def test_a_directory_that_leads_to_an_empty_one_has_its_own_time_and_mode(
+    photos_dir: Path, storage: Storage
+) -> None:
+    album = make_album(photos_dir, {"a/b/": b""})
+    (album / "a").chmod(0o711)
+    os.utime(album / "a", ns=(7, 7))
+    listing = listed(storage)
+    source = listing.paths.index(b"a/")
+    assert (listing.sizes[source], listing.modes[source], listing.mtimes_ns[source]) == (
+        0,
+        0o711,
+        7,
+    )
 
 
 @pytest.mark.parametrize(
@@ -395,7 +411,9 @@ def test_a_removal_moves_the_newest_mtime_too(photos_dir: Path, storage: Storage
 
 def read_by_open(storage: Storage, listing: Listing) -> bytes:
     with storage.files(ARCHIVE, listing) as files, files.open(0) as file:
-        return file.read()
+        data = file.read()
+        files.verify(file, 0)
+    return data
 
 
 def read_whole(storage: Storage, listing: Listing) -> bytes:

@@ -15,6 +15,7 @@ from archive_service.archive import id as archive_id
 from archive_service.archive.naming import NameRules
 from archive_service.archive.representation import ArchiveOptions
 from archive_service.checksums.crc_index.memory import MemoryCrcIndex
+from archive_service.http.content_disposition import MAX_NAME_CHARACTERS
 from archive_service.observe.events import ignore
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.local.storage import LocalStorage
@@ -22,7 +23,6 @@ from archive_service.transfer.service import ArchiveService
 from archive_service.web.app import create_app
 from archive_service.web.handlers import WebOptions
 from archive_service.web.pages.messages import FAILURES
-from archive_service.web.query import MAX_NAME_CHARACTERS
 from archive_service.web.response_headers import _ALWAYS
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"

@@ -47,6 +47,8 @@ KEYS = (
     "precondition_failed",
     "range_not_satisfiable",
     "in_motion",
+    "too_large",
+    "archived",
     "unavailable",
     "busy",
     "client_busy",

@@ -10,6 +10,7 @@ from datetime import timedelta, timezone, tzinfo
 import pytest
 
 from archive_service.archive.zip import headers
+from archive_service.archive.zip.dos_time import dos_times
 from archive_service.archive.zip.end_records import end_records
 from archive_service.archive.zip.headers import MAX_16, MAX_32, Members
 
@@ -20,25 +21,35 @@ SHARED_FIELDS = slice(0, 9)  # version needed … file name length, APPNOTE 4.4
 
 
 def member(
-    name: bytes = b"1.jpg", size: int = 5, mode: int = 0o644, offset: int = 0, mtime_s: int = 10**9
+    name: bytes = b"1.jpg",
+    size: int = 5,
+    mode: int = 0o644,
+    offset: int = 0,
+    mtime_s: int = 10**9,
+    zone: tzinfo = UTC,
 ) -> Members:
-    return Members([name], array("Q", [size]), [mtime_s], array("H", [mode]), array("Q", [offset]))
+    return Members(
+        [name],
+        array("Q", [size]),
+        [mtime_s],
+        dos_times([mtime_s], zone),
+        array("H", [mode]),
+        array("Q", [offset]),
+    )
 
 
 def all_plain(described: Members) -> bool:
     is_small = max(described.header_offsets) < MAX_32
-    return is_small and headers.are_plain(described.sizes, described.modes)
+    return is_small and headers.are_plain(described.sizes, described.modes, described.mtimes_s)
 
 
-def local_file_header(described: Members, crc32: int = 0, zone: tzinfo = UTC) -> bytes:
-    [header] = headers.local_file_headers(described, [crc32], zone, is_plain=all_plain(described))
+def local_file_header(described: Members, crc32: int = 0) -> bytes:
+    [header] = headers.local_file_headers(described, [crc32], is_plain=all_plain(described))
     return header
 
 
-def central_directory_header(described: Members, crc32: int = 0, zone: tzinfo = UTC) -> bytes:
-    [header] = headers.central_directory_headers(
-        described, [crc32], zone, is_plain=all_plain(described)
-    )
+def central_directory_header(described: Members, crc32: int = 0) -> bytes:
+    [header] = headers.central_directory_headers(described, [crc32], is_plain=all_plain(described))
     return header
 
 
@@ -69,6 +80,8 @@ def extra_fields(header: bytes, fixed: struct.Struct, name: bytes) -> dict[int, 
         member(mode=0o755),
         *(member(size=MAX_32 + d) for d in (-1, 0, 1)),
         *(member(offset=MAX_32 + d) for d in (-1, 0, 1)),
+        *(member(mtime_s=mtime_s) for mtime_s in (-1, 0, 2**31 - 1, 2**31)),
+        member(size=MAX_32, mtime_s=-1, mode=0o755),
         member(size=MAX_32, offset=MAX_32),
         member(size=2**40, offset=2**41, mode=0o777),
     ],
@@ -84,11 +97,11 @@ class TestBothHeaders:
         assert ours == theirs
 
     def test_have_the_length_that_the_layout_counts_on(self, described: Members) -> None:
-        [name], [size], _, [mode], [offset] = described
+        [name], [size], [mtime_s], _, [mode], [offset] = described
         local = local_file_header(described)
         central = central_directory_header(described)
-        assert len(local) == headers.local_file_header_length(name, size, mode)
-        assert len(central) == headers.central_directory_header_length(name, size, mode, offset)
+        assert len(local) == headers.local_file_header_length(name, size, mode, mtime_s)
+        assert len(central) == headers.central_directory_header_length(len(local), size, offset)
 
     def test_have_a_length_that_no_crc_changes(self, described: Members) -> None:
         lengths = {len(local_file_header(described, crc32)) for crc32 in (0, 1, MAX_32)}
@@ -186,22 +199,29 @@ def test_a_directory_is_marked_for_unix_and_dos() -> None:
 
 
 @pytest.mark.parametrize(
-    ("mtime_s", "stored"),
+    ("mtime_s", "is_held"),
     [
-        (0, 0),
-        (-1, 2**32 - 1),
-        (-(2**31) - 5, 2**31),
-        (2**31, 2**31),
-        (2**32 - 1, 2**32 - 1),
-        (2**32, 2**32 - 1),
+        (-(2**63), False),
+        (-1, False),
+        (0, True),
+        (1, True),
+        (2**31 - 1, True),
+        (2**31, False),
+        (2**32, False),
+        (2**63, False),
     ],
 )
-def test_the_extended_timestamp_carries_utc_seconds(mtime_s: int, stored: int) -> None:
-    """Signed before 1970, unsigned from 2038 on, clamped where 32 bits end."""
+def test_the_extended_timestamp_stands_where_it_can_hold_the_time(
+    mtime_s: int, is_held: bool
+) -> None:
+    """Readers disagree on its sign, so outside of 31 bits the field is left out."""
     described = member(mtime_s=mtime_s)
-    header = local_file_header(described)
-    timestamp = extra_fields(header, LOCAL, described.names[0])[0x5455]
-    assert timestamp == struct.pack("<BL", 1, stored)
+    expected = {0x5455: struct.pack("<BL", 1, mtime_s)} if is_held else {}
+    for header, fixed in (
+        (local_file_header(described), LOCAL),
+        (central_directory_header(described), CENTRAL),
+    ):
+        assert extra_fields(header, fixed, described.names[0]) == expected
 
 
 def test_a_directory_without_execute_bits_is_one_all_the_same() -> None:
@@ -214,8 +234,8 @@ def test_a_directory_without_execute_bits_is_one_all_the_same() -> None:
 def test_dos_times_are_of_the_time_zone() -> None:
     """APPNOTE 4.4.6; 2001-09-09 01:46:40 UTC is an hour later to the east."""
     for zone, hour in ((UTC, 1), (timezone(timedelta(hours=10)), 11)):
-        assert local_fields(local_file_header(member(), 0, zone))[3] >> 11 == hour
-        assert central_fields(central_directory_header(member(), 0, zone))[4] >> 11 == hour
+        assert local_fields(local_file_header(member(zone=zone)))[3] >> 11 == hour
+        assert central_fields(central_directory_header(member(zone=zone)))[4] >> 11 == hour
 
 
 @pytest.mark.parametrize("make", [headers.local_file_headers, headers.central_directory_headers])
@@ -223,12 +243,13 @@ def test_what_all_plain_is_packed_like_what_is_not(make: Callable[..., Iterator[
     described = Members(
         [b"1.jpg", "Свадьба.jpg".encode()],
         array("Q", [1, MAX_32 - 1]),
-        [0, 10**9],
+        [0, 2**31 - 1],
+        dos_times([0, 2**31 - 1], UTC),
         array("H", [0o644, 0o600]),
         array("Q", [0, MAX_32 - 1]),
     )
     assert all_plain(described)
     plain, general = (
-        list(make(described, [1, 2], UTC, is_plain=is_plain)) for is_plain in (True, False)
+        list(make(described, [1, 2], is_plain=is_plain)) for is_plain in (True, False)
     )
     assert plain == general

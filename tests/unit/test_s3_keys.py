@@ -35,11 +35,11 @@ def paths(*keys: str | bytes, exclude: tuple[str, ...] = ()) -> list[str]:
         ([""], []),
         (["a/"], ["a/"]),
         (["a/", "a/b"], ["a/b"]),
-        (["a/", "a/b/"], ["a/b/"]),
+        (["a/", "a/b/"], ["a/", "a/b/"]),
         (["a", "a/b"], ["a", "a/b"]),
         (["a", "a/"], ["a", "a/"]),
         (["a//b", "a/b"], ["a//b", "a/b"]),
-        (["a//"], ["a//"]),
+        (["a//"], ["a/", "a//"]),
         (["/a"], ["/a"]),
         (["/"], ["/"]),
         (["../a", "b/../c", "./d"], ["../a", "./d", "b/../c"]),
@@ -60,7 +60,7 @@ def test_every_key_is_listed_as_it_is(keys: list[str], expected: list[str]) -> N
         (["a/.b"], ["a/"]),
         ([".git/a/b", "c"], ["c"]),
         (["a/.git/b"], ["a/"]),
-        (["a/Thumbs.db", "a/b/.c"], ["a/b/"]),
+        (["a/Thumbs.db", "a/b/.c"], ["a/", "a/b/"]),
         (["../a", "b/./c"], ["b/"]),
         ([".a"], []),
     ],
@@ -91,6 +91,7 @@ def test_times_are_those_of_the_objects() -> None:
     assert dict(zip(listing.paths, listing.mtimes_ns, strict=True)) == {
         b"a/1": T * 10**9,
         b"b/.hidden": (T + 5) * 10**9,
+        b"c/": (T + 3) * 10**9,
         b"c/d/": (T + 3) * 10**9,
     }
     assert listing.newest_change_ns == listing.newest_mtime_ns == (T + 5) * 10**9
@@ -132,3 +133,16 @@ def test_a_location_is_a_bucket_and_a_prefix(text: str, bucket: str, prefix: str
 def test_other_texts_are_no_location(text: str) -> None:
     with pytest.raises(ValueError, match="no address of a bucket"):
         S3Location.parse(text)
+
+
+@pytest.mark.parametrize("modified_s", [-62_135_596_800, -1, 0, 253_402_300_799])
+def test_an_object_of_any_year_is_listed(modified_s: int) -> None:
+    made = Tree(PREFIX, Exclusion(()), lambda _reason: None)
+    made.add(
+        [Found(PREFIX + b"a/1", 1, modified_s, b"e"), Found(PREFIX + b"b/", 0, modified_s, b"e")]
+    )
+    listing = made.listing()
+    held_ns = min(max(modified_s * 10**9, -(2**63)), 2**63 - 1)
+    assert list(listing.mtimes_ns) == [held_ns, held_ns]
+    assert listing.newest_change_ns == max(held_ns, 0)
+    assert listing.fingerprint()

@@ -84,14 +84,18 @@ def test_who_asks_after_a_change_is_told_of_it(photos_dir: Path) -> None:
         (("d/sub/", "d/1"), {"d/1", "d/sub/3"}),
         (("d/", "d/", "d/1"), {"d/1", "d/2", "d/sub/3"}),
         (("empty/",), {"empty/"}),
+        (("outer/inner/",), {"outer/", "outer/inner/"}),
+        (("outer/",), {"outer/", "outer/1", "outer/inner/"}),
+        (("outer/1",), {"outer/1"}),
         (("da",), {"da"}),
     ],
 )
 def test_a_directory_stands_for_all_below_it(
     photos_dir: Path, files: tuple[str, ...], names: set[str]
 ) -> None:
-    contents = ("d/1", "d/2", "d/sub/3", "d.jpg", "da", "e")
-    make_album(photos_dir, {**dict.fromkeys(contents, b"x"), "empty/": b""})
+    contents = ("d/1", "d/2", "d/sub/3", "d.jpg", "da", "e", "outer/1")
+    directories = {"empty/": b"", "outer/inner/": b""}
+    make_album(photos_dir, {**dict.fromkeys(contents, b"x"), **directories})
     with service_over(LocalStorage(photos_dir, Exclusion(()))) as service:
         part = asyncio.run(service.represent(ALBUM, files))
     assert {part.name(entry) for entry in range(part.layout.entries)} == names

@@ -1,27 +1,21 @@
-"""Where settings come from, who beats whom, and what a wrong value is told."""
+"""Where settings come from, which source wins, and what stops the start."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from archive_service.archive.errors import SettingsError
-from archive_service.config.format_settings import FORMAT, Format, flag, may_be_set, variable
-from archive_service.config.settings import (
-    Settings,
-    load_format_settings,
-    load_settings,
-    load_signing_settings,
-)
+from archive_service.config.environment import load_lightly
+from archive_service.config.groups.format_settings import FormatSettings
+from archive_service.config.groups.signing_settings import SigningSettings
+from archive_service.config.setting_docs import docs_of, flag
+from archive_service.config.settings import load_settings
 
-
-@pytest.fixture(autouse=True)
-def _bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.chdir(tmp_path)
-    for name in Settings.model_fields:
-        monkeypatch.delenv(variable(name), raising=False)
-    monkeypatch.setenv("PHOTOS_DIR", str(tmp_path))
+pytestmark = pytest.mark.usefixtures("bare_environment")
 
 
 def test_a_flag_beats_the_environment_beats_the_file_beats_the_default(
@@ -67,7 +61,15 @@ def test_an_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -
         ("DOWNLOAD_NAME", "a/b.zip"),
         ("SIGNATURE_GRACE", "-1"),
         ("SIGNATURE_GRACE", "31536001"),
-        ("SIGNATURE_GRACE", "1d"),
+        ("SIGNATURE_GRACE", "1y"),
+        ("SIGNATURE_GRACE", "0.5"),
+        ("STALL_TIMEOUT", "2h"),
+        ("STALL_TIMEOUT", "-1m"),
+        ("STALL_TIMEOUT", "1e400"),
+        ("SETTLE_TIME", "m"),
+        ("S3_MEMORY", "15M"),
+        ("RATE_LIMIT", "999"),
+        ("RATE_LIMIT", "1T"),
     ],
 )
 def test_a_wrong_value_is_told_in_one_line(
@@ -113,16 +115,22 @@ def test_the_level_is_read_in_any_case(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_packing_files_needs_no_directory_of_albums(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PHOTOS_DIR", "/does/not/exist")
-    assert load_format_settings({"timezone": "Europe/Moscow"}).timezone == "Europe/Moscow"
+    assert load_lightly(FormatSettings, {"timezone": "Europe/Moscow"}).timezone == "Europe/Moscow"
 
 
 KEY = "k3y-of-16-signs."
+LOADS: tuple[Callable[[], SigningSettings], ...] = (
+    lambda: load_settings({}),
+    lambda: load_lightly(SigningSettings, {}),
+)
+"""The service and `archive-service link` read the keys, each in its way."""
 
 
 @pytest.mark.parametrize(
     ("value", "keys"),
     [
-        ("", []),
+        ("off", []),
+        (" OFF ", []),
         (KEY, [KEY]),
         (f"{KEY},{KEY}2", [KEY, f"{KEY}2"]),
         (f" {KEY} , {KEY}2 ", [KEY, f"{KEY}2"]),
@@ -134,8 +142,8 @@ def test_one_or_two_keys_sign_links(
     monkeypatch: pytest.MonkeyPatch, value: str, keys: list[str]
 ) -> None:
     monkeypatch.setenv("SIGNING_KEYS", value)
-    for settings in (load_settings({}), load_signing_settings()):
-        assert [key.get_secret_value() for key in settings.signing_keys] == keys
+    for settings in (load_settings({}), load_lightly(SigningSettings, {})):
+        assert [key.reveal() for key in settings.signing_keys] == keys
 
 
 @pytest.mark.parametrize(
@@ -160,12 +168,12 @@ def test_a_wrong_key_is_told_without_showing_any(
     monkeypatch: pytest.MonkeyPatch, value: str
 ) -> None:
     monkeypatch.setenv("SIGNING_KEYS", value)
-    for load in (lambda: load_settings({}), load_signing_settings):
+    for load in LOADS:
         with pytest.raises(SettingsError) as caught:
             load()
         text = str(caught.value)
-        assert text.startswith("SIGNING_KEYS: got what it can't take (")
-        assert ", takes one or two keys" in text
+        assert text.startswith("SIGNING_KEYS: wrong value (")
+        assert ", takes off, or one or two keys" in text
         assert "\n" not in text
         assert KEY[:6] not in text
         assert "--signing" not in text
@@ -174,9 +182,9 @@ def test_a_wrong_key_is_told_without_showing_any(
 
 def test_settings_are_printed_without_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SIGNING_KEYS", KEY)
-    for settings in (load_settings({}), load_signing_settings()):
+    for settings in (load_settings({}), load_lightly(SigningSettings, {})):
         assert settings.signing_keys
-        assert KEY not in f"{settings!r} {settings} {settings.model_dump()}"
+        assert KEY not in f"{settings!r} {settings} {asdict(settings)}"
 
 
 INDEX_URL = "redis://user:s3cret-pass@store.example/0?namespace=site"
@@ -192,8 +200,8 @@ def test_settings_are_printed_without_the_index_url(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("INDEX_URL", INDEX_URL)
     settings = load_settings({})
     assert settings.index_url is not None
-    assert settings.index_url.get_secret_value() == INDEX_URL
-    assert "s3cret-pass" not in f"{settings!r} {settings} {settings.model_dump()}"
+    assert settings.index_url.reveal() == INDEX_URL
+    assert "s3cret-pass" not in f"{settings!r} {settings} {asdict(settings)}"
 
 
 @pytest.mark.parametrize(
@@ -206,7 +214,7 @@ def test_a_wrong_index_url_is_told_without_showing_it(
     with pytest.raises(SettingsError) as caught:
         load_settings({})
     text = str(caught.value)
-    assert text.startswith("INDEX_URL: got what it can't take (")
+    assert text.startswith("INDEX_URL: wrong value (")
     assert "takes sqlite:///PATH" in text
     assert "s3cret-pass" not in text
     assert "--index-url" not in text
@@ -221,22 +229,36 @@ def test_a_flag_without_a_value_is_refused(name: str) -> None:
     assert "empty" in str(caught.value)
 
 
-def test_the_defaults_of_the_format_need_no_reading() -> None:
-    assert not may_be_set()
-    assert dict(load_format_settings({})) == Format()._asdict()
-    assert set(FORMAT) == set(Format._fields)
+@pytest.mark.parametrize(
+    ("value", "seconds"), [("90", 90), ("1.5m", 90), ("2h", 7200), ("1d", 86400), (" 7 ", 7)]
+)
+def test_a_time_may_have_a_unit(
+    monkeypatch: pytest.MonkeyPatch, value: str, seconds: float
+) -> None:
+    monkeypatch.setenv("SHUTDOWN_TIMEOUT", value)
+    assert load_settings({}).shutdown_timeout == seconds
 
 
-@pytest.mark.parametrize("name", ["TIMEZONE", "timezone", "Portable_Names"])
-def test_the_environment_may_set_the_format(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    monkeypatch.setenv(name, "off" if name == "Portable_Names" else "Europe/Moscow")
-    assert may_be_set()
-    assert dict(load_format_settings({})) != Format()._asdict()
+@pytest.mark.parametrize(("value", "is_on"), [("on", True), ("Yes", True), ("0", False)])
+def test_a_switch_is_read_by_its_usual_names(
+    monkeypatch: pytest.MonkeyPatch, value: str, *, is_on: bool
+) -> None:
+    monkeypatch.setenv("DEBUG", value)
+    assert load_settings({}).debug is is_on
 
 
-@pytest.mark.parametrize("is_there", [True, False])
-def test_a_file_may_set_the_format(tmp_path: Path, *, is_there: bool) -> None:
-    (tmp_path / ".env").symlink_to("elsewhere")
-    if is_there:
-        (tmp_path / "elsewhere").write_text("TIMEZONE=Europe/Moscow")
-    assert may_be_set()
+@pytest.mark.parametrize("source", ["flag", "environment", "file", "default", "empty"])
+def test_both_ways_of_reading_find_the_same(monkeypatch: pytest.MonkeyPatch, source: str) -> None:
+    given = {"timezone": "Europe/Paris"} if source == "flag" else {}
+    if source in ("flag", "environment"):
+        monkeypatch.setenv("timezone", "Europe/Moscow")
+        monkeypatch.setenv("Portable_Names", "off")
+    if source == "empty":
+        monkeypatch.setenv("TIMEZONE", "")
+    if source != "default":
+        Path(".env").write_text("TIMEZONE=Asia/Almaty\nNAME_ENCODING=cp866\n")
+    lightly = load_lightly(FormatSettings, given)
+    everything = asdict(load_settings(given))
+    assert asdict(lightly) == {name: everything[name] for name in docs_of(FormatSettings)}
+    zones = {"flag": "Europe/Paris", "environment": "Europe/Moscow", "default": "UTC"}
+    assert lightly.timezone == zones.get(source, "Asia/Almaty")

@@ -78,7 +78,8 @@ class TestAllSlotsTaken:
             ("GET", f"{TARGET}manifest.json", (), 200),
             ("GET", TARGET, ("If-None-Match: *",), 304),
             ("GET", TARGET, ('If-Match: "none"',), 412),
-            ("GET", TARGET, ("Range: bytes=99999999999-",), 416),
+            ("GET", TARGET, ("Range: bytes=-0",), 416),
+            ("GET", TARGET, ("Range: bytes=99999999999-",), 412),
             ("GET", TARGET, ("Range: bytes=0-0",), 206),
             ("GET", TARGET, ("Range: bytes=-1024",), 206),
             ("GET", TARGET, ("Range: bytes=0-0,2000-2000",), 206),
@@ -253,14 +254,15 @@ class TestRates:
         self, serve: Serve, whole: bytes, photos_dir: Path
     ) -> None:
         make_sparse(photos_dir / "held" / "a.bin", HOLDING_BYTES)
-        server = serve("--rate-limit", "20M")
+        server = serve("--rate-limit", "10M")
         with ExitStack() as stack:
             for _ in range(10):
                 stalled = stack.enter_context(connected(server.port, small_window=True))
                 stalled.send("GET", "/archive/held/")
                 stalled.receive_head()
             # Until the system takes no more on their behalf, they have a share.
-            eventually(lambda: duration_s(lambda: get(server.port, TARGET)) < 0.4, within_s=60)
+            # A download lasts 0.1 s alone, and 1.1 s with a share of eleven.
+            eventually(lambda: duration_s(lambda: get(server.port, TARGET)) < 0.7)
 
     def test_a_delay_to_watch_works_along_with_it(self, serve: Serve, whole: bytes) -> None:
         server = serve("--debug", "--delay", "0.1", "--rate-limit", "1M")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 from harness.albums import HASH, make_album, noise
@@ -338,3 +339,31 @@ def test_content_that_can_not_be_unpacked_is_no_error(
     for _ in range(2):
         assert_same(connection.receive(), expected[target])
     assert not [line for line in server.lines if "level=error" in line]
+
+
+@pytest.mark.parametrize("target", [TARGETS["buffers alone"], "/archive/", "/elsewhere", "/"])
+@pytest.mark.parametrize("value", ["щ", "\udcff", "100-continue, щ"])
+def test_an_expectation_beyond_ascii_is_refused_like_any_other(
+    server: Server, connection: Connection, target: str, value: str
+) -> None:
+    answer = connection.exchange("GET", target, f"Expect: {value}")
+    assert answer.status == 417
+    assert answer["server"] == "archive-service"
+    assert answer["content-type"].startswith("text/html")
+    assert not [line for line in server.lines if "level=error" in line]
+
+
+@pytest.mark.parametrize("behind", ["at once", "later"])
+@pytest.mark.parametrize("protocol", ["websocket", "h2c", "elsewhat"])
+def test_behind_the_answer_to_an_upgrade_the_connection_is_closed(
+    connection: Connection, expected: dict[str, Response], protocol: str, behind: str
+) -> None:
+    # RFC 9110 section 7.8: "A server MAY ignore a received Upgrade header field"
+    target = TARGETS["buffers alone"]
+    first = raw(target, "Connection: Upgrade", f"Upgrade: {protocol}")
+    connection.socket.sendall(first + (raw(target) if behind == "at once" else b""))
+    assert_same(connection.receive(), expected[target])
+    if behind == "later":
+        with suppress(ConnectionError):
+            connection.socket.sendall(raw(target))
+    assert connection.is_closed()

@@ -241,7 +241,7 @@ def test_rotation_lets_links_of_the_old_key_work_until_it_is_taken_away(
     assert statuses(KEY) == [403, 200]
 
 
-@pytest.mark.parametrize("variables", [{}, {"SIGNING_KEYS": ""}])
+@pytest.mark.parametrize("variables", [{}, {"SIGNING_KEYS": "off"}])
 def test_without_keys_no_link_needs_a_signature(
     serve: Serve, photos_dir: Path, variables: dict[str, str]
 ) -> None:

@@ -16,7 +16,7 @@ from harness.http import connected, get
 from harness.server import Server
 
 from archive_service.web.query import MAX_FILES
-from archive_service.web.server.runner import Runner
+from archive_service.web.server.runner import ConnectionTimes, Runner
 
 LINK = f"/archive/{HASH}/"
 LINE_BYTES = 8190
@@ -79,8 +79,7 @@ async def listening(*, header_timeout_s: float, idle_timeout_s: float = 60.0) ->
     runner = Runner(
         app,
         shutdown_timeout_s=1.0,
-        idle_timeout_s=idle_timeout_s,
-        header_timeout_s=header_timeout_s,
+        times=ConnectionTimes(header_s=header_timeout_s, idle_s=idle_timeout_s),
     )
     await runner.setup()
     with socket.create_server(("127.0.0.1", 0)) as listener:

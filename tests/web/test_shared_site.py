@@ -52,7 +52,7 @@ async def sharing() -> AsyncIterator[Shared]:
     app.router.add_get("/", answer)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         shared = Shared(listener)
-        runner = Runner(app, shutdown_timeout_s=1.0, idle_timeout_s=60.0, count=shared.load.change)
+        runner = Runner(app, shutdown_timeout_s=1.0, count=shared.load.change)
         await runner.setup()
         await SharedListener(
             runner, listener=listener.dup(), load=shared.load, observe=ignore

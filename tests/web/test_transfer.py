@@ -13,6 +13,7 @@ import zipfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import (
     AbstractContextManager,
+    AsyncExitStack,
     asynccontextmanager,
     contextmanager,
     nullcontext,
@@ -46,7 +47,7 @@ from archive_service.transfer.content import Chunk, FileSpan
 from archive_service.transfer.service import ArchiveService
 from archive_service.web.app import create_app
 from archive_service.web.handlers import WebOptions
-from archive_service.web.server.runner import Runner
+from archive_service.web.server.runner import ConnectionTimes, Runner
 
 Serve = Callable[..., Server]
 
@@ -300,7 +301,7 @@ async def running(
     *,
     idle_timeout_s: float = 60.0,
 ) -> AsyncIterator[web.AppRunner]:
-    runner = Runner(app, shutdown_timeout_s=1.0, idle_timeout_s=idle_timeout_s)
+    runner = Runner(app, shutdown_timeout_s=1.0, times=ConnectionTimes(idle_s=idle_timeout_s))
     await runner.setup()
     await make_site(runner).start()
     try:
@@ -468,15 +469,12 @@ async def answer_of(
 
     async def handler(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Length": f"{length}"})
-        await response.prepare(request)
-        with begin():
-            transfer = Transfer(request, response, stall_timeout_s=60)
-        with transfer:
-            try:
-                await send(transfer)
-            except BaseException:
-                transfer.abort()
-                raise
+        async with AsyncExitStack() as stack:
+            with begin():
+                transfer = await stack.enter_async_context(
+                    Transfer(request, response, stall_timeout_s=60)
+                )
+            await send(transfer)
         return response
 
     app = web.Application()

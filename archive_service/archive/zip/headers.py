@@ -6,7 +6,8 @@ Theory of operation.  An archive is
 
 Every function here is pure and takes offsets and sizes as plain arguments, so the 4 GiB edges are
 unit tests.  The length of a record never depends on a CRC-32: a layout is complete from `stat`
-alone, and the same record can be packed again, at any time, once the CRC-32 is known.
+alone, and the same record can be packed again, at any time, once the CRC-32 is known.  It does
+depend on the modification time: an entry whose time the extended timestamp cannot hold has none.
 
 ZIP64 is used per record and only where a field overflows.  Its extra field comes first, because
 Windows Explorer looks for it nowhere else.  A field overflows at the value of all ones, which is
@@ -18,13 +19,9 @@ from __future__ import annotations
 import struct
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import tzinfo
-from functools import lru_cache
 from itertools import repeat
 from operator import add
 from typing import NamedTuple
-
-from archive_service.archive.zip.dos_time import dos_time_and_date
 
 MAX_16 = 0xFFFF
 MAX_32 = 0xFFFFFFFF
@@ -46,15 +43,14 @@ _LOCAL_FILE_HEADER = struct.Struct(  # APPNOTE 4.3.7
     "H"  # version needed to extract
     "H"  # general purpose bit flag
     "H"  # compression method
-    "H"  # last mod file time
-    "H"  # last mod file date
+    "L"  # last mod file time, last mod file date
     "L"  # crc-32
     "L"  # compressed size
     "L"  # uncompressed size
     "H"  # file name length
     "H"  # extra field length
 )
-LOCAL_CRC32_OFFSET = struct.calcsize("<4sHHHHH")
+LOCAL_CRC32_OFFSET = struct.calcsize("<4sHHHL")
 """Where the CRC-32 stands in a local file header."""
 CRC32_BYTES = struct.calcsize("<L")
 _CENTRAL_DIRECTORY_HEADER = struct.Struct(  # APPNOTE 4.3.12
@@ -64,8 +60,7 @@ _CENTRAL_DIRECTORY_HEADER = struct.Struct(  # APPNOTE 4.3.12
     "H"  # version needed to extract
     "H"  # general purpose bit flag
     "H"  # compression method
-    "H"  # last mod file time
-    "H"  # last mod file date
+    "L"  # last mod file time, last mod file date
     "L"  # crc-32
     "L"  # compressed size
     "L"  # uncompressed size
@@ -81,10 +76,10 @@ _ZIP64_SIZES = struct.Struct("<HHQQ")  # APPNOTE 4.5.3: tag 0x0001, data size, b
 _ZIP64_OFFSET = struct.Struct("<HHQ")  # the same with the header offset alone
 _ZIP64_ALL = struct.Struct("<HHQQQ")  # the same with both sizes and the header offset
 _EXTENDED_TIMESTAMP = struct.Struct("<HHBL")  # tag 0x5455, data size, flags, mtime
-_TIMESTAMP_HAS_MTIME = 1
-# Times before 1970 are signed, as Info-ZIP defined the field.  Times from 2038 on are not: unzip,
-# 7-Zip and bsdtar take what the DOS date agrees with, and a value held at 2038 would be believed.
-_TIMESTAMP_MIN, _TIMESTAMP_MAX = -(2**31), 2**32 - 1
+_TIMESTAMP_TAG, _TIMESTAMP_HAS_MTIME = 0x5455, 1
+# Readers disagree on the sign of the field: of a time outside of these `jar xf` stops at the entry,
+# and others show another century.  Without the field all of them take the DOS time.
+_TIMESTAMP_MIN_S, _TIMESTAMP_MAX_S = 0, 2**31 - 1
 # libarchive's "xl" field, tag 0x6c78: a bitmap, then of the central header what it announces.  It
 # stands in the local header so that bsdtar, reading a pipe, knows the execute bit; other readers
 # skip it.  Entries without an execute bit go without it: they lose nothing.
@@ -104,15 +99,17 @@ class Members(NamedTuple):
     """Bytes of file data."""
     mtimes_s: Sequence[int]
     """Modification times, Unix seconds."""
+    dos_times: array[int]
+    """The same, local, as the headers have them; see `dos_times`."""
     modes: array[int]
     """Unix permission bits."""
     header_offsets: array[int]
     """Where the local file headers start, bytes from the start of the archive."""
 
 
-def local_file_header_length(name: bytes, size: int, mode: int) -> int:
+def local_file_header_length(name: bytes, size: int, mode: int, mtime_s: int) -> int:
     """Return the bytes of a local file header without packing it."""
-    length = _LOCAL_FILE_HEADER.size + len(name) + _EXTENDED_TIMESTAMP.size
+    length = _LOCAL_FILE_HEADER.size + len(name) + _timestamp_length(mtime_s)
     if size >= MAX_32:
         length += _ZIP64_SIZES.size
     if mode & _EXECUTE_BITS and not name.endswith(b"/"):
@@ -120,63 +117,62 @@ def local_file_header_length(name: bytes, size: int, mode: int) -> int:
     return length
 
 
-def central_directory_header_length(name: bytes, size: int, mode: int, header_offset: int) -> int:
-    """Return the bytes of a central directory header without packing it."""
-    length = _CENTRAL_DIRECTORY_HEADER.size + len(name) + _EXTENDED_TIMESTAMP.size
-    if size >= MAX_32:
-        length += _ZIP64_SIZES.size if header_offset < MAX_32 else _ZIP64_ALL.size
-    elif header_offset >= MAX_32:
-        length += _ZIP64_OFFSET.size
-    if mode & _EXECUTE_BITS and not name.endswith(b"/"):
-        length += _LIBARCHIVE_ATTRIBUTES.size
-    return length
+def central_directory_header_length(local_length: int, size: int, header_offset: int) -> int:
+    """Return the bytes of a central directory header, given those of the local one."""
+    length = local_length + _CENTRAL_DIRECTORY_HEADER.size - _LOCAL_FILE_HEADER.size
+    if header_offset < MAX_32:
+        return length
+    return length + (_ZIP64_ALL.size - _ZIP64_SIZES.size if size >= MAX_32 else _ZIP64_OFFSET.size)
 
 
-def are_plain(sizes: array[int], modes: array[int]) -> bool:
-    """Tell whether all are files with data, and none has ZIP64 sizes or an execute bit.
+def are_plain(sizes: array[int], modes: array[int], mtimes_s: Sequence[int]) -> bool:
+    """Tell whether all are files with data and a timestamp, without ZIP64 sizes or execute bits.
 
-    The records that tell of offsets are unusual besides where one of these is ZIP64.
+    The records with offsets are not plain either where one of these is ZIP64.
     """
-    return 0 < min(sizes, default=1) <= max(sizes, default=1) < MAX_32 and not any(
-        mode & _EXECUTE_BITS for mode in set(modes)
+    return (
+        0 < min(sizes, default=1) <= max(sizes, default=1) < MAX_32
+        and not any(mode & _EXECUTE_BITS for mode in set(modes))
+        and min(mtimes_s, default=0) >= _TIMESTAMP_MIN_S
+        and max(mtimes_s, default=0) <= _TIMESTAMP_MAX_S
     )
 
 
 def local_file_header_lengths(
-    names: Sequence[bytes], sizes: array[int], modes: array[int], *, is_plain: bool
-) -> Iterable[int]:
-    """Return what `local_file_header_length` does of each entry; `is_plain`: see `are_plain`."""
-    if is_plain:
-        return map(add, map(len, names), repeat(local_file_header_length(b"", 0, 0)))
-    return map(local_file_header_length, names, sizes, modes)
-
-
-def central_directory_header_lengths(
     names: Sequence[bytes],
     sizes: array[int],
     modes: array[int],
-    header_offsets: array[int],
+    mtimes_s: Sequence[int],
     *,
     is_plain: bool,
+) -> Iterable[int]:
+    """Return what `local_file_header_length` does of each entry; `is_plain`: see `are_plain`."""
+    if is_plain:
+        return map(add, map(len, names), repeat(local_file_header_length(b"", 0, 0, 0)))
+    return map(local_file_header_length, names, sizes, modes, mtimes_s)
+
+
+def central_directory_header_lengths(
+    local_lengths: Sequence[int], sizes: array[int], header_offsets: array[int], *, is_plain: bool
 ) -> Iterable[int]:
     """Return the length of each entry's central directory header; `is_plain`: see `are_plain`.
 
     The offsets are in order; there may be one more of them, where the last entry ends.
     """
     if is_plain:
-        return map(add, map(len, names), repeat(central_directory_header_length(b"", 0, 0, 0)))
-    return map(central_directory_header_length, names, sizes, modes, header_offsets)
+        return map(add, local_lengths, repeat(central_directory_header_length(0, 0, 0)))
+    return map(central_directory_header_length, local_lengths, sizes, header_offsets)
 
 
 def local_file_headers(
-    members: Members, crc32s: Iterable[int], zone: tzinfo, *, is_plain: bool
+    members: Members, crc32s: Iterable[int], *, is_plain: bool
 ) -> Iterator[bytes]:
     """Pack local file headers with their names and extra fields (APPNOTE 4.3.7).
 
-    `zone` is the time zone of the DOS times; `is_plain`: see `are_plain`.
+    `is_plain`: see `are_plain`.
     """
-    names, sizes, mtimes_s, modes, header_offsets = members
-    times, dates, extras = _columns_of_times(mtimes_s, zone)
+    names, sizes, mtimes_s, dos_times, modes, header_offsets = members
+    extras = _timestamps(mtimes_s, is_plain=is_plain)
     versions: Iterable[int] = repeat(VERSION_STORED)
     if not is_plain:
         versions = map(_version_needed, names, sizes, header_offsets)
@@ -188,8 +184,7 @@ def local_file_headers(
         versions,
         _flags(names),
         repeat(_METHOD_STORED),
-        times,
-        dates,
+        dos_times,
         crc32s,
         sizes,
         sizes,
@@ -200,14 +195,14 @@ def local_file_headers(
 
 
 def central_directory_headers(
-    members: Members, crc32s: Iterable[int], zone: tzinfo, *, is_plain: bool
+    members: Members, crc32s: Iterable[int], *, is_plain: bool
 ) -> Iterator[bytes]:
     """Pack central directory headers with their names and extra fields (APPNOTE 4.3.12).
 
-    `zone` is the time zone of the DOS times; `is_plain`: see `are_plain`.
+    `is_plain`: see `are_plain`.
     """
-    names, sizes, mtimes_s, modes, header_offsets = members
-    times, dates, extras = _columns_of_times(mtimes_s, zone)
+    names, sizes, mtimes_s, dos_times, modes, header_offsets = members
+    extras = _timestamps(mtimes_s, is_plain=is_plain)
     versions: Iterable[int] = repeat(VERSION_STORED)
     if is_plain:
         by_mode = {mode: _external_attributes(b"", mode) for mode in set(modes)}
@@ -215,7 +210,7 @@ def central_directory_headers(
     else:
         attributes = map(_external_attributes, names, modes)
         versions = map(_version_needed, names, sizes, header_offsets)
-        extras = list(map(_central_extra, extras, *members))
+        extras = list(map(_central_extra, extras, names, sizes, modes, header_offsets))
         sizes, header_offsets = _held_at_max_32(sizes), _held_at_max_32(header_offsets)
     fixed = map(
         _CENTRAL_DIRECTORY_HEADER.pack,
@@ -224,8 +219,7 @@ def central_directory_headers(
         versions,
         _flags(names),
         repeat(_METHOD_STORED),
-        times,
-        dates,
+        dos_times,
         crc32s,
         sizes,
         sizes,
@@ -270,9 +264,7 @@ def _local_extra(timestamp: bytes, name: bytes, size: int, mode: int) -> bytes:
     return zip64 + timestamp + _libarchive_attributes(name, mode)
 
 
-def _central_extra(
-    timestamp: bytes, name: bytes, size: int, _mtime_s: int, mode: int, offset: int
-) -> bytes:
+def _central_extra(timestamp: bytes, name: bytes, size: int, mode: int, offset: int) -> bytes:
     zip64 = _central_zip64_extra(size, offset)
     return zip64 + timestamp + _libarchive_attributes(name, mode)
 
@@ -288,20 +280,23 @@ def _central_zip64_extra(size: int, offset: int) -> bytes:
     return b""
 
 
-def _columns_of_times(
-    mtimes_s: Sequence[int], zone: tzinfo
-) -> tuple[Sequence[int], Sequence[int], Sequence[bytes]]:
-    """Return what `_times` does, each of the three for all."""
-    times, dates, timestamps = zip(*map(_times, mtimes_s, repeat(zone)), strict=True)
-    return times, dates, timestamps
+def _timestamps(mtimes_s: Sequence[int], *, is_plain: bool) -> list[bytes]:
+    """Pack the extended timestamps, empty where one can't hold its time."""
+    if not is_plain:
+        return list(map(_timestamp, mtimes_s))
+    tag, size = repeat(_TIMESTAMP_TAG), repeat(_EXTENDED_TIMESTAMP.size - 4)
+    return list(map(_EXTENDED_TIMESTAMP.pack, tag, size, repeat(_TIMESTAMP_HAS_MTIME), mtimes_s))
 
 
-@lru_cache(maxsize=4096)  # thumbnails of one upload share their second
-def _times(mtime_s: int, zone: tzinfo) -> tuple[int, int, bytes]:
-    """Return the two fields of the DOS time, and the extended timestamp."""
-    seconds = min(max(mtime_s, _TIMESTAMP_MIN), _TIMESTAMP_MAX)
-    timestamp = _EXTENDED_TIMESTAMP.pack(0x5455, 5, _TIMESTAMP_HAS_MTIME, seconds & MAX_32)
-    return (*dos_time_and_date(mtime_s, zone), timestamp)
+def _timestamp(mtime_s: int) -> bytes:
+    if not _timestamp_length(mtime_s):
+        return b""
+    size = _EXTENDED_TIMESTAMP.size - 4
+    return _EXTENDED_TIMESTAMP.pack(_TIMESTAMP_TAG, size, _TIMESTAMP_HAS_MTIME, mtime_s)
+
+
+def _timestamp_length(mtime_s: int) -> int:
+    return _EXTENDED_TIMESTAMP.size if _TIMESTAMP_MIN_S <= mtime_s <= _TIMESTAMP_MAX_S else 0
 
 
 def _libarchive_attributes(name: bytes, mode: int) -> bytes:

@@ -11,12 +11,14 @@ address: it may hold a password.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Literal
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
+from archive_service.archive.quantity import size_bytes
 from archive_service.checksums.crc_index.store import Store
 
 TAKES = (
@@ -38,8 +40,7 @@ _OURS = {
 }
 _NAMESPACE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _DAYS = re.compile(r"[1-9][0-9]{0,3}")
-_SIZE = re.compile(r"([1-9][0-9]{0,8})([MG])")
-_FACTORS = {"M": 10**6, "G": 10**9}
+_LEAST_SIZE_BYTES, _MOST_SIZE_BYTES = 10**6, 10**18
 
 
 @dataclass(frozen=True)
@@ -111,9 +112,10 @@ def _days(given: str) -> int:
 
 
 def _size(given: str) -> int:
-    if not (found := _SIZE.fullmatch(given)):
-        raise ValueError("max_size takes a number with M or G for powers of 1000")
-    return int(found[1]) * _FACTORS[found[2]]
+    with suppress(ValueError):
+        if _LEAST_SIZE_BYTES <= (found := size_bytes(given)) <= _MOST_SIZE_BYTES:
+            return found
+    raise ValueError("max_size takes bytes from 1M on; K, M and G are powers of 1000")
 
 
 def make_store(address: IndexAddress) -> Store:

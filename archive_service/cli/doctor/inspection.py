@@ -14,8 +14,10 @@ from archive_service.archive.errors import DownloadFailed, StorageUnavailable
 from archive_service.archive.id import ArchiveId, InvalidArchiveId
 from archive_service.cli.doctor.findings import Finding, Verdict
 from archive_service.cli.doctor.index_inspection import index_findings
+from archive_service.cli.doctor.store_inspection import store_findings
 from archive_service.cli.sockets import NoSuchHost, NotListening, listening
-from archive_service.config.format_settings import variable
+from archive_service.config.groups.signing_settings import signing_state
+from archive_service.config.setting_docs import docs_of, variable
 from archive_service.config.settings import Settings
 from archive_service.config.storages import advice, permission_advice, storage_of
 from archive_service.http.client_address import UNKNOWN
@@ -47,12 +49,16 @@ def _program(_settings: Settings) -> Iterator[Finding]:
 def _settings(settings: Settings) -> Iterator[Finding]:
     changed = sorted(
         variable(name)
-        for name, field in type(settings).model_fields.items()
-        if getattr(settings, name) != field.get_default(call_default_factory=True)
+        for name, doc in docs_of(Settings).items()
+        if not doc.is_default(getattr(settings, name))
     )
     source = "with" if Path(".env").exists() else "without"
     text = f"read in {Path.cwd()}, {source} a .env; not the default: {', '.join(changed) or 'none'}"
     yield Finding(Verdict.GOOD, "settings", text)
+
+
+def _signing(settings: Settings) -> Iterator[Finding]:
+    yield Finding(Verdict.GOOD, "signing", signing_state(settings.signing_keys))
 
 
 def _albums(settings: Settings) -> Iterator[Finding]:
@@ -215,7 +221,9 @@ def _neighbours(settings: Settings) -> Iterator[Finding]:
 CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     _program,
     _settings,
+    _signing,
     _albums,
+    store_findings,
     index_findings,
     _limits,
     _watching,

@@ -30,6 +30,11 @@ OnLeftOut = Callable[[bytes, str], None]
 
 _NAME_OF_ROOT = b"root"
 _ALL_MAY_READ = stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH
+_REFUSALS = {
+    "too deep": f"more than {MAX_DEPTH} directories within directories; pack them in parts",
+    "file too large": "has a file of an impossible size",
+    "changing": "is being changed; try again",
+}
 _SPECIAL = {
     stat.S_IFLNK: "a symbolic link",
     stat.S_IFIFO: "a FIFO",
@@ -125,9 +130,8 @@ class _Collection:
             self.walk.tree(path)
         except OSError as error:
             raise PackingRefused(self._given(self.walk.reached), _reason(error)) from None
-        except StorageUnavailable:
-            reason = f"more than {MAX_DEPTH} directories within directories; pack them in parts"
-            raise PackingRefused(self._given(self.walk.reached), reason) from None
+        except StorageUnavailable as error:
+            raise PackingRefused(self._given(self.walk.reached), _REFUSALS[error.reason]) from None
 
     def _add_file(self, root: Root, status: os.stat_result) -> None:
         special = _SPECIAL.get(stat.S_IFMT(status.st_mode))

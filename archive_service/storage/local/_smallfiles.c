@@ -63,13 +63,14 @@ struct job {
     struct row listed;
 };
 
-/* Return whether the time can be told in 64 bits: up to the year 2262. */
+/* Return whether the time can be told in 64 bits, which ends in the year 2262, and is one. */
 static int
 to_nanoseconds(struct timespec time, int64_t *nanoseconds)
 {
     const int64_t limit = INT64_MAX / 1000000000;
     *nanoseconds = (int64_t)((uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec);
-    return -limit < time.tv_sec && time.tv_sec < limit;
+    return -limit < time.tv_sec && time.tv_sec < limit && 0 <= time.tv_nsec &&
+           time.tv_nsec < 1000000000;
 }
 
 /* Return whether all of the row could be told. */
@@ -79,7 +80,7 @@ to_row(const struct stat *status, struct row *row)
     row->size = (uint64_t)status->st_size;
     row->inode = (uint64_t)status->st_ino;
     row->mode = (uint64_t)status->st_mode;
-    return to_nanoseconds(status->st_mtim, &row->mtime_ns) &&
+    return status->st_size >= 0 && to_nanoseconds(status->st_mtim, &row->mtime_ns) &&
            to_nanoseconds(status->st_ctim, &row->ctime_ns);
 }
 

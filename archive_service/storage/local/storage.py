@@ -6,7 +6,8 @@ out of the album; what a link leads to is opened by the path that `links` has fo
 opened without blocking, so a FIFO put in a file's place can't hang a thread.
 
 The change token is the pair of ctime and inode number: a file's owner can set its mtime back, as
-FTP clients do, but not its ctime.
+FTP clients do, but not its ctime.  Where it alone has changed since the listing, a file is
+suspected: its content may be another, and is the same after a change of owner.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import stat
 import time
 from array import array
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from io import FileIO
@@ -28,6 +30,7 @@ from archive_service.archive.errors import (
     ArchiveNotFound,
     DownloadFailed,
     SourceChanged,
+    SourceSuspected,
     SourceUnreadable,
     StorageUnavailable,
     errno_name,
@@ -168,7 +171,8 @@ class LocalAlbumFiles:
         """Open the file of a source, verified; see `AlbumFiles.open`."""
         descriptor = self._open(source)
         try:
-            self._verify(descriptor, source)
+            with suppress(SourceSuspected):  # told again by `verify`, once all was read
+                self._verify(descriptor, source)
             return FileIO(descriptor)
         except BaseException:
             os.close(descriptor)
@@ -258,9 +262,10 @@ class LocalAlbumFiles:
             raise SourceChanged("replaced")
         if status.st_size != listing.sizes[source]:
             raise SourceChanged("resized")
-        is_same = mtime_ns(status) == listing.mtimes_ns[source]
-        if not is_same or change_token(status) != listing.change_token(source):
+        if mtime_ns(status) != listing.mtimes_ns[source]:
             raise SourceChanged("rewritten")
+        if change_token(status) != listing.change_token(source):
+            raise SourceSuspected
 
     def _enter(self, path: bytes) -> None:
         """Have a directory open, by its path in the album."""

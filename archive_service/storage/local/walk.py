@@ -27,6 +27,7 @@ from archive_service.storage.local.stat_record import (
     INODE,
     MODE,
     ROW,
+    ctime_ns,
     empty_row,
     mtime_ns,
     row,
@@ -95,14 +96,18 @@ class Walk:
     def tree(self, path: Path) -> None:
         """Collect what a directory holds, under paths that begin with its own.
 
-        Raise OSError, or StorageUnavailable where directories are nested too deep.
+        Raise OSError, or StorageUnavailable where directories are nested too deep or a file's size
+        is impossible.
         """
         self.reached = bytes(path).rstrip(b"/") + b"/"
         with opened_directory(path) as descriptor:
             self.directory(descriptor, Place(self.reached, self.reached))
 
-    def directory(self, descriptor: int, place: Place) -> None:
-        """Collect what a directory holds."""
+    def directory(self, descriptor: int, place: Place) -> bool:
+        """Collect what a directory holds; return whether it is empty or leads to an empty one.
+
+        Each of these is collected itself, but for the album: see `Listing`.
+        """
         if place.depth > MAX_DEPTH:
             raise StorageUnavailable("too deep")
         before = len(self)
@@ -111,13 +116,16 @@ class Walk:
         if not place.depth:
             self._columns.note_rows(place.location, [b""], row(status))
         self._columns.note_rows(place.location, names, rows)
+        leads_to_empty = False
         for name, target in self._add_files(names, rows, place):
-            self._subdirectory(descriptor, name, target, place)
+            leads_to_empty |= self._subdirectory(descriptor, name, target, place)
         if os.fstat(descriptor).st_ctime_ns != status.st_ctime_ns:
             raise AlbumInMotion  # something may be missing of which no time of the listing tells
-        self._columns.note_times(status.st_ctime_ns, mtime_ns(status))
-        if place.prefix and len(self) == before:
+        self._columns.note_times(ctime_ns(status), mtime_ns(status))
+        is_kept = leads_to_empty or len(self) == before
+        if place.prefix and is_kept:
             self._columns.add([place.prefix], empty_row(status), {})
+        return is_kept
 
     def _names(self, descriptor: int) -> tuple[list[bytes], os.stat_result]:
         """Return the names in a directory, and its state: they belong together."""
@@ -191,17 +199,17 @@ class Walk:
             return target
         return None
 
-    def _subdirectory(self, parent: int, name: bytes, target: bytes | None, place: Place) -> None:
+    def _subdirectory(self, parent: int, name: bytes, target: bytes | None, place: Place) -> bool:
         below = place.below(name, target)
         self.reached = below.prefix
         try:
             descriptor = self._opened(parent, name, target)
         except OSError as error:
             if error.errno in VANISHED:
-                return
+                return False
             raise
         try:
-            self.directory(descriptor, below)
+            return self.directory(descriptor, below)
         finally:
             os.close(descriptor)
 

@@ -41,7 +41,7 @@ class S3AlbumFiles:
 
     def open(self, source: int) -> SourceFile:
         """Open an object; whether it is what was listed the store says when it is read."""
-        whole = self._whole(source)
+        whole = self.whole(source)
         if chunks := self._access.kept.taken(whole):
             return KeptFile(self._access, whole, chunks)
         return FetchedFile(self._access, whole)
@@ -52,7 +52,7 @@ class S3AlbumFiles:
 
     def open_to_hash(self, source: int) -> SourceFile:
         """Open an object, to be kept if it is not large; see `AlbumFiles.open_to_hash`."""
-        whole = self._whole(source)
+        whole = self.whole(source)
         if self._access.kept.hold(whole.size):
             return KeepingFile(self._access, whole)
         return FetchedFile(self._access, whole)
@@ -61,7 +61,7 @@ class S3AlbumFiles:
         """Ask the store for the CRC-32 of an object; see `AlbumFiles.known_crc32`."""
         if not self._access.expectation.is_good():
             return None
-        crc32 = self._access.loop.run(self._access.objects.known_crc32(self._whole(source)))
+        crc32 = self._access.loop.run(self._access.objects.known_crc32(self.whole(source)))
         self._access.expectation.told(crc32)
         return crc32
 
@@ -74,7 +74,8 @@ class S3AlbumFiles:
         """Read small objects whole, several at once; see `AlbumFiles.read_into`."""
         self._access.loop.run(self._read_into(buffer, sources, positions))
 
-    def _whole(self, source: int) -> Part:
+    def whole(self, source: int) -> Part:
+        """Return all bytes of a source's object."""
         listing = self._listing
         key = self._prefix + listing.paths[source].decode()
         size = listing.sizes[source]
@@ -100,7 +101,7 @@ class S3AlbumFiles:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _read(self, buffer: memoryview, source: int) -> None:
-        whole = self._whole(source)
+        whole = self.whole(source)
         for tries in range(1, TRIES + 1):
             try:
                 return await self._read_once(buffer, whole)

@@ -10,10 +10,11 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Iterable
 from hashlib import blake2b
-from itertools import groupby
+from itertools import chain, groupby
 from operator import itemgetter
 
-from archive_service.archive.listing import CHANGE_TOKEN_SIZE, Listing
+from archive_service.archive.errors import AlbumArchived
+from archive_service.archive.listing import CHANGE_TOKEN_SIZE, Listing, held_ns, parent, parents
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.s3.objects import Found
 
@@ -61,12 +62,17 @@ class Tree:
                     self._files[found.key[self._prefix_size :]] = found
 
     def listing(self) -> Listing:
-        """Return what was collected: files, and the innermost of empty directories."""
+        """Return what was collected: files, empty directories, and what leads to these.
+
+        Raise AlbumArchived where a file can't be read before it is restored.
+        """
+        if any(found.is_archived for found in self._files.values()):
+            raise AlbumArchived
         times_s = self._times_s()
         kept = [directory for directory, is_kept in self._is_kept.items() if is_kept]
-        filled = {_ROOT, *map(_parent, self._files), *map(_parent, kept)}
-        empty = [directory for directory in kept if directory not in filled]
-        paths = sorted((*self._files, *empty))
+        filled = {_ROOT, *map(parent, self._files), *map(parent, kept)}
+        empty = {directory for directory in kept if directory not in filled}
+        paths = sorted({*self._files, *empty, *chain.from_iterable(map(parents, empty))})
         files = [self._files.get(path) for path in paths]
         rows = [
             (found.size, found.modified_s, FILE_MODE, found.etag)
@@ -74,12 +80,12 @@ class Tree:
             else (0, times_s[path], DIRECTORY_MODE, b"")
             for path, found in zip(paths, files, strict=True)
         ]
-        newest_ns = times_s[_ROOT] * _NS_PER_S
+        newest_ns = max(0, held_ns(times_s[_ROOT] * _NS_PER_S))
         return Listing(
             paths,
             [etag for *_, etag in rows],
             array("Q", (size for size, *_ in rows)),
-            array("q", (modified_s * _NS_PER_S for _, modified_s, *_ in rows)),
+            array("q", (held_ns(modified_s * _NS_PER_S) for _, modified_s, *_ in rows)),
             array("H", (mode for _, _, mode, _ in rows)),
             b"".join(_change_token(etag) for *_, etag in rows),
             newest_ns,
@@ -100,9 +106,9 @@ class Tree:
     def _keeps(self, directory: bytes) -> bool:
         """Tell whether a directory is in the archive, and not excluded by any name in its path."""
         if directory not in self._is_kept:
-            parent = _parent(directory)
-            name = directory[len(parent) : -1].decode()
-            self._is_kept[directory] = self._keeps(parent) and not self._exclusion.matches(name)
+            above = parent(directory)
+            name = directory[len(above) : -1].decode()
+            self._is_kept[directory] = self._keeps(above) and not self._exclusion.matches(name)
         return self._is_kept[directory]
 
     def _times_s(self) -> dict[bytes, int]:
@@ -110,14 +116,9 @@ class Tree:
         times_s = dict(self._newest_s)
         for directory in sorted({*self._is_kept, *times_s}, key=len, reverse=True):
             if directory:
-                parent = _parent(directory)
-                times_s[parent] = max(times_s.get(parent, 0), times_s[directory])
+                above = parent(directory)
+                times_s[above] = max(times_s.get(above, 0), times_s[directory])
         return times_s
-
-
-def _parent(path: bytes) -> bytes:
-    """Return the directory in which a file or directory lies."""
-    return path[: path.rfind(b"/", 0, -1) + 1]
 
 
 def _change_token(etag: bytes) -> bytes:

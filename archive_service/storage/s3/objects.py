@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import AsyncIterator, Mapping
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
@@ -15,9 +16,15 @@ from archive_service.archive.errors import (
     SourceUnreadable,
     StorageUnavailable,
 )
+from archive_service.archive.listing import MOST_BYTES
+from archive_service.archive.lru import WeightedLRU
 from archive_service.storage.s3.client import Clients
-from archive_service.storage.s3.store_errors import STORE_ERRORS, failed_read, reason_of
+from archive_service.storage.s3.store_errors import ARCHIVED, STORE_ERRORS, failed_read, reason_of
 
+_ARCHIVED = ("GLACIER", "DEEP_ARCHIVE")
+"""Storage classes whose objects can't be read; those of GLACIER_IR can."""
+_NOTED_ARCHIVED, _LOOK_AGAIN_S = 10_000, 600.0
+"""Objects remembered that turned out to be archived, and for how long: one may be restored."""
 _MULTIPART = "-"
 """Stands in the entity tags and composite checksums of objects that were uploaded in parts."""
 Body = Any
@@ -31,6 +38,9 @@ class Found(NamedTuple):
     size: int
     modified_s: int
     etag: bytes
+    """Without quotes: some stores list it so, and answer with quotes."""
+    is_archived: bool = False
+    """Whether its bytes have to be restored before they can be read."""
 
 
 class Page(NamedTuple):
@@ -61,6 +71,8 @@ class Objects:
     def __init__(self, clients: Clients, bucket: str) -> None:
         self._clients = clients
         self._bucket = bucket
+        # A store may archive by itself what is seldom read, and tell so only when it is read.
+        self._found_archived: WeightedLRU[tuple[str, str], float] = WeightedLRU(_NOTED_ARCHIVED)
 
     async def pages(self, prefix: str, **more: object) -> AsyncIterator[Page]:
         """Yield the objects whose keys begin with a prefix; `more` is asked of each page."""
@@ -70,7 +82,11 @@ class Objects:
         asked["EncodingType"] = "url"
         while True:
             answer = await self._listed(asked)
-            yield _page(answer)
+            if any(map(_may_be_archived, answer.get("Contents", ()))):
+                # Asked for apart: there are stores that refuse what they don't know.
+                more_told = {"OptionalObjectAttributes": ["RestoreStatus"]}
+                answer = await self._listed({**asked, **more_told})
+            yield self._page(answer)
             token = answer.get("NextContinuationToken")
             if not answer.get("IsTruncated") or not token:
                 return
@@ -79,10 +95,10 @@ class Objects:
     @asynccontextmanager
     async def opened(self, part: Part) -> AsyncIterator[Body]:
         """Ask for a part, of the very object that was listed, and give access to its bytes."""
-        asked = {"Bucket": self._bucket, "Key": part.key, "IfMatch": part.etag}
+        asked = {"Bucket": self._bucket, "Key": part.key, "IfMatch": f'"{part.etag}"'}
         if (part.start, part.stop) != (0, part.size):
             asked["Range"] = f"bytes={part.start}-{part.stop - 1}"
-        answer = await self._read("get_object", asked)
+        answer = await self._read("get_object", asked, part)
         body = answer["Body"]
         try:
             _check(answer, part)
@@ -92,6 +108,16 @@ class Objects:
         finally:
             body.close()
 
+    async def is_answered(self, part: Part) -> bool:
+        """Tell whether the store gives out an object under another entity tag than its own."""
+        asked = {"Bucket": self._bucket, "Key": part.key, "IfMatch": f'"{part.etag}"'}
+        try:
+            answer = await self._read("get_object", {**asked, "Range": "bytes=0-0"}, part)
+        except SourceChanged:
+            return False
+        answer["Body"].close()
+        return True
+
     async def known_crc32(self, part: Part) -> int | None:
         """Return the CRC-32 of a whole object that the store holds."""
         answer = await self._read(
@@ -99,10 +125,12 @@ class Objects:
             {
                 "Bucket": self._bucket,
                 "Key": part.key,
-                "IfMatch": part.etag,
+                "IfMatch": f'"{part.etag}"',
                 "ChecksumMode": "ENABLED",
             },
+            part,
         )
+        _check_entity_tag(answer, part)
         if answer.get("ContentLength") != part.size:
             raise SourceChanged("resized")
         return _full_crc32(answer)
@@ -117,14 +145,19 @@ class Objects:
             raise StorageUnavailable(reason) from None
         return answer
 
-    async def _read(self, operation: str, asked: Mapping[str, object]) -> Mapping[str, Any]:
+    async def _read(
+        self, operation: str, asked: Mapping[str, object], part: Part
+    ) -> Mapping[str, Any]:
         try:
             client = await self._clients.client()
             answer: Mapping[str, Any] = await getattr(client, operation)(**asked)
         except StorageUnavailable as error:
             raise SourceUnreadable(error.reason) from None
         except STORE_ERRORS as error:
-            raise self._failed(error) from None
+            failure = self._failed(error)
+            if failure.reason == ARCHIVED:
+                self._found_archived.put((part.key, part.etag), time.monotonic(), weight=1)
+            raise failure from None
         return answer
 
     def _failed(self, error: Exception) -> DownloadFailed:
@@ -132,20 +165,29 @@ class Objects:
         self._clients.failed(failure.reason)
         return failure
 
+    def _page(self, answer: Mapping[str, Any]) -> Page:
+        decoded = _decoded if answer.get("EncodingType") == "url" else str.encode
+        found = [
+            self._found(row, decoded(row["Key"]), entity_tag(row.get("ETag", "")))
+            for row in answer.get("Contents", ())
+        ]
+        _check_listed(found)
+        prefixes = [decoded(row["Prefix"]) for row in answer.get("CommonPrefixes", ())]
+        return Page(found, prefixes)
 
-def _page(answer: Mapping[str, Any]) -> Page:
-    decoded = _decoded if answer.get("EncodingType") == "url" else str.encode
-    found = [
-        Found(
-            decoded(row["Key"]),
-            row["Size"],
-            int(row["LastModified"].timestamp()),
-            row["ETag"].encode(),
-        )
-        for row in answer.get("Contents", ())
-    ]
-    prefixes = [decoded(row["Prefix"]) for row in answer.get("CommonPrefixes", ())]
-    return Page(found, prefixes)
+    def _found(self, row: Mapping[str, Any], key: bytes, etag: str) -> Found:
+        found_out_s = self._found_archived.get((key.decode(errors="replace"), etag))
+        is_known = found_out_s is not None and time.monotonic() - found_out_s < _LOOK_AGAIN_S
+        is_archived = is_known or (_may_be_archived(row) and not _is_restored(row))
+        modified_s = int(row["LastModified"].timestamp())
+        return Found(key, row["Size"], modified_s, etag.encode(), is_archived)
+
+
+def _check_listed(found: Sequence[Found]) -> None:
+    if not all(0 <= each.size <= MOST_BYTES for each in found):
+        raise StorageUnavailable("file too large")
+    if not all(each.etag for each in found):
+        raise StorageUnavailable("no entity tags")
 
 
 def _decoded(key: str) -> bytes:
@@ -153,8 +195,27 @@ def _decoded(key: str) -> bytes:
     return unquote_to_bytes(key.replace("+", " "))
 
 
+def entity_tag(text: str) -> str:
+    """Return an entity tag without quotes and weakness, which not all answers of a store have."""
+    return text.strip().removeprefix("W/").strip('"')
+
+
+def _may_be_archived(row: Mapping[str, Any]) -> bool:
+    return row.get("StorageClass") in _ARCHIVED
+
+
+def _is_restored(row: Mapping[str, Any]) -> bool:
+    """Tell whether a copy of an archived object can be read, for some days."""
+    status = row.get("RestoreStatus", {})
+    return not status.get("IsRestoreInProgress", True)
+
+
 def _check(answer: Mapping[str, Any], part: Part) -> None:
-    """Look whether the bytes that will come are those that were asked for."""
+    """Look whether the bytes that will come are those that were asked for.
+
+    The store was asked to look itself, by `If-Match`; some don't.
+    """
+    _check_entity_tag(answer, part)
     is_whole = (part.start, part.stop) == (0, part.size)
     told = answer.get("ContentRange")
     if told is None:
@@ -164,6 +225,13 @@ def _check(answer: Mapping[str, Any], part: Part) -> None:
             raise SourceUnreadable("no ranges")
     elif told != f"bytes {part.start}-{part.stop - 1}/{part.size}":
         raise SourceChanged("resized")
+    elif answer.get("ContentLength") != part.stop - part.start:
+        raise SourceUnreadable("no ranges")
+
+
+def _check_entity_tag(answer: Mapping[str, Any], part: Part) -> None:
+    if entity_tag(answer.get("ETag", "")) != part.etag:
+        raise SourceChanged("replaced")
 
 
 def _full_crc32(answer: Mapping[str, Any]) -> int | None:

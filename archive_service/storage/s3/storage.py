@@ -6,7 +6,8 @@ that loop and wait.  Only the bytes of large objects are not waited for: they ar
 whoever takes them (`fetch`), and awaited by the loop that sends them.
 
 A listing holds the entity tag of each object, and every read is made under it (`If-Match`): so
-what is read is what was listed, or the store says that it is gone.
+what is read is what was listed, or the store says that it is gone.  Some stores ignore the
+condition, so the entity tag of every answer is compared here, too.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from archive_service.storage.s3.keys import Tree
 from archive_service.storage.s3.location import S3Location
 from archive_service.storage.s3.loop import LoopThread
 from archive_service.storage.s3.objects import Objects
+from archive_service.storage.s3.store_probe import Flaw, flaws_of
 
 _NOTED = 10_000
 """Albums remembered so that each is told of only once."""
@@ -75,6 +77,17 @@ class S3Storage:
     def is_unchanged(self, archive: ArchiveId, listing: Listing) -> bool:
         """Know nothing without asking; see `Storage.is_unchanged`."""
         return False
+
+    def flaws(self, archive: ArchiveId, listing: Listing) -> Sequence[Flaw] | None:
+        """Try the store on an object of a listing; None where none has two bytes.
+
+        Raise DownloadFailed.
+        """
+        source = next((source for source, size in enumerate(listing.sizes) if size > 1), None)
+        if source is None:
+            return None
+        whole = self.files(archive, listing).whole(source)
+        return self._loop.run(flaws_of(self._objects, whole))
 
     def check(self) -> None:
         """Look whether the bucket can be listed; see `Storage.check`."""

@@ -14,6 +14,7 @@ from botocore import exceptions
 from archive_service.archive.errors import DownloadFailed, SourceChanged, SourceUnreadable
 
 EXPIRED = "credentials expired"
+ARCHIVED = "archived"
 _SLOW_DOWN, _DENIED, _TIMEOUT, _UNREACHABLE = "slow down", "access denied", "timeout", "unreachable"
 _STORE_ERROR, _WRONG, _NO_CREDENTIALS = "store error", "wrong credentials", "no credentials"
 # An answer to HEAD has no text: its code is the status.
@@ -41,6 +42,7 @@ _BY_CODE: Mapping[str, str] = {
     "PermanentRedirect": "other region",
     "IllegalLocationConstraintException": "other region",
     "301": "other region",
+    "InvalidObjectState": ARCHIVED,
     "RequestTimeout": _TIMEOUT,
     "504": _TIMEOUT,
 }

@@ -2,6 +2,7 @@
 
 - A download takes a slot; probes of at most PROBE_BYTES take none, nor does anything but a body.
 - Its pieces wait for its share of the rates.
+- Who goes on again and again with an archive that has changed waits longer and longer, too.
 - Who asks for links that don't exist waits longer and longer for being told so, and then is refused
   before anything is looked up.  Refused is only who is known: where an unknown proxy stands for all
   visitors, one who guesses must lock nobody out, so there the answers to misses are slowed alone.
@@ -24,14 +25,15 @@ from archive_service.http.client_address import Client, TrustedProxies
 from archive_service.observe.events import AnswerSlowed, Observe
 from archive_service.transfer.chunk_size import AdaptivePace, DelayedPace, LimitedPace, Pace
 from archive_service.transfer.fair_rate import RateShare, SharedRate
-from archive_service.web.limits.policy import Counts, Limits, SharedCounts
-from archive_service.web.limits.slots import DOWNLOAD_BYTES
+from archive_service.web.limits.policy import PROBE_BYTES, Counts, Limits, SharedCounts
+from archive_service.web.limits.resumption_guard import ResumptionGuard
+from archive_service.web.limits.slots import CLIENT_BYTES, DOWNLOAD_BYTES
+from archive_service.web.limits.visitor import client_of
 
-PROBE_BYTES = 1024
-"""The most that is sent without a slot: link previews and download managers look at an archive."""
 MOST_HELD = 256
 """Answers that wait at once, in one process; with more the next ones don't wait, for each holds a
 connection, and nobody shall exhaust the service by way of what protects it."""
+_NOT_RESUMED = b"not resumed"
 
 
 class FairUse:
@@ -43,6 +45,7 @@ class FairUse:
         self._limits = limits
         self._proxies = proxies
         self._observe = observe
+        self.resumptions = ResumptionGuard(proxies, counts.begun)
         self._slots = counts.slots
         self._misses = counts.misses if limits.misses_per_minute else None
         self._held = 0
@@ -71,6 +74,20 @@ class FairUse:
             return
         client = self._client(request)
         delay_s = self._misses.add(client.key, time.monotonic(), may_be_refused=client.is_known)
+        await self._hold(delay_s)
+
+    async def not_resumed(self, request: web.Request) -> None:
+        """Count a resumption that is refused, and wait for as long as its answer has to.
+
+        Some programs repeat a refused request dozens of times a second.  That is no guessing: it
+        is counted apart, and never blocks the client.
+        """
+        if self._misses is None:
+            return
+        key = blake2b(_NOT_RESUMED + self._client(request).key, digest_size=CLIENT_BYTES).digest()
+        await self._hold(self._misses.add(key, time.monotonic(), may_be_refused=False))
+
+    async def _hold(self, delay_s: float) -> None:
         if not delay_s or self._held >= MOST_HELD:
             return
         self._observe(AnswerSlowed())
@@ -127,8 +144,4 @@ class FairUse:
                 del self._rates[name]
 
     def _client(self, request: web.Request) -> Client:
-        return self._proxies.client(
-            request.remote or "",
-            forwarded=request.headers.getall("Forwarded", ()),
-            x_forwarded_for=request.headers.getall("X-Forwarded-For", ()),
-        )
+        return client_of(request, self._proxies)

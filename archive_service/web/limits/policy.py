@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from archive_service.web.limits.begun_downloads import BegunDownloads, begun_download_records
 from archive_service.web.limits.failed_lookups import FailedLookups, failed_lookup_records
 from archive_service.web.limits.slots import Slots, slot_records
+
+PROBE_BYTES = 1024
+"""The most that is sent without a slot: link previews and download managers look at an archive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,7 @@ class Counts:
 
     slots: Slots
     misses: FailedLookups
+    begun: BegunDownloads
 
 
 class SharedCounts:
@@ -43,6 +48,7 @@ class SharedCounts:
             processes, most=limits.downloads, most_per_client=limits.downloads_per_client
         )
         self._misses = failed_lookup_records(processes)
+        self._begun = begun_download_records(processes)
 
     def of(self, number: int) -> Counts:
         """Return the counts as the process of a number, from 0, is to see and change them."""
@@ -56,7 +62,7 @@ class SharedCounts:
         misses = FailedLookups(
             self._misses, number, limit=limits.misses_per_minute, refused_s=limits.refused_s
         )
-        return Counts(slots, misses)
+        return Counts(slots, misses, BegunDownloads(self._begun, number))
 
     def forget(self, number: int) -> None:
         """Free the slots of a process that has ended."""

@@ -43,7 +43,7 @@ class SharedRecords:
         """Return the fields of a record."""
         return self._record.unpack_from(self._memory, self._offset(number, index))
 
-    def set_record(self, number: int, index: int, *fields: int | bytes) -> None:
+    def set_record(self, number: int, index: int, *fields: object) -> None:
         """Write a record."""
         self._record.pack_into(self._memory, self._offset(number, index), *fields)
 

@@ -161,7 +161,8 @@ _FAILURES_RU = {
     ),
     "precondition_failed": FailureWords(
         "Альбом изменился",
-        "Начатую загрузку нельзя продолжить: скачайте архив заново.",
+        "Начатую загрузку нельзя продолжить. Удалите недокачанный файл и скачайте архив заново, "
+        "без ключей продолжения (-c, -C, --continue).",
     ),
     "range_not_satisfiable": FailureWords(
         "В архиве нет запрошенной части",
@@ -171,6 +172,15 @@ _FAILURES_RU = {
     "in_motion": FailureWords(
         "Альбом ещё загружается",
         "Файлы в нём прямо сейчас меняются. Попробуйте ещё раз через минуту, и архив будет полным.",
+    ),
+    "too_large": FailureWords(
+        "Альбом слишком велик для одного архива",
+        "Скачайте его по частям: выберите файлы на странице альбома.",
+    ),
+    "archived": FailureWords(
+        "Альбом убран в архивное хранилище",
+        "Его файлы сначала должно вернуть хранилище, это занимает часы. Попросите об этом того, "
+        "кто дал вам ссылку.",
     ),
     "expectation_failed": FailureWords(
         "Такого условия сервис не знает",
@@ -241,7 +251,8 @@ _FAILURES_EN = {
     ),
     "precondition_failed": FailureWords(
         "The album has changed",
-        "A download that was begun before can't go on: download the archive again.",
+        "A download that was begun before can't go on. Delete the incomplete file and download the "
+        "archive anew, without the options that resume (-c, -C, --continue).",
     ),
     "range_not_satisfiable": FailureWords(
         "The archive has no such part",
@@ -252,6 +263,15 @@ _FAILURES_EN = {
         "The album is still being uploaded",
         "Its files are changing right now. Try again in a moment, and the archive will be "
         "complete.",
+    ),
+    "too_large": FailureWords(
+        "The album is too large for one archive",
+        "Download it in parts: choose files on the page of the album.",
+    ),
+    "archived": FailureWords(
+        "The album has been put into cold storage",
+        "Its files have to be restored first, which takes hours. Ask the person who gave you the "
+        "link.",
     ),
     "expectation_failed": FailureWords(
         "The service knows no such condition",

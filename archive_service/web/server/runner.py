@@ -7,25 +7,38 @@ request, in which the archive's id stands, and with its own version and that of 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from typing import cast
 
-from aiohttp import web
+from aiohttp import HttpVersion11, StreamReader, web
 
+from archive_service.transfer.connection import close_now
 from archive_service.transfer.tcp_info import Progress, progress_of
-from archive_service.web.failures import EXPECTATION_FAILED, UNREADABLE, failure_response
+from archive_service.web.failures import EXPECTATION_FAILED, INTERNAL, UNREADABLE, failure_response
 from archive_service.web.pages.render import Pages
-from archive_service.web.response_headers import add_fields
+from archive_service.web.response_headers import add_fields, is_of_archive
 
-HEADER_TIMEOUT_S = 30.0
-"""How long the header of a request may take from its first byte, or from the connection on."""
-IDLE_TIMEOUT_S = 75.0
-"""How long a connection may send no further request.  Longer than the 60 s for which nginx
-keeps its connections to a server: the one behind must not be the first to close."""
 QUIET_S = 0.4
 """How long nothing may be sent to a client that has ended its side of the connection."""
+
+
+_CONTINUE = "100-continue"
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionTimes:
+    """How long a connection waits for its client."""
+
+    header_s: float = 30.0
+    """For the header of a request, from its first byte, or from the connection on."""
+    idle_s: float = 75.0
+    """For a further request.  Longer than the 60 s for which nginx keeps its connections to a
+    server: the one behind must not be the first to close."""
+    drain_s: float = 1.0
+    """For the rest of a request's body, which nobody reads, after the answer."""
 
 
 class Runner(web.AppRunner):
@@ -39,15 +52,20 @@ class Runner(web.AppRunner):
         app: web.Application,
         *,
         shutdown_timeout_s: float,
-        idle_timeout_s: float = IDLE_TIMEOUT_S,
-        header_timeout_s: float = HEADER_TIMEOUT_S,
+        times: ConnectionTimes = ConnectionTimes(),
         count: Callable[[int], None] | None = None,
     ) -> None:
         super().__init__(app, handler_cancellation=True, shutdown_timeout=shutdown_timeout_s)
-        self._idle_timeout_s = idle_timeout_s
-        self._header_timeout_s = header_timeout_s
+        self._times = times
         self._count = count
         self._pages = Pages()
+
+    async def setup(self) -> None:
+        """Set the application up."""
+        await super().setup()
+        server = super().server
+        if server is not None:
+            server.request_handler = partial(_expecting, server.request_handler)
 
     @property
     def server(self) -> web.Server | None:
@@ -59,35 +77,49 @@ class Runner(web.AppRunner):
             _Connection,
             server,
             self._pages,
-            idle_timeout_s=self._idle_timeout_s,
-            header_timeout_s=self._header_timeout_s,
+            times=self._times,
             count=self._count,
         )
         return cast("web.Server", connection)
 
 
+async def _expecting(
+    handle: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]], request: web.BaseRequest
+) -> web.StreamResponse:
+    """Answer a request whose expectation the service can meet (RFC 9110 section 10.1.1).
+
+    aiohttp refuses the others with a copy of the field, and fails where that is not ASCII.
+    """
+    expectation = request.headers.get("Expect", _CONTINUE)
+    if expectation.lower() != _CONTINUE and request.version >= HttpVersion11:
+        raise web.HTTPExpectationFailed
+    return await handle(request)
+
+
 class _Connection(web.RequestHandler):
-    __slots__ = ("_count", "_header_deadline", "_header_timeout_s", "_pages")
+    __slots__ = ("_body", "_count", "_header_deadline", "_header_timeout_s", "_pages")
 
     def __init__(
         self,
         server: web.Server,
         pages: Pages,
         *,
-        idle_timeout_s: float,
-        header_timeout_s: float,
+        times: ConnectionTimes,
         count: Callable[[int], None] | None,
     ) -> None:
         super().__init__(
             server,
             loop=asyncio.get_running_loop(),
-            keepalive_timeout=idle_timeout_s,
+            keepalive_timeout=times.idle_s,
             access_log=None,  # type: ignore[arg-type] # may be None; it would be full of ids
             auto_decompress=False,  # nobody reads what a request carries
+            lingering_time=times.drain_s,
         )
+        self._body: StreamReader | None = None
+        """What a request that was answered carries, and may not have come yet."""
         self._pages = pages
         self._count = count
-        self._header_timeout_s = header_timeout_s
+        self._header_timeout_s = times.header_s
         self._header_deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -159,10 +191,26 @@ class _Connection(web.RequestHandler):
     async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
-        """Send an answer; a page for the one that aiohttp gives before there is a handler."""
+        """Send an answer; a page for the one that aiohttp gives before there is a handler.
+
+        Where header fields were sent for the request, the client would take a second answer for
+        the body of the first: then the connection is closed instead.
+        """
         if isinstance(resp, web.HTTPExpectationFailed):
             resp = failure_response(request, self._pages, EXPECTATION_FAILED)
-        return await super().finish_response(request, resp, start_time)
+            add_fields(resp, accepts_ranges=is_of_archive(request))
+        if request.writer.output_size and not resp.prepared:
+            close_now(self)
+            return resp, True
+        finished = await super().finish_response(request, resp, start_time)
+        self._body = request.content
+        return finished
+
+    def close(self) -> None:
+        """Close the connection after the answers; do not wait for the rest of a request's body."""
+        super().close()
+        if self._body is not None:
+            self._body.feed_eof()
 
     def handle_error(
         self,
@@ -175,10 +223,13 @@ class _Connection(web.RequestHandler):
         if isinstance(exc, ConnectionError):  # nobody is there to be answered
             self.force_close()
             return web.Response(status=status)
-        if status != HTTPStatus.BAD_REQUEST:
-            return super().handle_error(request, status, exc, message)
-        self.logger.debug("Request refused: %s", type(exc).__name__)
-        response = failure_response(request, self._pages, UNREADABLE)
+        if status == HTTPStatus.BAD_REQUEST:
+            self.logger.debug("Request refused: %s", type(exc).__name__)
+            failure = UNREADABLE
+        else:
+            super().handle_error(request, status, exc, message)  # logs it
+            failure = INTERNAL
+        response = failure_response(request, self._pages, failure)
         add_fields(response, accepts_ranges=False)
         response.force_close()
         return response

@@ -3,57 +3,53 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import Counter
-from collections.abc import Coroutine, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 
 import pytest
+from harness.skipped_time import Clock, run_in_skipped_time
 
 from archive_service.transfer.fair_rate import SharedRate
 
 KIB = 1024
-SAVED_S = 0.2
-"""More than what is saved up at most, in seconds of the rate."""
-
-
-def run(work: Coroutine[object, object, None]) -> None:
-    asyncio.run(asyncio.wait_for(work, 60))
+SAVED_S = 0.1
+"""What is saved up at most, in seconds of the rate."""
 
 
 def test_bytes_are_given_at_the_rate() -> None:
-    async def take() -> None:
-        rate = SharedRate(lambda: 1_000_000)
+    async def take(clock: Clock) -> None:
+        rate = SharedRate(lambda: 1_000_000, clock=clock)
         with rate.shared("a") as share:
-            started_s = time.monotonic()
+            started_s = clock()
             for _ in range(10):
                 await share.take(100_000)
-            assert time.monotonic() - started_s > 1 - SAVED_S
+            assert clock() - started_s > 1 - SAVED_S
 
-    run(take())
+    run_in_skipped_time(take)
 
 
 def test_nothing_is_given_before_it_is_there() -> None:
-    async def take() -> None:
-        rate = SharedRate(lambda: 1_000_000)
+    async def take(clock: Clock) -> None:
+        rate = SharedRate(lambda: 1_000_000, clock=clock)
         with rate.shared("a") as share:
-            started_s = time.monotonic()
+            started_s = clock()
             await share.take(500_000)
-            assert time.monotonic() - started_s > 0.5 - SAVED_S
+            assert clock() - started_s > 0.5 - SAVED_S
 
-    run(take())
+    run_in_skipped_time(take)
 
 
 def test_an_idle_rate_is_not_saved_up_for_long() -> None:
-    async def take() -> None:
-        rate = SharedRate(lambda: 1_000_000)
+    async def take(clock: Clock) -> None:
+        rate = SharedRate(lambda: 1_000_000, clock=clock)
         await asyncio.sleep(2 * SAVED_S)
-        started_s = time.monotonic()
+        started_s = clock()
         with rate.shared("a") as share:
             await share.take(500_000)
-        assert time.monotonic() - started_s > 0.5 - SAVED_S
+        assert clock() - started_s > 0.5 - SAVED_S
 
-    run(take())
+    run_in_skipped_time(take)
 
 
 async def given_to(rate: SharedRate, takers: Iterable[tuple[str, int]]) -> Counter[str]:
@@ -85,33 +81,32 @@ async def given_to(rate: SharedRate, takers: Iterable[tuple[str, int]]) -> Count
     ],
 )
 def test_those_who_wait_get_equally_much(takers: list[tuple[str, int]]) -> None:
-    async def take() -> None:
-        # So low that a busy machine, on which a turn of the loop is late, gives no piece twice.
-        rate = SharedRate(lambda: 1_000_000)
+    async def take(clock: Clock) -> None:
+        rate = SharedRate(lambda: 1_000_000, clock=clock)
         given = await given_to(rate, takers)
         assert max(given.values()) - min(given.values()) < 0.35 * max(given.values())
         assert rate.is_unused()
 
-    run(take())
+    run_in_skipped_time(take)
 
 
 def test_what_a_slow_one_leaves_goes_to_the_others() -> None:
-    async def take() -> None:
-        rate = SharedRate(lambda: 1_000_000)
+    async def take(clock: Clock) -> None:
+        rate = SharedRate(lambda: 1_000_000, clock=clock)
         with rate.shared("slow") as slow, rate.shared("quick") as quick:
             await slow.take(KIB)  # and then nothing for a long time
-            started_s = time.monotonic()
+            started_s = clock()
             for _ in range(40):
                 await quick.take(25_000)
             # Half of the rate would take two seconds.
-            assert time.monotonic() - started_s < 1.6
+            assert clock() - started_s < 1.1
 
-    run(take())
+    run_in_skipped_time(take)
 
 
 def test_who_leaves_while_waiting_holds_nobody_up() -> None:
-    async def take() -> None:
-        rate = SharedRate(lambda: 1_000_000)
+    async def take(clock: Clock) -> None:
+        rate = SharedRate(lambda: 1_000_000, clock=clock)
         with rate.shared("gone") as gone, rate.shared("here") as here:
             waiting = asyncio.ensure_future(gone.take(10**12))
             await asyncio.sleep(0.01)
@@ -120,7 +115,7 @@ def test_who_leaves_while_waiting_holds_nobody_up() -> None:
                 await waiting
             await here.take(100_000)
 
-    run(take())
+    run_in_skipped_time(take)
 
 
 def test_pieces_are_of_a_share_and_not_tiny() -> None:
@@ -134,13 +129,13 @@ def test_pieces_are_of_a_share_and_not_tiny() -> None:
 
 
 def test_a_rate_may_change_while_somebody_waits() -> None:
-    async def take() -> None:
+    async def take(clock: Clock) -> None:
         now = [1000.0]
-        rate = SharedRate(lambda: now[0])
+        rate = SharedRate(lambda: now[0], clock=clock)
         with rate.shared("a") as share:
             waiting = asyncio.ensure_future(share.take(1_000_000))  # a quarter of an hour
             await asyncio.sleep(0.01)
             now[0] = 100_000_000.0
             await waiting
 
-    run(take())
+    run_in_skipped_time(take)

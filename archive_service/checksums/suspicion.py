@@ -1,0 +1,106 @@
+"""Files whose ctime or inode is another than listed: read again, and compared by CRC-32.
+
+A change of owner, links or label moves the ctime, and some file systems give an untouched file
+another inode number.  Neither says that the content is another, and only reading tells.  What an
+archive has announced of a file is its CRC-32: where the content still has that, the download goes
+on; where it has another, or none was announced, the download is cut.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, suppress
+from io import FileIO
+from types import TracebackType
+
+from zlib_ng import zlib_ng
+
+from archive_service.archive.errors import SourceChanged, SourceSuspected
+from archive_service.archive.listing import Listing
+from archive_service.checksums.album import hash_file
+from archive_service.storage.base import AlbumFiles, SourceFile
+
+
+class AnnouncedFiles:
+    """The files of an album as a download reads them; see `AlbumFiles`.
+
+    `crc32_of` returns the announced CRC-32 of a source, UNKNOWN where there is none.
+    """
+
+    def __init__(
+        self,
+        opened: AbstractContextManager[AlbumFiles],
+        listing: Listing,
+        crc32_of: Callable[[int], int],
+    ) -> None:
+        self._opened = opened
+        self._listing = listing
+        self._crc32_of = crc32_of
+
+    def __enter__(self) -> AnnouncedFiles:
+        self._files = self._opened.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._opened.__exit__(kind, error, traceback)
+
+    def open(self, source: int) -> SourceFile:
+        """Open a file; see `AlbumFiles.open`."""
+        return self._files.open(source)
+
+    def open_at_once(self, sources: Sequence[int]) -> list[FileIO]:
+        """Open files without waiting; see `AlbumFiles.open_at_once`."""
+        return self._files.open_at_once(sources)
+
+    def open_to_hash(self, source: int) -> SourceFile:
+        """Open a file to hash it; see `AlbumFiles.open_to_hash`."""
+        return self._files.open_to_hash(source)
+
+    def known_crc32(self, source: int) -> int | None:
+        """Return what the storage knows; see `AlbumFiles.known_crc32`."""
+        return self._files.known_crc32(source)
+
+    def verify(self, file: SourceFile, source: int) -> None:
+        """Check an open file without reading it; SourceSuspected asks for `settle`."""
+        self._files.verify(file, source)
+
+    def settle(self, source: int) -> None:
+        """Read a suspected file; raise SourceChanged unless it has the announced CRC-32."""
+        if self._crc32(source) != self._crc32_of(source):
+            raise _changed(source)
+
+    def read_into(
+        self, buffer: memoryview, sources: Sequence[int], positions: Sequence[int]
+    ) -> None:
+        """Read small files whole, and settle those that are suspected; see `AlbumFiles`."""
+        first = 0
+        while first < len(sources):
+            try:
+                return self._files.read_into(buffer, sources[first:], positions[first:])
+            except SourceSuspected as error:
+                first = sources.index(error.source, first)
+                start = positions[first]
+                data = buffer[start : start + self._listing.sizes[sources[first]]]
+                if zlib_ng.crc32(data) != self._crc32_of(sources[first]):
+                    raise _changed(sources[first]) from None
+                first += 1
+        return None
+
+    def _crc32(self, source: int) -> int:
+        with self._files.open(source) as file:
+            crc32 = hash_file(file, threading.Event())
+            with suppress(SourceSuspected):  # size and mtime are as listed
+                self._files.verify(file, source)
+        return crc32
+
+
+def _changed(source: int) -> SourceChanged:
+    error = SourceChanged("rewritten")
+    error.source = source
+    return error

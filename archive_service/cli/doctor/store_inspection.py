@@ -1,0 +1,72 @@
+"""What `archive-service check` finds of an object store, tried on one of its objects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from archive_service.archive.errors import ArchiveNotFound, DownloadFailed, StorageUnavailable
+from archive_service.archive.id import ArchiveId, is_archive_id
+from archive_service.cli.doctor.findings import Finding, Verdict
+from archive_service.config.settings import Settings
+from archive_service.config.storages import storage_of
+
+if TYPE_CHECKING:
+    from archive_service.storage.s3.storage import S3Storage
+    from archive_service.storage.s3.store_probe import Flaw
+
+LOOKED_AT_ALBUMS = 3
+"""Of which one should have an object that is not empty."""
+_CONDITIONS = (
+    "ignores If-Match: the service compares the entity tag of each answer itself, so an object "
+    "that is replaced cuts a download and spoils none"
+)
+_RANGES = (
+    "ignores Range: no download can be resumed, and large objects fail when a connection breaks. "
+    "Use another store, or serve the same files from a directory"
+)
+_CHECKSUMS = (
+    "tells a checksum that is not that of the content: archives would not unpack. Upload the "
+    "objects again, or use another store"
+)
+_OTHER_TAGS = "answers with another entity tag than it lists: downloads fail. Use another store"
+_TEXTS = {
+    "CONDITIONS": (Verdict.ADVICE, _CONDITIONS),
+    "RANGES": (Verdict.WRONG, _RANGES),
+    "CHECKSUMS": (Verdict.WRONG, _CHECKSUMS),
+    "OTHER_TAGS": (Verdict.WRONG, _OTHER_TAGS),
+}
+
+
+def store_findings(settings: Settings) -> Iterator[Finding]:
+    """Look at the store where PHOTOS_DIR is one; whether it can be listed is told elsewhere."""
+    if isinstance(settings.photos_dir, Path):
+        return
+    with closing(storage_of(settings)) as storage:
+        try:
+            flaws = _flaws(storage)  # type: ignore[arg-type]  # what a bucket is read by
+        except (StorageUnavailable, DownloadFailed):
+            return  # told with the albums
+    if flaws is None:
+        return
+    for flaw in flaws:
+        verdict, text = _TEXTS[flaw.name]
+        yield Finding(verdict, "store", text)
+    if not flaws:
+        yield Finding(Verdict.GOOD, "store", "obeys conditions and ranges")
+
+
+def _flaws(storage: S3Storage) -> Sequence[Flaw] | None:
+    """Return the flaws found with the first object that has bytes; None where there is none."""
+    names = filter(is_archive_id, storage.albums())
+    for archive in map(ArchiveId.parse, islice(names, LOOKED_AT_ALBUMS)):
+        try:
+            flaws = storage.flaws(archive, storage.list(archive))
+        except ArchiveNotFound:  # removed meanwhile
+            continue
+        if flaws is not None:
+            return flaws
+    return None

@@ -1,0 +1,122 @@
+"""The settings of where albums lie, and of what in them is packed."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from archive_service.config import values
+from archive_service.config.setting_docs import setting
+from archive_service.config.values import Text, ValueKind
+from archive_service.storage.exclusion import DEFAULT_PATTERNS
+from archive_service.storage.s3.location import SCHEME, S3Location
+
+_BESIDE_PACKAGE = Path(__file__).resolve().parents[3] / "test_photos"
+SHIPPED_PHOTOS = _BESIDE_PACKAGE if _BESIDE_PACKAGE.exists() else Path("test_photos")
+"""The albums to try the service with; for an installed package, in the working directory."""
+
+
+def readable_directory(path: Path) -> Path:
+    """Return a directory whose files can be listed and opened; raise ValueError for another."""
+    try:
+        with os.scandir(path):
+            pass
+    except OSError as error:
+        raise ValueError(f"{error.strerror}") from None
+    if not os.access(path, os.X_OK):
+        raise ValueError("its files can be listed, but not opened")
+    return path
+
+
+def albums_place(text: str) -> Path | S3Location:
+    """Return the directory, or the bucket where its library is installed; raise ValueError."""
+    if not values.not_empty(text).startswith(SCHEME):
+        return readable_directory(values.expanded(text))
+    location = S3Location.parse(text)
+    if find_spec("aiobotocore") is None:
+        raise ValueError("needs more installed: pip install 'archive-service[s3]'")
+    return location
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlbumSettings:
+    """Where albums lie, and what of them an archive has."""
+
+    TITLE: ClassVar = Text("Albums", "Альбомы")
+
+    photos_dir: Path | S3Location = setting(
+        ValueKind(
+            albums_place,
+            Text(
+                "a directory that this user may read, or s3://BUCKET/PREFIX",
+                "каталог, который может читать этот пользователь, или s3://BUCKET/PREFIX",
+            ),
+            "DIR",
+        ),
+        default=str(SHIPPED_PHOTOS),
+        shown_default=Text("`test_photos` of this repository", "`test_photos` этого репозитория"),
+        summary="directory with the albums, or their place in an object store",
+        details="An object store needs the extra `s3`: see "
+        "[Albums in an object store](operations.md#albums-in-an-object-store).",
+        russian="Каталог с альбомами или их место в объектном хранилище. Для хранилища нужно "
+        "дополнение `s3`: см. "
+        "[Альбомы в объектном хранилище](operations.ru.md#альбомы-в-объектном-хранилище).",
+    )
+    exclude: tuple[str, ...] = setting(
+        values.patterns(),
+        default=",".join(DEFAULT_PATTERNS),
+        summary="names of files and directories that are left out of archives",
+        details="Capital and small letters are the same.",
+        russian="Имена файлов и каталогов, которые не попадают в архивы. "
+        "Заглавные и строчные буквы не различаются.",
+    )
+    symlinks: Literal["inside", "never"] = setting(
+        values.choice("inside", "never"),
+        default="inside",
+        summary="symbolic links to follow: those to the same album, or none",
+        details="A link that is left out is logged once.",
+        russian="По каким символическим ссылкам идти: `inside` — только на содержимое того же "
+        "альбома, `never` — ни по каким. О пропущенной ссылке в журнал пишется один раз.",
+    )
+    settle_time: float = setting(
+        values.seconds(0, 3600),
+        default="2",
+        summary="how long an album must stay unchanged before it is sent",
+        details="A request for an album that is being uploaded waits; 0 sends what is there.",
+        russian="Сколько времени альбом не должен меняться, чтобы его можно было отдать. "
+        "Пока альбом загружают, запрос ждёт; 0 — отдавать что есть.",
+    )
+    settle_wait: float = setting(
+        values.seconds(0, 3600),
+        default="10",
+        summary="longest wait of a request for an album that is being uploaded",
+        details='After that the answer is 503, "the album is still being uploaded".',
+        russian="Сколько самое большее запрос ждёт альбома, который загружают. "
+        "После этого ответ — 503, «Альбом ещё загружается».",
+    )
+    change_token: bool = setting(
+        values.switch(),
+        default="on",
+        summary="notice replaced files by their ctime and inode",
+        details="Replaced objects are noticed by their entity tag. "
+        "Switch it off for trees that are copied between machines.",
+        russian="Замечать подменённые файлы по ctime и inode, а объекты хранилища — по их ETag. "
+        "Выключайте для каталогов, которые копируют с машины на машину.",
+    )
+    s3_memory: int = setting(
+        values.size(least="16M"),
+        default="256M",
+        summary="memory of a process for data read ahead from an object store",
+        details="All downloads of the process share it.",
+        russian="Память процесса для данных, прочитанных из объектного хранилища вперёд, "
+        "одна на все загрузки.",
+    )
+    s3_timeout: float = setting(
+        values.seconds(0.1, 300),
+        default="10",
+        summary="how long an object store may take to connect or to send anything",
+        russian="Сколько объектное хранилище может устанавливать соединение или молчать.",
+    )

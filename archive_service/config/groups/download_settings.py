@@ -1,0 +1,46 @@
+"""The settings of single downloads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from archive_service.config import values
+from archive_service.config.setting_docs import setting
+from archive_service.config.values import Text
+
+
+@dataclass(frozen=True, kw_only=True)
+class DownloadSettings:
+    """How one download goes."""
+
+    TITLE: ClassVar = Text("Downloads", "Загрузки")
+
+    download_name: str = setting(
+        values.download_name(),
+        default="archive.zip",
+        summary="file name of a download whose link has no name",
+        russian="Имя файла, если ссылка его не задаёт.",
+    )
+    stall_timeout: float = setting(
+        values.seconds(0.1, 3600),
+        default="60",
+        summary="how long a client may accept no data before its download is cut",
+        details="Behind a proxy set 600: it buffers data for slow visitors, and may accept nothing "
+        "for minutes.",
+        russian="Сколько клиент может не принимать данные, прежде чем загрузка будет оборвана. "
+        "За прокси ставьте 600: он копит данные для медленных посетителей и может не принимать "
+        "ничего по нескольку минут.",
+    )
+    debug: bool = setting(
+        values.switch(),
+        default="off",
+        summary="slow downloads down, so that a person can watch them",
+        russian="Замедлять загрузки, чтобы за ними можно было наблюдать.",
+    )
+    delay: float = setting(
+        values.seconds(0, 60),
+        default="1",
+        summary="pause after each 256 KiB where DEBUG is on",
+        russian="Пауза после каждых 256 КиБ, если включён `DEBUG`.",
+    )

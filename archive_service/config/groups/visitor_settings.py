@@ -1,0 +1,92 @@
+"""The settings that share the service fairly among visitors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from archive_service.config import values
+from archive_service.config.setting_docs import setting
+from archive_service.config.values import Text, ValueKind
+from archive_service.http.client_address import NONE, UNKNOWN, TrustedProxies
+
+_MOST = 1_000_000
+_NO_LIMIT = Text("no limit", "без ограничения")
+
+
+def _proxies(text: str) -> str:
+    TrustedProxies.parse(text)
+    return text
+
+
+@dataclass(frozen=True, kw_only=True)
+class VisitorSettings:
+    """Who visitors are, and how much each may have."""
+
+    TITLE: ClassVar = Text("Visitors and fair use", "Посетители и справедливый делёж")
+
+    trusted_proxies: str = setting(
+        ValueKind(
+            _proxies,
+            Text(
+                f"{UNKNOWN}, {NONE}, or addresses and networks separated by commas",
+                f"{UNKNOWN}, {NONE} или адреса и сети через запятую",
+            ),
+            "PROXIES",
+        ),
+        default=UNKNOWN,
+        example="172.16.0.0/12,192.168.0.0/16",
+        summary="proxies in front of the service that are trusted to name the visitor",
+        details="They do so in `Forwarded` or `X-Forwarded-For`. Set `none` where "
+        "visitors connect directly. [Fair use](http.md#fair-use) has more.",
+        russian="Доверенные прокси перед сервисом: их `Forwarded` или `X-Forwarded-For` называет "
+        "посетителя. Ставьте `none`, если посетители подключаются напрямую. "
+        "Подробнее — [Fair use](http.md#fair-use).",
+    )
+    max_downloads: int = setting(
+        values.number(0, _MOST, zero=_NO_LIMIT),
+        default="10000",
+        summary="most downloads at once",
+        details="All processes count together.",
+        russian="Сколько загрузок может идти сразу, во всех процессах вместе.",
+    )
+    max_downloads_per_client: int = setting(
+        values.number(0, _MOST, zero=_NO_LIMIT),
+        default="0",
+        example="8",
+        summary="most downloads at once of one client",
+        details="Up to 16 connections to one album count as one download.",
+        russian="Сколько загрузок сразу может быть у одного клиента. "
+        "До 16 соединений с одним альбомом считаются одной загрузкой.",
+    )
+    rate_limit: int = setting(
+        values.rate(),
+        default="0",
+        example="50M",
+        summary="speed limit of all downloads together",
+        russian="Предел скорости всех загрузок вместе.",
+    )
+    rate_limit_per_download: int = setting(
+        values.rate(),
+        default="0",
+        example="5M",
+        summary="speed limit of one download",
+        russian="Предел скорости одной загрузки.",
+    )
+    miss_limit: int = setting(
+        values.number(0, _MOST, zero=_NO_LIMIT),
+        default="20",
+        summary="missing archives that a client may request a minute",
+        details="Further answers are delayed. After three times as many requests the client is "
+        "blocked, if `TRUSTED_PROXIES` is set.",
+        russian="Сколько несуществующих архивов клиент может запросить за минуту. Дальше ответы "
+        "задерживаются. После втрое большего числа запросов клиент блокируется, если задан "
+        "`TRUSTED_PROXIES`.",
+    )
+    miss_block: float = setting(
+        values.seconds(0, 86400),
+        default="300",
+        summary="how long a client is blocked after too many requests for missing archives",
+        russian="На сколько клиент блокируется, если запросил слишком много несуществующих "
+        "архивов.",
+    )

@@ -1,0 +1,58 @@
+"""What a store does with a condition, a range and a checksum, tried on one of its objects."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from zlib_ng import zlib_ng
+
+from archive_service.archive.errors import SourceChanged, SourceUnreadable
+from archive_service.storage.s3.objects import Objects, Part
+
+PROBED_BYTES = 16 * 1024 * 1024
+"""The largest object that is read as a whole."""
+_ENTITY_TAG_OF_NOTHING = "of no object"
+
+
+class Flaw(Enum):
+    """What a store does wrong."""
+
+    CONDITIONS = "ignores If-Match"
+    RANGES = "ignores Range"
+    CHECKSUMS = "tells a wrong checksum"
+    OTHER_TAGS = "tells another entity tag than it lists"
+
+
+async def flaws_of(objects: Objects, whole: Part) -> list[Flaw]:
+    """Try a store on one object of two bytes at least; raise DownloadFailed where it fails."""
+    try:
+        async with objects.opened(whole._replace(start=1, stop=2)) as body:
+            is_ranged = len(await body.read(2)) == 1
+    except SourceChanged:
+        return [Flaw.OTHER_TAGS]
+    except SourceUnreadable as error:
+        if error.reason != "no ranges":
+            raise
+        is_ranged = False
+    flaws = [] if is_ranged else [Flaw.RANGES]
+    if await objects.is_answered(whole._replace(etag=_ENTITY_TAG_OF_NOTHING)):
+        flaws.append(Flaw.CONDITIONS)
+    if whole.size <= PROBED_BYTES and not await _is_checksum_right(objects, whole):
+        flaws.append(Flaw.CHECKSUMS)
+    return flaws
+
+
+async def _is_checksum_right(objects: Objects, whole: Part) -> bool:
+    """Tell whether a checksum is that of the content; that none is told is no flaw."""
+    told = await objects.known_crc32(whole)
+    if told is None:
+        return True
+    value = 0
+    async with objects.opened(whole) as body:
+        left = whole.size
+        while left:
+            block = await body.read(left)
+            if not block:
+                raise SourceUnreadable("unreachable")
+            value, left = zlib_ng.crc32(block, value), left - len(block)
+    return value == told

@@ -1,0 +1,16 @@
+"""Whose a request is."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from archive_service.http.client_address import Client, TrustedProxies
+
+
+def client_of(request: web.Request, proxies: TrustedProxies) -> Client:
+    """Return the client that a request is counted for."""
+    return proxies.client(
+        request.remote or "",
+        forwarded=request.headers.getall("Forwarded", ()),
+        x_forwarded_for=request.headers.getall("X-Forwarded-For", ()),
+    )

@@ -1,0 +1,97 @@
+"""A changed ctime or inode alone cuts no download; a changed content does, whatever its times."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import Serve
+from harness.albums import HASH, make_album, noise
+from harness.http import Truncated, connected, get
+from harness.server import Server
+
+TARGET = f"/archive/{HASH}/"
+FILES = {
+    "a.bin": noise(40_000_000, 1),
+    "b.txt": b"small",
+    "c.bin": noise(600_000, 2),
+    "d.txt": b"d",
+}
+
+
+def give_to_its_owner(path: Path) -> None:
+    status = path.stat()
+    os.chown(path, status.st_uid, status.st_gid)
+
+
+def link_elsewhere(path: Path) -> None:
+    os.link(path, path.parent.parent / f"link to {path.name}")
+
+
+def replace_by_a_copy(path: Path) -> None:
+    """Change nothing but the inode number and the ctime, as some file systems do by themselves."""
+    status = path.stat()
+    copy = path.parent.parent / "copy"
+    copy.write_bytes(path.read_bytes())
+    copy.chmod(status.st_mode)
+    os.utime(copy, ns=(status.st_atime_ns, status.st_mtime_ns))
+    copy.rename(path)
+
+
+def rewrite(path: Path) -> None:
+    """Change a byte, and put size and mtime back."""
+    status = path.stat()
+    with path.open("r+b") as file:
+        last = path.read_bytes()[-1]
+        file.seek(-1, os.SEEK_END)
+        file.write(bytes([last ^ 1]))
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def received_while(server: Server, change: Callable[[], None]) -> bytes:
+    """Return the archive, in the middle of whose first file something is changed."""
+    with connected(server.port) as connection:
+        connection.send("GET", TARGET)
+        status, fields = connection.receive_head()
+        assert status == 200
+        first = connection.receive_content(1_000_000)
+        change()
+        length = int(dict(fields)["content-length"])
+        return first + connection.receive_content(length - len(first))
+
+
+@pytest.mark.parametrize("touch", [give_to_its_owner, link_elsewhere, replace_by_a_copy])
+def test_a_download_goes_on_where_no_byte_has_changed(
+    photos_dir: Path, serve: Serve, touch: Callable[[Path], None]
+) -> None:
+    album = make_album(photos_dir, FILES)
+    server = serve()
+    whole = get(server.port, TARGET).content  # by which all checksums are known
+
+    def touch_all() -> None:
+        for name in FILES:
+            touch(album / name)
+
+    assert received_while(server, touch_all) == whole
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_download_is_cut_where_a_byte_has_changed_and_size_and_time_have_not(
+    photos_dir: Path, serve: Serve, name: str
+) -> None:
+    album = make_album(photos_dir, FILES)
+    server = serve()
+    get(server.port, TARGET)
+    with pytest.raises(Truncated):
+        received_while(server, lambda: rewrite(album / name))
+    server.wait_for("download.interrupted.*reason=rewritten")
+
+
+def test_what_was_never_read_before_is_cut(photos_dir: Path, serve: Serve) -> None:
+    """No checksum was announced to compare with, and the entity tag may stand for another."""
+    album = make_album(photos_dir, FILES)
+    server = serve()
+    with pytest.raises(Truncated):
+        received_while(server, lambda: give_to_its_owner(album / "d.txt"))
