@@ -16,7 +16,8 @@
     ├── StorageUnavailable       the album exists, but cannot be described now
     │   ├── AlbumInMotion        it is being changed, most likely uploaded
     │   ├── ArchiveTooLarge      the archive is longer than clients and systems can count
-    │   └── AlbumArchived        its objects have to be restored by the store first
+    │   ├── AlbumArchived        its objects have to be restored by the store first
+    │   └── ListingTimedOut      its disk does not answer in time
     ├── Refused                  fair use: a request that is good, but one too many
     │   ├── ServiceBusy          as many downloads are under way as there may be
     │   ├── ClientBusy           as many of one client
@@ -25,8 +26,7 @@
         ├── SourceChanged        a file is no longer what the listing says
         │   └── SourceSuspected  its size and time are, its ctime or inode is not: to be read
         ├── SourceUnreadable     the system refuses to open or read a file
-        ├── LengthMismatch       the content has more or fewer bytes than were announced
-        └── ReaderStalled        the client took nothing for too long
+        └── LengthMismatch       the content has more or fewer bytes than were announced
 
 The exceptions carry data for logs; nothing of it is ever shown to a visitor.
 """
@@ -130,6 +130,13 @@ class AlbumArchived(StorageUnavailable):
         super().__init__("archived")
 
 
+class ListingTimedOut(StorageUnavailable):
+    """The album could not be listed in time: its disk is very slow, or does not answer."""
+
+    def __init__(self) -> None:
+        super().__init__("timeout")
+
+
 class Refused(ArchiveServiceError):
     """A request is one too many for now; `retry_after_s` says when it may be made again."""
 
@@ -197,13 +204,6 @@ class LengthMismatch(DownloadFailed):
 
     def __init__(self) -> None:
         super().__init__("wrong length")
-
-
-class ReaderStalled(DownloadFailed):
-    """The client accepted nothing within the stall time-out."""
-
-    def __init__(self) -> None:
-        super().__init__("stalled")
 
 
 class SettingsError(ValueError):

@@ -13,14 +13,16 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from itertools import accumulate, count, repeat
 from operator import add, eq, floordiv
+from typing import cast
 
 from archive_service.archive.errors import ArchiveTooLarge, StorageUnavailable
-from archive_service.archive.listing import MOST_BYTES, Listing
+from archive_service.archive.listing import MOST_BYTES, Listing, SourceIndex
 from archive_service.archive.segments import (
     LARGE_FILE_BYTES,
     CentralHeaders,
     EndRecords,
     Entries,
+    EntryIndex,
     FileData,
     Segment,
 )
@@ -43,7 +45,7 @@ class ArchiveLayout:
     """An archive as columns; entries are numbered in the order of their names' bytes."""
 
     listing: Listing
-    sources: Sequence[int]
+    sources: Sequence[SourceIndex]
     """The source in the listing of each entry."""
     names: Sequence[bytes]
     """The name in the archive of each entry, UTF-8; a trailing slash marks a directory."""
@@ -142,7 +144,7 @@ class ArchiveLayout:
         large = self.large_entries[found]
         large_data = self.data_offset(large)
         if start >= large_data:
-            return FileData(start, min(stop, self.header_offsets[large + 1]), large)
+            return FileData(start, min(stop, self.header_offsets[large + 1]), EntryIndex(large))
         end = _end(self.header_offsets, start, piece_bytes)
         return Entries(start, min(stop, end, large_data))
 
@@ -172,7 +174,7 @@ def lay_out(
     Raise StorageUnavailable for a name that no zip can hold (APPNOTE 4.4.10: two bytes of length),
     and ArchiveTooLarge.
     """
-    ordered = array("L", sorted(sources, key=names.__getitem__))
+    ordered = cast("Sequence[SourceIndex]", array("L", sorted(sources, key=names.__getitem__)))
     entry_names = list(map(names.__getitem__, ordered))
     if max(map(len, entry_names), default=0) > headers.MAX_NAME_BYTES:
         raise StorageUnavailable("name too long")

@@ -13,8 +13,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import repeat
-from typing import NamedTuple
+from typing import NamedTuple, NewType
 
+SourceIndex = NewType("SourceIndex", int)
+"""The place of a file or empty directory in a listing; not that of its entry in an archive."""
 CHANGE_TOKEN_SIZE = 16
 """Bytes of a change token: what the store offers to notice a replaced file."""
 

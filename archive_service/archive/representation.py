@@ -36,8 +36,14 @@ class ArchiveOptions:
     """The Unix second since which archives have been shaped this way; None where unknown."""
 
 
+class _WeaklyReferable:
+    """What a class with slots is not by itself."""
+
+    __slots__ = ("__weakref__",)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
-class Representation:
+class Representation(_WeaklyReferable):
     """What a visitor gets, but for the bytes."""
 
     archive: ArchiveId

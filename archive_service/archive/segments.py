@@ -6,8 +6,10 @@ Nothing here holds the bytes themselves.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, NewType
 
+EntryIndex = NewType("EntryIndex", int)
+"""The place of an entry in an archive; not that of its source in the listing."""
 LARGE_FILE_BYTES = 128 * 1024
 """From here on an entry's data is a segment of its own, sent from its file: `sendfile` costs less
 than a copy; below, less than its own set-up."""
@@ -28,7 +30,7 @@ class FileData(NamedTuple):
 
     start: int
     stop: int
-    entry: int
+    entry: EntryIndex
 
 
 class CentralHeaders(NamedTuple):

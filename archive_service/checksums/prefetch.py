@@ -1,8 +1,8 @@
 """Hashing ahead of the send position, so that headers don't wait for their CRC-32.
 
-Small files need none of it: they are hashed when they are read to be sent.  What is hashed ahead
-is, first, large files that are yet to be sent: the next one always, others within a distance.
-Then files that the range has skipped but whose CRC-32 its part of the central directory needs.
+Small files don't need it: they are hashed when they are read to be sent.  Hashed ahead are first
+the large files that are yet to be sent: the next one always, others within a distance.  Then come
+the files that the range skips but whose CRC-32 its part of the central directory needs.
 """
 
 from __future__ import annotations
@@ -10,36 +10,30 @@ from __future__ import annotations
 import asyncio
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 from archive_service.archive.errors import DownloadFailed
 from archive_service.archive.layout import ArchiveLayout
+from archive_service.archive.listing import SourceIndex
 from archive_service.checksums.album import AlbumChecksums, HashJob
+from archive_service.checksums.hashing import hash_groups
 
 HASH_AHEAD_BYTES = 64 * 1024 * 1024
 """How far ahead of the send position files are hashed, beyond the one that is next."""
 JOBS_AT_ONCE = 2
 """Hash jobs of one download under way at once."""
-_GROUP_FILES, _GROUP_BYTES = 64, 8 * 1024 * 1024
-"""Small files hashed in one job."""
 
 
 class Prefetch:
     """The hashing that the bytes from `start` up to `stop` of an archive need; for one download.
 
-    A failure is left to whoever asks for the value.
+    It ignores failures: the download meets them when it asks for the value.
     """
 
-    def __init__(
-        self,
-        layout: ArchiveLayout,
-        checksums: AlbumChecksums,
-        is_unknown: Callable[[int], bool],
-    ) -> None:
+    def __init__(self, layout: ArchiveLayout, checksums: AlbumChecksums) -> None:
         self._layout = layout
         self._checksums = checksums
-        self._is_unknown = is_unknown
         self._position = 0
         self._moved = asyncio.Event()
         self._jobs: deque[HashJob] = deque()
@@ -48,8 +42,8 @@ class Prefetch:
         """Keep hashing ahead of the position until everything is under way or cancelled."""
         try:
             await self._hash_unsent(start, stop)
-            for entries in self._skipped(start, stop):
-                await self._hash(entries)
+            for sources in hash_groups(self._layout.listing, self._skipped(start, stop)):
+                await self._hash(sources)
             while self._jobs:
                 await self._finish_oldest()
         finally:
@@ -66,37 +60,29 @@ class Prefetch:
         entries = self._layout.entries_between(start, stop)
         previous = 0
         for entry in large[bisect_left(large, entries.start) : bisect_left(large, entries.stop)]:
-            if self._layout.covers_crc32(entry, start, stop) and self._is_unknown(entry):
+            source = self._layout.sources[entry]
+            if self._layout.covers_crc32(entry, start, stop) and self._checksums.is_unknown(source):
                 await self._until(min(previous, offsets[entry] - HASH_AHEAD_BYTES))
                 previous = offsets[entry]
-                await self._hash([entry])
+                await self._hash([source])
 
-    def _skipped(self, start: int, stop: int) -> Iterator[list[int]]:
-        """Yield groups of entries before the range that its central directory headers name."""
-        group: list[int] = []
-        room = _GROUP_BYTES
+    def _skipped(self, start: int, stop: int) -> Iterator[SourceIndex]:
+        """Yield the sources before the range that its central directory headers name."""
         for entry in self._layout.central_headers_between(start, stop):
             if self._layout.header_offsets[entry] >= start:
                 break
-            if not self._is_unknown(entry):
-                continue
-            group.append(entry)
-            room -= self._layout.sizes[entry]
-            if room <= 0 or len(group) >= _GROUP_FILES:
-                yield group
-                group, room = [], _GROUP_BYTES
-        if group:
-            yield group
+            source = self._layout.sources[entry]
+            if self._checksums.is_unknown(source):
+                yield source
 
     async def _until(self, position: int) -> None:
         while self._position < position:
             self._moved.clear()
             await self._moved.wait()
 
-    async def _hash(self, entries: Sequence[int]) -> None:
+    async def _hash(self, sources: Sequence[SourceIndex]) -> None:
         while len(self._jobs) >= JOBS_AT_ONCE:
             await self._finish_oldest()
-        sources = [self._layout.sources[entry] for entry in entries]
         self._jobs.append(self._checksums.request(sources))
 
     async def _finish_oldest(self) -> None:

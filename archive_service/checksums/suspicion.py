@@ -8,17 +8,15 @@ on; where it has another, or none was announced, the download is cut.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
-from io import FileIO
 from types import TracebackType
 
 from zlib_ng import zlib_ng
 
 from archive_service.archive.errors import SourceChanged, SourceSuspected
 from archive_service.archive.listing import Listing
-from archive_service.checksums.album import hash_file
+from archive_service.checksums.hashing import begin_hash, hash_blocks, thread_block
 from archive_service.storage.base import AlbumFiles, SourceFile
 
 
@@ -53,10 +51,6 @@ class AnnouncedFiles:
     def open(self, source: int) -> SourceFile:
         """Open a file; see `AlbumFiles.open`."""
         return self._files.open(source)
-
-    def open_at_once(self, sources: Sequence[int]) -> list[FileIO]:
-        """Open files without waiting; see `AlbumFiles.open_at_once`."""
-        return self._files.open_at_once(sources)
 
     def open_to_hash(self, source: int) -> SourceFile:
         """Open a file to hash it; see `AlbumFiles.open_to_hash`."""
@@ -93,8 +87,12 @@ class AnnouncedFiles:
         return None
 
     def _crc32(self, source: int) -> int:
+        size, crc32 = self._listing.sizes[source], 0
         with self._files.open(source) as file:
-            crc32 = hash_file(file, threading.Event())
+            for block in hash_blocks(
+                file, begin_hash(), size=size, buffers=iter(thread_block, None)
+            ):
+                crc32 = block.state.crc32
             with suppress(SourceSuspected):  # size and mtime are as listed
                 self._files.verify(file, source)
         return crc32

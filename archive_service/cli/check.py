@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from archive_service.archive.errors import SettingsError
 from archive_service.cli.arguments import OneLineParser, add_settings, given_settings
-from archive_service.cli.console import complain
+from archive_service.cli.console import complain, quiet_on_closed_pipe
 from archive_service.cli.doctor.findings import Verdict
 from archive_service.cli.doctor.inspection import CHECKS
 from archive_service.config.settings import Settings, load_settings
@@ -18,6 +18,7 @@ from archive_service.config.settings import Settings, load_settings
 _WRONG, _USAGE_ERROR = 1, 2
 
 
+@quiet_on_closed_pipe
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print a line for each thing looked at; return the exit status."""
     try:

@@ -20,7 +20,7 @@ from archive_service.archive.id import ArchiveId, InvalidArchiveId, is_archive_i
 from archive_service.checksums.crc_index.base import CrcIndex
 from archive_service.checksums.maintenance import Maintenance, Outcome
 from archive_service.cli.arguments import OneLineParser, add_settings, given_settings
-from archive_service.cli.console import complain, printable
+from archive_service.cli.console import complain, printable, quiet_on_closed_pipe
 from archive_service.config.indexes import index_for
 from archive_service.config.settings import Settings, load_settings
 from archive_service.config.storages import advice, storage_of
@@ -36,6 +36,7 @@ _EPILOG = (
 )
 
 
+@quiet_on_closed_pipe
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the arguments say; return the exit status."""
     options = parser().parse_args(arguments)

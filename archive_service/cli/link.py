@@ -16,7 +16,7 @@ from archive_service.archive.id import ArchiveId, InvalidArchiveId
 from archive_service.archive.quantity import DURATION_UNITS, duration_s
 from archive_service.archive.signed_link import LATEST_EXPIRY_S, Link
 from archive_service.cli.arguments import OneLineParser
-from archive_service.cli.console import complain
+from archive_service.cli.console import complain, quiet_on_closed_pipe
 from archive_service.config.environment import load_lightly
 from archive_service.config.groups.signing_settings import SigningSettings
 from archive_service.http.content_disposition import MAX_NAME_CHARACTERS, is_download_name
@@ -32,6 +32,7 @@ _KEYLESS = (
 )
 
 
+@quiet_on_closed_pipe
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the link that the arguments describe; return the exit status."""
     options = parser().parse_args(arguments)

@@ -14,6 +14,7 @@ import sys
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from zoneinfo import ZoneInfo
@@ -30,7 +31,6 @@ from archive_service.cli.arguments import OneLineParser, add_settings, given_set
 from archive_service.cli.console import complain, printable
 from archive_service.cli.packing.entry_names import packed_names
 from archive_service.cli.packing.pack_errors import (
-    EntryFailed,
     PackingError,
     PackingFailed,
     PackingRefused,
@@ -45,7 +45,7 @@ from archive_service.cli.packing.writer import (
 )
 from archive_service.config.environment import load_lightly
 from archive_service.config.groups.format_settings import FormatSettings
-from archive_service.storage.local.storage import LocalAlbumFiles
+from archive_service.storage.local.album_files import AlbumPlace, LocalAlbumFiles
 
 _FAILURE, _USAGE_ERROR, _SIGNALLED = 1, 2, 128
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -103,7 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except PackingError as error:
         complain(f"{printable(error.path)}: {error.reason}")
         return _USAGE_ERROR if isinstance(error, PackingRefused) else _FAILURE
-    except BrokenPipeError:  # whoever reads has had enough, and knows it
+    except BrokenPipeError:  # the reader has closed its end, as `head` does
         return _SIGNALLED + signal.SIGPIPE
     except _Stopped as stopped:
         return _SIGNALLED + stopped.number
@@ -195,13 +195,14 @@ def _lay_out(sources: Sources, settings: FormatSettings) -> ArchiveLayout:
 def _write(
     writer: type[ArchiveWriter], output: int, sources: Sources, layout: ArchiveLayout
 ) -> None:
-    with LocalAlbumFiles(Path("/"), b"", sources.listing) as files:
-        try:
-            with _progress(writer.work_bytes(layout)) as on_progress:
-                writer(layout, files, output, on_progress=on_progress).write()
-        except EntryFailed as failed:
-            reason = _explanation(failed.error)
-            raise PackingFailed(sources.given(failed.source), reason) from None
+    open_files = partial(LocalAlbumFiles, AlbumPlace(Path("/")), sources.listing)
+    try:
+        with _progress(writer.work_bytes(layout)) as on_progress:
+            writer(layout, open_files, output, on_progress=on_progress).write()
+    except DownloadFailed as failed:
+        if failed.source is None:
+            raise
+        raise PackingFailed(sources.given(failed.source), _explanation(failed)) from None
 
 
 def _explanation(error: DownloadFailed) -> str:
@@ -226,7 +227,7 @@ def _progress(total_bytes: int) -> Iterator[Callable[[int], object]]:
     if sys.stderr is None or not sys.stderr.isatty():
         yield lambda _count: None
         return
-    # Imported where somebody looks: it takes as long as packing a thousand files.
+    # Imported only for a terminal: it takes as long as packing a thousand files.
     from tqdm import tqdm  # noqa: PLC0415
 
     with tqdm(total=total_bytes, unit="B", unit_scale=True, dynamic_ncols=True) as bar:

@@ -9,7 +9,7 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 
 from archive_service.cli.arguments import OneLineParser
-from archive_service.cli.console import COMMAND
+from archive_service.cli.console import COMMAND, quiet_on_closed_pipe
 
 SUBCOMMANDS = {
     "serve": "serve archives; server.py does the same",
@@ -20,6 +20,7 @@ SUBCOMMANDS = {
 }
 
 
+@quiet_on_closed_pipe
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a subcommand; return its exit status."""
     given = list(sys.argv[1:] if arguments is None else arguments)

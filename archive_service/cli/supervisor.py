@@ -25,6 +25,7 @@ from dataclasses import dataclass, replace
 from types import FrameType
 from typing import NamedTuple, NoReturn
 
+from archive_service.archive.backoff import backoff_s
 from archive_service.archive.errors import errno_name
 from archive_service.observe.events import Observe
 from archive_service.observe.faults import raised_at
@@ -87,7 +88,8 @@ class _Place:
     started_s: float = 0.0
     is_up: bool = False
     due_s: float = 0.0
-    pause_s: float = 0.0
+    short_lives: int = 0
+    """Workers in a row that did not live for long."""
 
 
 class Hooks(NamedTuple):
@@ -181,10 +183,13 @@ class Supervisor:
             return
         now_s = time.monotonic()
         if now_s - place.started_s > _SHORT_LIFE_S:
-            place.pause_s = 0.0
-        place.pause_s = min(max(2 * place.pause_s, _SHORTEST_PAUSE_S), _LONGEST_PAUSE_S)
-        place.due_s = now_s + place.pause_s
-        self._observe(replace(ending, next_in_s=place.pause_s))
+            place.short_lives = 0
+        place.short_lives += 1
+        pause_s = backoff_s(
+            place.short_lives, first_s=_SHORTEST_PAUSE_S, longest_s=_LONGEST_PAUSE_S
+        )
+        place.due_s = now_s + pause_s
+        self._observe(replace(ending, next_in_s=pause_s))
 
     def _pass_on(self, numbers: bytes) -> None:
         if not self._is_stopping:

@@ -31,7 +31,7 @@ from archive_service.config.tracing import tracing
 from archive_service.http.client_address import TrustedProxies
 from archive_service.observe.events import Observe
 from archive_service.observe.fan_out import to_each
-from archive_service.transfer.service import ArchiveService
+from archive_service.transfer.service import ArchiveService, Patience
 from archive_service.web.app import create_app
 from archive_service.web.handlers import WebOptions
 from archive_service.web.limits.admission import FairUse
@@ -81,7 +81,8 @@ async def accepting(
     traces = tracing(settings, to_each(log))
     observe = to_each(log, metrics, *traces.observers)
     index, storage = index_for(settings, observe), storage_of(settings, observe)
-    patience = SettlePolicy(settings.settle_time, settings.settle_wait)
+    settling = SettlePolicy(settings.settle_time, settings.settle_wait)
+    patience = Patience(settling, settings.listing_timeout)
     service = ArchiveService(storage, index, options, patience, observe)
     monitoring = Monitoring(service, metrics.text, prometheus.CONTENT_TYPE)
     proxies = TrustedProxies.parse(settings.trusted_proxies)

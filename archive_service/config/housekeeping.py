@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
 from archive_service.archive.errors import StorageUnavailable
-from archive_service.checksums.background.ahead import SCAN_EVERY_S, IndexAhead
+from archive_service.archive.first_time import FirstTimes
+from archive_service.checksums.background.index_ahead import SCAN_EVERY_S, IndexAhead
 from archive_service.config.settings import Settings
-from archive_service.observe.events import IndexAheadFailed, Observe
+from archive_service.observe.events import AlbumsFound, AlbumsLost, Observe, TidyingFailed
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.local.watcher import AlbumWatcher
 from archive_service.transfer.service import ArchiveService
 
 TIDY_EVERY_S = 3600.0
+LOOK_AT_ROOT_EVERY_S = 5.0
 SCAN_STORE_EVERY_S = 600.0
 """The pause between two looks at all albums of an object store: each is a request, at least."""
 
@@ -38,6 +40,8 @@ class Housekeeping:
     async def going_on(self) -> AsyncIterator[None]:
         """Do it while the block runs."""
         tasks = [asyncio.ensure_future(self._tidy())]
+        if self._is_local():
+            tasks.append(asyncio.ensure_future(self._watch_root()))
         if self._is_ahead():
             tasks.append(asyncio.ensure_future(self._index_ahead()))
         try:
@@ -48,10 +52,33 @@ class Housekeeping:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _tidy(self) -> None:
+        failures = FirstTimes()
         while True:
-            with suppress(StorageUnavailable):  # told to whoever asks for an album meanwhile
+            try:
                 await self._service.tidy_index()
+            except StorageUnavailable:  # visitors' requests report it meanwhile
+                pass
+            except Exception as error:  # noqa: BLE001 - it is tried again
+                reason = type(error).__name__
+                if failures.is_first(reason):
+                    self._observe(TidyingFailed(reason))
             await asyncio.sleep(TIDY_EVERY_S)
+
+    async def _watch_root(self) -> None:
+        """Tell when PHOTOS_DIR can't be read, and when it can be again."""
+        lost = ""
+        while True:
+            try:
+                await self._service.check()
+            except StorageUnavailable as error:
+                if not lost:
+                    self._observe(AlbumsLost(error.reason))
+                lost = error.reason
+            else:
+                if lost:
+                    self._observe(AlbumsFound())
+                lost = ""
+            await asyncio.sleep(LOOK_AT_ROOT_EVERY_S)
 
     async def _index_ahead(self) -> None:
         settings = self._settings
@@ -65,9 +92,6 @@ class Housekeeping:
         )
         try:
             await ahead.run()
-        except Exception as error:
-            self._observe(IndexAheadFailed(type(error).__name__))
-            raise
         finally:
             await learner.close()
 

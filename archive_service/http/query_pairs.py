@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from urllib.parse import unquote_plus
 
 _ESCAPED_AMPERSANDS = re.compile(r"\A(?:amp;)+", re.IGNORECASE)
+_WITHOUT_VALUE = frozenset(("", "summary"))
+"""Parameters that say what they say without a `=`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ def query_pairs(query: str) -> QueryPairs:
         name, equals, value = segment.partition("=")
         name = _decoded(name)
         meant = _ESCAPED_AMPERSANDS.sub("", name)
-        is_ambiguous |= meant != name and bool(meant) and not equals
+        is_ambiguous |= meant != name and meant not in _WITHOUT_VALUE and not equals
         pairs.append((meant, _decoded(value)))
     return QueryPairs(tuple(pairs), is_ambiguous)
 

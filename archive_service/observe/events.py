@@ -2,7 +2,7 @@
 
 Whatever notices an event calls `observe(event)`; the log, the metrics and the traces each act on
 the classes they know.  An event holds an archive's id only as `ArchiveId`, which prints its first
-characters, and never a file name or a path.
+characters, and never a file name, nor a path but that of a mount.
 
 The reference of log lines in docs/operations.md is made of the docstrings here: what has happened,
 and after "To do:" what an operator does about it; without that, nothing.
@@ -202,6 +202,49 @@ class AnswerFailed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class AlbumsLost(Event):
+    """`PHOTOS_DIR` can't be read, or is `empty` though albums are indexed; `/readyz` is a 503.
+
+    The service looks for it every 5 seconds.
+
+    To do: mount it; for an empty one see the reasons below.
+    """
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlbumsFound(Event):
+    """`PHOTOS_DIR` can be read again, or for the first time."""
+
+
+@dataclass(frozen=True, slots=True)
+class DiskHanging(Event):
+    """A disk makes no progress for 10 seconds; logged once until it answers.
+
+    Downloads from it wait, others go on.
+
+    To do: look at the mount, and at the server or program behind it.
+    """
+
+    mount: str
+
+
+@dataclass(frozen=True, slots=True)
+class DiskAnswering(Event):
+    """A disk that made no progress answers again."""
+
+    mount: str
+
+
+@dataclass(frozen=True, slots=True)
+class HangingThreadsChanged(Event):
+    """More threads, or fewer where `by` is negative, wait for a disk that does not answer."""
+
+    by: int
+
+
+@dataclass(frozen=True, slots=True)
 class HashingBacklogChanged(Event):
     """More files, or fewer where `by` is negative, wait to be hashed."""
 
@@ -259,7 +302,28 @@ class AlbumIndexed(Event):
 
 @dataclass(frozen=True, slots=True)
 class IndexAheadFailed(Event):
-    """A fault of ours: nothing is indexed ahead any more, downloads go on.
+    """A fault of ours: indexing ahead begins anew after a minute, downloads go on.
+
+    To do: please report it with the line.
+    """
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlbumNotIndexed(Event):
+    """A fault of ours: an album can't be indexed ahead, the others are; logged once for each.
+
+    To do: please report it with the line.
+    """
+
+    archive: ArchiveId
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TidyingFailed(Event):
+    """A fault of ours: the index could not be tidied; it is tried again every hour.
 
     To do: please report it with the line.
     """

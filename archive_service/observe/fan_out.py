@@ -7,6 +7,7 @@ end the download, so none leaves an observer: the first of a kind is reported to
 
 from __future__ import annotations
 
+from archive_service.archive.first_time import FirstTimes
 from archive_service.observe.events import Event, Observe
 from archive_service.observe.faults import raised_at
 from archive_service.observe.process_events import ObserverFailed
@@ -14,7 +15,7 @@ from archive_service.observe.process_events import ObserverFailed
 
 def to_each(*observers: Observe) -> Observe:
     """Return a function that hands each event to all observers, and raises nothing of theirs."""
-    reported: set[ObserverFailed] = set()
+    reported = FirstTimes()
 
     def observe(event: Event) -> None:
         for observer in observers:
@@ -24,8 +25,8 @@ def to_each(*observers: Observe) -> Observe:
                 report(_failure(observer, event, error))
 
     def report(failure: ObserverFailed) -> None:
-        if failure not in reported:
-            reported.add(failure)  # first, or a log that fails here as well would be asked for ever
+        # Noted first, or a log that fails here as well would be asked for ever.
+        if reported.is_first(failure):
             observe(failure)
 
     return observe

@@ -82,6 +82,10 @@ LINES: Mapping[type[events.Event], Line] = {
     events.RequestRefused: Line("request.refused", _WARNING, every_s=SELDOM_S),
     events.AnswerSlowed: Line("answer.slowed", _WARNING, every_s=SELDOM_S),
     events.AnswerFailed: Line("answer.failed", _ERROR),
+    events.AlbumsLost: Line("albums.lost", _WARNING),
+    events.AlbumsFound: Line("albums.found", _INFO),
+    events.DiskHanging: Line("disk.hanging", _WARNING),
+    events.DiskAnswering: Line("disk.answering", _INFO),
     events.IndexAheadWatching: Line("index_ahead.watching", _INFO),
     events.IndexAheadScanning: Line(
         "index_ahead.scanning", _INFO, lambda event: event.reason is not None
@@ -90,6 +94,8 @@ LINES: Mapping[type[events.Event], Line] = {
     events.IndexAheadOverflown: Line("index_ahead.overflown", _INFO),
     events.AlbumIndexed: Line("index_ahead.indexed", _DEBUG),
     events.IndexAheadFailed: Line("index_ahead.failed", _WARNING),
+    events.AlbumNotIndexed: Line("index_ahead.album_failed", _ERROR),
+    events.TidyingFailed: Line("index.tidying_failed", _ERROR),
     events.IndexImpaired: Line("index.impaired", _WARNING),
     events.IndexRestored: Line("index.restored", _INFO),
     process_events.TracingImpaired: Line("tracing.impaired", _WARNING),

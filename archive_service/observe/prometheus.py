@@ -58,6 +58,7 @@ _FAULTS_OF_REFUSED = {
     "EIO": _SERVICE,
     "EMFILE": _SERVICE,
     "ENOENT": _SERVICE,
+    "empty": _SERVICE,
     **dict.fromkeys(_OF_STORES, _SERVICE),
 }
 """By the reason; what is not named here is the fault of the service, or of its machine."""
@@ -152,12 +153,14 @@ def _of_sending(registry: CollectorRegistry) -> _Actions:
 def _of_requests(registry: CollectorRegistry) -> _Actions:
     help_of_listing = "Time to list and lay out an album, waiting for it to be still included"
     help_of_refused = "Requests that got no archive, by the reason and by whose fault it was"
+    help_of_hanging = "Threads that wait for a disk that does not answer"
     help_of_slowed = "Answers to links to nothing that were held back"
     counter = partial(Counter, registry=registry)
     listing = _seconds(registry, "archive_listing_seconds", help_of_listing)
     refused = counter("archive_requests_refused", help_of_refused, ["reason", "fault"])
     slowed = counter("archive_answers_slowed", help_of_slowed)
     skipped = counter("archive_links_skipped", "Symbolic links left out, by the reason", ["reason"])
+    hanging = _gauge(registry, "archive_hanging_threads", help_of_hanging)
     _begin_at_zero(refused, _FAULTS_OF_REFUSED)
 
     def refuse(reason: str) -> None:
@@ -171,6 +174,7 @@ def _of_requests(registry: CollectorRegistry) -> _Actions:
         events.RequestRefused: lambda event: refuse(event.reason),
         events.AnswerFailed: lambda event: refuse(event.reason),
         events.AnswerSlowed: lambda _event: slowed.inc(),
+        events.HangingThreadsChanged: lambda event: hanging.inc(event.by),
         events.LinkSkipped: lambda event: skipped.labels(event.reason).inc(),
     }
 

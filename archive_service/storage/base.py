@@ -5,7 +5,8 @@ All calls block and are made from worker threads, but for those that say otherwi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from io import FileIO
 from types import TracebackType
@@ -46,7 +47,33 @@ class RemoteFile(Protocol):
         """Free what the file holds; never waits."""
 
 
-SourceFile = FileIO | RemoteFile
+class DiskFile(FileIO):
+    """A file below a mount of this machine; its methods wait for the disk.
+
+    `close_elsewhere` is given where the file system may not answer at once: it closes the
+    descriptor, in a thread.  So to close such a file does not wait, wherever it is done.
+    """
+
+    def __init__(
+        self, descriptor: int, close_elsewhere: Callable[[], object] | None = None
+    ) -> None:
+        super().__init__(descriptor, closefd=close_elsewhere is None)
+        self._close_elsewhere = close_elsewhere
+
+    @property
+    def is_prompt(self) -> bool:
+        """Whether the file can be looked at, and sent from memory, without waiting."""
+        return self._close_elsewhere is None
+
+    def close(self) -> None:
+        """Close the file, or have it closed; never waits."""
+        if not self.closed:
+            super().close()
+            if self._close_elsewhere:
+                self._close_elsewhere()
+
+
+SourceFile = DiskFile | RemoteFile
 
 
 class AlbumFiles(Protocol):
@@ -62,9 +89,6 @@ class AlbumFiles(Protocol):
         `verify` it behind the last byte.  Of a remote file the first bytes tell whether it is what
         was listed.
         """
-
-    def open_at_once(self, sources: Sequence[int]) -> list[FileIO]:
-        """Open the first of some files, verified, as many as need no waiting; never blocks."""
 
     def open_to_hash(self, source: int) -> SourceFile:
         """Open a file that is soon to be opened again, and sent: what is read may be kept."""
@@ -97,8 +121,13 @@ class Storage(Protocol):
         Raise ArchiveNotFound, or StorageUnavailable where a part of it can't be read.
         """
 
-    def files(self, archive: ArchiveId, listing: Listing) -> AbstractContextManager[AlbumFiles]:
-        """Give access to the files of a listing, for one thread at a time."""
+    def files(
+        self, archive: ArchiveId, listing: Listing, close: Callable[[int], object] = os.close
+    ) -> AbstractContextManager[AlbumFiles]:
+        """Give access to the files of a listing, for one thread at a time.
+
+        `close` closes descriptors that may have to be waited for.
+        """
 
     def is_unchanged(self, archive: ArchiveId, listing: Listing) -> bool:
         """Tell whether another listing would be the same; False where that takes waiting.
@@ -106,11 +135,17 @@ class Storage(Protocol):
         Never blocks.
         """
 
-    def check(self) -> None:
-        """Look whether albums can be found at all; raise StorageUnavailable."""
+    def check(self) -> bool:
+        """Look whether albums can be found; return whether there may be one.
+
+        Raise StorageUnavailable.
+        """
 
     def albums(self) -> Sequence[str]:
         """Name what may be an album now; raise StorageUnavailable."""
+
+    def place(self, archive: ArchiveId) -> str:
+        """Name for the operator what an album lies on, without the whole id.  Never blocks."""
 
     def close(self) -> None:
         """Free what the storage holds; calls that wait for another machine are cancelled."""

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from zlib_ng import zlib_ng
 
 from archive_service.archive.layout import ArchiveLayout
+from archive_service.archive.listing import SourceIndex
 from archive_service.archive.segments import CentralHeaders, EndRecords, Entries, Segment
-from archive_service.checksums.album import UNKNOWN, AlbumChecksums
+from archive_service.checksums.crc32_column import UNKNOWN, Crc32Column
 from archive_service.storage.base import AlbumFiles
 from archive_service.transfer.entry_buffer import EntryBuffer
 
@@ -24,34 +25,35 @@ class Assembler:
     is hashed from the same bytes that are sent.
     """
 
-    def __init__(self, layout: ArchiveLayout, checksums: AlbumChecksums) -> None:
+    def __init__(self, layout: ArchiveLayout, checksums: Crc32Column) -> None:
         self._layout = layout
         self._checksums = checksums
 
-    def is_unknown(self, entry: int) -> bool:
-        """Tell whether an entry's CRC-32 is yet to be learned."""
-        return self._checksums.values[self._layout.sources[entry]] == UNKNOWN
-
-    def to_hash(self, segment: Segment) -> list[int]:
-        """Return the entries whose CRC-32 must be learned before the segment is made."""
+    def to_hash(self, segment: Segment) -> list[SourceIndex]:
+        """Return the sources whose CRC-32 must be learned before the segment is made."""
+        sources = self._layout.sources
         if isinstance(segment, CentralHeaders):
             named = self._layout.central_headers_between(segment.start, segment.stop)
-            return [entry for entry in named if self.is_unknown(entry)]
+            return list(filter(self._checksums.is_unknown, sources[named.start : named.stop]))
         if isinstance(segment, Entries):
-            # Large data ends a segment: no other than the last entry can have it.
+            # Large data ends a segment: only the last entry can have it.
             entries = self._layout.entries_between(segment.start, segment.stop)
             last = entries[-1]
-            if self._layout.is_large(last) and self.is_unknown(last):
-                return [] if self._is_header_part(segment, entries.start) else [last]
+            if self._layout.is_large(last) and self._checksums.is_unknown(sources[last]):
+                return [] if self._is_header_part(segment, entries.start) else [sources[last]]
         return []
 
-    def is_made_at_once(self, segment: Segment) -> bool:
-        """Tell whether a segment, no file's data, needs no file, and not many headers."""
+    def needs_no_wait(self, segment: Segment) -> bool:
+        """Tell whether a segment is made from memory alone and in no time."""
+        if isinstance(segment, EndRecords):
+            return True
+        if isinstance(segment, CentralHeaders):
+            named = self._layout.central_headers_between(segment.start, segment.stop)
+            return len(named) <= HEADERS_AT_ONCE
         if isinstance(segment, Entries):
             entries = self._layout.entries_between(segment.start, segment.stop)
             return self._is_header_part(segment, entries.start)
-        named = self._layout.central_headers_between(segment.start, segment.stop)
-        return len(named) <= HEADERS_AT_ONCE and not self.to_hash(segment)
+        return False
 
     def make(self, segment: Entries | CentralHeaders | EndRecords, files: AlbumFiles) -> memoryview:
         """Return the segment's bytes; raise DownloadFailed where a file isn't what was listed."""
@@ -83,7 +85,7 @@ class Assembler:
         if segment.stop > self._layout.data_offset(entry):
             return False
         needs_crc32 = self._layout.covers_crc32(entry, segment.start, segment.stop)
-        return not (needs_crc32 and self.is_unknown(entry))
+        return not (needs_crc32 and self._checksums.is_unknown(self._layout.sources[entry]))
 
     def _header_part(self, segment: Entries, entry: int) -> memoryview:
         """Make bytes of one header; an unknown CRC-32 is not among them."""

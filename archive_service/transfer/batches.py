@@ -1,18 +1,20 @@
-"""Batches: what is made ready of an archive at one time.
+"""Batches: pieces of an archive that are made ready in one go.
 
-A batch is planned as segments, made of parts, which are buffers and the data of files that are yet
-to be opened, and ready to be sent once these are open.
+A batch is planned as segments and made into buffers and open files.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from io import FileIO
 
+from archive_service.archive.errors import DownloadFailed
 from archive_service.archive.layout import ArchiveLayout
+from archive_service.archive.listing import SourceIndex
 from archive_service.archive.segments import FileData, Segment
-from archive_service.storage.base import AlbumFiles, SourceFile
+from archive_service.checksums.crc32_column import UNKNOWN, Crc32Column
+from archive_service.storage.base import AlbumFiles, DiskFile, SourceFile
 from archive_service.transfer.assembler import Assembler
 
 BATCH_BYTES = 2 * 1024 * 1024
@@ -27,36 +29,40 @@ NOTHING = memoryview(b"")
 
 
 @dataclass(frozen=True, slots=True)
-class _Data:
-    """The data of a file that is yet to be opened."""
-
-    segment: FileData
-    head: memoryview
-    """What is sent with the first of it."""
-
-
-@dataclass(frozen=True, slots=True)
 class OpenData:
     """A file that was opened for the sake of a segment."""
 
     segment: FileData
+    source: SourceIndex
     file: SourceFile
     head: memoryview
-    """What is sent with the first of it, unless it is a remote file."""
+    """What is sent with the first of it."""
 
 
-_Parts = list["memoryview | _Data"]
 Batch = list["memoryview | OpenData"]
 
 
 class BatchMaker:
-    """Makes the batches of one layout, for all of its downloads."""
+    """Plans and makes the batches of one layout, for all of its downloads."""
 
-    def __init__(self, layout: ArchiveLayout, assembler: Assembler) -> None:
+    def __init__(
+        self,
+        layout: ArchiveLayout,
+        checksums: Crc32Column,
+        open_files: Callable[[], AbstractContextManager[AlbumFiles]],
+    ) -> None:
         self._layout = layout
-        self._assembler = assembler
-        # Of a little archive, asked for again and again, one batch is all.
-        self._parts_of_all: _Parts | None = None
+        self._checksums = checksums
+        self._assembler = Assembler(layout, checksums)
+        self._open_files = open_files
+
+    def is_complete(self) -> bool:
+        """Tell whether no CRC-32 is unknown."""
+        return UNKNOWN not in self._checksums.values
+
+    def to_hash(self, segment: Segment) -> list[SourceIndex]:
+        """Return the sources whose CRC-32 must be learned before the segment is made."""
+        return self._assembler.to_hash(segment)
 
     def planned(
         self,
@@ -68,7 +74,7 @@ class BatchMaker:
     ) -> Iterator[list[Segment]]:
         """Yield the segments from `start` up to `stop` in batches.
 
-        `piece_bytes` tells the most that the buffers of one should have.
+        `piece_bytes` returns the most that the buffers of one should have.
         """
 
         def buffer_bytes() -> int:
@@ -91,66 +97,39 @@ class BatchMaker:
         if batch:
             yield batch
 
-    def made(self, segments: Sequence[Segment], files: AlbumFiles) -> Batch:
-        """Make a batch; waits for the disk.  Raise DownloadFailed."""
-        parts = self._parts(segments, files)
-        return self._opened(parts, map(files.open, self._sources(parts)))
+    def needs_no_wait(self, segments: Sequence[Segment]) -> bool:
+        """Tell whether a batch is made from memory alone."""
+        return all(map(self._assembler.needs_no_wait, segments))
 
-    def made_at_once(self, segments: Sequence[Segment], files: AlbumFiles) -> Batch | None:
-        """Make a batch where nothing has to be waited for: then a visit to a thread is spared."""
-        for segment in segments:
-            if not isinstance(segment, FileData) and not self._assembler.is_made_at_once(segment):
-                return None
-        parts = self._parts(segments, files)
-        if segments[0].start == 0 and segments[-1].stop == len(self._layout):
-            self._parts_of_all = parts
-        return self._opened_at_once(parts, files)
+    def make(self, segments: Sequence[Segment]) -> Batch:
+        """Make a batch; wait for the disk unless `needs_no_wait`.
 
-    def all_at_once(self, files: AlbumFiles) -> Batch | None:
-        """Make the batch that is all of the archive, if it was made at once before."""
-        return self._opened_at_once(self._parts_of_all, files) if self._parts_of_all else None
-
-    def _parts(self, segments: Sequence[Segment], files: AlbumFiles) -> _Parts:
-        parts: _Parts = []
-        for segment in segments:
-            if isinstance(segment, FileData):
-                parts.append(_Data(segment, _taken_head(parts)))
-            else:
-                _add_buffer(parts, self._assembler.make(segment, files))
-        return parts
-
-    def _sources(self, parts: _Parts) -> list[int]:
-        data = (part for part in parts if isinstance(part, _Data))
-        return [self._layout.sources[part.segment.entry] for part in data]
-
-    def _opened_at_once(self, parts: _Parts, files: AlbumFiles) -> Batch | None:
-        sources = self._sources(parts)
-        opened = files.open_at_once(sources)
-        if len(opened) == len(sources):
-            return self._opened(parts, iter(opened))
-        for file in opened:
-            file.close()
-        return None
-
-    def _opened(self, parts: _Parts, files: Iterator[SourceFile]) -> Batch:
-        """Return the batch of some parts, given the files in turn."""
+        Raise DownloadFailed with its source.
+        """
         batch: Batch = []
         try:
-            for part in parts:
-                if isinstance(part, memoryview):
-                    batch.append(part)
-                    continue
-                segment, file, head = part.segment, next(files), part.head
-                if not isinstance(file, FileIO):
-                    data_offset = self._layout.data_offset(segment.entry)
-                    file.begin(segment.start - data_offset, segment.stop - data_offset)
-                    if head:
-                        batch.append(head)
-                batch.append(OpenData(segment, file, head))
+            with self._open_files() as files:
+                for segment in segments:
+                    if isinstance(segment, FileData):
+                        batch.append(self._opened(segment, files, _taken_head(batch)))
+                    else:
+                        _add_buffer(batch, self._assembler.make(segment, files))
         except BaseException:
             close_files(batch)
             raise
         return batch
+
+    def _opened(self, segment: FileData, files: AlbumFiles, head: memoryview) -> OpenData:
+        source = self._layout.sources[segment.entry]
+        try:
+            file = files.open(source)
+        except DownloadFailed as error:
+            error.source = source
+            raise
+        if not isinstance(file, DiskFile):
+            data_offset = self._layout.data_offset(segment.entry)
+            file.begin(segment.start - data_offset, segment.stop - data_offset)
+        return OpenData(segment, source, file, head)
 
 
 def close_files(batch: Batch) -> None:
@@ -160,18 +139,18 @@ def close_files(batch: Batch) -> None:
             ready.file.close()
 
 
-def _add_buffer(parts: _Parts, made: memoryview) -> None:
+def _add_buffer(batch: Batch, made: memoryview) -> None:
     """Add a buffer, joined to one in front where a copy costs less than a send."""
-    if parts and isinstance(parts[-1], memoryview) and len(parts[-1]) + len(made) <= JOINED_BYTES:
-        parts[-1] = memoryview(b"".join((parts[-1], made)))
+    if batch and isinstance(batch[-1], memoryview) and len(batch[-1]) + len(made) <= JOINED_BYTES:
+        batch[-1] = memoryview(b"".join((batch[-1], made)))
     else:
-        parts.append(made)
+        batch.append(made)
 
 
-def _taken_head(parts: _Parts) -> memoryview:
+def _taken_head(batch: Batch) -> memoryview:
     """Take a small buffer off the end, to be sent with the file that follows."""
-    last = parts[-1] if parts else None
+    last = batch[-1] if batch else None
     if isinstance(last, memoryview) and len(last) <= JOINED_BYTES:
-        parts.pop()
+        batch.pop()
         return last
     return NOTHING

@@ -40,7 +40,7 @@ from types import TracebackType
 from aiohttp import web
 
 from archive_service.archive.errors import LengthMismatch, SourceChanged, SourceUnreadable
-from archive_service.transfer.content import Chunk, FileSpan
+from archive_service.transfer.file_span import Chunk, FileSpan
 from archive_service.transfer.socket_writer import FileNotSent, SocketWriter
 from archive_service.transfer.stall_watchdog import StallWatchdog
 

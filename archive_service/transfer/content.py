@@ -1,73 +1,39 @@
 """The bytes of an archive: any range of a layout as chunks ready to be sent.
 
-Theory of operation.  Consecutive segments make a batch, which one visit to a worker thread gets
-ready, or none where nothing has to be waited for: headers are packed, small files opened, checked
-and read into buffers, large files opened and checked.  The data of a large file is not read at
-all: it is given out as spans of the open file, to be sent by the kernel; that of a remote one is
-fetched ahead and given out as it comes.  Meanwhile a task runs ahead of the send position and has
-large files hashed whose CRC-32 will be needed, so that their headers can be packed when their turn
-comes.
+Theory of operation.  `read_ahead` makes batches: headers are packed, small files opened, checked
+and read into buffers, large files opened and checked.  The data of a large file is not read at all:
+it is yielded as spans of the open file, which the kernel sends; that of a remote one is fetched
+ahead and yielded as it comes.  Meanwhile a task runs ahead of the send position and has large files
+hashed whose CRC-32 will be needed, so that their headers can be packed when their turn comes.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-from collections import deque
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import Executor
-from contextlib import AbstractContextManager, aclosing, contextmanager
-from dataclasses import dataclass, replace
-from io import FileIO
-from typing import Protocol
+from contextlib import AbstractContextManager, aclosing, closing, contextmanager
+from dataclasses import replace
+from functools import partial
+from typing import TypeVar
 
-from archive_service.archive.errors import SourceSuspected, SourceUnreadable
+from archive_service.archive.errors import SourceSuspected
 from archive_service.archive.layout import ArchiveLayout
-from archive_service.archive.segments import FileData, Segment
-from archive_service.checksums.album import UNKNOWN, AlbumChecksums
+from archive_service.archive.listing import SourceIndex
+from archive_service.archive.segments import FileData
+from archive_service.checksums.album import AlbumChecksums
 from archive_service.checksums.disk_demand import DiskDemand
 from archive_service.checksums.prefetch import Prefetch
 from archive_service.checksums.suspicion import AnnouncedFiles
-from archive_service.storage.base import AlbumFiles, RemoteFile
-from archive_service.storage.local.page_cache import is_cached, read_in
-from archive_service.transfer.assembler import Assembler
+from archive_service.storage.base import DiskFile, RemoteFile
 from archive_service.transfer.batches import NOTHING, Batch, BatchMaker, OpenData, close_files
+from archive_service.transfer.file_span import Chunk, FileSpan, is_warm, read_span, warm_span
+from archive_service.transfer.read_ahead import Making, PieceSizes, ReadAhead, give_up
 
-MADE_AHEAD = 2
-"""Batches made ahead of the one that is sent: one alone is not always ready in time."""
-MADE_AHEAD_FROM_BYTES = 256 * 1024
-"""Size of the pieces from which on a client counts as quick."""
 KEPT_BACK_BYTES = 1
 """Bytes not sent before their file is verified where the range ends within its data: nothing else
 would be left to withhold, and the client would take the range for complete."""
-
-
-class PieceSizes(Protocol):
-    """How large chunks should be, asked for each of them."""
-
-    def buffer_bytes(self) -> int:
-        """Return the most that a buffer should have, unless one file has more."""
-
-    def span_bytes(self) -> int:
-        """Return the most that a span should have: it takes no memory."""
-
-
-@dataclass(frozen=True, slots=True)
-class FileSpan:
-    """`count` bytes from `offset` of an open file, in memory as far as one can tell."""
-
-    file: FileIO
-    offset: int
-    count: int
-    head: memoryview = NOTHING
-    """Bytes to be sent in front of them: the header of the file.  A chunk of its own for each
-    would cost as much again as the span, mostly in Python."""
-
-    def __len__(self) -> int:
-        return len(self.head) + self.count
-
-
-Chunk = memoryview | FileSpan
+_Result = TypeVar("_Result")
 
 
 class ArchiveContent:
@@ -90,9 +56,7 @@ class ArchiveContent:
         self._open_album = open_album
         self._threads = threads
         self._demand = demand
-        self._assembler = Assembler(layout, checksums)
-        self._maker = BatchMaker(layout, self._assembler)
-        self._is_complete = False
+        self._maker = BatchMaker(layout, checksums, open_album)
 
     async def chunks(
         self, start: int, stop: int, pieces: PieceSizes
@@ -102,113 +66,86 @@ class ArchiveContent:
         Raise DownloadFailed.
         """
         await self._checksums.load()
-        with self._open_album() as files, self._hash_ahead(start, stop) as reached:
-            async with aclosing(self._batches(start, stop, pieces, files)) as batches:
+        reading = ReadAhead(self._maker, self._threads, pieces, start=start, stop=stop)
+        hashing = _nothing() if reading.is_complete else self._hashing_ahead(start, stop)
+        with closing(reading), hashing as reached:
+            async with aclosing(self._batches(reading)) as batches:
                 async for offset, batch in batches:
                     reached(offset)
                     for ready in batch:
                         if isinstance(ready, memoryview):
                             yield ready
                             continue
-                        if not isinstance(ready.file, FileIO):
-                            while chunk := await self._remote_chunk(ready.file, pieces):
+                        async with aclosing(self._data(ready, stop, pieces)) as data:
+                            async for chunk in data:
                                 yield chunk
-                            continue
-                        for piece in self._file_data(ready, ready.file, stop, pieces):
-                            if isinstance(piece, memoryview) or _is_warm(piece):
-                                yield piece
-                                continue
-                            if piece.head:  # does not wait for the disk
-                                yield piece.head
-                            await self._warm(piece)
-                            yield replace(piece, head=NOTHING)
-                        kept_back = _kept_back(ready.segment, stop)
-                        rest = await self._rest(ready.segment, ready.file) if kept_back else NOTHING
-                        # It may have been rewritten meanwhile.
-                        await self._verify(files, ready.file, ready.segment)
-                        if rest:
-                            yield rest
-                    self._checksums.store_learned(is_end=False)
+                    self._checksums.flush_if_due()
 
     @contextmanager
-    def _hash_ahead(self, start: int, stop: int) -> Iterator[Callable[[int], None]]:
-        """Hash what is unknown ahead of the position, which is to be told."""
-        self._is_complete = UNKNOWN not in self._checksums.values
-        if self._is_complete:
-            yield lambda _position: None
-            return
-        hash_ahead = Prefetch(self.layout, self._checksums, self._assembler.is_unknown)
-        task = asyncio.ensure_future(hash_ahead.run(start, stop))
+    def _hashing_ahead(self, start: int, stop: int) -> Iterator[Callable[[int], None]]:
+        """Hash what is unknown ahead of the position that the caller reports."""
+        prefetch = Prefetch(self.layout, self._checksums)
+        task = asyncio.ensure_future(prefetch.run(start, stop))
         try:
-            yield hash_ahead.reached
+            yield prefetch.reached
         finally:
             task.cancel()
-            self._checksums.store_learned()
+            self._checksums.flush()
 
-    async def _batches(
-        self, start: int, stop: int, pieces: PieceSizes, files: AlbumFiles
-    ) -> AsyncGenerator[tuple[int, Batch], None]:
-        """Yield batches and where they start, some made ahead while the one before is sent.
-
-        Not so for a slow client, who would only hold more memory.
-        """
-        batch = self._maker.all_at_once(files) if stop - start == len(self.layout) else None
-        makings: deque[tuple[int, asyncio.Future[Batch]]] = deque()
-        try:
-            if batch:
-                yield start, batch
+    async def _batches(self, reading: ReadAhead) -> AsyncGenerator[tuple[int, Batch], None]:
+        """Yield batches and where they start; close the files of each afterwards."""
+        while True:
+            for source in reading.to_hash():
+                await self._checksums.hashed(source)
+            making = reading.next_batch()
+            if making is None:
                 return
-            plan = self._maker.planned(
-                start, stop, piece_bytes=pieces.buffer_bytes, begins_batch=self._to_hash
-            )
-            segments = next(plan, None)
-            while segments or makings:
-                if segments and not makings:
-                    await self._hash(segments)
-                ahead = MADE_AHEAD if pieces.buffer_bytes() >= MADE_AHEAD_FROM_BYTES else 0
-                while segments and len(makings) <= ahead and not self._to_hash(segments[0]):
-                    makings.append((segments[0].start, self._make(segments, files)))
-                    segments = next(plan, None)
-                offset, making = makings[0]
-                if making.done():  # or else a client that takes all at once would have the loop
-                    await asyncio.sleep(0)
-                batch = await asyncio.shield(making)
-                makings.popleft()
-                yield offset, batch
+            batch = await self._made(making)
+            try:
+                yield making.offset, batch
+            finally:
                 close_files(batch)
-        finally:
-            close_files(batch or [])
-            for _, making in makings:
-                making.add_done_callback(_close_made)
 
-    async def _hash(self, segments: Sequence[Segment]) -> None:
-        for entry in self._to_hash(segments[0]):
-            await self._checksums.hashed(self.layout.sources[entry])
+    async def _made(self, making: Making) -> Batch:
+        if making.batch.done():  # otherwise a client that takes all at once would have the loop
+            await asyncio.sleep(0)
+            return making.batch.result()
+        try:
+            return await asyncio.shield(asyncio.wrap_future(making.batch))
+        except asyncio.CancelledError:
+            give_up(making.batch)
+            raise
 
-    def _to_hash(self, segment: Segment) -> list[int]:
-        return [] if self._is_complete else self._assembler.to_hash(segment)
-
-    def _make(self, segments: Sequence[Segment], files: AlbumFiles) -> asyncio.Future[Batch]:
-        loop = asyncio.get_running_loop()
-        if batch := self._maker.made_at_once(segments, files):
-            making = loop.create_future()
-            making.set_result(batch)
-        else:
-            making = loop.run_in_executor(self._threads, self._made, segments)
-            making.add_done_callback(_see_exception)
-        return making
-
-    def _made(self, segments: Sequence[Segment]) -> Batch:
-        with self._open_album() as files:
-            return self._maker.made(segments, files)
+    async def _data(
+        self, data: OpenData, range_stop: int, pieces: PieceSizes
+    ) -> AsyncGenerator[Chunk, None]:
+        """Yield what is sent of an open file; it is verified behind its last byte."""
+        if not isinstance(data.file, DiskFile):
+            if data.head:
+                yield data.head
+            while chunk := await self._remote_chunk(data.file, pieces):
+                yield chunk
+            return
+        for piece in self._pieces(data, data.file, range_stop, pieces):
+            if isinstance(piece, memoryview) or is_warm(piece):
+                yield piece
+                continue
+            if piece.head:  # does not wait for the disk
+                yield piece.head
+            yield await self._warmed(piece)
+        kept_back = _kept_back(data.segment, range_stop)
+        rest = await self._rest(data.segment, data.file) if kept_back else NOTHING
+        await self._verify(data.file, data)  # it may have been rewritten meanwhile
+        if rest:
+            yield rest
 
     async def _remote_chunk(self, file: RemoteFile, pieces: PieceSizes) -> memoryview:
-        """Return what comes next, none at the end; its storage sees to it that it is good."""
+        """Return the next bytes, none at the end; the storage has checked them."""
         with self._demand.busy():
             return await file.chunk(pieces.buffer_bytes())
 
-    def _file_data(
-        self, data: OpenData, file: FileIO, range_stop: int, pieces: PieceSizes
+    def _pieces(
+        self, data: OpenData, file: DiskFile, range_stop: int, pieces: PieceSizes
     ) -> Iterator[Chunk]:
         """Yield spans of the file, without what is kept back."""
         segment = data.segment
@@ -225,58 +162,50 @@ class ArchiveContent:
             position += count
             head = NOTHING
 
-    async def _rest(self, segment: FileData, file: FileIO) -> memoryview:
+    async def _rest(self, segment: FileData, file: DiskFile) -> memoryview:
         """Read what was kept back."""
         offset = segment.stop - self.layout.data_offset(segment.entry) - KEPT_BACK_BYTES
         span = FileSpan(file, offset, KEPT_BACK_BYTES)
-        if not _is_warm(span):
-            await self._warm(span)
-        try:
-            return memoryview(os.pread(file.fileno(), span.count, offset))
-        except OSError as error:
-            raise SourceUnreadable.of(error) from None
+        if is_warm(span):
+            return read_span(span)
+        return await self._in_thread(partial(read_span, span))
 
-    async def _verify(self, files: AnnouncedFiles, file: FileIO, segment: FileData) -> None:
-        """Check a file that was sent; read it again where only that tells."""
-        source = self.layout.sources[segment.entry]
+    async def _verify(self, file: DiskFile, data: OpenData) -> None:
+        """Check that a file is what was listed: in place where that does not wait."""
         try:
-            files.verify(file, source)
+            if file.is_prompt:
+                self._verify_now(data)
+            else:
+                await self._in_thread(partial(self._verify_now, data))
         except SourceSuspected:
-            with self._demand.busy():
-                loop = asyncio.get_running_loop()
-                await loop.run_in_executor(self._threads, self._settle, source)
+            await self._in_thread(partial(self._settle, data.source))
 
-    def _settle(self, source: int) -> None:
+    def _verify_now(self, data: OpenData) -> None:
+        with self._open_album() as files:
+            files.verify(data.file, data.source)
+
+    def _settle(self, source: SourceIndex) -> None:
+        """Read a suspected file again; raise SourceChanged where it has another CRC-32."""
         with self._open_album() as files:
             files.settle(source)
 
-    async def _warm(self, span: FileSpan) -> None:
-        descriptor = span.file.fileno()
-        loop = asyncio.get_running_loop()
-        try:
-            with self._demand.busy():
-                await loop.run_in_executor(
-                    self._threads, read_in, descriptor, span.offset, span.count
-                )
-        except OSError as error:
-            raise SourceUnreadable.of(error) from None
+    async def _warmed(self, span: FileSpan) -> Chunk:
+        """Return a span that is in memory: the kernel's where it stays there, otherwise ours."""
+        if not span.file.is_prompt:
+            return await self._in_thread(partial(read_span, span))
+        await self._in_thread(partial(warm_span, span))
+        return replace(span, head=NOTHING)
+
+    async def _in_thread(self, work: Callable[[], _Result]) -> _Result:
+        """Do what waits for the disk."""
+        with self._demand.busy():
+            return await asyncio.wrap_future(self._threads.submit(work))
 
 
-def _is_warm(span: FileSpan) -> bool:
-    return is_cached(span.file.fileno(), span.offset, span.count)
+@contextmanager
+def _nothing() -> Iterator[Callable[[int], None]]:
+    yield lambda _position: None
 
 
 def _kept_back(segment: FileData, range_stop: int) -> int:
     return KEPT_BACK_BYTES if segment.stop == range_stop else 0
-
-
-def _close_made(making: asyncio.Future[Batch]) -> None:
-    """Close the files of a batch whose download has ended meanwhile."""
-    if not making.cancelled() and making.exception() is None:
-        close_files(making.result())
-
-
-def _see_exception(making: asyncio.Future[Batch]) -> None:
-    """Look at an exception that nobody may be waiting for any more."""
-    if not making.cancelled():
-        making.exception()

@@ -25,7 +25,8 @@ from archive_service.observe.events import (
 )
 from archive_service.transfer.chunk_size import Pace
 from archive_service.transfer.connection import Transfer
-from archive_service.transfer.content import ArchiveContent, Chunk
+from archive_service.transfer.content import ArchiveContent
+from archive_service.transfer.file_span import Chunk
 
 _CONNECTION_ERRORS = (OSError, ClientError, asyncio.TimeoutError)
 

@@ -3,40 +3,48 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
-from bisect import bisect_left
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice, takewhile
-from threading import Lock
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
-from archive_service.archive.errors import AlbumInMotion, FileNotInAlbum
+from archive_service.archive.errors import AlbumInMotion, ArchiveNotFound, StorageUnavailable
 from archive_service.archive.id import ArchiveId
-from archive_service.archive.layout import lay_out
-from archive_service.archive.listing import Listing, parents_of_directories
-from archive_service.archive.lru import WeightedLRU
-from archive_service.archive.naming import NameRules, archive_names, original_name
-from archive_service.archive.representation import ArchiveOptions, Representation, represent
+from archive_service.archive.representation import ArchiveOptions, Representation
 from archive_service.archive.settling import NO_SETTLING, FirstSeen, SettlePolicy, SettlingWatch
-from archive_service.checksums.album import KEPT_FILES, Checksums, HashThreads, weight_of
+from archive_service.checksums.album import Checksums, HashThreads
 from archive_service.checksums.background.hasher import BackgroundHasher
 from archive_service.checksums.crc_index.base import CrcIndex
 from archive_service.checksums.disk_demand import DiskDemand
 from archive_service.checksums.suspicion import AnnouncedFiles
 from archive_service.observe.events import ArchiveAwaited, Observe, ignore
 from archive_service.storage.base import Storage
+from archive_service.storage.lanes import Lane, LaneLimits, Lanes
 from archive_service.transfer.content import ArchiveContent
+from archive_service.transfer.descriptions import Descriptions
+from archive_service.transfer.hanging_disks import HangingDisks
+from archive_service.transfer.shared_calls import SharedCalls
 
-_READING_THREADS = 32
-"""Threads that may wait for the disk at once; an idle one costs next to nothing."""
-_DESCRIBING_THREADS = 4
-"""Apart from those that read: requests for large albums must not hold downloads up."""
-_HASHING_THREADS = 8
+_READING = LaneLimits(per_lane=32, usual=128, most=1024)
+"""Listing, opening, reading and closing: slow storage is kept busy by many at once."""
+_HASHING = LaneLimits(per_lane=256, usual=8, most=256)
 """More than one download may use, so that no visitor's large files hold up another's."""
-KEPT_CONTENTS = 1000
-"""Little albums whose packed headers are kept, at most 64 KiB each."""
-_Wanted = tuple[ArchiveId, tuple[str, ...]]
+_LOOKING_AT_ROOT = LaneLimits(per_lane=1, usual=1, most=1)
+ROOT_TIMEOUT_S = 5.0
+"""How long a look at the root is waited for."""
+_ROOT = "root"
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long an album is waited for."""
+
+    settling: SettlePolicy = NO_SETTLING
+    listing_timeout_s: float = 30.0
 
 
 class ArchiveService:
@@ -47,28 +55,27 @@ class ArchiveService:
         storage: Storage,
         index: CrcIndex,
         options: ArchiveOptions,
-        patience: SettlePolicy = NO_SETTLING,
+        patience: Patience = Patience(),
         observe: Observe = ignore,
     ) -> None:
         self._storage = storage
         self._index = index
-        self._options = options
-        self._patience = patience
+        self._patience = patience.settling
         self._observe = observe
+        self._hanging_disks = HangingDisks(observe)
         self._sightings = FirstSeen()
-        self._reading = ThreadPoolExecutor(_READING_THREADS, "read")
-        self._describing = ThreadPoolExecutor(_DESCRIBING_THREADS, "describe")
-        self._waiting: dict[_Wanted, Future[Representation]] = {}
-        # An album is listed again for each request, but described again, which takes longer, only
-        # where it is not what it was.
-        self._described: WeightedLRU[ArchiveId, Representation] = WeightedLRU(KEPT_FILES)
-        # A little album's content keeps the headers it has packed, for the next download.
-        self._contents: WeightedLRU[ArchiveId, ArchiveContent] = WeightedLRU(KEPT_CONTENTS)
-        self._lock = Lock()
-        self._hashing = ThreadPoolExecutor(_HASHING_THREADS, "hash")
+        self._reading = Lanes("read", _READING, on_hanging=self._hanging)
+        self._hashing = Lanes("hash", _HASHING, on_hanging=self._hanging)
+        self._root = Lanes("root", _LOOKING_AT_ROOT)
+        self._root_lane = self._root.of(_ROOT)
         self._indexing = ThreadPoolExecutor(1, "index")
+        self._descriptions = Descriptions(
+            storage, options, self._reading, timeout_s=patience.listing_timeout_s
+        )
+        self._checks = SharedCalls(self._begin_check)
         self._demand = DiskDemand()
-        threads = HashThreads(index, self._hashing, self._indexing, observe, self._demand)
+        hashing = self._hashing.of("hash")
+        threads = HashThreads(index, hashing, self._indexing, observe, self._demand)
         self._checksums = Checksums(storage, threads)
 
     async def represent(self, archive: ArchiveId, files: Sequence[str] = ()) -> Representation:
@@ -83,12 +90,12 @@ class ArchiveService:
         watch = SettlingWatch(archive, self._patience, self._sightings, clock_s=time.monotonic())
         while True:
             try:
-                found = self._unchanged(archive, files)
-                if found is None:
-                    description = self._description(archive, files)
-                    found = await asyncio.shield(asyncio.wrap_future(description))
+                found = await self._descriptions.whole(archive)
             except AlbumInMotion:
                 pause_s = watch.look_again_s(clock_s=time.monotonic())
+            except ArchiveNotFound:
+                await self.check()  # or else the disk of the albums is gone, not this album
+                raise
             else:
                 pause_s = watch.pause_s(
                     found.layout.listing,
@@ -97,127 +104,76 @@ class ArchiveService:
                     clock_s=time.monotonic(),
                 )
                 if not pause_s:
-                    return found
+                    return await self._descriptions.part(found, files) if files else found
             self._observe(ArchiveAwaited(archive))
             await asyncio.sleep(pause_s)
 
     def content(self, representation: Representation) -> ArchiveContent:
         """Give access to the bytes of an archive."""
         archive, layout = representation.archive, representation.layout
-        kept = self._contents.get(archive)
-        if kept and kept.layout is layout:
-            return kept
         listing = layout.listing
+        lane = self._reading.of(archive)
+        close = partial(_close_in, lane)
         checksums = self._checksums.of(archive, listing, representation.fingerprint)
 
         def open_album() -> AnnouncedFiles:
-            files = self._storage.files(archive, listing)
+            files = self._storage.files(archive, listing, close)
             return AnnouncedFiles(files, listing, checksums.values.__getitem__)
 
-        content = ArchiveContent(
+        return ArchiveContent(
             layout,
             checksums,
             open_album=open_album,
-            threads=self._reading,
+            threads=lane,
             demand=self._demand,
         )
-        if layout.listing.snapshot:
-            self._contents.put(archive, content, weight=1)
-        return content
+
+    def in_thread(self, archive: ArchiveId, work: Callable[[], _Result]) -> Future[_Result]:
+        """Have work done for an album, in one of its threads."""
+        return self._reading.of(archive).submit(work)
 
     def learner(self) -> BackgroundHasher:
         """Give access to learning without being asked; close it before the service."""
         return BackgroundHasher(self._storage, self._checksums, self._demand)
 
     async def check(self) -> None:
-        """Make sure that albums can be listed; raise StorageUnavailable."""
-        await asyncio.get_running_loop().run_in_executor(self._describing, self._storage.check)
+        """Make sure that albums can be found; raise StorageUnavailable.
+
+        An empty root is no site without albums where the index knows some: its disk is missing.
+        """
+        try:
+            has_albums = await self._checks.result(_ROOT, within_s=ROOT_TIMEOUT_S)
+        except asyncio.TimeoutError:
+            raise StorageUnavailable("timeout") from None
+        if not has_albums and await self._index_has_albums():
+            raise StorageUnavailable("empty")
 
     async def tidy_index(self) -> None:
         """Make room in the CRC index; raise StorageUnavailable."""
-        await self._checksums.tidy()
+        albums = await asyncio.wrap_future(self._root_lane.submit(self._storage.albums))
+        await self._checksums.tidy(albums)
 
     def close(self) -> None:
         """Write what was learned and end the threads; call it when nothing is being sent."""
         self._storage.close()
-        self._describing.shutdown(cancel_futures=True)
-        self._reading.shutdown(cancel_futures=True)
-        self._hashing.shutdown(cancel_futures=True)
+        for lanes in (self._root, self._reading, self._hashing):
+            lanes.close()
         self._indexing.submit(self._index.close)
         self._indexing.shutdown()
 
-    def _unchanged(self, archive: ArchiveId, files: Sequence[str]) -> Representation | None:
-        """Return what is known of a whole album, where it takes no waiting to see that it holds.
+    def _begin_check(self, _key: str) -> Future[bool]:
+        return self._root_lane.submit(self._storage.check)
 
-        A visit to a thread would cost more than all of a little album's description.
-        """
-        with self._lock:
-            known = None if files else self._described.get(archive)
-        if known and self._storage.is_unchanged(archive, known.layout.listing):
-            return known
-        return None
+    async def _index_has_albums(self) -> bool:
+        asking = asyncio.get_running_loop().run_in_executor(self._indexing, self._index.has_albums)
+        done, _ = await asyncio.wait({asking}, timeout=ROOT_TIMEOUT_S)
+        return bool(done) and asking.result()
 
-    def _description(self, archive: ArchiveId, files: Sequence[str]) -> Future[Representation]:
-        """Have an archive described, or join those who wait for it and whose turn is to come."""
-        wanted = (archive, tuple(dict.fromkeys(files)))
-        with self._lock:
-            if wanted not in self._waiting:
-                self._waiting[wanted] = self._describing.submit(self._represent, *wanted)
-            return self._waiting[wanted]
-
-    def _represent(self, archive: ArchiveId, files: tuple[str, ...]) -> Representation:
-        with self._lock:
-            del self._waiting[archive, files]  # who comes now may know of a change since
-        listing = self._storage.list(archive)
-        fingerprint = listing.fingerprint()
-        if files:
-            return self._represented(archive, files, listing, fingerprint)
-        with self._lock:
-            known = self._described.get(archive)
-        if known and known.fingerprint == fingerprint:
-            return known
-        representation = self._represented(archive, files, listing, fingerprint)
-        with self._lock:
-            self._described.put(archive, representation, weight=weight_of(listing))
-        return representation
-
-    def _represented(
-        self, archive: ArchiveId, files: Sequence[str], listing: Listing, fingerprint: bytes
-    ) -> Representation:
-        names = archive_names(listing.paths, self._options.names)
-        sources: Iterable[int] = range(len(listing))
-        if files:
-            sources = _subset(files, listing, names, self._options.names)
-        layout = lay_out(listing, names, sources, zone=self._options.zone)
-        return represent(archive, layout, fingerprint, self._options)
+    def _hanging(self, key: Hashable, by: int) -> None:
+        place = self._storage.place(key) if isinstance(key, ArchiveId) else ""
+        self._hanging_disks.change(place, by)
 
 
-def _subset(
-    files: Sequence[str], listing: Listing, names: Sequence[bytes], rules: NameRules
-) -> set[int]:
-    by_name: defaultdict[str, list[int]] = defaultdict(list)
-    for source, name in enumerate(names):
-        by_name[name.decode()].append(source)
-    if not by_name.keys() >= set(files):
-        archived = set(by_name)
-        for source, path in enumerate(listing.paths):
-            original = original_name(path, rules)  # several paths may have one
-            if original not in archived:
-                by_name[original].append(source)
-    ordered = sorted(by_name) if any(file.endswith("/") for file in files) else []
-    named = {source for file in files for source in _named(file, by_name, ordered)}
-    return named | set(parents_of_directories(listing, named))
-
-
-def _named(
-    file: str, by_name: Mapping[str, Sequence[int]], ordered: Sequence[str]
-) -> Sequence[int]:
-    if not file.endswith("/"):
-        if file in by_name:
-            return by_name[file]
-        raise FileNotInAlbum
-    following = islice(ordered, bisect_left(ordered, file), None)
-    below = list(takewhile(lambda name: name.startswith(file), following))
-    if not below:
-        raise FileNotInAlbum
-    return [source for name in below for source in by_name[name]]
+def _close_in(lane: Lane, descriptor: int) -> None:
+    """Close a descriptor in a thread of a lane."""
+    lane.submit(os.close, descriptor)

@@ -6,11 +6,11 @@ import asyncio
 import os
 import socket
 from contextlib import suppress
-from io import FileIO
 
 from archive_service.archive.errors import SourceChanged
+from archive_service.storage.base import DiskFile
 from archive_service.transfer.batches import NOTHING
-from archive_service.transfer.content import Chunk, FileSpan
+from archive_service.transfer.file_span import Chunk, FileSpan
 
 _MORE_FOLLOWS = getattr(socket, "MSG_MORE", 0)
 
@@ -41,7 +41,7 @@ class SocketWriter:
         self._descriptor = self._socket.fileno()
         self._is_watched = False
         self._buffer = NOTHING
-        self._file: FileIO | None = None
+        self._file: DiskFile | None = None
         self._offset = self._count = 0
         self._sent: asyncio.Future[None] | None = None
 
@@ -97,7 +97,7 @@ class SocketWriter:
                 self._send_file(self._file)
         return len(self._buffer) + self._count
 
-    def _send_file(self, file: FileIO) -> None:
+    def _send_file(self, file: DiskFile) -> None:
         try:
             sent = os.sendfile(self._descriptor, file.fileno(), self._offset, self._count)
         except BlockingIOError:

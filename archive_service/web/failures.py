@@ -21,6 +21,7 @@ from archive_service.archive.errors import (
     FormTimedOut,
     LinkExpired,
     LinkNotSigned,
+    ListingTimedOut,
     NoForm,
     Refused,
     SelectionOutdated,
@@ -76,6 +77,7 @@ _BY_EXCEPTION: tuple[tuple[type[Exception], Failure], ...] = (
     (ServiceBusy, Failure(503, "busy")),
     (ClientBusy, Failure(429, "client_busy")),
     (ClientRefused, Failure(429, "client_refused")),
+    (ListingTimedOut, Failure(503, "slow_disk", _retry_after(_RETRY_AFTER_S))),
     (StorageUnavailable, Failure(503, "unavailable", _retry_after(_RETRY_AFTER_S))),
     (web.HTTPNotFound, Failure(404, "not_found")),
 )

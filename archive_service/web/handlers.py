@@ -8,7 +8,6 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from hashlib import blake2b
 
 from aiohttp import web
 
@@ -51,7 +50,7 @@ from archive_service.web.failures import (
 )
 from archive_service.web.limits.admission import FairUse
 from archive_service.web.limits.resumption_guard import Beginning
-from archive_service.web.manifest import manifest
+from archive_service.web.manifest import Manifests, summary, whole_manifest
 from archive_service.web.pages.render import Pages
 from archive_service.web.query import ArchiveQuery, parse_query, with_suffix
 from archive_service.web.selection import SelectionForms
@@ -95,6 +94,7 @@ class Handlers:
         self._fair_use = fair_use
         self._forms = SelectionForms()
         self._resumptions = fair_use.resumptions
+        self._manifests = Manifests(service)
 
     async def index(self, request: web.Request) -> web.StreamResponse:
         """Answer `/`."""
@@ -159,19 +159,21 @@ class Handlers:
             raise LinkExpired
         query = parse_query(request.rel_url.raw_query_string)
         representation = await self._describe(request, query)
-        # Of a large album it is megabytes, and takes as long to print.
-        body, etag = await asyncio.to_thread(_printed_manifest, representation)
+        printer = summary if query.is_summary else whole_manifest
+        head = await self._manifests.head(representation, printer)
         now_s = int(time.time())
-        validators = _validators(representation, now_s, etag=etag)
+        validators = _validators(representation, now_s, etag=head.etag)
         fields = RequestFields.of(request.method, request.headers.items())
-        answer = plan(fields, Target(len(body), "application/json", validators), now_s=now_s)
+        target = Target(head.complete_length, "application/json", validators)
+        answer = plan(fields, target, now_s=now_s)
         if answer.status in _FAILED_PLANS:
             return self._failed_plan(request, answer)
         response = web.StreamResponse(status=answer.status, headers=dict(answer.fields))
-        if answer.parts and request.method == "GET":
-            await self._send_manifest(request, response, answer, body)
-        else:
+        if not answer.parts or request.method != "GET":
             await response.prepare(request)
+            return response
+        body = await self._manifests.body(representation, printer)
+        await self._send_manifest(request, response, answer, body)
         return response
 
     def _judged(self, request: web.Request) -> Verdict:
@@ -253,8 +255,12 @@ class Handlers:
         with suppress(asyncio.TimeoutError):
             async with self._transfer(request, response) as transfer:
                 for part in answer.parts:
-                    data = part.data if isinstance(part, Literal) else body[part.start : part.stop]
-                    if transfer.begin(memoryview(data)):
+                    data = (
+                        memoryview(part.data)
+                        if isinstance(part, Literal)
+                        else memoryview(body)[part.start : part.stop]
+                    )
+                    if transfer.begin(data):
                         await transfer.finish()
 
     def _transfer(self, request: web.Request, response: web.StreamResponse) -> Transfer:
@@ -282,8 +288,3 @@ def _validators(
         last_modified_s=min(changed_s, now_s) if changed_s <= now_s + CHANGED_WITHIN_S else None,
         date_is_strong=has_passed and representation.date_is_strong,
     )
-
-
-def _printed_manifest(representation: Representation) -> tuple[bytes, str]:
-    body = manifest(representation)
-    return body, f'"{blake2b(body, digest_size=16).hexdigest()}"'

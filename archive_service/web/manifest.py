@@ -1,31 +1,138 @@
-"""The manifest: what a CMS prints beside the link to an archive."""
+"""The manifest: what a CMS prints beside the link to an archive.
+
+A manifest is printed once for each version of an album, however many ask, and what is known of it
+then answers HEAD and conditional requests.  Its bytes are kept as far as there is room.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from datetime import datetime, timedelta, timezone
+from functools import partial
+from hashlib import blake2b
+from io import BytesIO
+from typing import NamedTuple
 
+from archive_service.archive.lru import WeightedLRU
 from archive_service.archive.representation import Representation
+from archive_service.transfer.service import ArchiveService
+from archive_service.transfer.shared_calls import SharedCalls
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _LATEST_S = int((datetime.max.replace(tzinfo=timezone.utc) - _EPOCH).total_seconds())
 _EARLIEST_S = int((datetime.min.replace(tzinfo=timezone.utc) - _EPOCH).total_seconds())
 _NS_PER_S = 1_000_000_000
+_KEPT_BYTES = 32 * 1024 * 1024
+"""Memory for manifests that nobody is being sent."""
+_KEPT_HEADS = 10_000
+Printer = Callable[[Representation], bytes]
 
 
-def manifest(representation: Representation) -> bytes:
-    """Return the manifest as JSON: exact size, count, names, sizes, times, renames."""
+class ManifestHead(NamedTuple):
+    """What the header fields tell of a manifest."""
+
+    complete_length: int
+    etag: str
+
+
+class _Printed(NamedTuple):
+    head: ManifestHead
+    body: bytes
+
+
+class _Version(NamedTuple):
+    """What a manifest is printed from."""
+
+    fingerprint: bytes
+    etag: str
+    printer: Printer
+
+
+class _Order(NamedTuple):
+    """A manifest that is to be printed."""
+
+    representation: Representation
+    printer: Printer
+
+    @property
+    def version(self) -> _Version:
+        return _Version(self.representation.fingerprint, self.representation.etag, self.printer)
+
+
+class Manifests:
+    """The manifests that were printed; for calls from one event loop."""
+
+    def __init__(self, service: ArchiveService) -> None:
+        self._service = service
+        self._heads: WeightedLRU[_Version, ManifestHead] = WeightedLRU(_KEPT_HEADS)
+        self._bodies: WeightedLRU[str, bytes] = WeightedLRU(_KEPT_BYTES)
+        self._printing = SharedCalls(self._begin)
+
+    async def head(self, representation: Representation, printer: Printer) -> ManifestHead:
+        """Return length and entity tag of a manifest; it is printed for the first who ask."""
+        order = _Order(representation, printer)
+        return self._heads.get(order.version) or (await self._printed(order)).head
+
+    async def body(self, representation: Representation, printer: Printer) -> bytes:
+        """Return a manifest."""
+        order = _Order(representation, printer)
+        head = self._heads.get(order.version)
+        return (head and self._bodies.get(head.etag)) or (await self._printed(order)).body
+
+    async def _printed(self, order: _Order) -> _Printed:
+        printed = await self._printing.result(order)
+        self._heads.put(order.version, printed.head, weight=1)
+        self._bodies.put(printed.head.etag, printed.body, weight=len(printed.body))
+        return printed
+
+    def _begin(self, order: _Order) -> Future[_Printed]:
+        # Of a large album it is megabytes, and takes as long to print.
+        return self._service.in_thread(order.representation.archive, partial(_print, order))
+
+
+def _print(order: _Order) -> _Printed:
+    body = order.printer(order.representation)
+    etag = f'"{blake2b(body, digest_size=16).hexdigest()}"'
+    return _Printed(ManifestHead(len(body), etag), body)
+
+
+def whole_manifest(representation: Representation) -> bytes:
+    """Print exact size, count, names, sizes, times, renames as JSON."""
     layout = representation.layout
-    files = [
-        _file(representation, entry) for entry in range(layout.entries) if layout.is_file(entry)
-    ]
-    body = {
+    files = filter(layout.is_file, range(layout.entries))
+    # A list of what is printed would take ten times the memory of its text.
+    body = BytesIO()
+    body.write(_json(_about(representation))[:-1] + b',"files":[')
+    separator = b""
+    for entry in files:
+        body.write(separator + _json(_file(representation, entry)))
+        separator = b","
+    body.write(b"]}")
+    return body.getvalue()
+
+
+def summary(representation: Representation) -> bytes:
+    """Print exact size, count and the newest time of a file as JSON."""
+    layout = representation.layout
+    files = list(filter(layout.is_file, range(layout.entries)))
+    newest_ns = max((layout.mtimes_ns[entry] for entry in files), default=None)
+    newest = None if newest_ns is None else _timestamp(newest_ns // _NS_PER_S)
+    return _json({**_about(representation), "modified": newest})
+
+
+def _about(representation: Representation) -> dict[str, str | int | None]:
+    layout = representation.layout
+    return {
         "size": representation.complete_length,
-        "count": len(files),
+        "count": sum(map(layout.is_file, range(layout.entries))),
         "etag": representation.etag,
-        "files": files,
     }
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _json(value: Mapping[str, str | int | None]) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _file(representation: Representation, entry: int) -> dict[str, str | int]:

@@ -1,4 +1,4 @@
-"""The query of an archive's URL: `?name=`, `?file=` and `?select=`; others are ignored."""
+"""The query of an archive's URL: `name`, `file`, `select` and `summary`; others are ignored."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ class ArchiveQuery:
 
     download_name: str | None
     files: Sequence[str]
+    is_summary: bool = False
+    """Whether of the manifest the short form is wanted."""
     selection: str | None = None
     """Which entries of the archive of `files`; see `archive.selection`."""
 
@@ -38,7 +40,10 @@ def parse_query(query: str) -> ArchiveQuery:
     if len(files) > MAX_FILES:
         raise BadQuery("file")
     return ArchiveQuery(
-        download_name(read.values("name")), files, _selection(read.values("select"))
+        download_name(read.values("name")),
+        files,
+        is_summary=bool(read.values("summary")),
+        selection=_selection(read.values("select")),
     )
 
 

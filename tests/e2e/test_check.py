@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -18,6 +20,7 @@ from harness.http import get
 from harness.privileges import without_override
 from harness.server import REPOSITORY, environment
 
+COMMAND = (sys.executable, "-m", "archive_service")
 KEY = "key-of-0123456789"
 
 
@@ -216,3 +219,43 @@ def test_pack_is_main_py_under_another_name(tmp_path: Path) -> None:
     done = run(tmp_path, "pack", "1.txt", "--save", "a.zip")
     assert (done.returncode, done.stderr) == (0, "")
     assert (tmp_path / "a.zip").read_bytes() == packed
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("check",),
+        ("index", "fill"),
+        ("link", HASH),
+        ("check", "-h"),
+        ("pack", "-h"),
+        ("serve", "-h"),
+        ("--version",),
+    ],
+)
+def test_commands_end_quietly_once_their_reader_is_gone(
+    tmp_path: Path, flags: list[str], arguments: tuple[str, ...]
+) -> None:
+    takes_flags = arguments in {("check",), ("index", "fill")}
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [*COMMAND, *arguments, *(flags if takes_flags else ())],
+        cwd=tmp_path,
+        env=environment({"PYTHONPATH": str(REPOSITORY), "SIGNING_KEYS": KEY}),
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        timeout=120,
+        check=False,
+    )
+    os.close(writer)
+    assert done.stderr == b""
+    # argparse takes a long help for printed.
+    assert done.returncode == 128 + signal.SIGPIPE or (done.returncode == 0 and "-h" in arguments)
+
+
+def test_a_directory_that_is_not_mounted_yet_is_told(tmp_path: Path, flags: list[str]) -> None:
+    later = str(tmp_path / "later")
+    ((verdict, text),) = found(tmp_path, *flags, "--photos-dir", later, status=1)["albums"]
+    assert verdict == "wrong"
+    assert text.startswith(f"{later} can't be read (ENOENT): mount it")

@@ -99,7 +99,7 @@ def test_the_directory_of_albums_is_read_from_the_environment(
         ("delay", "-1"),
         ("stall_timeout", "0"),
         ("shutdown_timeout", "forever"),
-        ("photos_dir", "/does/not/exist"),
+        ("photos_dir", "does/not/exist"),
     ],
 )
 def test_a_wrong_value_is_one_line_and_status_2(tmp_path: Path, name: str, value: str) -> None:

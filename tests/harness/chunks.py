@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from archive_service.transfer.content import Chunk, FileSpan
+from archive_service.transfer.file_span import Chunk, FileSpan
 
 
 def bytes_of(chunk: Chunk) -> bytes:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from io import FileIO
 
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing
-from archive_service.storage.base import AlbumFiles, Storage
+from archive_service.storage.base import AlbumFiles, DiskFile, Storage
 
 
 class CountingStorage:
@@ -26,18 +25,23 @@ class CountingStorage:
         return self._storage.list(archive)
 
     @contextmanager
-    def files(self, archive: ArchiveId, listing: Listing) -> Iterator[AlbumFiles]:
+    def files(
+        self, archive: ArchiveId, listing: Listing, close: Callable[[int], object] = os.close
+    ) -> Iterator[AlbumFiles]:
         with self._storage.files(archive, listing) as files:
             yield _CountingFiles(self, files, listing)
 
     def is_unchanged(self, archive: ArchiveId, listing: Listing) -> bool:
         return self._storage.is_unchanged(archive, listing)
 
-    def check(self) -> None:
-        self._storage.check()
+    def check(self) -> bool:
+        return self._storage.check()
 
     def albums(self) -> Sequence[str]:
         return self._storage.albums()
+
+    def place(self, archive: ArchiveId) -> str:
+        return self._storage.place(archive)
 
     def close(self) -> None:
         self._storage.close()
@@ -49,22 +53,19 @@ class _CountingFiles:
         self._files = files
         self._listing = listing
 
-    def open(self, source: int) -> FileIO:
+    def open(self, source: int) -> DiskFile:
         path = self._listing.paths[source]
         with self._files.open(source) as file:
             self._counts.opened[path] += 1
             return _CountingFile(os.dup(file.fileno()), self._counts.read_bytes, path)
 
-    def open_at_once(self, sources: Sequence[int]) -> list[FileIO]:
-        return []
-
-    def open_to_hash(self, source: int) -> FileIO:
+    def open_to_hash(self, source: int) -> DiskFile:
         return self.open(source)
 
     def known_crc32(self, source: int) -> int | None:
         return self._files.known_crc32(source)
 
-    def verify(self, file: FileIO, source: int) -> None:
+    def verify(self, file: DiskFile, source: int) -> None:
         self._files.verify(file, source)
 
     def read_into(
@@ -76,9 +77,9 @@ class _CountingFiles:
             self._counts.read_bytes[self._listing.paths[source]] += self._listing.sizes[source]
 
 
-class _CountingFile(FileIO):
+class _CountingFile(DiskFile):
     def __init__(self, descriptor: int, counts: Counter[bytes], path: bytes) -> None:
-        super().__init__(descriptor, "rb")
+        super().__init__(descriptor)
         self._counts = counts
         self._path = path
 

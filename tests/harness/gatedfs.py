@@ -32,7 +32,7 @@ class GatedFs:
         threading.Thread(target=self._read, daemon=True).start()
 
     def hold(self, operation: str, path: str, *, at: int = 0) -> None:
-        """Let the next requests of a kind ("list", "stat", "open", "read") wait at a gate."""
+        """Let the next requests of a kind (see the program) wait at a gate."""
         self._order(f"hold {operation} {at} {path}")
 
     def wait_held(self) -> None:

@@ -17,6 +17,8 @@ from harness.forked import SERVE, ForkedProcess, can_fork
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SERVER = REPOSITORY / "server.py"
+UNCOMPILED = {"PYTHONPATH": str(Path(__file__).with_name("uncompiled"))}
+"""Variables with which a server has no compiled part."""
 START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 120.0
 

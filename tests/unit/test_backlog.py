@@ -75,7 +75,8 @@ def test_old_albums_come_newest_first_and_once() -> None:
     albums.found("middle", changed_ns=2)
     albums.found("old", changed_ns=4)
     assert len(albums) == 3
-    assert [albums.next_old() for _ in range(4)] == ["new", "middle", "old", None]
+    taken = [albums.next_old() for _ in range(4)]
+    assert taken == [("new", 0), ("middle", 0), ("old", 0), None]
 
 
 def test_the_backlog_knows_what_waits() -> None:
@@ -87,3 +88,18 @@ def test_the_backlog_knows_what_waits() -> None:
     assert "other" not in albums
     albums.found("changed", changed_ns=0)
     assert len(albums) == 3
+
+
+def test_an_album_that_had_its_turn_goes_behind_all_that_had_fewer() -> None:
+    albums = backlog()
+    albums.found("long", changed_ns=9, turns=1)
+    albums.found("longer", changed_ns=5, turns=2)
+    albums.found("short", changed_ns=1)
+    taken = [albums.next_old() for _ in range(3)]
+    assert taken == [("short", 0), ("long", 1), ("longer", 2)]
+
+
+def test_an_album_that_never_comes_to_rest_can_wait_for_ever() -> None:
+    albums = backlog()
+    albums.unsettled("a", pause_s=0.5, tries=100_000, clock_s=0.0)
+    assert albums.due_s() == 60.0

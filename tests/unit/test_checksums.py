@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import os
+import threading
 import zipfile
 import zlib
 from collections.abc import AsyncIterator, Coroutine
@@ -23,16 +24,19 @@ from harness.counting import CountingStorage
 
 from archive_service.archive.errors import DownloadFailed, SourceChanged
 from archive_service.archive.id import ArchiveId
-from archive_service.archive.listing import CLOCK_TICK_NS
+from archive_service.archive.listing import CLOCK_TICK_NS, Listing
 from archive_service.archive.naming import NameRules
 from archive_service.archive.representation import ArchiveOptions, Representation
 from archive_service.archive.segments import LARGE_FILE_BYTES
 from archive_service.archive.zip.headers import LOCAL_CRC32_OFFSET
-from archive_service.checksums.album import UNKNOWN, AlbumChecksums, HashThreads
+from archive_service.checksums.album import AlbumChecksums, HashThreads
+from archive_service.checksums.crc32_column import UNKNOWN
 from archive_service.checksums.crc_index.base import CrcIndex
 from archive_service.checksums.crc_index.memory import MemoryCrcIndex
+from archive_service.checksums.hashing import BLOCK_BYTES
+from archive_service.storage.base import DiskFile
 from archive_service.storage.exclusion import Exclusion
-from archive_service.storage.local.storage import LocalStorage
+from archive_service.storage.local.storage import LocalAlbumFiles, LocalStorage
 from archive_service.transfer.service import ArchiveService
 
 ARCHIVE = ArchiveId(HASH)
@@ -357,7 +361,7 @@ def test_a_value_is_kept_only_when_a_later_change_would_show(
     async def learn() -> int:
         async with album.checksums() as checksums:
             checksums.learn([0], [7], read_from_ns=album.listing.newest_change_ns + after_ns)
-            checksums.store_learned()
+            checksums.flush()
             return checksums.values[0]
 
     assert run(learn()) == 7
@@ -481,3 +485,99 @@ def test_any_first_range_alone_needs_no_more_than_it_names(
             return storage
 
     assert run(first_range()).read_bytes[b"b.bin"] == 0
+
+
+class SlowFile(DiskFile):
+    """Gives out a block for each permit, and waits for the next."""
+
+    def __init__(self, descriptor: int, permits: threading.Semaphore) -> None:
+        super().__init__(descriptor)
+        self._permits = permits
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        assert self._permits.acquire(timeout=60)
+        return super().readinto(buffer)
+
+
+class SlowFiles(LocalAlbumFiles):
+    permits: threading.Semaphore
+
+    def open_to_hash(self, source: int) -> DiskFile:
+        return self.open(source)
+
+    def open(self, source: int) -> DiskFile:
+        with super().open(source) as file:
+            return SlowFile(os.dup(file.fileno()), self.permits)
+
+
+class SlowStorage(LocalStorage):
+    """A disk that gives out so many blocks, then nothing more."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root, Exclusion(()))
+        self.permits = threading.Semaphore(0)
+        self._slow_root = root
+
+    def files(self, archive: ArchiveId, listing: Listing) -> SlowFiles:
+        files = SlowFiles(self._slow_root, os.fsencode(archive.value), listing)
+        files.permits = self.permits
+        return files
+
+
+def test_a_visitor_who_gives_up_again_and_again_gets_a_large_file_in_the_end(
+    photos_dir: Path,
+) -> None:
+    blocks, blocks_of_a_try = 20, 3
+    settle(make_album(photos_dir, {"a.bin": noise(blocks * BLOCK_BYTES)}))
+    storage = SlowStorage(photos_dir)
+
+    async def give_up(service: ArchiveService) -> bool:
+        """Ask for an archive, leave when the disk has fallen silent; return whether it came."""
+        representation = await described(service)
+        task = asyncio.ensure_future(download(service, representation, 0, 100))
+        storage.permits.release(blocks_of_a_try)
+        await asyncio.to_thread(
+            eventually,
+            lambda: task.done() or not storage.permits._value,
+            within_s=60,
+        )
+        if task.done():
+            return True
+        task.cancel()
+        storage.permits.release()  # a disk that waits for ever is another matter
+        await asyncio.wait({task})
+        await asyncio.to_thread(eventually, lambda: not storage.permits._value, within_s=60)
+        return False
+
+    async def tries() -> int:
+        service = ArchiveService(
+            storage, MemoryCrcIndex(), ArchiveOptions(NameRules(), timezone.utc)
+        )
+        try:
+            for number in range(1, blocks):
+                if await give_up(service):
+                    return number
+        finally:
+            storage.permits.release(100)
+            await asyncio.to_thread(service.close)
+        return blocks
+
+    assert run(tries()) <= blocks // blocks_of_a_try + 1
+
+
+def test_what_another_download_has_hashed_of_a_file_is_not_read_again(
+    site: Site, photos_dir: Path
+) -> None:
+    size = 64 * 1024**2
+    settle(make_sparse(photos_dir / HASH / "a.bin", size).parent)
+
+    async def leave_and_come() -> CountingStorage:
+        async with site.service() as (service, storage):
+            first = asyncio.ensure_future(download(service, await described(service), 0, 1000))
+            await asyncio.to_thread(eventually, lambda: storage.read_bytes[b"a.bin"] > 0)
+            first.cancel()
+            await asyncio.wait({first})
+            await download(service, await described(service), 0, 1000)
+            return storage
+
+    assert run(leave_and_come()).read_bytes[b"a.bin"] <= size + 2 * BLOCK_BYTES

@@ -16,7 +16,12 @@ from archive_service.observe.fan_out import to_each
 from archive_service.observe.log import LINES, LogSink
 
 ARCHIVE = ArchiveId("3bea29ccabbbf64bdebcc055319c5745")
-NOT_LOGGED = {events.FirstByteSent, events.HashingBacklogChanged, events.IndexAheadBacklog}
+NOT_LOGGED = {
+    events.FirstByteSent,
+    events.HangingThreadsChanged,
+    events.HashingBacklogChanged,
+    events.IndexAheadBacklog,
+}
 """They come with each file or request, and other lines say the same."""
 STARTED = events.DownloadStarted(
     ARCHIVE, status=200, first_pos=0, content_length=9, complete_length=9, entries=2

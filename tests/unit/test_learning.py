@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,18 +14,27 @@ from typing import TypeVar
 from zlib import crc32
 
 import pytest
-from harness.albums import HASH, make_album, noise, settle
+from harness.albums import HASH, make_album, make_sparse, noise, settle
+from harness.conditions import eventually
 from harness.counting import CountingStorage
 from harness.pagecache import evict
 
 from archive_service.archive.errors import SourceChanged
 from archive_service.archive.id import ArchiveId
+from archive_service.archive.listing import Listing, SourceIndex
 from archive_service.archive.segments import LARGE_FILE_BYTES
 from archive_service.checksums.album import Checksums, HashThreads
-from archive_service.checksums.background.hasher import BackgroundHasher
+from archive_service.checksums.background.hasher import (
+    ANSWER_WITHIN_S,
+    TURN_S,
+    BackgroundHasher,
+    Learned,
+)
+from archive_service.checksums.background.index_ahead import IndexAhead
 from archive_service.checksums.background.throttle import COLD_BYTES_PER_S
 from archive_service.checksums.crc_index.memory import MemoryCrcIndex
 from archive_service.checksums.disk_demand import DiskDemand
+from archive_service.observe.events import AlbumIndexed, AlbumNotIndexed, Event
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.local.page_cache import is_cached
 from archive_service.storage.local.storage import LocalStorage
@@ -37,10 +47,12 @@ _Result = TypeVar("_Result")
 class Bench:
     """A learner over a directory, and what it works with."""
 
-    def __init__(self, photos_dir: Path) -> None:
+    def __init__(self, photos_dir: Path, storage: LocalStorage | None = None) -> None:
         self.index = MemoryCrcIndex()
         self.demand = DiskDemand()
-        self.storage = CountingStorage(LocalStorage(photos_dir, Exclusion(())))
+        self.storage = CountingStorage(storage or LocalStorage(photos_dir, Exclusion(())))
+        self.turn_s = TURN_S
+        self.answer_within_s = ANSWER_WITHIN_S
         self._stack = ExitStack()
 
     def run(self, act: Callable[[BackgroundHasher], Awaitable[_Result]]) -> _Result:
@@ -58,7 +70,13 @@ class Bench:
         pools = [self._stack.enter_context(ThreadPoolExecutor(1)) for _ in range(2)]
         threads = HashThreads(self.index, *pools, demand=self.demand)
         self.checksums = Checksums(self.storage, threads)
-        return BackgroundHasher(self.storage, self.checksums, self.demand)
+        return BackgroundHasher(
+            self.storage,
+            self.checksums,
+            self.demand,
+            turn_s=self.turn_s,
+            answer_within_s=self.answer_within_s,
+        )
 
     def known(self) -> dict[bytes, int]:
         return {path: value for path, (_, value) in self.index.load(ALBUM).items()}
@@ -70,7 +88,7 @@ def bench(photos_dir: Path) -> Bench:
 
 
 async def learn(learner: BackgroundHasher) -> int:
-    return await learner.learn(ALBUM, await learner.look(ALBUM))
+    return (await learner.learn(ALBUM, await learner.look(ALBUM))).files
 
 
 def in_memory(path: Path) -> bool:
@@ -147,7 +165,7 @@ def test_the_disk_is_left_to_downloads_while_they_need_it(
     async def learn_meanwhile(learner: BackgroundHasher) -> bool:
         with bench.demand.busy():
             learning = asyncio.ensure_future(learn(learner))
-            await asyncio.wait({learning}, timeout=1.0)
+            await asyncio.wait({learning}, timeout=1.0 if is_cold else 60.0)
             was_done = learning.done()
         assert await learning == 1
         return was_done
@@ -186,3 +204,135 @@ def test_closing_ends_a_long_reading(bench: Bench, photos_dir: Path) -> None:
         return was_done
 
     assert not bench.run(close)
+
+
+def huge(photos_dir: Path) -> Path:
+    """Make a file that takes hours to read, and that nothing shows to be a hole yet."""
+    return make_sparse(photos_dir / HASH / "huge", 2**42)
+
+
+def test_a_file_deleted_while_it_is_read_is_read_no_further(bench: Bench, photos_dir: Path) -> None:
+    path = huge(photos_dir)
+    settle(path.parent)
+
+    async def delete(learner: BackgroundHasher) -> None:
+        learning = asyncio.ensure_future(learn(learner))
+        await asyncio.to_thread(eventually, lambda: bench.storage.read_bytes[b"huge"] > 0)
+        path.unlink()
+        await learning
+
+    with pytest.raises(SourceChanged):
+        bench.run(delete)
+
+
+def test_a_long_album_makes_way_and_goes_on_where_it_stopped(
+    bench: Bench, photos_dir: Path
+) -> None:
+    settle(huge(photos_dir).parent)
+    bench.turn_s = 0.0
+
+    async def turns(learner: BackgroundHasher) -> list[int]:
+        offsets = []
+        for _ in range(3):
+            seen = await learner.look(ALBUM)
+            assert not (await learner.learn(ALBUM, seen)).is_complete
+            offsets.append(bench.checksums.peek(ALBUM, *seen).begun(SourceIndex(0)).offset)
+        return offsets
+
+    first, second, third = bench.run(turns)
+    assert 0 < first < second < third
+
+
+def test_a_file_that_a_download_wants_is_left_to_it(bench: Bench, photos_dir: Path) -> None:
+    settle(huge(photos_dir).parent)
+
+    async def meanwhile(learner: BackgroundHasher) -> Learned:
+        seen = await learner.look(ALBUM)
+        job = bench.checksums.of(ALBUM, *seen).request([SourceIndex(0)])
+        learned = await learner.learn(ALBUM, seen)
+        job.leave()
+        return learned
+
+    assert bench.run(meanwhile) == Learned(0, is_complete=False, is_taken_over=True)
+
+
+class SpoiltStorage(LocalStorage):
+    """Has one album that nothing was prepared for."""
+
+    def list(self, archive: ArchiveId) -> Listing:
+        if archive.value == "bad":
+            raise OverflowError("timestamp out of range")
+        return super().list(archive)
+
+
+def test_an_error_of_one_album_leaves_the_others_to_be_indexed(photos_dir: Path) -> None:
+    for name in ("a", "bad", "z"):
+        settle(make_album(photos_dir, {"1.jpg": b"x"}, name=name))
+    bench = Bench(photos_dir, SpoiltStorage(photos_dir, Exclusion(())))
+    noting = Noting()
+
+    async def index(learner: BackgroundHasher) -> None:
+        ahead = IndexAhead(learner, noting, settle_time_s=0.1, open_watch=None, scan_every_s=0.01)
+        running = asyncio.ensure_future(ahead.run())
+        await asyncio.to_thread(eventually, lambda: noting.indexed == {"a", "z"}, within_s=60)
+        make_album(photos_dir, {"1.jpg": b"x"}, name="new")
+        await asyncio.to_thread(eventually, lambda: "new" in noting.indexed, within_s=60)
+        running.cancel()
+        await asyncio.wait({running})
+
+    bench.run(index)
+    assert noting.failed == ["bad OverflowError"]
+
+
+class Noting:
+    """Notes what becomes of albums."""
+
+    def __init__(self) -> None:
+        self.indexed: set[str] = set()
+        self.failed: list[str] = []
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, AlbumIndexed):
+            self.indexed.add(event.archive.value)
+        if isinstance(event, AlbumNotIndexed):
+            self.failed.append(f"{event.archive.value} {event.reason}")
+
+
+class GatedStorage(LocalStorage):
+    """Has one album whose disk does not answer."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root, Exclusion(()))
+        self.gate = threading.Event()
+
+    def list(self, archive: ArchiveId) -> Listing:
+        if archive.value == "dead":
+            self.gate.wait(120)
+        return super().list(archive)
+
+
+def test_an_album_whose_disk_hangs_leaves_the_others_to_be_indexed(photos_dir: Path) -> None:
+    for name in ("a", "dead", "z"):
+        settle(make_album(photos_dir, {"1.jpg": b"x"}, name=name))
+    storage = GatedStorage(photos_dir)
+    bench = Bench(photos_dir, storage)
+    bench.answer_within_s = 0.2
+    noting = Noting()
+
+    async def index(learner: BackgroundHasher) -> None:
+        ahead = IndexAhead(learner, noting, settle_time_s=0.1, open_watch=None, scan_every_s=0.01)
+        running = asyncio.ensure_future(ahead.run())
+        for number in range(3):  # also in later passes
+            make_album(photos_dir, {"1.jpg": b"x"}, name=f"new{number}")
+            await asyncio.to_thread(
+                eventually,
+                lambda: noting.indexed >= {"a", "z", f"new{number}"},  # noqa: B023 - used at once
+                within_s=60,
+            )
+        storage.gate.set()
+        await asyncio.to_thread(eventually, lambda: "dead" in noting.indexed, within_s=60)
+        running.cancel()
+        await asyncio.wait({running})
+
+    bench.run(index)
+    assert noting.failed == []

@@ -9,7 +9,7 @@ import stat
 import time
 from array import array
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from io import FileIO
 from itertools import accumulate
 from pathlib import Path
@@ -32,7 +32,7 @@ from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import CLOCK_TICK_NS, Listing
 from archive_service.storage.base import AlbumFiles, Storage
 from archive_service.storage.exclusion import DEFAULT_PATTERNS, Exclusion
-from archive_service.storage.local.native import AS_COMPILED, NOTHING_COMPILED, Columns
+from archive_service.storage.local.native import AS_COMPILED, NOTHING_COMPILED
 from archive_service.storage.local.storage import LocalStorage
 from archive_service.storage.local.walk import MAX_DEPTH
 
@@ -649,12 +649,9 @@ def test_an_album_that_has_changed_is_not_known_again(
 ) -> None:
     album = settle(make_album(photos_dir, TREE))
     listing = listed(at_once)
-    source = listing.paths.index(b"sub/2.jpg")
     change(album / "sub/2.jpg", outside)
     with no_descriptor_left():
         assert not at_once.is_unchanged(ARCHIVE, listing)
-        with at_once.files(ARCHIVE, listing) as files:
-            assert files.open_at_once([source]) == []
 
 
 def test_an_album_that_may_change_without_a_trace_is_not_known_again(
@@ -692,13 +689,11 @@ def test_no_file_system_that_may_wait_is_asked_at_once(
         listing = settled_listing(remote)
         assert not remote.is_unchanged(ARCHIVE, listing)
         with remote.files(ARCHIVE, listing) as files:
-            assert files.open_at_once([0]) == []
             files.open(0).close()
     with gated(tmp_path / "real" / HASH, photos_dir / HASH, cached_s=60):
         listing = settled_listing(at_once)
         assert not at_once.is_unchanged(ARCHIVE, listing)
         with at_once.files(ARCHIVE, listing) as files:
-            assert files.open_at_once([0]) == []
             files.open(0).close()
 
 
@@ -712,47 +707,6 @@ def test_only_little_albums_are_looked_at_at_once(
         eventually(lambda: at_once.is_unchanged(ARCHIVE, listing))
     else:
         assert not at_once.is_unchanged(ARCHIVE, listing)
-
-
-def test_files_are_opened_at_once_as_they_were_listed(
-    photos_dir: Path, at_once: LocalStorage
-) -> None:
-    album = make_album(photos_dir, TREE)
-    listing = listed(at_once)
-    sources = [listing.paths.index(name) for name in (b"sub/below/3.jpg", b"1.jpg", b"sub/2.jpg")]
-    with no_descriptor_left(), at_once.files(ARCHIVE, listing) as files:
-
-        def contents() -> list[bytes]:
-            with ExitStack() as stack:
-                opened = [stack.enter_context(file) for file in files.open_at_once(sources)]
-                assert not any(os.get_inheritable(file.fileno()) for file in opened)
-                return [file.read() for file in opened]
-
-        eventually(lambda: contents() == [b"xyz", b"x", b"public"])
-        (album / "1.jpg").unlink()
-        eventually(lambda: contents() == [b"xyz"])
-        (album / "sub").rename(album / "moved")
-        (album / "sub").symlink_to("moved")
-        assert files.open_at_once(sources) == []
-
-
-def test_what_can_be_no_source_leaves_nothing_open(photos_dir: Path, at_once: LocalStorage) -> None:
-    make_album(photos_dir, TREE)
-    listing = listed(at_once)
-    root, name = bytes(photos_dir), ARCHIVE.value.encode()
-    columns = (listing.sizes, listing.mtimes_ns, listing.change_tokens)
-
-    def opened(*sources: int, columns: Columns = columns) -> list[int]:
-        wanted = array("L", sources)
-        return AS_COMPILED.open_at_once(root, name, listing.paths, wanted, columns)
-
-    with no_descriptor_left():
-        for beyond in (len(listing), 2**62):
-            with pytest.raises(IndexError):
-                opened(0, beyond)
-        for short in ((listing.sizes[1:], *columns[1:]), (*columns[:2], columns[2][1:])):
-            with pytest.raises(ValueError, match="different lengths"):
-                opened(0, columns=short)
 
 
 def test_an_open_file_is_verified_again(photos_dir: Path, storage: Storage) -> None:

@@ -14,6 +14,7 @@ from archive_service.archive.errors import (
     FileNotInAlbum,
     LinkExpired,
     LinkNotSigned,
+    ListingTimedOut,
     StorageUnavailable,
 )
 from archive_service.archive.id import InvalidArchiveId
@@ -50,6 +51,7 @@ KEYS = (
     "too_large",
     "archived",
     "unavailable",
+    "slow_disk",
     "busy",
     "client_busy",
     "client_refused",
@@ -136,6 +138,7 @@ def test_failure_says_what_happened_and_what_to_do(pages: Pages, language: str, 
         LinkExpired(),
         StorageUnavailable("ENOENT"),
         AlbumInMotion(),
+        ListingTimedOut(),
         BadQuery("name"),
         BadQuery("file"),
         BadQuery("query"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -13,18 +14,20 @@ from pathlib import Path
 import pytest
 from harness.albums import HASH, LONG_AGO_S, make_album, settle
 
-from archive_service.archive.errors import FileNotInAlbum
+from archive_service.archive.errors import ArchiveNotFound, FileNotInAlbum, ListingTimedOut
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing
 from archive_service.archive.naming import NameRules
 from archive_service.archive.representation import ArchiveOptions
+from archive_service.checksums.album import KEPT_FILES
 from archive_service.checksums.crc_index.memory import MemoryCrcIndex
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.local.storage import LocalStorage
-from archive_service.transfer.service import ArchiveService
+from archive_service.transfer.service import ArchiveService, Patience
 
 ALBUM = ArchiveId(HASH)
 OPTIONS = ArchiveOptions(NameRules(), timezone.utc)
+DEFAULTS = Patience()
 
 
 class GatedStorage(LocalStorage):
@@ -33,17 +36,19 @@ class GatedStorage(LocalStorage):
     def __init__(self, root: Path) -> None:
         super().__init__(root, Exclusion(()))
         self.gate = threading.Event()
+        self.held = threading.Event()
         self.lists = 0
 
     def list(self, archive: ArchiveId) -> Listing:
-        self.gate.wait(10)
         self.lists += 1
+        self.held.set()
+        self.gate.wait(30)
         return super().list(archive)
 
 
 @contextmanager
-def service_over(storage: LocalStorage) -> Iterator[ArchiveService]:
-    service = ArchiveService(storage, MemoryCrcIndex(), OPTIONS)
+def service_over(storage: LocalStorage, options: Patience = DEFAULTS) -> Iterator[ArchiveService]:
+    service = ArchiveService(storage, MemoryCrcIndex(), OPTIONS, options)
     try:
         yield service
     finally:
@@ -62,7 +67,100 @@ def test_a_crowd_that_waits_for_one_album_is_told_by_few_walks(photos_dir: Path)
 
     with service_over(storage) as service:
         assert len(asyncio.run(crowd(service))) == 1
-    assert storage.lists <= 5
+    assert storage.lists <= 2
+
+
+def test_many_parts_of_one_album_are_told_by_few_walks(photos_dir: Path) -> None:
+    make_album(photos_dir, {f"{number}.jpg": b"x" for number in range(60)})
+    storage = GatedStorage(photos_dir)
+
+    async def crowd(service: ArchiveService) -> set[int]:
+        parts = [(f"{number}.jpg",) for number in range(60)]
+        waiting = [asyncio.ensure_future(service.represent(ALBUM, part)) for part in parts]
+        await asyncio.sleep(0)
+        storage.gate.set()
+        return {part.layout.entries for part in await asyncio.gather(*waiting)}
+
+    with service_over(storage) as service:
+        assert asyncio.run(crowd(service)) == {1}
+    assert storage.lists <= 2
+
+
+def test_what_nobody_waits_for_any_more_is_not_begun(
+    photos_dir: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    make_album(photos_dir, {"a": b"a"})
+    storage = GatedStorage(photos_dir)
+
+    async def leave(service: ArchiveService) -> None:
+        first = asyncio.ensure_future(service.represent(ALBUM, ["missing"]))
+        await asyncio.to_thread(storage.held.wait)
+        crowd = [asyncio.ensure_future(service.represent(ALBUM, [f"x{n}"])) for n in range(60)]
+        await asyncio.sleep(0)
+        for task in (first, *crowd):
+            task.cancel()
+        await asyncio.gather(first, *crowd, return_exceptions=True)
+        storage.gate.set()
+        await service.represent(ALBUM)
+
+    with service_over(storage) as service:
+        asyncio.run(leave(service))
+    gc.collect()
+    assert storage.lists == 2
+    assert not caplog.records
+
+
+def test_a_failure_that_nobody_waits_for_is_no_error(
+    photos_dir: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    storage = GatedStorage(photos_dir)  # there is no such album
+
+    async def leave(service: ArchiveService) -> None:
+        asking = asyncio.ensure_future(service.represent(ALBUM))
+        await asyncio.to_thread(storage.held.wait)
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+        storage.gate.set()
+        with pytest.raises(ArchiveNotFound):
+            await service.represent(ALBUM)
+
+    with service_over(storage) as service:
+        asyncio.run(leave(service))
+    gc.collect()
+    assert not caplog.records
+
+
+def test_a_listing_is_waited_for_no_longer_than_its_time(photos_dir: Path) -> None:
+    make_album(photos_dir, {"a": b"a"})
+    storage = GatedStorage(photos_dir)
+
+    async def ask(service: ArchiveService) -> int:
+        for _ in range(2):
+            with pytest.raises(ListingTimedOut):
+                await service.represent(ALBUM)
+        storage.gate.set()
+        return (await service.represent(ALBUM)).layout.entries
+
+    with service_over(storage, Patience(listing_timeout_s=0.1)) as service:
+        assert asyncio.run(ask(service)) == 1
+
+
+@pytest.mark.parametrize("files", [(), ("1/",)], ids=["whole", "part"])
+def test_connections_share_the_layout_of_an_album_of_any_size(
+    photos_dir: Path, files: tuple[str, ...]
+) -> None:
+    """It is too large to be kept, but for as long as somebody has it."""
+    album = make_album(photos_dir, {"1/": b"", "0": b""})
+    for number in range(KEPT_FILES + 1):
+        (album / "1" / f"{number}.jpg").touch()
+
+    async def ask(service: ArchiveService) -> bool:
+        first = await service.represent(ALBUM, files)
+        others = [service.represent(ALBUM, files) for _ in range(8)]
+        return all(other.layout is first.layout for other in await asyncio.gather(*others))
+
+    with service_over(LocalStorage(photos_dir, Exclusion(()))) as service:
+        assert asyncio.run(ask(service))
 
 
 def test_who_asks_after_a_change_is_told_of_it(photos_dir: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from io import BytesIO
 from pathlib import Path
@@ -190,3 +191,57 @@ def test_is_compact_and_plain_utf_8(connection: Connection) -> None:
     assert "Отпуск/море.jpg".encode() in content
     assert not content.startswith(b"\xef\xbb\xbf")
     assert b"\n" not in content
+
+
+def test_the_short_form_tells_size_count_and_newest_time(
+    connection: Connection, manifest: Mapping[str, Any]
+) -> None:
+    answer = connection.exchange("GET", f"{TARGET}manifest.json?summary")
+    assert (answer.status, answer["content-type"]) == (200, "application/json")
+    assert json.loads(answer.content) == {
+        "size": manifest["size"],
+        "count": manifest["count"],
+        "etag": manifest["etag"],
+        "modified": max(file["modified"] for file in manifest["files"]),
+    }
+
+
+def test_the_short_form_of_a_part_is_of_the_part(connection: Connection) -> None:
+    part = connection.exchange("GET", f"{TARGET}manifest.json?file=1.jpg&summary=")
+    assert json.loads(part.content)["count"] == 1
+
+
+def test_the_short_form_of_an_album_without_files_has_no_time(connection: Connection) -> None:
+    answer = connection.exchange("GET", f"/archive/{EMPTY}/manifest.json?summary")
+    assert (json.loads(answer.content)["count"], json.loads(answer.content)["modified"]) == (
+        0,
+        None,
+    )
+
+
+@pytest.mark.parametrize("form", ["", "?summary"])
+def test_both_forms_have_fields_and_tags_of_their_own(connection: Connection, form: str) -> None:
+    target = f"{TARGET}manifest.json{form}"
+    answer = connection.exchange("GET", target)
+    head = connection.exchange("HEAD", target)
+    assert head["content-length"] == answer["content-length"] == str(len(answer.content))
+    assert head["etag"] == answer["etag"]
+    unchanged = connection.exchange("GET", target, f"If-None-Match: {answer['etag']}")
+    assert unchanged.status == 304
+    part = connection.exchange("GET", target, "Range: bytes=5-9")
+    assert (part.status, part.content) == (206, answer.content[5:10])
+
+
+def test_the_manifest_is_printed_once_for_all_who_ask(photos_dir: Path, tmp_path: Path) -> None:
+    """Many at once take no more memory than one, and HEAD none."""
+    make_album(
+        photos_dir, {f"{number:05}-{'x' * 200}.jpg": b"" for number in range(20_000)}, "many"
+    )
+    target = "/archive/many/manifest.json"
+    with serving(photos_dir, tmp_path, "--settle-wait", "0") as server:
+        body = get(server.port, target).content
+        before = server.peak_memory_bytes()
+        with ThreadPoolExecutor(20) as pool:
+            for answer in pool.map(lambda _: get(server.port, target), range(40)):
+                assert answer.content == body
+        assert server.peak_memory_bytes() - before < 6 * len(body)

@@ -10,10 +10,9 @@ import asyncio
 import os
 import time
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timezone
-from io import FileIO
 from pathlib import Path
 
 import pytest
@@ -35,7 +34,7 @@ from archive_service.archive.naming import NameRules
 from archive_service.archive.representation import ArchiveOptions
 from archive_service.archive.segments import LARGE_FILE_BYTES
 from archive_service.checksums.crc_index.memory import MemoryCrcIndex
-from archive_service.storage.base import Storage
+from archive_service.storage.base import DiskFile, Storage
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.local.native import AS_COMPILED, NOTHING_COMPILED
 from archive_service.storage.local.storage import LocalStorage
@@ -86,24 +85,21 @@ class NaiveFiles:
     def __init__(self, root: Path, listing: Listing) -> None:
         self._root, self._listing = root, listing
 
-    def open(self, source: int) -> FileIO:
+    def open(self, source: int) -> DiskFile:
         path = self._root / os.fsdecode(self._listing.paths[source])
         try:
             if path.is_symlink() or os.path.realpath(path) != str(path):
                 raise SourceChanged("replaced")
-            return FileIO(os.open(path, os.O_RDONLY))
+            return DiskFile(os.open(path, os.O_RDONLY))
         except OSError as error:
             raise SourceUnreadable.of(error) from None
 
-    def open_at_once(self, sources: Sequence[int]) -> list[FileIO]:
-        return []
-
-    def open_to_hash(self, source: int) -> FileIO:
+    def open_to_hash(self, source: int) -> DiskFile:
         return self.open(source)
 
     def known_crc32(self, source: int) -> None: ...
 
-    def verify(self, file: FileIO, source: int) -> None:
+    def verify(self, file: DiskFile, source: int) -> None:
         if os.fstat(file.fileno()).st_size != self._listing.sizes[source]:
             raise SourceChanged("resized")
 
@@ -142,13 +138,17 @@ class NaiveStorage:
         return Listing(paths, paths, sizes, mtimes_ns, modes, tokens, 0, LONG_AGO_S * 10**9)
 
     @contextmanager
-    def files(self, archive: ArchiveId, listing: Listing) -> Iterator[NaiveFiles]:
+    def files(
+        self, archive: ArchiveId, listing: Listing, close: Callable[[int], object] = os.close
+    ) -> Iterator[NaiveFiles]:
         yield NaiveFiles(self._root / archive.value, listing)
 
     def is_unchanged(self, archive: ArchiveId, listing: Listing) -> bool:
         return False
 
     def close(self) -> None: ...
+
+    def place(self, archive: ArchiveId) -> str: ...
 
     def albums(self) -> Sequence[str]:
         return []

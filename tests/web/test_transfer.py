@@ -43,7 +43,7 @@ from archive_service.observe.process_events import ObserverFailed
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.local.storage import LocalStorage
 from archive_service.transfer.connection import Transfer
-from archive_service.transfer.content import Chunk, FileSpan
+from archive_service.transfer.file_span import Chunk, FileSpan
 from archive_service.transfer.service import ArchiveService
 from archive_service.web.app import create_app
 from archive_service.web.handlers import WebOptions

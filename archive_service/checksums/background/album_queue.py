@@ -1,7 +1,8 @@
 """Albums that wait to be indexed; no clock, no thread.
 
-There are two queues.  Albums that have changed come first, once they have been still; the others
-follow, those that changed last in front, for they are the likeliest to be asked for.
+There are two queues.  Albums that have changed come first, once they have been still.  The others
+follow, those that changed last in front: they are the likeliest to be asked for.  An album that
+took its turn and is not complete goes behind those that had fewer turns.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 import heapq
 from collections import OrderedDict
 from typing import NamedTuple
+
+from archive_service.archive.backoff import backoff_s
 
 _LONGEST_PAUSE_S = 60.0
 
@@ -28,7 +31,7 @@ class AlbumQueue:
         self._retries: dict[str, _Retry] = {}
         self._retry_order: list[tuple[float, str]] = []
         self._old: set[str] = set()
-        self._old_order: list[tuple[int, str]] = []
+        self._old_order: list[tuple[int, int, str]] = []
 
     def __len__(self) -> int:
         return len(self._changed) + len(self._retries) + len(self._old)
@@ -45,19 +48,21 @@ class AlbumQueue:
     def unsettled(self, album: str, *, pause_s: float, tries: int, clock_s: float) -> None:
         """Note an album that was not still when its turn came.
 
-        The pause grows with the tries: a large upload may last for hours, and its end is told.
+        The pause grows with the tries: a large upload may last for hours, and the kernel reports
+        its end.
         """
         if album in self._changed:
             return
-        pause_s = min(max(pause_s, self._settle_time_s) * 2**tries, _LONGEST_PAUSE_S)
+        first_s = max(pause_s, self._settle_time_s)
+        pause_s = backoff_s(tries + 1, first_s=first_s, longest_s=_LONGEST_PAUSE_S)
         self._retries[album] = _Retry(clock_s + pause_s, tries + 1)
         heapq.heappush(self._retry_order, (clock_s + pause_s, album))
 
-    def found(self, album: str, *, changed_ns: int) -> None:
-        """Note an album that has been there for longer."""
+    def found(self, album: str, *, changed_ns: int, turns: int = 0) -> None:
+        """Note an album that is not complete after so many turns."""
         if album not in self:
             self._old.add(album)
-            heapq.heappush(self._old_order, (-changed_ns, album))
+            heapq.heappush(self._old_order, (turns, -changed_ns, album))
 
     def next_changed(self, *, clock_s: float) -> tuple[str, int] | None:
         """Take an album that has changed and is due, and how often it was not still."""
@@ -72,13 +77,13 @@ class AlbumQueue:
             return album, self._retries.pop(album).tries
         return None
 
-    def next_old(self) -> str | None:
-        """Take one of those that have been there for longer."""
+    def next_old(self) -> tuple[str, int] | None:
+        """Take one of the other albums, and how many turns it had."""
         if not self._old:
             return None
-        _, album = heapq.heappop(self._old_order)
+        turns, _, album = heapq.heappop(self._old_order)
         self._old.remove(album)
-        return album
+        return album, turns
 
     def due_s(self) -> float | None:
         """Return when an album that has changed will be due; None where there is none."""

@@ -1,27 +1,44 @@
-"""Learning CRC-32 values that nobody has asked for yet.
+"""Hashing files before a download asks for them.
 
 Downloads that run meanwhile share the values, but never wait for these threads: what they need
-first they hash themselves.
+first they hash themselves, from where the background has come to.  A thread works for an album for
+about a second at a time, so one that is away for longer waits for a disk that does not answer: its
+album is given up, and others take its place.
 """
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Future
 from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
+from archive_service.archive.errors import DownloadFailed, SourceChanged, StorageUnavailable
 from archive_service.archive.id import ArchiveId
-from archive_service.archive.listing import Listing
-from archive_service.checksums.album import Checksums
-from archive_service.checksums.background.album_reader import Reading, groups
-from archive_service.checksums.background.throttle import Throttle
+from archive_service.archive.listing import Listing, SourceIndex
+from archive_service.checksums.album import AlbumChecksums, Checksums
+from archive_service.checksums.background.page_hints import Pages, pages_of
+from archive_service.checksums.background.throttle import LOOK_AGAIN_S, Throttle
 from archive_service.checksums.disk_demand import DiskDemand
-from archive_service.storage.base import Storage
+from archive_service.checksums.hashing import Hashing, HashState
+from archive_service.storage.base import AlbumFiles, DiskFile, SourceFile, Storage
+from archive_service.storage.lanes import LaneLimits, Lanes
 
-_THREADS = 2
+TURN_S = 30.0
+"""How long one album is hashed before others have their turn."""
+LOOK_EVERY_BYTES = 8 * 1024 * 1024
+"""Bytes of a file between two looks at whether it is still there and the same."""
+ANSWER_WITHIN_S = 60.0
+"""How long one call is waited for; also to list an album may take many seconds."""
+_LIMITS = LaneLimits(per_lane=1, usual=2, most=32)
+_ROOT = "root"
+_VISIT_S = 1.0
+"""How long one call works."""
+_FROM_MEMORY_S = 50e-6
+"""Small files that take longer, each on average, have come from the disk."""
 _Result = TypeVar("_Result")
 
 
@@ -32,15 +49,44 @@ class Seen(NamedTuple):
     fingerprint: bytes
 
 
-class BackgroundHasher:
-    """Looks at albums and learns what of them is unknown; for calls from one event loop."""
+class Learned(NamedTuple):
+    """The result of one turn."""
 
-    def __init__(self, storage: Storage, checksums: Checksums, demand: DiskDemand) -> None:
+    files: int
+    """How many were hashed."""
+    is_complete: bool
+    """Whether nothing is left that can be read."""
+    is_taken_over: bool = False
+    """Whether downloads hash what is left."""
+
+
+class _TakenOver(DownloadFailed):
+    """A download hashes the file now."""
+
+    def __init__(self) -> None:
+        super().__init__("taken over")
+
+
+class BackgroundHasher:
+    """Looks at albums and hashes their unknown files; for calls from one event loop."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        checksums: Checksums,
+        demand: DiskDemand,
+        *,
+        turn_s: float = TURN_S,
+        answer_within_s: float = ANSWER_WITHIN_S,
+    ) -> None:
         self._storage = storage
         self._checksums = checksums
         self._demand = demand
+        self._turn_s = turn_s
         self._stopping = threading.Event()
-        self._threads = ThreadPoolExecutor(_THREADS, "ahead")
+        self._answer_within_s = answer_within_s
+        self._threads = Lanes("ahead", _LIMITS)
+        self._awaited: dict[ArchiveId, Future[Any]] = {}
 
     async def albums(self) -> Sequence[str]:
         """Name what may be an album; raise StorageUnavailable."""
@@ -48,38 +94,144 @@ class BackgroundHasher:
 
     async def look(self, archive: ArchiveId) -> Seen:
         """List an album; raise ArchiveNotFound, AlbumInMotion or StorageUnavailable."""
-        return await self.in_thread(lambda: self._look(archive))
+        return await self._answer(archive, partial(self._look, archive))
 
-    async def learn(self, archive: ArchiveId, seen: Seen) -> int:
-        """Hash what is unknown of an album and can be read; return of how many files that was.
+    async def learn(self, archive: ArchiveId, seen: Seen) -> Learned:
+        """Hash unknown files of an album for one turn; leave out those that can't be read.
 
-        Raise SourceChanged where it is no longer as seen.
+        Raise SourceChanged where the album is no longer as seen, and StorageUnavailable.
         """
         album = self._checksums.peek(archive, seen.listing, seen.fingerprint)
         await album.load()
-        reading = Reading(seen.listing, album, Throttle(self._demand, self._stopping))
-
-        def read(sources: Sequence[int]) -> None:
-            with self._storage.files(archive, seen.listing) as files:
-                reading.read(files, sources)
-
+        run = _AlbumRun(album, Throttle(self._demand, self._stopping))
+        steps = run.steps(self._storage, archive)
+        stop_s = time.monotonic() + self._turn_s
         try:
-            for sources in groups(seen.listing, album):
-                await self.in_thread(partial(read, sources))
-                album.store_learned(is_end=False)
+            while await self._answer(archive, partial(self._advance, steps, run.throttle)):
+                album.flush_if_due()
+                if self._stopping.is_set() or time.monotonic() >= stop_s:
+                    await self._answer(archive, steps.close)
+                    return Learned(run.files, is_complete=False)
+                while run.throttle.makes_way():  # noqa: ASYNC110 - threads tell no event loop
+                    await asyncio.sleep(LOOK_AGAIN_S)
         finally:
-            album.store_learned()
-        return reading.files
+            album.flush()
+        is_taken_over = run.is_taken_over
+        return Learned(run.files, is_complete=not is_taken_over, is_taken_over=is_taken_over)
 
     def in_thread(self, work: Callable[[], _Result]) -> asyncio.Future[_Result]:
-        """Run what blocks and is not urgent."""
-        return asyncio.get_running_loop().run_in_executor(self._threads, work)
+        """Run what blocks, is not urgent, and concerns no album."""
+        return asyncio.wrap_future(self._threads.of(_ROOT).submit(work))
+
+    async def _answer(self, archive: ArchiveId, work: Callable[[], _Result]) -> _Result:
+        """Run work of one album; raise StorageUnavailable where its disk does not answer."""
+        last = self._awaited.get(archive)
+        if last and not last.done():
+            raise StorageUnavailable("hangs")
+        answer = self._threads.of(archive).submit(work)
+        self._awaited[archive] = answer
+        try:
+            return await asyncio.wait_for(asyncio.wrap_future(answer), self._answer_within_s)
+        except asyncio.TimeoutError:
+            raise StorageUnavailable("hangs") from None
+        finally:
+            if answer.done():
+                del self._awaited[archive]
 
     async def close(self) -> None:
-        """End the threads; each does so within one block."""
+        """End the threads; each does so within one block, or is left alone where it hangs."""
         self._stopping.set()
-        await asyncio.to_thread(self._threads.shutdown, cancel_futures=True)
+        await asyncio.to_thread(self._threads.close)
 
     def _look(self, archive: ArchiveId) -> Seen:
         listing = self._storage.list(archive)
         return Seen(listing, listing.fingerprint())
+
+    def _advance(self, steps: Iterator[None], throttle: Throttle) -> bool:
+        """Take steps for a while; return whether more may be left."""
+        stop_s = time.monotonic() + _VISIT_S
+        return any(
+            self._stopping.is_set() or time.monotonic() >= stop_s or throttle.makes_way()
+            for _ in steps
+        )
+
+
+class _AlbumRun:
+    """One turn of one album."""
+
+    def __init__(self, album: AlbumChecksums, throttle: Throttle) -> None:
+        self.album = album
+        self.throttle = throttle
+        self.files = 0
+        self.is_taken_over = False
+
+    def steps(self, storage: Storage, archive: ArchiveId) -> Generator[None, None, None]:
+        """Hash unknown files, the files opened in the thread that takes the first step."""
+        sources = map(SourceIndex, range(len(self.album.listing)))
+        with storage.files(archive, self.album.listing) as files:
+            hashing = _BackgroundHashing(files, self)
+            yield from hashing.steps(filter(self.album.is_unknown, sources))
+
+
+class _BackgroundHashing(Hashing):
+    """Leaves pages, disk and processor to others, and unreadable files out."""
+
+    def __init__(self, files: AlbumFiles, run: _AlbumRun) -> None:
+        super().__init__(files, run.album.listing)
+        self._run = run
+        self._pages: Pages
+        self._is_local = self._is_cold = False
+        self._looked_at = 0
+
+    def learned(
+        self, sources: Sequence[SourceIndex], crc32s: Sequence[int], *, read_from_ns: int
+    ) -> None:
+        self._run.album.learn(sources, crc32s, read_from_ns=read_from_ns)
+        self._run.files += len(sources)
+
+    def failed(self, source: SourceIndex, error: DownloadFailed) -> None:
+        if isinstance(error, SourceChanged):
+            raise error
+        if isinstance(error, _TakenOver):
+            self._run.is_taken_over |= self._run.album.is_unknown(source)
+
+    def begun(self, source: SourceIndex) -> HashState:
+        self._leave_to_download(source)
+        return self._run.album.begun(source)
+
+    def left(self, source: SourceIndex, state: HashState) -> None:
+        self._run.album.leave_hash(source, state)
+
+    def opened(self, source: SourceIndex, state: HashState) -> SourceFile:
+        file = super().opened(source, state)
+        self._pages = pages_of(file)
+        self._is_local = isinstance(file, DiskFile)
+        self._looked_at = state.offset
+        return file
+
+    def before_block(self, offset: int, count: int) -> None:
+        self._is_cold = not self._pages.are_cached(offset, count)
+
+    def after_block(self, source: SourceIndex, state: HashState, count: int) -> None:
+        if self._is_cold and count:
+            self._pages.let_go(state.offset - count, count)
+        if state.offset - self._looked_at >= LOOK_EVERY_BYTES:
+            self._looked_at = state.offset
+            self._look_again(source)
+            self.left(source, state)
+        self._leave_to_download(source)
+        self._run.throttle.keep(cold_bytes=count if self._is_cold else 0)
+
+    def after_group(self, files: int, size_bytes: int, *, duration_s: float) -> None:
+        is_cold = duration_s > files * _FROM_MEMORY_S
+        self._run.throttle.keep(cold_bytes=size_bytes if is_cold else 0)
+
+    def _look_again(self, source: SourceIndex) -> None:
+        """Open the file once more, so that a deleted or replaced one frees its room."""
+        if self._is_local:
+            self.files.open(source).close()
+
+    def _leave_to_download(self, source: SourceIndex) -> None:
+        album = self._run.album
+        if album.is_requested(source) or not album.is_unknown(source):
+            raise _TakenOver

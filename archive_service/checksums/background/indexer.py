@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from contextlib import suppress
 
 from archive_service.archive.errors import (
     AlbumInMotion,
@@ -12,55 +11,74 @@ from archive_service.archive.errors import (
     SourceChanged,
     StorageUnavailable,
 )
+from archive_service.archive.first_time import FirstTimes
 from archive_service.archive.id import ArchiveId, InvalidArchiveId
 from archive_service.archive.settling import newest_change_ns
 from archive_service.checksums.background.album_queue import AlbumQueue
 from archive_service.checksums.background.hasher import BackgroundHasher, Seen
-from archive_service.observe.events import AlbumIndexed, Observe
+from archive_service.observe.events import AlbumIndexed, AlbumNotIndexed, Observe
 
 _NS_PER_S = 1_000_000_000
+_NO_ALBUM = (ArchiveNotFound, StorageUnavailable, InvalidArchiveId)
+"""Reported when a visitor asks for the album."""
 
 
 class Indexer:
-    """Indexes albums; remembers of which nothing is left to do."""
+    """Indexes albums and remembers which are complete.
+
+    No exception of one album leaves it: each is reported once, and the other albums go on.
+    """
 
     def __init__(
         self,
-        learner: BackgroundHasher,
-        backlog: AlbumQueue,
+        hasher: BackgroundHasher,
+        queue: AlbumQueue,
         observe: Observe,
         *,
         settle_time_s: float,
     ) -> None:
-        self._learner = learner
-        self._backlog = backlog
+        self._hasher = hasher
+        self._queue = queue
         self._observe = observe
         self._settle_time_s = settle_time_s
         self._done: dict[str, bytes] = {}  # fingerprints
+        self._failures = FirstTimes()
 
     async def add_old(self, album: str) -> None:
-        """Have an album indexed when there is time for it, where that is not done."""
-        if seen := await self._undone(album):
-            self._backlog.found(album, changed_ns=seen.listing.newest_change_ns)
+        """Queue an album for when there is time for it, unless it is complete."""
+        if seen := await self._incomplete(album):
+            self._queue.found(album, changed_ns=seen.listing.newest_change_ns)
 
     async def add_changed(self, album: str) -> None:
-        """Have an album indexed once it is still, where that is not done."""
-        if await self._undone(album):
-            self._backlog.changed(album, clock_s=time.monotonic())
+        """Queue an album for when it has been still, unless it is complete."""
+        if await self._incomplete(album):
+            self._queue.changed(album, clock_s=time.monotonic())
 
-    async def index(self, album: str, *, tries: int) -> None:
-        """Index an album, or put it back; `tries` tells how often that was done."""
+    async def index(self, album: str, *, tries: int, turns: int) -> None:
+        """Index an album for one turn, or put it back.
+
+        It was not still `tries` times, and has had so many `turns`.
+        """
         try:
-            pause_s = await self._index(ArchiveId.parse(album))
+            pause_s = await self._index(ArchiveId.parse(album), turns=turns)
         except (AlbumInMotion, SourceChanged):
             pause_s = self._settle_time_s
-        except (ArchiveNotFound, StorageUnavailable, InvalidArchiveId):
-            return  # who asks for it is told
+        except _NO_ALBUM:
+            return
+        except Exception as error:  # noqa: BLE001 - of this album; the others go on
+            self.report(album, error)
+            return
         if pause_s:
-            self._backlog.unsettled(album, pause_s=pause_s, tries=tries, clock_s=time.monotonic())
+            self._queue.unsettled(album, pause_s=pause_s, tries=tries, clock_s=time.monotonic())
+
+    def report(self, album: str, error: Exception) -> None:
+        """Report an unexpected error of one album, once."""
+        reason = type(error).__name__
+        if self._failures.is_first(album, reason):
+            self._observe(AlbumNotIndexed(ArchiveId.parse(album), reason))
 
     def forget(self) -> None:
-        """Be sure of no album any more."""
+        """Look at every album again."""
         self._done.clear()
 
     def forget_all_but(self, albums: Iterable[str]) -> None:
@@ -68,25 +86,34 @@ class Indexer:
         for gone in self._done.keys() - set(albums):
             del self._done[gone]
 
-    async def _undone(self, album: str) -> Seen | None:
-        with suppress(ArchiveNotFound, StorageUnavailable, InvalidArchiveId):
-            seen = await self._learner.look(ArchiveId.parse(album))
-            if self._done.get(album) != seen.fingerprint:
-                return seen
-        return None
+    async def _incomplete(self, album: str) -> Seen | None:
+        try:
+            seen = await self._hasher.look(ArchiveId.parse(album))
+        except _NO_ALBUM:
+            return None
+        except Exception as error:  # noqa: BLE001 - of this album; the others go on
+            self.report(album, error)
+            return None
+        return seen if self._done.get(album) != seen.fingerprint else None
 
-    async def _index(self, archive: ArchiveId) -> float:
-        """Index an album; return how long it has to be still before that, 0 where it was."""
-        seen = await self._learner.look(archive)
+    async def _index(self, archive: ArchiveId, *, turns: int) -> float:
+        """Index an album; return the pause before it may be tried again, 0 for none."""
+        seen = await self._hasher.look(archive)
         if pause_s := self._pause_s(seen, now_ns=time.time_ns()):
             return pause_s
-        if self._done.get(archive.value) != seen.fingerprint:
-            started_s = time.monotonic()
-            files = await self._learner.learn(archive, seen)
-            self._done[archive.value] = seen.fingerprint
-            self._observe(
-                AlbumIndexed(archive, files=files, duration_s=time.monotonic() - started_s)
-            )
+        if self._done.get(archive.value) == seen.fingerprint:
+            return 0.0
+        started_s = time.monotonic()
+        learned = await self._hasher.learn(archive, seen)
+        if learned.is_taken_over:
+            return self._settle_time_s
+        if not learned.is_complete:
+            changed_ns = seen.listing.newest_change_ns
+            self._queue.found(archive.value, changed_ns=changed_ns, turns=turns + 1)
+            return 0.0
+        self._done[archive.value] = seen.fingerprint
+        duration_s = time.monotonic() - started_s
+        self._observe(AlbumIndexed(archive, files=learned.files, duration_s=duration_s))
         return 0.0
 
     def _pause_s(self, seen: Seen, *, now_ns: int) -> float:

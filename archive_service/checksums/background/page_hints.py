@@ -1,22 +1,21 @@
-"""What the system holds in memory of a file that is hashed ahead, and is to let go."""
+"""Keeps the page cache as it was while a file is hashed in the background."""
 
 from __future__ import annotations
 
-from io import FileIO
 from typing import Protocol
 
-from archive_service.storage.base import SourceFile
-from archive_service.storage.local.page_cache import is_cached, let_go, read_no_further
+from archive_service.storage.base import DiskFile, SourceFile
+from archive_service.storage.local.page_cache import is_cold, let_go, read_no_further
 
 
 class Pages(Protocol):
     """The pages of one file."""
 
     def are_cached(self, offset: int, count: int) -> bool:
-        """Tell whether bytes can be had without anybody's noticing."""
+        """Tell whether bytes may be in memory."""
 
     def let_go(self, offset: int, count: int) -> None:
-        """Let bytes go that were not in memory before."""
+        """Drop bytes that were not in memory before."""
 
 
 class LocalPages:
@@ -24,11 +23,11 @@ class LocalPages:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        read_no_further(descriptor)  # or else the next block looked as if it had been there
+        read_no_further(descriptor)  # otherwise the next block would look cached
 
     def are_cached(self, offset: int, count: int) -> bool:
         """Ask the system; see `Pages.are_cached`."""
-        return is_cached(self._descriptor, offset, count)
+        return not is_cold(self._descriptor, offset, count)
 
     def let_go(self, offset: int, count: int) -> None:
         """Tell the system; see `Pages.let_go`."""
@@ -36,7 +35,7 @@ class LocalPages:
 
 
 class NoPages:
-    """Those of a remote file: each byte has to come from afar; see `Pages`."""
+    """A remote file has no pages: each byte comes over the network; see `Pages`."""
 
     def are_cached(self, offset: int, count: int) -> bool:
         """See `Pages.are_cached`."""
@@ -48,4 +47,4 @@ class NoPages:
 
 def pages_of(file: SourceFile) -> Pages:
     """Return the pages of an open file, of which nothing has been read yet."""
-    return LocalPages(file.fileno()) if isinstance(file, FileIO) else NoPages()
+    return LocalPages(file.fileno()) if isinstance(file, DiskFile) else NoPages()

@@ -1,7 +1,8 @@
 """How much a thread does that is in no hurry.
 
 It rests after each piece for as long as it has worked, which bounds its share of a processor and of
-a slow disk; longer where bytes came from the disk, and then also until no download needs that.
+a slow disk; longer where bytes came from the disk.  Then it also makes way while a download needs
+the disk.
 """
 
 from __future__ import annotations
@@ -14,38 +15,34 @@ from archive_service.checksums.disk_demand import DiskDemand
 COLD_BYTES_PER_S = 32 * 1024 * 1024
 """What is read from the disk at most."""
 _WORK_S, _WORK_COLD_BYTES = 0.01, 1024 * 1024
-"""After what the thread rests."""
-_LOOK_AGAIN_S = 0.1
-
-
-class Stopped(Exception):
-    """The service ends, and what was begun is left."""
+"""The thread rests after so much work."""
+LOOK_AGAIN_S = 0.1
+"""Between two looks at whether downloads need the disk."""
 
 
 class Throttle:
-    """The rests of one thread, from now on."""
+    """The rests of one thread, from now on; none once `stopping` is set."""
 
     def __init__(self, demand: DiskDemand, stopping: threading.Event) -> None:
         self._demand = demand
         self._stopping = stopping
+        self._was_cold = False
         self._resume()
 
     def keep(self, *, cold_bytes: int) -> None:
-        """Rest where it is time; `cold_bytes` were read from the disk.  Raise Stopped."""
+        """Rest where it is time; `cold_bytes` were read from the disk."""
         self._cold_bytes += cold_bytes
         worked_s = time.monotonic() - self._resumed_s
         if worked_s < _WORK_S and self._cold_bytes < _WORK_COLD_BYTES:
-            self._rest(0)
             return
-        self._rest(max(worked_s, self._cold_bytes / COLD_BYTES_PER_S - worked_s))
-        while self._cold_bytes and self._demand.is_recent():
-            self._rest(_LOOK_AGAIN_S)
+        self._stopping.wait(max(worked_s, self._cold_bytes / COLD_BYTES_PER_S - worked_s))
+        self._was_cold = self._cold_bytes > 0
         self._resume()
+
+    def makes_way(self) -> bool:
+        """Tell whether a download needs the disk that was just read."""
+        return self._was_cold and self._demand.is_recent()
 
     def _resume(self) -> None:
         self._resumed_s = time.monotonic()
         self._cold_bytes = 0
-
-    def _rest(self, duration_s: float) -> None:
-        if self._stopping.wait(duration_s):
-            raise Stopped

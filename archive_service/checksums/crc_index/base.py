@@ -39,5 +39,8 @@ class CrcIndex(Protocol):
     def tidy(self, albums: Iterable[str]) -> None:
         """Make room, as is done every hour; `albums` are all that this machine has."""
 
+    def has_albums(self) -> bool:
+        """Tell whether albums of this machine are known."""
+
     def close(self) -> None:
         """Write what is pending and let go."""

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from archive_service.archive.backoff import backoff_s
+
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0
 
 
 class Circuit:
-    """Open, nothing is to be asked; times are of a monotonic clock, seconds."""
+    """While it is open, the store is not asked; times are of a monotonic clock, seconds."""
 
     def __init__(self) -> None:
-        self._pause_s = 0.0
+        self._failures = 0
         self._open_until_s = 0.0
 
     @property
     def is_broken(self) -> bool:
         """Whether the last attempt has failed."""
-        return self._pause_s > 0
+        return self._failures > 0
 
     def is_open(self, now_s: float) -> bool:
         """Tell whether the pause after a failure is not over."""
@@ -23,9 +25,10 @@ class Circuit:
 
     def failed(self, now_s: float) -> None:
         """Pause, for twice as long as last time."""
-        self._pause_s = min(max(2 * self._pause_s, FIRST_PAUSE_S), LONGEST_PAUSE_S)
-        self._open_until_s = now_s + self._pause_s
+        self._failures += 1
+        pause_s = backoff_s(self._failures, first_s=FIRST_PAUSE_S, longest_s=LONGEST_PAUSE_S)
+        self._open_until_s = now_s + pause_s
 
     def succeeded(self) -> None:
         """Go on without a pause."""
-        self._pause_s = 0.0
+        self._failures = 0

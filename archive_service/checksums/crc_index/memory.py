@@ -62,6 +62,10 @@ class MemoryCrcIndex:
         """Drop the rows of all albums but these."""
         self.prune(albums)
 
+    def has_albums(self) -> bool:
+        """Tell whether there are rows."""
+        return bool(self._albums)
+
     def oldest(self, most_rows: int) -> tuple[ArchiveId, list[Row]] | None:
         """Return rows of the album that was stored first; None where there is nothing."""
         for album, rows in self._albums.items():

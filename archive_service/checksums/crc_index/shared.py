@@ -113,6 +113,10 @@ class SharedCrcIndex:
         self._memory.prune(albums)
         Thread(target=self._tidy, name="index tidy", daemon=True).start()
 
+    def has_albums(self) -> bool:
+        """Tell of none: those in the store may be another machine's."""
+        return False
+
     def close(self) -> None:
         """Write what is in memory, if the store takes it, and let go."""
         self._write_back()

@@ -92,6 +92,10 @@ class SqliteCrcIndex:
         """Drop the rows of all albums but these."""
         self.prune(albums)
 
+    def has_albums(self) -> bool:
+        """Tell whether there are rows."""
+        return bool(self._attempt(_has_rows)) or self._memory.has_albums()
+
     def close(self) -> None:
         """Close the file."""
         if self._connection is not None:
@@ -186,6 +190,10 @@ def _keep_a_write_ahead_log(connection: sqlite3.Connection) -> None:
 def _schema_version(connection: sqlite3.Connection) -> int:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     return int(version)
+
+
+def _has_rows(connection: sqlite3.Connection) -> bool:
+    return connection.execute("SELECT 1 FROM crc LIMIT 1").fetchone() is not None
 
 
 def _load(connection: sqlite3.Connection, album: bytes) -> dict[bytes, tuple[bytes, int]]:

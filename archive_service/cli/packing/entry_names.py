@@ -2,7 +2,7 @@
 
 Of several with one base name the first on the command line keeps it, the next gets " (2)", then
 " (3)" ...: before the extension of a file, behind the name of a directory.  What lies in the
-directories is named by the rules of `zipformat.names`, which know no order.
+directories is named by the rules of `archive.naming`, which know no order.
 """
 
 from __future__ import annotations

@@ -1,17 +1,16 @@
 """What can go wrong between named files and an archive, named for what happened.
 
     ArchiveServiceError
-    ├── PackingError         a path, and why
-    │   ├── PackingRefused   what was asked for can't be done; nothing was written
-    │   └── PackingFailed    it was begun, and can't be completed
-    └── EntryFailed          the file of an entry is not what was listed
+    └── PackingError         a path, and why
+        ├── PackingRefused   what was asked for can't be done; nothing was written
+        └── PackingFailed    it was begun, and can't be completed
 
-Paths are bytes as stored; whoever prints one makes it printable.
+Paths are bytes as stored; make one printable before you print it.
 """
 
 from __future__ import annotations
 
-from archive_service.archive.errors import ArchiveServiceError, DownloadFailed
+from archive_service.archive.errors import ArchiveServiceError
 
 
 class PackingError(ArchiveServiceError):
@@ -29,12 +28,3 @@ class PackingRefused(PackingError):
 
 class PackingFailed(PackingError):
     """A file or the output failed while the archive was being written."""
-
-
-class EntryFailed(ArchiveServiceError):
-    """The file of a source is not what was listed, or can't be read."""
-
-    def __init__(self, source: int, error: DownloadFailed) -> None:
-        super().__init__(source, error)
-        self.source = source
-        self.error = error

@@ -26,7 +26,7 @@ from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.local.walk import MAX_DEPTH, Walk
 
 OnLeftOut = Callable[[bytes, str], None]
-"""Told the path of what is left out, and why."""
+"""Takes the path of what is left out, and why."""
 
 _NAME_OF_ROOT = b"root"
 _ALL_MAY_READ = stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH
@@ -66,7 +66,7 @@ class Sources:
     roots: Sequence[Root]
 
     def given(self, source: int) -> bytes:
-        """Return the path of a source in the words of whoever named it."""
+        """Return the path of a source as it was given on the command line."""
         root = self.roots[bisect_right(self.roots, source, key=_first_source) - 1]
         return _given(root, self.listing.paths[source])
 

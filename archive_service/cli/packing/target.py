@@ -25,14 +25,14 @@ _PERMISSIONS_OF_NEW_FILE = 0o666
 
 
 class Identity(NamedTuple):
-    """What tells a file from every other."""
+    """Identifies a file."""
 
     device: int
     inode: int
 
     @classmethod
     def of(cls, status: os.stat_result) -> Identity:
-        """Take it from what the system tells of a file."""
+        """Take it from the status of a file."""
         return cls(status.st_dev, status.st_ino)
 
 
@@ -106,7 +106,7 @@ def replacing(target: Target) -> Iterator[int]:
 
 @contextmanager
 def _created(name: str, directory: int) -> Iterator[int]:
-    """Create a file that nobody else may read until it is complete."""
+    """Create a file that only its owner may read until it is complete."""
     descriptor = os.open(name, _OPEN_TEMPORARY, 0o600, dir_fd=directory)
     try:
         yield descriptor

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -19,12 +20,32 @@ SHIPPED_PHOTOS = _BESIDE_PACKAGE if _BESIDE_PACKAGE.exists() else Path("test_pho
 """The albums to try the service with; for an installed package, in the working directory."""
 
 
-def readable_directory(path: Path) -> Path:
-    """Return a directory whose files can be listed and opened; raise ValueError for another."""
+_MAY_COME = frozenset(
+    {
+        errno.ENOENT,
+        errno.ENOTCONN,  # of a FUSE file system whose program has ended
+        errno.ESTALE,
+        errno.EIO,
+        errno.ETIMEDOUT,
+        errno.EHOSTDOWN,
+        errno.EHOSTUNREACH,
+    }
+)
+"""What the system says of a disk that is not mounted, or does not answer."""
+
+
+def albums_directory(path: Path) -> Path:
+    """Return a directory whose files can be listed and opened, or one that is yet to be mounted.
+
+    A relative path is no mount: there, the working directory is more likely wrong.
+    Raise ValueError for another.
+    """
     try:
         with os.scandir(path):
             pass
     except OSError as error:
+        if error.errno in _MAY_COME and path.is_absolute():
+            return path
         raise ValueError(f"{error.strerror}") from None
     if not os.access(path, os.X_OK):
         raise ValueError("its files can be listed, but not opened")
@@ -34,7 +55,7 @@ def readable_directory(path: Path) -> Path:
 def albums_place(text: str) -> Path | S3Location:
     """Return the directory, or the bucket where its library is installed; raise ValueError."""
     if not values.not_empty(text).startswith(SCHEME):
-        return readable_directory(values.expanded(text))
+        return albums_directory(values.expanded(text))
     location = S3Location.parse(text)
     if find_spec("aiobotocore") is None:
         raise ValueError("needs more installed: pip install 'archive-service[s3]'")
@@ -51,8 +72,9 @@ class AlbumSettings:
         ValueKind(
             albums_place,
             Text(
-                "a directory that this user may read, or s3://BUCKET/PREFIX",
-                "каталог, который может читать этот пользователь, или s3://BUCKET/PREFIX",
+                "a directory that this user may read, which may appear later, or s3://BUCKET/PREFIX",
+                "каталог, который может читать этот пользователь (он может появиться и позже), "
+                "или s3://BUCKET/PREFIX",
             ),
             "DIR",
         ),
@@ -96,6 +118,14 @@ class AlbumSettings:
         details='After that the answer is 503, "the album is still being uploaded".',
         russian="Сколько самое большее запрос ждёт альбома, который загружают. "
         "После этого ответ — 503, «Альбом ещё загружается».",
+    )
+    listing_timeout: float = setting(
+        values.seconds(0.1, 3600),
+        default="30",
+        summary="longest time that an album's disk may take until the album is listed",
+        details='After that the answer is 503, "the disk takes too long to answer".',
+        russian="Сколько самое большее диск может составлять список файлов альбома. "
+        "После этого ответ — 503, «Диск отвечает слишком долго».",
     )
     change_token: bool = setting(
         values.switch(),

@@ -4,8 +4,7 @@
    one, and from Python each costs as much again in the interpreter, under its lock.
 
    A few files are looked at or opened at once, which never waits: a visit to a thread that may wait
-   costs more than all of a little album's files.  And it is told whether data is in memory, for
-   each piece that is sent.
+   costs more than all of a little album's files.
 
    This module is optional: without it the same is done in Python, file by file and in threads.  So
    it has no errors of its own.  It stops at the first file for which anything is out of the
@@ -25,8 +24,7 @@
 #ifdef __linux__
 #include <stdio.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
-#include <sys/vfs.h>
+#include <sys/sysmacros.h>
 #endif
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
@@ -327,28 +325,6 @@ struct how {
 #define SYS_openat2 437
 #endif
 
-/* The file systems whose files are opened and looked at without waiting, once their names are in
-   the kernel's cache.  Others may ask another machine or program each time.  */
-static int
-never_waits(int descriptor)
-{
-    struct statfs status;
-    if (fstatfs(descriptor, &status) != 0)
-        return 0;
-    switch ((unsigned long)status.f_type & 0xFFFFFFFF) {
-    case 0xEF53:     /* ext2 to ext4 */
-    case 0x58465342: /* XFS */
-    case 0x9123683E: /* Btrfs */
-    case 0xF2F52010: /* F2FS */
-    case 0xCA451A4E: /* bcachefs */
-    case 0x01021994: /* tmpfs */
-    case 0x794C7630: /* overlayfs */
-        return 1;
-    default:
-        return 0;
-    }
-}
-
 /* Return a descriptor, or -1 where the kernel would have to wait for a name. */
 static int
 opened_at_once(int directory, const char *path, int flags, int resolve)
@@ -358,15 +334,23 @@ opened_at_once(int directory, const char *path, int flags, int resolve)
     return (int)syscall(SYS_openat2, directory, path, &how, sizeof how);
 }
 
+/* Return a descriptor of the root if it lies on a device, or -1.  `statx` is told to ask no other
+   machine or program; the caller knows of the device that it answers at once.  */
 static int
-opened_root(const char *root)
+opened_root(const char *root, unsigned long long device)
 {
     int descriptor = opened_at_once(AT_FDCWD, root, O_PATH | O_DIRECTORY, 0);
-    if (descriptor >= 0 && !never_waits(descriptor)) {
+#ifdef AT_STATX_DONT_SYNC
+    struct statx status;
+    if (descriptor >= 0 &&
+        statx(descriptor, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, 0, &status) ==
+            0 &&
+        makedev(status.stx_dev_major, status.stx_dev_minor) == device)
+        return descriptor;
+#endif
+    if (descriptor >= 0)
         close(descriptor);
-        return -1;
-    }
-    return descriptor;
+    return -1;
 }
 
 /* Return a descriptor of what lies in an album, no link being followed on the way, or -1. */
@@ -384,9 +368,9 @@ opened_in_album(int root, const char *album, const char *name, int flags)
 #else
 
 static int
-opened_root(const char *root)
+opened_root(const char *root, unsigned long long device)
 {
-    (void)root;
+    (void)root, (void)device;
     return -1;
 }
 
@@ -402,16 +386,17 @@ opened_in_album(int root, const char *album, const char *name, int flags)
 static PyObject *
 stat_at_once(PyObject *module, PyObject *arguments)
 {
+    unsigned long long device;
     const char *root_path, *album;
     PyObject *names;
     (void)module;
-    if (!PyArg_ParseTuple(arguments, "yyO!", &root_path, &album, &PyList_Type, &names))
+    if (!PyArg_ParseTuple(arguments, "KyyO!", &device, &root_path, &album, &PyList_Type, &names))
         return NULL;
     Py_ssize_t count = PyList_GET_SIZE(names), good = 0;
     PyObject *rows = PyBytes_FromStringAndSize(NULL, count * (Py_ssize_t)sizeof(struct row));
     if (!rows)
         return NULL;
-    int root = opened_root(root_path);
+    int root = opened_root(root_path, device);
     for (char *row = PyBytes_AS_STRING(rows); root >= 0 && good < count;
          good++, row += sizeof(struct row)) {
         struct stat status;
@@ -437,133 +422,12 @@ stat_at_once(PyObject *module, PyObject *arguments)
     return rows;
 }
 
-/* Add to the list what could be opened of the first sources, and is as listed. */
-static void
-add_opened(const struct request *request, PyObject *descriptors)
-{
-    Py_ssize_t count = request->sources.len / (Py_ssize_t)sizeof(unsigned long);
-    int root = has_columns(request) ? opened_root(request->root) : -1;
-    for (Py_ssize_t i = 0; root >= 0 && i < count; i++) {
-        struct job job;
-        struct stat status;
-        if (!to_job(request, i, &job))
-            break;
-        int descriptor = opened_in_album(root, request->album.buf, job.path, OPEN_FILE);
-        if (descriptor < 0)
-            break;
-        int is_good = fstat(descriptor, &status) == 0 && is_as_listed(&status, &job.listed);
-        PyObject *number = is_good ? PyLong_FromLong(descriptor) : NULL;
-        int is_kept = number && PyList_Append(descriptors, number) == 0;
-        Py_XDECREF(number);
-        if (!is_kept) {
-            close(descriptor);
-            break;
-        }
-    }
-    if (root >= 0)
-        close(root);
-}
-
-static PyObject *
-open_at_once(PyObject *module, PyObject *arguments)
-{
-    struct request request;
-    (void)module;
-    if (!PyArg_ParseTuple(arguments, "yy*O!y*(y*y*y*)", &request.root, &request.album, &PyList_Type,
-                          &request.paths, &request.sources, &request.sizes, &request.mtimes_ns,
-                          &request.change_tokens))
-        return NULL;
-    PyObject *descriptors = PyList_New(0);
-    if (descriptors)
-        add_opened(&request, descriptors);
-    if (descriptors && PyErr_Occurred()) {
-        for (Py_ssize_t i = 0; i < PyList_GET_SIZE(descriptors); i++)
-            close((int)PyLong_AsLong(PyList_GET_ITEM(descriptors, i)));
-        Py_CLEAR(descriptors);
-    }
-    PyBuffer_Release(&request.album);
-    PyBuffer_Release(&request.sources);
-    PyBuffer_Release(&request.sizes);
-    PyBuffer_Release(&request.mtimes_ns);
-    PyBuffer_Release(&request.change_tokens);
-    return descriptors;
-}
-
-#if defined __linux__ && defined RWF_NOWAIT && !defined __alpha__
-#define TELLS_CACHED 1
-
-/* As in linux/mman.h, which older headers lack. */
-#define SYSTEM_CALL_CACHESTAT 451
-struct cachestat_range {
-    uint64_t offset, length;
-};
-struct cachestat {
-    uint64_t cached, dirty, writeback, evicted, recently_evicted;
-};
-
-enum told { NOT_TOLD = -1, NO, YES };
-
-/* Tell whether there is a page for all of the data; that is from Linux 6.5 on. */
-static enum told
-has_all_pages(int descriptor, int64_t offset, int64_t count)
-{
-    const int64_t page = sysconf(_SC_PAGESIZE);
-    struct cachestat_range asked = {(uint64_t)offset, (uint64_t)count};
-    struct cachestat found;
-    struct stat status;
-    if (syscall(SYSTEM_CALL_CACHESTAT, descriptor, &asked, &found, 0) != 0)
-        return NOT_TOLD; /* an older kernel, or another's file */
-    if (fstat(descriptor, &status) != 0)
-        return NO; /* to be told by whoever reads */
-    if (count > status.st_size - offset)
-        count = status.st_size - offset; /* it has shrunk */
-    return count <= 0 ||
-           (int64_t)found.cached >= (offset + count - 1) / page - offset / page + 1;
-}
-
-/* Return whether a byte of each window can be read without waiting, and the last. */
-static int
-has_samples(int descriptor, int64_t offset, int64_t count, int64_t window)
-{
-    char byte;
-    struct iovec place = {&byte, 1};
-    const int64_t last = offset + count - 1;
-    for (int64_t position = offset + window - 1;; position += window) {
-        if (position > last)
-            position = last;
-        if (preadv2(descriptor, &place, 1, position, RWF_NOWAIT) < 0)
-            return errno != EAGAIN; /* a file system that can't tell: those of FUSE, some others */
-        if (position == last)
-            return 1;
-    }
-}
-
-static PyObject *
-is_cached(PyObject *module, PyObject *arguments)
-{
-    int descriptor;
-    long long offset, count;
-    (void)module;
-    if (!PyArg_ParseTuple(arguments, "iLL", &descriptor, &offset, &count))
-        return NULL;
-    enum told counted = has_all_pages(descriptor, offset, count);
-    int64_t window = counted == NOT_TOLD ? 128 * 1024 : 1024 * 1024;
-    return PyBool_FromLong(counted != NO && has_samples(descriptor, offset, count, window));
-}
-
-#endif
-
 PyDoc_STRVAR(stat_at_once_doc,
-             "stat_at_once(root, album, paths)\n--\n\n"
+             "stat_at_once(device, root, album, paths)\n--\n\n"
              "Return the rows of the first of the paths in an album, without waiting."
-             "\n\nIt ends before one that would have to be waited for, and before a link; see"
+             "\n\nThe root lies on the device, whose file system answers at once.  It ends before a"
+             "\npath that would have to be waited for, or is on another, and before a link; see"
              "\n`stat_files`.");
-
-PyDoc_STRVAR(open_at_once_doc,
-             "open_at_once(root, album, paths, sources, columns)\n--\n\n"
-             "Open the first of the sources, as far as they are as listed, without waiting."
-             "\n\nReturn the descriptors.  It ends before one that would have to be waited for; see"
-             "\n`read_files`.");
 
 PyDoc_STRVAR(stat_files_doc,
              "stat_files(directory, names)\n--\n\n"
@@ -577,20 +441,10 @@ PyDoc_STRVAR(read_files_doc,
              "\nbeneath `album`, and that beneath `root`, which alone may be a link.  `columns` are"
              "\nthe sizes, mtimes and change tokens of the listing.");
 
-#ifdef TELLS_CACHED
-PyDoc_STRVAR(is_cached_doc,
-             "is_cached(descriptor, offset, count)\n--\n\n"
-             "Tell whether the data can be expected to be in memory; never waits.  See `pagecache`.");
-#endif
-
 static PyMethodDef methods[] = {
-#ifdef TELLS_CACHED
-    {"is_cached", is_cached, METH_VARARGS, is_cached_doc},
-#endif
     {"stat_files", stat_files, METH_VARARGS, stat_files_doc},
     {"read_files", read_files, METH_VARARGS, read_files_doc},
     {"stat_at_once", stat_at_once, METH_VARARGS, stat_at_once_doc},
-    {"open_at_once", open_at_once, METH_VARARGS, open_at_once_doc},
     {NULL, NULL, 0, NULL},
 };
 

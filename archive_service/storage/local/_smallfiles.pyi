@@ -2,15 +2,7 @@ from array import array
 from collections.abc import Sequence
 
 def stat_files(directory: int, names: list[bytes], /) -> bytes: ...
-def stat_at_once(root: bytes, album: bytes, paths: list[bytes], /) -> bytes: ...
-def open_at_once(
-    root: bytes,
-    album: bytes,
-    paths: Sequence[bytes],
-    sources: array[int],
-    columns: tuple[array[int], array[int], bytes],
-    /,
-) -> list[int]: ...
+def stat_at_once(device: int, root: bytes, album: bytes, paths: list[bytes], /) -> bytes: ...
 def read_files(
     root: bytes,
     album: bytes,
@@ -21,4 +13,3 @@ def read_files(
     positions: array[int],
     /,
 ) -> int: ...
-def is_cached(descriptor: int, offset: int, count: int, /) -> bool: ...

@@ -1,9 +1,13 @@
-"""Which file system a directory lies on, where that decides whether changes are told."""
+"""Which file system a file or directory lies on, where that decides how it is used."""
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
+import sys
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 _MOUNTS = Path("/proc/self/mountinfo")
@@ -12,6 +16,58 @@ _OCTAL = re.compile(rb"\\([0-7]{3})")
 _CHANGED_BY_OTHERS = frozenset(
     b"9p afs ceph cifs glusterfs lustre nfs nfs4 prl_fs smb3 smbfs vboxsf virtiofs".split()
 )
+_PROMPT = frozenset(
+    {
+        0xEF53,  # ext2 to ext4
+        0x58465342,  # XFS
+        0x9123683E,  # Btrfs
+        0xF2F52010,  # F2FS
+        0xCA451A4E,  # bcachefs
+        0x01021994,  # tmpfs
+        0x858458F6,  # ramfs
+        0x73717368,  # SquashFS
+        0xE0F5E1E2,  # EROFS
+        0x794C7630,  # overlayfs
+    }
+)
+"""`f_type` of statfs(2) of the file systems that ask no other machine or program.
+
+An open file there is looked at, closed, and sent from memory without waiting.  Those of macOS and
+others have no such numbers, so nothing is prompt there.
+"""
+_STATFS_WORDS = 64
+"""More than any system's `struct statfs` has, whose first word is `f_type` on Linux."""
+
+
+def _fstatfs() -> Callable[[int, ctypes.Array[ctypes.c_long]], int] | None:
+    if sys.platform != "linux":
+        return None
+    with suppress(OSError, AttributeError):
+        function = ctypes.CDLL(None, use_errno=True).fstatfs
+        function.argtypes = (ctypes.c_int, ctypes.c_void_p)
+        return function
+    return None
+
+
+_FSTATFS = _fstatfs()
+
+
+def is_prompt(descriptor: int) -> bool:
+    """Tell whether a file lies on a file system that is trusted to answer at once.
+
+    To ask may take long where it does not.
+    """
+    if _FSTATFS is None:
+        return False
+    status = (ctypes.c_long * _STATFS_WORDS)()
+    if _FSTATFS(descriptor, status):
+        return False
+    return int(status[0]) & 0xFFFFFFFF in _PROMPT
+
+
+def mount_point(path: Path) -> Path:
+    """Return the mount that a path lies on, as far as its text tells; the path is not looked at."""
+    return Path(os.fsdecode(_mount(bytes(path))[0] or b"/"))
 
 
 def is_changed_by_others(directory: Path) -> bool:
@@ -19,16 +75,16 @@ def is_changed_by_others(directory: Path) -> bool:
 
     That is so on the network, where a virtual machine shares its host's files, and with FUSE.
     """
-    kind = _kind(os.fsencode(directory.resolve()))
+    kind = _mount(os.fsencode(directory.resolve()))[1]
     return kind in _CHANGED_BY_OTHERS or kind.startswith(b"fuse")
 
 
-def _kind(path: bytes) -> bytes:
-    """Return the kind of file system of the mount that a path lies on; empty where unknown."""
+def _mount(path: bytes) -> tuple[bytes, bytes]:
+    """Return point and kind of the mount that a path lies on; empty where unknown."""
     try:
         lines = _MOUNTS.read_bytes().splitlines()
     except OSError:
-        return b""
+        return b"", b""
     point, kind = b"", b""
     for line in lines:
         mounted, _, source = line.partition(b" - ")
@@ -37,4 +93,4 @@ def _kind(path: bytes) -> bytes:
         # Of two on one point, the later lies above.
         if len(found) >= len(point) and (path + b"/").startswith(found.rstrip(b"/") + b"/"):
             point, kind = found, source.split(b" ")[_KIND_AFTER_DASH - 1]
-    return kind
+    return point, kind

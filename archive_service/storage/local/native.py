@@ -16,6 +16,8 @@ from archive_service.storage.local.stat_record import row
 
 Columns = tuple["array[int]", "array[int]", bytes]
 """Sizes, mtimes and change tokens of a listing."""
+NO_DEVICE = 0
+"""No file system has this number."""
 
 
 class NativeCalls(NamedTuple):
@@ -25,8 +27,7 @@ class NativeCalls(NamedTuple):
     read_files: Callable[
         [bytes, bytes, Sequence[bytes], array[int], Columns, memoryview, array[int]], int
     ]
-    stat_at_once: Callable[[bytes, bytes, list[bytes]], bytes]
-    open_at_once: Callable[[bytes, bytes, Sequence[bytes], array[int], Columns], list[int]]
+    stat_at_once: Callable[[int, bytes, bytes, list[bytes]], bytes]
 
 
 def _stat_files(directory: int, names: list[bytes]) -> bytes:
@@ -37,7 +38,7 @@ def _stat_files(directory: int, names: list[bytes]) -> bytes:
     return b"".join(rows)
 
 
-NOTHING_COMPILED = NativeCalls(_stat_files, lambda *_: 0, lambda *_: b"", lambda *_: [])
+NOTHING_COMPILED = NativeCalls(_stat_files, lambda *_: 0, lambda *_: b"")
 try:
     from archive_service.storage.local import _smallfiles
 except ImportError:
@@ -47,5 +48,4 @@ else:
         _smallfiles.stat_files,
         _smallfiles.read_files,
         _smallfiles.stat_at_once,
-        _smallfiles.open_at_once,
     )

@@ -12,11 +12,10 @@ import errno
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from threading import Lock
 from typing import Protocol
 
+from archive_service.archive.first_time import FirstTimes
 from archive_service.archive.id import ArchiveId
-from archive_service.archive.lru import WeightedLRU
 from archive_service.observe.events import LinkSkipped, Observe
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.local.open_beneath import opened_to_list, opened_to_pass
@@ -24,9 +23,6 @@ from archive_service.storage.local.open_beneath import opened_to_list, opened_to
 _MOST_LINKS = 40
 """Links on the way to one target, as Linux has it."""
 _LEADS_NOWHERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
-
-_NOTED = 10_000
-"""Links remembered so that each is told of only once."""
 
 Skipped = Callable[[int, str], None]
 """Told the inode number of a link that is left out, and a short fixed word that says why."""
@@ -177,16 +173,12 @@ class SkippedLinks:
 
     def __init__(self, observe: Observe) -> None:
         self._observe = observe
-        self._reported: WeightedLRU[LinkSkipped, str] = WeightedLRU(_NOTED)
-        self._lock = Lock()
+        self._reported = FirstTimes()
 
     def __call__(self, archive: ArchiveId, inode: int, reason: str) -> None:
         """Report a link, if it is the first time."""
         event = LinkSkipped(archive, inode, reason)
-        with self._lock:
-            is_reported = self._reported.get(event) is not None
-            self._reported.put(event, reason, weight=1)
-        if not is_reported:
+        if self._reported.is_first(event):
             self._observe(event)
 
 

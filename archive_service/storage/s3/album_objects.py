@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from io import FileIO
 from types import TracebackType
 
 from archive_service.archive.errors import DownloadFailed, SourceUnreadable
@@ -45,10 +44,6 @@ class S3AlbumFiles:
         if chunks := self._access.kept.taken(whole):
             return KeptFile(self._access, whole, chunks)
         return FetchedFile(self._access, whole)
-
-    def open_at_once(self, sources: Sequence[int]) -> list[FileIO]:
-        """Open none: an object is read in its own way; see `AlbumFiles.open_at_once`."""
-        return []
 
     def open_to_hash(self, source: int) -> SourceFile:
         """Open an object, to be kept if it is not large; see `AlbumFiles.open_to_hash`."""

@@ -12,13 +12,14 @@ condition, so the entity tag of every answer is compared here, too.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from archive_service.archive.errors import ArchiveNotFound
+from archive_service.archive.first_time import FirstTimes
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing
-from archive_service.archive.lru import WeightedLRU
 from archive_service.observe.events import ObjectSkipped, Observe, ignore
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.s3.album_objects import S3AlbumFiles
@@ -29,9 +30,6 @@ from archive_service.storage.s3.location import S3Location
 from archive_service.storage.s3.loop import LoopThread
 from archive_service.storage.s3.objects import Objects
 from archive_service.storage.s3.store_probe import Flaw, flaws_of
-
-_NOTED = 10_000
-"""Albums remembered so that each is told of only once."""
 
 
 class S3Storage:
@@ -49,10 +47,11 @@ class S3Storage:
         memory_bytes: int,
         observe: Observe = ignore,
     ) -> None:
+        self._location = location
         self._prefix = location.prefix
         self._exclusion = exclusion
         self._observe = observe
-        self._noted: WeightedLRU[str, str] = WeightedLRU(_NOTED)
+        self._reported = FirstTimes()
         self._loop = LoopThread("s3")
         self._clients = Clients(timeout_s=timeout_s)
         self._objects = Objects(self._clients, location.bucket)
@@ -70,7 +69,9 @@ class S3Storage:
             raise ArchiveNotFound
         return tree.listing()
 
-    def files(self, archive: ArchiveId, listing: Listing) -> S3AlbumFiles:
+    def files(
+        self, archive: ArchiveId, listing: Listing, close: Callable[[int], object] = os.close
+    ) -> S3AlbumFiles:
         """Give access to the objects of a listing; see `Storage.files`."""
         return S3AlbumFiles(self._access, self._prefix_of(archive), listing)
 
@@ -89,13 +90,17 @@ class S3Storage:
         whole = self.files(archive, listing).whole(source)
         return self._loop.run(flaws_of(self._objects, whole))
 
-    def check(self) -> None:
-        """Look whether the bucket can be listed; see `Storage.check`."""
-        self._loop.run(self._check())
+    def check(self) -> bool:
+        """Look for the first object below the prefix; see `Storage.check`."""
+        return self._loop.run(self._check())
 
     def albums(self) -> Sequence[str]:
         """Name what stands first below the prefix; see `Storage.albums`."""
         return self._loop.run(self._albums())
+
+    def place(self, archive: ArchiveId) -> str:
+        """Name the bucket; see `Storage.place`."""
+        return str(self._location)
 
     def close(self) -> None:
         """End all requests, and the thread; see `Storage.close`."""
@@ -111,9 +116,10 @@ class S3Storage:
             tree.add(page.objects)
         return tree
 
-    async def _check(self) -> None:
-        async for _ in self._objects.pages(self._prefix, MaxKeys=1):
-            return
+    async def _check(self) -> bool:
+        async for page in self._objects.pages(self._prefix, MaxKeys=1):
+            return bool(page.objects)
+        return False
 
     async def _albums(self) -> Sequence[str]:
         names: list[bytes] = []
@@ -122,6 +128,5 @@ class S3Storage:
         return [name.decode(errors="surrogateescape") for name in names]
 
     def _skipped(self, archive: ArchiveId, reason: str) -> None:
-        if self._noted.get(archive.value) is None:
-            self._noted.put(archive.value, reason, weight=1)
+        if self._reported.is_first(archive.value):
             self._observe(ObjectSkipped(archive, reason))

@@ -190,6 +190,10 @@ _FAILURES_RU = {
         "Архив сейчас недоступен",
         "Это ненадолго: попробуйте ещё раз через минуту.",
     ),
+    "slow_disk": FailureWords(
+        "Архив пока не готов",
+        "Диск, на котором лежат файлы, отвечает слишком долго. Попробуйте ещё раз через минуту.",
+    ),
     "busy": FailureWords(
         "Сейчас очень много загрузок",
         "Архив на месте, нужно только немного подождать: попробуйте ещё раз через минуту.",
@@ -280,6 +284,10 @@ _FAILURES_EN = {
     "unavailable": FailureWords(
         "The archive is not available right now",
         "This won't take long: try again in a moment.",
+    ),
+    "slow_disk": FailureWords(
+        "The archive is not ready yet",
+        "The disk that holds its files takes too long to answer. Try again in a minute.",
     ),
     "busy": FailureWords(
         "There are very many downloads right now",

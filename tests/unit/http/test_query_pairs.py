@@ -41,6 +41,6 @@ def test_what_may_be_a_part_of_a_value_is_ambiguous(query: str) -> None:
     assert query_pairs(query).is_ambiguous
 
 
-@pytest.mark.parametrize("query", ["name=A&amp;", "name=A&amp;&amp;file=1"])
-def test_an_escaped_ampersand_before_nothing_is_not(query: str) -> None:
+@pytest.mark.parametrize("query", ["name=A&amp;", "name=A&amp;&amp;file=1", "name=A&amp;summary"])
+def test_before_nothing_or_a_parameter_without_a_value_it_is_not(query: str) -> None:
     assert not query_pairs(query).is_ambiguous

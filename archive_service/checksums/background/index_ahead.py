@@ -1,11 +1,11 @@
-"""Albums are indexed before anybody asks for them.
+"""Albums are indexed before a visitor asks for them.
 
-Theory of operation.  Where the kernel tells of changes, an album in which something has changed
-waits in the backlog until it has been still; then it is listed, and what the index does not know of
-it is hashed.  A pass looks at all albums: at the start, when the kernel could not keep up, and now
-and then in case something was missed.  Where the kernel tells nothing there are only passes.
-Two tasks work off the backlog, one what has changed and one what has been there for longer, so that
-no upload waits behind years of albums.
+Theory of operation.  Where the kernel reports changes, an album in which something has changed
+waits in the queue until it has been still; then it is listed, and its unknown files are hashed.  A
+pass looks at all albums: at the start, when the kernel lost changes, and now and then in case
+something was missed.  Where the kernel reports nothing there are only passes.
+Two tasks work off the queue, one what has changed and one what has been there for longer, so that
+no upload waits behind years of albums.  A long album goes back behind the others after its turn.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from archive_service.checksums.background.indexer import Indexer
 from archive_service.observe.events import (
     Event,
     IndexAheadBacklog,
+    IndexAheadFailed,
     IndexAheadOverflown,
     IndexAheadScanning,
     IndexAheadWaiting,
@@ -33,19 +34,20 @@ from archive_service.observe.events import (
 from archive_service.storage.local.watcher import AlbumWatcher, WatchFailed
 
 SCAN_EVERY_S = 10.0
-"""The pause between two passes where the kernel tells nothing."""
+"""The pause between two passes where the kernel reports nothing."""
 MAKE_SURE_EVERY_S = 3600.0
 """The same where it does."""
 ROOT_LOOK_EVERY_S = 5.0
+_AFTER_FAILURE_S = 60.0
 _SETTLE_TIME_MIN_S = 0.1
 _REST = 4
-"""What is in no hurry rests so many times as long as it has worked."""
+"""Work on old albums rests so many times as long as it took."""
 _REST_MAX_S = 0.1
 """Between albums; within a large one the thread that reads has rested already."""
 
 
 class _RootGone(Exception):
-    """What was watched is no longer the root."""
+    """The watched directory is no longer the root."""
 
 
 class IndexAhead:
@@ -56,7 +58,7 @@ class IndexAhead:
 
     def __init__(
         self,
-        learner: BackgroundHasher,
+        hasher: BackgroundHasher,
         observe: Observe,
         *,
         settle_time_s: float,
@@ -64,12 +66,12 @@ class IndexAhead:
         scan_every_s: float = SCAN_EVERY_S,
     ) -> None:
         settle_time_s = max(settle_time_s, _SETTLE_TIME_MIN_S)
-        self._learner = learner
+        self._hasher = hasher
         self._observe = observe
         self._open_watch = open_watch
         self._scan_every_s = scan_every_s
-        self._backlog = AlbumQueue(settle_time_s)
-        self._indexer = Indexer(learner, self._backlog, observe, settle_time_s=settle_time_s)
+        self._queue = AlbumQueue(settle_time_s)
+        self._indexer = Indexer(hasher, self._queue, observe, settle_time_s=settle_time_s)
         self._state: type[Event] | None = None
         self._unwatched: set[str] = set()
         self._news = asyncio.Event()
@@ -77,10 +79,10 @@ class IndexAhead:
         self._root_gone = asyncio.Event()
 
     async def run(self) -> None:
-        """Go on until cancelled."""
+        """Go on until cancelled, whatever fails."""
         while True:
-            await self._root_is_there()
             try:
+                await self._root_is_there()
                 async with self._watching() as watched:
                     await self._attend(watched)
             except WatchFailed as failed:
@@ -88,11 +90,14 @@ class IndexAhead:
                 self._report_state(IndexAheadScanning(failed.reason))
             except (_RootGone, StorageUnavailable):
                 self._indexer.forget()  # the index may have been pruned meanwhile
+            except Exception as error:  # noqa: BLE001 - a fault of ours must not end it for good
+                self._report_state(IndexAheadFailed(type(error).__name__))
+                await asyncio.sleep(_AFTER_FAILURE_S)
 
     async def _root_is_there(self) -> None:
         while True:
             try:
-                await self._learner.albums()
+                await self._hasher.albums()
                 return
             except StorageUnavailable as error:
                 self._report_state(IndexAheadWaiting(error.reason))
@@ -103,7 +108,7 @@ class IndexAhead:
         if self._open_watch is None:
             yield None
             return
-        opening = self._learner.in_thread(self._open_watch)
+        opening = self._hasher.in_thread(self._open_watch)
         try:
             watched = await asyncio.shield(opening)
         except asyncio.CancelledError:
@@ -137,7 +142,7 @@ class IndexAhead:
         changes = watched.changes()
         clock_s = time.monotonic()
         for album in filter(is_archive_id, changes.albums):
-            self._backlog.changed(album, clock_s=clock_s)
+            self._queue.changed(album, clock_s=clock_s)
         self._unwatched |= changes.unwatched
         if changes.has_overflown:
             self._observe(IndexAheadOverflown())
@@ -147,7 +152,7 @@ class IndexAhead:
         self._report_backlog()
 
     async def _look_at_root(self, watched: AlbumWatcher) -> None:
-        while await self._learner.in_thread(watched.is_of_root):
+        while await self._hasher.in_thread(watched.is_of_root):
             if await _is_set(self._root_gone, within_s=ROOT_LOOK_EVERY_S):
                 break
         raise _RootGone
@@ -155,7 +160,7 @@ class IndexAhead:
     async def _passes(self, watched: AlbumWatcher | None) -> None:
         if watched:
             for album in await self._albums():
-                await self._learner.in_thread(partial(watched.watch, album))
+                await self._watch(watched, album)
         self._report_state(IndexAheadWatching() if watched else IndexAheadScanning())
         await self._pass(watched, self._indexer.add_old)
         while True:
@@ -166,57 +171,72 @@ class IndexAhead:
     async def _pass(
         self, watched: AlbumWatcher | None, add: Callable[[str], Awaitable[None]]
     ) -> None:
-        """Look at every album, and add to the backlog what is to be indexed."""
+        """Look at every album and queue what is to be indexed."""
         self._pass_wanted.clear()
         albums = await self._albums()
         self._indexer.forget_all_but(albums)
         for album in albums:
             started_s = time.monotonic()
-            if album not in self._backlog:
+            if album not in self._queue:
                 await add(album)
-                if watched and album in self._backlog:
-                    self._unwatched.add(album)  # the kernel may not have told of a directory
+                if watched and album in self._queue:
+                    self._unwatched.add(album)  # the kernel may not have reported a directory
                 self._report_backlog()
             await asyncio.sleep(min(_REST * (time.monotonic() - started_s), _REST_MAX_S))
 
     async def _albums(self) -> list[str]:
-        return list(filter(is_archive_id, await self._learner.albums()))
+        return list(filter(is_archive_id, await self._hasher.albums()))
 
     async def _index_changed(self, watched: AlbumWatcher | None) -> None:
         while True:
             clock_s = time.monotonic()
-            if taken := self._backlog.next_changed(clock_s=clock_s):
+            if taken := self._queue.next_changed(clock_s=clock_s):
                 album, tries = taken
                 await self._index(watched, album, tries=tries, rest=1)
                 continue
-            due_s = self._backlog.due_s()
+            due_s = self._queue.due_s()
             await self._some_news(None if due_s is None else due_s - clock_s)
 
     async def _index_old(self, watched: AlbumWatcher | None) -> None:
         while True:
-            if album := self._backlog.next_old():
-                await self._index(watched, album, tries=0, rest=_REST)
+            if taken := self._queue.next_old():
+                album, turns = taken
+                await self._index(watched, album, turns=turns, rest=_REST)
             else:
                 await self._some_news(None)
 
     async def _index(
-        self, watched: AlbumWatcher | None, album: str, *, tries: int, rest: int
+        self,
+        watched: AlbumWatcher | None,
+        album: str,
+        *,
+        rest: int,
+        tries: int = 0,
+        turns: int = 0,
     ) -> None:
         """Index an album; rest as many times as long as that took."""
         started_s = time.monotonic()
         if watched and album in self._unwatched:
             self._unwatched.discard(album)
-            await self._learner.in_thread(partial(watched.watch, album))
-        await self._indexer.index(album, tries=tries)
+            await self._watch(watched, album)
+        await self._indexer.index(album, tries=tries, turns=turns)
         self._report_backlog()
         await asyncio.sleep(min(rest * (time.monotonic() - started_s), _REST_MAX_S))
+
+    async def _watch(self, watched: AlbumWatcher, album: str) -> None:
+        try:
+            await self._hasher.in_thread(partial(watched.watch, album))
+        except WatchFailed:
+            raise
+        except Exception as error:  # noqa: BLE001 - of this album; the others go on
+            self._indexer.report(album, error)
 
     async def _some_news(self, within_s: float | None) -> None:
         self._news.clear()
         await _is_set(self._news, within_s=within_s)
 
     def _report_backlog(self) -> None:
-        self._observe(IndexAheadBacklog(len(self._backlog)))
+        self._observe(IndexAheadBacklog(len(self._queue)))
         self._news.set()
 
     def _report_state(self, event: Event) -> None:

@@ -1,0 +1,282 @@
+"""The one loop that computes CRC-32 values, and the one place where small files are grouped.
+
+Theory of operation.  A hash runs block by block and can be left after each of them: its state, an
+offset and the CRC-32 up to there, is all that is needed to go on later.  `hash_blocks` is the loop.
+`Hashing` runs it over files of one listing, large files one by one, small files in groups; a
+subclass says what happens between the blocks.
+"""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
+from threading import local
+from typing import NamedTuple
+
+from zlib_ng import zlib_ng
+
+from archive_service.archive.errors import DownloadFailed, SourceChanged, SourceUnreadable
+from archive_service.archive.listing import Listing, SourceIndex
+from archive_service.archive.segments import LARGE_FILE_BYTES
+from archive_service.storage.base import AlbumFiles, DiskFile, SourceFile
+from archive_service.storage.lanes import note_progress
+from archive_service.storage.local.holes import TRUSTED_AGE_NS, data_offset
+
+BLOCK_BYTES = 512 * 1024
+"""Bytes hashed between two looks at whether to go on."""
+GROUP_FILES, GROUP_BYTES = 64, 8 * 1024 * 1024
+"""Small files read in one call."""
+_HOLE_LOOK_BYTES = 8 * 1024 * 1024
+"""After so much data we ask again whether a hole follows."""
+
+
+class HashState(NamedTuple):
+    """How far a file is hashed."""
+
+    offset: int
+    crc32: int
+    """Of the bytes before the offset."""
+    read_from_ns: int
+    """Unix time when the first byte was read."""
+
+
+class HashedBlock(NamedTuple):
+    """One step of a hash."""
+
+    data: memoryview
+    """What was read; empty where a hole was skipped."""
+    state: HashState
+
+
+def begin_hash() -> HashState:
+    """Return the state of a hash that begins now."""
+    return HashState(0, 0, time.time_ns())
+
+
+def hash_blocks(
+    file: SourceFile, state: HashState, *, size: int, buffers: Iterator[memoryview]
+) -> Iterator[HashedBlock]:
+    """Hash an open file from a state on, up to `size`; yield after each block.
+
+    A block is valid until its buffer comes again.
+    Raise SourceUnreadable, and SourceChanged where the file ends before `size`.
+    """
+    offset, crc32, read_from_ns = state
+    while offset < size:
+        buffer = next(buffers)[: size - offset]
+        try:
+            count = file.readinto(buffer)
+        except OSError as error:
+            raise SourceUnreadable.of(error) from None
+        if not count:
+            raise SourceChanged("resized")
+        data = buffer[:count]
+        crc32 = zlib_ng.crc32(data, crc32)
+        offset += count
+        note_progress()
+        yield HashedBlock(data, HashState(offset, crc32, read_from_ns))
+
+
+def hash_around_holes(
+    file: SourceFile, state: HashState, *, size: int, trusted_age_ns: int = TRUSTED_AGE_NS
+) -> Iterator[HashedBlock]:
+    """Do the same, with the thread's own buffer; holes of a local file are not read."""
+    buffers = iter(thread_block, None)
+    if state.offset:
+        _skip_to(file, state.offset, size=size)
+    while state.offset < size:
+        skipped = _over_hole(file, state, size=size, trusted_age_ns=trusted_age_ns)
+        if skipped != state:
+            state = skipped
+            yield HashedBlock(_NO_DATA, state)
+        stop = min(state.offset + _HOLE_LOOK_BYTES, size) if isinstance(file, DiskFile) else size
+        for block in hash_blocks(file, state, size=stop, buffers=buffers):
+            state = block.state
+            yield block
+
+
+def _skip_to(file: SourceFile, offset: int, *, size: int) -> None:
+    if not isinstance(file, DiskFile):
+        file.begin(offset, size)
+        return
+    try:
+        file.seek(offset)
+    except OSError as error:
+        raise SourceUnreadable.of(error) from None
+
+
+def _over_hole(file: SourceFile, state: HashState, *, size: int, trusted_age_ns: int) -> HashState:
+    if not isinstance(file, DiskFile):
+        return state
+    try:
+        found = data_offset(file, state.offset, size=size, trusted_age_ns=trusted_age_ns)
+    except OSError as error:
+        raise SourceUnreadable.of(error) from None
+    count = found - state.offset
+    if not count:
+        return state
+    crc32 = zlib_ng.crc32_combine(state.crc32, crc32_of_zeros(count), count)
+    return state._replace(offset=found, crc32=crc32)
+
+
+def crc32_of_zeros(count: int) -> int:
+    """Return the CRC-32 of so many zeros, in a time that grows with the digits of the number."""
+    crc32 = done = 0
+    for digit in f"{count:b}":
+        crc32 = zlib_ng.crc32_combine(crc32, crc32, done)
+        done *= 2
+        if digit == "1":
+            crc32 = zlib_ng.crc32(b"\0", crc32)
+            done += 1
+    return crc32
+
+
+def hash_groups(listing: Listing, sources: Iterable[SourceIndex]) -> Iterator[list[SourceIndex]]:
+    """Yield sources in the groups they are hashed in: a large file alone, small ones together."""
+    group: list[SourceIndex] = []
+    room = GROUP_BYTES
+    for source in sources:
+        size = listing.sizes[source]
+        if size >= LARGE_FILE_BYTES:
+            yield [source]
+            continue
+        group.append(source)
+        room -= size
+        if room <= 0 or len(group) >= GROUP_FILES:
+            yield group
+            group, room = [], GROUP_BYTES
+    if group:
+        yield group
+
+
+class Hashing(ABC):
+    """One run over files of one listing; a subclass decides what becomes of it.
+
+    What it need not decide has a default (so the methods that do nothing are B027's exceptions).
+    All methods are called from one thread at a time.
+    """
+
+    def __init__(self, files: AlbumFiles, listing: Listing) -> None:
+        self.files = files
+        self.listing = listing
+
+    @abstractmethod
+    def learned(
+        self, sources: Sequence[SourceIndex], crc32s: Sequence[int], *, read_from_ns: int
+    ) -> None:
+        """Take values; `read_from_ns` is the Unix time when reading began."""
+
+    def found(self, source: SourceIndex, crc32: int) -> None:
+        """Take a value that the storage knew, so that no byte was read."""
+        self.learned([source], [crc32], read_from_ns=time.time_ns())
+
+    @abstractmethod
+    def failed(self, source: SourceIndex, error: DownloadFailed) -> None:
+        """Note a file that can't be hashed, or raise the error to end the run."""
+
+    def known_crc32(self, source: SourceIndex) -> int | None:
+        """Return a value that the storage knows without reading."""
+        return self.files.known_crc32(source)
+
+    def begun(self, source: SourceIndex) -> HashState:
+        """Return where the hash of a large file begins."""
+        return begin_hash()
+
+    def left(self, source: SourceIndex, state: HashState) -> None:  # noqa: B027
+        """Note how far a large file was hashed when the run was left."""
+
+    def opened(self, source: SourceIndex, state: HashState) -> SourceFile:
+        """Open a large file that is to be hashed from a state on."""
+        return self.files.open(source)
+
+    def before_block(self, offset: int, count: int) -> None:  # noqa: B027
+        """Do what is to be done before bytes of a large file are read."""
+
+    def after_block(self, source: SourceIndex, state: HashState, count: int) -> None:  # noqa: B027
+        """Do what is to be done once `count` bytes up to a state are hashed."""
+
+    def after_group(self, files: int, size_bytes: int, *, duration_s: float) -> None:  # noqa: B027
+        """Do what is to be done once small files are hashed."""
+
+    def steps(self, sources: Iterable[SourceIndex]) -> Iterator[None]:
+        """Hash files; the run can be left, or go on in another thread, after each step."""
+        for group in hash_groups(self.listing, sources):
+            wanted = group
+            while wanted:
+                try:
+                    yield from self._group(wanted)
+                    break
+                except DownloadFailed as error:
+                    source = wanted[0] if error.source is None else SourceIndex(error.source)
+                    self.failed(source, error)
+                    wanted = [other for other in wanted if other != source]
+
+    def _group(self, group: Sequence[SourceIndex]) -> Iterator[None]:
+        if self.listing.sizes[group[0]] >= LARGE_FILE_BYTES:
+            yield from self._large(group[0])
+        else:
+            self._small(group)
+            yield
+
+    def _large(self, source: SourceIndex) -> Iterator[None]:
+        crc32 = self.known_crc32(source)
+        if crc32 is not None:
+            self.found(source, crc32)
+            return
+        size, state = self.listing.sizes[source], self.begun(source)
+        try:
+            with self.opened(source, state) as file:
+                blocks = self._blocks(file, source, state)
+                while (reached := next(blocks, None)) is not None:
+                    state = reached
+                    yield
+                self.files.verify(file, source)
+        finally:
+            if 0 < state.offset < size:
+                self.left(source, state)
+        self.learned([source], [state.crc32], read_from_ns=state.read_from_ns)
+
+    def _blocks(
+        self, file: SourceFile, source: SourceIndex, state: HashState
+    ) -> Iterator[HashState]:
+        size = self.listing.sizes[source]
+        blocks = hash_around_holes(file, state, size=size)
+        while state.offset < size:
+            self.before_block(state.offset, min(BLOCK_BYTES, size - state.offset))
+            data, state = next(blocks)
+            self.after_block(source, state, len(data))
+            yield state
+
+    def _small(self, sources: Sequence[SourceIndex]) -> None:
+        sizes = [self.listing.sizes[source] for source in sources]
+        stops = list(accumulate(sizes))
+        positions = [stop - size for stop, size in zip(stops, sizes, strict=True)]
+        buffer = memoryview(bytearray(stops[-1]))
+        read_from_ns, started_s = time.time_ns(), time.monotonic()
+        self.files.read_into(buffer, sources, positions)
+        duration_s = time.monotonic() - started_s
+        spans = zip(positions, stops, strict=True)
+        crc32s = [zlib_ng.crc32(buffer[start:stop]) for start, stop in spans]
+        self.learned(sources, crc32s, read_from_ns=read_from_ns)
+        self.after_group(len(sources), len(buffer), duration_s=duration_s)
+
+
+_NO_DATA = memoryview(b"")
+
+
+class _Blocks(local):
+    def __init__(self) -> None:
+        self.block = memoryview(bytearray(BLOCK_BYTES))
+
+
+_blocks = _Blocks()
+
+
+def thread_block() -> memoryview:
+    """Return the calling thread's own buffer of a block.
+
+    To make one for each file would take longer than to hash a small one.
+    """
+    return _blocks.block

@@ -1,0 +1,275 @@
+"""Threads for work that may wait for a disk, shared out so that no album waits for another.
+
+Theory of operation.  Each album has a lane: a queue of its own, and the right to a few threads at
+once.  The lanes that have work stand in a ring, and a free thread takes one piece of work from the
+lane in front, which then goes to the end.  Threads are made on demand and end when idle.
+
+A system call that waits for a dead mount can't be interrupted, so its thread is lost until the
+mount answers.  A piece of work that makes no progress for some seconds counts as hanging: its
+thread no longer counts towards the usual number, and another is made in its place, up to a most.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Hashable
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ParamSpec, TypeVar
+from weakref import WeakValueDictionary
+
+HANGS_AFTER_S = 10.0
+"""Work that makes no progress for so long counts as hanging."""
+_LOOK_EVERY_S = 1.0
+_IDLE_S = 10.0
+"""How long a thread waits for more work before it ends."""
+_END_WITHIN_S = 2.0
+"""How long `close` waits for work that is running."""
+_Parameters = ParamSpec("_Parameters")
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True, slots=True)
+class LaneLimits:
+    """How many threads there may be."""
+
+    per_lane: int
+    usual: int
+    """In all, without those that hang."""
+    most: int
+    """In all, with those that hang."""
+
+
+@dataclass(slots=True, eq=False)
+class _Run:
+    """One piece of work, begun by a thread."""
+
+    lane: Lane
+    progress_s: float
+    key: Hashable
+    hanging: Hashable | None = None
+    """The key that it hangs for."""
+
+
+class Lane(Executor):
+    """The queue of one album; get it from `Lanes.of`."""
+
+    def __init__(self, lanes: Lanes, key: Hashable) -> None:
+        self.key = key
+        self.queue: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
+        self.running = 0
+        self.is_in_ring = False
+        self._lanes = lanes
+
+    def submit(
+        self,
+        fn: Callable[_Parameters, _Result],
+        /,
+        *args: _Parameters.args,
+        **kwargs: _Parameters.kwargs,
+    ) -> Future[_Result]:
+        """Have a thread call the function; a future that is cancelled in time is not begun."""
+        return self._lanes.submit(self, partial(fn, *args, **kwargs))
+
+
+class Lanes:
+    """The lanes and their threads; for calls from any thread.
+
+    `on_hanging` is called with a lane's key and 1 when work of it begins to hang, and -1 when that
+    goes on, from a thread of the lanes.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        limits: LaneLimits,
+        *,
+        on_hanging: Callable[[Hashable, int], None] = lambda _key, _by: None,
+        hangs_after_s: float = HANGS_AFTER_S,
+    ) -> None:
+        self._name = name
+        self._limits = limits
+        self._on_hanging = on_hanging
+        self._hangs_after_s = hangs_after_s
+        self._look_every_s = min(_LOOK_EVERY_S, hangs_after_s)
+        self._lock = threading.Lock()
+        self._work = threading.Condition(self._lock)
+        self._end = threading.Condition(self._lock)
+        self._closing = threading.Event()
+        self._lanes: WeakValueDictionary[Hashable, Lane] = WeakValueDictionary()
+        self._ring: deque[Lane] = deque()
+        self._runs: set[_Run] = set()
+        self._threads = self._idle = self._hanging = 0
+        self._is_watched = False
+
+    @property
+    def threads(self) -> int:
+        """The number of threads now, without the one that watches them."""
+        return self._threads
+
+    @property
+    def hanging(self) -> int:
+        """The number of threads whose work hangs."""
+        return self._hanging
+
+    def of(self, key: Hashable) -> Lane:
+        """Return the lane of an album; it is one for as long as anybody holds it."""
+        with self._lock:
+            lane = self._lanes.get(key)
+            if lane is None:
+                lane = self._lanes[key] = Lane(self, key)
+            return lane
+
+    def submit(self, lane: Lane, call: Callable[[], _Result]) -> Future[_Result]:
+        """Put work at the end of a lane's queue; it is cancelled once the lanes are closed."""
+        future: Future[_Result] = Future()
+        with self._lock:
+            if self._closing.is_set():
+                future.cancel()
+                return future
+            lane.queue.append((future, call))
+            self._enter_ring(lane)
+            self._find_thread()
+        return future
+
+    def close(self) -> None:
+        """Cancel what waits and end the threads; those that hang are left alone."""
+        with self._lock:
+            self._closing.set()
+            for lane in self._ring:
+                _cancel_all(lane)
+            self._ring.clear()
+            self._work.notify_all()
+            self._end.wait_for(lambda: self._hanging >= len(self._runs), _END_WITHIN_S)
+
+    def _enter_ring(self, lane: Lane) -> None:
+        if lane.queue and not lane.is_in_ring and lane.running < self._limits.per_lane:
+            lane.is_in_ring = True
+            self._ring.append(lane)
+
+    def _find_thread(self) -> None:
+        """Wake a thread for the ring, or make one if there may be more."""
+        if not self._ring:
+            return
+        if self._idle:
+            self._work.notify()
+        elif self._threads < self._limits.most and not self._are_enough(self._threads):
+            self._threads += 1
+            threading.Thread(target=self._run_all, name=self._name, daemon=True).start()
+
+    def _are_enough(self, threads: int) -> bool:
+        return threads - self._hanging >= self._limits.usual
+
+    def _run_all(self) -> None:
+        while taken := self._taken():
+            _run_one(*taken)
+            # What it holds may be large, and the next work a long time away.
+            run = taken[0]
+            del taken
+            self._finish(run)
+
+    def _taken(self) -> tuple[_Run, Future[Any], Callable[[], Any]] | None:
+        """Take work, or end the thread where there is none for a while."""
+        with self._lock:
+            while not self._ring:
+                if not self._stays() and not self._ring:
+                    self._threads -= 1
+                    return None
+            lane = self._ring.popleft()
+            lane.is_in_ring = False
+            future, call = lane.queue.popleft()
+            lane.running += 1
+            run = _Run(lane, time.monotonic(), lane.key)
+            self._runs.add(run)
+            self._enter_ring(lane)
+            self._find_thread()
+            self._watch()
+            return run, future, call
+
+    def _stays(self) -> bool:
+        if self._closing.is_set() or self._are_enough(self._threads - 1):
+            return False
+        self._idle += 1
+        is_notified = self._work.wait(_IDLE_S)
+        self._idle -= 1
+        return is_notified
+
+    def _finish(self, run: _Run) -> None:
+        with self._lock:
+            self._runs.remove(run)
+            self._hanging -= run.hanging is not None
+            run.lane.running -= 1
+            if self._closing.is_set():
+                _cancel_all(run.lane)
+                self._end.notify_all()
+            self._enter_ring(run.lane)
+        if run.hanging is not None:
+            self._on_hanging(run.hanging, -1)
+
+    def _watch(self) -> None:
+        if not self._is_watched:
+            self._is_watched = True
+            name = f"{self._name} watch"
+            threading.Thread(target=self._watch_runs, name=name, daemon=True).start()
+
+    def _watch_runs(self) -> None:
+        quiet_s = 0.0
+        while quiet_s < _IDLE_S and not self._closing.wait(self._look_every_s):
+            quiet_s = 0.0 if self._runs else quiet_s + self._look_every_s
+            for run in self._begin_to_hang():
+                self._on_hanging(run.hanging, 1)
+        with self._lock:
+            self._is_watched = False
+            if self._runs and not self._closing.is_set():
+                self._watch()
+
+    def _begin_to_hang(self) -> list[_Run]:
+        latest_s = time.monotonic() - self._hangs_after_s
+        with self._lock:
+            found = [r for r in self._runs if r.hanging is None and r.progress_s < latest_s]
+            for run in found:
+                run.hanging = run.key
+                self._hanging += 1
+                self._find_thread()
+            return found
+
+
+class _Current(threading.local):
+    run: _Run | None = None
+
+
+_current = _Current()
+
+
+def note_progress(key: Hashable | None = None) -> None:
+    """Note that the work of this thread goes on: it may take long, but does not hang.
+
+    A key, where the lane is of several albums, is that of the album it is done for.
+    """
+    if run := _current.run:
+        run.progress_s = time.monotonic()
+        if key is not None:
+            run.key = key
+
+
+def _run_one(run: _Run, future: Future[Any], call: Callable[[], Any]) -> None:
+    if not future.set_running_or_notify_cancel():
+        return
+    _current.run = run
+    try:
+        result = call()
+    except BaseException as error:  # noqa: BLE001 - it is raised where the result is asked for
+        future.set_exception(error)
+    else:
+        future.set_result(result)
+    finally:
+        _current.run = None
+        del future  # an exception holds this frame
+
+
+def _cancel_all(lane: Lane) -> None:
+    while lane.queue:
+        lane.queue.popleft()[0].cancel()

@@ -1,0 +1,197 @@
+"""The files of one local album: opened, read and verified as the listing describes them."""
+
+from __future__ import annotations
+
+import os
+import stat
+from array import array
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple
+
+from archive_service.archive.errors import (
+    DownloadFailed,
+    SourceChanged,
+    SourceSuspected,
+    SourceUnreadable,
+)
+from archive_service.archive.listing import Listing
+from archive_service.storage.base import DiskFile, SourceFile
+from archive_service.storage.local.filesystem_type import is_prompt
+from archive_service.storage.local.native import AS_COMPILED, NO_DEVICE, Columns, NativeCalls
+from archive_service.storage.local.open_beneath import opened_to_pass
+from archive_service.storage.local.stat_record import change_token, mtime_ns
+from archive_service.storage.local.walk import VANISHED, opened_directory
+
+_OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+
+
+class AlbumPlace(NamedTuple):
+    """Where the paths of a listing start."""
+
+    root: Path
+    path: bytes = b""
+    """Relative to the root, '/'-separated."""
+    prompt_device: int = NO_DEVICE
+    """That of the root, where its file system answers at once."""
+
+
+class LocalAlbumFiles:
+    """The files of one listing; keeps the directory it opened a file in last.
+
+    `close` closes the descriptor of a file whose file system may not answer at once.
+    """
+
+    def __init__(
+        self,
+        place: AlbumPlace,
+        listing: Listing,
+        bulk: NativeCalls = AS_COMPILED,
+        *,
+        close: Callable[[int], object] = os.close,
+    ) -> None:
+        self._place = place
+        self._listing = listing
+        self._bulk = bulk
+        self._close = close
+        self._directory_path: bytes | None = None
+        self._directory = -1
+
+    def __enter__(self) -> LocalAlbumFiles:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._leave_directory()
+
+    def open(self, source: int) -> DiskFile:
+        """Open the file of a source, verified; see `AlbumFiles.open`."""
+        descriptor = self._open(source)
+        try:
+            with suppress(SourceSuspected):  # raised again by `verify`, once all was read
+                self._verify(descriptor, source)
+            if is_prompt(descriptor):
+                return DiskFile(descriptor)
+            return DiskFile(descriptor, partial(self._close, descriptor))
+        except BaseException:
+            os.close(descriptor)
+            raise
+
+    def open_to_hash(self, source: int) -> DiskFile:
+        """Open a file, which the system keeps in memory; see `AlbumFiles.open_to_hash`."""
+        return self.open(source)
+
+    def known_crc32(self, source: int) -> None:
+        """Know none: no file system keeps it; see `AlbumFiles.known_crc32`."""
+
+    def verify(self, file: SourceFile, source: int) -> None:
+        """Check that an open file is still what was listed; see `AlbumFiles.verify`."""
+        if isinstance(file, DiskFile):
+            self._verify(file.fileno(), source)
+
+    def read_into(
+        self, buffer: memoryview, sources: Sequence[int], positions: Sequence[int]
+    ) -> None:
+        """Read small files whole; see `AlbumFiles.read_into`."""
+        wanted, places = array("L", sources), array("Q", positions)
+        while wanted:
+            try:
+                count = self._read_first(buffer, wanted, places)
+            except DownloadFailed as error:
+                error.source = wanted[0]
+                raise
+            wanted, places = wanted[count:], places[count:]
+
+    def _read_first(self, buffer: memoryview, sources: array[int], positions: array[int]) -> int:
+        """Read at least one of the files; return how many."""
+        listing = self._listing
+        count = self._bulk.read_files(
+            bytes(self._place.root),
+            self._place.path,
+            listing.locations,
+            sources,
+            _columns(listing),
+            buffer,
+            positions,
+        )
+        if count:
+            return count
+        if not listing.locations[sources[0]].endswith(b"/"):
+            self._read(sources[0], buffer[positions[0] :])
+        return 1
+
+    def _read(self, source: int, buffer: memoryview) -> None:
+        descriptor = self._open(source)
+        try:
+            _read_exactly(descriptor, buffer[: self._listing.sizes[source]])
+            # After the last byte: a change before or during the read has moved the ctime by now.
+            self._verify(descriptor, source)
+        except OSError as error:
+            raise SourceUnreadable.of(error) from None
+        finally:
+            os.close(descriptor)
+
+    def _open(self, source: int) -> int:
+        parent, _, name = self._listing.locations[source].rpartition(b"/")
+        try:
+            self._enter(parent)
+            return os.open(name, _OPEN_FILE, dir_fd=self._directory)
+        except OSError as error:
+            raise _failure(error) from None
+
+    def _verify(self, descriptor: int, source: int) -> None:
+        listing = self._listing
+        try:
+            status = os.fstat(descriptor)
+        except OSError as error:  # on the network, of a file that others have removed
+            raise _failure(error) from None
+        if not stat.S_ISREG(status.st_mode):
+            raise SourceChanged("replaced")
+        if status.st_size != listing.sizes[source]:
+            raise SourceChanged("resized")
+        if mtime_ns(status) != listing.mtimes_ns[source]:
+            raise SourceChanged("rewritten")
+        if change_token(status) != listing.change_token(source):
+            raise SourceSuspected
+
+    def _enter(self, path: bytes) -> None:
+        """Have a directory open, by its path in the album."""
+        if path != self._directory_path:
+            self._leave_directory()
+            self._directory = self._opened_directory(path)
+            self._directory_path = path
+
+    def _opened_directory(self, path: bytes) -> int:
+        with opened_directory(self._place.root) as root:
+            return opened_to_pass(root, self._place.path + b"/" + path)
+
+    def _leave_directory(self) -> None:
+        if self._directory_path is not None:
+            os.close(self._directory)
+            self._directory_path = None
+
+
+def _columns(listing: Listing) -> Columns:
+    return listing.sizes, listing.mtimes_ns, listing.change_tokens
+
+
+def _read_exactly(descriptor: int, buffer: memoryview) -> None:
+    while buffer:
+        count = os.readv(descriptor, (buffer,))
+        if not count:
+            raise SourceChanged("resized")
+        buffer = buffer[count:]
+
+
+def _failure(error: OSError) -> DownloadFailed:
+    """Return what a download is told of an error of opening."""
+    if error.errno in VANISHED:
+        return SourceChanged("vanished")
+    return SourceUnreadable.of(error)

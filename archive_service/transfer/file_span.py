@@ -1,0 +1,60 @@
+"""Pieces of open files, and how they get into memory."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from archive_service.archive.errors import SourceChanged, SourceUnreadable
+from archive_service.storage.base import DiskFile
+from archive_service.storage.local.page_cache import is_cached, read_in
+from archive_service.transfer.batches import NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class FileSpan:
+    """`count` bytes from `offset` of an open file, in memory as far as one can tell.
+
+    The file is prompt: to look at it, or to send what is in memory, does not wait.
+    """
+
+    file: DiskFile
+    offset: int
+    count: int
+    head: memoryview = NOTHING
+    """Bytes to be sent in front of them: the header of the file.  A chunk of its own for each
+    would cost as much again as the span, mostly in Python."""
+
+    def __len__(self) -> int:
+        return len(self.head) + self.count
+
+
+Chunk = memoryview | FileSpan
+
+
+def is_warm(span: FileSpan) -> bool:
+    """Tell whether a span can be sent without waiting; never waits."""
+    return span.file.is_prompt and is_cached(span.file.fileno(), span.offset, span.count)
+
+
+def read_span(span: FileSpan) -> memoryview:
+    """Read the bytes of a file; raise DownloadFailed."""
+    buffer = memoryview(bytearray(span.count))
+    left, position = buffer, span.offset
+    try:
+        while left:
+            count = os.preadv(span.file.fileno(), (left,), position)
+            if not count:
+                raise SourceChanged("resized")
+            left, position = left[count:], position + count
+    except OSError as error:
+        raise SourceUnreadable.of(error) from None
+    return buffer
+
+
+def warm_span(span: FileSpan) -> None:
+    """Have the kernel hold a span in memory; raise DownloadFailed."""
+    try:
+        read_in(span.file.fileno(), span.offset, span.count)
+    except OSError as error:
+        raise SourceUnreadable.of(error) from None

@@ -1,0 +1,112 @@
+"""The engine of an archive's bytes: batches of a range, some made ahead in threads.
+
+Theory of operation.  The caller alternates two steps: it learns the CRC-32 values that `to_hash`
+names, then takes the next batch as a future.  A server awaits both, a command waits for them; what
+is made, and when, is the same.  A batch that needs the disk is made in the threads of the executor,
+one that needs memory alone in place: a visit to a thread would cost more.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, Future
+from typing import NamedTuple, Protocol
+
+from archive_service.archive.listing import SourceIndex
+from archive_service.archive.segments import Segment
+from archive_service.transfer.batches import Batch, BatchMaker, close_files
+
+MADE_AHEAD = 2
+"""Batches made ahead of the one that is sent: one alone is not always ready in time."""
+MADE_AHEAD_FROM_BYTES = 256 * 1024
+"""Size of the pieces from which on a client counts as quick; a slow one would only hold more
+memory."""
+
+
+class PieceSizes(Protocol):
+    """How large chunks should be, asked for each of them."""
+
+    def buffer_bytes(self) -> int:
+        """Return the most that a buffer should have, unless one file has more."""
+
+    def span_bytes(self) -> int:
+        """Return the most that a span should have: it takes no memory."""
+
+
+class Making(NamedTuple):
+    """A batch that is being made."""
+
+    offset: int
+    """Where in the archive it starts."""
+    batch: Future[Batch]
+
+
+class ReadAhead:
+    """The batches of the bytes from `start` up to `stop`; for one caller, which closes it."""
+
+    def __init__(
+        self,
+        maker: BatchMaker,
+        threads: Executor,
+        pieces: PieceSizes,
+        *,
+        start: int,
+        stop: int,
+    ) -> None:
+        self._maker = maker
+        self._threads = threads
+        self._pieces = pieces
+        self.is_complete = maker.is_complete()
+        """Whether no CRC-32 is unknown."""
+        self._to_hash: Callable[[Segment], list[SourceIndex]] = (
+            _nothing_to_hash if self.is_complete else maker.to_hash
+        )
+        self._plan = maker.planned(
+            start, stop, piece_bytes=pieces.buffer_bytes, begins_batch=self._to_hash
+        )
+        self._segments = next(self._plan, None)
+        self._makings: deque[Making] = deque()
+
+    def to_hash(self) -> list[SourceIndex]:
+        """Return the sources whose CRC-32 must be learned before `next_batch`."""
+        if self._makings or self._segments is None:
+            return []
+        return self._to_hash(self._segments[0])
+
+    def next_batch(self) -> Making | None:
+        """Return the next batch, whose files the caller closes; None behind the last."""
+        ahead = MADE_AHEAD if self._pieces.buffer_bytes() >= MADE_AHEAD_FROM_BYTES else 0
+        while self._segments and len(self._makings) <= ahead:
+            if self._makings and self._to_hash(self._segments[0]):
+                break
+            self._makings.append(Making(self._segments[0].start, self._begin(self._segments)))
+            self._segments = next(self._plan, None)
+        return self._makings.popleft() if self._makings else None
+
+    def close(self) -> None:
+        """Give up what is made ahead."""
+        for making in self._makings:
+            give_up(making.batch)
+
+    def _begin(self, segments: Sequence[Segment]) -> Future[Batch]:
+        if not self._maker.needs_no_wait(segments):
+            return self._threads.submit(self._maker.make, segments)
+        making: Future[Batch] = Future()
+        making.set_result(self._maker.make(segments))
+        return making
+
+
+def give_up(making: Future[Batch]) -> None:
+    """Cancel a batch, or close its files once it is made."""
+    if not making.cancel():
+        making.add_done_callback(_close_made)
+
+
+def _close_made(making: Future[Batch]) -> None:
+    if not making.cancelled() and making.exception() is None:
+        close_files(making.result())
+
+
+def _nothing_to_hash(_segment: Segment) -> list[SourceIndex]:
+    return []

@@ -1,0 +1,89 @@
+"""PHOTOS_DIR is mounted later, is lost, and comes back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from conftest import Serve
+from harness.albums import HASH, make_album, noise
+from harness.conditions import eventually
+from harness.gatedfs import gated
+from harness.http import get
+from harness.server import Server, serving
+
+LINK = f"/archive/{HASH}/"
+
+
+def status(server: Server, target: str) -> int:
+    return get(server.port, target).status
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_directory_that_does_not_exist_yet_is_waited_for(
+    serve: Serve, photos_dir: Path, workers: str
+) -> None:
+    photos_dir.rmdir()
+    server = serve("--workers", workers)
+    server.wait_for(r"albums\.lost.*reason=ENOENT")
+    assert status(server, "/healthz") == 200
+    assert status(server, "/readyz") == 503
+    assert status(server, LINK) == 503
+    photos_dir.mkdir()
+    make_album(photos_dir, {"1.jpg": noise(1000)})
+    assert status(server, LINK) == 200
+    assert status(server, "/readyz") == 200
+    server.wait_for(r"albums\.found")
+    assert sum("albums.lost" in line for line in server.lines) == 1
+
+
+def test_a_directory_that_vanishes_and_comes_back_is_noticed(
+    serve: Serve, photos_dir: Path
+) -> None:
+    make_album(photos_dir, {"1.jpg": b"x"})
+    server = serve()
+    assert status(server, LINK) == 200
+    photos_dir.rename(photos_dir.with_name("unmounted"))
+    server.wait_for(r"albums\.lost.*reason=ENOENT")
+    assert (status(server, LINK), status(server, "/readyz")) == (503, 503)
+    photos_dir.with_name("unmounted").rename(photos_dir)
+    server.wait_for(r"albums\.found")
+    assert (status(server, LINK), status(server, "/readyz")) == (200, 200)
+
+
+def test_an_empty_directory_whose_albums_are_indexed_is_no_site_without_albums(
+    serve: Serve, photos_dir: Path
+) -> None:
+    make_album(photos_dir, {"1.jpg": noise(1000)})
+    server = serve()
+    assert status(server, LINK) == status(server, "/readyz") == 200
+    photos_dir.rename(photos_dir.with_name("unmounted"))
+    photos_dir.mkdir()  # the point that a disk is mounted on
+    assert eventually(lambda: status(server, "/readyz") == 503)
+    assert status(server, LINK) == 503
+    server.wait_for(r"albums\.lost.*reason=empty")
+    photos_dir.rmdir()
+    photos_dir.with_name("unmounted").rename(photos_dir)
+    assert status(server, LINK) == status(server, "/readyz") == 200
+
+
+def test_an_empty_directory_of_a_new_site_is_ready(serve: Serve) -> None:
+    server = serve()
+    assert status(server, "/readyz") == 200
+    assert status(server, LINK) == 404
+
+
+def test_a_directory_on_a_disk_that_does_not_answer_is_not_ready(
+    photos_dir: Path, tmp_path: Path
+) -> None:
+    """Whoever asks is told within a time; health never waits."""
+    make_album(photos_dir, {"1.jpg": b"x"})
+    with gated(photos_dir, tmp_path / "mounted") as gates, serving(gates.root, tmp_path) as server:
+        assert status(server, LINK) == 200
+        gates.hold("stat", "")
+        gates.hold("list", "")
+        answers = [status(server, "/readyz") for _ in range(2)]
+        assert status(server, "/healthz") == 200
+        gates.clear()
+        assert answers == [503, 503]
+        assert eventually(lambda: status(server, "/readyz") == 200)
