@@ -4,6 +4,8 @@
     ├── NotFound
     │   ├── ArchiveNotFound      no album under this id
     │   └── FileNotInAlbum       a requested file is not part of the album
+    ├── AlbumEmpty               the album has no file yet
+    ├── SpeculativeRequest       a browser asks ahead of a click that may never come
     ├── LinkRefused              where links have to be signed
     │   ├── LinkNotSigned        the signature is missing or is not that of the link
     │   └── LinkExpired          the signature is right, and its time is over
@@ -50,6 +52,14 @@ class ArchiveNotFound(NotFound):
 
 class FileNotInAlbum(NotFound):
     """A file that the query names is not part of the album."""
+
+
+class AlbumEmpty(ArchiveServiceError):
+    """The album exists, and has no file yet."""
+
+
+class SpeculativeRequest(ArchiveServiceError):
+    """A browser asks for an archive that nobody has clicked on."""
 
 
 class LinkRefused(ArchiveServiceError):

@@ -175,6 +175,7 @@ def _web_options(settings: Settings) -> WebOptions:
     return WebOptions(
         download_name=settings.download_name,
         stall_timeout_s=settings.stall_timeout,
+        sends_empty_archives=settings.empty_archives == "zip",
         delay_s=settings.delay if settings.debug else None,
         # Where links have to be signed, those of the index page would lead to a refusal.
         example_albums=_SHIPPED_ALBUMS if is_shipped and signing is None else (),

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from archive_service.archive.errors import (
     AlbumArchived,
+    AlbumEmpty,
     AlbumInMotion,
     ArchiveNotFound,
     ArchiveTooLarge,
@@ -26,6 +27,7 @@ from archive_service.archive.errors import (
     Refused,
     SelectionOutdated,
     ServiceBusy,
+    SpeculativeRequest,
     StorageUnavailable,
     TooManyChosen,
 )
@@ -39,6 +41,7 @@ _RETRY_AFTER_S = 30
 _RETRY_MOVING_AFTER_S = 10
 _RETRY_ARCHIVED_AFTER_S = 3600
 """A store restores in minutes at best, most in hours."""
+_RETRY_SPECULATION_AFTER_S = 3600
 _PRINT_JSON = partial(json.dumps, ensure_ascii=False)
 
 
@@ -64,6 +67,9 @@ _BY_EXCEPTION: tuple[tuple[type[Exception], Failure], ...] = (
     (InvalidArchiveId, Failure(404, "archive_not_found")),
     (ArchiveNotFound, Failure(404, "archive_not_found")),
     (FileNotInAlbum, Failure(404, "file_not_found")),
+    (AlbumEmpty, Failure(404, "empty_archive")),
+    # A 204 would be a success that a browser may show in answer to the click.
+    (SpeculativeRequest, Failure(503, "speculative", _retry_after(_RETRY_SPECULATION_AFTER_S))),
     # Not a 410: where the file comes back the link works again.
     (SelectionOutdated, Failure(409, "selection_outdated")),
     (TooManyChosen, Failure(413, "too_many_chosen")),

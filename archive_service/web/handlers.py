@@ -11,15 +11,20 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from archive_service.archive.errors import LinkExpired, LinkNotSigned
+from archive_service.archive.errors import (
+    AlbumEmpty,
+    LinkExpired,
+    LinkNotSigned,
+    SpeculativeRequest,
+)
 from archive_service.archive.id import ArchiveId
-from archive_service.archive.representation import CHANGED_WITHIN_S, Representation
+from archive_service.archive.representation import Representation
 from archive_service.archive.selection import narrowed
 from archive_service.archive.signed_link import SigningPolicy, Verdict, judge
-from archive_service.http.conditional import Validators
 from archive_service.http.content_disposition import content_disposition
 from archive_service.http.multipart import Literal
 from archive_service.http.negotiation import preferred
+from archive_service.http.purpose import is_speculative
 from archive_service.http.query_pairs import query_pairs
 from archive_service.http.request_fields import RequestFields
 from archive_service.http.response_plan import (
@@ -54,6 +59,7 @@ from archive_service.web.manifest import Manifests, summary, whole_manifest
 from archive_service.web.pages.render import Pages
 from archive_service.web.query import ArchiveQuery, parse_query, with_suffix
 from archive_service.web.selection import SelectionForms
+from archive_service.web.validators import validators_of
 
 _FAILED_PLANS = {
     failure.status: failure for failure in (PRECONDITION_FAILED, RANGE_NOT_SATISFIABLE)
@@ -68,6 +74,8 @@ class WebOptions:
     """The file name of a download whose URL gives none."""
     stall_timeout_s: float
     """How long a client may accept nothing."""
+    sends_empty_archives: bool = False
+    """Whether an album without files is an empty archive, and not a page that says so."""
     delay_s: float | None = None
     """The pause after each piece in debug mode; None outside of it."""
     example_albums: Sequence[str] = ()
@@ -113,14 +121,16 @@ class Handlers:
 
     async def download(self, request: web.Request) -> web.StreamResponse:
         """Answer `/archive/{hash}/`."""
+        _reject_speculation(request)
         fields = RequestFields.of(request.method, request.headers.items())
         verdict = self._judged(request)
         if verdict is Verdict.LAPSED and not fields.can_be_resumption():
             raise LinkExpired
         query = parse_query(request.rel_url.raw_query_string)
         representation = await self._describe(request, query)
+        self._require_files(representation, query)
         now_s = int(time.time())
-        validators = _validators(representation, now_s)
+        validators = validators_of(representation, now_s)
         target = Target(representation.complete_length, "application/zip", validators)
         answer = plan(fields, target, now_s=now_s)
         if verdict is Verdict.LAPSED and not is_resumption(answer, fields, validators):
@@ -162,7 +172,7 @@ class Handlers:
         printer = summary if query.is_summary else whole_manifest
         head = await self._manifests.head(representation, printer)
         now_s = int(time.time())
-        validators = _validators(representation, now_s, etag=head.etag)
+        validators = validators_of(representation, now_s, etag=head.etag)
         fields = RequestFields.of(request.method, request.headers.items())
         target = Target(head.complete_length, "application/json", validators)
         answer = plan(fields, target, now_s=now_s)
@@ -175,6 +185,12 @@ class Handlers:
         body = await self._manifests.body(representation, printer)
         await self._send_manifest(request, response, answer, body)
         return response
+
+    def _require_files(self, representation: Representation, query: ArchiveQuery) -> None:
+        if query.parts or self._options.sends_empty_archives:
+            return
+        if not representation.layout.holds_files():
+            raise AlbumEmpty
 
     def _judged(self, request: web.Request) -> Verdict:
         """Return GOOD or LAPSED; raise LinkNotSigned or LinkExpired.
@@ -272,19 +288,6 @@ class Handlers:
         return DelayedPace(self._options.delay_s)
 
 
-def _validators(
-    representation: Representation, now_s: int, *, etag: str | None = None
-) -> Validators:
-    # RFC 9110 section 8.8.2.1: not later than the message.  A date that had to be moved back
-    # stands for more than one state of the album, so it is not a strong one.  That of files from
-    # the future would move with the clock, at which Firefox resumes nothing: there is none then.
-    # A removal from an object store would not move it: then there is none either.
-    changed_s = representation.changed_s
-    if changed_s is None:
-        return Validators(etag or representation.etag, last_modified_s=None, date_is_strong=False)
-    has_passed = changed_s <= now_s
-    return Validators(
-        etag or representation.etag,
-        last_modified_s=min(changed_s, now_s) if changed_s <= now_s + CHANGED_WITHIN_S else None,
-        date_is_strong=has_passed and representation.date_is_strong,
-    )
+def _reject_speculation(request: web.Request) -> None:
+    if is_speculative(request.method, request.headers.items()):
+        raise SpeculativeRequest

@@ -38,6 +38,8 @@ KEYS = (
     "bad_name",
     "bad_file",
     "bad_ampersand",
+    "empty_archive",
+    "speculative",
     "bad_select",
     "bad_form",
     "no_form",

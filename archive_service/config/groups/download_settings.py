@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from archive_service.config import values
 from archive_service.config.setting_docs import setting
@@ -21,6 +21,14 @@ class DownloadSettings:
         default="archive.zip",
         summary="file name of a download whose link has no name",
         russian="Имя файла, если ссылка его не задаёт.",
+    )
+    empty_archives: Literal["page", "zip"] = setting(
+        values.choice("page", "zip"),
+        default="page",
+        summary="answer for an album without files: a page that says so, or an empty zip",
+        details="Windows Explorer calls an empty zip invalid.",
+        russian="Что отвечать, пока в альбоме нет файлов: `page` — страницу, которая об этом "
+        "говорит, `zip` — пустой zip-файл, который Проводник Windows считает повреждённым.",
     )
     stall_timeout: float = setting(
         values.seconds(0.1, 3600),

@@ -16,6 +16,15 @@ class FailureWords:
 
 
 _RU = {
+    "empty_archive": FailureWords(
+        "В архиве пока нет файлов",
+        "Ссылка верная, но фотографии ещё не загрузили. Загляните позже или спросите того, кто "
+        "прислал ссылку.",
+    ),
+    "speculative": FailureWords(
+        "Архив отдаётся только по нажатию",
+        "Браузер запросил его заранее. Нажмите на ссылку, и загрузка начнётся.",
+    ),
     "bad_ampersand": FailureWords(
         "Ссылку испортили по дороге",
         "Вместо знака & в ней стоит &amp;, и понять её можно по-разному. Замените &amp; на & или "
@@ -49,6 +58,15 @@ _RU = {
     ),
 }
 _EN = {
+    "empty_archive": FailureWords(
+        "There are no files in the archive yet",
+        "The link is right, but the photos have not been uploaded. Come back later, or ask "
+        "whoever sent the link.",
+    ),
+    "speculative": FailureWords(
+        "The archive is sent on a click alone",
+        "The browser asked for it ahead. Click the link, and the download begins.",
+    ),
     "bad_ampersand": FailureWords(
         "The link was spoilt on its way",
         "It has &amp; in the place of an &, and can be read in two ways. Put & in the place of "
