@@ -61,6 +61,9 @@ class Failure:
 PRECONDITION_FAILED = Failure(412, "precondition_failed")
 RANGE_NOT_SATISFIABLE = Failure(416, "range_not_satisfiable")
 EXPECTATION_FAILED = Failure(417, "expectation_failed")
+REQUEST_LINE_TOO_LONG = Failure(414, "request_line_too_long")
+COOKIES_TOO_LONG = Failure(431, "cookies_too_long")
+FIELD_TOO_LONG = Failure(431, "field_too_long")
 UNREADABLE = Failure(400, "bad_query")
 INTERNAL = Failure(500, "internal")
 _BY_EXCEPTION: tuple[tuple[type[Exception], Failure], ...] = (

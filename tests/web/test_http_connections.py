@@ -30,6 +30,7 @@ NO_CONTENT = {
     "redirect": f"/archive/{LARGE}",
 }
 TOO_LONG = 9000
+FIELD_TOO_LONG = 66_000
 
 
 @pytest.fixture(scope="module")
@@ -242,8 +243,8 @@ def test_absolute_target(connection: Connection, expected: dict[str, Response]) 
 UNREADABLE = {
     "request line too long": raw(f"/archive/{LARGE}/?name=" + "a" * TOO_LONG),
     "hash too long": raw("/archive/" + LARGE * 300),
-    "field too long": raw(f"/archive/{LARGE}/", "Cookie: " + "a" * TOO_LONG),
-    "field name too long": raw(f"/archive/{LARGE}/", "C" * TOO_LONG + ": a"),
+    "field too long": raw(f"/archive/{LARGE}/", "Cookie: " + "a" * FIELD_TOO_LONG),
+    "field name too long": raw(f"/archive/{LARGE}/", "C" * FIELD_TOO_LONG + ": a"),
     "too many fields": raw(f"/archive/{LARGE}/", *(f"X-{n}: {n}" for n in range(20_000))),
     "no Host": raw(f"/archive/{LARGE}/", host=False),  # RFC 9112 section 3.2
     "field without colon": raw(f"/archive/{LARGE}/", "Cookie"),

@@ -16,6 +16,21 @@ class FailureWords:
 
 
 _RU = {
+    "request_line_too_long": FailureWords(
+        "Слишком длинная ссылка",
+        "В адресе помещается около 8000 символов. Выберите папки целиком или меньше файлов; "
+        "сайт может послать список файлов формой (POST).",
+    ),
+    "cookies_too_long": FailureWords(
+        "Слишком много cookie",
+        "Ссылка в порядке, но сайт хранит в браузере больше 64 КБ cookie. Удалите cookie этого "
+        "сайта или откройте ссылку в приватном окне.",
+    ),
+    "field_too_long": FailureWords(
+        "Слишком длинный заголовок запроса",
+        "Ссылка в порядке, но браузер или программа загрузки прислали поле длиннее 64 КБ. "
+        "Откройте ссылку в приватном окне или в другой программе.",
+    ),
     "empty_archive": FailureWords(
         "В архиве пока нет файлов",
         "Ссылка верная, но фотографии ещё не загрузили. Загляните позже или спросите того, кто "
@@ -58,6 +73,21 @@ _RU = {
     ),
 }
 _EN = {
+    "request_line_too_long": FailureWords(
+        "The link is too long",
+        "An address has room for about 8,000 characters. Choose whole folders or fewer files; "
+        "a site can send the list of files by a form (POST).",
+    ),
+    "cookies_too_long": FailureWords(
+        "There are too many cookies",
+        "The link is fine, but the site keeps more than 64 KB of cookies in the browser. Delete "
+        "the cookies of this site, or open the link in a private window.",
+    ),
+    "field_too_long": FailureWords(
+        "A field of the request is too long",
+        "The link is fine, but the browser or download manager sent a field of more than 64 KB. "
+        "Open the link in a private window or in another program.",
+    ),
     "empty_archive": FailureWords(
         "There are no files in the archive yet",
         "The link is right, but the photos have not been uploaded. Come back later, or ask "
