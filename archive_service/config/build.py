@@ -29,6 +29,7 @@ from archive_service.config.settings import Settings
 from archive_service.config.storages import place_bytes, storage_of
 from archive_service.config.tracing import tracing
 from archive_service.http.client_address import TrustedProxies
+from archive_service.http.site_addresses import SiteAddresses
 from archive_service.observe.events import Observe
 from archive_service.observe.fan_out import to_each
 from archive_service.transfer.service import ArchiveService, Patience
@@ -86,7 +87,8 @@ async def accepting(
     service = ArchiveService(storage, index, options, patience, observe)
     monitoring = Monitoring(service, metrics.text, prometheus.CONTENT_TYPE)
     proxies = TrustedProxies.parse(settings.trusted_proxies)
-    fair_use = FairUse(limits(settings), proxies, observe, counts=counts)
+    site = SiteAddresses.parse(settings.site_addresses, proxies)
+    fair_use = FairUse(limits(settings), proxies, observe, counts=counts, site=site)
     app = create_app(service, observe, _web_options(settings), fair_use, around=traces.around)
     app.on_shutdown.append(monitoring.drain)
     monitor = web.Application() if sites.monitoring else app

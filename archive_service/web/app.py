@@ -56,6 +56,7 @@ def create_app(
     app.router.add_get("/archive/{hash}/", handlers.download)  # looked at first, as most are
     app.router.add_post("/archive/{hash}/", handlers.choose)
     app.router.add_get("/archive/{hash}", handlers.redirect)
+    app.router.add_get("/archive/", handlers.summaries)
     app.router.add_get("/archive/{hash}/manifest.json", handlers.manifest)
     return app
 

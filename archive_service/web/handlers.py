@@ -59,6 +59,7 @@ from archive_service.web.manifest import Manifests, summary, whole_manifest
 from archive_service.web.pages.render import Pages
 from archive_service.web.query import ArchiveQuery, parse_query, with_suffix
 from archive_service.web.selection import SelectionForms
+from archive_service.web.summaries import Summaries
 from archive_service.web.validators import validators_of
 
 _FAILED_PLANS = {
@@ -103,6 +104,7 @@ class Handlers:
         self._forms = SelectionForms()
         self._resumptions = fair_use.resumptions
         self._manifests = Manifests(service)
+        self._summaries = Summaries(service, self._manifests, fair_use, options.signing)
 
     async def index(self, request: web.Request) -> web.StreamResponse:
         """Answer `/`."""
@@ -110,6 +112,10 @@ class Handlers:
         nonce = secrets.token_urlsafe(16)
         text = self._pages.index(language, example_albums=self._options.example_albums, nonce=nonce)
         return page_response(text, 200, language, nonce=nonce)
+
+    async def summaries(self, request: web.Request) -> web.StreamResponse:
+        """Answer `/archive/`, a question for many albums."""
+        return await self._summaries.answer(request)
 
     async def redirect(self, request: web.Request) -> web.StreamResponse:
         """Answer `/archive/{hash}`: the slash is missing.  Existing and missing are alike."""

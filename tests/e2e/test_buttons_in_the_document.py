@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
@@ -36,6 +37,32 @@ FUNCTIONS, PAGE, WORDPRESS_CODE, BITRIX, CHOSEN = blocks(ENGLISH, "php")
 (DJANGO_TEMPLATE,) = blocks(ENGLISH, "django")
 (NODE,) = blocks(ENGLISH, "js")
 (FORM,) = blocks(ENGLISH, "html")
+
+
+MANY = section("docs/integration.md", "Many buttons on a page")
+MANY_RUSSIAN = section("docs/integration.ru.md", "Много кнопок на странице")
+
+
+@pytest.mark.parametrize("language", ["php", "python", "js"])
+def test_both_documents_ask_for_many_albums_by_the_same_code(language: str) -> None:
+    assert blocks(MANY, language) == blocks(MANY_RUSSIAN, language) != []
+
+
+@pytest.mark.parametrize("language", ["php", "python", "js"])
+def test_many_albums_are_asked_for_at_once(language: str, server: Server, tmp_path: Path) -> None:
+    (code,) = blocks(MANY, language)
+    code = code.replace("127.0.0.1:8080", f"127.0.0.1:{server.port}")
+    hashes = json.dumps([HASH, "gone", "a b&c"])
+    before, after, command = {
+        "php": ("<?php", f"echo json_encode(archive_summaries({hashes}));", ["php"]),
+        "python": ("", f"print(json.dumps(archive_summaries({hashes})))", [sys.executable]),
+        "js": ("", f"archiveSummaries({hashes}).then(JSON.stringify).then(console.log)", ["node"]),
+    }[language]
+    need(command[0])
+    page = tmp_path / "page"
+    page.write_text(f"{before}\n{code}\n{after}\n", encoding="utf-8")
+    (found,) = json.loads(output_of(*command, str(page))).items()
+    assert (found[0], found[1]["count"]) == (HASH, 3)
 
 
 @pytest.mark.parametrize("language", ["php", "python", "django", "js", "html"])

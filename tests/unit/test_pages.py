@@ -38,6 +38,7 @@ KEYS = (
     "bad_name",
     "bad_file",
     "bad_ampersand",
+    "bad_archive",
     "request_line_too_long",
     "cookies_too_long",
     "field_too_long",

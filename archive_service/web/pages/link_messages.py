@@ -16,6 +16,10 @@ class FailureWords:
 
 
 _RU = {
+    "bad_archive": FailureWords(
+        "Не подходит список архивов в ссылке",
+        "Параметр archive задаётся от 1 до 100 раз; ссылка на один архив имеет вид /archive/хеш/.",
+    ),
     "request_line_too_long": FailureWords(
         "Слишком длинная ссылка",
         "В адресе помещается около 8000 символов. Выберите папки целиком или меньше файлов; "
@@ -73,6 +77,11 @@ _RU = {
     ),
 }
 _EN = {
+    "bad_archive": FailureWords(
+        "The list of archives in the link can't be used",
+        "The parameter archive is given 1 to 100 times; a link to one archive is like "
+        "/archive/hash/.",
+    ),
     "request_line_too_long": FailureWords(
         "The link is too long",
         "An address has room for about 8,000 characters. Choose whole folders or fewer files; "
