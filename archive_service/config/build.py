@@ -34,10 +34,10 @@ from archive_service.observe.events import Observe
 from archive_service.observe.fan_out import to_each
 from archive_service.transfer.service import ArchiveService, Patience
 from archive_service.web.app import create_app
-from archive_service.web.handlers import WebOptions
 from archive_service.web.limits.admission import FairUse
 from archive_service.web.limits.policy import Counts, Limits
 from archive_service.web.monitoring import Monitoring
+from archive_service.web.options import WebOptions
 from archive_service.web.server.runner import Runner
 
 if TYPE_CHECKING:
@@ -178,6 +178,8 @@ def _web_options(settings: Settings) -> WebOptions:
         download_name=settings.download_name,
         stall_timeout_s=settings.stall_timeout,
         sends_empty_archives=settings.empty_archives == "zip",
+        pages_for_browsers=settings.archive_pages == "browsers",
+        page_lists_files=settings.page_files,
         delay_s=settings.delay if settings.debug else None,
         # Where links have to be signed, those of the index page would lead to a refusal.
         example_albums=_SHIPPED_ALBUMS if is_shipped and signing is None else (),

@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 
 from aiohttp import web
 
@@ -20,7 +18,7 @@ from archive_service.archive.errors import (
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.representation import Representation
 from archive_service.archive.selection import narrowed
-from archive_service.archive.signed_link import SigningPolicy, Verdict, judge
+from archive_service.archive.signed_link import Verdict, judge
 from archive_service.http.content_disposition import content_disposition
 from archive_service.http.multipart import Literal
 from archive_service.http.negotiation import preferred
@@ -46,6 +44,7 @@ from archive_service.transfer.chunk_size import AdaptivePace, DelayedPace
 from archive_service.transfer.connection import Transfer
 from archive_service.transfer.download import DownloadRun
 from archive_service.transfer.service import ArchiveService
+from archive_service.web.archive_page import ArchivePage
 from archive_service.web.failures import (
     LANGUAGES,
     PRECONDITION_FAILED,
@@ -56,6 +55,7 @@ from archive_service.web.failures import (
 from archive_service.web.limits.admission import FairUse
 from archive_service.web.limits.resumption_guard import Beginning
 from archive_service.web.manifest import Manifests, summary, whole_manifest
+from archive_service.web.options import WebOptions
 from archive_service.web.pages.render import Pages
 from archive_service.web.query import ArchiveQuery, parse_query, with_suffix
 from archive_service.web.selection import SelectionForms
@@ -65,24 +65,6 @@ from archive_service.web.validators import validators_of
 _FAILED_PLANS = {
     failure.status: failure for failure in (PRECONDITION_FAILED, RANGE_NOT_SATISFIABLE)
 }
-
-
-@dataclass(frozen=True, slots=True)
-class WebOptions:
-    """The configuration of the HTTP side."""
-
-    download_name: str
-    """The file name of a download whose URL gives none."""
-    stall_timeout_s: float
-    """How long a client may accept nothing."""
-    sends_empty_archives: bool = False
-    """Whether an album without files is an empty archive, and not a page that says so."""
-    delay_s: float | None = None
-    """The pause after each piece in debug mode; None outside of it."""
-    example_albums: Sequence[str] = ()
-    """Albums that the index page links to: the shipped ones, never those of a site."""
-    signing: SigningPolicy | None = None
-    """What links have to be signed with; None where they have not."""
 
 
 class Handlers:
@@ -104,7 +86,8 @@ class Handlers:
         self._forms = SelectionForms()
         self._resumptions = fair_use.resumptions
         self._manifests = Manifests(service)
-        self._summaries = Summaries(service, self._manifests, fair_use, options.signing)
+        self.summaries = Summaries(service, self._manifests, fair_use, options.signing)
+        self.page = ArchivePage(pages, options, judged=self._judged, describe=self._describe)
 
     async def index(self, request: web.Request) -> web.StreamResponse:
         """Answer `/`."""
@@ -112,10 +95,6 @@ class Handlers:
         nonce = secrets.token_urlsafe(16)
         text = self._pages.index(language, example_albums=self._options.example_albums, nonce=nonce)
         return page_response(text, 200, language, nonce=nonce)
-
-    async def summaries(self, request: web.Request) -> web.StreamResponse:
-        """Answer `/archive/`, a question for many albums."""
-        return await self._summaries.answer(request)
 
     async def redirect(self, request: web.Request) -> web.StreamResponse:
         """Answer `/archive/{hash}`: the slash is missing.  Existing and missing are alike."""
@@ -128,6 +107,8 @@ class Handlers:
     async def download(self, request: web.Request) -> web.StreamResponse:
         """Answer `/archive/{hash}/`."""
         _reject_speculation(request)
+        if self.page.is_wanted(request):
+            return await self.page.answer(request)
         fields = RequestFields.of(request.method, request.headers.items())
         verdict = self._judged(request)
         if verdict is Verdict.LAPSED and not fields.can_be_resumption():

@@ -30,6 +30,21 @@ class DownloadSettings:
         russian="Что отвечать, пока в альбоме нет файлов: `page` — страницу, которая об этом "
         "говорит, `zip` — пустой zip-файл, который Проводник Windows считает повреждённым.",
     )
+    archive_pages: Literal["link", "browsers"] = setting(
+        values.choice("link", "browsers"),
+        default="link",
+        summary="who sees the page about an archive: who opens its /page, or every browser",
+        details="With `browsers` a link opened in a browser shows name, size and a button first; "
+        "programs get the archive at once.",
+        russian="Кто видит страницу об архиве: `link` — только тот, кто открыл её адрес (`/page`), "
+        "`browsers` — каждый, кто открыл ссылку в браузере; программы сразу получают архив.",
+    )
+    page_files: bool = setting(
+        values.switch(),
+        default="off",
+        summary="list the files on the page about an archive",
+        russian="Показывать на странице об архиве список файлов.",
+    )
     stall_timeout: float = setting(
         values.seconds(0.1, 3600),
         default="60",
