@@ -36,7 +36,7 @@ VERSION_SIZE = _VERSION.size
 
 
 SNAPSHOT_FILES = 64
-"""The most files and directories of an album that are looked at again at once: others wait."""
+"""The most files and directories of an album that are looked at again before it is listed anew."""
 
 
 class Snapshot(NamedTuple):

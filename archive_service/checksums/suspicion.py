@@ -8,6 +8,7 @@ on; where it has another, or none was announced, the download is cut.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from types import TracebackType
@@ -64,9 +65,21 @@ class AnnouncedFiles:
         """Check an open file without reading it; SourceSuspected asks for `settle`."""
         self._files.verify(file, source)
 
-    def settle(self, source: int) -> None:
-        """Read a suspected file; raise SourceChanged unless it has the announced CRC-32."""
-        if self._crc32(source) != self._crc32_of(source):
+    def settle(self, source: int, abandoned: threading.Event) -> None:
+        """Read a suspected file; raise SourceChanged unless it has the announced CRC-32.
+
+        Once it is abandoned the reading stops, and the outcome means nothing.
+        """
+        size, crc32 = self._listing.sizes[source], 0
+        with self._files.open(source) as file:
+            blocks = hash_blocks(file, begin_hash(), size=size, buffers=iter(thread_block, None))
+            for block in blocks:
+                crc32 = block.state.crc32
+                if abandoned.is_set():
+                    return
+            with suppress(SourceSuspected):  # size and mtime are as listed
+                self._files.verify(file, source)
+        if crc32 != self._crc32_of(source):
             raise _changed(source)
 
     def read_into(
@@ -85,17 +98,6 @@ class AnnouncedFiles:
                     raise _changed(sources[first]) from None
                 first += 1
         return None
-
-    def _crc32(self, source: int) -> int:
-        size, crc32 = self._listing.sizes[source], 0
-        with self._files.open(source) as file:
-            for block in hash_blocks(
-                file, begin_hash(), size=size, buffers=iter(thread_block, None)
-            ):
-                crc32 = block.state.crc32
-            with suppress(SourceSuspected):  # size and mtime are as listed
-                self._files.verify(file, source)
-        return crc32
 
 
 def _changed(source: int) -> SourceChanged:

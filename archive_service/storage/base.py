@@ -115,8 +115,8 @@ class AlbumFiles(Protocol):
 class Storage(Protocol):
     """A place where albums lie."""
 
-    def list(self, archive: ArchiveId) -> Listing:
-        """List an album.
+    def list(self, archive: ArchiveId, known: Listing | None = None) -> Listing:
+        """List an album; return an earlier listing itself where another is seen to be the same.
 
         Raise ArchiveNotFound, or StorageUnavailable where a part of it can't be read.
         """
@@ -127,12 +127,6 @@ class Storage(Protocol):
         """Give access to the files of a listing, for one thread at a time.
 
         `close` closes descriptors that may have to be waited for.
-        """
-
-    def is_unchanged(self, archive: ArchiveId, listing: Listing) -> bool:
-        """Tell whether another listing would be the same; False where that takes waiting.
-
-        Never blocks.
         """
 
     def check(self) -> bool:

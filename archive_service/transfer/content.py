@@ -15,6 +15,7 @@ from concurrent.futures import Executor
 from contextlib import AbstractContextManager, aclosing, closing, contextmanager
 from dataclasses import replace
 from functools import partial
+from threading import Event
 from typing import TypeVar
 
 from archive_service.archive.errors import SourceSuspected
@@ -178,16 +179,20 @@ class ArchiveContent:
             else:
                 await self._in_thread(partial(self._verify_now, data))
         except SourceSuspected:
-            await self._in_thread(partial(self._settle, data.source))
+            abandoned = Event()
+            try:
+                await self._in_thread(partial(self._settle, data.source, abandoned))
+            finally:
+                abandoned.set()
 
     def _verify_now(self, data: OpenData) -> None:
         with self._open_album() as files:
             files.verify(data.file, data.source)
 
-    def _settle(self, source: SourceIndex) -> None:
+    def _settle(self, source: SourceIndex, abandoned: Event) -> None:
         """Read a suspected file again; raise SourceChanged where it has another CRC-32."""
         with self._open_album() as files:
-            files.settle(source)
+            files.settle(source, abandoned)
 
     async def _warmed(self, span: FileSpan) -> Chunk:
         """Return a span that is in memory: the kernel's where it stays there, otherwise ours."""

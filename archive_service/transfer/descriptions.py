@@ -61,9 +61,6 @@ class Descriptions:
 
         Raise ArchiveNotFound, AlbumInMotion or StorageUnavailable.
         """
-        known = self._known(archive)
-        if known and self._storage.is_unchanged(archive, known.layout.listing):
-            return known
         try:
             return await self._listings.fresh_result(archive, within_s=self._timeout_s)
         except asyncio.TimeoutError:
@@ -82,9 +79,11 @@ class Descriptions:
         return self._lanes.of(archive).submit(self._listed, archive)
 
     def _listed(self, archive: ArchiveId) -> Representation:
-        listing = self._storage.list(archive)
-        fingerprint = listing.fingerprint()
         known = self._known(archive)
+        listing = self._storage.list(archive, known.layout.listing if known else None)
+        if known and known.layout.listing is listing:
+            return known
+        fingerprint = listing.fingerprint()
         if known and known.fingerprint == fingerprint:
             return known
         names = archive_names(listing.paths, self._options.names)

@@ -21,8 +21,8 @@ class CountingStorage:
         self.read_bytes: Counter[bytes] = Counter()
         """Bytes that were read into the process."""
 
-    def list(self, archive: ArchiveId) -> Listing:
-        return self._storage.list(archive)
+    def list(self, archive: ArchiveId, known: Listing | None = None) -> Listing:
+        return self._storage.list(archive, known)
 
     @contextmanager
     def files(
@@ -30,9 +30,6 @@ class CountingStorage:
     ) -> Iterator[AlbumFiles]:
         with self._storage.files(archive, listing) as files:
             yield _CountingFiles(self, files, listing)
-
-    def is_unchanged(self, archive: ArchiveId, listing: Listing) -> bool:
-        return self._storage.is_unchanged(archive, listing)
 
     def check(self) -> bool:
         return self._storage.check()

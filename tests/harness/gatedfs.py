@@ -39,6 +39,10 @@ class GatedFs:
         """Wait until a request has come to the gate."""
         self._words["held"].get(timeout=_TIMEOUT_S)
 
+    def is_another_held(self) -> bool:
+        """Tell whether a request has come to the gate that was not waited for."""
+        return not self._words["held"].empty()
+
     def fail(self, operation: str, path: str, error: int, *, at: int = 0) -> None:
         """Let requests of a kind fail with an errno from now on."""
         self._order(f"fail {operation} {at} {error} {path}")

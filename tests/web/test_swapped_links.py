@@ -118,7 +118,7 @@ class NaiveStorage:
     def __init__(self, root: Path) -> None:
         self._root = root.resolve()
 
-    def list(self, archive: ArchiveId) -> Listing:
+    def list(self, archive: ArchiveId, known: Listing | None = None) -> Listing:
         album = self._root / archive.value
         paths: list[bytes] = []
         sizes, mtimes_ns = array("Q"), array("q")
@@ -142,9 +142,6 @@ class NaiveStorage:
         self, archive: ArchiveId, listing: Listing, close: Callable[[int], object] = os.close
     ) -> Iterator[NaiveFiles]:
         yield NaiveFiles(self._root / archive.value, listing)
-
-    def is_unchanged(self, archive: ArchiveId, listing: Listing) -> bool:
-        return False
 
     def close(self) -> None: ...
 

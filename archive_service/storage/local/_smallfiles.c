@@ -3,9 +3,6 @@
    Small files are looked at or read without the interpreter's lock: five system calls list and read
    one, and from Python each costs as much again in the interpreter, under its lock.
 
-   A few files are looked at or opened at once, which never waits: a visit to a thread that may wait
-   costs more than all of a little album's files.
-
    This module is optional: without it the same is done in Python, file by file and in threads.  So
    it has no errors of its own.  It stops at the first file for which anything is out of the
    ordinary, and the caller finds out what.  */
@@ -14,18 +11,11 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
-#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#ifdef __linux__
-#include <stdio.h>
-#include <sys/syscall.h>
-#include <sys/sysmacros.h>
-#endif
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "Change tokens are compared in place: for little-endian machines only."
@@ -311,124 +301,6 @@ stat_files(PyObject *module, PyObject *arguments)
     return rows;
 }
 
-#ifdef __linux__
-
-/* As in linux/openat2.h, which older headers lack, or some of it. */
-#define RESOLVE_NO_XDEV 0x01
-#define RESOLVE_NO_SYMLINKS 0x04
-#define RESOLVE_BENEATH 0x08
-#define RESOLVE_CACHED 0x20
-struct how {
-    uint64_t flags, mode, resolve;
-};
-#ifndef SYS_openat2
-#define SYS_openat2 437
-#endif
-
-/* Return a descriptor, or -1 where the kernel would have to wait for a name. */
-static int
-opened_at_once(int directory, const char *path, int flags, int resolve)
-{
-    struct how how = {.flags = (uint64_t)(unsigned int)flags | O_CLOEXEC,
-                      .resolve = (uint64_t)resolve | RESOLVE_CACHED};
-    return (int)syscall(SYS_openat2, directory, path, &how, sizeof how);
-}
-
-/* Return a descriptor of the root if it lies on a device, or -1.  `statx` is told to ask no other
-   machine or program; the caller knows of the device that it answers at once.  */
-static int
-opened_root(const char *root, unsigned long long device)
-{
-    int descriptor = opened_at_once(AT_FDCWD, root, O_PATH | O_DIRECTORY, 0);
-#ifdef AT_STATX_DONT_SYNC
-    struct statx status;
-    if (descriptor >= 0 &&
-        statx(descriptor, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, 0, &status) ==
-            0 &&
-        makedev(status.stx_dev_major, status.stx_dev_minor) == device)
-        return descriptor;
-#endif
-    if (descriptor >= 0)
-        close(descriptor);
-    return -1;
-}
-
-/* Return a descriptor of what lies in an album, no link being followed on the way, or -1. */
-static int
-opened_in_album(int root, const char *album, const char *name, int flags)
-{
-    char path[PATH_MAX];
-    int length = snprintf(path, sizeof path, "%s/%s", album, name);
-    if (length < 0 || (size_t)length >= sizeof path)
-        return -1;
-    return opened_at_once(root, path, flags | O_NOFOLLOW,
-                          RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV);
-}
-
-#else
-
-static int
-opened_root(const char *root, unsigned long long device)
-{
-    (void)root, (void)device;
-    return -1;
-}
-
-static int
-opened_in_album(int root, const char *album, const char *name, int flags)
-{
-    (void)root, (void)album, (void)name, (void)flags;
-    return -1;
-}
-
-#endif
-
-static PyObject *
-stat_at_once(PyObject *module, PyObject *arguments)
-{
-    unsigned long long device;
-    const char *root_path, *album;
-    PyObject *names;
-    (void)module;
-    if (!PyArg_ParseTuple(arguments, "KyyO!", &device, &root_path, &album, &PyList_Type, &names))
-        return NULL;
-    Py_ssize_t count = PyList_GET_SIZE(names), good = 0;
-    PyObject *rows = PyBytes_FromStringAndSize(NULL, count * (Py_ssize_t)sizeof(struct row));
-    if (!rows)
-        return NULL;
-    int root = opened_root(root_path, device);
-    for (char *row = PyBytes_AS_STRING(rows); root >= 0 && good < count;
-         good++, row += sizeof(struct row)) {
-        struct stat status;
-        struct row found;
-        const char *name = PyBytes_AsString(PyList_GET_ITEM(names, good));
-        int descriptor = name ? opened_in_album(root, album, name, O_PATH) : -1;
-        if (descriptor < 0)
-            break;
-        /* What a link leads to may change without a trace in the album. */
-        int is_told = fstat(descriptor, &status) == 0 && !S_ISLNK(status.st_mode) &&
-                      to_row(&status, &found);
-        close(descriptor);
-        if (!is_told)
-            break;
-        memcpy(row, &found, sizeof found);
-    }
-    if (root >= 0)
-        close(root);
-    if (PyErr_Occurred())
-        Py_CLEAR(rows);
-    else if (good < count)
-        _PyBytes_Resize(&rows, good * (Py_ssize_t)sizeof(struct row));
-    return rows;
-}
-
-PyDoc_STRVAR(stat_at_once_doc,
-             "stat_at_once(device, root, album, paths)\n--\n\n"
-             "Return the rows of the first of the paths in an album, without waiting."
-             "\n\nThe root lies on the device, whose file system answers at once.  It ends before a"
-             "\npath that would have to be waited for, or is on another, and before a link; see"
-             "\n`stat_files`.");
-
 PyDoc_STRVAR(stat_files_doc,
              "stat_files(directory, names)\n--\n\n"
              "Return the rows of the first of the names, up to one that can't be told."
@@ -444,7 +316,6 @@ PyDoc_STRVAR(read_files_doc,
 static PyMethodDef methods[] = {
     {"stat_files", stat_files, METH_VARARGS, stat_files_doc},
     {"read_files", read_files, METH_VARARGS, read_files_doc},
-    {"stat_at_once", stat_at_once, METH_VARARGS, stat_at_once_doc},
     {NULL, NULL, 0, NULL},
 };
 

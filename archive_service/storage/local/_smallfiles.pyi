@@ -2,7 +2,6 @@ from array import array
 from collections.abc import Sequence
 
 def stat_files(directory: int, names: list[bytes], /) -> bytes: ...
-def stat_at_once(device: int, root: bytes, album: bytes, paths: list[bytes], /) -> bytes: ...
 def read_files(
     root: bytes,
     album: bytes,

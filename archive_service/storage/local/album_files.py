@@ -21,7 +21,7 @@ from archive_service.archive.errors import (
 from archive_service.archive.listing import Listing
 from archive_service.storage.base import DiskFile, SourceFile
 from archive_service.storage.local.filesystem_type import is_prompt
-from archive_service.storage.local.native import AS_COMPILED, NO_DEVICE, Columns, NativeCalls
+from archive_service.storage.local.native import AS_COMPILED, Columns, NativeCalls
 from archive_service.storage.local.open_beneath import opened_to_pass
 from archive_service.storage.local.stat_record import change_token, mtime_ns
 from archive_service.storage.local.walk import VANISHED, opened_directory
@@ -35,8 +35,6 @@ class AlbumPlace(NamedTuple):
     root: Path
     path: bytes = b""
     """Relative to the root, '/'-separated."""
-    prompt_device: int = NO_DEVICE
-    """That of the root, where its file system answers at once."""
 
 
 class LocalAlbumFiles:

@@ -69,9 +69,17 @@ class Columns:
         self._newest_ctime_ns = max(self._newest_ctime_ns, newest_ctime_ns)
         self._newest_mtime_ns = max(self._newest_mtime_ns, newest_mtime_ns)
 
+    def note_unseen(self) -> None:
+        """Note that the album may change without a trace in what the system tells of it."""
+        self._looked_at_all = False
+
     def note_rows(self, location: bytes, names: Sequence[bytes], rows: bytes) -> None:
-        """Note what the system told of all that a directory holds; those of a large album go."""
-        if len(self._looked_at) + len(names) > SNAPSHOT_FILES:
+        """Note what the system told of all that a directory holds; those of a large album go.
+
+        What a link leads to may change without a trace in the album.
+        """
+        modes = array("Q", rows)[MODE::COLUMNS]
+        if len(self._looked_at) + len(names) > SNAPSHOT_FILES or any(map(stat.S_ISLNK, modes)):
             self._looked_at_all = False
         if self._looked_at_all:
             self._looked_at += [location + name for name in names]

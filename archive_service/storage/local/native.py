@@ -16,8 +16,6 @@ from archive_service.storage.local.stat_record import row
 
 Columns = tuple["array[int]", "array[int]", bytes]
 """Sizes, mtimes and change tokens of a listing."""
-NO_DEVICE = 0
-"""No file system has this number."""
 
 
 class NativeCalls(NamedTuple):
@@ -27,7 +25,6 @@ class NativeCalls(NamedTuple):
     read_files: Callable[
         [bytes, bytes, Sequence[bytes], array[int], Columns, memoryview, array[int]], int
     ]
-    stat_at_once: Callable[[int, bytes, bytes, list[bytes]], bytes]
 
 
 def _stat_files(directory: int, names: list[bytes]) -> bytes:
@@ -38,7 +35,7 @@ def _stat_files(directory: int, names: list[bytes]) -> bytes:
     return b"".join(rows)
 
 
-NOTHING_COMPILED = NativeCalls(_stat_files, lambda *_: 0, lambda *_: b"")
+NOTHING_COMPILED = NativeCalls(_stat_files, lambda *_: 0)
 try:
     from archive_service.storage.local import _smallfiles
 except ImportError:
@@ -47,5 +44,4 @@ else:
     AS_COMPILED = NativeCalls(
         _smallfiles.stat_files,
         _smallfiles.read_files,
-        _smallfiles.stat_at_once,
     )

@@ -23,12 +23,12 @@ from typing import Literal
 
 from archive_service.archive.errors import ArchiveNotFound, StorageUnavailable, errno_name
 from archive_service.archive.id import ArchiveId
-from archive_service.archive.listing import Listing
+from archive_service.archive.listing import Listing, Snapshot
 from archive_service.observe.events import Observe, ignore
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.local.album_files import AlbumPlace, LocalAlbumFiles
-from archive_service.storage.local.filesystem_type import is_prompt, mount_point
-from archive_service.storage.local.native import AS_COMPILED, NO_DEVICE, NativeCalls
+from archive_service.storage.local.filesystem_type import mount_point
+from archive_service.storage.local.native import AS_COMPILED, NativeCalls
 from archive_service.storage.local.open_beneath import OPEN_DIRECTORY
 from archive_service.storage.local.symlinks import AlbumLinks, Links, NoLinks, SkippedLinks
 from archive_service.storage.local.walk import VANISHED, Place, Walk, opened_directory
@@ -57,15 +57,12 @@ class LocalStorage:
         self._bulk = bulk
         self._symlinks = symlinks
         self._link_skipped = SkippedLinks(observe)
-        # Which file system this is can be asked in a thread alone: a listing does.
-        self._prompt_device = NO_DEVICE
 
-    def list(self, archive: ArchiveId) -> Listing:
+    def list(self, archive: ArchiveId, known: Listing | None = None) -> Listing:
         """List the album's files and empty directories; see `Storage.list`."""
         try:
             with opened_directory(self._root) as root:
-                self._prompt_device = os.fstat(root).st_dev if is_prompt(root) else NO_DEVICE
-                return self._list_album(archive, root)
+                return self._list_album(archive, root, known)
         except OSError as error:
             raise StorageUnavailable(errno_name(error)) from None
 
@@ -73,16 +70,8 @@ class LocalStorage:
         self, archive: ArchiveId, listing: Listing, close: Callable[[int], object] = os.close
     ) -> LocalAlbumFiles:
         """Give access to the files of a listing; see `Storage.files`."""
-        place = AlbumPlace(self._root, os.fsencode(archive.value), self._prompt_device)
+        place = AlbumPlace(self._root, os.fsencode(archive.value))
         return LocalAlbumFiles(place, listing, self._bulk, close=close)
-
-    def is_unchanged(self, archive: ArchiveId, listing: Listing) -> bool:
-        """Look at a small album's directories and files again; see `Storage.is_unchanged`."""
-        if listing.snapshot is None or self._prompt_device == NO_DEVICE:
-            return False
-        locations, rows = listing.snapshot
-        album, root = os.fsencode(archive.value), bytes(self._root)
-        return self._bulk.stat_at_once(self._prompt_device, root, album, locations) == rows
 
     def check(self) -> bool:
         """Look for the first directory below the root; see `Storage.check`."""
@@ -109,7 +98,7 @@ class LocalStorage:
     def close(self) -> None:
         """Hold nothing; see `Storage.close`."""
 
-    def _list_album(self, archive: ArchiveId, root: int) -> Listing:
+    def _list_album(self, archive: ArchiveId, root: int, known: Listing | None) -> Listing:
         try:
             album = os.open(archive.value, OPEN_DIRECTORY, dir_fd=root)
         except OSError as error:
@@ -117,6 +106,8 @@ class LocalStorage:
                 raise ArchiveNotFound from None
             raise
         try:
+            if known and known.snapshot and self._holds(known.snapshot, album):
+                return known
             began_ns = time.time_ns()
             walk = Walk(self._exclusion, links=self._links(archive, album), bulk=self._bulk)
             walk.directory(album, Place())
@@ -124,6 +115,10 @@ class LocalStorage:
             return listing if listing.has_settled(began_ns) else replace(listing, snapshot=None)
         finally:
             os.close(album)
+
+    def _holds(self, snapshot: Snapshot, album: int) -> bool:
+        """Tell whether each directory and file of a little album is what it was."""
+        return self._bulk.stat_files(album, snapshot.locations) == snapshot.rows
 
     def _links(self, archive: ArchiveId, album: int) -> Links:
         skipped = partial(self._link_skipped, archive)

@@ -19,6 +19,7 @@ from archive_service.archive.errors import AlbumInMotion, StorageUnavailable
 from archive_service.archive.listing import Listing
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.file_filter import REGULAR_FILES, FileFilter
+from archive_service.storage.local.filesystem_type import is_prompt
 from archive_service.storage.local.listing_builder import Columns
 from archive_service.storage.local.native import AS_COMPILED, NativeCalls
 from archive_service.storage.local.open_beneath import OPEN_DIRECTORY
@@ -114,8 +115,10 @@ class Walk:
         names, status = self._names(descriptor)
         names, rows = self._told(descriptor, names)
         if not place.depth:
-            self._columns.note_rows(place.location, [b""], row(status))
+            self._columns.note_rows(place.location, [b"."], row(status))
         self._columns.note_rows(place.location, names, rows)
+        if not is_prompt(descriptor):  # some do not tell by a directory's times what was added
+            self._columns.note_unseen()
         leads_to_empty = False
         for name, target in self._add_files(names, rows, place):
             leads_to_empty |= self._subdirectory(descriptor, name, target, place)

@@ -62,7 +62,7 @@ class S3Storage:
         """The bytes in memory that wait to be taken, or for which there is room."""
         return self._access.ahead.used + self._access.kept.used
 
-    def list(self, archive: ArchiveId) -> Listing:
+    def list(self, archive: ArchiveId, known: Listing | None = None) -> Listing:
         """List the objects of an album; see `Storage.list`."""
         tree = self._loop.run(self._tree(archive))
         if not tree:
@@ -74,10 +74,6 @@ class S3Storage:
     ) -> S3AlbumFiles:
         """Give access to the objects of a listing; see `Storage.files`."""
         return S3AlbumFiles(self._access, self._prefix_of(archive), listing)
-
-    def is_unchanged(self, archive: ArchiveId, listing: Listing) -> bool:
-        """Know nothing without asking; see `Storage.is_unchanged`."""
-        return False
 
     def flaws(self, archive: ArchiveId, listing: Listing) -> Sequence[Flaw] | None:
         """Try the store on an object of a listing; None where none has two bytes.
