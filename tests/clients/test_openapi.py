@@ -16,7 +16,7 @@ from harness.server import REPOSITORY
 from archive_service.archive.selection import encoded
 
 DOCUMENT = REPOSITORY / "docs" / "openapi.yaml"
-EXAMPLES = 40
+EXAMPLES = 25
 # A parameter or field that can't be used is ignored more often than it is refused, as RFC 9110
 # and docs/http.md have it.
 NO_PROMISE = "negative_data_rejection"
