@@ -9,10 +9,10 @@ from types import TracebackType
 from archive_service.archive.errors import DownloadFailed, SourceUnreadable
 from archive_service.archive.listing import Listing
 from archive_service.storage.base import SourceFile
-from archive_service.storage.s3.context import StoreContext
 from archive_service.storage.s3.fetch import TRIES
 from archive_service.storage.s3.object_file import FetchedFile, KeepingFile, KeptFile
 from archive_service.storage.s3.objects import Part
+from archive_service.storage.s3.store_context import StoreContext
 from archive_service.storage.s3.store_errors import may_be_tried_again
 
 _AT_ONCE = 16

@@ -9,10 +9,10 @@ from types import TracebackType
 
 from archive_service.storage.base import RemoteFile
 from archive_service.storage.s3.byte_queue import END
-from archive_service.storage.s3.context import StoreContext
 from archive_service.storage.s3.fetch import CHUNK_BYTES, Fetch
 from archive_service.storage.s3.memory_budget import Prepaid, Room
 from archive_service.storage.s3.objects import Part
+from archive_service.storage.s3.store_context import StoreContext
 
 _BEGUN_AHEAD_BYTES = 2 * CHUNK_BYTES
 """What is fetched before the first byte is taken: the next file of a quick download."""

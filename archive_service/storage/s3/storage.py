@@ -24,11 +24,11 @@ from archive_service.observe.events import ObjectSkipped, Observe, ignore
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.s3.album_objects import S3AlbumFiles
 from archive_service.storage.s3.client import Clients
-from archive_service.storage.s3.context import StoreContext
 from archive_service.storage.s3.keys import Tree
 from archive_service.storage.s3.location import S3Location
 from archive_service.storage.s3.loop import LoopThread
 from archive_service.storage.s3.objects import Objects
+from archive_service.storage.s3.store_context import StoreContext
 from archive_service.storage.s3.store_probe import Flaw, flaws_of
 
 
