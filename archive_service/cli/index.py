@@ -21,9 +21,9 @@ from archive_service.checksums.crc_index.base import CrcIndex
 from archive_service.checksums.maintenance import Maintenance, Outcome
 from archive_service.cli.arguments import OneLineParser, add_settings, given_settings
 from archive_service.cli.console import complain, printable, quiet_on_closed_pipe
-from archive_service.config.indexes import index_for
+from archive_service.config.album_storage import advice, storage_of
+from archive_service.config.crc_index_choice import index_for
 from archive_service.config.settings import Settings, load_settings
-from archive_service.config.storages import advice, storage_of
 from archive_service.observe.events import Event, IndexImpaired
 
 _FAILURE, _USAGE_ERROR, _SIGNALLED = 1, 2, 128

@@ -12,7 +12,7 @@ from archive_service.checksums.crc_index.health import trouble_of
 from archive_service.checksums.crc_index.index_url import IndexAddress, make_store
 from archive_service.checksums.crc_index.store import StoreFailed
 from archive_service.cli.doctor.findings import Finding, Verdict
-from archive_service.config.indexes import index_address
+from archive_service.config.crc_index_choice import index_address
 from archive_service.config.settings import Settings
 
 _SCARCE_BYTES = 100 * 1000**2

@@ -16,10 +16,10 @@ from archive_service.cli.doctor.findings import Finding, Verdict
 from archive_service.cli.doctor.index_inspection import index_findings
 from archive_service.cli.doctor.store_inspection import store_findings
 from archive_service.cli.sockets import NoSuchHost, NotListening, listening
+from archive_service.config.album_storage import advice, permission_advice, storage_of
 from archive_service.config.groups.signing_settings import signing_state
 from archive_service.config.setting_docs import docs_of, variable
 from archive_service.config.settings import Settings
-from archive_service.config.storages import advice, permission_advice, storage_of
 from archive_service.http.client_address import UNKNOWN
 from archive_service.storage.base import Storage
 from archive_service.storage.local.native import AS_COMPILED, NOTHING_COMPILED

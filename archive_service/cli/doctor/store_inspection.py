@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from archive_service.archive.errors import ArchiveNotFound, DownloadFailed, StorageUnavailable
 from archive_service.archive.id import ArchiveId, is_archive_id
 from archive_service.cli.doctor.findings import Finding, Verdict
+from archive_service.config.album_storage import storage_of
 from archive_service.config.settings import Settings
-from archive_service.config.storages import storage_of
 
 if TYPE_CHECKING:
     from archive_service.storage.s3.storage import S3Storage
