@@ -41,10 +41,10 @@ from archive_service.observe.process_events import (
     ServerStopping,
     SigningReported,
 )
+from archive_service.web.http_server.runner import Runner
+from archive_service.web.http_server.shared_listener import SharedListener
 from archive_service.web.limits.connection_counts import Load, shared_counts
 from archive_service.web.limits.policy import SharedCounts
-from archive_service.web.server.runner import Runner
-from archive_service.web.server.shared_listener import SharedListener
 
 _USAGE_ERROR, _FAILURE = 2, 1
 _EVERY_ADDRESS = ("0.0.0.0", "::")  # nosec B104 # noqa: S104 - compared, not bound
