@@ -17,7 +17,8 @@ from archive_service.archive.layout import (
 )
 from archive_service.archive.listing import CHANGE_TOKEN_SIZE, Listing
 from archive_service.archive.segments import CentralHeaders, EndRecords, Entries, FileData, Segment
-from archive_service.archive.zip.headers import MAX_16, MAX_32
+from archive_service.archive.zip.extra_fields import MAX_32
+from archive_service.archive.zip.headers import MAX_16
 
 LARGE_FILE_BYTES = 500
 
