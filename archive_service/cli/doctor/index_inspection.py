@@ -27,8 +27,8 @@ def index_findings(settings: Settings) -> Iterator[Finding]:
 
 def _shared_index(address: IndexAddress) -> Iterator[Finding]:
     try:
-        line = DeadlineCall(make_store(address))
-        found = line.ask(lambda store: store.condition(), within_s=_ANSWER_TIMEOUT_S)
+        call = DeadlineCall(make_store(address))
+        found = call.ask(lambda store: store.condition(), within_s=_ANSWER_TIMEOUT_S)
     except StoreFailed as error:
         text = (
             f"{address.shown}: {error.reason}. Downloads go on without, and each process computes "
