@@ -58,9 +58,9 @@ class Worker:
         self._orders: asyncio.Queue[signal.Signals] = asyncio.Queue()
         self._is_ordered = False
 
-    def tell_up(self) -> None:
-        """Tell the supervisor that connections are accepted."""
-        with suppress(OSError):  # it is no more, as `orders` will tell
+    def report_up(self) -> None:
+        """Report to the supervisor that the worker accepts connections."""
+        with suppress(OSError):  # the supervisor has ended; `orders` reports that
             self._line.send(_UP)
 
     def orders(self) -> asyncio.Queue[signal.Signals]:

@@ -12,7 +12,8 @@ from archive_service.archive.errors import StorageUnavailable
 from archive_service.archive.first_time import FirstTimes
 from archive_service.checksums.background.index_ahead import SCAN_EVERY_S, IndexAhead
 from archive_service.config.settings import Settings
-from archive_service.observe.events import AlbumsFound, AlbumsLost, Observe, TidyingFailed
+from archive_service.observe.events import AlbumsFound, AlbumsLost, Observe
+from archive_service.observe.index_events import TidyingFailed
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.local.watcher import AlbumWatcher
 from archive_service.transfer.service import ArchiveService

@@ -30,7 +30,8 @@ from archive_service.checksums.crc_index.row_blocks import (
     without_paths,
 )
 from archive_service.checksums.crc_index.store import Contended, Store, StoreFailed, WriteRefused
-from archive_service.observe.events import IndexImpaired, IndexRestored, Observe
+from archive_service.observe.events import Observe
+from archive_service.observe.index_events import IndexImpaired, IndexRestored
 
 ANSWER_TIMEOUT_S = 1.0
 """The deadline of an answer, connecting included: hashing again is cheaper than a long wait."""

@@ -26,7 +26,8 @@ from archive_service.checksums.crc_index.row_blocks import (
     block_of,
     rows_by_path,
 )
-from archive_service.observe.events import IndexImpaired, Observe
+from archive_service.observe.events import Observe
+from archive_service.observe.index_events import IndexImpaired
 
 LOCK_TIMEOUT_S = 1.0
 """The longest wait for another process's lock: hashing again is cheaper than a long wait."""

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from archive_service.web.pages.messages import FAILURES, INDEX
+from archive_service.web.pages.index_page import INDEX
+from archive_service.web.pages.messages import FAILURES
 
 
 class Pages:
