@@ -205,17 +205,8 @@ async def _be_worker(
     """Serve until the supervisor sends a signal or ends."""
     orders = worker.orders()
     load = Load(shared.connections, worker.number)
-    monitoring_load = Load(shared.monitoring_connections, worker.number)
-
-    def site(listener: socket.socket, load: Load) -> Site:
-        return partial(SharedListener, listener=listener, load=load, observe=observe)
-
-    observe = to_each(log)
-    sites = Sites(
-        [site(each, load) for each in shared.listeners.archives],
-        [site(each, monitoring_load) for each in shared.listeners.monitoring],
-        load.change,
-    )
+    apart = Load(shared.monitoring_connections, worker.number)
+    sites = _sites(shared.listeners, load, apart, observe=to_each(log))
     counts = shared.limits.of(worker.number)
     async with accepting(settings, options, sites, log=log, counts=counts) as (
         runner,
@@ -226,6 +217,17 @@ async def _be_worker(
         async with housekeeping.going_on() if worker.number == 0 else nullcontext():
             await orders.get()
         await _stop(runner, orders, timeout_s=settings.shutdown_timeout)
+
+
+def _sites(listeners: Listeners, load: Load, apart: Load, *, observe: Observe) -> Sites:
+    def site(listener: socket.socket, load: Load) -> Site:
+        return partial(SharedListener, listener=listener, load=load, observe=observe)
+
+    return Sites(
+        [site(each, load) for each in listeners.archives],
+        [site(each, apart) for each in listeners.monitoring],
+        load.change,
+    )
 
 
 def _port(listeners: Sequence[socket.socket]) -> int:
