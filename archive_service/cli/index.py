@@ -1,6 +1,6 @@
-"""The command `archive-service index`: the CRC index filled, verified or pruned by hand.
+"""The command `archive-service index`: fills, verifies or prunes the CRC index.
 
-Exit statuses: 0 done, and all is as it should be; 1 it is not; 2 an argument or a setting is wrong.
+Exit statuses: 0 all is well; 1 it is not; 2 an argument or a setting is wrong.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _EPILOG = (
 
 @quiet_on_closed_pipe
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what the arguments say; return the exit status."""
+    """Run the action that the arguments name; return the exit status."""
     options = parser().parse_args(arguments)
     try:
         settings = load_settings(given_settings(options, Settings))

@@ -1,4 +1,4 @@
-"""What `archive-service check` looks at of the index.  Nothing of it is changed."""
+"""The checks of `archive-service check` on the index; they change nothing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ANSWER_TIMEOUT_S = 5.0
 
 
 def index_findings(settings: Settings) -> Iterator[Finding]:
-    """Look at the file, or at the server."""
+    """Check the index file, or the server of a shared index."""
     address = index_address(settings)
     yield from _file(address.path) if address.kind == "sqlite" else _shared_index(address)
 

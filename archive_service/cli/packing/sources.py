@@ -1,4 +1,4 @@
-"""The files that are named on the command line, collected into one listing.
+"""Collects the files of the command line into one listing.
 
 A named file is packed under its base name, a named directory under its base name with everything
 below it.  A path that ends in `.` or `..` goes by the base name of what it resolves to; the root

@@ -1,8 +1,8 @@
 """The file an archive is saved to: replaced when the archive is complete, or not at all.
 
-The archive is written to a temporary file beside it, which takes the target's place in one step.
-Where that replaces a file the archive is on the disk before, so that one of the two outlives a
-crash; a new file is left to the system to write, as `cp` and `zip` leave theirs.
+The archive is written to a temporary file beside the target, which then replaces it in one step.
+If there is a file to replace, the archive is synced to the disk first, so that one of the two
+survives a crash.  A new file is not synced, as with `cp` and `zip`.
 """
 
 from __future__ import annotations

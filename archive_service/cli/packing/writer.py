@@ -1,9 +1,9 @@
-"""An archive written once from its first byte to its last.
+"""Writes an archive once, from its first byte to its last.
 
-The bytes come from the engine that serves downloads (`transfer.read_ahead`); what differs is where
-the CRC-32 of a large file comes from, since it stands before the data.  Where the output can be
-written at any position, the header is written again once the data has passed by.  Where it can't,
-as in a pipe, a large file is read twice.  Small files are read whole, either way.
+The bytes come from the engine that serves downloads (`transfer.read_ahead`).  Only the source of a
+large file's CRC-32, which precedes the data, differs.  In a regular file the header is written
+again once the data is known.  For a pipe a large file is read twice.  Small files are read whole in
+either case.
 """
 
 from __future__ import annotations
