@@ -1,4 +1,4 @@
-"""Write what is made of the settings' declarations: documents, `.env.example`, docker-compose.yml.
+"""Write the files made from the settings: documents, `.env.example`, docker-compose.yml.
 
 Run it from a checkout: `poetry run python tools/setting_files.py`.
 """
@@ -130,7 +130,7 @@ FILES: Mapping[str, Callable[[str], str]] = {
     ".env.example": env_example,
     "docker-compose.yml": compose,
 }
-"""By name: what makes a file, of what it is now."""
+"""For each file the function that makes its new text from the old one."""
 
 
 if __name__ == "__main__":

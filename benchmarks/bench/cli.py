@@ -22,7 +22,7 @@ from bench.scenarios.against import ROW_NAMES
 
 
 def main() -> int:
-    """Run what the arguments ask for."""
+    """Run the scenarios that the arguments select."""
     options = _options()
     if options.replot:
         report = load(options.replot)
