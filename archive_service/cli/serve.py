@@ -188,7 +188,7 @@ def _serve_with_workers(
     with shared_metrics() as metrics:
         hooks = Hooks(lambda: _report_start(settings, port, observe=observe), on_stop, forget)
         if not Supervisor(settings.workers, work, hooks, observe=observe).run():
-            complain("no worker came up; the lines above tell why")
+            complain("no worker came up; the lines above say why")
             return _FAILURE
     observe(ServerStopped())
     return 0

@@ -83,9 +83,9 @@ class Housekeeping:
 
     async def _index_ahead(self) -> None:
         settings = self._settings
-        learner = self._service.learner()
+        hasher = self._service.background_hasher()
         ahead = IndexAhead(
-            learner,
+            hasher,
             self._observe,
             settle_time_s=settings.settle_time,
             open_watch=self._watch(),
@@ -94,7 +94,7 @@ class Housekeeping:
         try:
             await ahead.run()
         finally:
-            await learner.close()
+            await hasher.close()
 
     def _is_local(self) -> bool:
         return isinstance(self._settings.photos_dir, Path)
