@@ -6,13 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-
-@dataclass(frozen=True, slots=True)
-class FailureWords:
-    """What happened, and what the visitor can do next."""
-
-    title: str
-    hint: str
+from archive_service.web.pages.link_messages import LINK_FAILURES, FailureWords
 
 
 _FAILURES_RU = {
@@ -205,5 +199,8 @@ _FAILURES_EN = {
     ),
 }
 FAILURES: Mapping[str, Mapping[str, FailureWords]] = MappingProxyType(
-    {"ru": MappingProxyType(_FAILURES_RU), "en": MappingProxyType(_FAILURES_EN)}
+    {
+        "ru": MappingProxyType({**_FAILURES_RU, **LINK_FAILURES["ru"]}),
+        "en": MappingProxyType({**_FAILURES_EN, **LINK_FAILURES["en"]}),
+    }
 )
