@@ -34,11 +34,11 @@ from archive_service.observe.events import Observe
 from archive_service.observe.fan_out import to_each
 from archive_service.transfer.service import ArchiveService, Patience
 from archive_service.web.app import create_app
+from archive_service.web.http_server.runner import Runner
 from archive_service.web.limits.admission import FairUse
 from archive_service.web.limits.policy import Counts, Limits
 from archive_service.web.monitoring import Monitoring
 from archive_service.web.options import WebOptions
-from archive_service.web.http_server.runner import Runner
 
 if TYPE_CHECKING:
     from archive_service.observe.prometheus import PrometheusSink

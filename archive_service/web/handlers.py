@@ -58,7 +58,7 @@ from archive_service.web.manifest import Manifests, summary, whole_manifest
 from archive_service.web.options import WebOptions
 from archive_service.web.pages.render import Pages
 from archive_service.web.query import ArchiveQuery, parse_query, with_suffix
-from archive_service.web.selection import SelectionForms
+from archive_service.web.selection_links import SelectionForms
 from archive_service.web.summaries import Summaries
 from archive_service.web.validators import validators_of
 
@@ -122,18 +122,11 @@ class Handlers:
         answer = plan(fields, target, now_s=now_s)
         if verdict is Verdict.LAPSED and not is_resumption(answer, fields, validators):
             raise LinkExpired
-        if continues_unguarded(answer, fields) and await self._resumptions.refuses(
-            request, representation, files=query.parts
-        ):
-            answer = CHANGED_MEANWHILE
-        if answer is CHANGED_MEANWHILE and not fields.is_guarded():
-            await self._fair_use.not_resumed(request)
+        if not fields.is_guarded():
+            answer = await self._checked(request, representation, query, fields, answer=answer)
         if answer.status in _FAILED_PLANS:
             return self._failed_plan(request, answer)
-        response = web.StreamResponse(status=answer.status, headers=dict(answer.fields))
-        if answer.parts:
-            name = query.download_name or with_suffix(self._options.download_name)
-            response.headers["Content-Disposition"] = content_disposition(name)
+        response = self._response(answer, query)
         if not answer.parts or request.method != "GET":
             await response.prepare(request)
             return response
@@ -142,6 +135,24 @@ class Handlers:
             begun = self._resumptions.note_beginning(request, representation, files=query.parts)
         await self._send(request, response, representation, answer=answer, begun=begun)
         return response
+
+    async def _checked(
+        self,
+        request: web.Request,
+        representation: Representation,
+        query: ArchiveQuery,
+        fields: RequestFields,
+        *,
+        answer: ResponsePlan,
+    ) -> ResponsePlan:
+        """Replace an answer to an unguarded range that may continue another archive."""
+        if continues_unguarded(answer, fields) and await self._resumptions.refuses(
+            request, representation, files=query.parts
+        ):
+            answer = CHANGED_MEANWHILE
+        if answer is CHANGED_MEANWHILE:
+            await self._fair_use.not_resumed(request)
+        return answer
 
     async def choose(self, request: web.Request) -> web.StreamResponse:
         """Answer a form of chosen files by the link to their archive (RFC 9110 section 15.4.4)."""
@@ -210,6 +221,13 @@ class Handlers:
             )
         )
         return representation
+
+    def _response(self, answer: ResponsePlan, query: ArchiveQuery) -> web.StreamResponse:
+        response = web.StreamResponse(status=answer.status, headers=dict(answer.fields))
+        if answer.parts:
+            name = query.download_name or with_suffix(self._options.download_name)
+            response.headers["Content-Disposition"] = content_disposition(name)
+        return response
 
     def _failed_plan(self, request: web.Request, answer: ResponsePlan) -> web.Response:
         failure = _FAILED_PLANS[answer.status]

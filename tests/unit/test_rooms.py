@@ -119,7 +119,7 @@ def test_the_layers_are_few_and_hold_without_exceptions() -> None:
         ("cli/index.py", "config/indexes.py"),
         ("config/storages.py", "storage/walk.py"),
         ("context.py", "content.py"),
-        ("cli/serve.py", "web/http_server/runner.py"),
+        ("cli/serve.py", "web/server/runner.py"),
     ],
 )
 def test_names_that_are_easily_confused_are_found(tmp_path: Path, one: str, other: str) -> None:

@@ -18,14 +18,14 @@ from aiohttp import HttpVersion11, StreamReader, web
 from archive_service.transfer.connection import close_now
 from archive_service.transfer.tcp_info import Progress, progress_of
 from archive_service.web.failures import EXPECTATION_FAILED, INTERNAL, failure_response
-from archive_service.web.pages.render import Pages
-from archive_service.web.response_headers import add_fields, is_of_archive
 from archive_service.web.http_server.header_limits import (
     MAX_FIELD_BYTES,
     MAX_HEADER_BYTES,
     MAX_REQUEST_TARGET_BYTES,
     header_failure,
 )
+from archive_service.web.pages.render import Pages
+from archive_service.web.response_headers import add_fields, is_of_archive
 
 QUIET_S = 0.4
 """After this time without progress, a half-closed connection is taken for abandoned."""

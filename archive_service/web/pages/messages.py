@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
 from archive_service.web.pages.link_messages import LINK_FAILURES, FailureWords
-
 
 _FAILURES_RU = {
     "archive_not_found": FailureWords(
