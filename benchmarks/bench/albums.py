@@ -36,7 +36,7 @@ class Album:
         return self.directories * self.files
 
     def described(self) -> str:
-        """Return, for a person, what the album is."""
+        """Return a description of the album."""
         size = f"{self.size // MIB} MiB" if self.size >= MIB else f"{self.size // KIB} KiB"
         inside = f" in {self.directories} directories" if self.directories > 1 else ""
         return f"{self.count:,} × {size}{inside}"
