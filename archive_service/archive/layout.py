@@ -76,24 +76,25 @@ class ArchiveLayout:
         """The number of entries, directories included."""
         return len(self.names)
 
-    def is_file(self, entry: int) -> bool:
-        """Return whether an entry is a file, not a directory."""
-        return not self.names[entry].endswith(b"/")
+    def files(self) -> Iterator[EntryIndex]:
+        """Yield the entries that are files, not directories."""
+        names = enumerate(self.names)
+        return (EntryIndex(entry) for entry, name in names if not name.endswith(b"/"))
 
     def holds_files(self) -> bool:
         """Return whether there is anything but directories."""
-        return any(map(self.is_file, range(self.entries)))
+        return any(True for _ in self.files())
 
-    def is_large(self, entry: int) -> bool:
+    def is_large(self, entry: EntryIndex) -> bool:
         """Return whether an entry's data is a segment of its own."""
         found = bisect_left(self.large_entries, entry)
         return found < len(self.large_entries) and self.large_entries[found] == entry
 
-    def data_offset(self, entry: int) -> int:
+    def data_offset(self, entry: EntryIndex) -> int:
         """Return where an entry's data starts."""
         return self.header_offsets[entry + 1] - self.sizes[entry]
 
-    def covers_crc32(self, entry: int, start: int, stop: int) -> bool:
+    def covers_crc32(self, entry: EntryIndex, start: int, stop: int) -> bool:
         """Return whether the bytes from `start` up to `stop` overlap an entry's local CRC-32."""
         crc32 = self.header_offsets[entry] + headers.LOCAL_CRC32_OFFSET
         return start < crc32 + headers.CRC32_BYTES and crc32 < stop
@@ -111,11 +112,11 @@ class ArchiveLayout:
             yield segment
             start = segment.stop
 
-    def local_file_header(self, entry: int, crc32: int) -> bytes:
+    def local_file_header(self, entry: EntryIndex, crc32: int) -> bytes:
         """Pack the local file header of an entry."""
         return next(self.local_file_headers(range(entry, entry + 1), [crc32]))
 
-    def central_directory_header(self, entry: int, crc32: int) -> bytes:
+    def central_directory_header(self, entry: EntryIndex, crc32: int) -> bytes:
         """Pack the central directory header of an entry."""
         return next(self.central_directory_headers(range(entry, entry + 1), [crc32]))
 
@@ -147,7 +148,7 @@ class ArchiveLayout:
         if found == len(self.large_entries):
             return Entries(start, min(stop, _end(self.header_offsets, start, piece_bytes)))
         large = self.large_entries[found]
-        large_data = self.data_offset(large)
+        large_data = self.data_offset(EntryIndex(large))
         if start >= large_data:
             return FileData(start, min(stop, self.header_offsets[large + 1]), EntryIndex(large))
         end = _end(self.header_offsets, start, piece_bytes)

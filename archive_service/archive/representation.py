@@ -10,6 +10,7 @@ from archive_service.archive.id import ArchiveId
 from archive_service.archive.layout import ArchiveLayout, is_all_in_order
 from archive_service.archive.listing import Listing, column_bytes
 from archive_service.archive.naming import NameRules, original_name
+from archive_service.archive.segments import EntryIndex
 
 FORMAT_VERSION = 2
 """Grows with each change of the bytes that a listing becomes; part of the ETag."""
@@ -79,11 +80,11 @@ class Representation(_WeaklyReferable):
             and since_s + _ALL_REPLICAS_WITHIN_S < self.changed_s
         )
 
-    def name(self, entry: int) -> str:
+    def name(self, entry: EntryIndex) -> str:
         """Return an entry's name in the archive."""
         return self.layout.names[entry].decode()
 
-    def original_name(self, entry: int) -> str:
+    def original_name(self, entry: EntryIndex) -> str:
         """Return an entry's name before it was made portable."""
         path = self.layout.listing.paths[self.layout.sources[entry]]
         return original_name(path, self.options.names)
