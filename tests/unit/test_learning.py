@@ -58,7 +58,7 @@ class Bench:
 
     def run(self, act: Callable[[BackgroundHasher], Awaitable[_Result]]) -> _Result:
         async def run() -> _Result:
-            learner = self.background_hasher()
+            learner = self.learner()
             try:
                 return await act(learner)
             finally:
