@@ -116,17 +116,19 @@ class Handlers:
         query = parse_query(request.rel_url.raw_query_string)
         representation = await self._describe(request, query)
         self._require_files(representation, query)
-        now_s = int(time.time())
-        validators = validators_of(representation, now_s)
-        target = Target(representation.complete_length, "application/zip", validators)
-        answer = plan(fields, target, now_s=now_s)
-        if verdict is Verdict.LAPSED and not is_resumption(answer, fields, validators):
-            raise LinkExpired
-        if not fields.is_guarded():
-            answer = await self._checked(request, representation, query, fields, answer=answer)
+        answer = self._planned(fields, representation, verdict)
+        if continues_unguarded(answer, fields) and await self._resumptions.refuses(
+            request, representation, files=query.parts
+        ):
+            answer = CHANGED_MEANWHILE
+        if answer is CHANGED_MEANWHILE and not fields.is_guarded():
+            await self._fair_use.not_resumed(request)
         if answer.status in _FAILED_PLANS:
             return self._failed_plan(request, answer)
-        response = self._response(answer, query)
+        response = web.StreamResponse(status=answer.status, headers=dict(answer.fields))
+        if answer.parts:
+            name = query.download_name or with_suffix(self._options.download_name)
+            response.headers["Content-Disposition"] = content_disposition(name)
         if not answer.parts or request.method != "GET":
             await response.prepare(request)
             return response
@@ -136,22 +138,16 @@ class Handlers:
         await self._send(request, response, representation, answer=answer, begun=begun)
         return response
 
-    async def _checked(
-        self,
-        request: web.Request,
-        representation: Representation,
-        query: ArchiveQuery,
-        fields: RequestFields,
-        *,
-        answer: ResponsePlan,
+    def _planned(
+        self, fields: RequestFields, representation: Representation, verdict: Verdict
     ) -> ResponsePlan:
-        """Replace an answer to an unguarded range that may continue another archive."""
-        if continues_unguarded(answer, fields) and await self._resumptions.refuses(
-            request, representation, files=query.parts
-        ):
-            answer = CHANGED_MEANWHILE
-        if answer is CHANGED_MEANWHILE:
-            await self._fair_use.not_resumed(request)
+        """Plan the answer; raise LinkExpired where a lapsed link resumes nothing."""
+        now_s = int(time.time())
+        validators = validators_of(representation, now_s)
+        target = Target(representation.complete_length, "application/zip", validators)
+        answer = plan(fields, target, now_s=now_s)
+        if verdict is Verdict.LAPSED and not is_resumption(answer, fields, validators):
+            raise LinkExpired
         return answer
 
     async def choose(self, request: web.Request) -> web.StreamResponse:
@@ -221,13 +217,6 @@ class Handlers:
             )
         )
         return representation
-
-    def _response(self, answer: ResponsePlan, query: ArchiveQuery) -> web.StreamResponse:
-        response = web.StreamResponse(status=answer.status, headers=dict(answer.fields))
-        if answer.parts:
-            name = query.download_name or with_suffix(self._options.download_name)
-            response.headers["Content-Disposition"] = content_disposition(name)
-        return response
 
     def _failed_plan(self, request: web.Request, answer: ResponsePlan) -> web.Response:
         failure = _FAILED_PLANS[answer.status]

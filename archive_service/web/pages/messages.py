@@ -55,7 +55,7 @@ _FAILURES_RU = {
     ),
     "too_large": FailureWords(
         "Альбом слишком велик для одного архива",
-        "Скачайте его по частям: выберите файлы на странице альбома.",
+        "У файла в нём невозможный размер. Сообщите об этом тому, кто дал вам ссылку.",
     ),
     "archived": FailureWords(
         "Альбом убран в архивное хранилище",
@@ -150,7 +150,7 @@ _FAILURES_EN = {
     ),
     "too_large": FailureWords(
         "The album is too large for one archive",
-        "Download it in parts: choose files on the page of the album.",
+        "A file in it has an impossible size. Please tell the person who gave you the link.",
     ),
     "archived": FailureWords(
         "The album has been put into cold storage",
