@@ -153,3 +153,13 @@ def test_the_tests_that_a_document_names_exist(name: str) -> None:
     named = re.findall(r"`(tests/[\w/.]+)`", text_of(name))
     assert named
     assert [path for path in named if not (REPOSITORY / path).exists()] == []
+
+
+def test_the_modules_that_architecture_names_exist() -> None:
+    text = text_of("docs/architecture.md")
+    rooms = "cli|config|web|transfer|checksums|storage|observe|archive|http"
+    named = re.findall(rf"`(?:archive_service/)?((?:{rooms})/[\w/.]+)`", text)
+    package = REPOSITORY / "archive_service"
+    example = "checksums/crc_index/mysql.py"
+    assert len(named) > 40
+    assert [path for path in named if path != example and not (package / path).exists()] == []
