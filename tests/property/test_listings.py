@@ -25,7 +25,7 @@ from archive_service.archive.segments import Entries, FileData
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.local.native import AS_COMPILED, NOTHING_COMPILED
 from archive_service.storage.local.storage import LocalStorage
-from archive_service.web.manifest import manifest
+from archive_service.web.manifest import whole_manifest
 
 ALBUM = ArchiveId(HASH)
 ZONES = st.sampled_from([timezone.utc, ZoneInfo("Asia/Vladivostok"), ZoneInfo("America/Lima")])
@@ -71,7 +71,7 @@ def test_a_layout_of_any_columns_is_seamless_and_can_be_packed(
     assert_seamless(layout, start, stop)
     options = ArchiveOptions(NameRules(), zone, change_token)
     representation = represent(ALBUM, layout, listing.fingerprint(), options)
-    assert manifest(representation)
+    assert whole_manifest(representation)
 
 
 def assert_seamless(layout: ArchiveLayout, start: int, stop: int) -> None:
