@@ -28,7 +28,7 @@ MOST_AT_ONCE = 32
 _LIMITS = LaneLimits(per_lane=MOST_AT_ONCE - 1, usual=128, most=1024)
 _SLOW_ITEM_S = 300e-6
 """From here on an item is worth a thread."""
-_HAND_OVER_S = 100e-6
+_HAND_OVER_S = 50e-6
 """What it takes to have a thread do an item: so many of them fit into the wait for one."""
 _COPIED_BYTES_PER_S = 500e6
 """To read what is in memory takes time as well."""
@@ -127,7 +127,7 @@ class InFlight:
         self, timed: Callable[[int, int], tuple[_Result, float]], start: int, stop: int
     ) -> list[_Result]:
         """Do the same as `in_slices` with helping threads."""
-        items = max(1, min(_HANDED_ITEMS, (stop - start) // (2 * MOST_AT_ONCE)))
+        items = max(1, min(_HANDED_ITEMS, (stop - start) // MOST_AT_ONCE))
         slices = [(first, min(first + items, stop)) for first in range(start, stop, items)]
         done = list(self.in_order(lambda one: timed(*one), slices))
         # Of the quickest quarter: where threads wait for each other they measure that as well.
