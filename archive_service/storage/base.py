@@ -14,6 +14,10 @@ from typing import Protocol
 
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing
+from archive_service.storage.local.page_cache import is_cached, read_ahead
+
+READ_AHEAD_BYTES = 2 * 1024 * 1024
+"""What the kernel reads of a file ahead of its reader; the page cache holds it, not the process."""
 
 
 class RemoteFile(Protocol):
@@ -59,11 +63,31 @@ class DiskFile(FileIO):
     ) -> None:
         super().__init__(descriptor, closefd=close_elsewhere is None)
         self._close_elsewhere = close_elsewhere
+        self._ahead: int | None = None
+        self._stop = 0
 
     @property
     def is_prompt(self) -> bool:
         """Whether the file can be looked at, and sent from memory, without waiting."""
         return self._close_elsewhere is None
+
+    def begin(self, start: int, stop: int) -> None:
+        """Have the first of the bytes from `start` up to `stop` read ahead if they are not cached."""
+        self._stop = stop
+        count = min(READ_AHEAD_BYTES, stop - start)
+        if not (self.is_prompt and is_cached(self.fileno(), start, count)):
+            self.read_on(start)
+
+    def needs_read_on(self, position: int) -> bool:
+        """Tell whether half of what is read ahead has been used; no where all was cached."""
+        ahead = self._ahead
+        return ahead is not None and position + READ_AHEAD_BYTES // 2 > ahead < self._stop
+
+    def read_on(self, position: int) -> None:
+        """Have the bytes from a position on read ahead."""
+        start, stop = max(position, self._ahead or 0), min(position + READ_AHEAD_BYTES, self._stop)
+        read_ahead(self.fileno(), start, stop - start)
+        self._ahead = stop
 
     def close(self) -> None:
         """Close the file, or have it closed; never waits."""

@@ -14,7 +14,7 @@ from archive_service.archive.layout import ArchiveLayout
 from archive_service.archive.listing import SourceIndex
 from archive_service.archive.segments import FileData, Segment
 from archive_service.checksums.crc32_column import UNKNOWN, Crc32Column
-from archive_service.storage.base import AlbumFiles, DiskFile, SourceFile
+from archive_service.storage.base import AlbumFiles, SourceFile
 from archive_service.transfer.assembler import Assembler
 
 BATCH_BYTES = 2 * 1024 * 1024
@@ -126,9 +126,8 @@ class BatchMaker:
         except DownloadFailed as error:
             error.source = source
             raise
-        if not isinstance(file, DiskFile):
-            data_offset = self._layout.data_offset(segment.entry)
-            file.begin(segment.start - data_offset, segment.stop - data_offset)
+        data_offset = self._layout.data_offset(segment.entry)
+        file.begin(segment.start - data_offset, segment.stop - data_offset)
         return OpenData(segment, source, file, head)
 
 
