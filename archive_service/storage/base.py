@@ -6,7 +6,7 @@ All calls block and are made from worker threads, but for those that say otherwi
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import AbstractContextManager
 from io import FileIO
 from types import TracebackType
@@ -72,7 +72,7 @@ class DiskFile(FileIO):
         return self._close_elsewhere is None
 
     def begin(self, start: int, stop: int) -> None:
-        """Have the first of the bytes from `start` up to `stop` read ahead if they are not cached."""
+        """Have the bytes from `start` up to `stop` read ahead if the first are not cached."""
         self._stop = stop
         count = min(READ_AHEAD_BYTES, stop - start)
         if not (self.is_prompt and is_cached(self.fileno(), start, count)):
@@ -86,8 +86,9 @@ class DiskFile(FileIO):
     def read_on(self, position: int) -> None:
         """Have the bytes from a position on read ahead."""
         start, stop = max(position, self._ahead or 0), min(position + READ_AHEAD_BYTES, self._stop)
-        read_ahead(self.fileno(), start, stop - start)
-        self._ahead = stop
+        if start < stop:
+            read_ahead(self.fileno(), start, stop - start)
+        self._ahead = max(start, stop)
 
     def close(self) -> None:
         """Close the file, or have it closed; never waits."""
@@ -112,6 +113,12 @@ class AlbumFiles(Protocol):
 
         `verify` it behind the last byte.  Of a remote file the first bytes tell whether it is what
         was listed.
+        """
+
+    def open_each(self, sources: Iterable[int]) -> Generator[SourceFile, None, None]:
+        """Open files for one download, in order; ahead of the caller where storage is slow.
+
+        An exception is raised in its turn.
         """
 
     def open_to_hash(self, source: int) -> SourceFile:

@@ -15,7 +15,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Hashable, Iterable
 from concurrent.futures import Executor, Future
-from functools import partial
 from itertools import islice
 from threading import Lock
 from typing import TypeVar
@@ -50,8 +49,11 @@ class InFlight:
     at once: one of their notes is lost then, and the next slice tells again.
     """
 
-    def __init__(self, threads: Executor) -> None:
+    def __init__(
+        self, threads: Executor, clock_s: Callable[[], float] = time.perf_counter
+    ) -> None:
         self._threads = threads
+        self._clock_s = clock_s
         self._in_place = _FIRST_ITEMS
         self._slow_in_a_row = 0
         self._item_s = 0.0
@@ -60,6 +62,13 @@ class InFlight:
     def is_slow(self) -> bool:
         """Whether the storage was slow when it was last used."""
         return self._slow_in_a_row >= _SLOW_SLICES
+
+    def measured(self, work: Callable[[], _Result]) -> _Result:
+        """Do one item."""
+        began_s = self._clock_s()
+        result = work()
+        self._note(self._clock_s() - began_s)
+        return result
 
     def in_slices(
         self, work: Callable[[int, int], _Result], count: int, *, item_bytes: int = 0
@@ -71,9 +80,9 @@ class InFlight:
         copying_s = item_bytes / _COPIED_BYTES_PER_S
 
         def timed(start: int, stop: int) -> tuple[_Result, float]:
-            began_s = time.perf_counter()
+            began_s = self._clock_s()
             result = work(start, stop)
-            return result, (time.perf_counter() - began_s) / (stop - start) - copying_s
+            return result, (self._clock_s() - began_s) / (stop - start) - copying_s
 
         results: list[_Result] = []
         done = 0
@@ -98,8 +107,8 @@ class InFlight:
     ) -> Generator[_Result, None, None]:
         """Yield what `work` returns for each item; ahead of the caller where storage is slow.
 
-        `discard` gets results that the caller does not wait for.
-        An exception is raised in its turn.
+        An exception is raised in its turn.  A caller that may leave before the end closes the
+        iterator: `discard` gets what was made for nothing.
         """
         remaining = iter(items)
         begun: deque[tuple[_Item, Future[_Result]]] = deque()
@@ -119,9 +128,10 @@ class InFlight:
                     yield work(item)
                 note_progress()
         finally:
-            for _, future in begun:
-                if not future.cancel():
-                    future.add_done_callback(partial(_discard, discard))
+            # What is begun is waited for: it may use what the caller closes next.
+            for future in [future for _, future in begun if not future.cancel()]:
+                if future.exception() is None:
+                    discard(future.result())
 
     def _handed_out(
         self, timed: Callable[[int, int], tuple[_Result, float]], start: int, stop: int
@@ -137,7 +147,9 @@ class InFlight:
         return [result for result, _ in done]
 
     def _note(self, item_s: float) -> None:
-        """Note what an item took that was done in place."""
+        """Note what an item took in place; in a thread that helps it means little."""
+        if self.is_slow:
+            return
         if item_s < _SLOW_ITEM_S:
             self._slow_in_a_row = 0
             self._in_place = min(self._in_place * _GROWTH, _MOST_ITEMS)
@@ -177,7 +189,3 @@ class InFlights:
         """End the threads."""
         self._lanes.close()
 
-
-def _discard(discard: Callable[[_Result], object], done: Future[_Result]) -> None:
-    if not done.cancelled() and done.exception() is None:
-        discard(done.result())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
@@ -73,16 +73,13 @@ class LocalAlbumFiles:
 
     def open(self, source: int) -> DiskFile:
         """Open the file of a source, verified; see `AlbumFiles.open`."""
-        descriptor = self._open(source, self._directory)
-        try:
-            with suppress(SourceSuspected):  # raised again by `verify`, once all was read
-                self._verify(descriptor, source)
-            if is_prompt(descriptor):
-                return DiskFile(descriptor)
-            return DiskFile(descriptor, partial(self._close, descriptor))
-        except BaseException:
-            os.close(descriptor)
-            raise
+        return self._in_flight.measured(partial(self._opened, source, self._directory))
+
+    def open_each(self, sources: Iterable[int]) -> Generator[DiskFile, None, None]:
+        """Open files; see `AlbumFiles.open_each`."""
+        if self._in_flight.is_slow:
+            return self._in_flight.in_order(self._open_alone, sources, discard=DiskFile.close)
+        return (self.open(source) for source in sources)
 
     def open_to_hash(self, source: int) -> DiskFile:
         """Open a file, which the system keeps in memory; see `AlbumFiles.open_to_hash`."""
@@ -152,6 +149,23 @@ class LocalAlbumFiles:
             raise SourceUnreadable.of(error) from None
         finally:
             os.close(descriptor)
+
+    def _open_alone(self, source: int) -> DiskFile:
+        with closing(_Directory(self._place)) as directory:
+            return self._opened(source, directory)
+
+    def _opened(self, source: int, directory: _Directory) -> DiskFile:
+        descriptor = self._open(source, directory)
+        try:
+            with suppress(SourceSuspected):  # raised again by `verify`, once all was read
+                self._verify(descriptor, source)
+            return DiskFile(descriptor, self._closing(descriptor))
+        except BaseException:
+            os.close(descriptor)
+            raise
+
+    def _closing(self, descriptor: int) -> Callable[[], object] | None:
+        return None if is_prompt(descriptor) else partial(self._close, descriptor)
 
     def _open(self, source: int, directory: _Directory) -> int:
         parent, _, name = self._listing.locations[source].rpartition(b"/")

@@ -212,9 +212,7 @@ class Walk:
             names = names[count + 1 :]
         return there, b"".join(rows)
 
-    def _add_files(
-        self, names: list[bytes], rows: bytes, place: Place
-    ) -> list[_Named]:
+    def _add_files(self, names: list[bytes], rows: bytes, place: Place) -> list[_Named]:
         """Collect files; return the directories among them, those behind links with the target."""
         unsigned = array("Q", rows)
         if self._acceptance.accepts_all(unsigned[MODE::COLUMNS], unsigned[INODE::COLUMNS]):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Generator, Iterable, Sequence
 from types import TracebackType
 
 from archive_service.archive.errors import DownloadFailed, SourceUnreadable
@@ -44,6 +44,10 @@ class S3AlbumFiles:
         if chunks := self._access.kept.taken(whole):
             return KeptFile(self._access, whole, chunks)
         return FetchedFile(self._access, whole)
+
+    def open_each(self, sources: Iterable[int]) -> Generator[SourceFile, None, None]:
+        """Open objects; see `AlbumFiles.open_each`."""
+        yield from map(self.open, sources)  # nothing is asked before the first byte
 
     def open_to_hash(self, source: int) -> SourceFile:
         """Open an object, to be kept if it is not large; see `AlbumFiles.open_to_hash`."""
