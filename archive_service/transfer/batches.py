@@ -20,9 +20,9 @@ from archive_service.transfer.assembler import Assembler
 BATCH_BYTES = 2 * 1024 * 1024
 """From here on a batch is full; also when its buffers have the size of a piece.  Buffers are not
 larger either: they would fall out of the processor's cache, and overflow the socket's."""
-BATCH_SEGMENTS = 16
-"""The most a batch may have; a download holds so many files open at most in each of its batches,
-the one that is sent and those made ahead."""
+BATCH_FILES, BATCH_FILE_BYTES = 16, 16 * 1024 * 1024
+"""The most files that a batch may hold open, and from here on their data fills it.  A download has
+the batch that is sent, and those made ahead."""
 JOINED_BYTES = 16 * 1024
 """Buffers of up to so much together are sent as one: the ends of little archives."""
 NOTHING = memoryview(b"")
@@ -81,19 +81,24 @@ class BatchMaker:
             return min(piece_bytes(), BATCH_BYTES)
 
         batch: list[Segment] = []
-        room = memory = 0
+        room = memory = file_room = files = 0
         for segment in self._layout.segments(start, stop, piece_bytes=buffer_bytes):
             size = segment.stop - segment.start
-            needed = 0 if isinstance(segment, FileData) else size
-            is_full = room <= 0 or memory < needed or len(batch) >= BATCH_SEGMENTS
-            if batch and (is_full or begins_batch(segment)):
+            is_file = isinstance(segment, FileData)
+            is_full = room <= 0 or file_room <= 0 or files >= BATCH_FILES
+            fits = is_file or memory >= size
+            if batch and (is_full or not fits or begins_batch(segment)):
                 yield batch
                 batch = []
             if not batch:
-                room, memory = BATCH_BYTES, buffer_bytes()
+                room, memory, file_room, files = BATCH_BYTES, buffer_bytes(), BATCH_FILE_BYTES, 0
             batch.append(segment)
-            room -= size
-            memory -= needed
+            if is_file:
+                file_room -= size
+                files += 1
+            else:
+                room -= size
+                memory -= size
         if batch:
             yield batch
 
