@@ -49,9 +49,7 @@ class InFlight:
     at once: one of their notes is lost then, and the next slice tells again.
     """
 
-    def __init__(
-        self, threads: Executor, clock_s: Callable[[], float] = time.perf_counter
-    ) -> None:
+    def __init__(self, threads: Executor, clock_s: Callable[[], float] = time.perf_counter) -> None:
         self._threads = threads
         self._clock_s = clock_s
         self._in_place = _FIRST_ITEMS
@@ -188,4 +186,3 @@ class InFlights:
     def close(self) -> None:
         """End the threads."""
         self._lanes.close()
-
