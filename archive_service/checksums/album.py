@@ -25,7 +25,7 @@ from archive_service.checksums.disk_demand import DiskDemand
 from archive_service.checksums.hash_queue import HashQueue
 from archive_service.checksums.hashing import Hashing, HashState
 from archive_service.observe.events import HashingBacklogChanged, Observe, ignore
-from archive_service.storage.base import AlbumFiles, SourceFile, Storage
+from archive_service.storage.base import AlbumFiles, DiskFile, SourceFile, Storage
 
 _OF_NOTHING = 0  # the CRC-32 of a directory
 STORE_EVERY_S = 5.0
@@ -101,7 +101,12 @@ class _JobHashing(Hashing):
 
     def opened(self, source: SourceIndex, state: HashState) -> SourceFile:
         # What is not read from its start can't be kept whole.
-        return self.files.open(source) if state.offset else self.files.open_to_hash(source)
+        if state.offset:
+            return self.files.open(source)
+        file = self.files.open_to_hash(source)
+        if isinstance(file, DiskFile):
+            file.begin(0, self.listing.sizes[source])
+        return file
 
 
 class AlbumChecksums(Crc32Column):

@@ -67,6 +67,8 @@ def hash_blocks(
     while offset < size:
         buffer = next(buffers)[: size - offset]
         try:
+            if isinstance(file, DiskFile) and file.needs_read_on(offset):
+                file.read_on(offset)
             count = file.readinto(buffer)
         except OSError as error:
             raise SourceUnreadable.of(error) from None

@@ -9,7 +9,7 @@ on; where it has another, or none was announced, the download is cut.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import AbstractContextManager, suppress
 from types import TracebackType
 
@@ -52,6 +52,10 @@ class AnnouncedFiles:
     def open(self, source: int) -> SourceFile:
         """Open a file; see `AlbumFiles.open`."""
         return self._files.open(source)
+
+    def open_each(self, sources: Iterable[int]) -> Generator[SourceFile, None, None]:
+        """Open files; see `AlbumFiles.open_each`."""
+        return self._files.open_each(sources)
 
     def open_to_hash(self, source: int) -> SourceFile:
         """Open a file to hash it; see `AlbumFiles.open_to_hash`."""

@@ -13,7 +13,7 @@ import stat
 import sys
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -45,6 +45,7 @@ from archive_service.cli.packing.writer import (
 )
 from archive_service.config.environment import load_lightly
 from archive_service.config.groups.format_settings import FormatSettings
+from archive_service.storage.in_flight import InFlight, InFlights
 from archive_service.storage.local.album_files import AlbumPlace, LocalAlbumFiles
 
 _FAILURE, _USAGE_ERROR, _SIGNALLED = 1, 2, 128
@@ -141,17 +142,19 @@ def parser() -> ArgumentParser:
 
 
 def _pack(options: Namespace, settings: FormatSettings) -> None:
-    if options.save is None:
-        sources = _collect(options, _standard_output())
+    with closing(InFlights()) as in_flights:
+        in_flight = in_flights.of("named")
+        if options.save is None:
+            sources = _collect(options, in_flight, _standard_output())
+            layout = _lay_out(sources, settings)
+            with _output_errors_explained(_STANDARD_OUTPUT_NAME):
+                _write(StreamWriter, _STANDARD_OUTPUT, sources, layout, in_flight)
+            return
+        target = find_target(options.save)
+        sources = _collect(options, in_flight, target.identity)
         layout = _lay_out(sources, settings)
-        with _output_errors_explained(_STANDARD_OUTPUT_NAME):
-            _write(StreamWriter, _STANDARD_OUTPUT, sources, layout)
-        return
-    target = find_target(options.save)
-    sources = _collect(options, target.identity)
-    layout = _lay_out(sources, settings)
-    with _output_errors_explained(os.fsencode(options.save)), replacing(target) as output:
-        _write(FileWriter, output, sources, layout)
+        with _output_errors_explained(os.fsencode(options.save)), replacing(target) as output:
+            _write(FileWriter, output, sources, layout, in_flight)
 
 
 def _standard_output() -> Identity | None:
@@ -169,9 +172,10 @@ def _standard_output() -> Identity | None:
     return Identity.of(status) if stat.S_ISREG(status.st_mode) else None
 
 
-def _collect(options: Namespace, output: Identity | None) -> Sources:
+def _collect(options: Namespace, in_flight: InFlight, output: Identity | None) -> Sources:
     return collect(
         options.files,
+        in_flight,
         output=output,
         on_left_out=lambda path, reason: complain(f"{printable(path)}: left out: {reason}"),
     )
@@ -193,9 +197,14 @@ def _lay_out(sources: Sources, settings: FormatSettings) -> ArchiveLayout:
 
 
 def _write(
-    writer: type[ArchiveWriter], output: int, sources: Sources, layout: ArchiveLayout
+    writer: type[ArchiveWriter],
+    output: int,
+    sources: Sources,
+    layout: ArchiveLayout,
+    in_flight: InFlight,
 ) -> None:
-    open_files = partial(LocalAlbumFiles, AlbumPlace(Path("/")), sources.listing)
+    place = AlbumPlace(Path("/"))
+    open_files = partial(LocalAlbumFiles, place, sources.listing, in_flight=in_flight)
     try:
         with _progress(writer.work_bytes(layout)) as on_progress:
             writer(layout, open_files, output, on_progress=on_progress).write()

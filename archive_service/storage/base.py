@@ -6,7 +6,7 @@ All calls block and are made from worker threads, but for those that say otherwi
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import AbstractContextManager
 from io import FileIO
 from types import TracebackType
@@ -14,6 +14,10 @@ from typing import Protocol
 
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing
+from archive_service.storage.local.page_cache import is_cached, read_ahead
+
+READ_AHEAD_BYTES = 2 * 1024 * 1024
+"""What the kernel reads of a file ahead of its reader; the page cache holds it, not the process."""
 
 
 class RemoteFile(Protocol):
@@ -59,11 +63,32 @@ class DiskFile(FileIO):
     ) -> None:
         super().__init__(descriptor, closefd=close_elsewhere is None)
         self._close_elsewhere = close_elsewhere
+        self._ahead: int | None = None
+        self._stop = 0
 
     @property
     def is_prompt(self) -> bool:
         """Whether the file can be looked at, and sent from memory, without waiting."""
         return self._close_elsewhere is None
+
+    def begin(self, start: int, stop: int) -> None:
+        """Have the bytes from `start` up to `stop` read ahead if the first are not cached."""
+        self._stop = stop
+        count = min(READ_AHEAD_BYTES, stop - start)
+        if not (self.is_prompt and is_cached(self.fileno(), start, count)):
+            self.read_on(start)
+
+    def needs_read_on(self, position: int) -> bool:
+        """Tell whether half of what is read ahead has been used; no where all was cached."""
+        ahead = self._ahead
+        return ahead is not None and position + READ_AHEAD_BYTES // 2 > ahead < self._stop
+
+    def read_on(self, position: int) -> None:
+        """Have the bytes from a position on read ahead."""
+        start, stop = max(position, self._ahead or 0), min(position + READ_AHEAD_BYTES, self._stop)
+        if start < stop:
+            read_ahead(self.fileno(), start, stop - start)
+        self._ahead = max(start, stop)
 
     def close(self) -> None:
         """Close the file, or have it closed; never waits."""
@@ -88,6 +113,12 @@ class AlbumFiles(Protocol):
 
         `verify` it behind the last byte.  Of a remote file the first bytes tell whether it is what
         was listed.
+        """
+
+    def open_each(self, sources: Iterable[int]) -> Generator[SourceFile, None, None]:
+        """Open files for one download, in order; ahead of the caller where storage is slow.
+
+        An exception is raised in its turn.
         """
 
     def open_to_hash(self, source: int) -> SourceFile:

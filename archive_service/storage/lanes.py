@@ -156,9 +156,20 @@ class Lanes:
             return
         if self._idle:
             self._work.notify()
-        elif self._threads < self._limits.most and not self._are_enough(self._threads):
+        elif self._may_have_another() and self._coming() < self._takeable():
             self._threads += 1
             threading.Thread(target=self._run_all, name=self._name, daemon=True).start()
+
+    def _may_have_another(self) -> bool:
+        return self._threads < self._limits.most and not self._are_enough(self._threads)
+
+    def _coming(self) -> int:
+        """Return how many threads are about to take work."""
+        return self._threads - self._idle - len(self._runs)
+
+    def _takeable(self) -> int:
+        """Return how much work in the ring may be begun."""
+        return sum(min(len(a.queue), self._limits.per_lane - a.running) for a in self._ring)
 
     def _are_enough(self, threads: int) -> bool:
         return threads - self._hanging >= self._limits.usual

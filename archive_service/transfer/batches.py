@@ -6,7 +6,7 @@ A batch is planned as segments and made into buffers and open files.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 
 from archive_service.archive.errors import DownloadFailed
@@ -14,7 +14,7 @@ from archive_service.archive.layout import ArchiveLayout
 from archive_service.archive.listing import SourceIndex
 from archive_service.archive.segments import FileData, Segment
 from archive_service.checksums.crc32_column import UNKNOWN, Crc32Column
-from archive_service.storage.base import AlbumFiles, DiskFile, SourceFile
+from archive_service.storage.base import AlbumFiles, SourceFile
 from archive_service.transfer.assembler import Assembler
 
 BATCH_BYTES = 2 * 1024 * 1024
@@ -112,11 +112,12 @@ class BatchMaker:
         Raise DownloadFailed with its source.
         """
         batch: Batch = []
+        large = [self._source(segment) for segment in segments if isinstance(segment, FileData)]
         try:
-            with self._open_files() as files:
+            with self._open_files() as files, closing(files.open_each(large)) as opened:
                 for segment in segments:
                     if isinstance(segment, FileData):
-                        batch.append(self._opened(segment, files, _taken_head(batch)))
+                        batch.append(self._opened(segment, opened, _taken_head(batch)))
                     else:
                         _add_buffer(batch, self._assembler.make(segment, files))
         except BaseException:
@@ -124,16 +125,20 @@ class BatchMaker:
             raise
         return batch
 
-    def _opened(self, segment: FileData, files: AlbumFiles, head: memoryview) -> OpenData:
-        source = self._layout.sources[segment.entry]
+    def _source(self, segment: FileData) -> SourceIndex:
+        return self._layout.sources[segment.entry]
+
+    def _opened(
+        self, segment: FileData, opened: Iterator[SourceFile], head: memoryview
+    ) -> OpenData:
+        source = self._source(segment)
         try:
-            file = files.open(source)
+            file = next(opened)
         except DownloadFailed as error:
             error.source = source
             raise
-        if not isinstance(file, DiskFile):
-            data_offset = self._layout.data_offset(segment.entry)
-            file.begin(segment.start - data_offset, segment.stop - data_offset)
+        data_offset = self._layout.data_offset(segment.entry)
+        file.begin(segment.start - data_offset, segment.stop - data_offset)
         return OpenData(segment, source, file, head)
 
 

@@ -34,6 +34,8 @@ from archive_service.transfer.read_ahead import Making, PieceSizes, ReadAhead, g
 KEPT_BACK_BYTES = 1
 """Bytes not sent before their file is verified where the range ends within its data: nothing else
 would be left to withhold, and the client would take the range for complete."""
+COPIED_SPAN_BYTES = 1024 * 1024
+"""The most of a span that the process holds in its own memory."""
 _Result = TypeVar("_Result")
 
 
@@ -158,7 +160,10 @@ class ArchiveContent:
             yield head
             head = NOTHING
         while position < stop:
-            count = min(pieces.span_bytes() - len(head), stop - position)
+            span_bytes = pieces.span_bytes()
+            if not file.is_prompt:  # it is read into memory of ours
+                span_bytes = min(span_bytes, COPIED_SPAN_BYTES)
+            count = min(span_bytes - len(head), stop - position)
             yield FileSpan(file, position, count, head)
             position += count
             head = NOTHING

@@ -28,20 +28,28 @@ class FileSpan:
     def __len__(self) -> int:
         return len(self.head) + self.count
 
+    @property
+    def stop(self) -> int:
+        """Where in the file it ends."""
+        return self.offset + self.count
+
 
 Chunk = memoryview | FileSpan
 
 
 def is_warm(span: FileSpan) -> bool:
-    """Tell whether a span can be sent without waiting; never waits."""
+    """Tell whether a span can be sent without waiting, and what follows too; never waits."""
+    if span.file.needs_read_on(span.stop):
+        return False
     return span.file.is_prompt and is_cached(span.file.fileno(), span.offset, span.count)
 
 
 def read_span(span: FileSpan) -> memoryview:
-    """Read the bytes of a file; raise DownloadFailed."""
+    """Read the bytes of a file, and have the kernel go on; raise DownloadFailed."""
     buffer = memoryview(bytearray(span.count))
     left, position = buffer, span.offset
     try:
+        span.file.read_on(span.stop)
         while left:
             count = os.preadv(span.file.fileno(), (left,), position)
             if not count:
@@ -53,8 +61,9 @@ def read_span(span: FileSpan) -> memoryview:
 
 
 def warm_span(span: FileSpan) -> None:
-    """Have the kernel hold a span in memory; raise DownloadFailed."""
+    """Have the kernel hold a span in memory and read on; raise DownloadFailed."""
     try:
+        span.file.read_on(span.stop)
         read_in(span.file.fileno(), span.offset, span.count)
     except OSError as error:
         raise SourceUnreadable.of(error) from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from archive_service.archive.id import ArchiveId
@@ -55,6 +55,9 @@ class _CountingFiles:
         with self._files.open(source) as file:
             self._counts.opened[path] += 1
             return _CountingFile(os.dup(file.fileno()), self._counts.read_bytes, path)
+
+    def open_each(self, sources: Iterable[int]) -> Generator[DiskFile, None, None]:
+        return (self.open(source) for source in sources)
 
     def open_to_hash(self, source: int) -> DiskFile:
         return self.open(source)

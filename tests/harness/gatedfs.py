@@ -51,6 +51,10 @@ class GatedFs:
         """Let `stat` tell a value of a file, such as a time in nanoseconds."""
         self._order(f"show {field} {value} {path}")
 
+    def delay(self, seconds: float) -> None:
+        """Let each request take so long from now on."""
+        self._order(f"delay {seconds}")
+
     def clear(self) -> None:
         """Open all gates and end all errors."""
         self._order("clear")

@@ -6,6 +6,7 @@ standard input, one a line, and tells of itself on standard output:
     hold OPERATION OFFSET PATH         answered by "held" once a request has come to the gate
     fail OPERATION OFFSET ERRNO PATH   any such request from now on gets the error
     show FIELD VALUE PATH              a field of `stat` is told to have a value from now on
+    delay SECONDS                      any request from now on takes so long
     clear                              no gate, no error; what is held goes on
 
 Operations are list, stat, open, read, close and statfs; a path is relative to the root, a read is
@@ -18,6 +19,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -50,6 +52,7 @@ class GatedFs(Operations):
     def __init__(self, root: str) -> None:
         self._root = root
         self._gates: list[Gate] = []
+        self._delay_s = 0.0
         self._shown: dict[str, dict[str, int]] = {}
 
     def obey(self, command: str) -> None:
@@ -63,6 +66,8 @@ class GatedFs(Operations):
         elif name == "show":
             field_name, value, path = rest[0].split(" ", 2)
             self._shown.setdefault("/" + path.lstrip("/"), {})[field_name] = int(value)
+        elif name == "delay":
+            self._delay_s = float(rest[0])
         elif name == "clear":
             gates, self._gates = self._gates, []
             for gate in gates:
@@ -107,6 +112,7 @@ class GatedFs(Operations):
         return self._root + path
 
     def _pass(self, operation: str, path: str, span: range = range(1)) -> None:
+        time.sleep(self._delay_s)
         for gate in self._gates:
             if gate.concerns(operation, path.lstrip("/"), span):
                 if gate.error:

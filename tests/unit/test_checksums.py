@@ -8,7 +8,7 @@ import os
 import threading
 import zipfile
 import zlib
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
@@ -36,7 +36,8 @@ from archive_service.checksums.crc_index.memory import MemoryCrcIndex
 from archive_service.checksums.hashing import BLOCK_BYTES, crc32_of_zeros
 from archive_service.storage.base import DiskFile
 from archive_service.storage.exclusion import Exclusion
-from archive_service.storage.local.storage import LocalAlbumFiles, LocalStorage
+from archive_service.storage.local.album_files import AlbumPlace, LocalAlbumFiles
+from archive_service.storage.local.storage import LocalStorage
 from archive_service.transfer.service import ArchiveService
 
 ARCHIVE = ArchiveId(HASH)
@@ -535,8 +536,11 @@ class SlowStorage(LocalStorage):
         self.permits = threading.Semaphore(0)
         self._slow_root = root
 
-    def files(self, archive: ArchiveId, listing: Listing) -> SlowFiles:
-        files = SlowFiles(self._slow_root, os.fsencode(archive.value), listing)
+    def files(
+        self, archive: ArchiveId, listing: Listing, close: Callable[[int], object] = os.close
+    ) -> SlowFiles:
+        place = AlbumPlace(self._slow_root, os.fsencode(archive.value))
+        files = SlowFiles(place, listing, in_flight=self._in_flights.of(archive))
         files.permits = self.permits
         return files
 

@@ -10,7 +10,7 @@ import asyncio
 import os
 import time
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timezone
 from pathlib import Path
@@ -93,6 +93,9 @@ class NaiveFiles:
             return DiskFile(os.open(path, os.O_RDONLY))
         except OSError as error:
             raise SourceUnreadable.of(error) from None
+
+    def open_each(self, sources: Iterable[int]) -> Generator[DiskFile, None, None]:
+        return (self.open(source) for source in sources)
 
     def open_to_hash(self, source: int) -> DiskFile:
         return self.open(source)

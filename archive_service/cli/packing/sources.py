@@ -23,6 +23,7 @@ from archive_service.archive.listing import Listing
 from archive_service.cli.packing.pack_errors import PackingRefused
 from archive_service.cli.packing.target import Identity
 from archive_service.storage.exclusion import Exclusion
+from archive_service.storage.in_flight import InFlight
 from archive_service.storage.local.walk import MAX_DEPTH, Walk
 
 OnLeftOut = Callable[[bytes, str], None]
@@ -81,14 +82,18 @@ class Sources:
 
 
 def collect(
-    arguments: Sequence[str], *, output: Identity | None, on_left_out: OnLeftOut
+    arguments: Sequence[str],
+    in_flight: InFlight,
+    *,
+    output: Identity | None,
+    on_left_out: OnLeftOut,
 ) -> Sources:
     """Collect the named files and directories, without the file `output`.
 
     Raise PackingRefused if a path is missing, can't be read, or is no file or directory, or if
     nothing is left to pack.
     """
-    collection = _Collection(output, on_left_out)
+    collection = _Collection(in_flight, output, on_left_out)
     for argument in arguments:
         collection.add(argument)
     if not len(collection.walk):
@@ -97,8 +102,10 @@ def collect(
 
 
 class _Collection:
-    def __init__(self, output: Identity | None, on_left_out: OnLeftOut) -> None:
-        self.walk = Walk(Exclusion(()), self)
+    def __init__(
+        self, in_flight: InFlight, output: Identity | None, on_left_out: OnLeftOut
+    ) -> None:
+        self.walk = Walk(Exclusion(()), self, in_flight=in_flight)
         self.roots: list[Root] = []
         self._output = output
         self._on_left_out = on_left_out

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import stat
 from array import array
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +20,7 @@ from archive_service.archive.errors import (
 )
 from archive_service.archive.listing import Listing
 from archive_service.storage.base import DiskFile, SourceFile
+from archive_service.storage.in_flight import InFlight
 from archive_service.storage.local.filesystem_type import is_prompt
 from archive_service.storage.local.native import AS_COMPILED, Columns, NativeCalls
 from archive_service.storage.local.open_beneath import opened_to_pass
@@ -49,14 +50,15 @@ class LocalAlbumFiles:
         listing: Listing,
         bulk: NativeCalls = AS_COMPILED,
         *,
+        in_flight: InFlight,
         close: Callable[[int], object] = os.close,
     ) -> None:
         self._place = place
         self._listing = listing
         self._bulk = bulk
+        self._in_flight = in_flight
         self._close = close
-        self._directory_path: bytes | None = None
-        self._directory = -1
+        self._directory = _Directory(place)
 
     def __enter__(self) -> LocalAlbumFiles:
         return self
@@ -67,20 +69,17 @@ class LocalAlbumFiles:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._leave_directory()
+        self._directory.close()
 
     def open(self, source: int) -> DiskFile:
         """Open the file of a source, verified; see `AlbumFiles.open`."""
-        descriptor = self._open(source)
-        try:
-            with suppress(SourceSuspected):  # raised again by `verify`, once all was read
-                self._verify(descriptor, source)
-            if is_prompt(descriptor):
-                return DiskFile(descriptor)
-            return DiskFile(descriptor, partial(self._close, descriptor))
-        except BaseException:
-            os.close(descriptor)
-            raise
+        return self._in_flight.measured(partial(self._opened, source, self._directory))
+
+    def open_each(self, sources: Iterable[int]) -> Generator[DiskFile, None, None]:
+        """Open files; see `AlbumFiles.open_each`."""
+        if self._in_flight.is_slow:
+            return self._in_flight.in_order(self._open_alone, sources, discard=DiskFile.close)
+        return (self.open(source) for source in sources)
 
     def open_to_hash(self, source: int) -> DiskFile:
         """Open a file, which the system keeps in memory; see `AlbumFiles.open_to_hash`."""
@@ -99,15 +98,30 @@ class LocalAlbumFiles:
     ) -> None:
         """Read small files whole; see `AlbumFiles.read_into`."""
         wanted, places = array("L", sources), array("Q", positions)
-        while wanted:
-            try:
-                count = self._read_first(buffer, wanted, places)
-            except DownloadFailed as error:
-                error.source = wanted[0]
-                raise
-            wanted, places = wanted[count:], places[count:]
 
-    def _read_first(self, buffer: memoryview, sources: array[int], positions: array[int]) -> int:
+        def read(start: int, stop: int) -> None:
+            self._read_all(buffer, wanted[start:stop], places[start:stop])
+
+        count = len(wanted)
+        self._in_flight.in_slices(read, count, item_bytes=len(buffer) // max(count, 1))
+
+    def _read_all(self, buffer: memoryview, wanted: array[int], places: array[int]) -> None:
+        with closing(_Directory(self._place)) as directory:
+            while wanted:
+                try:
+                    count = self._read_first(buffer, wanted, places, directory)
+                except DownloadFailed as error:
+                    error.source = wanted[0]
+                    raise
+                wanted, places = wanted[count:], places[count:]
+
+    def _read_first(
+        self,
+        buffer: memoryview,
+        sources: array[int],
+        positions: array[int],
+        directory: _Directory,
+    ) -> int:
         """Read at least one of the files; return how many."""
         listing = self._listing
         count = self._bulk.read_files(
@@ -122,11 +136,11 @@ class LocalAlbumFiles:
         if count:
             return count
         if not listing.locations[sources[0]].endswith(b"/"):
-            self._read(sources[0], buffer[positions[0] :])
+            self._read(sources[0], buffer[positions[0] :], directory)
         return 1
 
-    def _read(self, source: int, buffer: memoryview) -> None:
-        descriptor = self._open(source)
+    def _read(self, source: int, buffer: memoryview, directory: _Directory) -> None:
+        descriptor = self._open(source, directory)
         try:
             _read_exactly(descriptor, buffer[: self._listing.sizes[source]])
             # After the last byte: a change before or during the read has moved the ctime by now.
@@ -136,11 +150,27 @@ class LocalAlbumFiles:
         finally:
             os.close(descriptor)
 
-    def _open(self, source: int) -> int:
+    def _open_alone(self, source: int) -> DiskFile:
+        with closing(_Directory(self._place)) as directory:
+            return self._opened(source, directory)
+
+    def _opened(self, source: int, directory: _Directory) -> DiskFile:
+        descriptor = self._open(source, directory)
+        try:
+            with suppress(SourceSuspected):  # raised again by `verify`, once all was read
+                self._verify(descriptor, source)
+            return DiskFile(descriptor, self._closing(descriptor))
+        except BaseException:
+            os.close(descriptor)
+            raise
+
+    def _closing(self, descriptor: int) -> Callable[[], object] | None:
+        return None if is_prompt(descriptor) else partial(self._close, descriptor)
+
+    def _open(self, source: int, directory: _Directory) -> int:
         parent, _, name = self._listing.locations[source].rpartition(b"/")
         try:
-            self._enter(parent)
-            return os.open(name, _OPEN_FILE, dir_fd=self._directory)
+            return os.open(name, _OPEN_FILE, dir_fd=directory.entered(parent))
         except OSError as error:
             raise _failure(error) from None
 
@@ -159,21 +189,29 @@ class LocalAlbumFiles:
         if change_token(status) != listing.change_token(source):
             raise SourceSuspected
 
-    def _enter(self, path: bytes) -> None:
-        """Have a directory open, by its path in the album."""
-        if path != self._directory_path:
-            self._leave_directory()
-            self._directory = self._opened_directory(path)
-            self._directory_path = path
 
-    def _opened_directory(self, path: bytes) -> int:
-        with opened_directory(self._place.root) as root:
-            return opened_to_pass(root, self._place.path + b"/" + path)
+class _Directory:
+    """The directory of an album in which a file was opened last."""
 
-    def _leave_directory(self) -> None:
-        if self._directory_path is not None:
-            os.close(self._directory)
-            self._directory_path = None
+    def __init__(self, place: AlbumPlace) -> None:
+        self._place = place
+        self._path: bytes | None = None
+        self._descriptor = -1
+
+    def entered(self, path: bytes) -> int:
+        """Return the descriptor of a directory, by its path in the album; raise OSError."""
+        if path != self._path:
+            self.close()
+            with opened_directory(self._place.root) as root:
+                self._descriptor = opened_to_pass(root, self._place.path + b"/" + path)
+            self._path = path
+        return self._descriptor
+
+    def close(self) -> None:
+        """Close the directory."""
+        if self._path is not None:
+            os.close(self._descriptor)
+            self._path = None
 
 
 def _columns(listing: Listing) -> Columns:

@@ -22,7 +22,8 @@ _CACHESTAT = 451
 """The number of the system call on every machine but Alpha."""
 _FAR_WINDOW = 1024 * 1024
 _NEAR_WINDOW = 128 * 1024
-"""The last byte is asked for of each window of the kernel's usual read-ahead."""
+"""The kernel's usual read-ahead.  The last byte is asked for of each window, and it does not take
+more than a window of one advice."""
 _READ_SIZE = 256 * 1024
 _PAGE = os.sysconf("SC_PAGESIZE")
 
@@ -129,6 +130,16 @@ def read_in(descriptor: int, offset: int, count: int) -> None:
         if not read:
             return
         position += read
+
+
+def read_ahead(descriptor: int, offset: int, count: int) -> None:
+    """Have the kernel begin to read the data, where it can; wait at most for room for requests."""
+    if not hasattr(os, "posix_fadvise"):
+        return
+    with suppress(OSError):  # reading tells
+        for position in range(offset, offset + count, _NEAR_WINDOW):
+            length = min(_NEAR_WINDOW, offset + count - position)
+            os.posix_fadvise(descriptor, position, length, os.POSIX_FADV_WILLNEED)
 
 
 def read_no_further(descriptor: int) -> None:

@@ -26,6 +26,7 @@ from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing, Snapshot
 from archive_service.observe.events import Observe, ignore
 from archive_service.storage.exclusion import Exclusion
+from archive_service.storage.in_flight import InFlights
 from archive_service.storage.local.album_files import AlbumPlace, LocalAlbumFiles
 from archive_service.storage.local.filesystem_type import mount_point
 from archive_service.storage.local.native import AS_COMPILED, NativeCalls
@@ -56,6 +57,7 @@ class LocalStorage:
         self._exclusion = exclusion
         self._bulk = bulk
         self._symlinks = symlinks
+        self._in_flights = InFlights()
         self._link_skipped = SkippedLinks(observe)
 
     def list(self, archive: ArchiveId, known: Listing | None = None) -> Listing:
@@ -71,7 +73,8 @@ class LocalStorage:
     ) -> LocalAlbumFiles:
         """Give access to the files of a listing; see `Storage.files`."""
         place = AlbumPlace(self._root, os.fsencode(archive.value))
-        return LocalAlbumFiles(place, listing, self._bulk, close=close)
+        in_flight = self._in_flights.of(archive)
+        return LocalAlbumFiles(place, listing, self._bulk, in_flight=in_flight, close=close)
 
     def check(self) -> bool:
         """Look for the first directory below the root; see `Storage.check`."""
@@ -96,7 +99,8 @@ class LocalStorage:
         return f"{root}/{archive}" if mount.is_relative_to(root) and mount != root else str(mount)
 
     def close(self) -> None:
-        """Hold nothing; see `Storage.close`."""
+        """End the threads that helped; see `Storage.close`."""
+        self._in_flights.close()
 
     def _list_album(self, archive: ArchiveId, root: int, known: Listing | None) -> Listing:
         try:
@@ -109,7 +113,12 @@ class LocalStorage:
             if known and known.snapshot and self._holds(known.snapshot, album):
                 return known
             began_ns = time.time_ns()
-            walk = Walk(self._exclusion, links=self._links(archive, album), bulk=self._bulk)
+            walk = Walk(
+                self._exclusion,
+                in_flight=self._in_flights.of(archive),
+                links=self._links(archive, album),
+                bulk=self._bulk,
+            )
             walk.directory(album, Place())
             listing = walk.listing()
             return listing if listing.has_settled(began_ns) else replace(listing, snapshot=None)

@@ -10,15 +10,18 @@ import errno
 import os
 import stat
 from array import array
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from archive_service.archive.errors import AlbumInMotion, StorageUnavailable
 from archive_service.archive.listing import Listing
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.file_filter import REGULAR_FILES, FileFilter
+from archive_service.storage.in_flight import MOST_AT_ONCE, InFlight
 from archive_service.storage.local.filesystem_type import is_prompt
 from archive_service.storage.local.listing_builder import Columns
 from archive_service.storage.local.native import AS_COMPILED, NativeCalls
@@ -43,6 +46,10 @@ VANISHED = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 _TRIES = 10
 
 
+_Named = tuple[bytes, "bytes | None"]
+"""The name of a directory, and where it is if that is the name of a link."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """A directory in a walk.  Both paths are empty or end with a slash."""
@@ -64,14 +71,35 @@ class Place:
         return Place(self.prefix + name + b"/", location + b"/", self.depth + 1)
 
 
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What one look at a directory found; it stays open until what lies below is collected."""
+
+    descriptor: int
+    place: Place
+    status: os.stat_result
+    names: list[bytes]
+    rows: bytes
+    tells_changes: bool
+    """Whether its times tell what is added."""
+
+    def close(self) -> None:
+        os.close(self.descriptor)
+
+
 class Walk:
-    """Collects the columns of a listing, a directory at a time."""
+    """Collects the columns of a listing, a directory at a time.
+
+    Where the storage is slow, several directories and files are looked at ahead, at once.  They are
+    collected in order.
+    """
 
     def __init__(
         self,
         exclusion: Exclusion,
         acceptance: FileFilter = REGULAR_FILES,
         *,
+        in_flight: InFlight,
         links: Links | None = None,
         bulk: NativeCalls = AS_COMPILED,
     ) -> None:
@@ -79,6 +107,7 @@ class Walk:
         """The directory entered last: where an error was met."""
         self._exclusion = exclusion
         self._acceptance = acceptance
+        self._in_flight = in_flight
         self._links = links
         self._bulk = bulk
         self._columns = Columns()
@@ -109,26 +138,53 @@ class Walk:
 
         Each of these is collected itself, but for the album: see `Listing`.
         """
+        return self._collect(self._look(descriptor, place))
+
+    def _look(self, descriptor: int, place: Place) -> _Look:
         if place.depth > MAX_DEPTH:
             raise StorageUnavailable("too deep")
-        before = len(self)
         names, status = self._names(descriptor)
-        names, rows = self._told(descriptor, names)
+        told = self._in_flight.in_slices(
+            lambda start, stop: self._told(descriptor, names[start:stop]), len(names)
+        )
+        there = list(chain.from_iterable(names for names, _ in told))
+        rows = b"".join(rows for _, rows in told)
+        return _Look(descriptor, place, status, there, rows, is_prompt(descriptor))
+
+    def _collect(self, look: _Look) -> bool:
+        place, status = look.place, look.status
+        before = len(self)
         if not place.depth:
             self._columns.note_rows(place.location, [b"."], row(status))
-        self._columns.note_rows(place.location, names, rows)
-        if not is_prompt(descriptor):  # some do not tell by a directory's times what was added
+        self._columns.note_rows(place.location, look.names, look.rows)
+        if not look.tells_changes:
             self._columns.note_unseen()
-        leads_to_empty = False
-        for name, target in self._add_files(names, rows, place):
-            leads_to_empty |= self._subdirectory(descriptor, name, target, place)
-        if os.fstat(descriptor).st_ctime_ns != status.st_ctime_ns:
+        leads_to_empty = self._collect_below(look, self._add_files(look.names, look.rows, place))
+        if os.fstat(look.descriptor).st_ctime_ns != status.st_ctime_ns:
             raise AlbumInMotion  # something may be missing of which no time of the listing tells
         self._columns.note_times(ctime_ns(status), mtime_ns(status))
         is_kept = leads_to_empty or len(self) == before
         if place.prefix and is_kept:
             self._columns.add([place.prefix], empty_row(status), {})
         return is_kept
+
+    def _collect_below(self, look: _Look, directories: Sequence[_Named]) -> bool:
+        """Collect what directories hold; return whether one is empty or leads to an empty one."""
+        leads_to_empty = False
+        looks = self._in_flight.in_order(
+            partial(self._look_below, look),
+            directories,
+            at_once=MOST_AT_ONCE >> look.place.depth,
+            discard=_close,
+        )
+        with closing(looks):
+            for name, target in directories:
+                self.reached = look.place.below(name, target).prefix
+                below = next(looks)
+                if below:
+                    with closing(below):
+                        leads_to_empty |= self._collect(below)
+        return leads_to_empty
 
     def _names(self, descriptor: int) -> tuple[list[bytes], os.stat_result]:
         """Return the names in a directory, and its state: they belong together."""
@@ -156,15 +212,13 @@ class Walk:
             names = names[count + 1 :]
         return there, b"".join(rows)
 
-    def _add_files(
-        self, names: list[bytes], rows: bytes, place: Place
-    ) -> list[tuple[bytes, bytes | None]]:
+    def _add_files(self, names: list[bytes], rows: bytes, place: Place) -> list[_Named]:
         """Collect files; return the directories among them, those behind links with the target."""
         unsigned = array("Q", rows)
         if self._acceptance.accepts_all(unsigned[MODE::COLUMNS], unsigned[INODE::COLUMNS]):
             self._add(place, names, rows, {})
             return []
-        directories: list[tuple[bytes, bytes | None]] = []
+        directories: list[_Named] = []
         kept: list[bytes] = []
         kept_rows: list[bytes] = []
         linked: dict[int, bytes] = {}
@@ -202,19 +256,20 @@ class Walk:
             return target
         return None
 
-    def _subdirectory(self, parent: int, name: bytes, target: bytes | None, place: Place) -> bool:
-        below = place.below(name, target)
-        self.reached = below.prefix
+    def _look_below(self, above: _Look, named: _Named) -> _Look | None:
+        """Look at a directory in another; return None where it is there no more."""
+        name, target = named
         try:
-            descriptor = self._opened(parent, name, target)
+            descriptor = self._opened(above.descriptor, name, target)
         except OSError as error:
             if error.errno in VANISHED:
-                return False
+                return None
             raise
         try:
-            return self.directory(descriptor, below)
-        finally:
+            return self._look(descriptor, above.place.below(name, target))
+        except BaseException:
             os.close(descriptor)
+            raise
 
     def _opened(self, parent: int, name: bytes, target: bytes | None) -> int:
         if target is None or self._links is None:
@@ -238,3 +293,8 @@ def opened_directory(path: Path) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _close(look: _Look | None) -> None:
+    if look:
+        look.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Generator, Iterable, Sequence
 from types import TracebackType
 
 from archive_service.archive.errors import DownloadFailed, SourceUnreadable
@@ -44,6 +44,10 @@ class S3AlbumFiles:
         if chunks := self._context.kept.taken(whole):
             return KeptFile(self._context, whole, chunks)
         return FetchedFile(self._context, whole)
+
+    def open_each(self, sources: Iterable[int]) -> Generator[SourceFile, None, None]:
+        """Open objects; see `AlbumFiles.open_each`."""
+        yield from map(self.open, sources)  # nothing is asked before the first byte
 
     def open_to_hash(self, source: int) -> SourceFile:
         """Open an object and keep it if it is small; see `AlbumFiles.open_to_hash`."""

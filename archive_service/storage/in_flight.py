@@ -1,0 +1,188 @@
+"""How many operations on an album's storage are in flight at once.
+
+Theory of operation.  A caller has many items: names to look at, files to read.  It does a slice of
+them in place and measures what one takes.  While items are quick it goes on in place, in larger
+slices: to hand them to a thread would take longer than to do them.  Once they are slow, threads of
+the album's lane take slices, too.
+
+The caller does what no thread has begun when its turn comes, and waits only for what is begun.  So
+a thread that works for one call can make another, and a lane without a free thread delays nobody.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Hashable, Iterable
+from concurrent.futures import Executor, Future
+from itertools import islice
+from threading import Lock
+from typing import TypeVar
+
+from archive_service.archive.lru import WeightedLRU
+from archive_service.storage.lanes import LaneLimits, Lanes, note_progress
+
+MOST_AT_ONCE = 32
+"""Operations of one album; a server that answers more at once is rare."""
+_LIMITS = LaneLimits(per_lane=MOST_AT_ONCE - 1, usual=128, most=1024)
+_SLOW_ITEM_S = 300e-6
+"""From here on an item is worth a thread."""
+_HAND_OVER_S = 50e-6
+"""What it takes to have a thread do an item: so many of them fit into the wait for one."""
+_COPIED_BYTES_PER_S = 500e6
+"""To read what is in memory takes time as well."""
+_FIRST_ITEMS, _GROWTH, _MOST_ITEMS = 4, 8, 128
+"""Items of a slice that is done in place."""
+_HANDED_ITEMS = 8
+"""The most items of a slice that is handed to a thread."""
+_SLOW_SLICES = 2
+"""After so many in a row items are slow: a thread that had to wait for a processor is slow once."""
+_KEPT_ALBUMS = 1000
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
+
+
+class InFlight:
+    """The operations of one album, for calls from any thread.
+
+    `threads` are those that help.  What is measured is kept for the next call.  Threads may note it
+    at once: one of their notes is lost then, and the next slice tells again.
+    """
+
+    def __init__(self, threads: Executor, clock_s: Callable[[], float] = time.perf_counter) -> None:
+        self._threads = threads
+        self._clock_s = clock_s
+        self._in_place = _FIRST_ITEMS
+        self._slow_in_a_row = 0
+        self._item_s = 0.0
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether the storage was slow when it was last used."""
+        return self._slow_in_a_row >= _SLOW_SLICES
+
+    def measured(self, work: Callable[[], _Result]) -> _Result:
+        """Do one item."""
+        began_s = self._clock_s()
+        result = work()
+        self._note(self._clock_s() - began_s)
+        return result
+
+    def in_slices(
+        self, work: Callable[[int, int], _Result], count: int, *, item_bytes: int = 0
+    ) -> list[_Result]:
+        """Call `work` for slices, from one item up to another; return the results in order.
+
+        `item_bytes` is what is read for an item.  Raise what the first failing slice raises.
+        """
+        copying_s = item_bytes / _COPIED_BYTES_PER_S
+
+        def timed(start: int, stop: int) -> tuple[_Result, float]:
+            began_s = self._clock_s()
+            result = work(start, stop)
+            return result, (self._clock_s() - began_s) / (stop - start) - copying_s
+
+        results: list[_Result] = []
+        done = 0
+        while done < count and not self.is_slow:
+            stop = min(done + self._in_place, count)
+            result, item_s = timed(done, stop)
+            self._note(item_s)
+            results.append(result)
+            note_progress()
+            done = stop
+        if done < count:
+            results += self._handed_out(timed, done, count)
+        return results
+
+    def in_order(
+        self,
+        work: Callable[[_Item], _Result],
+        items: Iterable[_Item],
+        *,
+        at_once: int = MOST_AT_ONCE,
+        discard: Callable[[_Result], object] = lambda _result: None,
+    ) -> Generator[_Result, None, None]:
+        """Yield what `work` returns for each item; ahead of the caller where storage is slow.
+
+        An exception is raised in its turn.  A caller that may leave before the end closes the
+        iterator: `discard` gets what was made for nothing.
+        """
+        remaining = iter(items)
+        begun: deque[tuple[_Item, Future[_Result]]] = deque()
+        try:
+            while True:
+                room = max(min(at_once, self._worth_at_once()) - len(begun), 0)
+                for item in islice(remaining, room):
+                    begun.append((item, self._threads.submit(work, item)))
+                if begun:
+                    item, future = begun.popleft()
+                    yield work(item) if future.cancel() else future.result()
+                else:
+                    try:
+                        item = next(remaining)
+                    except StopIteration:
+                        return
+                    yield work(item)
+                note_progress()
+        finally:
+            # What is begun is waited for: it may use what the caller closes next.
+            for future in [future for _, future in begun if not future.cancel()]:
+                if future.exception() is None:
+                    discard(future.result())
+
+    def _handed_out(
+        self, timed: Callable[[int, int], tuple[_Result, float]], start: int, stop: int
+    ) -> list[_Result]:
+        """Do the same as `in_slices` with helping threads."""
+        items = max(1, min(_HANDED_ITEMS, (stop - start) // MOST_AT_ONCE))
+        slices = [(first, min(first + items, stop)) for first in range(start, stop, items)]
+        done = list(self.in_order(lambda one: timed(*one), slices))
+        # Of the quickest quarter: where threads wait for each other they measure that as well.
+        self._item_s = sorted(item_s for _, item_s in done)[len(done) // 4]
+        if self._item_s < _SLOW_ITEM_S:
+            self._slow_in_a_row = 0
+        return [result for result, _ in done]
+
+    def _note(self, item_s: float) -> None:
+        """Note what an item took in place; in a thread that helps it means little."""
+        if self.is_slow:
+            return
+        if item_s < _SLOW_ITEM_S:
+            self._slow_in_a_row = 0
+            self._in_place = min(self._in_place * _GROWTH, _MOST_ITEMS)
+            return
+        self._slow_in_a_row += 1
+        self._in_place = _FIRST_ITEMS
+        self._item_s = item_s
+
+    def _worth_at_once(self) -> int:
+        """Return how many items are worth having in flight, 0 where they are quick."""
+        return min(MOST_AT_ONCE, int(self._item_s / _HAND_OVER_S)) if self.is_slow else 0
+
+
+class InFlights:
+    """The `InFlight` of each album, and the threads that help; threads are made on demand."""
+
+    def __init__(self) -> None:
+        self._lanes = Lanes("help", _LIMITS)
+        self._lock = Lock()
+        self._albums: WeightedLRU[Hashable, InFlight] = WeightedLRU(_KEPT_ALBUMS)
+
+    @property
+    def threads(self) -> int:
+        """The number of threads now."""
+        return self._lanes.threads
+
+    def of(self, key: Hashable) -> InFlight:
+        """Return that of an album."""
+        with self._lock:
+            album = self._albums.get(key)
+            if album is None:
+                album = InFlight(self._lanes.of(key))
+                self._albums.put(key, album, weight=1)
+            return album
+
+    def close(self) -> None:
+        """End the threads."""
+        self._lanes.close()
