@@ -8,7 +8,6 @@ waiter leaves stops within one block; the next one goes on from there.
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Executor
@@ -22,6 +21,7 @@ from archive_service.checksums.begun_hashes import BegunHashes
 from archive_service.checksums.crc32_column import UNKNOWN, Crc32Column
 from archive_service.checksums.crc_index.base import CrcIndex
 from archive_service.checksums.disk_demand import DiskDemand
+from archive_service.checksums.hash_job import HashJob
 from archive_service.checksums.hash_queue import HashQueue
 from archive_service.checksums.hashing import Hashing, HashState
 from archive_service.observe.events import HashingBacklogChanged, Observe, ignore
@@ -34,39 +34,6 @@ KEPT_FILES = 100_000
 """Files whose values are kept in memory for the next download."""
 _FILES_PER_ALBUM = 30
 """An album takes as much memory as so many files, beside its own."""
-
-
-class HashJob:
-    """Files that are hashed for as long as a download waits for them."""
-
-    def __init__(self, sources: Sequence[SourceIndex]) -> None:
-        self.sources = sources
-        self.abandoned = threading.Event()
-        self.done: asyncio.Future[None] | None = None
-        self._waiters = 0
-
-    def is_under_way(self) -> bool:
-        """Tell whether a download can join the job."""
-        return self.done is None or not self.done.done()
-
-    def join(self) -> None:
-        """Add a waiter; match each call by one of `leave`.
-
-        A job that was just abandoned goes on, or ends without its values and is asked for again.
-        """
-        self._waiters += 1
-        self.abandoned.clear()
-
-    def leave(self) -> None:
-        """Remove a waiter; the last to leave stops the work."""
-        self._waiters -= 1
-        if not self._waiters:
-            self.abandoned.set()
-
-    async def finished(self) -> None:
-        """Wait until the values are known; raise DownloadFailed where a file can't be hashed."""
-        if self.done is not None:
-            await asyncio.shield(self.done)
 
 
 class _JobHashing(Hashing):

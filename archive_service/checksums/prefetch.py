@@ -17,7 +17,8 @@ from archive_service.archive.errors import DownloadFailed
 from archive_service.archive.layout import ArchiveLayout
 from archive_service.archive.listing import SourceIndex
 from archive_service.archive.segments import EntryIndex
-from archive_service.checksums.album import AlbumChecksums, HashJob
+from archive_service.checksums.album import AlbumChecksums
+from archive_service.checksums.hash_job import HashJob
 from archive_service.checksums.hashing import hash_groups
 
 HASH_AHEAD_BYTES = 64 * 1024 * 1024
