@@ -15,6 +15,7 @@ from archive_service.config.settings import Settings
 from archive_service.observe.events import AlbumsFound, AlbumsLost, Observe, TidyingFailed
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.local.watcher import AlbumWatcher
+from archive_service.storage.local.written_files import WrittenFiles
 from archive_service.transfer.service import ArchiveService
 
 TIDY_EVERY_S = 3600.0
@@ -31,10 +32,12 @@ class Housekeeping:
         service: ArchiveService,
         observe: Observe,
         settings: Settings,
+        written: WrittenFiles,
     ) -> None:
         self._service = service
         self._observe = observe
         self._settings = settings
+        self._written = written
 
     @asynccontextmanager
     async def going_on(self) -> AsyncIterator[None]:
@@ -111,4 +114,5 @@ class Housekeeping:
         settings = self._settings
         if settings.index_ahead != "watch" or not isinstance(settings.photos_dir, Path):
             return None
-        return partial(AlbumWatcher, settings.photos_dir, Exclusion(settings.exclude))
+        exclusion = Exclusion(settings.exclude)
+        return partial(AlbumWatcher, settings.photos_dir, exclusion, self._written)

@@ -4,9 +4,9 @@ A name that is left out is litter, or looks like the temporary name of an upload
 nothing.  An upload shows that the album is about to change.
 
 Some uploaders leave a marker beside a file: as long as `X.aria2` is there, `X` is unfinished, so it
-is left out, too.  tus keeps an upload in two files, `ID` and `ID.json` or `ID.info`, and nginx adds ten
-digits to a name between two file systems: no shell pattern says that well, so both are left out
-wherever there are patterns.
+is left out, too.  tus keeps an upload in two files, `ID` and `ID.json` or `ID.info`, and nginx adds
+ten digits to a name between two file systems: no shell pattern says that well, so both are left
+out wherever there are patterns.
 """
 
 from __future__ import annotations

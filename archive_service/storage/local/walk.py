@@ -10,14 +10,14 @@ import errno
 import os
 import stat
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from archive_service.archive.errors import AlbumInMotion, StorageUnavailable
 from archive_service.archive.listing import Listing
-from archive_service.storage.exclusion import Exclusion
+from archive_service.storage.exclusion import Exclusion, SortedNames
 from archive_service.storage.file_filter import REGULAR_FILES, FileFilter
 from archive_service.storage.local.filesystem_type import is_prompt
 from archive_service.storage.local.listing_builder import Columns
@@ -28,6 +28,7 @@ from archive_service.storage.local.stat_record import (
     INODE,
     MODE,
     ROW,
+    SIZE,
     ctime_ns,
     empty_row,
     mtime_ns,
@@ -112,11 +113,14 @@ class Walk:
         if place.depth > MAX_DEPTH:
             raise StorageUnavailable("too deep")
         before = len(self)
-        names, status = self._names(descriptor)
-        names, rows = self._told(descriptor, names)
+        sorted_names, status = self._names(descriptor)
+        names, rows = self._told(descriptor, _encoded(sorted_names.kept))
         if not place.depth:
             self._columns.note_rows(place.location, [b"."], row(status))
         self._columns.note_rows(place.location, names, rows)
+        self._note_left_out(descriptor, sorted_names, place)
+        if sorted_names.placeholders:
+            names, rows = _without_placeholders(sorted_names.placeholders, names, rows)
         if not is_prompt(descriptor):  # some do not tell by a directory's times what was added
             self._columns.note_unseen()
         leads_to_empty = False
@@ -130,15 +134,21 @@ class Walk:
             self._columns.add([place.prefix], empty_row(status), {})
         return is_kept
 
-    def _names(self, descriptor: int) -> tuple[list[bytes], os.stat_result]:
+    def _note_left_out(self, descriptor: int, names: SortedNames, place: Place) -> None:
+        if names.has_litter:
+            self._columns.note_litter()
+        if names.uploads:
+            uploads, rows = self._told(descriptor, _encoded(names.uploads))
+            self._columns.note_rows(place.location, uploads, rows)
+            self._columns.note_uploads([place.location + name for name in uploads], rows)
+
+    def _names(self, descriptor: int) -> tuple[SortedNames, os.stat_result]:
         """Return the names in a directory, and its state: they belong together."""
         for _ in range(_TRIES):
             status = os.fstat(descriptor)
             found = os.listdir(descriptor)
             if os.fstat(descriptor).st_ctime_ns == status.st_ctime_ns:
-                names = sorted(self._exclusion.kept(found))
-                # All at once, for a call for each takes longer than to list it.
-                return os.fsencode("\0".join(names)).split(b"\0") if names else [], status
+                return self._exclusion.sort(sorted(found)), status
         raise AlbumInMotion
 
     def _told(self, directory: int, names: list[bytes]) -> tuple[list[bytes], bytes]:
@@ -228,6 +238,24 @@ class Walk:
         if place.is_linked:
             linked = {**dict(enumerate(place.location + name for name in names)), **linked}
         self._columns.add([place.prefix + name for name in names], rows, linked)
+
+
+def _encoded(names: Sequence[str]) -> list[bytes]:
+    """Return names as bytes: all at once, for a call for each takes longer than to list it."""
+    return os.fsencode("\0".join(names)).split(b"\0") if names else []
+
+
+def _without_placeholders(
+    placeholders: Iterable[str], names: Sequence[bytes], rows: bytes
+) -> tuple[list[bytes], bytes]:
+    """Leave out the files without bytes among names that uploads may keep."""
+    keeping = set(map(os.fsencode, placeholders))
+    kept = [
+        (name, ROW.pack(*told))
+        for name, told in zip(names, ROW.iter_unpack(rows), strict=True)
+        if told[SIZE] or name not in keeping
+    ]
+    return [name for name, _ in kept], b"".join(row for _, row in kept)
 
 
 @contextmanager
