@@ -33,6 +33,7 @@ MARKERS: Mapping[str, str | None] = {
     "s3": "programs",
     "systemd": "containers",
     "unit": "fast",
+    "uploaders": "programs",
 }
 """Markers of whole directories, and of files, which come first, for tests without one of those."""
 SHARING = ("interop", "indexes", "s3")

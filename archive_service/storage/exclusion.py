@@ -33,10 +33,9 @@ DEFAULT_PATTERNS = (
     "ehthumbs_vista.db",
     "desktop.ini",
     ".DS_Store",
-    "Icon\r",  # Finder
-    "~$*",  # Office
+    "Icon[!!-~]",  # of Finder: a carriage return follows
     "__MACOSX",
-    "$RECYCLE.BIN",
+    "?RECYCLE.BIN",  # no dollar sign, which compose would replace in `.env`
     "RECYCLER",
     "System Volume Information",
     "FOUND.000",  # chkdsk
