@@ -66,11 +66,17 @@ class _Stopped:
 
 
 @contextmanager
-def _stopping(command: Sequence[str | Path], album: Path) -> Iterator[_Stopped]:
+def _stopping(
+    command: Sequence[str | Path], album: Path, *, least_bytes: int = 1
+) -> Iterator[_Stopped]:
     before = set(album.iterdir())
+
+    def has_begun() -> bool:
+        return any(path.stat().st_size >= least_bytes for path in set(album.iterdir()) - before)
+
     upload = _Stopped(command)
     try:
-        eventually(lambda: set(album.iterdir()) - before, within_s=WITHIN_S)
+        eventually(has_begun, within_s=WITHIN_S)
         upload.pause()
         yield upload
     finally:
@@ -118,7 +124,7 @@ def samba(source: Path, target: Path) -> Iterator[Upload]:
     with _smbd(target.parent, work_dir, port):
         command = ["smbclient", "//127.0.0.1/album", "-N", "-p", f"{port}"]
         command += ["-s", str(work_dir / "smb.conf"), "-c", f"put {source} {target.name}"]
-        with _stopping(command, target.parent) as upload:
+        with _stopping(command, target.parent, least_bytes=0) as upload:
             yield upload
 
 
