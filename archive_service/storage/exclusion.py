@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from fnmatch import translate
+from operator import itemgetter
 from typing import NamedTuple
 
 DEFAULT_PATTERNS = (
@@ -33,7 +34,6 @@ DEFAULT_PATTERNS = (
     "ehthumbs_vista.db",
     "desktop.ini",
     ".DS_Store",
-    "Icon[!!-~]",  # of Finder: a carriage return follows
     "__MACOSX",
     "?RECYCLE.BIN",  # no dollar sign, which compose would replace in `.env`
     "RECYCLER",
@@ -77,8 +77,9 @@ _ABOUT_TUS_TAILS = ("json", "info")
 _OF_NGINX = r"(?s:.+\..+\.[0-4][0-9]{9})\Z"
 _OF_NGINX_TAILS = tuple("0123456789")
 
-_HEAD, _TAIL = 2, 4
+_HEAD, _TAIL = 1, 4
 """The characters at both ends of names that are compared first: large albums have few of these."""
+_HEAD_OF, _TAIL_OF = itemgetter(slice(_HEAD)), itemgetter(slice(-_TAIL, None))
 _WILDCARDS = re.compile(r"[*?\[\]]")
 _EQUAL_TO_ASCII = str.maketrans("\u017f\u212a\u0130\u0131", "skii")
 """The letters that a regular expression takes for one of ASCII, in any case."""
@@ -105,8 +106,9 @@ class Exclusion:
         names = [*map(translate, patterns), _OF_NGINX] if patterns else ["(?!)"]
         self._match = re.compile("|".join(names), re.IGNORECASE).match
         ends = [_ends(pattern) for pattern in patterns]
-        self._heads = tuple(head for head, _ in ends if head)
-        self._tails = tuple(tail for head, tail in ends if not head)
+        # A head is seldom as telling as a tail, and needed only where a pattern has none.
+        self._heads = tuple(head for head, tail in ends if not tail)
+        self._tails = tuple(tail for _, tail in ends if tail)
         if patterns:
             self._tails += (*_ABOUT_TUS_TAILS, *_OF_NGINX_TAILS)
 
@@ -145,8 +147,8 @@ class Exclusion:
 
     def _candidates(self, names: Sequence[str]) -> Sequence[str]:
         """Return the names that may be left out, or show that another is."""
-        heads = {name[:_HEAD] for name in names}
-        tails = {name[-_TAIL:] for name in names}
+        heads = set(map(_HEAD_OF, names))
+        tails = set(map(_TAIL_OF, names))
         heads = {head for head in heads if _folded(head).startswith(self._heads)}
         tails = {tail for tail in tails if _folded(tail).endswith(self._tails)}
         if not heads and not tails:

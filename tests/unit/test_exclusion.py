@@ -14,7 +14,7 @@ from archive_service.storage.exclusion import DEFAULT_PATTERNS, Exclusion
     [
         ".htaccess", ".in.photo.jpg.", ".pureftpd-upload.5f3a.15.1c2b", ".photo.jpg.AbC123",
         "photo.jpg.filepart", "photo.jpg.part", "photo.tmp", "photo.TMP", "photo.jpg.crdownload",
-        "Thumbs.db", "thumbs.db", "Desktop.ini", ".DS_Store", "._photo.jpg", "__MACOSX", "Icon\r",
+        "Thumbs.db", "thumbs.db", "Desktop.ini", ".DS_Store", "._photo.jpg", "__MACOSX",
         "@eaDir", "#recycle", "#snapshot", ".@__thumb", "@Recycle", ".Spotlight-V100", ".Trashes",
         "$RECYCLE.BIN", "System Volume Information", "lost+found", ".snapshot", ".stfolder",
         "photo.jpg.3336ac4e.partial", "photo.jpg.PARTIAL", "photo.jpg.aria2", "a.jpg.0009712963",
