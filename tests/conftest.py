@@ -20,6 +20,9 @@ MARKERS: Mapping[str, str | None] = {
     "clients/test_accessibility.py": "programs",
     "clients/test_chromium.py": "programs",
     "clients/test_firefox.py": "programs",
+    "clients/test_long_names.py": "programs",
+    "clients/test_prefetch_by_chromium.py": "programs",
+    "clients/test_openapi.py": "programs",
     "containers": "containers",
     "front": "front",
     "ftp": "programs",
@@ -34,6 +37,7 @@ MARKERS: Mapping[str, str | None] = {
     "systemd": "containers",
     "unit": "fast",
     "uploaders": "programs",
+    "web/test_swapped_links.py": "faults",
 }
 """Markers of whole directories, and of files, which come first, for tests without one of those."""
 SHARING = ("interop", "indexes", "s3")
@@ -59,7 +63,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give tests the markers of their directory or file, and the groups that one process runs.
 
     A suite that is enough for a machine is of one process, and so are the tests of a directory that
-    share something.
+    share something, and those of a file that share a server.
     """
     for item in items:
         if any(item.get_closest_marker(name) for name in ALONE):
@@ -69,6 +73,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(marker)
         if (directory := item.path.parent.name) in SHARING:
             item.add_marker(pytest.mark.xdist_group(directory))
+        elif _shares_a_fixture(item) and not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
+def _shares_a_fixture(item: pytest.Item) -> bool:
+    info = getattr(item, "_fixtureinfo", None)  # no public name
+    chosen = (definitions[-1] for definitions in info.name2fixturedefs.values()) if info else ()
+    return any(each.scope == "module" for each in chosen)
 
 
 def _marker(path: Path) -> str | None:

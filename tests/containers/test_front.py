@@ -23,13 +23,14 @@ FILES_OF_COMPOSE = ("-f", "docker-compose.yml", "-f", "deploy/docker-compose.fro
 NGINX = f"""
 FROM {BASE_IMAGE}
 RUN apt-get update && apt-get install --yes --no-install-recommends nginx-light \
-    && rm /etc/nginx/sites-enabled/default
+    && rm /etc/nginx/sites-enabled/default \\
+    && ln -sf /dev/stdout /var/log/nginx/access.log && ln -sf /dev/stderr /var/log/nginx/error.log
 """
 
 
 @pytest.fixture(scope="module")
 def nginx_image(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Debian's nginx, where no registry has the image of nginx itself."""
+    """Debian's nginx with logs as nginx' own image has them, which no registry here has."""
     directory = tmp_path_factory.mktemp("nginx")
     (directory / "Dockerfile").write_text(NGINX)
     engine.docker("build", "--tag", NGINX_IMAGE, str(directory))
@@ -49,6 +50,7 @@ def visitor(site: Site, nginx_image: str, tmp_path: Path) -> Iterator[Visitor]:
         TLS_KEY=str(key),
         SITE_DIR=str(tmp_path),
         LISTEN_HTTPS=f"127.0.0.1:{port}",
+        LISTEN_HTTP=f"127.0.0.1:{free_port()}",
         TRUSTED_PROXIES="",
     )
     make_album(site.photos_dir, FILES)

@@ -16,7 +16,7 @@ from harness.http import connected, get
 pytestmark = pytest.mark.containers
 
 TARGET = f"/archive/{HASH}/"
-FILES = {"1.jpg": noise(30_000_000), "Лето/2.jpg": noise(300_000)}
+FILES = {"1.jpg": noise(80_000_000), "Лето/2.jpg": noise(300_000)}
 BEGUN_BYTES = 100_000
 DOCUMENT, HEADING = "docs/operations.md", "Several replicas"
 REPLICAS = 3
@@ -84,7 +84,7 @@ def test_a_download_outlives_the_replica_that_began_it(site: Site) -> None:
         connection.send("GET", TARGET)
         _, fields = connection.receive_head()
         begun = connection.receive_content(BEGUN_BYTES)
-        site.engine.docker("kill", eventually(lambda: sending(site)))
+        site.engine.docker("kill", eventually(lambda: sending(site), within_s=120))
     etag = dict(fields)["etag"]
     rest = get(site.port, TARGET, f"Range: bytes={BEGUN_BYTES}-", f"If-Range: {etag}")
     assert rest.status == 206

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from front.fronts import HOST, Front
+from front.fronts import Front
+from front.place import HOST
 from harness.clients import run_client, started_client
 from harness.http import Connection, Response
 

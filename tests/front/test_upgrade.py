@@ -26,7 +26,7 @@ def test_no_visitor_notices_that_another_takes_over(
     ports = free_port(), free_port()
     old = serve(*flags, f"{ports[0]}")
     whole = http.get(old.port, TARGET).content
-    nginx = running("nginx", tmp_path, service_port=ports[0], other_service_ports=ports[1:])
+    nginx = running("nginx", service_port=ports[0], other_service_ports=ports[1:])
     with nginx as front, connected(front, small_window=True) as visitor:
         visitor.send("GET", TARGET)
         assert visitor.receive_head()[0] == 200

@@ -64,10 +64,9 @@ def site(tmp_path: Path) -> Iterator[Site]:
 
 
 @contextmanager
-def nginx(site: Site, directory: Path) -> Iterator[Get]:
+def nginx(site: Site, _: Path) -> Iterator[Get]:
     ports = [replica.address[1] for replica in (*site.old, *site.new)]
-    directory.mkdir()
-    with running("nginx", directory, service_port=ports[0], other_service_ports=ports[1:]) as front:
+    with running("nginx", service_port=ports[0], other_service_ports=ports[1:]) as front:
         yield lambda: client.get(front, TARGET)
 
 

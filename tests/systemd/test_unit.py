@@ -18,7 +18,7 @@ pytestmark = pytest.mark.containers
 
 OPERATIONS = "docs/operations.md"
 INSTALLING = section(OPERATIONS, "Installing it under systemd")
-INSTALL, CHECK = blocks(INSTALLING, "sh")
+INSTALL, CHECK, DROP_IN = blocks(INSTALLING, "sh")
 (UPGRADE,) = blocks(section(OPERATIONS, "Upgrading without cutting downloads"), "sh")
 TARGET = "/archive/album/"
 ALBUM_BYTES = 64 << 20
@@ -110,6 +110,22 @@ def test_a_wrong_setting_is_not_tried_again(machine: Machine) -> None:
     assert machine.state("archive-service@wrong", "ExecMainStatus") == "2"
     assert machine.state("archive-service@wrong", "NRestarts") == "0"
     assert "PORT" in machine.run("journalctl --no-pager --quiet -u archive-service@wrong")
+
+
+def test_the_drop_in_for_lxc_needs_no_namespace(machine: Machine) -> None:
+    """What systemd may not make in an unprivileged container is not made at all."""
+    directory = "/etc/systemd/system/archive-service@.service.d"
+    machine.run(f"cd /opt/archive-service/source\n{here(DROP_IN)}")
+    try:
+        eventually(lambda: is_ready(PORTS["8080"]))
+        pid = machine.run(f"systemctl show --value -p MainPID {OLD}").strip()
+        kinds = ("cgroup", "ipc", "mnt", "net", "pid", "user", "uts")
+        for kind in kinds:
+            own, first = machine.run(f"readlink /proc/{pid}/ns/{kind} /proc/1/ns/{kind}").split()
+            assert own == first, kind
+        assert "NoNewPrivs:\t1" in machine.run(f"cat /proc/{pid}/status")
+    finally:
+        machine.run(f"rm -r {directory}; systemctl daemon-reload; systemctl restart {OLD}")
 
 
 def test_an_upgrade_as_documented_lets_downloads_finish(machine: Machine) -> None:

@@ -98,7 +98,7 @@ def test_no_variable_of_compose_is_taken_for_a_misspelt_setting(
     path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     names = set(re.findall(r"\$\{(\w+)", path.read_text())) - set(map(variable, SETTINGS))
-    assert names
+    assert names or path.name == "docker-compose.host.yml"  # which has settings alone
     (tmp_path / ".env").write_text("".join(f"{name}=1\n" for name in names))
     monkeypatch.chdir(tmp_path)
     checked_env_file(SETTINGS)

@@ -135,7 +135,8 @@ class BackgroundHasher:
         except asyncio.TimeoutError:
             raise StorageUnavailable("hangs") from None
         finally:
-            if answer.done():
+            # Another may have asked since this one was answered.
+            if answer.done() and self._awaited.get(archive) is answer:
                 del self._awaited[archive]
 
     async def close(self) -> None:

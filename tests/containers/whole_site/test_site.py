@@ -51,7 +51,7 @@ class Whole:
 
 @pytest.fixture
 def whole(site: Site, tmp_path: Path) -> Iterator[Whole]:
-    places = {name: tmp_path / name for name in ("ftp", "cms", "nginx", "prometheus")}
+    places = {name: tmp_path / name for name in ("ftp", "cms", "prometheus")}
     for place in places.values():
         place.mkdir()
     site.configure(
@@ -67,7 +67,7 @@ def whole(site: Site, tmp_path: Path) -> Iterator[Whole]:
     with (
         vsftpd(site.photos_dir, places["ftp"]) as ftp,
         php_site(places["cms"]) as cms_port,
-        running("nginx", places["nginx"], service_port=site.port, site_port=cms_port) as nginx,
+        running("nginx", service_port=site.port, site_port=cms_port) as nginx,
         watching(site.port, places["prometheus"]) as prometheus,
     ):
         yield Whole(site, ftp, nginx, prometheus)
