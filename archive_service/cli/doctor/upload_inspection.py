@@ -11,8 +11,8 @@ from pathlib import Path
 from archive_service.archive.errors import DownloadFailed, StorageUnavailable
 from archive_service.archive.id import ArchiveId, InvalidArchiveId
 from archive_service.cli.doctor.findings import Finding, Verdict
+from archive_service.config.album_storage import storage_of
 from archive_service.config.settings import Settings
-from archive_service.config.storages import storage_of
 from archive_service.storage.base import DiskFile, Storage
 from archive_service.storage.local.filesystem_type import is_changed_by_others
 from archive_service.storage.local.open_writers import Lease, Leases

@@ -1,14 +1,14 @@
-"""Connections taken from a listening socket that several processes share.
+"""Accepts connections from a listening socket that several processes share.
 
-The kernel wakes every process that waits for the socket, and the first to ask gets the connection.
-That is no fair share, for whoever sends is awake anyway: of 480 pairs of downloads on two workers
-and two cores, the second begun 0 to 0.3 s after the first, 224 met at one worker while the other
-idled.  So a process that has more connections than another leaves it the next one for a moment,
-and then takes what is still there: the other may hang, or may have ended.  Of 480 pairs 5 met.
+The kernel wakes every process that waits for the socket, and the first to call accept gets the
+connection.  A process that is sending is awake already, so this is unfair: of 480 pairs of
+downloads on two workers and two cores, the second begun 0 to 0.3 s after the first, 224 pairs
+shared one worker while the other idled.  So a process with more connections than another waits a
+moment, and then accepts what is still there, because the other may hang or may have ended.  Then 5
+of 480 pairs shared a worker.
 
-A process takes one connection at a time, where asyncio would take as many as the backlog holds.
-SO_REUSEPORT was no choice: it deals connections out by a hash of their addresses, however much the
-process has to do that gets them.
+A process accepts one connection at a time; asyncio would accept the whole backlog.  SO_REUSEPORT
+was rejected: it distributes connections by a hash of their addresses, without regard to load.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from aiohttp import web
 from archive_service.archive.errors import errno_name
 from archive_service.observe.events import Observe
 from archive_service.observe.process_events import ConnectionNotTaken
+from archive_service.web.http_server.runner import Runner
 from archive_service.web.limits.connection_counts import Load
-from archive_service.web.server.runner import Runner
 
 _MOMENT_S = 0.02
-"""Enough for an idle process to wake up though all cores have work."""
+"""Enough for an idle process to wake up while all cores are busy."""
 _RETRY_S = 1.0
-"""Until the next try where the system has no descriptors or memory left."""
+"""Pause after the system has run out of descriptors or memory."""
 
 
 class SharedListener(web.BaseSite):
-    """Takes connections from a socket that is listening, and not of this process alone."""
+    """Accepts connections from a listening socket that other processes use, too."""
 
     def __init__(
         self, runner: Runner, *, listener: socket.socket, load: Load, observe: Observe
@@ -52,13 +52,13 @@ class SharedListener(web.BaseSite):
         return str(self._listener.getsockname())
 
     async def start(self) -> None:
-        """Take connections from now on."""
+        """Begin to accept connections."""
         await super().start()
         self._listener.settimeout(0)
         self._wait()
 
     async def stop(self) -> None:
-        """Take no more than the one that is about to be taken."""
+        """Stop after the connection that is being accepted."""
         self._is_stopped = True
         asyncio.get_running_loop().remove_reader(self._listener)
         if self._taking:
@@ -82,7 +82,7 @@ class SharedListener(web.BaseSite):
         try:
             connection, _ = self._listener.accept()
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-            return  # another process was quicker, or the client has left
+            return  # another process was faster, or the client has left
         except OSError as error:
             self._observe(ConnectionNotTaken(errno_name(error)))
             await asyncio.sleep(_RETRY_S)
@@ -91,5 +91,5 @@ class SharedListener(web.BaseSite):
         loop = asyncio.get_running_loop()
         try:
             await loop.connect_accepted_socket(self._make_connection, connection)
-        except OSError:  # the client has left, which macOS tells where options are set
+        except OSError:  # the client has left; macOS reports it when options are set
             connection.close()
