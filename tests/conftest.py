@@ -36,6 +36,7 @@ MARKERS: Mapping[str, str | None] = {
     "s3": "programs",
     "systemd": "containers",
     "unit": "fast",
+    "uploaders": "programs",
     "web/test_swapped_links.py": "faults",
 }
 """Markers of whole directories, and of files, which come first, for tests without one of those."""

@@ -20,7 +20,9 @@ SourceIndex = NewType("SourceIndex", int)
 CHANGE_TOKEN_SIZE = 16
 """Bytes of a change token, by which a store shows that a file was replaced."""
 
-_SIZE_AND_MTIME = struct.Struct("<Qq")
+_CTIME_SIZE = 8
+"""The bytes with which the change token of a file on a disk begins."""
+_TIME = struct.Struct("<q")
 _VERSION = struct.Struct(f"<Qq{CHANGE_TOKEN_SIZE}s")
 _NO_TOKEN = bytes(CHANGE_TOKEN_SIZE)
 CLOCK_TICK_NS = 10_000_000
@@ -79,6 +81,13 @@ class Listing:
     Then a change token identifies the content at any time, and a removal changes no timestamp."""
     snapshot: Snapshot | None = None
     """Stat snapshot of a small album, to detect that nothing changed; None if unavailable."""
+    newest_upload_ns: int = 0
+    """The newest change of what is left out and looks like an upload."""
+    uploads: Sequence[bytes] = ()
+    """The paths of such files, as far as there are few."""
+    has_litter: bool = False
+    """Whether something else is left out beside the files.  What happens to that moves the times of
+    directories, as a removal does."""
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -102,12 +111,37 @@ class Listing:
         """
         return self.is_of_objects or at_ns - self.newest_change_ns > self.clock_tick_ns()
 
-    def has_empty_file(self) -> bool:
-        """Return whether a file is empty; directories don't count."""
-        return 0 in self.sizes and any(
-            not size and not path.endswith(b"/")
-            for size, path in zip(self.sizes, self.paths, strict=True)
-        )
+    def newest_empty_ns(self) -> int | None:
+        """Return when a file without bytes changed last; None where there is none."""
+        return max(map(self.ctime_ns, self._empty_files()), default=None)
+
+    def changed_since(self, at_ns: int) -> list[SourceIndex]:
+        """Return the files that changed after a Unix time, as far as the store's times tell."""
+        if max(self.newest_change_ns, self.newest_mtime_ns) <= at_ns:
+            return []
+        changed = zip(self.ctimes_ns(), self.mtimes_ns, strict=True)
+        return [
+            SourceIndex(source)
+            for source, (ctime_ns, mtime_ns) in enumerate(changed)
+            if (ctime_ns > at_ns or mtime_ns > at_ns) and not self.paths[source].endswith(b"/")
+        ]
+
+    def ctime_ns(self, source: int) -> int:
+        """Return when a file on a disk changed, nanoseconds since the Unix epoch."""
+        return int.from_bytes(self.change_token(source)[:_CTIME_SIZE], "little", signed=True)
+
+    def ctimes_ns(self) -> array[int]:
+        """Return the same of all sources."""
+        tokens = array("q", self.change_tokens)
+        if sys.byteorder == "big":
+            tokens.byteswap()
+        return tokens[:: CHANGE_TOKEN_SIZE // _CTIME_SIZE]
+
+    def _empty_files(self) -> Iterator[int]:
+        if 0 in self.sizes:
+            for source, size in enumerate(self.sizes):
+                if not size and not self.paths[source].endswith(b"/"):
+                    yield source
 
     def versions(self, sources: Sequence[int]) -> Iterator[bytes]:
         """Yield what identifies the content behind each path: size, mtime and change token."""
@@ -122,12 +156,18 @@ class Listing:
         return map(_VERSION.pack, sizes, mtimes_ns, repeat(_NO_TOKEN))
 
     def fingerprint(self) -> bytes:
-        """Return a digest of the whole listing."""
+        """Return a digest of all that the listing tells of what an archive has, and of uploads.
+
+        Where there is litter the times of directories may be its own.
+        """
         digest = blake2b(b"\0".join(self.paths), digest_size=16)
         for column in (self.sizes, self.mtimes_ns, self.modes):
             digest.update(column_bytes(column))
         digest.update(self.change_tokens)
-        digest.update(_SIZE_AND_MTIME.pack(self.newest_change_ns, self.newest_mtime_ns))
+        digest.update(_TIME.pack(self.newest_upload_ns))
+        if not self.has_litter:
+            digest.update(_TIME.pack(self.newest_change_ns))
+            digest.update(_TIME.pack(self.newest_mtime_ns))
         if self.locations is not self.paths:
             digest.update(b"\0".join(self.locations))
         return digest.digest()

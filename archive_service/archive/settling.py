@@ -5,11 +5,17 @@ Where that change lies in the future, for the store's clock is ahead, only time 
 has to stay what it is, by a clock of our own.  So it is where a file is empty.  Who uploads a file
 anew has the old one cut to nothing first, and while the kernel does that, for a second where the
 file has gigabytes, it shows the new size beside the old times.
+
+Some uploads pause for longer than an album has to be still, and show it: by a file that is young
+and empty, by a temporary name, or by a file that is open for writing, or full of zeros, see
+`UploadSign`.  Each sign is bounded, for it may also be what a program has left behind.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
 
 from archive_service.archive.errors import AlbumInMotion
 from archive_service.archive.id import ArchiveId
@@ -19,6 +25,13 @@ from archive_service.archive.lru import WeightedLRU
 _NS_PER_S = 1_000_000_000
 _SHORTEST_PAUSE_S = 0.1
 _KEPT_ALBUMS = 10_000
+YOUNG_S = 60.0
+"""For so long a file that is empty, or has zeros at both ends, may be that of an upload."""
+OPEN_S = 300.0
+"""For so long a file that is open for writing holds its album, without a change: some servers never
+close the file of an upload that broke off."""
+LOOKED_AT_S = 2 * OPEN_S
+"""For so long after its last change a file is looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +44,32 @@ class SettlePolicy:
 
 NO_SETTLING = SettlePolicy(settle_time_s=0.0, settle_wait_s=0.0)
 """That of who takes albums as they are."""
+
+
+class UploadSign(Enum):
+    """What shows that a file is not whole, though it has been still."""
+
+    OPEN = "open for writing"
+    ZEROS = "zeros"
+    CHANGED = "changed"
+    """It is not what was listed any more."""
+
+
+class UploadLook(Protocol):
+    """Looks at files for signs of an upload, in a thread of the album."""
+
+    def sign(self, archive: ArchiveId, listing: Listing, *, now_ns: int) -> UploadSign | None:
+        """Return a sign that a file which changed a short while ago is not whole."""
+
+
+class NoUploadLook:
+    """Look at no file; see `UploadLook`."""
+
+    def sign(self, archive: ArchiveId, listing: Listing, *, now_ns: int) -> None:
+        """See none."""
+
+
+NO_UPLOAD_LOOK = NoUploadLook()
 
 
 class FirstSeen:
@@ -66,13 +105,29 @@ class SettlingWatch:
 
         `now_ns` is the Unix time.  Raise AlbumInMotion where no time is left to wait.
         """
+        settle_time_s = self._patience.settle_time_s
         still_for_s = (now_ns - newest_change_ns(listing, now_ns)) / _NS_PER_S
-        may_be_cut = not listing.is_of_objects and listing.has_empty_file()
-        if may_be_cut or still_for_s < self._patience.settle_time_s:
+        empty_ns = None if listing.is_of_objects else listing.newest_empty_ns()
+        young_s = 0.0
+        if empty_ns is not None or still_for_s < settle_time_s:
             since_s = self._sightings.unchanged_since_s(self._archive, fingerprint, clock_s=clock_s)
             seen_for_s = clock_s - since_s
-            still_for_s = seen_for_s if may_be_cut else max(still_for_s, seen_for_s)
-        return self._bounded_s(self._patience.settle_time_s - still_for_s, clock_s)
+            still_for_s = max(still_for_s, seen_for_s) if empty_ns is None else seen_for_s
+            if empty_ns is not None and settle_time_s:
+                young_s = YOUNG_S - max((now_ns - empty_ns) / _NS_PER_S, seen_for_s)
+        # What is young is looked at again and again: it may be whole soon.
+        pause_s = max(settle_time_s - still_for_s, min(young_s, settle_time_s))
+        return self._bounded_s(pause_s, clock_s)
+
+    def needs_look(self, listing: Listing, *, now_ns: int) -> bool:
+        """Tell whether an album that is still may have files that are not whole.
+
+        They are looked at for twice as long as they hold the album: a file that is left open then
+        is worth a line in the log.
+        """
+        newest_ns = newest_change_ns(listing, now_ns)
+        may_be_young = now_ns - newest_ns < LOOKED_AT_S * _NS_PER_S
+        return bool(self._patience.settle_time_s) and not listing.is_of_objects and may_be_young
 
     def look_again_s(self, *, clock_s: float) -> float:
         """Return how long to wait where the album changed while it was listed."""
@@ -91,6 +146,7 @@ def newest_change_ns(listing: Listing, now_ns: int) -> int:
     An owner may set an mtime, also into the future, where it says nothing.  It counts where a
     file system has no ctime, or one that is the time of the file's creation.
     """
+    newest_ns = max(listing.newest_change_ns, listing.newest_upload_ns)
     if listing.newest_mtime_ns > now_ns:
-        return listing.newest_change_ns
-    return max(listing.newest_change_ns, listing.newest_mtime_ns)
+        return newest_ns
+    return max(newest_ns, listing.newest_mtime_ns)

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from archive_service.archive.settling import NO_UPLOAD_LOOK, UploadLook
 from archive_service.config.environment import put_aws_variables_in_environment
 from archive_service.config.settings import Settings
 from archive_service.observe.events import Observe, ignore
 from archive_service.storage.base import Storage
 from archive_service.storage.exclusion import Exclusion
+from archive_service.storage.local.open_writers import Leases, NoLeases, OpenWriters
 from archive_service.storage.local.storage import LocalStorage
+from archive_service.storage.local.written_files import WrittenFiles
 from archive_service.storage.s3.location import S3Location
 
 _OF_ANY_STORE = "see the log of the store"
@@ -53,6 +56,15 @@ def storage_of(settings: Settings, observe: Observe = ignore) -> Storage:
         memory_bytes=settings.s3_memory,
         observe=observe,
     )
+
+
+def upload_look(settings: Settings, written: WrittenFiles, observe: Observe) -> UploadLook:
+    """Return what looks for files that are not whole; `written` is what the watcher reports."""
+    if settings.open_files == "off" or not isinstance(settings.photos_dir, Path):
+        return NO_UPLOAD_LOOK
+    leases = NoLeases() if settings.open_files == "watch" else Leases()
+    known = WrittenFiles() if settings.open_files == "lease" else written
+    return OpenWriters(settings.photos_dir, leases, known, observe)
 
 
 def place_bytes(place: Path | S3Location) -> bytes:

@@ -21,7 +21,7 @@ from archive_service.archive.settling import SettlePolicy
 from archive_service.archive.signed_link import SigningPolicy
 from archive_service.archive.zip.dos_time import dos_times
 from archive_service.checksums.crc_index.index_url import IndexAddress
-from archive_service.config.album_storage import place_bytes, storage_of
+from archive_service.config.album_storage import place_bytes, storage_of, upload_look
 from archive_service.config.config_epoch import config_epoch_s
 from archive_service.config.crc_index_choice import cache_path, index_address, index_for
 from archive_service.config.groups.album_settings import SHIPPED_PHOTOS
@@ -32,6 +32,7 @@ from archive_service.http.client_address import TrustedProxies
 from archive_service.http.site_addresses import SiteAddresses
 from archive_service.observe.events import Observe
 from archive_service.observe.fan_out import to_each
+from archive_service.storage.local.written_files import WrittenFiles
 from archive_service.transfer.service import ArchiveService, Patience
 from archive_service.web.app import create_app
 from archive_service.web.http_server.runner import Runner
@@ -83,7 +84,9 @@ async def accepting(
     observe = to_each(log, metrics, *traces.observers)
     index, storage = index_for(settings, observe), storage_of(settings, observe)
     settling = SettlePolicy(settings.settle_time, settings.settle_wait)
-    patience = Patience(settling, settings.listing_timeout)
+    written = WrittenFiles()
+    look = upload_look(settings, written, observe)
+    patience = Patience(settling, settings.listing_timeout, look)
     service = ArchiveService(storage, index, options, patience, observe)
     monitoring = Monitoring(service, metrics.text, prometheus.CONTENT_TYPE)
     proxies = TrustedProxies.parse(settings.trusted_proxies)
@@ -98,7 +101,7 @@ async def accepting(
         await _start(runner, sites.archives)
         await _start(apart, sites.monitoring)
         _let_be_what_stays()
-        yield runner, Housekeeping(service, observe, settings)
+        yield runner, Housekeeping(service, observe, settings, written)
     finally:
         if sites.monitoring:  # to the last: it tells that nothing new should come
             await apart.cleanup()

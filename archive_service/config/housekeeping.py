@@ -16,6 +16,7 @@ from archive_service.observe.events import AlbumsFound, AlbumsLost, Observe
 from archive_service.observe.index_events import TidyingFailed
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.local.watcher import AlbumWatcher
+from archive_service.storage.local.written_files import WrittenFiles
 from archive_service.transfer.service import ArchiveService
 
 TIDY_EVERY_S = 3600.0
@@ -32,10 +33,12 @@ class Housekeeping:
         service: ArchiveService,
         observe: Observe,
         settings: Settings,
+        written: WrittenFiles,
     ) -> None:
         self._service = service
         self._observe = observe
         self._settings = settings
+        self._written = written
 
     @asynccontextmanager
     async def going_on(self) -> AsyncIterator[None]:
@@ -112,4 +115,5 @@ class Housekeeping:
         settings = self._settings
         if settings.index_ahead != "watch" or not isinstance(settings.photos_dir, Path):
             return None
-        return partial(AlbumWatcher, settings.photos_dir, Exclusion(settings.exclude))
+        exclusion = Exclusion(settings.exclude)
+        return partial(AlbumWatcher, settings.photos_dir, exclusion, self._written)

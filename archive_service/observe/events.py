@@ -131,6 +131,29 @@ class ArchiveAwaited(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class UploadAwaited(Event):
+    """A request waits for an album that is still, for a file of it shows that it is not whole.
+
+    The reason is `open for writing`, `zeros` or `changed`.
+    """
+
+    archive: ArchiveId
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenFileIgnored(Event):
+    """A file is open for writing and has not changed for 5 minutes; its album is sent all the same.
+
+    Logged once for each album.
+
+    To do: if it is often, see which program leaves uploads open that broke off: `lsof +D`.
+    """
+
+    archive: ArchiveId
+
+
+@dataclass(frozen=True, slots=True)
 class ArchiveDescribed(Event):
     """An album was listed and laid out; the time includes the wait for it to stop changing."""
 

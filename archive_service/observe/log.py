@@ -76,6 +76,8 @@ LINES: Mapping[type[events.Event], Line] = {
     events.ArchiveMissing: Line("archive.missing", _INFO, no_archive="malformed"),
     events.ArchiveInMotion: Line("archive.in_motion", _INFO),
     events.ArchiveAwaited: Line("archive.awaited", _DEBUG),
+    events.UploadAwaited: Line("archive.upload_awaited", _DEBUG),
+    events.OpenFileIgnored: Line("archive.open_file_ignored", _INFO),
     events.ArchiveDescribed: Line("archive.described", _DEBUG),
     events.LinkSkipped: Line("link.skipped", _INFO),
     events.ObjectSkipped: Line("object.skipped", _WARNING),

@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from archive_service.archive.settling import UploadSign
 from archive_service.observe import events, index_events
 from archive_service.observe.process_metrics import (
     SHARED_METRICS_VARIABLE,
@@ -159,6 +160,8 @@ def _of_requests(registry: CollectorRegistry) -> _Actions:
     help_of_listing = "Time to list and lay out an album, waiting for it to be still included"
     help_of_refused = "Requests that got no archive, by the reason and by whose fault it was"
     help_of_hanging = "Threads that wait for a disk that does not answer"
+    help_of_awaited = "Waits for a file that is not whole in an album that is still, by the reason"
+    help_of_left_open = "Albums sent though a file was open for writing, without a change for long"
     help_of_slowed = "Answers to links to nothing that were held back"
     counter = partial(Counter, registry=registry)
     listing = _seconds(registry, "archive_listing_seconds", help_of_listing)
@@ -166,6 +169,10 @@ def _of_requests(registry: CollectorRegistry) -> _Actions:
     slowed = counter("archive_answers_slowed", help_of_slowed)
     skipped = counter("archive_links_skipped", "Symbolic links left out, by the reason", ["reason"])
     hanging = _gauge(registry, "archive_hanging_threads", help_of_hanging)
+    awaited = counter("archive_uploads_awaited", help_of_awaited, ["reason"])
+    left_open = counter("archive_open_files_ignored", help_of_left_open)
+    for sign in UploadSign:
+        awaited.labels(sign.value)
     _begin_at_zero(refused, _FAULTS_OF_REFUSED)
 
     def refuse(reason: str) -> None:
@@ -180,6 +187,8 @@ def _of_requests(registry: CollectorRegistry) -> _Actions:
         events.AnswerFailed: lambda event: refuse(event.reason),
         events.AnswerSlowed: lambda _event: slowed.inc(),
         events.HangingThreadsChanged: lambda event: hanging.inc(event.by),
+        events.UploadAwaited: lambda event: awaited.labels(event.reason).inc(),
+        events.OpenFileIgnored: lambda _event: left_open.inc(),
         events.LinkSkipped: lambda event: skipped.labels(event.reason).inc(),
     }
 

@@ -10,6 +10,7 @@ is made from the description of the whole, not from a listing of its own.
 from __future__ import annotations
 
 import asyncio
+import time
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,6 +27,7 @@ from archive_service.archive.listing import Listing, parents_of_directories
 from archive_service.archive.lru import WeightedLRU
 from archive_service.archive.naming import NameRules, archive_names, original_name
 from archive_service.archive.representation import ArchiveOptions, Representation, represent
+from archive_service.archive.settling import UploadLook, UploadSign
 from archive_service.checksums.album import KEPT_FILES, weight_of
 from archive_service.storage.base import Storage
 from archive_service.storage.lanes import Lanes
@@ -43,7 +45,13 @@ class Descriptions:
     """Describes albums; for calls from one event loop."""
 
     def __init__(
-        self, storage: Storage, options: ArchiveOptions, lanes: Lanes, *, timeout_s: float
+        self,
+        storage: Storage,
+        options: ArchiveOptions,
+        lanes: Lanes,
+        *,
+        timeout_s: float,
+        uploads: UploadLook,
     ) -> None:
         self._storage = storage
         self._options = options
@@ -54,6 +62,8 @@ class Descriptions:
         self._in_use: WeakValueDictionary[ArchiveId, Representation] = WeakValueDictionary()
         self._parts: WeakValueDictionary[_Part, Representation] = WeakValueDictionary()
         self._listings = SharedCalls(self._begin_listing)
+        self._uploads = uploads
+        self._looks = SharedCalls(self._begin_look)
         self._cuttings = SharedCalls(self._begin_cutting)
 
     async def whole(self, archive: ArchiveId) -> Representation:
@@ -63,6 +73,16 @@ class Descriptions:
         """
         try:
             return await self._listings.fresh_result(archive, within_s=self._timeout_s)
+        except asyncio.TimeoutError:
+            raise ListingTimedOut from None
+
+    async def upload_sign(self, whole: Representation) -> UploadSign | None:
+        """Look at young files of an album for a sign that one is not whole; raise ListingTimedOut.
+
+        A look begins after the listing of this call.
+        """
+        try:
+            return await self._looks.fresh_result(whole, within_s=self._timeout_s)
         except asyncio.TimeoutError:
             raise ListingTimedOut from None
 
@@ -92,6 +112,12 @@ class Descriptions:
             self._recent.put(archive, made, weight=weight_of(listing))
             self._in_use[archive] = made
         return made
+
+    def _begin_look(self, whole: Representation) -> Future[UploadSign | None]:
+        return self._lanes.of(whole.archive).submit(self._look, whole)
+
+    def _look(self, whole: Representation) -> UploadSign | None:
+        return self._uploads.sign(whole.archive, whole.layout.listing, now_ns=time.time_ns())
 
     def _begin_cutting(self, wanted: _Part) -> Future[Representation]:
         return self._lanes.of(wanted.whole.archive).submit(self._cut, wanted)

@@ -14,13 +14,20 @@ from typing import TypeVar
 from archive_service.archive.errors import AlbumInMotion, ArchiveNotFound, StorageUnavailable
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.representation import ArchiveOptions, Representation
-from archive_service.archive.settling import NO_SETTLING, FirstSeen, SettlePolicy, SettlingWatch
+from archive_service.archive.settling import (
+    NO_SETTLING,
+    NO_UPLOAD_LOOK,
+    FirstSeen,
+    SettlePolicy,
+    SettlingWatch,
+    UploadLook,
+)
 from archive_service.checksums.album import Checksums, HashThreads
 from archive_service.checksums.background.hasher import BackgroundHasher
 from archive_service.checksums.crc_index.base import CrcIndex
 from archive_service.checksums.disk_demand import DiskDemand
 from archive_service.checksums.suspicion import AnnouncedFiles
-from archive_service.observe.events import ArchiveAwaited, Observe, ignore
+from archive_service.observe.events import ArchiveAwaited, Observe, UploadAwaited, ignore
 from archive_service.storage.base import Storage
 from archive_service.storage.lanes import Lane, LaneLimits, Lanes
 from archive_service.transfer.content import ArchiveContent
@@ -45,6 +52,8 @@ class Patience:
 
     settling: SettlePolicy = NO_SETTLING
     listing_timeout_s: float = 30.0
+    uploads: UploadLook = NO_UPLOAD_LOOK
+    """What looks at files for signs that they are not whole."""
 
 
 class ArchiveService:
@@ -70,7 +79,11 @@ class ArchiveService:
         self._root_lane = self._root.of(_ROOT)
         self._indexing = ThreadPoolExecutor(1, "index")
         self._descriptions = Descriptions(
-            storage, options, self._reading, timeout_s=patience.listing_timeout_s
+            storage,
+            options,
+            self._reading,
+            timeout_s=patience.listing_timeout_s,
+            uploads=patience.uploads,
         )
         self._checks = SharedCalls(self._begin_check)
         self._demand = DiskDemand()
@@ -103,10 +116,22 @@ class ArchiveService:
                     now_ns=time.time_ns(),
                     clock_s=time.monotonic(),
                 )
+                if not pause_s and await self._is_uploaded(watch, found):
+                    pause_s = watch.look_again_s(clock_s=time.monotonic())
                 if not pause_s:
                     return await self._descriptions.part(found, files) if files else found
             self._observe(ArchiveAwaited(archive))
             await asyncio.sleep(pause_s)
+
+    async def _is_uploaded(self, watch: SettlingWatch, found: Representation) -> bool:
+        """Tell whether a file of an album that is still is not whole."""
+        if not watch.needs_look(found.layout.listing, now_ns=time.time_ns()):
+            return False
+        sign = await self._descriptions.upload_sign(found)
+        if sign is None:
+            return False
+        self._observe(UploadAwaited(found.archive, sign.value))
+        return True
 
     def content(self, representation: Representation) -> ArchiveContent:
         """Give access to the bytes of an archive."""

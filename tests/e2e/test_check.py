@@ -18,6 +18,7 @@ from harness.albums import HASH, make_album
 from harness.commands import run_command
 from harness.http import get
 from harness.privileges import without_override
+from harness.readers import need
 from harness.server import REPOSITORY, environment
 
 COMMAND = (sys.executable, "-m", "archive_service")
@@ -259,3 +260,32 @@ def test_a_directory_that_is_not_mounted_yet_is_told(tmp_path: Path, flags: list
     ((verdict, text),) = found(tmp_path, *flags, "--photos-dir", later, status=1)["albums"]
     assert verdict == "wrong"
     assert text.startswith(f"{later} can't be read (ENOENT): mount it")
+
+
+def test_it_says_how_open_files_are_noticed(
+    photos_dir: Path, tmp_path: Path, flags: list[str]
+) -> None:
+    (told,) = found(tmp_path, *flags)["uploads"]
+    assert told == ("good", "a lease shows files that are open for writing")
+    (told,) = found(tmp_path, *flags, "--open-files", "off")["uploads"]
+    assert told[0] == "advice"
+    assert "OPEN_FILES=both" in told[1]
+    (told,) = found(tmp_path, *flags, "--open-files", "watch")["uploads"]
+    assert told[0] == "good"
+    (told,) = found(tmp_path, *flags, "--open-files", "watch", "--index-ahead", "off")["uploads"]
+    assert told[0] == "advice"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+@pytest.mark.parametrize("ahead", ["watch", "off"])
+def test_it_says_what_leases_on_files_of_others_take(
+    photos_dir: Path, tmp_path: Path, flags: list[str], ahead: str
+) -> None:
+    need("setpriv")
+    os.chown(photos_dir / HASH / "1.jpg", 12345, 12345)
+    command = ["setpriv", "--bounding-set", "-lease"]
+    (told,) = found(tmp_path, *flags, "--index-ahead", ahead, command=command)["uploads"]
+    assert told[0] == "advice"
+    assert "CAP_LEASE" in told[1]
+    assert "12345" in told[1]
+    assert ("inotify" in told[1]) == (ahead == "watch")

@@ -42,7 +42,8 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
         except NoMachine as reason:
             pytest.skip(str(reason))
         machine.run(
-            f"mkdir -p /srv/photos/album; truncate -s {ALBUM_BYTES} /srv/photos/album/1.jpg"
+            "mkdir -p /srv/photos/album; "
+            f"head -c {ALBUM_BYTES} /dev/urandom > /srv/photos/album/1.jpg"
         )
         machine.run(here(INSTALL))
         eventually(lambda: is_ready(PORTS["8080"]))
@@ -58,7 +59,9 @@ def test_what_the_document_installs_serves_albums(machine: Machine) -> None:
 
 
 def test_the_documented_check_finds_nothing_wrong(machine: Machine) -> None:
-    assert "wrong" not in machine.run(here(CHECK))
+    text = machine.run(here(CHECK))
+    assert "wrong" not in text
+    assert "a lease shows files" in text
 
 
 def test_the_exposure_is_what_the_document_says(machine: Machine) -> None:
@@ -77,9 +80,22 @@ def test_nothing_but_the_index_can_be_written(machine: Machine) -> None:
     first = [options.split(",")[0] for options in text.splitlines()]
     assert first == ["ro"] * 4 + ["rw"]
     status = machine.run(f"cat /proc/{pid}/status")
-    assert re.search(r"^CapBnd:\s0+$", status, re.MULTILINE)
+    assert re.search(r"^CapBnd:\s0+10000000$", status, re.MULTILINE)  # CAP_LEASE alone
     assert re.search(r"^NoNewPrivs:\s1$", status, re.MULTILINE)
     assert re.search(r"^Seccomp:\s2$", status, re.MULTILINE)
+
+
+def test_a_file_that_another_user_has_open_for_writing_is_not_sent(machine: Machine) -> None:
+    """Its writer writes nothing, so a lease alone shows it."""
+    machine.run("mkdir /srv/photos/open; echo x > /srv/photos/open/1.jpg")
+    writing = "exec 7<>/srv/photos/open/1.jpg; exec sleep 600"
+    machine.run(f"systemd-run --unit=writer sh -c '{writing}'")
+    assert get(PORTS["8080"], "/archive/open/").status == 503
+    counted = 'archive_uploads_awaited_total{reason="open for writing"} '
+    metrics = get(PORTS["8080"], "/metrics").content.decode()
+    assert float(metrics.partition(f"\n{counted}")[2].split()[0]) > 0
+    machine.run("systemctl stop writer")
+    eventually(lambda: get(PORTS["8080"], "/archive/open/").status == 200)
 
 
 def test_a_killed_service_is_started_again(machine: Machine) -> None:

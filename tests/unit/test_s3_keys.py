@@ -63,6 +63,7 @@ def test_every_key_is_listed_as_it_is(keys: list[str], expected: list[str]) -> N
         (["a/Thumbs.db", "a/b/.c"], ["a/", "a/b/"]),
         (["../a", "b/./c"], ["b/"]),
         ([".a"], []),
+        (["a", "a.aria2", "b/@eaDir/c", "b/d"], ["b/d"]),
     ],
 )
 def test_exclusions_hold_for_each_part_of_a_key(keys: list[str], expected: list[str]) -> None:

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
 from archive_service.archive.errors import AlbumInMotion
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing
-from archive_service.archive.settling import NO_SETTLING, FirstSeen, SettlePolicy, SettlingWatch
+from archive_service.archive.settling import (
+    LOOKED_AT_S,
+    NO_SETTLING,
+    YOUNG_S,
+    FirstSeen,
+    SettlePolicy,
+    SettlingWatch,
+)
 
 SECOND_NS = 1_000_000_000
 NOW_NS = 1_700_000_000 * SECOND_NS
@@ -103,7 +111,8 @@ def test_without_patience_everything_is_still() -> None:
 
 def listed(sizes: Mapping[bytes, int], ctime_ns: int = NOW_NS - HOUR_NS) -> Listing:
     paths, columns = list(sizes), (array("q"), array("H"))
-    return Listing(paths, paths, array("Q", sizes.values()), *columns, b"", ctime_ns, 0)
+    tokens = b"".join(ctime_ns.to_bytes(8, "little") + bytes(8) for _ in paths)
+    return Listing(paths, paths, array("Q", sizes.values()), *columns, tokens, ctime_ns, 0)
 
 
 def test_an_old_album_with_an_empty_file_is_looked_at_twice() -> None:
@@ -112,6 +121,56 @@ def test_an_old_album_with_an_empty_file_is_looked_at_twice() -> None:
     assert pause_s(watch, album, 0) == 2
     assert pause_s(watch, album, 1.5) == 0.5
     assert pause_s(watch, album, 2) == 0
+
+
+def test_a_young_empty_file_is_awaited_for_a_minute() -> None:
+    sightings = FirstSeen()
+    album = listed({b"1.jpg": 9, b"2.jpg": 0}, NOW_NS - 10 * SECOND_NS)
+    assert pause_s(watching(PATIENCE, sightings), album, 0) == 2
+    for clock_s in (5, 40, YOUNG_S - 11):  # looked at often, for it may be whole soon
+        watch = watching(PATIENCE, sightings, clock_s=clock_s)
+        assert pause_s(watch, album, clock_s) == min(2, YOUNG_S - 10 - clock_s)
+    for clock_s in (YOUNG_S - 10, 1000):
+        watch = watching(PATIENCE, sightings, clock_s=clock_s)
+        assert pause_s(watch, album, clock_s) == 0
+
+
+def test_an_empty_file_of_the_future_is_awaited_for_a_minute_by_our_clock() -> None:
+    sightings = FirstSeen()
+    album = listed({b"1.jpg": 0}, NOW_NS + HOUR_NS)
+    assert pause_s(watching(PATIENCE, sightings), album, 0) == 2
+    later = watching(PATIENCE, sightings, clock_s=YOUNG_S - 1)
+    assert pause_s(later, album, YOUNG_S - 1) == 1
+    later = watching(PATIENCE, sightings, clock_s=YOUNG_S)
+    assert pause_s(later, album, YOUNG_S) == 0
+
+
+def test_without_patience_an_empty_file_is_sent() -> None:
+    assert pause_s(watching(NO_SETTLING), listed({b"1.jpg": 0}, NOW_NS), 0) == 0
+
+
+def test_what_looks_like_an_upload_counts_for_stillness() -> None:
+    album = replace(changed(NOW_NS - HOUR_NS), newest_upload_ns=NOW_NS - SECOND_NS // 2)
+    assert pause_s(watching(), album, 0) == 1.5
+
+
+@pytest.mark.parametrize(
+    ("age_s", "patience", "expected"),
+    [
+        (1, PATIENCE, True),
+        (LOOKED_AT_S - 1, PATIENCE, True),
+        (LOOKED_AT_S, PATIENCE, False),
+        (-3600, PATIENCE, True),
+        (1, NO_SETTLING, False),
+    ],
+)
+def test_only_albums_that_changed_a_short_while_ago_are_looked_at(
+    age_s: float, patience: SettlePolicy, *, expected: bool
+) -> None:
+    album = changed(NOW_NS - int(age_s * SECOND_NS))
+    assert watching(patience).needs_look(album, now_ns=NOW_NS) is expected
+    objects = replace(album, is_of_objects=True)
+    assert not watching(patience).needs_look(objects, now_ns=NOW_NS)
 
 
 def test_an_empty_directory_is_no_empty_file() -> None:

@@ -13,7 +13,7 @@ from archive_service.archive.errors import (
 )
 from archive_service.archive.first_time import FirstTimes
 from archive_service.archive.id import ArchiveId, InvalidArchiveId
-from archive_service.archive.settling import newest_change_ns
+from archive_service.archive.settling import FirstSeen, newest_change_ns
 from archive_service.checksums.background.album_queue import AlbumQueue
 from archive_service.checksums.background.hasher import BackgroundHasher, Seen
 from archive_service.observe.events import Observe
@@ -43,6 +43,7 @@ class Indexer:
         self._observe = observe
         self._settle_time_s = settle_time_s
         self._done: dict[str, bytes] = {}  # fingerprints
+        self._sightings = FirstSeen()
         self._failures = FirstTimes()
 
     async def add_old(self, album: str) -> None:
@@ -100,7 +101,7 @@ class Indexer:
     async def _index(self, archive: ArchiveId, *, turns: int) -> float:
         """Index an album; return the pause before it may be tried again, 0 for none."""
         seen = await self._hasher.look(archive)
-        if pause_s := self._pause_s(seen, now_ns=time.time_ns()):
+        if pause_s := self._pause_s(archive, seen, now_ns=time.time_ns()):
             return pause_s
         if self._done.get(archive.value) == seen.fingerprint:
             return 0.0
@@ -117,8 +118,12 @@ class Indexer:
         self._observe(AlbumIndexed(archive, files=learned.files, duration_s=duration_s))
         return 0.0
 
-    def _pause_s(self, seen: Seen, *, now_ns: int) -> float:
+    def _pause_s(self, archive: ArchiveId, seen: Seen, *, now_ns: int) -> float:
         # As long as the clock may not have ticked since, no value would be remembered.
         still_s = max(self._settle_time_s, 2 * seen.listing.clock_tick_ns() / _NS_PER_S)
         age_s = (now_ns - newest_change_ns(seen.listing, now_ns)) / _NS_PER_S
+        if seen.listing.has_litter:  # it may have moved the times, and go on moving them
+            clock_s = time.monotonic()
+            since_s = self._sightings.unchanged_since_s(archive, seen.fingerprint, clock_s=clock_s)
+            age_s = max(age_s, clock_s - since_s)
         return max(0.0, still_s - age_s)

@@ -15,6 +15,7 @@ from archive_service.archive.id import ArchiveId, InvalidArchiveId
 from archive_service.cli.doctor.findings import Finding, Verdict
 from archive_service.cli.doctor.index_inspection import index_findings
 from archive_service.cli.doctor.store_inspection import store_findings
+from archive_service.cli.doctor.upload_inspection import upload_findings
 from archive_service.cli.sockets import NoSuchHost, NotListening, listening
 from archive_service.config.album_storage import advice, permission_advice, storage_of
 from archive_service.config.groups.signing_settings import signing_state
@@ -227,6 +228,7 @@ CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     index_findings,
     _limits,
     _watching,
+    upload_findings,
     _ports,
     _neighbours,
 )

@@ -119,6 +119,18 @@ class AlbumSettings:
         russian="Сколько самое большее запрос ждёт альбома, который загружают. "
         "После этого ответ — 503, «Альбом ещё загружается».",
     )
+    open_files: Literal["both", "lease", "watch", "off"] = setting(
+        values.choice("both", "lease", "watch", "off"),
+        default="both",
+        summary="how a file is noticed that somebody has open for writing, so that it is not sent",
+        details="`lease` asks the kernel, `watch` uses what inotify reports to the index ahead. "
+        "`archive-service check` says what works here; see "
+        "[What uploaders leave on the disk](operations.md#what-uploaders-leave-on-the-disk).",
+        russian="Как замечать файл, который кто-то держит открытым на запись, чтобы его не отдать: "
+        "`lease` спрашивает ядро, `watch` использует то, что inotify сообщает опережающему "
+        "индексу. Что работает на этой машине, говорит `archive-service check`; см. "
+        "[Что загрузчики оставляют на диске](operations.ru.md#что-загрузчики-оставляют-на-диске).",
+    )
     listing_timeout: float = setting(
         values.seconds(0.1, 3600),
         default="30",

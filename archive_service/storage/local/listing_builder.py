@@ -18,6 +18,8 @@ from archive_service.storage.local.stat_record import COLUMNS, CTIME, INODE, MOD
 
 MAX_LINKED = 100_000
 """Sources that links lead to: many links to one large directory would have no end."""
+MOST_UPLOADS = 64
+"""Files of an album under temporary names whose paths are kept: more are seldom under way."""
 
 
 class Columns:
@@ -39,6 +41,9 @@ class Columns:
         self._rows_looked_at: list[bytes] = []
         self._newest_ctime_ns = 0
         self._newest_mtime_ns = 0
+        self._newest_upload_ns = 0
+        self._uploads: list[bytes] = []
+        self._has_litter = False
 
     def __len__(self) -> int:
         return len(self._paths)
@@ -69,6 +74,19 @@ class Columns:
         self._newest_ctime_ns = max(self._newest_ctime_ns, newest_ctime_ns)
         self._newest_mtime_ns = max(self._newest_mtime_ns, newest_mtime_ns)
 
+    def note_litter(self) -> None:
+        """Note that something is left out that is no upload."""
+        self._has_litter = True
+
+    def note_uploads(self, paths: Sequence[bytes], rows: bytes) -> None:
+        """Note what is left out and looks like uploads."""
+        if paths:
+            newest_ns = max(array("q", rows)[CTIME::COLUMNS])
+            self._newest_upload_ns = max(self._newest_upload_ns, newest_ns)
+            modes = array("Q", rows)[MODE::COLUMNS]
+            files = [path for path, mode in zip(paths, modes, strict=True) if stat.S_ISREG(mode)]
+            self._uploads += files[: MOST_UPLOADS - len(self._uploads)]
+
     def note_unseen(self) -> None:
         """Note that the album may change without a trace in what the system tells of it."""
         self._looked_at_all = False
@@ -97,6 +115,9 @@ class Columns:
             self._newest_ctime_ns,
             self._newest_mtime_ns,
             snapshot=self._snapshot(),
+            newest_upload_ns=self._newest_upload_ns,
+            uploads=self._uploads,
+            has_litter=self._has_litter,
         )
 
     def _snapshot(self) -> Snapshot | None:

@@ -28,11 +28,12 @@ from archive_service.observe.events import Observe, ignore
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.in_flight import InFlights
 from archive_service.storage.local.album_files import AlbumPlace, LocalAlbumFiles
+from archive_service.storage.local.directory_look import Place
 from archive_service.storage.local.filesystem_type import mount_point
 from archive_service.storage.local.native import AS_COMPILED, NativeCalls
 from archive_service.storage.local.open_beneath import OPEN_DIRECTORY
 from archive_service.storage.local.symlinks import AlbumLinks, Links, NoLinks, SkippedLinks
-from archive_service.storage.local.walk import VANISHED, Place, Walk, opened_directory
+from archive_service.storage.local.walk import VANISHED, Walk, opened_directory
 
 _NO_ALBUM = (*VANISHED, errno.ENAMETOOLONG)
 SymlinkPolicy = Literal["inside", "never"]

@@ -11,8 +11,7 @@ import os
 import stat
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import closing, contextmanager
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -22,6 +21,13 @@ from archive_service.archive.listing import Listing
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.file_filter import REGULAR_FILES, FileFilter
 from archive_service.storage.in_flight import MOST_AT_ONCE, InFlight
+from archive_service.storage.local.directory_look import (
+    DirectoryLook,
+    Place,
+    encoded,
+    rows_of,
+    stable_names,
+)
 from archive_service.storage.local.filesystem_type import is_prompt
 from archive_service.storage.local.listing_builder import Columns
 from archive_service.storage.local.native import AS_COMPILED, NativeCalls
@@ -43,48 +49,9 @@ MAX_DEPTH = 64
 VANISHED = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 """The errors of opening what was replaced or removed since its name was read."""
 
-_TRIES = 10
-
 
 _Named = tuple[bytes, "bytes | None"]
 """The name of a directory, and where it is if that is the name of a link."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A directory in a walk.  Both paths are empty or end with a slash."""
-
-    prefix: bytes = b""
-    """What the paths of a listing begin with."""
-    location: bytes = b""
-    """Where it is; another path than the prefix below a link."""
-    depth: int = 0
-
-    @property
-    def is_linked(self) -> bool:
-        """Whether a link led here."""
-        return self.prefix != self.location
-
-    def below(self, name: bytes, target: bytes | None) -> Place:
-        """Return the place of a directory in this one, or of the target of a link in it."""
-        location = self.location + name if target is None else target
-        return Place(self.prefix + name + b"/", location + b"/", self.depth + 1)
-
-
-@dataclass(frozen=True, slots=True)
-class _Look:
-    """What one look at a directory found; it stays open until what lies below is collected."""
-
-    descriptor: int
-    place: Place
-    status: os.stat_result
-    names: list[bytes]
-    rows: bytes
-    tells_changes: bool
-    """Whether its times tell what is added."""
-
-    def close(self) -> None:
-        os.close(self.descriptor)
 
 
 class Walk:
@@ -140,26 +107,36 @@ class Walk:
         """
         return self._collect(self._look(descriptor, place))
 
-    def _look(self, descriptor: int, place: Place) -> _Look:
+    def _look(self, descriptor: int, place: Place) -> DirectoryLook:
         if place.depth > MAX_DEPTH:
             raise StorageUnavailable("too deep")
-        names, status = self._names(descriptor)
-        told = self._in_flight.in_slices(
-            lambda start, stop: self._told(descriptor, names[start:stop]), len(names)
+        names, status = stable_names(descriptor, self._exclusion)
+        kept = encoded(names.kept)
+        found = self._in_flight.in_slices(
+            lambda start, stop: self._rows(descriptor, kept[start:stop]), len(kept)
         )
-        there = list(chain.from_iterable(names for names, _ in told))
-        rows = b"".join(rows for _, rows in told)
-        return _Look(descriptor, place, status, there, rows, is_prompt(descriptor))
+        there = list(chain.from_iterable(names for names, _ in found))
+        rows = b"".join(rows for _, rows in found)
+        uploads = self._rows(descriptor, encoded(names.uploads))
+        return DirectoryLook(
+            descriptor, place, status, names, there, rows, *uploads, is_prompt(descriptor)
+        )
 
-    def _collect(self, look: _Look) -> bool:
+    def _rows(self, descriptor: int, names: list[bytes]) -> tuple[list[bytes], bytes]:
+        return rows_of(descriptor, names, self._bulk)
+
+    def _collect(self, look: DirectoryLook) -> bool:
         place, status = look.place, look.status
         before = len(self)
         if not place.depth:
             self._columns.note_rows(place.location, [b"."], row(status))
         self._columns.note_rows(place.location, look.names, look.rows)
+        self._note_left_out(look)
         if not look.tells_changes:
             self._columns.note_unseen()
-        leads_to_empty = self._collect_below(look, self._add_files(look.names, look.rows, place))
+        leads_to_empty = self._collect_below(
+            look, self._add_files(*look.without_placeholders(), place)
+        )
         if os.fstat(look.descriptor).st_ctime_ns != status.st_ctime_ns:
             raise AlbumInMotion  # something may be missing of which no time of the listing tells
         self._columns.note_times(ctime_ns(status), mtime_ns(status))
@@ -168,7 +145,15 @@ class Walk:
             self._columns.add([place.prefix], empty_row(status), {})
         return is_kept
 
-    def _collect_below(self, look: _Look, directories: Sequence[_Named]) -> bool:
+    def _note_left_out(self, look: DirectoryLook) -> None:
+        location = look.place.location
+        if look.sorted_names.has_litter:
+            self._columns.note_litter()
+        if look.uploads:
+            self._columns.note_rows(location, look.uploads, look.upload_rows)
+            self._columns.note_uploads([location + n for n in look.uploads], look.upload_rows)
+
+    def _collect_below(self, look: DirectoryLook, directories: Sequence[_Named]) -> bool:
         """Collect what directories hold; return whether one is empty or leads to an empty one."""
         leads_to_empty = False
         looks = self._in_flight.in_order(
@@ -185,32 +170,6 @@ class Walk:
                     with closing(below):
                         leads_to_empty |= self._collect(below)
         return leads_to_empty
-
-    def _names(self, descriptor: int) -> tuple[list[bytes], os.stat_result]:
-        """Return the names in a directory, and its state: they belong together."""
-        for _ in range(_TRIES):
-            status = os.fstat(descriptor)
-            found = os.listdir(descriptor)
-            if os.fstat(descriptor).st_ctime_ns == status.st_ctime_ns:
-                names = sorted(self._exclusion.kept(found))
-                # All at once, for a call for each takes longer than to list it.
-                return os.fsencode("\0".join(names)).split(b"\0") if names else [], status
-        raise AlbumInMotion
-
-    def _told(self, directory: int, names: list[bytes]) -> tuple[list[bytes], bytes]:
-        """Return the names that are still there, and their rows."""
-        there: list[bytes] = []
-        rows: list[bytes] = []
-        while names:
-            rows.append(self._bulk.stat_files(directory, names))
-            count = len(rows[-1]) // ROW.size
-            there += names[:count]
-            for name in names[count : count + 1]:  # for which something is out of the ordinary
-                with suppress(FileNotFoundError):  # removed since the directory was read
-                    rows.append(row(os.stat(name, dir_fd=directory, follow_symlinks=False)))
-                    there.append(name)
-            names = names[count + 1 :]
-        return there, b"".join(rows)
 
     def _add_files(self, names: list[bytes], rows: bytes, place: Place) -> list[_Named]:
         """Collect files; return the directories among them, those behind links with the target."""
@@ -256,7 +215,7 @@ class Walk:
             return target
         return None
 
-    def _look_below(self, above: _Look, named: _Named) -> _Look | None:
+    def _look_below(self, above: DirectoryLook, named: _Named) -> DirectoryLook | None:
         """Look at a directory in another; return None where it is there no more."""
         name, target = named
         try:
@@ -295,6 +254,6 @@ def opened_directory(path: Path) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _close(look: _Look | None) -> None:
+def _close(look: DirectoryLook | None) -> None:
     if look:
         look.close()

@@ -20,6 +20,7 @@ from archive_service.archive.errors import StorageUnavailable, errno_name
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.local.filesystem_type import is_changed_by_others
 from archive_service.storage.local.walk import MAX_DEPTH
+from archive_service.storage.local.written_files import WrittenFiles
 
 if TYPE_CHECKING:
     from inotify_simple import INotify
@@ -29,12 +30,14 @@ MOST_WATCHES = 200_000
 _READ_BYTES = 32 * 1024
 """Some hundred events, so that the event loop is soon free again."""
 # Of inotify.h; the library's own are slow to compute with.
-_ATTRIB, _CLOSE_WRITE, _MOVED_FROM, _MOVED_TO, _CREATE, _DELETE = 0x4, 0x8, 0x40, 0x80, 0x100, 0x200
+_MODIFY, _ATTRIB, _CLOSE_WRITE = 0x2, 0x4, 0x8
+_MOVED_FROM, _MOVED_TO, _CREATE, _DELETE = 0x40, 0x80, 0x100, 0x200
 _DELETE_SELF, _MOVE_SELF = 0x400, 0x800
 _UNMOUNT, _OVERFLOW, _IGNORED = 0x2000, 0x4000, 0x8000
 _ONLYDIR, _DONT_FOLLOW, _ISDIR = 0x1000000, 0x2000000, 0x40000000
 # An attribute too: a client that sets a file's date moves its ctime, and so its change token.
-_IN_ALBUM = _ATTRIB | _CLOSE_WRITE | _MOVED_FROM | _MOVED_TO | _CREATE | _ONLYDIR | _DONT_FOLLOW
+_WRITING = _MODIFY | _CREATE | _CLOSE_WRITE | _MOVED_FROM | _MOVED_TO
+_IN_ALBUM = _ATTRIB | _WRITING | _ONLYDIR | _DONT_FOLLOW
 _IN_ROOT = _ATTRIB | _MOVED_FROM | _MOVED_TO | _CREATE | _DELETE | _DELETE_SELF | _MOVE_SELF
 _ROOT_GONE = _DELETE_SELF | _MOVE_SELF | _UNMOUNT | _IGNORED
 _NO_ROOM = (errno.ENOSPC, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
@@ -68,9 +71,13 @@ class AlbumWatcher:
     `watch` is called from one thread at a time, everything else from the event loop's.
     """
 
-    def __init__(self, root: Path, exclusion: Exclusion) -> None:
-        """Watch the root; raise StorageUnavailable where there is none, and WatchFailed."""
+    def __init__(self, root: Path, exclusion: Exclusion, written: WrittenFiles) -> None:
+        """Watch the root; raise StorageUnavailable where there is none, and WatchFailed.
+
+        `written` gets the files that are written to.
+        """
         self._root = os.fspath(root)
+        self._writing = _WritingNotes(written)
         self._exclusion = exclusion
         self._albums: dict[int, str] = {}
         self._left: set[str] = set()
@@ -101,6 +108,7 @@ class AlbumWatcher:
     def close(self) -> None:
         """Watch no more."""
         self._inotify.close()
+        self._writing.forget()
 
     def watch(self, album: str) -> None:
         """Watch all directories of an album, those that are watched already included.
@@ -133,11 +141,12 @@ class AlbumWatcher:
             events = parse_events(os.read(self.fileno(), _READ_BYTES))
         except BlockingIOError:
             return changes
-        for watch, mask, _, name in events:
+        for watch, mask, cookie, name in events:
             if mask & _OVERFLOW:
                 changes = changes._replace(has_overflown=True)
+                self._writing.forget()
             elif watch != self._root_watch:
-                self._note_in_album(changes, watch, mask)
+                self._note_in_album(changes, watch, mask, name, cookie)
             elif mask & _ROOT_GONE:
                 changes = changes._replace(is_root_gone=True)
             elif mask & _ISDIR and name:
@@ -147,10 +156,16 @@ class AlbumWatcher:
                     self._left.add(name)
         return changes
 
-    def _note_in_album(self, changes: Changes, watch: int, mask: int) -> None:
+    def _note_in_album(
+        self, changes: Changes, watch: int, mask: int, name: str, cookie: int
+    ) -> None:
         if mask & _IGNORED:
             self._albums.pop(watch, None)
         elif (album := self._albums.get(watch)) is not None:
+            if name and self._exclusion.is_litter(name):
+                return
+            if mask & _WRITING and not mask & _ISDIR:
+                self._writing.note(mask, (watch, album, name), cookie)
             changes.albums.add(album)
             if mask & _ISDIR:
                 changes.unwatched.add(album)
@@ -182,6 +197,34 @@ class AlbumWatcher:
         for watch in of_album - watched:
             with suppress(OSError):  # the directory was removed since
                 self._inotify.rm_watch(watch)
+
+
+class _WritingNotes:
+    """What events say of files that are written to."""
+
+    def __init__(self, written: WrittenFiles) -> None:
+        self._written = written
+        self._moved: tuple[int, tuple[int, str, str]] | None = None
+        """The cookie and the file of the last event of a name that is gone; the new one follows."""
+
+    def note(self, mask: int, file: tuple[int, str, str], cookie: int) -> None:
+        """Note one event; the file is a watch, an album and a name."""
+        if mask & _CREATE:
+            self._written.note_made(*file)
+        elif mask & _MODIFY:
+            self._written.note_written(*file)
+        elif mask & _CLOSE_WRITE:
+            self._written.note_closed(*file)
+        elif mask & _MOVED_FROM:
+            self._moved = cookie, file
+        elif mask & _MOVED_TO:
+            self._written.note_closed(*file)  # it has replaced what had that name
+            if self._moved and self._moved[0] == cookie:
+                self._written.note_renamed(self._moved[1], file)
+
+    def forget(self) -> None:
+        """Forget all files: what happens to them is no longer known."""
+        self._written.clear()
 
 
 def _identity(path: str) -> tuple[int, int]:

@@ -37,7 +37,8 @@ class Tree:
         self._prefix_size = len(prefix)
         self._exclusion = exclusion
         self._on_skipped = on_skipped
-        self._files: dict[bytes, Found] = {}
+        self._members: dict[bytes, dict[str, Found]] = {}
+        """The objects in each directory that is kept, by name."""
         self._is_kept = {_ROOT: True}
         self._newest_s: dict[bytes, int] = {}
         """The newest change of an object directly in each directory, Unix seconds."""
@@ -56,24 +57,23 @@ class Tree:
             if not self._keeps(directory):
                 continue
             # An object with an empty name stands for the directory itself.
-            kept = set(self._exclusion.kept([name for _, name, _ in members if name]))
-            for _, name, found in members:
-                if name in kept:
-                    self._files[found.key[self._prefix_size :]] = found
+            named_members = ((name, found) for _, name, found in members if name)
+            self._members.setdefault(directory, {}).update(named_members)
 
     def listing(self) -> Listing:
         """Return the listing: files, empty directories and the parents of these.
 
         Raise AlbumArchived if a file must be restored before it can be read.
         """
-        if any(found.is_archived for found in self._files.values()):
+        found_files = self._kept_files()
+        if any(found.is_archived for found in found_files.values()):
             raise AlbumArchived
         times_s = self._times_s()
         kept = [directory for directory, is_kept in self._is_kept.items() if is_kept]
-        filled = {_ROOT, *map(parent, self._files), *map(parent, kept)}
+        filled = {_ROOT, *map(parent, found_files), *map(parent, kept)}
         empty = {directory for directory in kept if directory not in filled}
-        paths = sorted({*self._files, *empty, *chain.from_iterable(map(parents, empty))})
-        files = [self._files.get(path) for path in paths]
+        paths = sorted({*found_files, *empty, *chain.from_iterable(map(parents, empty))})
+        files = [found_files.get(path) for path in paths]
         rows = [
             (found.size, found.modified_s, FILE_MODE, found.etag)
             if found
@@ -92,6 +92,14 @@ class Tree:
             newest_ns,
             is_of_objects=True,
         )
+
+    def _kept_files(self) -> dict[bytes, Found]:
+        """Return the files by path: what lies beside one may show that it is unfinished."""
+        return {
+            members[name].key[self._prefix_size :]: members[name]
+            for members in self._members.values()
+            for name in self._exclusion.kept(list(members))
+        }
 
     def _named(self, found: Found) -> tuple[bytes, str, Found] | None:
         """Return the directory and the name of an object; None if it is left out."""

@@ -1,0 +1,221 @@
+"""Files of albums that somebody has open for writing, or that begin and end with zeros.
+
+Theory of operation.  A read lease (fcntl(2), F_SETLEASE) is refused with EAGAIN while anybody has
+the file open for writing, a shared writable mapping included.  It is taken and given back at once.
+Meanwhile another's `open` for writing waits for a moment, or fails with EAGAIN where it may not
+wait.  The kernel signals that with what F_SETSIG says; the default, SIGIO, would end the process.
+A lease takes the file's owner or CAP_LEASE, else it is refused with EACCES.  Network file systems
+refuse it for reasons of their own, so a refusal counts on local disks alone.
+
+Where the lease says nothing, the watcher of the index ahead does: see `WrittenFiles`.
+
+Only files that changed a short while ago are looked at, so old albums cost nothing.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from enum import Enum
+from pathlib import Path
+
+from archive_service.archive.errors import DownloadFailed, SourceSuspected, SourceUnreadable
+from archive_service.archive.first_time import FirstTimes
+from archive_service.archive.id import ArchiveId
+from archive_service.archive.listing import Listing, SourceIndex
+from archive_service.archive.settling import LOOKED_AT_S, OPEN_S, YOUNG_S, UploadSign
+from archive_service.observe.events import Observe, OpenFileIgnored, ignore
+from archive_service.storage.in_flight import InFlights
+from archive_service.storage.local.album_files import AlbumPlace, LocalAlbumFiles
+from archive_service.storage.local.filesystem_type import is_prompt
+from archive_service.storage.local.open_beneath import opened_to_pass
+from archive_service.storage.local.stat_record import ctime_ns
+from archive_service.storage.local.walk import opened_directory
+from archive_service.storage.local.written_files import WrittenFiles
+
+try:
+    import fcntl
+except ImportError:  # not on Windows
+    _HAS_LEASES = False
+else:
+    _HAS_LEASES = hasattr(fcntl, "F_SETLEASE")
+
+MOST_LOOKED_AT = 10_000
+"""Files of an album that are looked at, those that changed last: some 100 ms."""
+_OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_END_BYTES = 4096
+_NS_PER_S = 1_000_000_000
+
+
+class Lease(Enum):
+    """What a read lease on a file has shown."""
+
+    FREE = "free"
+    """Nobody has it open for writing."""
+    WRITTEN = "written"
+    """Somebody has."""
+    DENIED = "denied"
+    """Leases are not for this user."""
+    UNKNOWN = "unknown"
+    """The file system has none that tell."""
+
+
+class NoLeases:
+    """Learn nothing from leases."""
+
+    def of(self, descriptor: int) -> Lease:
+        """Take none."""
+        return Lease.UNKNOWN
+
+
+class Leases:
+    """Take leases where the system has them."""
+
+    def of(self, descriptor: int) -> Lease:
+        """Take a read lease and give it back; return what that has shown."""
+        if not _HAS_LEASES:
+            return Lease.UNKNOWN
+        try:
+            fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)  # ignored unless handled
+            fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+        except OSError as error:
+            return _refused(descriptor, error)
+        with suppress(OSError):
+            fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+        return Lease.FREE
+
+
+class OpenWriters:
+    """Looks at the files of albums below a root; for calls from any thread; see `UploadLook`."""
+
+    def __init__(
+        self,
+        root: Path,
+        leases: Leases | NoLeases,
+        written: WrittenFiles,
+        observe: Observe = ignore,
+    ) -> None:
+        self._root = root
+        self._leases = leases
+        self._written = written
+        self._observe = observe
+        self._reported = FirstTimes()
+        self._in_flights = InFlights()  # files are opened one by one: no thread helps
+
+    def sign(self, archive: ArchiveId, listing: Listing, *, now_ns: int) -> UploadSign | None:
+        """Return a sign that a file is not whole; see `UploadLook.sign`.
+
+        What can't be opened shows nothing: it can't be sent either.
+        """
+        young = listing.changed_since(now_ns - int(LOOKED_AT_S * _NS_PER_S))
+        if len(young) > MOST_LOOKED_AT:
+            young = sorted(young, key=listing.ctime_ns)[-MOST_LOOKED_AT:]
+        look = _AlbumLook(archive, listing, now_ns, self)
+        in_flight = self._in_flights.of(archive)
+        with LocalAlbumFiles(self.place(archive), listing, in_flight=in_flight) as files:
+            for source in young:
+                try:
+                    if found := look.at(files, source):
+                        return found
+                except SourceUnreadable:
+                    continue
+                except DownloadFailed:
+                    return UploadSign.CHANGED
+        return UploadSign.OPEN if any(map(look.is_written_to, listing.uploads)) else None
+
+    def place(self, archive: ArchiveId) -> AlbumPlace:
+        """Return where an album lies."""
+        return AlbumPlace(self._root, os.fsencode(archive.value))
+
+    def is_written(self, archive: ArchiveId, name: bytes, descriptor: int) -> bool:
+        """Tell whether somebody has an open file, of this base name, open for writing."""
+        lease = self._leases.of(descriptor)
+        if lease in (Lease.FREE, Lease.WRITTEN):
+            return lease is Lease.WRITTEN
+        has_other_names = os.fstat(descriptor).st_nlink > 1
+        return self._written.has(archive.value, os.fsdecode(name), or_made=not has_other_names)
+
+    def report_left_open(self, archive: ArchiveId) -> None:
+        """Report, once for each album, a file that was open for too long without a change."""
+        if self._reported.is_first(archive.value):
+            self._observe(OpenFileIgnored(archive))
+
+
+class _AlbumLook:
+    """One look at an album."""
+
+    def __init__(
+        self, archive: ArchiveId, listing: Listing, now_ns: int, writers: OpenWriters
+    ) -> None:
+        self._archive = archive
+        self._listing = listing
+        self._now_ns = now_ns
+        self._writers = writers
+
+    def at(self, files: LocalAlbumFiles, source: SourceIndex) -> UploadSign | None:
+        """Look at a file of the listing; raise DownloadFailed."""
+        listing = self._listing
+        name = listing.paths[source].rpartition(b"/")[2]
+        changed_ns = listing.ctime_ns(source)
+        if listing.mtimes_ns[source] <= self._now_ns:
+            changed_ns = max(changed_ns, listing.mtimes_ns[source])
+        with files.open(source) as file:
+            descriptor = file.fileno()
+            if self._holds(name, descriptor, changed_ns):
+                return UploadSign.OPEN
+            if 0 <= self._now_ns - changed_ns < YOUNG_S * _NS_PER_S and _has_zeros(
+                descriptor, listing.sizes[source]
+            ):
+                return UploadSign.ZEROS
+            # A writer may have ended between the listing and the lease.
+            with suppress(SourceSuspected):
+                files.verify(file, source)
+        return None
+
+    def is_written_to(self, path: bytes) -> bool:
+        """Tell whether what is left out is open for writing."""
+        directory, _, name = path.rpartition(b"/")
+        with suppress(OSError), self._directory(directory) as parent:
+            descriptor = os.open(name, _OPEN, dir_fd=parent)
+            try:
+                return self._holds(name, descriptor, ctime_ns(os.fstat(descriptor)))
+            finally:
+                os.close(descriptor)
+        return False
+
+    def _holds(self, name: bytes, descriptor: int, changed_ns: int) -> bool:
+        if not self._writers.is_written(self._archive, name, descriptor):
+            return False
+        if self._now_ns - changed_ns < OPEN_S * _NS_PER_S:
+            return True
+        self._writers.report_left_open(self._archive)
+        return False
+
+    @contextmanager
+    def _directory(self, path: bytes) -> Iterator[int]:
+        place = self._writers.place(self._archive)
+        with opened_directory(place.root) as root:
+            descriptor = opened_to_pass(root, place.path + b"/" + path)
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+
+def _refused(descriptor: int, error: OSError) -> Lease:
+    if error.errno == errno.EACCES:
+        return Lease.DENIED
+    is_written = error.errno == errno.EAGAIN and is_prompt(descriptor)
+    return Lease.WRITTEN if is_written else Lease.UNKNOWN
+
+
+def _has_zeros(descriptor: int, size: int) -> bool:
+    """Tell whether a file has nothing but zeros at both ends."""
+    first = os.pread(descriptor, _END_BYTES, 0)
+    if not first or first.count(0) < len(first):
+        return False
+    last = os.pread(descriptor, _END_BYTES, max(0, size - _END_BYTES))
+    return last.count(0) == len(last)

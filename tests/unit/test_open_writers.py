@@ -1,0 +1,191 @@
+"""Looks at the files of an album for signs that they are not whole."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from harness.albums import HASH, make_album, noise
+from harness.server import environment
+
+from archive_service.archive.id import ArchiveId
+from archive_service.archive.listing import Listing
+from archive_service.archive.settling import LOOKED_AT_S, OPEN_S, YOUNG_S, UploadSign
+from archive_service.observe.events import Event, OpenFileIgnored
+from archive_service.storage.exclusion import DEFAULT_PATTERNS, Exclusion
+from archive_service.storage.local.open_writers import Lease, Leases, NoLeases, OpenWriters
+from archive_service.storage.local.storage import LocalStorage
+from archive_service.storage.local.written_files import MOST_FILES, WrittenFiles
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="leases are Linux's")
+ARCHIVE = ArchiveId(HASH)
+
+
+class Look:
+    """Looks at one album, `later_s` seconds from now."""
+
+    def __init__(self, photos_dir: Path, leases: Leases | NoLeases | None = None) -> None:
+        self.events: list[Event] = []
+        self.written = WrittenFiles()
+        self._storage = LocalStorage(photos_dir, Exclusion(DEFAULT_PATTERNS))
+        self._writers = OpenWriters(
+            photos_dir, leases or Leases(), self.written, self.events.append
+        )
+
+    def listing(self) -> Listing:
+        return self._storage.list(ARCHIVE)
+
+    def sign(self, *, later_s: float = 0.0, listing: Listing | None = None) -> UploadSign | None:
+        now_ns = time.time_ns() + int(later_s * 1e9)
+        return self._writers.sign(ARCHIVE, listing or self.listing(), now_ns=now_ns)
+
+
+@pytest.mark.parametrize("name", ["1.jpg", "a/b/1.jpg", ".1.jpg.AbC123", "a/1.jpg.part"])
+def test_an_open_file_shows_for_a_while(photos_dir: Path, name: str) -> None:
+    album = make_album(photos_dir, {"a/b/0.jpg": b"zero", name: b"x"})
+    look = Look(photos_dir)
+    assert look.sign() is None
+    with (album / name).open("ab") as file:
+        assert look.sign() is UploadSign.OPEN
+        assert look.sign(later_s=OPEN_S - 60) is UploadSign.OPEN
+        assert not look.events
+        assert look.sign(later_s=OPEN_S + 60) is None
+        assert look.sign(later_s=OPEN_S + 61) is None
+        assert look.events == [OpenFileIgnored(ARCHIVE)]
+        file.write(b"more")
+        file.flush()
+        assert look.sign() is UploadSign.OPEN
+    assert look.sign() is None
+
+
+def test_a_shared_mapping_is_open_for_writing(photos_dir: Path) -> None:
+    import mmap  # noqa: PLC0415
+
+    album = make_album(photos_dir, {"1.jpg": bytes(range(256))})
+    with (album / "1.jpg").open("r+b") as file:
+        mapped = mmap.mmap(file.fileno(), 0)
+    look = Look(photos_dir)
+    assert look.sign() is UploadSign.OPEN
+    mapped.close()
+    assert look.sign() is None
+
+
+def test_old_files_are_not_opened(photos_dir: Path) -> None:
+    album = make_album(photos_dir, {"1.jpg": b"one"})
+    look = Look(photos_dir)
+    listing = look.listing()
+    (album / "1.jpg").unlink()  # a look would not find it
+    assert look.sign(listing=listing) is UploadSign.CHANGED
+    assert look.sign(listing=listing, later_s=LOOKED_AT_S + 60) is None
+
+
+def test_a_change_since_the_listing_shows(photos_dir: Path) -> None:
+    album = make_album(photos_dir, {"1.jpg": b"one"})
+    look = Look(photos_dir)
+    listing = look.listing()
+    (album / "1.jpg").write_bytes(b"whole")
+    assert look.sign(listing=listing) is UploadSign.CHANGED
+
+
+@pytest.mark.parametrize(
+    ("data", "sign"),
+    [
+        (bytes(100_000), UploadSign.ZEROS),
+        (bytes(1), UploadSign.ZEROS),
+        (bytes(4096) + noise(10_000) + bytes(4096), UploadSign.ZEROS),
+        (bytes(4095) + noise(10_000) + bytes(4096), None),
+        (bytes(4096) + noise(10_000) + bytes(4095), None),
+        (b"\xff\xd8" + bytes(100_000), None),
+        (b"", None),
+    ],
+)
+def test_zeros_at_both_ends_of_a_young_file_show(
+    photos_dir: Path, data: bytes, sign: UploadSign | None
+) -> None:
+    make_album(photos_dir, {"1.jpg": data})
+    look = Look(photos_dir)
+    assert look.sign() is sign
+    assert look.sign(later_s=YOUNG_S + 1) is None
+
+
+def test_what_was_written_to_shows_where_leases_tell_nothing(photos_dir: Path) -> None:
+    album = make_album(photos_dir, {"a/1.jpg": b"one", "2.jpg": b"two"})
+    look = Look(photos_dir, NoLeases())
+    assert look.sign() is None
+    look.written.note_made(1, HASH, "1.jpg")
+    assert look.sign() is UploadSign.OPEN
+    os.link(album / "a/1.jpg", album / "3.jpg")  # a name that was made is no writer
+    assert look.sign() is None
+    look.written.note_written(1, HASH, "1.jpg")
+    assert look.sign() is UploadSign.OPEN
+    look.written.note_closed(1, HASH, "1.jpg")
+    assert look.sign() is None
+
+
+def test_a_lease_that_is_free_counts_more_than_what_was_reported(photos_dir: Path) -> None:
+    make_album(photos_dir, {"1.jpg": b"one"})
+    look = Look(photos_dir)
+    look.written.note_written(1, HASH, "1.jpg")
+    assert look.sign() is None
+
+
+def test_written_files_are_known_by_album_name_and_watch() -> None:
+    now_s = [1000.0]
+    written = WrittenFiles(lambda: now_s[0])
+    written.note_made(1, "a", "1.jpg")
+    written.note_written(2, "a", "1.jpg")
+    assert written.has("a", "1.jpg", or_made=False)
+    written.note_closed(2, "a", "1.jpg")
+    assert not written.has("a", "1.jpg", or_made=False)
+    assert written.has("a", "1.jpg", or_made=True)
+    assert not written.has("b", "1.jpg", or_made=True)
+    written.note_renamed((1, "a", "1.jpg"), (3, "b", "2.jpg"))
+    assert not written.has("a", "1.jpg", or_made=True)
+    assert written.has("b", "2.jpg", or_made=True)
+    now_s[0] += OPEN_S + 1
+    assert not written.has("b", "2.jpg", or_made=True)
+
+
+def test_no_more_written_files_are_kept_than_there_is_room_for() -> None:
+    written = WrittenFiles()
+    for number in range(MOST_FILES + 1):
+        written.note_made(1, "a", f"{number}")
+    assert not written.has("a", "0", or_made=True)
+    assert written.has("a", "1", or_made=True)
+    assert written.has("a", f"{MOST_FILES}", or_made=True)
+
+
+def test_a_lease_that_is_broken_harms_neither_side(tmp_path: Path) -> None:
+    """A writer that comes at the wrong moment waits, and the signal of that ends nothing."""
+    path = tmp_path / "1.jpg"
+    path.write_bytes(b"x")
+    writer = subprocess.Popen(
+        [sys.executable, "-c", f"while 1: open({str(path)!r}, 'ab').close()"], env=environment()
+    )
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+        seen: set[Lease] = set()
+        while not seen >= {Lease.FREE, Lease.WRITTEN}:
+            seen |= {Leases().of(descriptor) for _ in range(1000)}
+            assert writer.poll() is None
+        os.close(descriptor)
+    finally:
+        writer.kill()
+        writer.wait()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
+def test_leases_on_files_of_others_are_denied(tmp_path: Path) -> None:
+    path = tmp_path / "1.jpg"
+    path.write_bytes(b"x")
+    descriptor = os.open(path, os.O_RDONLY)
+    pid = os.fork()
+    if not pid:
+        os.setuid(65534)
+        os._exit(Leases().of(descriptor) is not Lease.DENIED)
+    os.close(descriptor)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0

@@ -1,0 +1,80 @@
+"""Uploads by the programs that sites use, which pause for longer than an album has to be still."""
+
+from __future__ import annotations
+
+import io
+import time
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http import HTTPStatus
+from pathlib import Path
+
+import pytest
+from conftest import Serve
+from harness.albums import HASH, make_album, noise
+from harness.conditions import eventually
+from harness.http import get
+from harness.server import Server
+from uploaders.programs import UPLOADERS, WITHIN_S, Upload, Uploader
+
+LINK = f"/archive/{HASH}/"
+SETTLE_TIME_S = 0.2
+SOON = ("--settle-time", f"{SETTLE_TIME_S}", "--settle-wait", "0", "--level", "debug")
+PICTURE = noise(3_000_000)
+
+
+def still(album: Path) -> None:
+    """Wait until nothing has changed for as long as the album has to be still."""
+
+    def is_still() -> bool:
+        newest_ns = max(path.stat().st_ctime_ns for path in (album, *album.rglob("*")))
+        return time.time_ns() - newest_ns > 2 * SETTLE_TIME_S * 10**9
+
+    eventually(is_still, within_s=WITHIN_S)
+
+
+def files_in(server: Server) -> Mapping[str, bytes] | None:
+    response = get(server.port, LINK)
+    if response.status != HTTPStatus.OK:
+        return None
+    with zipfile.ZipFile(io.BytesIO(response.content)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+@contextmanager
+def paused(uploader: Uploader, photos_dir: Path, tmp_path: Path) -> Iterator[Upload]:
+    """Have an upload that pauses, beside a picture that is whole."""
+    album = make_album(photos_dir, {"0.jpg": b"zero"})
+    (tmp_path / "source").mkdir()
+    source = tmp_path / "source" / "picture.jpg"
+    source.write_bytes(PICTURE)
+    with uploader(source, album / "1.jpg") as upload:
+        still(album)
+        yield upload
+
+
+@pytest.mark.parametrize("uploader", UPLOADERS)
+def test_an_album_is_held_while_an_upload_pauses(
+    serve: Serve, photos_dir: Path, tmp_path: Path, uploader: Uploader
+) -> None:
+    server = serve(*SOON)
+    with paused(uploader, photos_dir, tmp_path) as upload:
+        assert [files_in(server) for _ in range(3)] == [None] * 3
+        assert get(server.port, LINK).status == HTTPStatus.SERVICE_UNAVAILABLE
+        upload.go_on()
+    wanted = {"0.jpg": b"zero", "1.jpg": PICTURE}
+    eventually(lambda: files_in(server) == wanted, within_s=WITHIN_S)
+
+
+@pytest.mark.parametrize("uploader", UPLOADERS)
+def test_an_upload_that_was_killed_does_not_hold_its_album(
+    serve: Serve, photos_dir: Path, tmp_path: Path, uploader: Uploader
+) -> None:
+    server = serve(*SOON)
+    with paused(uploader, photos_dir, tmp_path) as upload:
+        upload.kill()
+    found = eventually(lambda: files_in(server), within_s=WITHIN_S)
+    assert found
+    assert found["0.jpg"] == b"zero"
+    assert set(found) <= {"0.jpg", "1.jpg"}  # nothing under a temporary name
