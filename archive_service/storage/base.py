@@ -14,7 +14,7 @@ from typing import Protocol
 
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing
-from archive_service.storage.local.page_cache import is_cached, read_ahead
+from archive_service.storage.local.page_cache import read_ahead
 
 READ_AHEAD_BYTES = 2 * 1024 * 1024
 """What the kernel reads of a file ahead of its reader; the page cache holds it, not the process."""
@@ -72,14 +72,16 @@ class DiskFile(FileIO):
         return self._close_elsewhere is None
 
     def begin(self, start: int, stop: int) -> None:
-        """Have the bytes from `start` up to `stop` read ahead if the first are not cached."""
-        self._stop = stop
-        count = min(READ_AHEAD_BYTES, stop - start)
-        if not (self.is_prompt and is_cached(self.fileno(), start, count)):
+        """Have the bytes from `start` up to `stop` read ahead, unless the file is prompt.
+
+        A disk's own read-ahead is larger, and to go beyond it in small steps cost more than it won.
+        """
+        if not self.is_prompt:
+            self._stop = stop
             self.read_on(start)
 
     def needs_read_on(self, position: int) -> bool:
-        """Tell whether half of what is read ahead has been used; no where all was cached."""
+        """Tell whether half of what is read ahead has been used."""
         ahead = self._ahead
         return ahead is not None and position + READ_AHEAD_BYTES // 2 > ahead < self._stop
 
