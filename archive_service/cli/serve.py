@@ -11,14 +11,11 @@ from collections.abc import Sequence
 from contextlib import nullcontext, suppress
 from functools import partial
 
-from aiohttp import web
-
 from archive_service.archive.errors import SettingsError
 from archive_service.archive.representation import ArchiveOptions
 from archive_service.cli.arguments import OneLineParser, add_settings, given_settings, help_of
 from archive_service.cli.console import complain
 from archive_service.cli.sockets import (
-    BACKLOG,
     Listeners,
     NoSuchHost,
     NotListening,
@@ -28,7 +25,7 @@ from archive_service.cli.supervisor import Hooks, Supervisor, Worker, heeded_sig
 from archive_service.config.build import Site, Sites, accepting, archive_options, limits
 from archive_service.config.groups.signing_settings import signing_state
 from archive_service.config.log_setup import configure_logging
-from archive_service.config.metrics_directory import forget_the_dead, shared_metrics
+from archive_service.config.metrics_directory import shared_metrics
 from archive_service.config.setting_docs import docs_of, flag, variable, wrong_value
 from archive_service.config.settings import Settings, load_settings
 from archive_service.config.tracing import require_good_tracing
@@ -128,6 +125,8 @@ def _serve_alone(
         for number in heeded:
             loop.add_signal_handler(number, signals.put_nowait, number)
         counts = SharedCounts(limits(settings)).of(0)
+        load, apart = Load(shared_counts(1), 0), Load(shared_counts(1), 0)
+        sites = _sites(listeners, load, apart, observe=observe)
         async with accepting(settings, options, sites, log=log, counts=counts) as (
             runner,
             housekeeping,
@@ -140,12 +139,7 @@ def _serve_alone(
             loop.remove_signal_handler(number)
             signal.signal(number, signal.SIG_IGN)  # there is nothing left to stop
 
-    def site(listener: socket.socket) -> Site:
-        return partial(web.SockSite, sock=listener, backlog=BACKLOG)
-
     observe, port = to_each(log), _port(listeners.archives)
-    archives, monitoring = ([site(each) for each in group] for group in listeners)
-    sites = Sites(archives, monitoring)
     asyncio.run(serve())
     observe(ServerStopped())
     return 0
@@ -158,26 +152,21 @@ def _serve_with_workers(
         orders = worker.orders()
         load = Load(connections, worker.number)
         apart = Load(connections_apart, worker.number)
-        sites = Sites(
-            [shared(each, load) for each in listeners.archives],
-            [shared(each, apart) for each in listeners.monitoring],
-            load.change,
-        )
+        sites = _sites(listeners, load, apart, observe=observe)
         async with accepting(
             settings, options, sites, log=log, counts=counts.of(worker.number)
         ) as (runner, housekeeping):
             worker.tell_up()
+            keeping = asyncio.ensure_future(metrics.keep())
             # Once is enough: the index is the same file for all of them.
             async with housekeeping.going_on() if worker.number == 0 else nullcontext():
                 await orders.get()
+            keeping.cancel()
             await _stop(runner, orders, timeout_s=settings.shutdown_timeout)
-
-    def shared(listener: socket.socket, load: Load) -> Site:
-        return partial(SharedListener, listener=listener, load=load, observe=observe)
 
     def forget(number: int) -> None:
         counts.forget(number)
-        forget_the_dead(metrics)
+        metrics.prepare_for_next()
 
     def on_stop(received: signal.Signals) -> None:
         listeners.close()  # or else they would go on listening, with nobody to answer
@@ -199,6 +188,17 @@ def _serve_with_workers(
             return _FAILURE
     observe(ServerStopped())
     return 0
+
+
+def _sites(listeners: Listeners, load: Load, apart: Load, *, observe: Observe) -> Sites:
+    def site(listener: socket.socket, load: Load) -> Site:
+        return partial(SharedListener, listener=listener, load=load, observe=observe)
+
+    return Sites(
+        [site(each, load) for each in listeners.archives],
+        [site(each, apart) for each in listeners.monitoring],
+        load.change,
+    )
 
 
 def _port(listeners: Sequence[socket.socket]) -> int:

@@ -2,6 +2,7 @@
 
 - A download takes a slot; probes of at most PROBE_BYTES take none, nor does anything but a body.
 - Its pieces wait for its share of the rates.
+- While slots are scarce, the slowest downloads are cut, and a known client gets a part of them.
 - Who goes on again and again with an archive that has changed waits longer and longer, too.
 - Who asks for links that don't exist waits longer and longer for being told so, and then is refused
   before anything is looked up.  Refused is only who is known: where an unknown proxy stands for all
@@ -24,10 +25,12 @@ from archive_service.archive.id import ArchiveId
 from archive_service.http.client_address import Client, TrustedProxies
 from archive_service.observe.events import AnswerSlowed, Observe
 from archive_service.transfer.chunk_size import AdaptivePace, DelayedPace, LimitedPace, Pace
+from archive_service.transfer.connection import Transfer
 from archive_service.transfer.fair_rate import RateShare, SharedRate
 from archive_service.web.limits.policy import PROBE_BYTES, Counts, Limits, SharedCounts
 from archive_service.web.limits.resumption_guard import ResumptionGuard
 from archive_service.web.limits.slots import CLIENT_BYTES, DOWNLOAD_BYTES
+from archive_service.web.limits.slow_downloads import SlowDownloads
 from archive_service.web.limits.visitor import client_of
 
 MOST_HELD = 256
@@ -47,6 +50,11 @@ class FairUse:
         self._observe = observe
         self.resumptions = ResumptionGuard(proxies, counts.begun)
         self._slots = counts.slots
+        self._slow = SlowDownloads(
+            counts.slots,
+            least_bytes_per_s=limits.least_bytes_per_s if limits.downloads else 0,
+            window_s=limits.slow_window_s,
+        )
         self._misses = counts.misses if limits.misses_per_minute else None
         self._held = 0
         self._rate = SharedRate(lambda: limits.bytes_per_s * self._slots.own_share())
@@ -103,10 +111,11 @@ class FairUse:
         request: web.Request,
         archive: ArchiveId,
         *,
+        transfer: Transfer,
         content_length: int,
         pace: AdaptivePace | DelayedPace,
     ) -> Iterator[Pace]:
-        """Hold a slot for the length of a block, and give the pace to send at.
+        """Hold a slot for a transfer for the length of a block, and give the pace to send at.
 
         Raise ServiceBusy or ClientBusy.
         """
@@ -114,12 +123,14 @@ class FairUse:
             yield pace
             return
         if not self._limits.tell_clients_apart:
-            with self._slots.taken():
+            with self._slots.taken(), self._slow.watched(transfer):
                 yield pace
             return
         client = self._client(request)
         name = blake2b(client.key + archive.value.encode(), digest_size=DOWNLOAD_BYTES).digest()
-        with self._slots.taken(client.key, name), ExitStack() as stack:
+        with ExitStack() as stack:
+            stack.enter_context(self._slots.taken(client.key, name, is_known=client.is_known))
+            stack.enter_context(self._slow.watched(transfer))
             # Who may be many visitors has a share for each connection.
             shares = self._shares(name if client.is_known else object(), stack)
             yield LimitedPace(pace, shares) if shares else pace

@@ -29,6 +29,10 @@ class Load:
         """Count connections that came or, below zero, went."""
         self._counts[self._number] += by
 
+    def own(self) -> int:
+        """Return how many connections this process has."""
+        return int(self._counts[self._number])
+
     def is_above_least(self) -> bool:
         """Tell whether another process has fewer."""
-        return int(self._counts[self._number]) > min(self._counts)
+        return self.own() > min(self._counts)

@@ -1,4 +1,4 @@
-"""Connections taken from a listening socket that several processes share.
+"""Connections taken from a listening socket that one process has, or several share.
 
 The kernel wakes every process that waits for the socket, and the first to ask gets the connection.
 That is no fair share, for whoever sends is awake anyway: of 480 pairs of downloads on two workers
@@ -9,6 +9,10 @@ and then takes what is still there: the other may hang, or may have ended.  Of 4
 A process takes one connection at a time, where asyncio would take as many as the backlog holds.
 SO_REUSEPORT was no choice: it deals connections out by a hash of their addresses, however much the
 process has to do that gets them.
+
+A process without descriptors to spare takes no connection: it stays in the backlog.  asyncio's own
+server would try a thousand times in a row and log each, and the downloads under way would find no
+descriptor for their files.
 """
 
 from __future__ import annotations
@@ -24,16 +28,18 @@ from archive_service.archive.errors import errno_name
 from archive_service.observe.events import Observe
 from archive_service.observe.process_events import ConnectionNotTaken
 from archive_service.web.limits.connection_counts import Load
+from archive_service.web.limits.descriptors import has_room_for_another
 from archive_service.web.server.runner import Runner
 
 _MOMENT_S = 0.02
 """Enough for an idle process to wake up though all cores have work."""
-_RETRY_S = 1.0
-"""Until the next try where the system has no descriptors or memory left."""
+_RETRY_S = 0.25
+"""Until the next try where there are too few descriptors, or too little memory."""
+_NO_ROOM = "reserve"
 
 
 class SharedListener(web.BaseSite):
-    """Takes connections from a socket that is listening, and not of this process alone."""
+    """Takes connections from a listening socket while there are descriptors for their downloads."""
 
     def __init__(
         self, runner: Runner, *, listener: socket.socket, load: Load, observe: Observe
@@ -79,13 +85,15 @@ class SharedListener(web.BaseSite):
     async def _take(self) -> None:
         if self._load.is_above_least():
             await asyncio.sleep(_MOMENT_S)
+        if not has_room_for_another(self._load.own()):
+            await self._wait_for_room(_NO_ROOM)
+            return
         try:
             connection, _ = self._listener.accept()
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
             return  # another process was quicker, or the client has left
         except OSError as error:
-            self._observe(ConnectionNotTaken(errno_name(error)))
-            await asyncio.sleep(_RETRY_S)
+            await self._wait_for_room(errno_name(error))
             return
         connection.settimeout(0)
         loop = asyncio.get_running_loop()
@@ -93,3 +101,7 @@ class SharedListener(web.BaseSite):
             await loop.connect_accepted_socket(self._make_connection, connection)
         except OSError:  # the client has left, which macOS tells where options are set
             connection.close()
+
+    async def _wait_for_room(self, reason: str) -> None:
+        self._observe(ConnectionNotTaken(reason))
+        await asyncio.sleep(_RETRY_S)

@@ -116,7 +116,7 @@ def test_slots_of_a_process_that_has_ended_are_free(held: ExitStack) -> None:
 def test_more_downloads_than_are_told_apart_still_count(
     held: ExitStack,
 ) -> None:
-    regions = slot_records(1, most=0, most_per_client=1, most_records=3)
+    regions = slot_records(1, most=0, counts_clients=True, most_records=3)
     slots = Slots(regions, 0, most=0, most_per_client=1)
     for _ in range(5):
         held.enter_context(slots.taken(ANN, A))
