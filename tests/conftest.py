@@ -20,6 +20,8 @@ MARKERS: Mapping[str, str | None] = {
     "clients/test_accessibility.py": "programs",
     "clients/test_chromium.py": "programs",
     "clients/test_firefox.py": "programs",
+    "clients/test_long_names.py": "programs",
+    "clients/test_prefetch_by_chromium.py": "programs",
     "clients/test_openapi.py": "programs",
     "containers": "containers",
     "front": "front",

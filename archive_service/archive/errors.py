@@ -4,10 +4,17 @@
     ├── NotFound
     │   ├── ArchiveNotFound      no album under this id
     │   └── FileNotInAlbum       a requested file is not part of the album
+    ├── AlbumEmpty               the album has no file yet
+    ├── SpeculativeRequest       a browser asks ahead of a click that may never come
     ├── LinkRefused              where links have to be signed
     │   ├── LinkNotSigned        the signature is missing or is not that of the link
     │   └── LinkExpired          the signature is right, and its time is over
     ├── BadQuery                 a query value that cannot be used
+    ├── BadForm                  a form that cannot be read
+    │   ├── NoForm               the content is of another type
+    │   ├── FormTimedOut         it did not come in time
+    │   └── TooManyChosen        it, or the link that it leads to, would be too long
+    ├── SelectionOutdated        files were added, removed or renamed since a link was made
     ├── StorageUnavailable       the album exists, but cannot be described now
     │   ├── AlbumInMotion        it is being changed, most likely uploaded
     │   ├── ArchiveTooLarge      the archive is longer than clients and systems can count
@@ -47,6 +54,14 @@ class FileNotInAlbum(NotFound):
     """A file that the query names is not part of the album."""
 
 
+class AlbumEmpty(ArchiveServiceError):
+    """The album exists, and has no file yet."""
+
+
+class SpeculativeRequest(ArchiveServiceError):
+    """A browser asks for an archive that nobody has clicked on."""
+
+
 class LinkRefused(ArchiveServiceError):
     """The link opens nothing, whatever there is; `reason` is a short fixed phrase."""
 
@@ -71,6 +86,26 @@ class BadQuery(ArchiveServiceError):
     def __init__(self, parameter: str) -> None:
         super().__init__(parameter)
         self.parameter = parameter
+
+
+class BadForm(ArchiveServiceError):
+    """The form of chosen files cannot be read."""
+
+
+class NoForm(BadForm):
+    """The content of the request is not of the type of a form."""
+
+
+class FormTimedOut(BadForm):
+    """The form did not come in time."""
+
+
+class TooManyChosen(BadForm):
+    """The form, or the link that it leads to, is longer than it may be."""
+
+
+class SelectionOutdated(ArchiveServiceError):
+    """Files were added to the album, removed or renamed since a link of chosen ones was made."""
 
 
 class StorageUnavailable(ArchiveServiceError):

@@ -79,6 +79,10 @@ class ArchiveLayout:
         """Tell a file from a directory."""
         return not self.names[entry].endswith(b"/")
 
+    def holds_files(self) -> bool:
+        """Return whether there is anything but directories."""
+        return any(map(self.is_file, range(self.entries)))
+
     def is_large(self, entry: int) -> bool:
         """Tell whether an entry's data is a segment of its own."""
         found = bisect_left(self.large_entries, entry)

@@ -29,15 +29,16 @@ from archive_service.config.settings import Settings
 from archive_service.config.storages import place_bytes, storage_of
 from archive_service.config.tracing import tracing
 from archive_service.http.client_address import TrustedProxies
+from archive_service.http.site_addresses import SiteAddresses
 from archive_service.observe.events import Observe
 from archive_service.observe.fan_out import to_each
 from archive_service.transfer.service import ArchiveService, Patience
 from archive_service.web.app import create_app
-from archive_service.web.handlers import WebOptions
 from archive_service.web.limits.admission import FairUse
 from archive_service.web.limits.policy import Counts, Limits
 from archive_service.web.limits.slow_downloads import WINDOW_S
 from archive_service.web.monitoring import Monitoring
+from archive_service.web.options import WebOptions
 from archive_service.web.server.runner import Runner
 
 if TYPE_CHECKING:
@@ -87,7 +88,8 @@ async def accepting(
     service = ArchiveService(storage, index, options, patience, observe)
     monitoring = Monitoring(service, metrics.text, prometheus.CONTENT_TYPE)
     proxies = TrustedProxies.parse(settings.trusted_proxies)
-    fair_use = FairUse(limits(settings), proxies, observe, counts=counts)
+    site = SiteAddresses.parse(settings.site_addresses, proxies)
+    fair_use = FairUse(limits(settings), proxies, observe, counts=counts, site=site)
     app = create_app(service, observe, _web_options(settings), fair_use, around=traces.around)
     app.on_shutdown.append(monitoring.drain)
     monitor = web.Application() if sites.monitoring else app
@@ -180,6 +182,9 @@ def _web_options(settings: Settings) -> WebOptions:
     return WebOptions(
         download_name=settings.download_name,
         stall_timeout_s=settings.stall_timeout,
+        sends_empty_archives=settings.empty_archives == "zip",
+        pages_for_browsers=settings.archive_pages == "browsers",
+        page_lists_files=settings.page_files,
         delay_s=settings.delay if settings.debug else None,
         # Where links have to be signed, those of the index page would lead to a refusal.
         example_albums=_SHIPPED_ALBUMS if is_shipped and signing is None else (),

@@ -13,8 +13,11 @@ from functools import lru_cache
 from unicodedata import category
 from urllib.parse import quote
 
+MAX_NAME_BYTES = 240
+"""Of a file name, UTF-8.  Most disks take 255; browsers and download managers add up to 15 while
+they save: Chromium " (1)" and ".crdownload", aria2 ".1" and ".aria2"."""
 MAX_NAME_CHARACTERS = 150
-"""Leaves room for what browsers and disks add: most take 255 bytes."""
+"""Titles of a site fit; what has more than MAX_NAME_BYTES is shortened."""
 _SEPARATORS = frozenset("/\\")
 _REPLACEMENT = "_"
 _FALLBACK_STEM = "archive"
@@ -32,7 +35,9 @@ _UNSAFE = re.compile(
 # the quote, and the percent sign, which some recipients decode.  The semicolon cuts the name in
 # those that split before they unquote.
 _NOT_PLAIN = re.compile(r"[^ A-Za-z0-9!#$&'()+,\-.=@\[\]^_`{}~]+")
-_PLAIN_EXTENSION = re.compile(r"\.[A-Za-z0-9]+\Z")
+_PLAIN_EXTENSION = re.compile(r"\.[A-Za-z0-9]{1,16}\Z")
+_ZERO_WIDTH_JOINER = "\u200d"
+_SKIN_TONES = range(0x1F3FB, 0x1F400)
 _ATTR_CHAR = "!#$&+-.^_`|~"  # RFC 8187 section 3.2.1, besides letters and digits
 
 
@@ -49,9 +54,9 @@ def content_disposition(filename: str) -> str:
     """Print the field that makes a recipient save the content under a name.
 
     The result is printable ASCII whatever the name is; an empty name leaves the choice to the
-    recipient.
+    recipient.  A name of more than MAX_NAME_BYTES is shortened, and keeps its extension.
     """
-    name = _UNSAFE.sub(_REPLACEMENT, filename)
+    name = _fitting(_UNSAFE.sub(_REPLACEMENT, filename))
     if not name:
         return "attachment"
     fallback = _fallback(name)
@@ -61,9 +66,39 @@ def content_disposition(filename: str) -> str:
     return f"attachment; filename=\"{fallback}\"; filename*=UTF-8''{extended}"
 
 
+def _fitting(name: str) -> str:
+    if len(name.encode()) <= MAX_NAME_BYTES:
+        return name
+    extension = _extension(name)
+    room = name.encode()[: MAX_NAME_BYTES - len(extension)]
+    stop = len(room.decode(errors="ignore"))
+    return name[: _character_start(name, stop)].rstrip(" .") + extension
+
+
+def _character_start(name: str, index: int) -> int:
+    """Return where the character begins that a reader sees at an index: accents belong to it."""
+    start = index
+    while start and _is_continuation(name, start):
+        start -= 1
+    return start or index
+
+
+def _is_continuation(name: str, index: int) -> bool:
+    here, before = name[index], name[index - 1]
+    return (
+        category(here).startswith("M")
+        or _ZERO_WIDTH_JOINER in (here, before)
+        or ord(here) in _SKIN_TONES
+    )
+
+
+def _extension(name: str) -> str:
+    return match[0] if (match := _PLAIN_EXTENSION.search(name)) else ""
+
+
 def _fallback(name: str) -> str:
     if _NOT_PLAIN.search(name) is None:
         return name
-    extension = match[0] if (match := _PLAIN_EXTENSION.search(name)) else ""
+    extension = _extension(name)
     stem = _NOT_PLAIN.sub(_REPLACEMENT, name.removesuffix(extension))
     return (stem.strip(" ._-") or _FALLBACK_STEM) + extension

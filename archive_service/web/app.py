@@ -22,8 +22,9 @@ from archive_service.observe import events
 from archive_service.transfer.service import ArchiveService
 from archive_service.web import request_id
 from archive_service.web.failures import failure_of, failure_response
-from archive_service.web.handlers import Handlers, WebOptions
+from archive_service.web.handlers import Handlers
 from archive_service.web.limits.admission import FairUse
+from archive_service.web.options import WebOptions
 from archive_service.web.pages.render import Pages
 from archive_service.web.response_headers import add_fields, is_of_archive
 
@@ -54,7 +55,10 @@ def create_app(
     app.on_response_prepare.extend((_add_fields, request_id.tell))
     app.router.add_get("/", handlers.index)
     app.router.add_get("/archive/{hash}/", handlers.download)  # looked at first, as most are
+    app.router.add_post("/archive/{hash}/", handlers.choose)
     app.router.add_get("/archive/{hash}", handlers.redirect)
+    app.router.add_get("/archive/{hash}/page", handlers.page.answer)
+    app.router.add_get("/archive/", handlers.summaries.answer)
     app.router.add_get("/archive/{hash}/manifest.json", handlers.manifest)
     return app
 

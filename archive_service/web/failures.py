@@ -11,6 +11,7 @@ from aiohttp import web
 
 from archive_service.archive.errors import (
     AlbumArchived,
+    AlbumEmpty,
     AlbumInMotion,
     ArchiveNotFound,
     ArchiveTooLarge,
@@ -18,12 +19,17 @@ from archive_service.archive.errors import (
     ClientBusy,
     ClientRefused,
     FileNotInAlbum,
+    FormTimedOut,
     LinkExpired,
     LinkNotSigned,
     ListingTimedOut,
+    NoForm,
     Refused,
+    SelectionOutdated,
     ServiceBusy,
+    SpeculativeRequest,
     StorageUnavailable,
+    TooManyChosen,
 )
 from archive_service.archive.id import InvalidArchiveId
 from archive_service.http.negotiation import preferred
@@ -35,6 +41,7 @@ _RETRY_AFTER_S = 30
 _RETRY_MOVING_AFTER_S = 10
 _RETRY_ARCHIVED_AFTER_S = 3600
 """A store restores in minutes at best, most in hours."""
+_RETRY_SPECULATION_AFTER_S = 3600
 _PRINT_JSON = partial(json.dumps, ensure_ascii=False)
 
 
@@ -54,12 +61,23 @@ class Failure:
 PRECONDITION_FAILED = Failure(412, "precondition_failed")
 RANGE_NOT_SATISFIABLE = Failure(416, "range_not_satisfiable")
 EXPECTATION_FAILED = Failure(417, "expectation_failed")
+REQUEST_LINE_TOO_LONG = Failure(414, "request_line_too_long")
+COOKIES_TOO_LONG = Failure(431, "cookies_too_long")
+FIELD_TOO_LONG = Failure(431, "field_too_long")
 UNREADABLE = Failure(400, "bad_query")
 INTERNAL = Failure(500, "internal")
 _BY_EXCEPTION: tuple[tuple[type[Exception], Failure], ...] = (
     (InvalidArchiveId, Failure(404, "archive_not_found")),
     (ArchiveNotFound, Failure(404, "archive_not_found")),
     (FileNotInAlbum, Failure(404, "file_not_found")),
+    (AlbumEmpty, Failure(404, "empty_archive")),
+    # A 204 would be a success that a browser may show in answer to the click.
+    (SpeculativeRequest, Failure(503, "speculative", _retry_after(_RETRY_SPECULATION_AFTER_S))),
+    # Not a 410: where the file comes back the link works again.
+    (SelectionOutdated, Failure(409, "selection_outdated")),
+    (TooManyChosen, Failure(413, "too_many_chosen")),
+    (NoForm, Failure(415, "no_form")),
+    (FormTimedOut, Failure(408, "form_timed_out")),
     (ArchiveTooLarge, Failure(503, "too_large")),
     (AlbumInMotion, Failure(503, "in_motion", _retry_after(_RETRY_MOVING_AFTER_S))),
     (AlbumArchived, Failure(503, "archived", _retry_after(_RETRY_ARCHIVED_AFTER_S))),

@@ -5,20 +5,25 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 
 from aiohttp import web
 
-from archive_service.archive.errors import LinkExpired, LinkNotSigned
+from archive_service.archive.errors import (
+    AlbumEmpty,
+    LinkExpired,
+    LinkNotSigned,
+    SpeculativeRequest,
+)
 from archive_service.archive.id import ArchiveId
-from archive_service.archive.representation import CHANGED_WITHIN_S, Representation
-from archive_service.archive.signed_link import SigningPolicy, Verdict, judge
-from archive_service.http.conditional import Validators
+from archive_service.archive.representation import Representation
+from archive_service.archive.selection import narrowed
+from archive_service.archive.signed_link import Verdict, judge
 from archive_service.http.content_disposition import content_disposition
 from archive_service.http.multipart import Literal
 from archive_service.http.negotiation import preferred
+from archive_service.http.purpose import is_speculative
+from archive_service.http.query_pairs import query_pairs
 from archive_service.http.request_fields import RequestFields
 from archive_service.http.response_plan import (
     CHANGED_MEANWHILE,
@@ -39,6 +44,7 @@ from archive_service.transfer.chunk_size import AdaptivePace, DelayedPace
 from archive_service.transfer.connection import Transfer
 from archive_service.transfer.download import DownloadRun
 from archive_service.transfer.service import ArchiveService
+from archive_service.web.archive_page import ArchivePage
 from archive_service.web.failures import (
     LANGUAGES,
     PRECONDITION_FAILED,
@@ -49,28 +55,16 @@ from archive_service.web.failures import (
 from archive_service.web.limits.admission import FairUse
 from archive_service.web.limits.resumption_guard import Beginning
 from archive_service.web.manifest import Manifests, summary, whole_manifest
+from archive_service.web.options import WebOptions
 from archive_service.web.pages.render import Pages
-from archive_service.web.query import parse_query, with_suffix
+from archive_service.web.query import ArchiveQuery, parse_query, with_suffix
+from archive_service.web.selection import SelectionForms
+from archive_service.web.summaries import Summaries
+from archive_service.web.validators import validators_of
 
 _FAILED_PLANS = {
     failure.status: failure for failure in (PRECONDITION_FAILED, RANGE_NOT_SATISFIABLE)
 }
-
-
-@dataclass(frozen=True, slots=True)
-class WebOptions:
-    """The configuration of the HTTP side."""
-
-    download_name: str
-    """The file name of a download whose URL gives none."""
-    stall_timeout_s: float
-    """How long a client may accept nothing."""
-    delay_s: float | None = None
-    """The pause after each piece in debug mode; None outside of it."""
-    example_albums: Sequence[str] = ()
-    """Albums that the index page links to: the shipped ones, never those of a site."""
-    signing: SigningPolicy | None = None
-    """What links have to be signed with; None where they have not."""
 
 
 class Handlers:
@@ -89,8 +83,11 @@ class Handlers:
         self._pages = pages
         self._options = options
         self._fair_use = fair_use
+        self._forms = SelectionForms()
         self._resumptions = fair_use.resumptions
         self._manifests = Manifests(service)
+        self.summaries = Summaries(service, self._manifests, fair_use, options.signing)
+        self.page = ArchivePage(pages, options, judged=self._judged, describe=self._describe)
 
     async def index(self, request: web.Request) -> web.StreamResponse:
         """Answer `/`."""
@@ -109,20 +106,24 @@ class Handlers:
 
     async def download(self, request: web.Request) -> web.StreamResponse:
         """Answer `/archive/{hash}/`."""
+        _reject_speculation(request)
+        if self.page.is_wanted(request):
+            return await self.page.answer(request)
         fields = RequestFields.of(request.method, request.headers.items())
         verdict = self._judged(request)
         if verdict is Verdict.LAPSED and not fields.can_be_resumption():
             raise LinkExpired
         query = parse_query(request.rel_url.raw_query_string)
-        representation = await self._describe(request, query.files)
+        representation = await self._describe(request, query)
+        self._require_files(representation, query)
         now_s = int(time.time())
-        validators = _validators(representation, now_s)
+        validators = validators_of(representation, now_s)
         target = Target(representation.complete_length, "application/zip", validators)
         answer = plan(fields, target, now_s=now_s)
         if verdict is Verdict.LAPSED and not is_resumption(answer, fields, validators):
             raise LinkExpired
         if continues_unguarded(answer, fields) and await self._resumptions.refuses(
-            request, representation, files=query.files
+            request, representation, files=query.parts
         ):
             answer = CHANGED_MEANWHILE
         if answer is CHANGED_MEANWHILE and not fields.is_guarded():
@@ -138,20 +139,27 @@ class Handlers:
             return response
         begun = None
         if is_beginning(answer, fields):
-            begun = self._resumptions.note_beginning(request, representation, files=query.files)
+            begun = self._resumptions.note_beginning(request, representation, files=query.parts)
         await self._send(request, response, representation, answer=answer, begun=begun)
         return response
+
+    async def choose(self, request: web.Request) -> web.StreamResponse:
+        """Answer a form of chosen files by the link to their archive (RFC 9110 section 15.4.4)."""
+        if self._judged(request) is Verdict.LAPSED:
+            raise LinkExpired
+        location = await self._forms.location(request, self._describe, self._options.signing)
+        return web.Response(status=303, headers={"Location": location, "Content-Length": "0"})
 
     async def manifest(self, request: web.Request) -> web.StreamResponse:
         """Answer `/archive/{hash}/manifest.json`; the signature is that of the archive's link."""
         if self._judged(request) is Verdict.LAPSED:
             raise LinkExpired
         query = parse_query(request.rel_url.raw_query_string)
-        representation = await self._describe(request, query.files)
+        representation = await self._describe(request, query)
         printer = summary if query.is_summary else whole_manifest
         head = await self._manifests.head(representation, printer)
         now_s = int(time.time())
-        validators = _validators(representation, now_s, etag=head.etag)
+        validators = validators_of(representation, now_s, etag=head.etag)
         fields = RequestFields.of(request.method, request.headers.items())
         target = Target(head.complete_length, "application/json", validators)
         answer = plan(fields, target, now_s=now_s)
@@ -165,6 +173,12 @@ class Handlers:
         await self._send_manifest(request, response, answer, body)
         return response
 
+    def _require_files(self, representation: Representation, query: ArchiveQuery) -> None:
+        if query.parts or self._options.sends_empty_archives:
+            return
+        if not representation.layout.holds_files():
+            raise AlbumEmpty
+
     def _judged(self, request: web.Request) -> Verdict:
         """Return GOOD or LAPSED; raise LinkNotSigned or LinkExpired.
 
@@ -174,19 +188,20 @@ class Handlers:
         policy = self._options.signing
         if policy is None:
             return Verdict.GOOD
-        verdict = judge(
-            request.match_info["hash"], request.query.items(), policy, now_s=int(time.time())
-        )
+        query = query_pairs(request.rel_url.raw_query_string)
+        verdict = judge(request.match_info["hash"], query.pairs, policy, now_s=int(time.time()))
         if verdict is Verdict.NOT_SIGNED:
             raise LinkNotSigned
         if verdict is Verdict.EXPIRED:
             raise LinkExpired
         return verdict
 
-    async def _describe(self, request: web.Request, files: Sequence[str]) -> Representation:
+    async def _describe(self, request: web.Request, query: ArchiveQuery) -> Representation:
         archive = ArchiveId.parse(request.match_info["hash"])
         began_s = time.monotonic()
-        representation = await self._service.represent(archive, files)
+        representation = await self._service.represent(archive, query.files)
+        if query.selection is not None:
+            representation = await asyncio.to_thread(narrowed, representation, query.selection)
         self._observe(
             ArchiveDescribed(
                 archive,
@@ -261,19 +276,6 @@ class Handlers:
         return DelayedPace(self._options.delay_s)
 
 
-def _validators(
-    representation: Representation, now_s: int, *, etag: str | None = None
-) -> Validators:
-    # RFC 9110 section 8.8.2.1: not later than the message.  A date that had to be moved back
-    # stands for more than one state of the album, so it is not a strong one.  That of files from
-    # the future would move with the clock, at which Firefox resumes nothing: there is none then.
-    # A removal from an object store would not move it: then there is none either.
-    changed_s = representation.changed_s
-    if changed_s is None:
-        return Validators(etag or representation.etag, last_modified_s=None, date_is_strong=False)
-    has_passed = changed_s <= now_s
-    return Validators(
-        etag or representation.etag,
-        last_modified_s=min(changed_s, now_s) if changed_s <= now_s + CHANGED_WITHIN_S else None,
-        date_is_strong=has_passed and representation.date_is_strong,
-    )
+def _reject_speculation(request: web.Request) -> None:
+    if is_speculative(request.method, request.headers.items()):
+        raise SpeculativeRequest

@@ -15,7 +15,7 @@ from harness.readers import go_without, need, run
 
 AXE = "axe-core@4.14.1"
 WIDTHS, SCHEMES = (360, 1280), ("light", "dark")
-PAGES = ("/", "/archive/missing/", f"/archive/{HASH}/?name=a/b")
+PAGES = ("/", "/archive/missing/", f"/archive/{HASH}/?name=a/b", f"/archive/{HASH}/page")
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,8 @@ def test_no_fault_is_found(
     locale: str, axe: str, serve: Serve, photos_dir: Path, tmp_path: Path
 ) -> None:
     make_album(photos_dir, {"1.jpg": b"x"})
-    base = f"http://127.0.0.1:{serve().port}"
+    server = serve("--page-files")
+    base = f"http://127.0.0.1:{server.port}"
     with visiting(tmp_path, f"{base}/", width=360, locale=locale) as (page, _):
         for width, scheme, target in product(WIDTHS, SCHEMES, PAGES):
             page.set_viewport_size({"width": width, "height": 800})

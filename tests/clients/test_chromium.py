@@ -193,3 +193,24 @@ def test_index_page_shows_what_a_pasted_link_holds(serve: Serve, tmp_path: Path)
         assert started.value.suggested_filename == "Лето & море.zip"
         for text, refusal in refusals.items():
             assert shown(text, "bad") == refusal
+
+
+@pytest.mark.usefixtures("album")
+@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize(
+    ("locale", "figures"), [("ru-RU", "3 файла, 8,0 МБ"), ("en-US", "3 files, 8.0 MB")]
+)
+def test_page_about_an_archive_fits_and_downloads(
+    width: int, locale: str, figures: str, serve: Serve, tmp_path: Path
+) -> None:
+    server = serve("--page-files", variables=SIGNED_ONLY)
+    link = signed(life_s=3600, names=("Щ" * 150,)).replace("/?", "/page?")
+    url = f"http://127.0.0.1:{server.port}{link}"
+    with visiting(tmp_path, url, width=width, locale=locale) as (page, complaints):
+        assert re.sub(r"\s", " ", page.locator(".figures").inner_text()) == figures
+        assert not page.evaluate("document.documentElement.scrollWidth > window.innerWidth")
+        with page.expect_download() as started:
+            page.locator(".button").click()
+        content = Path(started.value.path()).read_bytes()
+    assert content == get(server.port, link.replace("/page?", "/?")).content
+    assert complaints == []

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
-import time
 from collections.abc import Callable, Iterator
 from html import unescape
+from io import BytesIO
 from pathlib import Path
 from urllib.parse import urlencode
+from zipfile import ZipFile
 
 import pytest
 from harness.albums import HASH, make_album
 from harness.documents import blocks, output_of, section
-from harness.http import get
-from harness.php import php_site
+from harness.http import Response, connected, get
 from harness.readers import go_without, need
 from harness.server import Server, serving
-
-from archive_service.archive.signed_link import Link
 
 TIMEOUT_S = 120.0
 WORDPRESS = Path(os.environ.get("WORDPRESS", "/usr/share/wordpress")) / "wp-includes"
@@ -38,6 +37,32 @@ FUNCTIONS, PAGE, WORDPRESS_CODE, BITRIX, CHOSEN = blocks(ENGLISH, "php")
 (DJANGO_TEMPLATE,) = blocks(ENGLISH, "django")
 (NODE,) = blocks(ENGLISH, "js")
 (FORM,) = blocks(ENGLISH, "html")
+
+
+MANY = section("docs/integration.md", "Many buttons on a page")
+MANY_RUSSIAN = section("docs/integration.ru.md", "Много кнопок на странице")
+
+
+@pytest.mark.parametrize("language", ["php", "python", "js"])
+def test_both_documents_ask_for_many_albums_by_the_same_code(language: str) -> None:
+    assert blocks(MANY, language) == blocks(MANY_RUSSIAN, language) != []
+
+
+@pytest.mark.parametrize("language", ["php", "python", "js"])
+def test_many_albums_are_asked_for_at_once(language: str, server: Server, tmp_path: Path) -> None:
+    (code,) = blocks(MANY, language)
+    code = code.replace("127.0.0.1:8080", f"127.0.0.1:{server.port}")
+    hashes = json.dumps([HASH, "gone", "a b&c"])
+    before, after, command = {
+        "php": ("<?php", f"echo json_encode(archive_summaries({hashes}));", ["php"]),
+        "python": ("", f"print(json.dumps(archive_summaries({hashes})))", [sys.executable]),
+        "js": ("", f"archiveSummaries({hashes}).then(JSON.stringify).then(console.log)", ["node"]),
+    }[language]
+    need(command[0])
+    page = tmp_path / "page"
+    page.write_text(f"{before}\n{code}\n{after}\n", encoding="utf-8")
+    (found,) = json.loads(output_of(*command, str(page))).items()
+    assert (found[0], found[1]["count"]) == (HASH, 3)
 
 
 @pytest.mark.parametrize("language", ["php", "python", "django", "js", "html"])
@@ -153,30 +178,50 @@ def test_where_the_service_does_not_answer_there_is_no_button(show: Show, server
     assert show(HASH, "Summer") == ""
 
 
-def test_the_form_of_chosen_pictures_names_them(tmp_path: Path) -> None:
-    (action,) = re.findall(r'<form action="([^"]+)">', FORM)
-    values = re.findall(r'name="file" value="([^"]+)"', FORM)
+def test_the_form_of_chosen_pictures_leads_to_their_archive(tmp_path: Path) -> None:
+    (action,) = re.findall(r'<form method="post" action="([^"]+)">', FORM)
+    fields = re.findall(r'name="(file|name)" value="([^"]+)"', FORM)
     make_album(tmp_path, {"1.jpg": b"1", "2.jpg": b"2", "3.jpg": b"3"}, action.split("/")[2])
     cache_dir = tmp_path / ".cache"
     cache_dir.mkdir()
-    query = "&".join(f"file={value}" for value in values)
     with serving(tmp_path, cache_dir) as server:
-        answer = get(server.port, f"{action}manifest.json?{query}")
-    assert [name in answer.content.decode() for name in ("1.jpg", "2.jpg", "3.jpg")] == [
-        True,
-        True,
-        False,
-    ]
+        answer = get(server.port, submitted(server.port, action, fields))
+    assert names_in(answer) == ["1.jpg", "2.jpg"]
+    assert 'filename="Chosen.zip"' in answer["content-disposition"]
 
 
-def test_the_site_signs_what_was_chosen(tmp_path: Path) -> None:
+def test_the_form_goes_to_a_signed_link(tmp_path: Path) -> None:
     sign, _ = blocks(SIGNING, "php")
     settings = f"$key = '{KEY}'; $hash = '{HASH}';"
-    (tmp_path / "index.php").write_text(f"<?php {sign} {settings} {CHOSEN}", encoding="utf-8")
-    chosen = ["1.jpg", "Лето & 2.jpg"]
-    query = urlencode([*(("file[]", name) for name in chosen), ("file[][no]", "text")])
-    with php_site(tmp_path) as port:
-        location = get(port, f"/?{query}")["location"]
-    expires_s = int(re.findall(r"expires=(\d+)", location)[0])
-    assert expires_s > time.time()
-    assert location == Link(HASH, expires_s, files=chosen).signed(KEY.encode())
+    need("php")
+    page, cache_dir = tmp_path / "page.php", tmp_path / "cache"
+    cache_dir.mkdir()
+    page.write_text(f"<?php {sign} {settings} ?>{CHOSEN}", encoding="utf-8")
+    make_album(tmp_path / "photos", {"1.jpg": b"1", "Лето & 2.jpg": b"2", "3.jpg": b"3"})
+    (action,) = re.findall(r'action="([^"]+)"', output_of("php", str(page)))
+    chosen = [("file", "1.jpg"), ("file", "Лето & 2.jpg")]
+    with serving(tmp_path / "photos", cache_dir, variables={"SIGNING_KEYS": KEY}) as server:
+        answer = get(server.port, submitted(server.port, unescape(action), chosen))
+    assert names_in(answer) == ["1.jpg", "Лето & 2.jpg"]
+
+
+def submitted(port: int, action: str, fields: list[tuple[str, str]]) -> str:
+    """Send a form as a browser does; return where the answer leads."""
+    text = urlencode(fields)
+    with connected(port) as connection:
+        connection.send(
+            "POST",
+            action,
+            "Content-Type: application/x-www-form-urlencoded",
+            f"Content-Length: {len(text)}",
+        )
+        connection.socket.sendall(text.encode())
+        answer = connection.receive()
+    assert answer.status == 303
+    return answer["location"]
+
+
+def names_in(answer: Response) -> list[str]:
+    assert answer.status == 200
+    with ZipFile(BytesIO(answer.content)) as archive:
+        return archive.namelist()

@@ -63,14 +63,14 @@ def test_link_opens_what_it_names(serve: Serve, photos_dir: Path, tmp_path: Path
 
 
 def test_first_key_signs(serve: Serve, photos_dir: Path, tmp_path: Path) -> None:
-    make_album(photos_dir, {})
+    make_album(photos_dir, {"1.jpg": b"1"})
     server = serve(variables={"SIGNING_KEYS": KEY})
     links = [printed(tmp_path, HASH, keys=keys) for keys in (f"{KEY},{OTHER_KEY}", OTHER_KEY)]
     assert [get(server.port, link).status for link in links] == [200, 403]
 
 
 def test_key_is_read_from_the_file(serve: Serve, photos_dir: Path, tmp_path: Path) -> None:
-    make_album(photos_dir, {})
+    make_album(photos_dir, {"1.jpg": b"1"})
     (tmp_path / ".env").write_text(f"SIGNING_KEYS={KEY}\nPHOTOS_DIR=/does/not/exist\n")
     server = serve(variables={"SIGNING_KEYS": KEY})
     assert get(server.port, printed(tmp_path, HASH, keys=None)).status == 200

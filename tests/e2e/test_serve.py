@@ -65,7 +65,7 @@ def name_of_download(server: Server) -> str:
 def test_a_flag_beats_the_environment_beats_the_file_beats_the_default(
     photos_dir: Path, cache_dir: Path
 ) -> None:
-    make_album(photos_dir, {})
+    make_album(photos_dir, {"1.jpg": b"1"})
     flags: list[str] = []
     variables: dict[str, str] = {}
 

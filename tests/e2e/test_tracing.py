@@ -181,7 +181,7 @@ def test_a_file_that_goes_meanwhile_is_one(
         ("GET", f"/archive/{SMALL}/manifest.json", f"GET {ROUTE}manifest.json", 200),
         ("GET", f"/archive/{SMALL}/?file=none", f"GET {ROUTE}", 404),
         ("GET", f"/{SMALL}", "GET", 404),
-        ("POST", f"/archive/{SMALL}/", "POST", 405),
+        ("DELETE", f"/archive/{SMALL}/", "DELETE", 405),
         ("PROPFIND", f"/archive/{SMALL}/", "HTTP", 405),
     ],
 )

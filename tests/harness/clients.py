@@ -10,7 +10,7 @@ from pathlib import Path
 from harness.readers import need
 from harness.server import environment
 
-TIMEOUT_S = 120.0
+TIMEOUT_S = 240.0
 
 
 def run_client(command: Sequence[str], cwd: Path) -> subprocess.CompletedProcess[str]:

@@ -139,11 +139,13 @@ def serving(
     `afresh`, or as another `program` than this checkout's, it starts as a user starts it; otherwise
     it is forked, which is quicker.
     Albums are not waited for, as they are asked for when they are just made, nor are answers to
-    links that don't exist slowed: tests ask for hundreds of them.  Nothing is indexed ahead: many
+    links that don't exist slowed: tests ask for hundreds of them.  The tests are visitors, not the
+    site, though they connect from this machine.  Nothing is indexed ahead: many
     tests look at what a first download does.
     """
     arguments = [str(program), "--host", "127.0.0.1", "--port", "0"]
     arguments += ["--settle-time", "0", "--miss-limit", "0", "--index-ahead", "off"]
+    arguments += ["--site-addresses", "none"]
     arguments += ["--cache-dir", str(cache_dir), *flags]
     if photos_dir is not None:
         arguments += ["--photos-dir", str(photos_dir)]

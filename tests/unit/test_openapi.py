@@ -21,7 +21,7 @@ from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.local.storage import LocalStorage
 from archive_service.transfer.service import ArchiveService
 from archive_service.web.app import create_app
-from archive_service.web.handlers import WebOptions
+from archive_service.web.options import WebOptions
 from archive_service.web.pages.messages import FAILURES
 from archive_service.web.response_headers import _ALWAYS
 
@@ -30,6 +30,7 @@ DOCUMENT: dict[str, Any] = yaml.safe_load((DOCS / "openapi.yaml").read_text(enco
 HTTP = (DOCS / "http.md").read_text(encoding="utf-8")
 COMPONENTS = DOCUMENT["components"]
 METHODS = ("get", "head")
+POST = "post"
 
 
 def rows_below(heading: str) -> list[str]:
@@ -39,7 +40,7 @@ def rows_below(heading: str) -> list[str]:
 
 def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
     for path, item in DOCUMENT["paths"].items():
-        for method in METHODS:
+        for method in {*METHODS, POST} & item.keys():
             yield path, method, item[method]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from harness.albums import HASH
-from harness.http import get, request
+from harness.http import request
 from harness.server import Server, serving
 
 TARGET = f"/archive/{HASH}/"
@@ -46,7 +46,3 @@ def test_an_archive_that_no_client_can_count_is_refused(
         assert b"too large for one archive" in answer.content
     server.wait_for(r"event=answer\.failed .*reason=\"?too large")
     assert not any("Traceback" in line for line in server.lines)
-
-
-def test_a_part_of_it_is_served(server: Server) -> None:
-    assert get(server.port, f"{TARGET}?file=small.txt").status == 200

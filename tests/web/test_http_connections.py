@@ -30,6 +30,7 @@ NO_CONTENT = {
     "redirect": f"/archive/{LARGE}",
 }
 TOO_LONG = 9000
+FIELD_TOO_LONG = 66_000
 
 
 @pytest.fixture(scope="module")
@@ -190,23 +191,30 @@ def test_unknown_expectation_is_met_or_refused(connection: Connection) -> None:
 
 
 @pytest.mark.parametrize(
-    "method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "MKCOL"]
+    "method", ["PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "MKCOL"]
 )
 @pytest.mark.parametrize(
-    "target",
-    ["/", f"/archive/{LARGE}", f"/archive/{LARGE}/", f"/archive/{LARGE}/manifest.json"],
+    ("target", "methods"),
+    [
+        ("/", {"GET", "HEAD"}),
+        (f"/archive/{LARGE}", {"GET", "HEAD"}),
+        (f"/archive/{LARGE}/", {"GET", "HEAD", "POST"}),
+        (f"/archive/{LARGE}/manifest.json", {"GET", "HEAD"}),
+    ],
 )
-def test_other_methods_are_not_allowed(connection: Connection, method: str, target: str) -> None:
+def test_other_methods_are_not_allowed(
+    connection: Connection, method: str, target: str, methods: set[str]
+) -> None:
     answer = connection.exchange(method, target)
     assert answer.status == 405
     # section 15.5.6: "MUST generate an Allow header field"
-    assert {allowed.strip() for allowed in answer["allow"].split(",")} == {"GET", "HEAD"}
+    assert {allowed.strip() for allowed in answer["allow"].split(",")} == methods
     assert connection.exchange("GET", "/").status == 200
 
 
 def test_content_of_a_method_not_allowed_is_passed_over(connection: Connection) -> None:
     content = b"x" * 200_000
-    connection.send("POST", TARGETS["files by sendfile"], f"Content-Length: {len(content)}")
+    connection.send("PUT", TARGETS["files by sendfile"], f"Content-Length: {len(content)}")
     connection.socket.sendall(content)
     assert connection.receive().status == 405
     assert connection.exchange("GET", "/").status == 200
@@ -235,8 +243,8 @@ def test_absolute_target(connection: Connection, expected: dict[str, Response]) 
 UNREADABLE = {
     "request line too long": raw(f"/archive/{LARGE}/?name=" + "a" * TOO_LONG),
     "hash too long": raw("/archive/" + LARGE * 300),
-    "field too long": raw(f"/archive/{LARGE}/", "Cookie: " + "a" * TOO_LONG),
-    "field name too long": raw(f"/archive/{LARGE}/", "C" * TOO_LONG + ": a"),
+    "field too long": raw(f"/archive/{LARGE}/", "Cookie: " + "a" * FIELD_TOO_LONG),
+    "field name too long": raw(f"/archive/{LARGE}/", "C" * FIELD_TOO_LONG + ": a"),
     "too many fields": raw(f"/archive/{LARGE}/", *(f"X-{n}: {n}" for n in range(20_000))),
     "no Host": raw(f"/archive/{LARGE}/", host=False),  # RFC 9112 section 3.2
     "field without colon": raw(f"/archive/{LARGE}/", "Cookie"),

@@ -67,6 +67,7 @@ CASES = {
     "manifest of none": Case(404, "/archive/none/manifest.json"),
     "method": Case(405, ARCHIVE, method="DELETE"),
     "method of manifest": Case(405, MANIFEST, method="PUT"),
+    "form of another type": Case(415, ARCHIVE, method="POST"),
     "index": Case(200, "/", accept_ranges="none"),
     "no page": Case(404, "/favicon.ico", accept_ranges="none"),
     "method of index": Case(405, "/", method="POST", accept_ranges="none"),

@@ -56,7 +56,8 @@ def photos_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(photos_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(photos_dir, tmp_path_factory.mktemp("cache")) as server:
+    flags = ("--empty-archives", "zip")
+    with serving(photos_dir, tmp_path_factory.mktemp("cache"), *flags) as server:
         yield server
 
 

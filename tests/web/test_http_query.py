@@ -94,7 +94,7 @@ class TestName:
             "Ёлка – «тест».zip",
             "写真.zip",
             "📷.zip",
-            "a" + "я" * (LONGEST_NAME - 1) + ".zip",
+            "a" + "я" * 117 + ".zip",
             'He said "hi".zip',
             "100% fun.zip",
             "a;b.zip",
@@ -273,6 +273,21 @@ class TestFile:
     @pytest.mark.parametrize("target", [TARGET, MANIFEST])
     def test_that_is_empty(self, connection: Connection, target: str, query: str) -> None:
         assert_failed(connection, f"{target}?{query}", 400, "bad_file")
+
+    @pytest.mark.parametrize("spoilt", ["&amp;", "&amp;amp;", "&AMP;", "&amp%3B"])
+    def test_link_whose_ampersands_were_escaped(self, connection: Connection, spoilt: str) -> None:
+        query = f"file=1.jpg{spoilt}file=2.jpg{spoilt}name=Holiday{spoilt}utm_source=mail"
+        answer = connection.exchange("GET", f"{TARGET}?{query}")
+        with ZipFile(BytesIO(answer.content)) as archive:
+            assert archive.namelist() == ["1.jpg", "2.jpg"]
+        assert 'filename="Holiday.zip"' in answer["content-disposition"]
+
+    @pytest.mark.parametrize("target", [TARGET, MANIFEST])
+    @pytest.mark.parametrize("query", ["name=Tom&amp;Jerry", "file=1.jpg&amp;2.jpg"])
+    def test_escaped_ampersand_that_may_be_a_part_of_a_value(
+        self, connection: Connection, target: str, query: str
+    ) -> None:
+        assert_failed(connection, f"{target}?{query}", 400, "bad_ampersand")
 
     def test_of_no_album(self, connection: Connection) -> None:
         assert_failed(connection, "/archive/none/?file=1.jpg", 404, "archive_not_found")

@@ -46,7 +46,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     make_album(photos_dir, ALBUM)
     make_album(photos_dir, TINY_ALBUM, TINY)
     make_album(photos_dir, {}, EMPTY)
-    with serving(photos_dir, tmp_path_factory.mktemp("cache")) as server:
+    with serving(photos_dir, tmp_path_factory.mktemp("cache"), "--empty-archives", "zip") as server:
         yield server
 
 

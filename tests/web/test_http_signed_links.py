@@ -122,6 +122,24 @@ def test_way_of_writing_does_not_matter(connection: Connection) -> None:
         assert connection.exchange("HEAD", other).status == 200
 
 
+@pytest.mark.parametrize("spoilt", ["&amp;", "&amp;amp;", "&AMP;"])
+def test_link_whose_ampersands_were_escaped_works(connection: Connection, spoilt: str) -> None:
+    link = signed(names=["Лето & море"], files=["1.jpg", "Отпуск & море.jpg"])
+    expected = connection.exchange("GET", link)
+    assert expected.status == 200
+    for target in (link, manifest_of(link)):
+        answer = connection.exchange("GET", target.replace("&", spoilt))
+        sound = connection.exchange("GET", target)
+        assert (answer.status, answer["etag"]) == (200, sound["etag"])
+        assert answer.content == sound.content
+
+
+def test_escaped_ampersand_opens_nothing(connection: Connection) -> None:
+    link = signed()
+    for more in ("&amp;file=1.jpg", "&amp;name=x", "&amp;expires=1", "&amp;signature=0"):
+        assert error(connection.exchange("GET", link + more, JSON)) == NOT_SIGNED
+
+
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize("tail", ["", "manifest.json"])
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -15,12 +15,14 @@ from harness.albums import HASH, make_album
 from harness.http import connected, get
 from harness.server import Server
 
+from archive_service.web.pages.messages import FAILURES
 from archive_service.web.query import MAX_FILES
 from archive_service.web.server.runner import ConnectionTimes, Runner
 
 LINK = f"/archive/{HASH}/"
 LINE_BYTES = 8190
 FIELDS = 128
+FIELD_BYTES = 64 * 1024 + 1
 TIMEOUT_S = 120.0
 
 
@@ -31,24 +33,54 @@ def limited(serve: Serve, photos_dir: Path) -> Server:
 
 
 @pytest.mark.parametrize(
-    ("target", "field_lines"),
+    ("target", "field_lines", "status", "error"),
     [
-        (f"{LINK}?x={'x' * 10_000}", []),
-        (f"/archive/{'x' * 100_000}/", []),
-        (LINK, [f"X-Long: {'x' * 10_000}"]),
-        (LINK, [f"Range: bytes={','.join('0-0' for _ in range(5000))}"]),
-        (LINK, [f"X-{number}: x" for number in range(2 * FIELDS)]),
-        (LINK, [f"{'X' * 10_000}: x"]),
+        (f"{LINK}?x={'x' * 10_000}", [], 414, "request_line_too_long"),
+        (f"/archive/{'x' * 100_000}/", [], 414, "request_line_too_long"),
+        (LINK, [f"Cookie: a={'x' * FIELD_BYTES}"], 431, "cookies_too_long"),
+        (LINK, ["Referer: /", f"cookie:{'x' * FIELD_BYTES}"], 431, "cookies_too_long"),
+        (LINK, ["Cookie: a=b", f"X-Long: {'x' * FIELD_BYTES}"], 431, "field_too_long"),
+        (LINK, [f"{'X' * FIELD_BYTES}: x"], 431, "field_too_long"),
+        (LINK, [f"X-{number}: x" for number in range(2 * FIELDS)], 400, "bad_query"),
     ],
 )
+@pytest.mark.parametrize("pieces", [1, 3])
 def test_a_request_that_is_too_large_is_refused_and_harms_no_other(
-    limited: Server, target: str, field_lines: list[str]
+    limited: Server,
+    target: str,
+    field_lines: list[str],
+    *,
+    status: int,
+    error: str,
+    pieces: int,
 ) -> None:
+    lines = [f"GET {target} HTTP/1.1", "Host: localhost", *field_lines, "", ""]
+    data = "\r\n".join(lines).encode()
+    step = -(-len(data) // pieces)
     with connected(limited.port) as connection:
-        answer = connection.exchange("GET", target, *field_lines)
-        assert answer.status == 400
+        for start in range(0, len(data), step):
+            connection.socket.sendall(data[start : start + step])
+        answer = connection.receive()
+        assert answer.status == status
+        assert FAILURES["ru"][error].title in answer.content.decode()
         assert connection.is_closed()
     assert get(limited.port, LINK).status == 200
+
+
+def test_header_without_end_is_cut(limited: Server) -> None:
+    with connected(limited.port) as connection:
+        connection.socket.sendall(f"GET {LINK} HTTP/1.1\r\n".encode())
+        field = f"X-Long: {'x' * 10_000}\r\n".encode()
+        with suppress(ConnectionError):
+            for _ in range(100):
+                connection.socket.sendall(field)
+        assert connection.is_closed()
+
+
+def test_cookies_and_referrer_of_a_large_site_cost_nothing(limited: Server) -> None:
+    cookies = "; ".join(f"cookie{number}={'x' * 4000}" for number in range(12))
+    fields = [f"Cookie: {cookies}", f"Referer: https://example.org/?{'x' * 20_000}"]
+    assert get(limited.port, LINK, *fields).status == 200
 
 
 def test_a_request_within_the_limits_is_answered(limited: Server) -> None:

@@ -118,6 +118,9 @@ class NaiveStorage:
     def __init__(self, root: Path) -> None:
         self._root = root.resolve()
 
+    def check(self) -> bool:
+        return True
+
     def list(self, archive: ArchiveId, known: Listing | None = None) -> Listing:
         album = self._root / archive.value
         paths: list[bytes] = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from archive_service.config import values
 from archive_service.config.setting_docs import setting
@@ -21,6 +21,29 @@ class DownloadSettings:
         default="archive.zip",
         summary="file name of a download whose link has no name",
         russian="Имя файла, если ссылка его не задаёт.",
+    )
+    empty_archives: Literal["page", "zip"] = setting(
+        values.choice("page", "zip"),
+        default="page",
+        summary="answer for an album without files: a page that says so, or an empty zip",
+        details="Windows Explorer calls an empty zip invalid.",
+        russian="Что отвечать, пока в альбоме нет файлов: `page` — страницу, которая об этом "
+        "говорит, `zip` — пустой zip-файл, который Проводник Windows считает повреждённым.",
+    )
+    archive_pages: Literal["link", "browsers"] = setting(
+        values.choice("link", "browsers"),
+        default="link",
+        summary="who sees the page about an archive: who opens its /page, or every browser",
+        details="With `browsers` a link opened in a browser shows name, size and a button first; "
+        "programs get the archive at once.",
+        russian="Кто видит страницу об архиве: `link` — только тот, кто открыл её адрес (`/page`), "
+        "`browsers` — каждый, кто открыл ссылку в браузере; программы сразу получают архив.",
+    )
+    page_files: bool = setting(
+        values.switch(),
+        default="off",
+        summary="list the files on the page about an archive",
+        russian="Показывать на странице об архиве список файлов.",
     )
     stall_timeout: float = setting(
         values.seconds(0.1, 3600),

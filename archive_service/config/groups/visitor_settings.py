@@ -9,6 +9,7 @@ from archive_service.config import values
 from archive_service.config.setting_docs import setting
 from archive_service.config.values import Text, ValueKind
 from archive_service.http.client_address import NONE, UNKNOWN, TrustedProxies
+from archive_service.http.site_addresses import AUTO, SiteAddresses
 
 _MOST = 1_000_000
 _NO_LIMIT = Text("no limit", "без ограничения")
@@ -17,6 +18,11 @@ _NO_LIMIT_WHILE_FREE = Text("no limit while slots are free", "без огран�
 
 def _proxies(text: str) -> str:
     TrustedProxies.parse(text)
+    return text
+
+
+def _site_addresses(text: str) -> str:
+    SiteAddresses.parse(text, TrustedProxies(None))
     return text
 
 
@@ -43,6 +49,24 @@ class VisitorSettings:
         russian="Доверенные прокси перед сервисом: их `Forwarded` или `X-Forwarded-For` называет "
         "посетителя. Ставьте `none`, если посетители подключаются напрямую. "
         "Подробнее — [Fair use](http.md#fair-use).",
+    )
+    site_addresses: str = setting(
+        ValueKind(
+            _site_addresses,
+            Text(
+                f"{AUTO}, {NONE}, or addresses and networks separated by commas",
+                f"{AUTO}, {NONE} или адреса и сети через запятую",
+            ),
+            "ADDRESSES",
+        ),
+        default=AUTO,
+        example="172.18.0.5",
+        summary="addresses of the site's own requests, which are never taken for guesses",
+        details="`auto` is this machine, where `TRUSTED_PROXIES` is set. "
+        "A request that a proxy passes on is a visitor's, whatever its address.",
+        russian="С каких адресов обращается сам сайт: его запросы никогда не принимаются за "
+        "подбор ссылок. `auto` — с этой же машины, если задан `TRUSTED_PROXIES`. Запрос, который "
+        "передал прокси, — всегда запрос посетителя.",
     )
     max_downloads: int = setting(
         values.number(0, _MOST, zero=_NO_LIMIT),

@@ -7,6 +7,7 @@
 - Who asks for links that don't exist waits longer and longer for being told so, and then is refused
   before anything is looked up.  Refused is only who is known: where an unknown proxy stands for all
   visitors, one who guesses must lock nobody out, so there the answers to misses are slowed alone.
+- The site's own requests are neither slowed nor refused for links that don't exist.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from aiohttp import web
 from archive_service.archive.errors import ClientRefused
 from archive_service.archive.id import ArchiveId
 from archive_service.http.client_address import Client, TrustedProxies
+from archive_service.http.site_addresses import NO_SITE, SiteAddresses
 from archive_service.observe.events import AnswerSlowed, Observe
 from archive_service.transfer.chunk_size import AdaptivePace, DelayedPace, LimitedPace, Pace
 from archive_service.transfer.connection import Transfer
@@ -43,10 +45,17 @@ class FairUse:
     """Keeps the limits in one process."""
 
     def __init__(
-        self, limits: Limits, proxies: TrustedProxies, observe: Observe, *, counts: Counts
+        self,
+        limits: Limits,
+        proxies: TrustedProxies,
+        observe: Observe,
+        *,
+        counts: Counts,
+        site: SiteAddresses = NO_SITE,
     ) -> None:
         self._limits = limits
         self._proxies = proxies
+        self._site = site
         self._observe = observe
         self.resumptions = ResumptionGuard(proxies, counts.begun)
         self._slots = counts.slots
@@ -73,15 +82,21 @@ class FairUse:
             return
         client = self._client(request)
         refused_s = self._misses.refused_for_s(client.key, now_s)
-        if refused_s and client.is_known:
+        if refused_s and client.is_known and not self.is_site(request):
             raise ClientRefused(math.ceil(refused_s))
 
-    async def missed(self, request: web.Request) -> None:
-        """Count a link that doesn't exist, and wait for as long as its answer has to."""
-        if self._misses is None:
+    def is_site(self, request: web.Request) -> bool:
+        """Return whether a request is the site's own; its misses are no guesses."""
+        return self._site.includes(request.remote or "", request.headers)
+
+    async def missed(self, request: web.Request, count: int = 1) -> None:
+        """Count links that don't exist, and wait for as long as their answer has to."""
+        if self._misses is None or self.is_site(request):
             return
         client = self._client(request)
-        delay_s = self._misses.add(client.key, time.monotonic(), may_be_refused=client.is_known)
+        delay_s = 0.0
+        for _ in range(count):
+            delay_s = self._misses.add(client.key, time.monotonic(), may_be_refused=client.is_known)
         await self._hold(delay_s)
 
     async def not_resumed(self, request: web.Request) -> None:

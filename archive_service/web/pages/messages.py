@@ -6,13 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-
-@dataclass(frozen=True, slots=True)
-class FailureWords:
-    """What happened, and what the visitor can do next."""
-
-    title: str
-    hint: str
+from archive_service.web.pages.link_messages import LINK_FAILURES, FailureWords
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +175,7 @@ _FAILURES_RU = {
     ),
     "too_large": FailureWords(
         "Альбом слишком велик для одного архива",
-        "Скачайте его по частям: выберите файлы на странице альбома.",
+        "У файла в нём невозможный размер. Сообщите об этом тому, кто дал вам ссылку.",
     ),
     "archived": FailureWords(
         "Альбом убран в архивное хранилище",
@@ -276,7 +270,7 @@ _FAILURES_EN = {
     ),
     "too_large": FailureWords(
         "The album is too large for one archive",
-        "Download it in parts: choose files on the page of the album.",
+        "A file in it has an impossible size. Please tell the person who gave you the link.",
     ),
     "archived": FailureWords(
         "The album has been put into cold storage",
@@ -323,5 +317,8 @@ _FAILURES_EN = {
     ),
 }
 FAILURES: Mapping[str, Mapping[str, FailureWords]] = MappingProxyType(
-    {"ru": MappingProxyType(_FAILURES_RU), "en": MappingProxyType(_FAILURES_EN)}
+    {
+        "ru": MappingProxyType({**_FAILURES_RU, **LINK_FAILURES["ru"]}),
+        "en": MappingProxyType({**_FAILURES_EN, **LINK_FAILURES["en"]}),
+    }
 )

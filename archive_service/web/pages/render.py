@@ -1,6 +1,6 @@
-"""The pages a visitor may see: the index, and failures.
+"""The pages a visitor may see: the index, the page about an archive, and failures.
 
-A page is one file: its style and script stand in it, and it loads nothing.  The index admits
+A page is one file: its style and script stand in it, and it loads nothing.  The first two admit
 them by a nonce, as the Content-Security-Policy of its answer says, so a template must hold no
 `style=` and no `on…=` attribute.
 """
@@ -8,10 +8,27 @@ them by a nonce, as the Content-Security-Policy of its answer says, so a templat
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from archive_service.web.pages.archive_messages import ARCHIVE
+from archive_service.web.pages.figures import number_text, plural_category, size_text
 from archive_service.web.pages.messages import FAILURES, INDEX
+
+
+@dataclass(frozen=True, slots=True)
+class AboutArchive:
+    """What the page about an archive says."""
+
+    name: str
+    """Without the suffix; empty where the link gives none."""
+    size_bytes: int
+    files: int
+    link: str
+    """Of the archive: path and query."""
+    listed: Sequence[str]
+    """The names to show."""
 
 
 class Pages:
@@ -26,6 +43,7 @@ class Pages:
             lstrip_blocks=True,
         )
         self._index = environment.get_template("index.html")
+        self._archive = environment.get_template("archive.html")
         self._failure = environment.get_template("failure.html")
 
     def index(self, language: str, *, example_albums: Sequence[str], nonce: str) -> str:
@@ -36,6 +54,18 @@ class Pages:
             words=INDEX[language],
             failures=FAILURES[language],
             example_albums=example_albums,
+        )
+
+    def archive(self, language: str, about: AboutArchive, *, nonce: str) -> str:
+        """Return the page about an archive."""
+        words = INDEX[language].files[plural_category(about.files, language)]
+        size = size_text(about.size_bytes, language)
+        return self._archive.render(
+            language=language,
+            nonce=nonce,
+            words=ARCHIVE[language],
+            about=about,
+            figures=f"{number_text(about.files, language)}\u00a0{words}, {size}",
         )
 
     def failure(self, language: str, status: int, key: str) -> str:

@@ -17,9 +17,15 @@ from aiohttp import HttpVersion11, StreamReader, web
 
 from archive_service.transfer.connection import close_now
 from archive_service.transfer.tcp_info import Progress, progress_of
-from archive_service.web.failures import EXPECTATION_FAILED, INTERNAL, UNREADABLE, failure_response
+from archive_service.web.failures import EXPECTATION_FAILED, INTERNAL, failure_response
 from archive_service.web.pages.render import Pages
 from archive_service.web.response_headers import add_fields, is_of_archive
+from archive_service.web.server.header_limits import (
+    MAX_FIELD_BYTES,
+    MAX_HEADER_BYTES,
+    MAX_REQUEST_TARGET_BYTES,
+    header_failure,
+)
 
 QUIET_S = 0.4
 """How long nothing may be sent to a client that has ended its side of the connection."""
@@ -97,7 +103,7 @@ async def _expecting(
 
 
 class _Connection(web.RequestHandler):
-    __slots__ = ("_body", "_count", "_header_deadline", "_header_timeout_s", "_pages")
+    __slots__ = ("_body", "_count", "_header", "_header_deadline", "_header_timeout_s", "_pages")
 
     def __init__(
         self,
@@ -114,9 +120,13 @@ class _Connection(web.RequestHandler):
             access_log=None,  # type: ignore[arg-type] # may be None; it would be full of ids
             auto_decompress=False,  # nobody reads what a request carries
             lingering_time=times.drain_s,
+            max_line_size=MAX_REQUEST_TARGET_BYTES,
+            max_field_size=MAX_FIELD_BYTES,
         )
         self._body: StreamReader | None = None
         """What a request that was answered carries, and may not have come yet."""
+        self._header = b""
+        """What has come of the last header, and what came with its end."""
         self._pages = pages
         self._count = count
         self._header_timeout_s = times.header_s
@@ -138,9 +148,13 @@ class _Connection(web.RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """Take what came; a header that is not complete by now has its time from the first byte."""
+        if self._is_idle():
+            self._header = data if self._header_deadline is None else self._header + data
         super().data_received(data)
         if not self._is_idle():
             self._expect_no_header()
+        elif len(self._header) > MAX_HEADER_BYTES:
+            self.force_close()
         elif self._header_deadline is None:
             self._expect_header()
 
@@ -225,7 +239,7 @@ class _Connection(web.RequestHandler):
             return web.Response(status=status)
         if status == HTTPStatus.BAD_REQUEST:
             self.logger.debug("Request refused: %s", type(exc).__name__)
-            failure = UNREADABLE
+            failure = header_failure(exc, self._header)
         else:
             super().handle_error(request, status, exc, message)  # logs it
             failure = INTERNAL

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from urllib.parse import unquote
+
 import pytest
 
-from archive_service.http.content_disposition import content_disposition
+from archive_service.http.content_disposition import MAX_NAME_BYTES, content_disposition
 
 
 @pytest.mark.parametrize(
@@ -76,3 +78,45 @@ def test_a_name_cannot_add_a_field_or_a_parameter() -> None:
 
 def test_without_a_name_the_recipient_chooses() -> None:
     assert content_disposition("") == "attachment"
+
+
+def saved_as(name: str) -> str:
+    """Return the file name that a recipient of the field knows in the end."""
+    _, _, extended = content_disposition(name).partition("filename*=UTF-8''")
+    return unquote(extended, errors="strict")
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("я" * 118 + ".zip", "я" * 118 + ".zip"),  # 240 bytes
+        ("я" * 119 + ".zip", "я" * 118 + ".zip"),
+        ("Щ" * 150 + ".zip", "Щ" * 118 + ".zip"),
+        ("a" + "я" * 118 + ".zip", "a" + "я" * 117 + ".zip"),  # a byte too many, not half a letter
+        ("写" * 150 + ".zip", "写" * 78 + ".zip"),
+        ("🎉" * 150 + ".zip", "🎉" * 59 + ".zip"),
+        # an accent, a family or a skin tone is not taken from its letter or picture
+        ("я" * 117 + "и\u0306я.zip", "я" * 117 + ".zip"),
+        ("я" * 114 + "👩\u200d👧я.zip", "я" * 114 + ".zip"),
+        ("я" * 116 + "👍🏽я.zip", "я" * 116 + ".zip"),
+        # nothing that Windows takes away stands before the extension
+        ("я" * 117 + ". ямы.zip", "я" * 117 + ".zip"),
+        # what is no extension of a file is cut like the rest
+        ("я" * 100 + "." + "ж" * 100, "я" * 100 + "." + "ж" * 19),
+        ("ж." + "z" * 300, "ж." + "z" * 237),
+    ],
+)
+def test_a_long_name_is_cut_between_characters_and_keeps_its_extension(
+    name: str, expected: str
+) -> None:
+    assert saved_as(name) == expected
+    assert len(expected.encode()) <= MAX_NAME_BYTES
+
+
+def test_a_long_plain_name_is_cut_too() -> None:
+    field = content_disposition("a" * 300 + ".zip")
+    assert field == f'attachment; filename="{"a" * 236}.zip"'
+
+
+def test_a_name_of_accents_alone_is_cut_all_the_same() -> None:
+    assert saved_as("\u0301" * 300 + ".zip") == "\u0301" * 118 + ".zip"
