@@ -51,7 +51,7 @@ RUSSIAN: Mapping[str, tuple[str, str]] = {
     "download.piece": ("соединение приняло ещё `count` байт, всего `sent_bytes`", ""),
     "download.finished": ("соединение приняло последний байт", ""),
     "download.interrupted": (
-        "загрузка оборвана; info, если ушёл посетитель, иначе warning",
+        "загрузка оборвана; info, если причина в клиенте, иначе warning",
         _SEE_REASONS,
     ),
     "link.refused": (

@@ -35,12 +35,12 @@ def shared_metrics() -> Iterator[MetricsDirectory]:
         directory.restore()
         yield directory
     finally:
-        del os.environ[_VARIABLE]
+        os.environ.pop(_VARIABLE, None)
         directory.remove()
 
 
 class MetricsDirectory:
-    """The directory at a path, locked while it is there."""
+    """The directory at a path, which is locked and renewed."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -83,9 +83,17 @@ class MetricsDirectory:
                     os.utime(path)
 
     def prepare_for_next(self) -> None:
-        """Make sure that the next worker finds the directory, without what the dead have told."""
-        with suppress(OSError):  # the worker fails, and is started again later
+        """Prepare for the next worker; without the directory it keeps its metrics for itself."""
+        try:
             self.restore()
+        except OSError:
+            os.environ.pop(_VARIABLE, None)
+            return
+        os.environ[_VARIABLE] = str(self.path)
+        self._forget_the_dead()
+
+    def _forget_the_dead(self) -> None:
+        """Remove what processes that have ended reported of their present."""
         for path in self.path.glob(_OF_THE_LIVING):
             if not _is_alive(int(path.stem.rpartition("_")[2])):
                 path.unlink(missing_ok=True)

@@ -75,7 +75,7 @@ class DownloadFinished(Event):
 
 @dataclass(frozen=True, slots=True)
 class DownloadInterrupted(Event):
-    """A download was cut; the level is info where the client was why, and warning otherwise.
+    """A download was cut; the level is info where the client is the cause, and warning otherwise.
 
     To do: see the reasons below.
     """

@@ -49,6 +49,20 @@ def test_a_worker_is_replaced_and_metrics_are_told_without_their_directory(
     assert not directory.exists()
 
 
+def test_a_worker_is_replaced_where_something_else_has_the_place(
+    server: Server, directory: Path
+) -> None:
+    shutil.rmtree(directory)
+    directory.write_bytes(b"of somebody else")
+    for pid in server.workers():
+        seen = len(server.lines)
+        os.kill(pid, signal.SIGKILL)
+        server.wait_for("event=worker.replaced", after=seen)
+    assert b"archive_downloads_started_total" in get(server.port, "/metrics").content
+    assert server.stop() == 0
+    assert directory.read_bytes() == b"of somebody else"
+
+
 def test_what_is_old_is_made_young(server: Server, directory: Path) -> None:
     files = list(directory.glob("counter_*"))
     assert files
