@@ -116,12 +116,7 @@ class Handlers:
         query = parse_query(request.rel_url.raw_query_string)
         representation = await self._describe(request, query)
         self._require_files(representation, query)
-        now_s = int(time.time())
-        validators = validators_of(representation, now_s)
-        target = Target(representation.complete_length, "application/zip", validators)
-        answer = plan(fields, target, now_s=now_s)
-        if verdict is Verdict.LAPSED and not is_resumption(answer, fields, validators):
-            raise LinkExpired
+        answer = self._planned(fields, representation, verdict)
         if continues_unguarded(answer, fields) and await self._resumptions.refuses(
             request, representation, files=query.parts
         ):
@@ -142,6 +137,18 @@ class Handlers:
             begun = self._resumptions.note_beginning(request, representation, files=query.parts)
         await self._send(request, response, representation, answer=answer, begun=begun)
         return response
+
+    def _planned(
+        self, fields: RequestFields, representation: Representation, verdict: Verdict
+    ) -> ResponsePlan:
+        """Plan the answer; raise LinkExpired where a lapsed link resumes nothing."""
+        now_s = int(time.time())
+        validators = validators_of(representation, now_s)
+        target = Target(representation.complete_length, "application/zip", validators)
+        answer = plan(fields, target, now_s=now_s)
+        if verdict is Verdict.LAPSED and not is_resumption(answer, fields, validators):
+            raise LinkExpired
+        return answer
 
     async def choose(self, request: web.Request) -> web.StreamResponse:
         """Answer a form of chosen files by the link to their archive (RFC 9110 section 15.4.4)."""
