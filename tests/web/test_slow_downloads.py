@@ -38,6 +38,7 @@ OTHER = "another-album"
 WINDOW_S = 1.0
 ABOVE_ANY_RATE = 10**12
 LONGER_THAN_A_WINDOW_S = 120.0
+DRIP_BYTES, DRIP_EVERY_S = 1024, 3.0
 PROXY = ("--trusted-proxies", "127.0.0.1")
 ANN, BOB = "X-Forwarded-For: 198.51.100.1", "X-Forwarded-For: 198.51.100.2"
 
@@ -171,15 +172,15 @@ def test_visitors_get_slots_back_from_clients_that_hold_them(serve: Serve, worke
 
 @contextmanager
 def dripping(connections: list[Connection]) -> Iterator[None]:
-    """Take a few bytes of each now and then."""
+    """Take a few bytes of each so often that none stalls."""
     is_over = threading.Event()
 
     def drip() -> None:
-        while not is_over.wait(3.0):
+        while not is_over.wait(DRIP_EVERY_S):
             for connection in connections:
                 try:
-                    connection.reader.read1(256)
-                except OSError:
+                    connection.socket.recv(DRIP_BYTES)
+                except OSError:  # it was cut
                     continue
 
     thread = threading.Thread(target=drip)

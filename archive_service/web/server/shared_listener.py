@@ -10,7 +10,8 @@ A process takes one connection at a time, where asyncio would take as many as th
 SO_REUSEPORT was no choice: it deals connections out by a hash of their addresses, however much the
 process has to do that gets them.
 
-A process without descriptors to spare takes no connection: it stays in the backlog.  asyncio's own
+A process without descriptors to spare takes no connection: it stays in the backlog, and those that
+ask for nothing are closed to make room.  asyncio's own
 server would try a thousand times in a row and log each, and the downloads under way would find no
 descriptor for their files.
 """
@@ -46,6 +47,7 @@ class SharedListener(web.BaseSite):
     ) -> None:
         super().__init__(runner)
         self._make_connection = cast("Callable[[], asyncio.Protocol]", runner.server)
+        self._close_silent = runner.close_silent
         self._listener = listener
         self._load = load
         self._observe = observe
@@ -86,6 +88,7 @@ class SharedListener(web.BaseSite):
         if self._load.is_above_least():
             await asyncio.sleep(_MOMENT_S)
         if not has_room_for_another(self._load.own()):
+            self._close_silent()
             await self._wait_for_room(_NO_ROOM)
             return
         try:
