@@ -165,9 +165,13 @@ def test_visitors_get_slots_back_from_clients_that_hold_them(serve: Serve, worke
         found = server.wait_for(".*reason=.?too slow.*", timeout_s=LONGER_THAN_A_WINDOW_S)
         assert "level=info event=download.interrupted" in found[0]
         eventually(lambda: get(server.port, f"/archive/{OTHER}/").status == 200)
-        cut = [line for line in server.lines if "too slow" in line]
-        assert 2 <= len(cut) <= 3
+        eventually(lambda: cut_of(server) >= 2)
+        assert cut_of(server) <= 3  # a visitor's download counts while it is sent
         assert not [line for line in server.lines if "stalled" in line]
+
+
+def cut_of(server: Server) -> int:
+    return sum("too slow" in line for line in list(server.lines))
 
 
 @contextmanager
