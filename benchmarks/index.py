@@ -1,9 +1,9 @@
-"""What it takes to store and load an album in the index of each INDEX_URL that is given.
+"""Measure how long each INDEX_URL takes to store and load an album.
 
     python benchmarks/index.py sqlite:////tmp/crc.sqlite3 redis://127.0.0.1/1 postgresql://…
 
-Prints a table, of each figure the least of some rounds.  What is in the namespace of the address
-goes, and what is stored stays.
+Prints a table with the least of some rounds for each figure.  It first deletes everything in the
+namespace of the address, and leaves what it stores.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Compute what 1, 10 and 100 Gbit/s take, from what `benchmarks/run.py` has measured.
+"""Compute what 1, 10 and 100 Gbit/s require, from the measurements of `benchmarks/run.py`.
 
     python benchmarks/scaling.py [docs/performance/results.json]
 
-It prints the tables of docs/scaling.md.  Nothing of it was run at such a size: each figure is one
-of the benchmark, on two cores over loopback, multiplied by the assumptions below.
+It prints the tables of docs/scaling.md.  Nothing was run at such a size: the figures come from the
+benchmark, on two cores over loopback, multiplied by the assumptions below.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ FRONT_CONNECTIONS = 28_232  # of one front to one replica: Linux's ip_local_port
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What the benchmark found of the service; medians over its rounds."""
+    """The benchmark's figures of the service; medians over its rounds."""
 
     quick_cpu_s_per_gb: float
     """Indexed albums to clients as quick as loopback, two workers."""
@@ -62,7 +62,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What one line takes."""
+    """The requirements of one line."""
 
     line_gbit_per_s: float
     downloads: int
@@ -77,16 +77,16 @@ class Plan:
 
 
 def results(path: Path = RESULTS) -> Mapping[str, Any]:
-    """Read what the benchmark has written."""
+    """Read the figures that the benchmark has written."""
     return dict(json.loads(path.read_text(encoding="utf-8")))
 
 
 def measured(found: Mapping[str, Any]) -> Measured:
-    """Take from the benchmark's results what scaling follows from."""
+    """Select the figures for scaling from the benchmark's results."""
 
-    def figure(scenario: str, who: str, name: str) -> float:
+    def figure(scenario: str, server: str, name: str) -> float:
         (outcome,) = (each for each in found["outcomes"] if each["name"] == scenario)
-        return statistics.median(sample[name] for sample in outcome["samples"][who])
+        return statistics.median(sample[name] for sample in outcome["samples"][server])
 
     slow, cpu = "many slow clients", "CPU-s/GB, server"
     clients = int(title(found, slow).split(" ", 1)[0].replace(",", ""))
@@ -105,13 +105,13 @@ def measured(found: Mapping[str, Any]) -> Measured:
 
 
 def title(found: Mapping[str, Any], scenario: str) -> str:
-    """Return what the benchmark says of a scenario."""
+    """Return the benchmark's outcome of a scenario."""
     (text,) = (each["title"] for each in found["outcomes"] if each["name"] == scenario)
     return str(text)
 
 
 def memory_mb(found: Measured, downloads: float) -> float:
-    """Return what a replica takes with so many downloads, the kernel's buffers included."""
+    """Return the memory of a replica with so many downloads, the kernel's buffers included."""
     per_download_mb = (found.download_kb + found.kernel_kb) / 1000
     processes_mb = CORES_PER_REPLICA * found.process_mb
     return processes_mb + STORE_MEMORY_MB + LARGE_ALBUM_MB + downloads * per_download_mb
@@ -125,7 +125,7 @@ def store_requests_per_s(bytes_per_s: float, photo_bytes: float) -> float:
 def planned(
     found: Measured, line_gbit_per_s: float, *, visitor_bytes_per_s: float, cpu_s_per_gb: float
 ) -> Plan:
-    """Compute what a line takes that is filled by visitors of one rate."""
+    """Compute the requirements of a line filled by visitors of one rate."""
     bytes_per_s = line_gbit_per_s * 1e9 / 8
     cpu_s_per_gb += FIRST_SHARE * found.learning_cpu_s_per_gb
     cores = bytes_per_s / 1e9 * cpu_s_per_gb
@@ -150,7 +150,7 @@ def planned(
 
 
 def ceilings(found: Measured) -> Iterator[tuple[str, float]]:
-    """Yield what a line ends at, and at how many Gbit/s, the lowest first."""
+    """Yield the limits of a line and their Gbit/s, the lowest first."""
     store_gbit_per_s = STORE_REQUESTS_PER_S / store_requests_per_s(1e9 / 8, 1)  # a byte a file
     front_gbit_per_s = FRONT_CONNECTIONS * 8 / 1e9
     found_at = {

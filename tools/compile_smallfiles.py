@@ -1,7 +1,7 @@
-"""Compile the part that is optional: small files read without the interpreter's lock.
+"""Compile the optional part, which reads small files without the interpreter's lock.
 
-Installing the project runs it, by pip as by Poetry.  Where there is no compiler, or no headers of
-Python, it says so and fails nothing: the service does the same in Python then, for more CPU time.
+pip and Poetry run it when they install the project.  Without a compiler or Python's headers it
+prints a note and succeeds: the service then does the same in Python, with more CPU time.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from archive_service.cli.subcommands import SUBCOMMANDS
 
 DIRECTORY = Path(__file__).resolve().parent.parent / "deploy" / "completion"
 FILES = {"bash": COMMAND, "zsh": f"_{COMMAND}"}
-"""By shell, under the names that each looks for."""
+"""The files by shell, under the names that each shell looks for."""
 _OF_FILES = ("files", "save")
 
 
@@ -38,7 +38,7 @@ def _whole() -> ArgumentParser:
 
 def _complete(action: Action) -> None:
     action.default = None
-    # The summary alone: a default may be of this machine.
+    # Only the summary: a default may belong to this machine.
     action.help = (action.help or "").partition(";")[0].partition(" [")[0]
     if action.dest in _OF_FILES:
         action.complete = shtab.FILE

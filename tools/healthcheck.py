@@ -1,4 +1,4 @@
-"""Tell a container engine by the exit status whether the service in this container is alive."""
+"""Exit with 0 if the service in this container is alive, for a container engine."""
 
 import http.client
 import os
@@ -8,7 +8,7 @@ TIMEOUT_S = 4.0
 
 
 def main() -> int:
-    """Ask the port that answers /healthz; return 0 where it says so, 1 elsewhere."""
+    """Request /healthz; return 0 if it answers OK, else 1."""
     # Compose passes a setting on as an empty text where .env has none.
     port = int(os.environ.get("MONITOR_PORT") or 0) or int(os.environ.get("PORT") or 8080)
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_S)

@@ -1,7 +1,7 @@
 """Write the reference of log lines in docs/operations.md and its Russian twin.
 
-The rows are made of the classes of events and of how the log shows them; the Russian texts are
-here.  Run it from a checkout: `poetry run python tools/log_reference.py`.
+The rows are made from the event classes and the lines of the log; the Russian texts are here.
+Run it from a checkout: `poetry run python tools/log_reference.py`.
 """
 
 from __future__ import annotations

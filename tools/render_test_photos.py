@@ -1,4 +1,4 @@
-"""Render the photographs of `test_photos/`: landscapes that nobody holds rights to.
+"""Render the photographs of `test_photos/`: landscapes free of any rights.
 
     python tools/render_test_photos.py [TARGET_DIR]
 

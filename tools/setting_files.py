@@ -1,4 +1,4 @@
-"""Write what is made of the settings' declarations: documents, `.env.example`, docker-compose.yml.
+"""Write the files made from the settings: documents, `.env.example`, docker-compose.yml.
 
 Run it from a checkout: `poetry run python tools/setting_files.py`.
 """
@@ -80,7 +80,7 @@ def _joined(*sentences: str | bool) -> str:
 
 
 def _sentence(summary: str) -> str:
-    """Make a sentence of a summary of -h, with code in it marked as such."""
+    """Turn a summary of -h into a sentence, with code marked as code."""
     names = "|".join(map(variable, docs_of(Settings)))
     marked = re.sub(rf"(?<![\w`/])({names}|/(?:metrics|healthz|readyz))\b", r"`\1`", summary)
     return f"{marked[0].upper()}{marked[1:]}."
@@ -107,7 +107,7 @@ def _plain_sentence(doc: SettingDoc) -> str:
 
 
 def compose(current: str) -> str:
-    """Return docker-compose.yml with the settings that it hands on anew."""
+    """Return docker-compose.yml with its list of settings anew."""
     head, start, rest = current.partition(_BEFORE_COMPOSE)
     _, end, tail = rest.partition(_BEHIND_COMPOSE)
     lines = [
@@ -119,7 +119,7 @@ def compose(current: str) -> str:
 
 
 def _handed_on(name: str, doc: SettingDoc) -> str:
-    # An empty value counts as unset, but for a setting that may not be empty.
+    # An empty value counts as unset, except for a setting that may not be empty.
     default = f"-{doc.default_text}" if doc.when_empty else ":-"
     return f"${{{variable(name)}{default}}}"
 
@@ -130,7 +130,7 @@ FILES: Mapping[str, Callable[[str], str]] = {
     ".env.example": env_example,
     "docker-compose.yml": compose,
 }
-"""By name: what makes a file, of what it is now."""
+"""For each file the function that makes its new text from the old one."""
 
 
 if __name__ == "__main__":

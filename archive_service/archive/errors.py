@@ -23,14 +23,14 @@
     ├── Refused                  fair use: a request that is good, but one too many
     │   ├── ServiceBusy          as many downloads are under way as there may be
     │   ├── ClientBusy           as many of one client
-    │   └── ClientRefused        too many links of one client were to nothing
+    │   └── ClientRefused        the client has asked for too many missing archives
     └── DownloadFailed           after the header fields: the connection is aborted
         ├── SourceChanged        a file is no longer what the listing says
-        │   └── SourceSuspected  its size and time are, its ctime or inode is not: to be read
+        │   └── SourceSuspected  only its ctime or inode differs: reading it decides
         ├── SourceUnreadable     the system refuses to open or read a file
         └── LengthMismatch       the content has more or fewer bytes than were announced
 
-The exceptions carry data for logs; nothing of it is ever shown to a visitor.
+The exceptions carry data for logs, never for visitors.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class SpeculativeRequest(ArchiveServiceError):
 
 
 class LinkRefused(ArchiveServiceError):
-    """The link opens nothing, whatever there is; `reason` is a short fixed phrase."""
+    """The link is refused before the album is looked up; `reason` is a short fixed phrase."""
 
     reason: str
 
@@ -120,21 +120,21 @@ class StorageUnavailable(ArchiveServiceError):
 
 
 class AlbumInMotion(StorageUnavailable):
-    """The album goes on changing: whoever packed it now would pack an upload half-way."""
+    """The album is still changing: an archive made now would hold half an upload."""
 
     def __init__(self) -> None:
         super().__init__("changing")
 
 
 class ArchiveTooLarge(StorageUnavailable):
-    """The archive has 2⁶³ bytes or more, which no file or signed 64-bit length can have."""
+    """The archive has 2⁶³ bytes or more: too many for a file offset or a signed 64-bit length."""
 
     def __init__(self) -> None:
         super().__init__("too large")
 
 
 class AlbumArchived(StorageUnavailable):
-    """An object of the album is in a storage class from which it has to be restored first."""
+    """An object of the album is in an archival storage class and must be restored first."""
 
     def __init__(self) -> None:
         super().__init__("archived")
@@ -148,7 +148,7 @@ class ListingTimedOut(StorageUnavailable):
 
 
 class Refused(ArchiveServiceError):
-    """A request is one too many for now; `retry_after_s` says when it may be made again."""
+    """A request is one too many for now; the client may repeat it after `retry_after_s`."""
 
     reason: str
     """A short fixed word."""
@@ -159,13 +159,13 @@ class Refused(ArchiveServiceError):
 
 
 class ServiceBusy(Refused):
-    """As many downloads are under way as there may be."""
+    """The service already serves as many downloads as it may."""
 
     reason = "busy"
 
 
 class ClientBusy(Refused):
-    """As many downloads of one client are under way as it may have."""
+    """The client already has as many downloads as it may."""
 
     reason = "client busy"
 
@@ -183,7 +183,7 @@ class DownloadFailed(ArchiveServiceError):
         super().__init__(reason)
         self.reason = reason
         self.source: int | None = None
-        """The source in the listing whose file it is, where several are read at once."""
+        """The source in the listing whose file failed, where several are read at once."""
 
 
 class SourceChanged(DownloadFailed):
@@ -193,7 +193,7 @@ class SourceChanged(DownloadFailed):
 class SourceSuspected(SourceChanged):
     """A file has the size and mtime that were listed, and another ctime or inode number.
 
-    Only reading tells whether its content is another.
+    Only reading the file shows whether its content has changed.
     """
 
     def __init__(self) -> None:
@@ -205,7 +205,7 @@ class SourceUnreadable(DownloadFailed):
 
     @classmethod
     def of(cls, error: OSError) -> SourceUnreadable:
-        """Make one of what the system said."""
+        """Return the failure for an error of the system."""
         return cls(errno_name(error))
 
 
@@ -217,9 +217,9 @@ class LengthMismatch(DownloadFailed):
 
 
 class SettingsError(ValueError):
-    """A setting has a value that it can't take; the text is one line for the operator."""
+    """A setting has an invalid value; the text is one line for the operator."""
 
 
 def errno_name(error: OSError) -> str:
-    """Return the symbolic name of what the system said, such as "EACCES"."""
+    """Return the symbolic name of an error of the system, such as "EACCES"."""
     return errno.errorcode.get(error.errno or errno.EIO, "EIO")

@@ -1,4 +1,4 @@
-"""Which of many things happen for the first time."""
+"""Remembers what has happened before, so that it is reported once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from threading import Lock
 from archive_service.archive.lru import WeightedLRU
 
 NOTED = 10_000
-"""Keys remembered; beyond that the oldest count as new again."""
+"""Keys remembered; beyond that the least recently seen count as new again."""
 
 
 class FirstTimes:

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 
 _SHOWN_CHARACTERS = 6
-# The unreserved characters of RFC 3986: they stand in a path as they are, whoever wrote the link.
-# No dot in front: neither "." nor ".." nor a hidden directory is an album.
+# The unreserved characters of RFC 3986: no program that writes a link escapes them.
+# No dot in front: ".", ".." and hidden directories are not albums.
 _ARCHIVE_ID = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,254}")
 
 
@@ -22,7 +22,7 @@ class InvalidArchiveId(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ArchiveId:
-    """The id of an archive; printed, in logs say, it shows no more than its beginning."""
+    """The id of an archive.  Its `str` and `repr`, used in logs, show only the beginning."""
 
     value: str
 

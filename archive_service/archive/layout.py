@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from itertools import accumulate, count, repeat
 from operator import add, eq, floordiv
-from typing import cast
+from typing import NamedTuple, cast
 
 from archive_service.archive.errors import ArchiveTooLarge, StorageUnavailable
 from archive_service.archive.listing import MOST_BYTES, Listing, SourceIndex
@@ -29,11 +29,12 @@ from archive_service.archive.segments import (
 from archive_service.archive.zip import headers
 from archive_service.archive.zip.dos_time import dos_times
 from archive_service.archive.zip.end_records import end_records
+from archive_service.archive.zip.extra_fields import MAX_32
 
 MAX_ENTRIES_PER_SEGMENT = 4096
-"""Bounds the work of making a segment where entries are tiny, such as empty files."""
+"""Bounds the work for one segment where entries are tiny, such as empty files."""
 MAX_ARCHIVE_BYTES = MOST_BYTES
-"""What a file offset, and the length that most clients read into 64 bits with a sign, can hold."""
+"""The largest file offset; most clients read lengths into a signed 64-bit integer, too."""
 
 _OWNER_FILE, _OWNER_DIRECTORY = 0o600, 0o700
 _PERMISSIONS = 0o777
@@ -54,7 +55,7 @@ class ArchiveLayout:
     mtimes_ns: array[int]
     """When each entry was modified, Unix time."""
     dos_times: array[int]
-    """The same as the headers have it, local; see `dos_times`."""
+    """The same in local time, as the headers hold it; see `dos_times`."""
     modes: array[int]
     """The archived permission bits of each entry."""
     header_offsets: array[int]
@@ -65,7 +66,7 @@ class ArchiveLayout:
     large_entries: array[int]
     """The entries whose data is a segment of its own."""
     is_plain: bool
-    """Whether no entry needs more than the plainest headers: see `headers.are_plain`."""
+    """Whether all entries have the simplest headers; see `headers.are_plain`."""
 
     def __len__(self) -> int:
         return self.central_offsets[-1] + len(self.end_records)
@@ -75,25 +76,26 @@ class ArchiveLayout:
         """The number of entries, directories included."""
         return len(self.names)
 
-    def is_file(self, entry: int) -> bool:
-        """Tell a file from a directory."""
-        return not self.names[entry].endswith(b"/")
+    def files(self) -> Iterator[EntryIndex]:
+        """Yield the entries that are files, not directories."""
+        names = enumerate(self.names)
+        return (EntryIndex(entry) for entry, name in names if not name.endswith(b"/"))
 
     def holds_files(self) -> bool:
         """Return whether there is anything but directories."""
-        return any(map(self.is_file, range(self.entries)))
+        return any(True for _ in self.files())
 
-    def is_large(self, entry: int) -> bool:
-        """Tell whether an entry's data is a segment of its own."""
+    def is_large(self, entry: EntryIndex) -> bool:
+        """Return whether an entry's data is a segment of its own."""
         found = bisect_left(self.large_entries, entry)
         return found < len(self.large_entries) and self.large_entries[found] == entry
 
-    def data_offset(self, entry: int) -> int:
+    def data_offset(self, entry: EntryIndex) -> int:
         """Return where an entry's data starts."""
         return self.header_offsets[entry + 1] - self.sizes[entry]
 
-    def covers_crc32(self, entry: int, start: int, stop: int) -> bool:
-        """Tell whether the bytes from `start` up to `stop` have a part of a local CRC-32."""
+    def covers_crc32(self, entry: EntryIndex, start: int, stop: int) -> bool:
+        """Return whether the bytes from `start` up to `stop` overlap an entry's local CRC-32."""
         crc32 = self.header_offsets[entry] + headers.LOCAL_CRC32_OFFSET
         return start < crc32 + headers.CRC32_BYTES and crc32 < stop
 
@@ -102,19 +104,19 @@ class ArchiveLayout:
     ) -> Iterator[Segment]:
         """Yield the segments of the bytes from `start` up to `stop`, in order.
 
-        All but FileData end between two entries and, where one entry isn't more, have at most
-        the bytes that `piece_bytes` tells when it is their turn.
+        All but FileData end between two entries.  They have at most the bytes that `piece_bytes`
+        returns when they are made, unless a single entry has more.
         """
         while start < stop:
             segment = self._segment(start, stop, piece_bytes)
             yield segment
             start = segment.stop
 
-    def local_file_header(self, entry: int, crc32: int) -> bytes:
+    def local_file_header(self, entry: EntryIndex, crc32: int) -> bytes:
         """Pack the local file header of an entry."""
         return next(self.local_file_headers(range(entry, entry + 1), [crc32]))
 
-    def central_directory_header(self, entry: int, crc32: int) -> bytes:
+    def central_directory_header(self, entry: EntryIndex, crc32: int) -> bytes:
         """Pack the central directory header of an entry."""
         return next(self.central_directory_headers(range(entry, entry + 1), [crc32]))
 
@@ -129,11 +131,11 @@ class ArchiveLayout:
         )
 
     def entries_between(self, start: int, stop: int) -> range:
-        """Return the entries whose header or data has a part from `start` up to `stop`."""
+        """Return the entries whose header or data overlaps the bytes `start` up to `stop`."""
         return _between(self.header_offsets, start, stop)
 
     def central_headers_between(self, start: int, stop: int) -> range:
-        """Return the entries whose central directory header has such a part."""
+        """Return the entries whose central directory header overlaps these bytes."""
         return _between(self.central_offsets, start, stop)
 
     def _segment(self, start: int, stop: int, piece_bytes: Callable[[], int]) -> Segment:
@@ -146,7 +148,7 @@ class ArchiveLayout:
         if found == len(self.large_entries):
             return Entries(start, min(stop, _end(self.header_offsets, start, piece_bytes)))
         large = self.large_entries[found]
-        large_data = self.data_offset(large)
+        large_data = self.data_offset(EntryIndex(large))
         if start >= large_data:
             return FileData(start, min(stop, self.header_offsets[large + 1]), EntryIndex(large))
         end = _end(self.header_offsets, start, piece_bytes)
@@ -182,29 +184,15 @@ def lay_out(
     entry_names = list(map(names.__getitem__, ordered))
     if max(map(len, entry_names), default=0) > headers.MAX_NAME_BYTES:
         raise StorageUnavailable("name too long")
-    sizes, mtimes_ns, listed_modes = listing.sizes, listing.mtimes_ns, listing.modes
-    if not is_all_in_order(ordered, listing):
-        sizes = array("Q", map(sizes.__getitem__, ordered))
-        mtimes_ns = array("q", map(mtimes_ns.__getitem__, ordered))
-        listed_modes = array("H", map(listed_modes.__getitem__, ordered))
+    sizes, mtimes_ns, listed_modes = _columns(listing, ordered)
     if sum(sizes) > MAX_ARCHIVE_BYTES:
         raise ArchiveTooLarge
     mtimes_s = _seconds(mtimes_ns)
     modes = _archived_modes(entry_names, sizes, listed_modes)
-    is_plain = headers.are_plain(sizes, modes, mtimes_s)
-    local_lengths = array(
-        "L",
-        headers.local_file_header_lengths(entry_names, sizes, modes, mtimes_s, is_plain=is_plain),
-    )
-    header_offsets = array("Q", accumulate(map(add, local_lengths, sizes), initial=0))
-    is_plain = is_plain and header_offsets[-1] < headers.MAX_32
-    central_lengths = headers.central_directory_header_lengths(
-        local_lengths, sizes, header_offsets, is_plain=is_plain
-    )
-    central_offsets = array("Q", accumulate(central_lengths, initial=header_offsets[-1]))
-    directory_size = central_offsets[-1] - header_offsets[-1]
-    ending = end_records(len(ordered), directory_size, header_offsets[-1])
-    if central_offsets[-1] + len(ending) > MAX_ARCHIVE_BYTES:
+    offsets = _offsets(entry_names, sizes, modes, mtimes_s)
+    directory_size = offsets.central[-1] - offsets.local[-1]
+    ending = end_records(len(ordered), directory_size, offsets.local[-1])
+    if offsets.central[-1] + len(ending) > MAX_ARCHIVE_BYTES:
         raise ArchiveTooLarge
     return ArchiveLayout(
         listing,
@@ -214,25 +202,62 @@ def lay_out(
         mtimes_ns,
         dos_times(mtimes_s, zone),
         modes,
-        header_offsets,
-        central_offsets,
+        offsets.local,
+        offsets.central,
         ending,
         _large_entries(sizes, large_file_bytes),
-        is_plain,
+        offsets.is_plain,
+    )
+
+
+class _Offsets(NamedTuple):
+    """Where the headers stand, and whether all of them are plain; see `ArchiveLayout`."""
+
+    local: array[int]
+    central: array[int]
+    is_plain: bool
+
+
+def _offsets(
+    names: Sequence[bytes], sizes: array[int], modes: array[int], mtimes_s: Sequence[int]
+) -> _Offsets:
+    is_plain = headers.are_plain(sizes, modes, mtimes_s)
+    local_lengths = array(
+        "L", headers.local_file_header_lengths(names, sizes, modes, mtimes_s, is_plain=is_plain)
+    )
+    local = array("Q", accumulate(map(add, local_lengths, sizes), initial=0))
+    is_plain = is_plain and local[-1] < MAX_32
+    central_lengths = headers.central_directory_header_lengths(
+        local_lengths, sizes, local, is_plain=is_plain
+    )
+    central = array("Q", accumulate(central_lengths, initial=local[-1]))
+    return _Offsets(local, central, is_plain)
+
+
+def _columns(
+    listing: Listing, sources: Sequence[SourceIndex]
+) -> tuple[array[int], array[int], array[int]]:
+    """Return the sizes, mtimes and modes of sources; the listing's own columns where they fit."""
+    if is_all_in_order(sources, listing):
+        return listing.sizes, listing.mtimes_ns, listing.modes
+    return (
+        array("Q", map(listing.sizes.__getitem__, sources)),
+        array("q", map(listing.mtimes_ns.__getitem__, sources)),
+        array("H", map(listing.modes.__getitem__, sources)),
     )
 
 
 def archived_mode(name: bytes, mode: int) -> int:
     """Return the permission bits to archive.
 
-    They are without set-id bits, and let the owner use the copy.
+    They lack set-id bits and let the owner use the copy.
     """
     owner = _OWNER_DIRECTORY if name.endswith(b"/") else _OWNER_FILE
     return mode & _PERMISSIONS | owner
 
 
 def is_all_in_order(sources: Sequence[int], listing: Listing) -> bool:
-    """Tell whether sources are those of the listing, and so its columns those of the archive."""
+    """Return whether these are all sources in the listing's order, so columns can be shared."""
     return len(sources) == len(listing) and all(map(eq, sources, count()))
 
 
@@ -242,7 +267,7 @@ def _seconds(times_ns: array[int]) -> list[int]:
 
 def _archived_modes(names: Sequence[bytes], sizes: array[int], modes: array[int]) -> array[int]:
     if min(sizes, default=1) and all(mode == archived_mode(b"", mode) for mode in set(modes)):
-        return modes  # of files, then, and as they are
+        return modes  # all are files, and their modes need no change
     return array("H", map(archived_mode, names, modes))
 
 
@@ -258,7 +283,7 @@ def _between(offsets: array[int], start: int, stop: int) -> range:
 
 
 def _end(offsets: array[int], start: int, piece_bytes: Callable[[], int]) -> int:
-    """Return the last offset within a piece of `start`, or else the first behind it."""
+    """Return the last offset within a piece after `start`, else the first offset after it."""
     following = bisect_right(offsets, start)
     limit = min(following + MAX_ENTRIES_PER_SEGMENT, len(offsets))
     found = bisect_right(offsets, start + piece_bytes(), following, limit) - 1

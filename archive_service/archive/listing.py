@@ -16,9 +16,9 @@ from itertools import repeat
 from typing import NamedTuple, NewType
 
 SourceIndex = NewType("SourceIndex", int)
-"""The place of a file or empty directory in a listing; not that of its entry in an archive."""
+"""The index of a file or directory in a listing, which differs from that of its entry."""
 CHANGE_TOKEN_SIZE = 16
-"""Bytes of a change token: what the store offers to notice a replaced file."""
+"""Bytes of a change token, by which a store shows that a file was replaced."""
 
 _SIZE_AND_MTIME = struct.Struct("<Qq")
 _VERSION = struct.Struct(f"<Qq{CHANGE_TOKEN_SIZE}s")
@@ -26,21 +26,21 @@ _NO_TOKEN = bytes(CHANGE_TOKEN_SIZE)
 CLOCK_TICK_NS = 10_000_000
 """The coarsest step of a file system's timestamps."""
 COARSE_CLOCK_TICK_NS = 2_000_000_000
-"""The same for file systems that know no parts of a second, as old ext and FAT."""
+"""The same for file systems with timestamps in whole seconds, such as ext3 and FAT."""
 _NS_PER_S = 1_000_000_000
 _TIME_MIN_NS, _TIME_MAX_NS = -(2**63), 2**63 - 1
 MOST_BYTES = 2**63 - 1
 """The largest file, and archive, that systems and clients can count."""
 VERSION_SIZE = _VERSION.size
-"""Bytes of a version: what identifies the content behind a path."""
+"""Bytes of a version, which identifies the content behind a path."""
 
 
 SNAPSHOT_FILES = 64
-"""The most files and directories of an album that are looked at again before it is listed anew."""
+"""Albums of up to this many files and directories are checked with `stat` before a new listing."""
 
 
 class Snapshot(NamedTuple):
-    """The directories of an album and what they hold, as the system told of each."""
+    """The stat records of an album's directories and files."""
 
     locations: list[bytes]
     rows: bytes
@@ -50,15 +50,15 @@ class Snapshot(NamedTuple):
 class Listing:
     """The files and directories of one album; the columns share their index, the `source`.
 
-    A directory is listed where it is empty, and where it leads to one that is: some readers make
-    no parents.  All others are told by the paths of their files.
-    The order of the sources depends on the paths alone.
+    Empty directories are listed, and so are their parents, because some readers create no parents.
+    Other directories follow from the paths of their files.
+    The order of the sources depends only on the paths.
     """
 
     paths: Sequence[bytes]
     """Relative to the album, '/'-separated, bytes as stored; a trailing slash marks a directory."""
     locations: Sequence[bytes]
-    """By what each is opened: its path, or where its link leads; of an object, the entity tag."""
+    """What opens each: its path, or the target of its link; for an object, its entity tag."""
     sizes: array[int]
     """Bytes of file data; 0 for a directory."""
     mtimes_ns: array[int]
@@ -68,15 +68,17 @@ class Listing:
     change_tokens: bytes
     """CHANGE_TOKEN_SIZE opaque bytes for each source, in order."""
     newest_change_ns: int
-    """The newest change the store knows of, removals included; it cannot be set back.  0 at least,
-    as the next: a time before 1970 is that of no upload."""
+    """The newest change that the store knows of, removals included; programs can't set it back.
+
+    At least 0, as `newest_mtime_ns` is: no upload happened before 1970."""
     newest_mtime_ns: int
     """The newest modification time of a file or directory."""
     is_of_objects: bool = False
-    """Whether the files are objects of a store: then a change token stands for the content, no
-    matter when, and a removal leaves no trace in any time."""
+    """Whether the files are objects of a store.
+
+    Then a change token identifies the content at any time, and a removal changes no timestamp."""
     snapshot: Snapshot | None = None
-    """What tells of a small album that the listing would be the same; None where nothing does."""
+    """Stat snapshot of a small album, to detect that nothing changed; None if unavailable."""
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -87,21 +89,21 @@ class Listing:
         return self.change_tokens[start : start + CHANGE_TOKEN_SIZE]
 
     def clock_tick_ns(self) -> int:
-        """Return the step of the timestamps, where these tell of a change."""
+        """Return the step of the timestamps; 0 for objects, whose changes their tokens show."""
         if self.is_of_objects:
             return 0
         is_coarse = self.newest_change_ns % _NS_PER_S == 0
         return COARSE_CLOCK_TICK_NS if is_coarse else CLOCK_TICK_NS
 
     def has_settled(self, at_ns: int) -> bool:
-        """Tell whether what is seen at a Unix time stays true for as long as no timestamp moves.
+        """Return whether every change after a Unix time will change a timestamp or token.
 
-        Two changes within one step of the clock look like one.
+        Two changes within one step of the clock have the same timestamp.
         """
         return self.is_of_objects or at_ns - self.newest_change_ns > self.clock_tick_ns()
 
     def has_empty_file(self) -> bool:
-        """Tell whether a file has no bytes, as a directory has none."""
+        """Return whether a file is empty; directories don't count."""
         return 0 in self.sizes and any(
             not size and not path.endswith(b"/")
             for size, path in zip(self.sizes, self.paths, strict=True)
@@ -114,13 +116,13 @@ class Listing:
         return map(_VERSION.pack, sizes, mtimes_ns, map(self.change_token, sources))
 
     def versions_anywhere(self, sources: Sequence[int]) -> Iterator[bytes]:
-        """Yield the same without the change token, which is another in each copy of a tree."""
+        """Yield the same without the change token, which differs in each copy of a tree."""
         sizes = map(self.sizes.__getitem__, sources)
         mtimes_ns = map(self.mtimes_ns.__getitem__, sources)
         return map(_VERSION.pack, sizes, mtimes_ns, repeat(_NO_TOKEN))
 
     def fingerprint(self) -> bytes:
-        """Return a digest of all that the listing tells."""
+        """Return a digest of the whole listing."""
         digest = blake2b(b"\0".join(self.paths), digest_size=16)
         for column in (self.sizes, self.mtimes_ns, self.modes):
             digest.update(column_bytes(column))
@@ -132,7 +134,7 @@ class Listing:
 
 
 def held_ns(time_ns: int) -> int:
-    """Return a time as a listing can hold it: in the years 1677 to 2262."""
+    """Clamp a time to what a listing can hold: the years 1677 to 2262."""
     return min(max(time_ns, _TIME_MIN_NS), _TIME_MAX_NS)
 
 
@@ -148,7 +150,7 @@ def parents(path: bytes) -> Iterator[bytes]:
 
 
 def parents_of_directories(listing: Listing, sources: Iterable[int]) -> Iterator[int]:
-    """Yield the sources that lead to directories among some sources."""
+    """Yield the listed parents of those sources that are directories."""
     paths = map(listing.paths.__getitem__, sources)
     wanted = {above for path in paths if path.endswith(b"/") for above in parents(path)}
     if wanted:

@@ -1,4 +1,4 @@
-"""What was used last, as far as there is room for it."""
+"""A cache of bounded weight that evicts the least recently used values."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Value = TypeVar("Value")
 
 
 class WeightedLRU(Generic[Key, Value]):
-    """Values by key; those not used for the longest time go when there is no room for all.
+    """Values by key; when there is no room, the least recently used are evicted.
 
     `room` and the weights of the values are in one unit of the caller's choice.
     """
@@ -20,14 +20,14 @@ class WeightedLRU(Generic[Key, Value]):
         self._values: OrderedDict[Key, tuple[Value, int]] = OrderedDict()
 
     def get(self, key: Key) -> Value | None:
-        """Return a value, and count that as a use."""
+        """Return a value and mark it as used."""
         if key not in self._values:
             return None
         self._values.move_to_end(key)
         return self._values[key][0]
 
     def put(self, key: Key, value: Value, *, weight: int) -> None:
-        """Keep a value in the place of an earlier one; one that alone is too heavy is not kept."""
+        """Store a value, replacing an earlier one; ignore a value heavier than all the room."""
         self._free += self._values.pop(key, (None, 0))[1]
         if weight > self._room:
             return

@@ -1,25 +1,25 @@
-r"""The names of an archive's entries: what a path on the server is called on the visitor's disk.
+r"""The names of an archive's entries: how a path on the server is named on the visitor's disk.
 
-Theory of operation.  A path is named component by component, and a directory at a time:
+Theory of operation.  Paths are named component by component, one directory after another:
 
 1. Its bytes are decoded: UTF-8 where valid, else the fallback encoding.  Then NFC, because a Mac
    stores NFD and other systems would show a second, different name.
-2. What could not be unpacked everywhere, or could harm, is replaced.
-3. What would be one name on a case-insensitive disk is told apart with " (2)", " (3)" ...
+2. Characters that some systems can't store, or that could do harm, are replaced.
+3. Names that a case-insensitive disk would confuse get a number: " (2)", " (3)" ...
 
-A directory's names depend on nothing but the children of this directory, so a file that comes or
-goes elsewhere renames nothing here.  A renamed directory is renamed for all below it, and two
-directories never become one.
+The names in a directory depend only on its children, so a file that is added or removed elsewhere
+renames nothing here.  A renamed directory is renamed for everything below it.  Two directories
+never become one.
 
-Names are equal here when the NFC forms of their full case foldings are (Unicode 3.13).  At worst
-a name gets a number that its reader's disk could do without.
+Two names are equal if the NFC forms of their full case foldings are equal (Unicode 3.13).  At worst
+a name gets a number that its reader's disk does not need.
 
 Exact names change only where they could lead out of the directory they are unpacked to: "..", a
-leading slash, and what readers on Windows take for these, a `\` and a drive letter.  Otherwise
-they stay as they are, their case and length included.
+leading slash, and what Windows treats like these, a `\` and a drive letter.  All other names keep
+their case and length.
 
-Not done: Windows 9x' CLOCK$; invisible characters, which HFS+ leaves out of comparisons; the
-length of a whole path.
+Not done: CLOCK$ of Windows 9x; invisible characters, which HFS+ ignores in comparisons; the length
+of a whole path.
 """
 
 from __future__ import annotations
@@ -63,12 +63,12 @@ _NOT_PLAIN = re.compile(rf"/(?:/|{_DEVICES}\.*[./])".encode())
 
 @dataclass(frozen=True, slots=True)
 class NameRules:
-    """What the names in an archive are made to fit."""
+    """The rules that names in an archive obey."""
 
     portable: bool = True
-    """Safe on every system; otherwise exact, where exact is safe."""
+    """Whether names are made safe for every system; otherwise they stay exact where safe."""
     fallback_encoding: str = "cp1251"
-    """Of names that are not UTF-8: FTP clients still send them.  It contains ASCII."""
+    """Decodes names that are not UTF-8, which FTP clients still send.  A superset of ASCII."""
 
 
 def archive_names(paths: Sequence[bytes], rules: NameRules) -> list[bytes]:
@@ -93,7 +93,7 @@ def original_name(path: bytes, rules: NameRules) -> str:
 
 
 def collision_key(name: str, rules: NameRules) -> str:
-    """Return what is equal for names that one directory can't have both."""
+    """Return a key that is equal for two names which one directory can't hold together."""
     return _caseless(name) if rules.portable else _spelled(name)
 
 
@@ -104,7 +104,7 @@ def numbered(name: str, number: int) -> str:
 
 
 def _are_plain(paths: Sequence[bytes]) -> bool:
-    """Prove that every name is its path, with few steps a path; False where there is no proof.
+    """Return True if it is certain, after a quick look, that every name is its path.
 
     Most albums are plain: ASCII that no rule touches, and no two names differ in case alone.
     """
@@ -147,7 +147,7 @@ def _parents(paths: Iterable[bytes]) -> set[bytes]:
 
 
 def _children(paths: Sequence[bytes]) -> Mapping[bytes, AbstractSet[bytes]]:
-    """Return what stands in each directory; directories end in a slash, but the root is empty."""
+    """Return the children of each directory; directories end in a slash, the root is empty."""
     children: defaultdict[bytes, set[bytes]] = defaultdict(set)
     for path in paths:
         directory, child = _split(path)
@@ -211,15 +211,15 @@ def _spelled(name: str) -> str:
 
 
 def _distinct(wanted: Mapping[bytes, str], key: Callable[[str], str]) -> Mapping[bytes, bytes]:
-    """Give a number to the names whose keys are equal, all but the first.
+    """Number all but the first of the names whose keys are equal.
 
-    A name that is as stored goes before one that was changed, then the stored bytes decide.
+    Names as stored come before names that were changed; then the stored bytes decide.
     """
     names = {child: name.encode() for child, name in wanted.items()}
     ordered = sorted(names, key=lambda child: (names[child] != child, child))
     holders = {key(wanted[child]): child for child in reversed(ordered)}
     taken, keep = set(holders), set(holders.values())
-    # Names with the same first try share a counter: a thousand equals need no million tries.
+    # Names with the same first try share a counter, so a thousand equal names need few tries.
     numbers: defaultdict[str, Iterator[int]] = defaultdict(lambda: count(_FIRST_NUMBER))
     for child in ordered:
         if child not in keep:
@@ -248,6 +248,6 @@ def _stem_and_suffix(name: str) -> tuple[str, str]:
 
 
 def _joined(stem: str, tail: str) -> str:
-    """Join, the stem cut to what fits beside the tail, between characters."""
+    """Join stem and tail; cut the stem between characters so that both fit."""
     room = MAX_COMPONENT_BYTES - len(_spelled(tail).encode())
     return stem.encode()[:room].decode(errors="ignore") + tail

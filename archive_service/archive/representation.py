@@ -10,17 +10,19 @@ from archive_service.archive.id import ArchiveId
 from archive_service.archive.layout import ArchiveLayout, is_all_in_order
 from archive_service.archive.listing import Listing, column_bytes
 from archive_service.archive.naming import NameRules, original_name
+from archive_service.archive.segments import EntryIndex
 
 FORMAT_VERSION = 2
-"""Counts the changes of the archive's bytes for one and the same listing: part of the ETag."""
+"""Grows with each change of the bytes that a listing becomes; part of the ETag."""
 _CLOCK_LAG_NS = 50_000_000
-"""A change is stamped with a clock that ticks; the stamp may be this far behind the time."""
+"""The kernel stamps changes with a coarse clock, which may lag this far behind."""
 _NS_PER_S = 1_000_000_000
 CHANGED_WITHIN_S = 2
-"""`changed_s` of a change of this moment is at most so much later than the Unix second: its own
-second has to be over, and near the end of that, with the lag, the next one too."""
+"""How far `changed_s` of a change made now may lie after the current Unix second.
+
+The second of the change must be over; near its end, with the lag, the next one too."""
 _ALL_REPLICAS_WITHIN_S = 3600
-"""Replicas get other settings one after another, and their clocks differ: by less than this."""
+"""All replicas get new settings within this time, their clocks' differences included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,30 +35,30 @@ class ArchiveOptions:
     change_token: bool = True
     """Whether the store's change token takes part in the validators."""
     config_epoch_s: int | None = None
-    """The Unix second since which archives have been shaped this way; None where unknown."""
+    """The Unix second since which these options have been in force; None if unknown."""
 
 
 class _WeaklyReferable:
-    """What a class with slots is not by itself."""
+    """Gives weak references to a class with slots."""
 
     __slots__ = ("__weakref__",)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Representation(_WeaklyReferable):
-    """What a visitor gets, but for the bytes."""
+    """An archive at one moment: its layout and validators, without its bytes."""
 
     archive: ArchiveId
     layout: ArchiveLayout
     fingerprint: bytes
-    """That of the layout's listing."""
+    """The fingerprint of the layout's listing."""
     options: ArchiveOptions
     etag: str
     """Strong, with its quotes (RFC 9110 section 8.8.3)."""
     changed_s: int | None
     """The Unix second that begins after the newest change: Last-Modified, once it has begun.
 
-    None where a change may leave no trace in any time, as a removal from an object store."""
+    None where a change may move no timestamp, such as a removal from an object store."""
 
     @property
     def complete_length(self) -> int:
@@ -65,10 +67,10 @@ class Representation(_WeaklyReferable):
 
     @property
     def date_is_strong(self) -> bool:
-        """Whether `changed_s` stands for one archive alone: mtimes can be set back, ctimes cannot.
+        """Whether `changed_s` identifies one archive: programs can set mtimes back, not ctimes.
 
-        Other settings make other bytes and move no file's time, so they have to have been in force
-        since before that change, here and on whatever replica a client may have begun with.
+        New settings change the bytes and no timestamps.  So the settings must have been in force
+        before that change, on this replica and on the one that a client began with.
         """
         since_s = self.options.config_epoch_s
         return (
@@ -78,11 +80,11 @@ class Representation(_WeaklyReferable):
             and since_s + _ALL_REPLICAS_WITHIN_S < self.changed_s
         )
 
-    def name(self, entry: int) -> str:
+    def name(self, entry: EntryIndex) -> str:
         """Return an entry's name in the archive."""
         return self.layout.names[entry].decode()
 
-    def original_name(self, entry: int) -> str:
+    def original_name(self, entry: EntryIndex) -> str:
         """Return an entry's name before it was made portable."""
         path = self.layout.listing.paths[self.layout.sources[entry]]
         return original_name(path, self.options.names)
@@ -91,7 +93,7 @@ class Representation(_WeaklyReferable):
 def represent(
     archive: ArchiveId, layout: ArchiveLayout, fingerprint: bytes, options: ArchiveOptions
 ) -> Representation:
-    """Add the validators to a layout of a listing, whose fingerprint is given."""
+    """Add the validators to a layout, given the fingerprint of its listing."""
     changed_s = _changed_s(layout.listing, options)
     return Representation(archive, layout, fingerprint, options, _etag(layout, options), changed_s)
 
@@ -99,18 +101,18 @@ def represent(
 def _changed_s(listing: Listing, options: ArchiveOptions) -> int | None:
     if listing.is_of_objects:
         return None
-    # A second has passed before it names a state of the album: two changes within one second
-    # could not be told apart otherwise (RFC 9110 section 8.8.2.2).
+    # The second must be over: two changes within it would have the same date (RFC 9110 section
+    # 8.8.2.2).
     newest_ns = listing.newest_change_ns if options.change_token else listing.newest_mtime_ns
-    # Nothing but the album tells it: on every replica it is the same.
+    # It depends only on the album, so all replicas return the same.
     return (newest_ns + _CLOCK_LAG_NS) // _NS_PER_S + 1
 
 
 def _etag(layout: ArchiveLayout, options: ArchiveOptions) -> str:
     """Digest what the headers hold and what stands for the content (RFC 9110 section 8.8.1).
 
-    Of the time zone the digest has what was made of it, not its name: the data behind a name is
-    another on another machine, and after an upgrade.
+    The digest holds the DOS times, not the name of the time zone: the data behind a name differs
+    between machines and versions.
     """
     listing, sources = layout.listing, layout.sources
     digest = blake2b(f"{FORMAT_VERSION} {layout.entries}".encode(), digest_size=16)

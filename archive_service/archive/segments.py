@@ -1,7 +1,7 @@
 """The kinds of segments an archive is made of.
 
-A segment is a range of the archive's bytes, half-open, all of whose bytes are made the same way.
-Nothing here holds the bytes themselves.
+A segment is a half-open range of the archive's bytes that come from one kind of source.
+Segments do not hold the bytes themselves.
 """
 
 from __future__ import annotations
@@ -9,14 +9,15 @@ from __future__ import annotations
 from typing import NamedTuple, NewType
 
 EntryIndex = NewType("EntryIndex", int)
-"""The place of an entry in an archive; not that of its source in the listing."""
+"""The index of an entry in an archive, which differs from that of its source in the listing."""
 LARGE_FILE_BYTES = 128 * 1024
-"""From here on an entry's data is a segment of its own, sent from its file: `sendfile` costs less
-than a copy; below, less than its own set-up."""
+"""The smallest entry whose data is a segment of its own, sent by `sendfile`.
+
+For less data, setting up `sendfile` costs more than copying."""
 
 
 class Entries(NamedTuple):
-    """Local file headers, each followed by its entry's data, unless that is large.
+    """Local file headers, each followed by its entry's data unless the entry is large.
 
     APPNOTE 4.3.7 and 4.3.8.
     """
@@ -41,7 +42,7 @@ class CentralHeaders(NamedTuple):
 
 
 class EndRecords(NamedTuple):
-    """What follows the central directory headers (APPNOTE 4.3.14 to 4.3.16)."""
+    """The records after the central directory headers (APPNOTE 4.3.14 to 4.3.16)."""
 
     start: int
     stop: int

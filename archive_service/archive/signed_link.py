@@ -1,22 +1,22 @@
-"""Signed links that expire: what a signature covers, and what becomes of a link.
+"""Signed links that expire: what a signature covers, and how a link is judged.
 
-Theory of operation.  What is signed is a link's path and query in one canonical form, so that
-whoever writes links signs the text he has just written:
+Theory of operation.  The signature covers the link's path and query in one canonical form, so that
+a site signs the text that it has just written:
 
     /archive/<hash>/?expires=<unix time>&name=<name>&file=<file>&file=<file>
     └──────────────── HMAC-SHA256 of this, in hexadecimal, is &signature= ──┘
 
-The form is made anew of the decoded values, not taken from the request: browsers, mail programs
-and proxies escape a link in their own way on its way here.  In it everything but the unreserved
-characters of RFC 3986 is percent-encoded, so no value can pass for a separator, and two different
-links never have one form.  `expires` stands first, then each `name`, then each `file`, in the
-order of the link.  Other parameters decide nothing about the archive and are not covered.
+The service builds the form from the decoded values, because browsers, mail programs and proxies
+escape a link differently.  The form percent-encodes everything but the unreserved characters of
+RFC 3986, so a value never contains a separator and two different links never have the same form.
+`expires` comes first, then each `name`, then each `file`, in the order of the link.  Other
+parameters do not change the archive and are not covered.
 
-The manifest of a link has the link's own form: one signature serves both.
+The manifest of a link has the same form as the link: one signature serves both.
 
-A signature is judged before the expiry, so that nobody but a holder of the link learns of it, and
-all keys are tried, each in constant time.  For a grace period after the expiry a link is LAPSED:
-who has begun a download may complete it.  Whether a request does is not known here.
+The signature is checked before the expiry, so only a holder of a signed link learns that it has
+expired.  All keys are tried, each in constant time.  For a grace period after the expiry a link is
+LAPSED: it still completes a download that was begun.  The caller knows whether a request does.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ class Link:
     """What a signature covers: texts as they are, not percent-encoded."""
 
     archive: str
-    """The hash; anything, as it may come from a request."""
+    """The hash, any text: it may come from a request."""
     expires_s: int
-    """Unix seconds; the link is good before this moment."""
+    """Unix seconds; the link is valid before this moment."""
     names: Sequence[str] = ()
-    """Of one name at most there is an archive, but a link may have any number."""
+    """Any number: the service refuses a link of several names later."""
     files: Sequence[str] = ()
 
     def text(self) -> str:
@@ -65,19 +65,19 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class SigningPolicy:
-    """Which signatures are good, and for how long."""
+    """The keys that sign links, and the grace period after the expiry."""
 
     keys: Sequence[bytes] = field(repr=False)
     grace_s: int
-    """How long after its expiry a download that was begun may be completed."""
+    """How long after the expiry a client may complete a download that it has begun."""
 
 
 class Verdict(Enum):
-    """What becomes of a link."""
+    """The result of judging a link."""
 
     GOOD = auto()
     LAPSED = auto()
-    """Expired, and still good for completing a download that was begun."""
+    """Expired, but within the grace period for a download that was begun."""
     EXPIRED = auto()
     NOT_SIGNED = auto()
     """The signature is missing or is not that of the link."""
@@ -117,16 +117,16 @@ def _link(archive: str, values: dict[str, list[str]]) -> Link | None:
 
 
 def _is_signed(link: Link, signatures: Sequence[str], keys: Sequence[bytes]) -> bool:
-    if len(signatures) != 1:  # no line of it is picked: a proxy could pick another
+    if len(signatures) != 1:  # of several, a proxy could pick another one
         return False
     given = _bytes_of(signatures[0])
-    # All are compared before any is looked at: the time tells nothing of which key it is.
+    # Compare all of them, so that the time does not reveal which key matched.
     matches = [hmac.compare_digest(link.signature(key).encode(), given) for key in keys]
     return any(matches)
 
 
-# Texts of a request may hold what UTF-8 has no bytes for: a lone surrogate, which aiohttp makes of
-# a byte that it can't decode.
+# A text of a request may hold a lone surrogate, which aiohttp makes of a byte that it can't decode
+# and which UTF-8 can't encode.
 def _bytes_of(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 

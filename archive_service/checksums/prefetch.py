@@ -16,6 +16,7 @@ from contextlib import suppress
 from archive_service.archive.errors import DownloadFailed
 from archive_service.archive.layout import ArchiveLayout
 from archive_service.archive.listing import SourceIndex
+from archive_service.archive.segments import EntryIndex
 from archive_service.checksums.album import AlbumChecksums, HashJob
 from archive_service.checksums.hashing import hash_groups
 
@@ -59,7 +60,8 @@ class Prefetch:
         offsets, large = self._layout.header_offsets, self._layout.large_entries
         entries = self._layout.entries_between(start, stop)
         previous = 0
-        for entry in large[bisect_left(large, entries.start) : bisect_left(large, entries.stop)]:
+        unsent = large[bisect_left(large, entries.start) : bisect_left(large, entries.stop)]
+        for entry in map(EntryIndex, unsent):
             source = self._layout.sources[entry]
             if self._layout.covers_crc32(entry, start, stop) and self._checksums.is_unknown(source):
                 await self._until(min(previous, offsets[entry] - HASH_AHEAD_BYTES))

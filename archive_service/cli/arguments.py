@@ -1,4 +1,4 @@
-"""Command line flags, made of the settings' declarations."""
+"""Command line flags, made from the settings' declarations."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ class OneLineParser(ArgumentParser):
     """Reports wrong arguments in one line."""
 
     def error(self, message: str) -> NoReturn:
-        """Report it and exit."""
+        """Print the message on one line and exit."""
         self.exit(2, f"{self.prog}: {message}; -h explains every parameter\n")
 
 
 def add_settings(parser: ArgumentParser, settings: type) -> None:
-    """Add a flag for each setting that is no secret, under the headings of their groups."""
+    """Add a flag for each setting but secrets, under the headings of their groups."""
     for group in groups_of(settings):
         section = parser.add_argument_group(title_of(group).en)
         for name, doc in docs_of(group).items():
@@ -52,6 +52,6 @@ def _text(value: str | bool) -> str:  # noqa: FBT001 - what argparse makes of a 
 
 
 def help_of(name: str, doc: SettingDoc) -> str:
-    """Return what a setting is, what it takes, its variable and its default."""
+    """Return the help of a setting: summary, values, variable and default."""
     takes = "" if doc.kind.is_switch else f"; takes {doc.kind.takes.en}"
     return f"{doc.summary}{takes} [{variable(name)}, default {doc.default_text or 'none'}]"

@@ -1,6 +1,6 @@
-"""The command `archive-service check`: whether all is well for the service here.
+"""The command `archive-service check`: checks the set-up of the service on this machine.
 
-Exit statuses: 0 nothing is wrong; 1 something is; 2 a setting is.
+Exit statuses: 0 nothing is wrong; 1 something is wrong; 2 a setting is invalid.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _WRONG, _USAGE_ERROR = 1, 2
 
 @quiet_on_closed_pipe
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print a line for each thing looked at; return the exit status."""
+    """Print a line for each check; return the exit status."""
     try:
         settings = load_settings(given_settings(parser().parse_args(arguments), Settings))
     except SettingsError as error:

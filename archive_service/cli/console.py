@@ -1,4 +1,4 @@
-"""The program that runs, as its messages name it."""
+"""What the commands share: their name, one-line messages, and closed pipes."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import ParamSpec
 
 COMMAND = "archive-service"
-"""The console command, and the name of what pip installs."""
+"""The console command and the package on PyPI."""
 
 
 def program() -> str:
-    """Return the name that the program was called by."""
+    """Return the name that the program was called with."""
     return Path(sys.argv[0]).name
 
 
@@ -24,7 +24,7 @@ _Parameters = ParamSpec("_Parameters")
 
 
 def quiet_on_closed_pipe(main: Callable[_Parameters, int]) -> Callable[_Parameters, int]:
-    """Have a command end as SIGPIPE would end it once the reader of its output is gone."""
+    """Make a command exit as if by SIGPIPE when the reader of its output has closed the pipe."""
 
     @wraps(main)
     def quiet(*args: _Parameters.args, **kwargs: _Parameters.kwargs) -> int:
@@ -42,19 +42,19 @@ def quiet_on_closed_pipe(main: Callable[_Parameters, int]) -> Callable[_Paramete
 
 
 def _discard_output() -> None:
-    """Lead standard output nowhere: the interpreter flushes it once more at its end."""
+    """Redirect standard output to /dev/null: the interpreter flushes it once more at exit."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)
 
 
 def complain(message: str) -> None:
-    """Print what is wrong in one line on standard error."""
-    if sys.stderr is not None:  # closed; print would fall back on standard output
+    """Print a one-line complaint on standard error."""
+    if sys.stderr is not None:  # if it is closed, print would use standard output
         print(f"{program()}: {message}", file=sys.stderr)
 
 
 def printable(path: bytes) -> str:
-    """Return a path on one line: no name may forge a message or move the cursor."""
+    """Return a path as printable text, so that no name forges a message or moves the cursor."""
     text = path.decode(errors="backslashreplace")
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -1,6 +1,6 @@
-"""The command `archive-service index`: the CRC index filled, verified or pruned by hand.
+"""The command `archive-service index`: fills, verifies or prunes the CRC index.
 
-Exit statuses: 0 done, and all is as it should be; 1 it is not; 2 an argument or a setting is wrong.
+Exit statuses: 0 all is well; 1 it is not; 2 an argument or a setting is wrong.
 """
 
 from __future__ import annotations
@@ -21,10 +21,12 @@ from archive_service.checksums.crc_index.base import CrcIndex
 from archive_service.checksums.maintenance import Maintenance, Outcome
 from archive_service.cli.arguments import OneLineParser, add_settings, given_settings
 from archive_service.cli.console import complain, printable, quiet_on_closed_pipe
-from archive_service.config.indexes import index_for
+from archive_service.config.album_storage import advice, storage_of
+from archive_service.config.crc_index_choice import index_for
 from archive_service.config.settings import Settings, load_settings
-from archive_service.config.storages import advice, storage_of
-from archive_service.observe.events import Event, IndexImpaired
+from archive_service.observe.events import Event
+from archive_service.observe.index_events import IndexImpaired
+from archive_service.storage.base import Storage
 
 _FAILURE, _USAGE_ERROR, _SIGNALLED = 1, 2, 128
 _EPILOG = (
@@ -38,7 +40,7 @@ _EPILOG = (
 
 @quiet_on_closed_pipe
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what the arguments say; return the exit status."""
+    """Run the action that the arguments name; return the exit status."""
     options = parser().parse_args(arguments)
     try:
         settings = load_settings(given_settings(options, Settings))
@@ -50,27 +52,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _USAGE_ERROR
     troubles: list[str] = []
 
-    def note(event: Event) -> None:
+    def record(event: Event) -> None:
         if isinstance(event, IndexImpaired):
             troubles.append(event.reason)
 
-    index = index_for(settings, note)
+    index = index_for(settings, record)
     storage = storage_of(settings)
     try:
-        albums = storage.albums()
-        if options.action == "prune":
-            is_well = _prune(index, albums)
-        else:
-            upkeep = Maintenance(storage, index)
-            work = upkeep.fill if options.action == "fill" else upkeep.verify
-            wanted = options.hashes or [
-                ArchiveId.parse(name) for name in albums if is_archive_id(name)
-            ]
-            is_well = _go_through(wanted, work)
+        is_well = _work(options.action, options.hashes, storage, index)
     except StorageUnavailable as error:
         complain(f"{settings.photos_dir} can't be read ({error}): {advice(settings, error.reason)}")
         return _FAILURE
-    except KeyboardInterrupt:  # what was learned is kept
+    except KeyboardInterrupt:  # the index keeps what was hashed
         return _SIGNALLED + signal.SIGINT
     finally:
         index.close()
@@ -99,6 +92,17 @@ def parser() -> ArgumentParser:
     return made
 
 
+def _work(action: str, hashes: Sequence[ArchiveId], storage: Storage, index: CrcIndex) -> bool:
+    """Run an action on albums, all of them if none is named; return whether all is well."""
+    albums = storage.albums()
+    if action == "prune":
+        return _prune(index, albums)
+    maintenance = Maintenance(storage, index)
+    work = maintenance.fill if action == "fill" else maintenance.verify
+    named = hashes or [ArchiveId.parse(name) for name in albums if is_archive_id(name)]
+    return _go_through(named, work)
+
+
 def _hash(given: str) -> ArchiveId:
     try:
         return ArchiveId.parse(given)
@@ -116,8 +120,8 @@ def _prune(index: CrcIndex, albums: Sequence[str]) -> bool:
 
 
 def _go_through(albums: Sequence[ArchiveId], work: Callable[[ArchiveId], Outcome]) -> bool:
-    """Work on one album after another; tell whether all is well."""
-    # Imported where it is used: it takes as long as hashing a hundred pictures.
+    """Work on one album after another; return whether all is well."""
+    # Imported here because the import takes as long as hashing a hundred pictures.
     from tqdm import tqdm  # noqa: PLC0415
 
     files = size = 0
@@ -140,7 +144,7 @@ def _go_through(albums: Sequence[ArchiveId], work: Callable[[ArchiveId], Outcome
 def _worked_on(
     archive: ArchiveId, work: Callable[[ArchiveId], Outcome]
 ) -> tuple[Outcome, list[str]]:
-    """Return what became of an album, and what is not well."""
+    """Return the outcome of work on an album, and complaints about it."""
     try:
         outcome = work(archive)
     except ArchiveNotFound:

@@ -1,4 +1,4 @@
-"""The command `archive-service link`: prints a signed link, which ends after a time.
+"""The command `archive-service link`: prints a signed link that expires.
 
 Exit statuses: 0 printed; 2 refused.
 """
@@ -72,6 +72,16 @@ def parser() -> ArgumentParser:
         default=[],
         help="a file of the album, or with a slash behind it a directory; may be repeated",
     )
+    _add_expiry(made)
+    made.add_argument(
+        "--base",
+        type=_base,
+        help="what the link begins with, such as https://example.org; without it, it has no host",
+    )
+    return made
+
+
+def _add_expiry(made: ArgumentParser) -> None:
     moment = made.add_mutually_exclusive_group()
     moment.add_argument(
         "--expires-in",
@@ -88,12 +98,6 @@ def parser() -> ArgumentParser:
         type=_unix_time,
         help="the Unix second at which it ends",
     )
-    made.add_argument(
-        "--base",
-        type=_base,
-        help="what the link begins with, such as https://example.org; without it, it has no host",
-    )
-    return made
 
 
 def _hash(text: str) -> str:
@@ -113,7 +117,7 @@ def _name(text: str) -> str:
 
 
 def _file(text: str) -> str:
-    # What is not UTF-8 in an argument comes as lone surrogates, which no link can carry.
+    # Invalid UTF-8 in an argument becomes lone surrogates, which a link can't hold.
     if not text or text.encode("utf-8", "ignore").decode() != text:
         raise ArgumentTypeError("takes the name of a file as manifest.json has it")
     return text
@@ -121,7 +125,7 @@ def _file(text: str) -> str:
 
 def _life_s(text: str) -> int:
     with suppress(ValueError):
-        # Without a unit the number could be meant as days.
+        # A number without a unit could be meant as days.
         if text.endswith(DURATION_UNITS) and (life_s := int(duration_s(text))) > 0:
             return life_s
     raise ArgumentTypeError("takes a number and s, m, h, d or w, such as 12h or 7d")

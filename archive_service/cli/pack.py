@@ -1,7 +1,7 @@
-"""The command `main.py`: named files become a zip, in a file or on standard output.
+"""The command `main.py`: packs files into a zip, in a file or on standard output.
 
-Exit statuses: 0 packed; 1 given up half-way; 2 refused before anything was written; 128 and the
-number of the signal that ended it, as a shell counts.
+Exit statuses: 0 packed; 1 given up half-way; 2 refused before anything was written; 128 plus the
+number of the signal that ended it, as in a shell.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ brackets, or from that variable in the file .env, or else is the default.
 
 
 class _Stopped(BaseException):
-    """A signal asks to end."""
+    """A signal has asked the program to end."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -111,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parse(arguments: Sequence[str]) -> Namespace:
-    """Parse arguments: options between files, and anything for a file behind "--"."""
+    """Parse arguments: options may stand between files; all after "--" are files."""
     made = parser()
     # Apart, because parse_intermixed_args loses the "--" and takes what follows it for options.
     end = arguments.index("--") if "--" in arguments else len(arguments)
@@ -155,7 +155,7 @@ def _pack(options: Namespace, settings: FormatSettings) -> None:
 
 
 def _standard_output() -> Identity | None:
-    """Return the identity of standard output where it is a file that could be packed.
+    """Return the identity of standard output if it is a file, which could be packed by mistake.
 
     Raise PackingRefused for a terminal.
     """
@@ -227,7 +227,7 @@ def _progress(total_bytes: int) -> Iterator[Callable[[int], object]]:
     if sys.stderr is None or not sys.stderr.isatty():
         yield lambda _count: None
         return
-    # Imported only for a terminal: it takes as long as packing a thousand files.
+    # Imported only for a terminal: the import takes as long as packing a thousand files.
     from tqdm import tqdm  # noqa: PLC0415
 
     with tqdm(total=total_bytes, unit="B", unit_scale=True, dynamic_ncols=True) as bar:
@@ -239,12 +239,12 @@ def _stopped_by_signals() -> Iterator[None]:
     """Turn the first signal that asks to end into an exception; ignore the rest of them."""
 
     def stop(number: int, _frame: FrameType | None) -> None:
-        # What is being removed now is to be removed completely.
+        # A second signal must not interrupt the removal of files.
         for handled in previous:
             signal.signal(handled, signal.SIG_IGN)
         raise _Stopped(number)
 
-    # What is ignored stays so: nohup and shells ignore signals on behalf of their children.
+    # Ignored signals stay ignored: nohup and shells ignore them for their children.
     heeded = [number for number in _STOPPING if signal.getsignal(number) != signal.SIG_IGN]
     previous = {number: signal.signal(number, stop) for number in heeded}
     try:

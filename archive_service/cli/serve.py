@@ -1,4 +1,4 @@
-"""The command `server.py`: served as the settings say, until told to stop."""
+"""The command `server.py`: serves archives until a signal stops it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import socket
 from argparse import ArgumentParser
 from collections.abc import Sequence
 from contextlib import nullcontext, suppress
+from dataclasses import dataclass
 from functools import partial
 
 from archive_service.archive.errors import SettingsError
@@ -38,10 +39,10 @@ from archive_service.observe.process_events import (
     ServerStopping,
     SigningReported,
 )
+from archive_service.web.http_server.runner import Runner
+from archive_service.web.http_server.shared_listener import SharedListener
 from archive_service.web.limits.connection_counts import Load, shared_counts
 from archive_service.web.limits.policy import SharedCounts
-from archive_service.web.server.runner import Runner
-from archive_service.web.server.shared_listener import SharedListener
 
 _USAGE_ERROR, _FAILURE = 2, 1
 _EVERY_ADDRESS = ("0.0.0.0", "::")  # nosec B104 # noqa: S104 - compared, not bound
@@ -109,9 +110,9 @@ def _listening(host_name: str, host: str, port_name: str, port: int) -> list[soc
 
 
 def _allow_many_connections() -> None:
-    """Raise the limit of open files, often 1024, to what the system lets one raise it to."""
+    """Raise the limit of open files, often 1024, to the hard limit."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with suppress(OSError, ValueError):  # macOS has more in its hard limit than it grants
+    with suppress(OSError, ValueError):  # macOS grants less than its hard limit
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
@@ -137,7 +138,7 @@ def _serve_alone(
             await _stop(runner, signals, timeout_s=settings.shutdown_timeout)
         for number in heeded:
             loop.remove_signal_handler(number)
-            signal.signal(number, signal.SIG_IGN)  # there is nothing left to stop
+            signal.signal(number, signal.SIG_IGN)  # the process ends anyway
 
     observe, port = to_each(log), _port(listeners.archives)
     asyncio.run(serve())
@@ -145,49 +146,76 @@ def _serve_alone(
     return 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """What the workers share: sockets, and counts in memory; made before they are forked."""
+
+    listeners: Listeners
+    limits: SharedCounts
+    connections: memoryview
+    monitoring_connections: memoryview
+
+    @classmethod
+    def of(cls, settings: Settings, listeners: Listeners) -> _Shared:
+        """Allocate the memory for a number of workers."""
+        workers = settings.workers
+        counts = SharedCounts(limits(settings), workers)
+        return cls(listeners, counts, shared_counts(workers), shared_counts(workers))
+
+
 def _serve_with_workers(
     settings: Settings, options: ArchiveOptions, listeners: Listeners, *, log: Observe
 ) -> int:
     async def serve(worker: Worker) -> None:
-        orders = worker.orders()
-        load = Load(connections, worker.number)
-        apart = Load(connections_apart, worker.number)
-        sites = _sites(listeners, load, apart, observe=observe)
-        async with accepting(
-            settings, options, sites, log=log, counts=counts.of(worker.number)
-        ) as (runner, housekeeping):
-            worker.tell_up()
-            keeping = asyncio.ensure_future(metrics.keep())
-            # Once is enough: the index is the same file for all of them.
-            async with housekeeping.going_on() if worker.number == 0 else nullcontext():
-                await orders.get()
-            keeping.cancel()
-            await _stop(runner, orders, timeout_s=settings.shutdown_timeout)
+        keeping = asyncio.ensure_future(metrics.keep())
+        await _be_worker(worker, settings, options, shared=shared, log=log)
+        keeping.cancel()
+
+    def work(worker: Worker) -> None:
+        asyncio.run(serve(worker))
 
     def forget(number: int) -> None:
-        counts.forget(number)
+        shared.limits.forget(number)
         metrics.prepare_for_next()
 
     def on_stop(received: signal.Signals) -> None:
-        listeners.close()  # or else they would go on listening, with nobody to answer
+        listeners.close()  # else the kernel would still queue connections
         observe(_stopping(settings, received))
 
     observe, port = to_each(log), _port(listeners.archives)
-    connections = shared_counts(settings.workers)
-    connections_apart = shared_counts(settings.workers)
-    counts = SharedCounts(limits(settings), settings.workers)
+    shared = _Shared.of(settings, listeners)
     with shared_metrics() as metrics:
-        supervisor = Supervisor(
-            settings.workers,
-            lambda worker: asyncio.run(serve(worker)),
-            Hooks(lambda: _report_start(settings, port, observe=observe), on_stop, forget),
-            observe=observe,
-        )
-        if not supervisor.run():
-            complain("no worker came up; the lines above tell why")
+        hooks = Hooks(lambda: _report_start(settings, port, observe=observe), on_stop, forget)
+        if not Supervisor(settings.workers, work, hooks, observe=observe).run():
+            complain("no worker came up; the lines above say why")
             return _FAILURE
     observe(ServerStopped())
     return 0
+
+
+async def _be_worker(
+    worker: Worker,
+    settings: Settings,
+    options: ArchiveOptions,
+    *,
+    shared: _Shared,
+    log: Observe,
+) -> None:
+    """Serve until the supervisor sends a signal or ends."""
+    orders = worker.orders()
+    load = Load(shared.connections, worker.number)
+    apart = Load(shared.monitoring_connections, worker.number)
+    sites = _sites(shared.listeners, load, apart, observe=to_each(log))
+    counts = shared.limits.of(worker.number)
+    async with accepting(settings, options, sites, log=log, counts=counts) as (
+        runner,
+        housekeeping,
+    ):
+        worker.tell_up()
+        # One worker is enough: all of them share the index.
+        async with housekeeping.going_on() if worker.number == 0 else nullcontext():
+            await orders.get()
+        await _stop(runner, orders, timeout_s=settings.shutdown_timeout)
 
 
 def _sites(listeners: Listeners, load: Load, apart: Load, *, observe: Observe) -> Sites:
@@ -211,7 +239,7 @@ def _report_start(settings: Settings, port: int, *, observe: Observe) -> None:
 
 
 def _url(host: str, port: int) -> str:
-    """Return where a person at this machine finds it."""
+    """Return the address for a browser on this machine."""
     name = "localhost" if host in _EVERY_ADDRESS else host
     return f"http://[{name}]:{port}/" if ":" in name else f"http://{name}:{port}/"
 
@@ -223,7 +251,7 @@ def _stopping(settings: Settings, received: signal.Signals) -> ServerStopping:
 async def _stop(
     runner: Runner, signals: asyncio.Queue[signal.Signals], *, timeout_s: float
 ) -> None:
-    """Let downloads finish for the time they have, then abort them; so does a second signal."""
+    """Wait for downloads to finish; abort them after the time-out or a second signal."""
     answering = asyncio.all_tasks() - {asyncio.current_task()}
     stopping = asyncio.ensure_future(runner.cleanup())
     impatient = asyncio.ensure_future(signals.get())
@@ -231,6 +259,6 @@ async def _stop(
         {stopping, impatient}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED
     )
     for task in (*answering, impatient):
-        task.cancel()  # a download then cuts its connection
+        task.cancel()  # a cancelled download cuts its connection
     await asyncio.gather(*answering, impatient, return_exceptions=True)
     await stopping

@@ -18,25 +18,26 @@ class NotListening(Exception):
 
 
 class NoSuchHost(ValueError):
-    """No address of this machine is called that; the text says why."""
+    """A host is no address of this machine; the text says why."""
 
 
 class Listeners(NamedTuple):
-    """The sockets for archives, and those for monitoring where it is apart."""
+    """The sockets for archives, and those of a monitoring port of its own."""
 
     archives: Sequence[socket.socket]
     monitoring: Sequence[socket.socket]
 
     def close(self) -> None:
-        """Listen no more."""
+        """Close all sockets."""
         for listener in (*self.archives, *self.monitoring):
             listener.close()
 
 
 def listening(host: str, port: int, *, flags: str) -> list[socket.socket]:
-    """Listen like `open_listeners`; raise NotListening, which names the flags that choose.
+    """Listen like `open_listeners`.
 
-    Raise NoSuchHost where no port would help.
+    Raise NotListening, whose text names the flags for host and port, or NoSuchHost if no port of
+    the host would do.
     """
     try:
         return open_listeners(host, port)
@@ -45,7 +46,7 @@ def listening(host: str, port: int, *, flags: str) -> list[socket.socket]:
     except OSError as error:
         if error.errno in _ABSENT:
             raise NoSuchHost("not an address of this machine") from None
-        # Not strerror: asyncio's and Python's own sockets add to it.
+        # Not error.strerror, to which Python and asyncio add text.
         reason = os.strerror(error.errno or errno.EIO)
         raise NotListening(
             f"can't listen on {host}:{port}: {reason}. Choose another with {flags}."
@@ -53,12 +54,11 @@ def listening(host: str, port: int, *, flags: str) -> list[socket.socket]:
 
 
 def open_listeners(host: str, port: int) -> list[socket.socket]:
-    """Listen on every address of a host; `::` stands for all of the machine, of IPv4 too.
+    """Listen on every address of a host; `::` means all addresses of the machine, IPv4 included.
 
-    An address that the machine does not have is left out where it has another: `localhost` often
-    has one of IPv6 too, even where IPv6 is switched off.
-    Not left to asyncio, which asks for addresses in a thread: what forks later must have none.
-    Raise OSError or UnicodeError.
+    Addresses that the machine lacks are skipped if it has another one: `localhost` often has an
+    IPv6 address even where IPv6 is switched off.  asyncio could do this, but it resolves names in a
+    thread, and a process that forks later must not have threads.  Raise OSError or UnicodeError.
     """
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     absent = OSError(errno.EADDRNOTAVAIL, "no such address")

@@ -1,4 +1,4 @@
-"""The console command `archive-service`: one name for all that the service's people do."""
+"""The console command `archive-service`, which runs the other commands."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     name = _parser().parse_args(given[:1]).subcommand
     # The messages of a subcommand begin with both names.
     sys.argv[:] = [f"{COMMAND} {name}", *given[1:]]
-    # Only what is asked for: a link should not take the time that the service takes to start.
+    # Import only the chosen command: printing a link must not take as long as starting the service.
     return int(import_module(f"archive_service.cli.{name}").main())
 
 
@@ -50,5 +50,5 @@ def _parser() -> OneLineParser:
 def _version() -> str:
     try:
         return version(COMMAND)
-    except PackageNotFoundError:  # run from its files, as in the image
+    except PackageNotFoundError:  # not installed, as in the image
         return "unknown"

@@ -1,14 +1,14 @@
-"""Several processes that serve on one port, and the supervisor that keeps them.
+"""Keeps several worker processes that serve on one port.
 
-The supervisor has no event loop and no thread: it forks the workers and waits.  A line leads to
-each of them, a pair of connected sockets:
+The supervisor has no event loop and no thread: it forks the workers and waits.  A line, which is a
+pair of connected sockets, leads to each worker:
 
-- Down go the stopping signals, a byte each, as the supervisor gets them.  Workers ignore them all:
-  Ctrl-C, a terminal that closes and systemd send them to every process, and a second signal means
-  "stop at once".
-- Up goes one byte, once the worker accepts connections.
-- Its end says that the other side is no more, however that came.  So each end is held by one
-  process alone: a worker closes what it has inherited of the lines of others.
+- The supervisor passes the stopping signals down, a byte each.  Workers ignore the signals
+  themselves: Ctrl-C, a closed terminal and systemd send them to every process, and a second signal
+  means "stop at once".
+- The worker sends one byte up once it accepts connections.
+- End of file means that the other side has ended, for any reason.  So only one process may hold
+  each end: a worker closes the lines of other workers that it has inherited.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """The signals that end the service."""
 _UP = b"\0"
 _SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 10.0
-"""Between the end of a worker and the start of the next one in its place."""
+"""Between the end of a worker and the start of its replacement."""
 _SHORT_LIFE_S = 10.0
-"""After a worker that has lived no longer, the pause is twice the last one."""
+"""After a shorter life of a worker the pause doubles."""
 _MOST_AT_ONCE = 64
-"""Bytes read from a line or a signal pipe; what is left makes it readable again."""
+"""Bytes read from a line or the signal pipe at once; the rest makes it readable again."""
 _FAILURE = 1
 
 
 def heeded_signals() -> Sequence[signal.Signals]:
-    """Return the signals that end this process: not SIGHUP where `nohup` has it ignored."""
+    """Return the signals that stop this process: not SIGHUP under `nohup`."""
     is_nohup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     return tuple(each for each in STOPPING if each is not signal.SIGHUP or not is_nohup)
 
@@ -59,12 +59,12 @@ class Worker:
         self._is_ordered = False
 
     def tell_up(self) -> None:
-        """Tell the supervisor that connections are accepted."""
-        with suppress(OSError):  # it is no more, as `orders` will tell
+        """Report to the supervisor that the worker accepts connections."""
+        with suppress(OSError):  # the supervisor has ended; `orders` reports that
             self._line.send(_UP)
 
     def orders(self) -> asyncio.Queue[signal.Signals]:
-        """Return where the supervisor's signals come in; its end is a SIGTERM, if the first."""
+        """Return the queue of the supervisor's signals; its end counts as a SIGTERM, if first."""
         asyncio.get_running_loop().add_reader(self._line, self._receive)
         return self._orders
 
@@ -80,7 +80,7 @@ class Worker:
 
 @dataclass(slots=True)
 class _Place:
-    """A worker's place: who has it, or when it is to be filled."""
+    """A worker's place: the worker in it, or the time to start the next one."""
 
     number: int
     line: socket.socket | None = None
@@ -89,24 +89,24 @@ class _Place:
     is_up: bool = False
     due_s: float = 0.0
     short_lives: int = 0
-    """Workers in a row that did not live for long."""
+    """Workers in a row with a short life."""
 
 
 class Hooks(NamedTuple):
-    """What the supervisor calls."""
+    """The functions that the supervisor calls."""
 
     on_up: Callable[[], None]
     """When all workers accept connections."""
     on_stop: Callable[[signal.Signals], None]
     """With the first signal."""
     on_end: Callable[[int], None]
-    """With the number of a worker that has ended, before the next one takes its place."""
+    """With the number of a worker that has ended, before its replacement starts."""
 
 
 class Supervisor:
-    """Keeps `count` workers; each does `work`, which returns once told to stop.
+    """Keeps `count` workers; each runs `work`, which returns after an order to stop.
 
-    Run it where no thread has been started: it forks.
+    It forks, so the process must not have started a thread.
     """
 
     def __init__(
@@ -126,7 +126,7 @@ class Supervisor:
         self._is_stopping = False
 
     def run(self) -> bool:
-        """Supervise until told to stop; return False where no worker ever came up."""
+        """Supervise until a signal; return False if no worker ever came up."""
         with _heard_signals() as signals:
             self._fill_places()
             while self._lines() or (self._some_were_up and not self._is_stopping):
@@ -157,7 +157,7 @@ class Supervisor:
             place.pid, place.line = _fork(
                 place.number, self._work, lines_of_others=self._lines(), observe=self._observe
             )
-        except OSError as error:  # too many processes, or too little memory: perhaps later
+        except OSError as error:  # too many processes or too little memory: try later
             self._vacate(place, WorkerDied(place.number, error=errno_name(error)))
 
     def _hear(self, place: _Place, line: socket.socket) -> None:
@@ -176,7 +176,7 @@ class Supervisor:
             self._hooks.on_up()
 
     def _vacate(self, place: _Place, ending: WorkerDied) -> None:
-        """Have the place filled again, each time later while no worker lives for long."""
+        """Schedule a replacement, with a pause that grows while workers have short lives."""
         if self._is_stopping:
             if ending.status != 0:
                 self._observe(ending)
@@ -238,22 +238,22 @@ def _be_worker(
             each.close()
         work(worker)
         status = 0
-    except Exception as error:  # noqa: BLE001 - whatever it is, it ends here
+    except Exception as error:  # noqa: BLE001 - the process ends here
         where = raised_at(error.__traceback__)
         observe(WorkerFailed(worker.number, type(error).__name__, where))
     finally:
-        os._exit(status)  # whatever there is to clean up is the supervisor's
+        os._exit(status)  # skip clean-up, which is the supervisor's
 
 
 @contextmanager
 def _heard_signals() -> Iterator[socket.socket]:
-    """Hear signals: a byte each, the signal's number."""
+    """Yield a socket that receives each signal's number as a byte."""
     heard, written = socket.socketpair()
     with heard, written:
         written.setblocking(False)  # noqa: FBT003 - so is its signature
         signal.set_wakeup_fd(written.fileno())
         for number in heeded_signals():
-            signal.signal(number, _ignore)  # for good: after the end there is nothing to stop
+            signal.signal(number, _ignore)  # never restored: the process ends afterwards
         try:
             yield heard
         finally:
@@ -262,7 +262,7 @@ def _heard_signals() -> Iterator[socket.socket]:
 
 @contextmanager
 def _signals_held_back() -> Iterator[None]:
-    """Have signals wait until it is clear which process gets them."""
+    """Block signals until it is certain which process gets them."""
     signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
     try:
         yield
@@ -271,19 +271,19 @@ def _signals_held_back() -> Iterator[None]:
 
 
 def _ignore(number: int, frame: FrameType | None) -> None:
-    """Do nothing.  Unlike SIG_IGN, it leaves the signal to the wake-up descriptor."""
+    """Do nothing.  Unlike SIG_IGN, this leaves the signal to the wake-up descriptor."""
 
 
 def _receive(end: socket.socket) -> bytes:
-    """Return what has come in, or nothing where the other side is no more."""
+    """Return the bytes received; nothing if the other side has ended."""
     try:
         return end.recv(_MOST_AT_ONCE)
-    except ConnectionError:  # it had not read what was sent last
+    except ConnectionError:  # it ended with unread bytes
         return b""
 
 
 def _ending(worker: int, code: int) -> WorkerDied:
-    """Return how a process has ended; a code below zero is that of a signal."""
+    """Return how a process has ended; a negative code is a signal."""
     if code >= 0:
         return WorkerDied(worker, status=code)
     name = next((each.name for each in signal.Signals if each == -code), -code)

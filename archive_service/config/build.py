@@ -21,12 +21,12 @@ from archive_service.archive.settling import SettlePolicy
 from archive_service.archive.signed_link import SigningPolicy
 from archive_service.archive.zip.dos_time import dos_times
 from archive_service.checksums.crc_index.index_url import IndexAddress
+from archive_service.config.album_storage import place_bytes, storage_of
 from archive_service.config.config_epoch import config_epoch_s
+from archive_service.config.crc_index_choice import cache_path, index_address, index_for
 from archive_service.config.groups.album_settings import SHIPPED_PHOTOS
 from archive_service.config.housekeeping import Housekeeping
-from archive_service.config.indexes import cache_path, index_address, index_for
 from archive_service.config.settings import Settings
-from archive_service.config.storages import place_bytes, storage_of
 from archive_service.config.tracing import tracing
 from archive_service.http.client_address import TrustedProxies
 from archive_service.http.site_addresses import SiteAddresses
@@ -34,12 +34,12 @@ from archive_service.observe.events import Observe
 from archive_service.observe.fan_out import to_each
 from archive_service.transfer.service import ArchiveService, Patience
 from archive_service.web.app import create_app
+from archive_service.web.http_server.runner import Runner
 from archive_service.web.limits.admission import FairUse
 from archive_service.web.limits.policy import Counts, Limits
 from archive_service.web.limits.slow_downloads import WINDOW_S
 from archive_service.web.monitoring import Monitoring
 from archive_service.web.options import WebOptions
-from archive_service.web.server.runner import Runner
 
 if TYPE_CHECKING:
     from archive_service.observe.prometheus import PrometheusSink

@@ -12,7 +12,8 @@ from archive_service.archive.errors import StorageUnavailable
 from archive_service.archive.first_time import FirstTimes
 from archive_service.checksums.background.index_ahead import SCAN_EVERY_S, IndexAhead
 from archive_service.config.settings import Settings
-from archive_service.observe.events import AlbumsFound, AlbumsLost, Observe, TidyingFailed
+from archive_service.observe.events import AlbumsFound, AlbumsLost, Observe
+from archive_service.observe.index_events import TidyingFailed
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.local.watcher import AlbumWatcher
 from archive_service.transfer.service import ArchiveService
@@ -82,9 +83,9 @@ class Housekeeping:
 
     async def _index_ahead(self) -> None:
         settings = self._settings
-        learner = self._service.learner()
+        hasher = self._service.background_hasher()
         ahead = IndexAhead(
-            learner,
+            hasher,
             self._observe,
             settle_time_s=settings.settle_time,
             open_watch=self._watch(),
@@ -93,7 +94,7 @@ class Housekeeping:
         try:
             await ahead.run()
         finally:
-            await learner.close()
+            await hasher.close()
 
     def _is_local(self) -> bool:
         return isinstance(self._settings.photos_dir, Path)

@@ -55,6 +55,10 @@ def configure_logging(level: str, form: str = "text") -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
+    _quieten_libraries()
+
+
+def _quieten_libraries() -> None:
     logging.getLogger("asyncio").setLevel(logging.WARNING)
     # Their lines hold keys and signatures; the caller logs what fails in them.
     for library in ("botocore", "aiobotocore"):

@@ -1,9 +1,7 @@
-"""Whom a request is counted for.
+"""The client that a request is counted for.
 
-Only what a trusted proxy has written is believed; anybody can write the rest.  Where it is not
-known whether the peer is a visitor or a proxy with thousands of them behind it, the peer is counted
-all the same, but not as somebody who is known: who is not must be refused nothing for what may have
-been done by somebody else.
+Only trusted proxies are believed, because any client can write the fields.  An unidentified peer is
+still counted, but never blocked: it may be a proxy for thousands of visitors.
 """
 
 from __future__ import annotations
@@ -23,27 +21,27 @@ from archive_service.http.forwarded import (
 UNKNOWN, NONE = "unknown", "none"
 CLIENT_BYTES = 16
 _IPV6_SUBSCRIBER_BITS = 64
-"""What one subscriber has at least: he could take another address in it for each request."""
+"""The smallest network of one subscriber, who could use another address for each request."""
 _MAPPED = IPv6Network("::ffff:0:0/96")
 _Network = IPv4Network | IPv6Network
 
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Somebody who sends requests, as far as one can tell."""
+    """A sender of requests, as far as it can be identified."""
 
     key: bytes
-    """CLIENT_BYTES, the same for requests that are counted together; never only zeros."""
+    """CLIENT_BYTES, the same for requests that are counted together; never all zeros."""
     is_known: bool
-    """Whether all of them are of one visitor, or of few with one address."""
+    """Whether it is one visitor, or a few who share an address; False: it may be a proxy."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrustedProxies:
-    """The proxies whose word is taken for whom they pass a request on for."""
+    """The proxies that are believed when they name the client of a request."""
 
     networks: Sequence[_Network] | None
-    """None where it is not known what stands in front; empty where nothing does."""
+    """None: the proxies in front are unknown.  Empty: there are none."""
 
     @classmethod
     def parse(cls, text: str) -> TrustedProxies:
@@ -62,26 +60,26 @@ class TrustedProxies:
     def client(
         self, peer: str, *, forwarded: Sequence[str] = (), x_forwarded_for: Sequence[str] = ()
     ) -> Client:
-        """Tell whom a request of a peer is to be counted for, given the lines of both fields.
+        """Return the client that a peer's request is counted for, given the lines of both fields.
 
-        It is the first hop from the right that is no trusted proxy.  Where there is none, where
-        something else than an address comes first, or where the fields contradict each other, it is
-        the proxy itself.  A proxy that writes one of the fields may pass on the other as the client
-        wrote it, and which is which can't be told.
+        It is the first hop from the right that is no trusted proxy.  It is the proxy itself if
+        there is no such hop, if the hop is no address, or if the fields contradict each other.
+        A proxy that writes one of the fields may pass on the other as the client wrote it, and
+        nothing shows which is which.
         """
         address = parse_node(peer)
-        if address is None:  # a Unix socket, or a connection that is no more
+        if address is None:  # a Unix socket, or a closed connection
             return Client(bytes(CLIENT_BYTES - 1) + b"\1", is_known=False)
         if self.networks is None:
             return Client(_key(address), is_known=False)
         if not self._trusts(address):
             return Client(_key(address), is_known=True)
-        told = set()
+        named = set()
         if forwarded:
-            told.add(self._first_untrusted(forwarded_hops(forwarded)))
+            named.add(self._first_untrusted(forwarded_hops(forwarded)))
         if x_forwarded_for:
-            told.add(self._first_untrusted(x_forwarded_for_hops(x_forwarded_for)))
-        found = told.pop() if len(told) == 1 else None
+            named.add(self._first_untrusted(x_forwarded_for_hops(x_forwarded_for)))
+        found = named.pop() if len(named) == 1 else None
         return Client(_key(found or address), is_known=found is not None)
 
     def _first_untrusted(self, hops: Iterable[Address | None]) -> Address | None:

@@ -1,11 +1,11 @@
-"""Preconditions: what a request asks to be true of the archive before it is sent.
+"""Preconditions: what a request wants to be true of the archive before it is sent.
 
 Theory of operation.  `evaluate` walks the steps of RFC 9110 section 13.2.2 over the validators of
 the current archive and ends in one of three outcomes.  Where it ends in PROCEED, `range_applies`
-takes step 5, If-Range: it decides between a part and the whole, never about an error.
+takes step 5, If-Range, which chooses between a part and the whole and never fails.
 
-Every doubt is resolved towards sending the complete archive or failing visibly, never towards a
-part that might belong to another archive.
+In doubt the complete archive is sent or the request fails visibly; a part that might belong to
+another archive is never sent.
 """
 
 from __future__ import annotations
@@ -26,19 +26,20 @@ from archive_service.http.request_fields import RequestFields
 
 @dataclass(frozen=True, slots=True)
 class Validators:
-    """What tells one state of an archive from another (RFC 9110 section 8.8)."""
+    """The validators of one state of an archive (RFC 9110 section 8.8)."""
 
     etag: str
     """A strong entity tag, with its quotes."""
     last_modified_s: int | None
-    """Unix seconds, not later than the moment of the answer (section 8.8.2.1); None where no date
-    can be told that stays the same."""
+    """Unix seconds, not after the moment of the answer (section 8.8.2.1).
+
+    None where no date stays the same for one state."""
     date_is_strong: bool
-    """Whether no second change can hide behind the same date (section 8.8.2.2)."""
+    """Whether each state has a date of its own (section 8.8.2.2)."""
 
 
 class Outcome(Enum):
-    """Where the preconditions of a request lead."""
+    """The result of a request's preconditions."""
 
     PROCEED = auto()
     NOT_MODIFIED = auto()
@@ -50,13 +51,13 @@ def evaluate(fields: RequestFields, validators: Validators, *, now_s: int) -> Ou
 
     `now_s` is the server's clock, in Unix seconds.
     """
-    # Steps 1 and 2.  If-Match silences If-Unmodified-Since by being present.
+    # Steps 1 and 2.  If-Match, valid or not, overrides If-Unmodified-Since.
     if fields.if_match is not None:
         if not _matches(fields.if_match, validators):
             return Outcome.PRECONDITION_FAILED
     elif _modified_after(fields.if_unmodified_since, validators, now_s) is True:
         return Outcome.PRECONDITION_FAILED
-    # Steps 3 and 4.  If-None-Match silences If-Modified-Since by being present.
+    # Steps 3 and 4.  If-None-Match, valid or not, overrides If-Modified-Since.
     is_retrieval = fields.method in ("GET", "HEAD")
     if fields.if_none_match is not None:
         if not _none_matches(fields.if_none_match, validators):
@@ -68,16 +69,16 @@ def evaluate(fields: RequestFields, validators: Validators, *, now_s: int) -> Ou
 
 # RFC 9110 section 13.2.2 step 5, section 13.1.5.
 def range_applies(fields: RequestFields, validators: Validators, *, now_s: int) -> bool:
-    """Tell whether a Range field, if any, may be obeyed."""
+    """Return whether a Range field, if any, may be obeyed."""
     if fields.if_range is not None:
         return _if_range_is_true(fields.if_range, validators, now_s)
     return not _relies_on_a_weak_date(fields, validators)
 
 
 def knows_entity_tag(fields: RequestFields, validators: Validators) -> bool:
-    """Tell whether a client names the current entity tag, which it has from an earlier answer.
+    """Return whether a client names the current entity tag, so it has seen an earlier answer.
 
-    A date, and the "*" of If-Match, anybody can think of.
+    Dates and the "*" of If-Match don't count: a client could guess them.
     """
     tags = [(fields.if_range or "").strip(" \t"), *parse_entity_tags(fields.if_match or "")]
     return any(strong_match(tag, validators.etag) for tag in tags)
@@ -100,10 +101,9 @@ def _none_matches(if_none_match: str, validators: Validators) -> bool:
 
 
 # RFC 9110 sections 13.1.3 and 13.1.4: an invalid date MUST be ignored, and "earlier or equal" is
-# unmodified.  A date later than now was invalid in RFC 2616 (section 14.25); RFC 7232 and RFC 9110
-# dropped that and only say to read it "in terms of the origin server's clock": what was modified
-# before now was also modified before any later date, so it is compared like any other.  Where the
-# archive has no date the field is ignored, which both sections demand.
+# unmodified.  In RFC 2616 (section 14.25) a date after now was invalid.  RFC 7232 and RFC 9110 only
+# say to read it "in terms of the origin server's clock", so it is compared like any other date.
+# Where the archive has no date, both sections demand that the field is ignored.
 def _modified_after(field_value: str | None, validators: Validators, now_s: int) -> bool | None:
     if field_value is None or validators.last_modified_s is None:
         return None
@@ -111,8 +111,8 @@ def _modified_after(field_value: str | None, validators: Validators, now_s: int)
     return None if date_s is None else validators.last_modified_s > date_s
 
 
-# RFC 9110 section 13.1.5: an entity tag by strong comparison; a date has to be a strong validator
-# and match exactly; anything else is a condition that is not true.
+# RFC 9110 section 13.1.5: an entity tag must match strongly; a date must be a strong validator and
+# match exactly; any other value is a false condition.
 def _if_range_is_true(if_range: str, validators: Validators, now_s: int) -> bool:
     value = if_range.strip(" \t")
     if is_entity_tag(value):
@@ -122,9 +122,9 @@ def _if_range_is_true(if_range: str, validators: Validators, now_s: int) -> bool
 
 
 # RFC 9110 section 8.8.1: weak validators are usable only "when the client does not require exact
-# equality with previously obtained representation data", so not for ranges.  A client that guards
-# its range by a date alone gets the whole while the date is weak: "a server MAY ignore the Range
-# header field" (section 14.2).
+# equality with previously obtained representation data", so not for ranges.  A client whose range
+# has only a date as its guard gets the whole archive while the date is weak: "a server MAY ignore
+# the Range header field" (section 14.2).
 def _relies_on_a_weak_date(fields: RequestFields, validators: Validators) -> bool:
     if fields.if_match is not None or fields.if_unmodified_since is None:
         return False

@@ -1,9 +1,9 @@
 """Content-Disposition: the file name a download is saved under (RFC 6266, RFC 8187).
 
-Appendix D of RFC 6266 is followed: `filename` alone where it says the name faithfully;
-otherwise a fallback in `filename`, first, and the name itself in `filename*`.  Sending both
-always would be no simpler: the fallback is needed either way, and the field would say the common
-name twice.  `curl -OJ` and old download managers only know `filename`.
+As appendix D of RFC 6266 advises, `filename` stands alone where it can hold the name.  Otherwise
+`filename` comes first with a fallback, and `filename*` holds the name.  Always sending both would
+be no simpler: the fallback is needed either way, and plain names would be sent twice.  `curl -OJ`
+and old download managers only know `filename`.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ MAX_NAME_CHARACTERS = 150
 _SEPARATORS = frozenset("/\\")
 _REPLACEMENT = "_"
 _FALLBACK_STEM = "archive"
-# What no file name may carry: separators of paths; control characters, C1 and the Unicode line
-# separators with them; controls of direction, which can make "gpj.exe" look like "exe.jpg";
-# surrogates, which UTF-8 cannot say; and a dot in front, which hides a file or climbs a directory.
+# Not allowed in a file name: path separators; control characters, including C1 and the Unicode line
+# separators; controls of direction, which can make "gpj.exe" look like "exe.jpg"; surrogates, which
+# UTF-8 can't encode; and a leading dot, which hides a file or leads to a parent directory.
 _UNSAFE = re.compile(
     r"[/\\"
     r"\x00-\x1f\x7f-\x9f\u2028\u2029"
@@ -31,9 +31,9 @@ _UNSAFE = re.compile(
     r"\ud800-\udfff]"
     r"|\A(?=\.)"
 )
-# What a quoted-string says to every recipient alike.  RFC 6266 appendix D: avoid the backslash and
-# the quote, and the percent sign, which some recipients decode.  The semicolon cuts the name in
-# those that split before they unquote.
+# All recipients read these characters of a quoted-string alike.  RFC 6266 appendix D: avoid the
+# backslash, the quote, and the percent sign, which some recipients decode.  A semicolon cuts the
+# name in recipients that split before they unquote.
 _NOT_PLAIN = re.compile(r"[^ A-Za-z0-9!#$&'()+,\-.=@\[\]^_`{}~]+")
 _PLAIN_EXTENSION = re.compile(r"\.[A-Za-z0-9]{1,16}\Z")
 _ZERO_WIDTH_JOINER = "\u200d"

@@ -1,6 +1,6 @@
-"""Entity tags (RFC 9110 section 8.8.3): lists of them, and the two ways to compare.
+"""Entity tags (RFC 9110 section 8.8.3): reading lists of them, and the two comparisons.
 
-An entity tag is kept as it stands in a field, with its quotes and its weakness indicator.
+An entity tag keeps its quotes and its weakness indicator.
 """
 
 from __future__ import annotations
@@ -17,17 +17,16 @@ _MEMBER = re.compile(rf"[ \t]*(?:({_ENTITY_TAG})[ \t]*)?(?:,|\Z)")
 
 
 def is_entity_tag(value: str) -> bool:
-    """Tell whether a value is one entity tag and nothing else."""
+    """Return whether a value is exactly one entity tag."""
     return _ONE.fullmatch(value) is not None
 
 
 # RFC 9110 section 5.6.1.2: "A recipient MUST parse and ignore a reasonable number of empty list
 # elements."
 def parse_entity_tags(value: str) -> tuple[str, ...]:
-    """Return the members of a list of entity tags; of a malformed list, none.
+    """Return the members of a list of entity tags; none if the list is malformed.
 
-    So a malformed If-Match fails and a malformed If-None-Match sends the content: the two safe
-    ends.
+    So a malformed If-Match fails and a malformed If-None-Match sends the content: both are safe.
     """
     tags = []
     position = 0
@@ -44,12 +43,12 @@ def parse_entity_tags(value: str) -> tuple[str, ...]:
 # RFC 9110 section 8.8.3.2: "two entity tags are equivalent if both are not weak and their
 # opaque-tags match character-by-character."
 def strong_match(tag: str, other: str) -> bool:
-    """Compare two entity tags where the bytes have to be the same."""
+    """Compare two entity tags where the bytes must be equal."""
     return tag == other and not tag.startswith("W/")
 
 
 # RFC 9110 section 8.8.3.2: "two entity tags are equivalent if their opaque-tags match
 # character-by-character, regardless of either or both being tagged as 'weak'."
 def weak_match(tag: str, other: str) -> bool:
-    """Compare two entity tags where the same meaning is enough."""
+    """Compare two entity tags where equivalent content is enough."""
     return tag.removeprefix("W/") == other.removeprefix("W/")

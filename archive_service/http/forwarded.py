@@ -1,9 +1,9 @@
-"""What proxies tell of those they pass requests on for: Forwarded and X-Forwarded-For.
+"""The fields in which proxies name their clients: Forwarded and X-Forwarded-For.
 
-Both list the hops from the client to the last proxy but one.  The part on the left is whatever the
-client wrote, so hops are told from the right, where the proxy next to us has written, and no more
-of a field is read than is asked for.  A hop that is no address is None: `unknown`, an obfuscated
-identifier (RFC 7239 section 6), or what can't be read.
+Both list the hops from the client to the last proxy but one.  The client can write the left part.
+So hops are read from the right, where the proxy next to us has written, and only as far as the
+caller asks.  A hop that is no address is None: `unknown`, an obfuscated identifier (RFC 7239
+section 6), or malformed text.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _QUOTED_PAIR = re.compile(r"\\(.)")
 _WITH_PORT = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::[0-9A-Za-z._-]+)?|([0-9.]+)(?::[0-9A-Za-z._-]+)?")
 
 _REMEMBERED = 1024
-"""Nodes not read again: who downloads asks more than once, and an address takes 10 µs to read."""
+"""Parsed nodes that are cached: a client asks more than once, and parsing takes 10 µs."""
 
 
 def forwarded_hops(field_lines: Sequence[str]) -> Iterator[Address | None]:
@@ -65,7 +65,7 @@ def parse_node(text: str) -> Address | None:
 
 
 def plain(address: Address) -> Address:
-    """Return the IPv4 address that an IPv6 address stands for, if it does, or else the same."""
+    """Return the IPv4 address that an IPv4-mapped address holds; else the address itself."""
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     return mapped or address
 

@@ -1,8 +1,7 @@
 """HTTP-date (RFC 9110 section 5.6.7): printed in one form, read in three.
 
-The names of days and months are English and case-sensitive whatever the locale, so `strftime` and
-`strptime` have no part in this.  A form is recognized by its regular expression; only then are
-its values looked at.
+The names of days and months are English and case-sensitive in every locale, so `strftime` and
+`strptime` are of no use.
 """
 
 from __future__ import annotations
@@ -34,11 +33,11 @@ _FORMS = (
 )
 
 
-@lru_cache(maxsize=1024)  # for each album its own, again and again
+@lru_cache(maxsize=1024)  # each album repeats its date
 def http_date(seconds: int) -> str:
-    """Print Unix seconds as an IMF-fixdate, the one form a sender may generate.
+    """Print Unix seconds as an IMF-fixdate, the only form a sender may generate.
 
-    Moments outside the years 1 to 9999 are clamped: the form has no room for them.
+    Times outside the years 1 to 9999, which the form can't hold, are clamped.
     """
     moment = _EPOCH + timedelta(seconds=min(max(seconds, _EARLIEST_S), _LATEST_S))
     day_name, month = _DAYS[moment.weekday()][:3], _MONTHS[moment.month - 1]
@@ -51,7 +50,7 @@ def http_date(seconds: int) -> str:
 def parse_http_date(value: str, now_s: int) -> int | None:
     """Read an HTTP-date into Unix seconds; return None where it is not one.
 
-    `now_s`, in Unix seconds, settles the century of a two-digit year.
+    `now_s`, in Unix seconds, decides the century of a two-digit year.
     """
     for form in _FORMS:
         if match := form.fullmatch(value.strip(" \t")):

@@ -1,7 +1,7 @@
 """Several ranges in one answer: multipart/byteranges (RFC 9110 section 14.6, RFC 2046 section 5.1).
 
 The content is described, not built: framing as literal bytes, data as slices of the archive.  Its
-length is the sum of the parts, so it can't disagree with what is sent.
+length is the sum of its parts, so it always equals what is sent.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from archive_service.http.ranges import ByteRange, content_range
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """Bytes that are not of the archive."""
+    """Framing: bytes that are not part of the archive."""
 
     data: bytes
 

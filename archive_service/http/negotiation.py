@@ -1,7 +1,7 @@
 """Proactive negotiation (RFC 9110 section 12.1) for Accept and Accept-Language alike.
 
-Pages have few forms and a sensible default, so this never fails: what is malformed or not
-acceptable leads to the default, as section 12.4.1 allows ("disregard the header field").
+Pages have few forms and a sensible default, so this never fails.  A malformed field, or one that
+accepts no form, leads to the default, as section 12.4.1 allows ("disregard the header field").
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 _WILDCARD, _TYPE, _EXACT = 1, 2, 3
-"""How much a matching range says; 0 stands for no match."""
+"""How specific a matching range is; 0 means no match."""
 _UNMENTIONED, _REFUSED = (0.0, 0, 0), (-1.0, 0, 0)
 _WEIGHT = re.compile(r"[ \t]*q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)[ \t]*", re.IGNORECASE)
 _MALFORMED_WEIGHT = re.compile(r"[ \t]*q[ \t]*=", re.IGNORECASE)
@@ -28,7 +28,7 @@ class _Range(NamedTuple):
 
 
 def preferred(field: str | None, offers: Sequence[str]) -> str:
-    """Return the offer that a field likes best; the first offer is the default.
+    """Return the offer that a field prefers; the first offer is the default.
 
     Offers are media types ("text/html") or language tags ("ru").
     """
@@ -68,7 +68,7 @@ def _appeal(offer: str, ranges: Sequence[_Range]) -> tuple[float, int, int]:
 
 
 def _specificity(found: _Range, offer: str) -> int:
-    """Return 0 where a range does not match, and more the more it says."""
+    """Return 0 where a range does not match, else more for a more specific range."""
     if found.pattern in ("*", "*/*"):
         return _WILDCARD
     media_type, slash, _ = offer.partition("/")
@@ -76,8 +76,8 @@ def _specificity(found: _Range, offer: str) -> int:
         return _TYPE
     if found.pattern == offer:
         return _EXACT
-    # RFC 4647 section 3.4, lookup: "en-GB" is served by "en".  That somebody does not want British
-    # English does not say that they do not want English.
+    # RFC 4647 section 3.4, lookup: "en" satisfies "en-GB".  But a visitor who rejects British
+    # English may still accept English.
     if not slash and found.quality and found.pattern.startswith(f"{offer}-"):
         return _EXACT + found.pattern.count("-")
     return 0

@@ -1,7 +1,6 @@
-"""Byte ranges: the Range field read (RFC 9110 section 14.2), the Content-Range field printed.
+"""Byte ranges: reads Range (RFC 9110 section 14.2) and prints Content-Range (section 14.4).
 
-The field counts inclusively, from `first-pos` to `last-pos`; everything past this module is
-half-open.
+The fields count inclusively, from `first-pos` to `last-pos`; other modules use half-open ranges.
 """
 
 from __future__ import annotations
@@ -12,14 +11,14 @@ from dataclasses import dataclass
 
 UNIT = "bytes"
 MAX_RANGES = 100
-"""The most members a range set may have; a longer one is ignored and the answer is complete.
+"""The most members of a range set; a longer set is ignored and the whole archive is sent.
 
 RFC 9110 section 14.2 allows a server to ignore "a set of many small ranges".  Each part costs a
-header and a seek, and no client of archives needs that many; a complete answer still serves it,
-where a 416 would leave it with nothing.
+header and a seek, and clients of archives need few.  The whole archive still serves such a client,
+unlike a 416.
 """
 PART_OVERHEAD_BYTES = 80
-"""A gap smaller than this is sent along: "around 80 bytes" (RFC 9110 section 15.3.7.2)."""
+"""Ranges with a smaller gap are merged: "around 80 bytes" (RFC 9110 section 15.3.7.2)."""
 
 _RANGE_SPEC = re.compile("([0-9]*)-([0-9]*)")
 
@@ -33,10 +32,10 @@ class ByteRange:
 
 
 def parse_range(value: str, complete_length: int) -> tuple[ByteRange, ...] | None:
-    """Return what a Range field asks for of `complete_length` bytes.
+    """Return the ranges that a Range field asks for, of `complete_length` bytes.
 
-    None: the field is to be ignored.  An empty tuple: the field is valid, but nothing in it is
-    satisfiable.  Otherwise disjoint ranges, in the order of the request.
+    None: ignore the field.  An empty tuple: the field is valid, but no range is satisfiable.
+    Otherwise the ranges are disjoint, in the order of the request.
     """
     unit, _, range_set = value.strip(" \t").partition("=")
     # Section 14.1: "range unit names are case-insensitive".  Section 14.2: "An origin server MUST
@@ -60,7 +59,7 @@ def parse_range(value: str, complete_length: int) -> tuple[ByteRange, ...] | Non
 
 
 def starts_beyond(value: str, complete_length: int) -> bool:
-    """Tell whether a range of a valid field starts behind the end, not just at it."""
+    """Return whether a range of a valid field starts after the end, not just at it."""
     return any(
         _clamped(first_pos, complete_length + 1) > complete_length
         for first_pos in _first_positions(value)
@@ -69,7 +68,7 @@ def starts_beyond(value: str, complete_length: int) -> bool:
 
 
 def has_only_suffixes(value: str) -> bool:
-    """Tell whether all ranges of a valid field are counted from the end."""
+    """Return whether all ranges of a valid field count from the end."""
     return not any(_first_positions(value))
 
 
@@ -84,7 +83,7 @@ def unsatisfied_range(complete_length: int) -> str:
 
 
 def _first_positions(value: str) -> list[str]:
-    """Return the first positions of a valid field as they are written, empty for a suffix."""
+    """Return the first positions of a valid field as text, empty for a suffix range."""
     _, _, range_set = value.partition("=")
     return [spec.strip(" \t").partition("-")[0] for spec in range_set.split(",")]
 
@@ -120,8 +119,8 @@ def _clamped(digits: str, ceiling: int) -> int:
 # Section 15.3.7.2: "a server MAY coalesce any of the ranges that overlap, or that are separated by
 # a gap that is smaller than the overhead of sending multiple parts, regardless of the order"; and
 # it "SHOULD send the parts in the same order that the corresponding range-spec appeared", so a
-# coalesced range stands where the first of its members stood.  What remains is disjoint: no
-# request makes an answer much longer than the archive.
+# coalesced range takes the place of its first member.  The result is disjoint: no request makes an
+# answer much longer than the archive.
 def _coalesced(ranges: Iterable[ByteRange]) -> tuple[ByteRange, ...]:
     merged: list[tuple[int, ByteRange]] = []
     for rank, byte_range in sorted(enumerate(ranges), key=lambda ranked: ranked[1].start):

@@ -1,9 +1,9 @@
-"""The request fields that decide which bytes are sent, and under which status.
+"""The request fields that decide which bytes are sent, and with which status.
 
 A value of None means "not sent".
-A field that was sent but cannot be used stays present, as a value that no grammar accepts,
-because presence alone has meaning: If-None-Match silences If-Modified-Since (RFC 9110 section
-13.1.3), and an If-Range that cannot be true must silence Range (section 13.1.5).
+An unusable field stays present, as a value that no grammar accepts, because its presence has a
+meaning: If-None-Match overrides If-Modified-Since (RFC 9110 section 13.1.3), and a false If-Range
+overrides Range (section 13.1.5).
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ class RequestFields:
         )
 
     def is_guarded(self) -> bool:
-        """Tell whether the client says which state of the archive its range is of."""
+        """Return whether the client names the state of the archive that its range belongs to."""
         guards = (self.if_range, self.if_match, self.if_unmodified_since)
         return any(guard is not None for guard in guards)
 
     def can_be_resumption(self) -> bool:
-        """Tell whether this could be the rest of a download: a range guarded by an entity tag."""
+        """Return whether this can be the rest of a download: a range guarded by an entity tag."""
         return self.range is not None and (self.if_range is not None or self.if_match is not None)
 
 
@@ -62,10 +62,9 @@ def _list(lines: Mapping[str, list[str]], name: str) -> str | None:
 
 
 # RFC 9110 section 5.3: such a field is not to be sent twice.  For the dates, sections 13.1.3 and
-# 13.1.4 say to ignore a field of more than one member.  Picking a line would be a guess on which
-# this server and a proxy before it could differ, so Range is ignored too: the answer is complete.
-# A repeated If-Range is a condition that is not true, so Range is ignored: applying it could
-# splice two archives.
+# 13.1.4 say to ignore a field of more than one member.  A repeated Range is ignored, too, because a
+# proxy in front could pick another line than this server: the whole archive is sent.  A repeated
+# If-Range is a false condition, so Range is ignored: obeying it could splice two archives.
 def _singleton(lines: Mapping[str, list[str]], name: str) -> str | None:
     values = lines.get(name)
     if values is None:

@@ -1,15 +1,14 @@
 """The answer to a request for an archive, as a value: status, fields, and which bytes.
 
-Theory of operation.  Preconditions come first (RFC 9110 section 13.2.2); only where they lead to a
-200 is Range looked at (section 14.2); only where Range can be obeyed is the answer a part.
+Theory of operation.  Preconditions come first (RFC 9110 section 13.2.2).  If they lead to a 200,
+Range is evaluated (section 14.2).  If Range can be obeyed, the answer is a part.
 
-The same request about the same archive in the same second has the same plan, whichever replica
-makes it.
+Every replica makes the same plan for the same request, archive and second.
 
-A range that no validator guards may go on with another state of the archive: programs append what
-they get.  `continues_unguarded` finds such an answer, and `CHANGED_MEANWHILE` replaces it where the
-client is known to have begun another state.  It is a 412: programs take a 416 for the end of the
-download, and append a 200.
+A range without a validator may continue another state of the archive, because programs append what
+they get.  `continues_unguarded` finds such an answer, and `CHANGED_MEANWHILE` replaces it if the
+client began another state.  It is a 412, because programs take a 416 for the end of the download,
+and append a 200.
 """
 
 from __future__ import annotations
@@ -55,15 +54,15 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class ResponsePlan:
-    """What to answer; for HEAD the parts are those of the GET, and are not sent.
+    """Status, fields and parts of an answer; for HEAD the parts are those of the GET, not sent.
 
-    A plan of status 304 has no content.  One of 412 or 416 has none of the archive: its content,
-    and the length of that, are the caller's.
+    A plan of status 304 has no content.  For 412 and 416 the caller supplies the content and its
+    length.
     """
 
     status: int
     fields: Fields
-    """Of the archive alone; Content-Length among them where the parts are the content."""
+    """The fields about the archive; with Content-Length where the parts are the content."""
     parts: tuple[Part, ...] = ()
 
     @property
@@ -73,12 +72,12 @@ class ResponsePlan:
 
     @property
     def first_offset(self) -> int:
-        """Return where in the archive the first byte sent of it stands."""
+        """Return the offset in the archive of the first byte that is sent."""
         return next((part.start for part in self.parts if isinstance(part, Slice)), 0)
 
 
 CHANGED_MEANWHILE = ResponsePlan(412, _ACCEPT_RANGES)
-"""The answer to a client that goes on with an archive that is no more."""
+"""The answer to a client that continues an archive which has changed."""
 
 
 def plan(fields: RequestFields, target: Target, *, now_s: int) -> ResponsePlan:
@@ -97,9 +96,9 @@ def plan(fields: RequestFields, target: Target, *, now_s: int) -> ResponsePlan:
 
 
 def is_beginning(answer: ResponsePlan, fields: RequestFields) -> bool:
-    """Tell whether a client begins a download with an answer to its GET.
+    """Return whether a client begins a download with an answer to its GET.
 
-    The answer holds the first byte of the archive, or its end: readers of zip archives begin there.
+    Such an answer holds the first byte of the archive, or its end, where readers of zip begin.
     """
     if any(part.start == 0 for part in answer.parts if isinstance(part, Slice)):
         return True
@@ -107,9 +106,9 @@ def is_beginning(answer: ResponsePlan, fields: RequestFields) -> bool:
 
 
 def continues_unguarded(answer: ResponsePlan, fields: RequestFields) -> bool:
-    """Tell whether a client goes on with a download and does not say of which state.
+    """Return whether a client continues a download without naming the archive's state.
 
-    It may get a 416, too: to programs that means they have everything.
+    A 416 counts, too: programs take it for a complete download.
     """
     if fields.is_guarded() or answer.status not in (206, 416):
         return False
@@ -117,10 +116,10 @@ def continues_unguarded(answer: ResponsePlan, fields: RequestFields) -> bool:
 
 
 def is_resumption(answer: ResponsePlan, fields: RequestFields, validators: Validators) -> bool:
-    """Tell whether an answer is the rest of a download that the client has begun.
+    """Return whether an answer is the rest of a download that the client has begun.
 
-    It knows the entity tag, and asks for nothing that holds the first byte: with that it would
-    begin anew.
+    The client names the entity tag, and does not ask for the first byte, with which it would begin
+    anew.
     """
     if answer.status != 206 or not knows_entity_tag(fields, validators):
         return False
@@ -129,7 +128,7 @@ def is_resumption(answer: ResponsePlan, fields: RequestFields, validators: Valid
 
 # RFC 9110 section 14.2: "A server MUST ignore a Range header field received with a request method
 # that is unrecognized or for which range handling is not defined.  For this specification, GET is
-# the only method for which range handling is defined."  So HEAD tells of the whole.
+# the only method for which range handling is defined."  So HEAD describes the whole archive.
 def _requested_ranges(
     fields: RequestFields, target: Target, *, now_s: int
 ) -> tuple[ByteRange, ...] | None:
@@ -170,9 +169,9 @@ def _multipart(target: Target, ranges: tuple[ByteRange, ...]) -> ResponsePlan:
     return _content(206, target, content_type=content_type, parts=tuple(parts))
 
 
-# RFC 9110 section 15.3.7 wants a 206 to have all fields of the 200, but after If-Range SHOULD NOT
-# repeat more than it must.  They are sent always, as other servers do: a download manager that
-# opens its second connection with If-Range still looks for the type and the date.
+# RFC 9110 section 15.3.7: a 206 has all fields of the 200, but after If-Range it SHOULD NOT repeat
+# more than it must.  Like other servers we always send them all: a download manager that opens its
+# second connection with If-Range still reads the type and the date.
 def _content(
     status: int,
     target: Target,
@@ -192,15 +191,14 @@ def _content(
 
 
 # RFC 9110 section 15.4.5: a 304 MUST have the ETag, and other metadata only "for the purpose of
-# guiding cache updates".  Last-Modified does that: it settles once its second is over.
-# Content-Length could only be that of the 200 (section 8.6), and is left out.
+# guiding cache updates".  Last-Modified does that: it is final once its second is over.
+# Content-Length, which could only be that of the 200 (section 8.6), is left out.
 def _not_modified(target: Target) -> ResponsePlan:
     return ResponsePlan(304, _validator_fields(target.validators) + _ACCEPT_RANGES)
 
 
-# RFC 9110 section 15.5.17.  No validators here or in a 412: the page that is sent is not what they
-# are about.  A client that has more bytes than there are has begun another archive: wget would take
-# a 416 for success.
+# RFC 9110 section 15.5.17.  A 416 or 412 has no validators, because its content is an error page.
+# A client with more bytes than the archive has begun another one; wget takes a 416 for success.
 def _unsatisfiable(fields: RequestFields, target: Target) -> ResponsePlan:
     if not fields.is_guarded() and starts_beyond(fields.range or "", target.complete_length):
         return CHANGED_MEANWHILE
@@ -215,7 +213,7 @@ def _validator_fields(validators: Validators) -> Fields:
     return (etag, ("Last-Modified", http_date(validators.last_modified_s)))
 
 
-# Of the entity tag alone, so that answers are the same on every replica; and a digest of it, so
-# that it is a token and stands in no file by chance.
+# It depends only on the entity tag, so all replicas send the same.  As a digest it is a token, and
+# does not occur in a file by chance.
 def _boundary(etag: str) -> str:
     return blake2b(etag.encode("utf-8", "surrogateescape"), digest_size=_BOUNDARY_BYTES).hexdigest()

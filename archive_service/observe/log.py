@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-from archive_service.observe import events, process_events
+from archive_service.observe import events, index_events, process_events
 
 _DEBUG, _INFO, _WARNING, _ERROR = logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR
 SELDOM_S = 60.0
@@ -86,18 +86,18 @@ LINES: Mapping[type[events.Event], Line] = {
     events.AlbumsFound: Line("albums.found", _INFO),
     events.DiskHanging: Line("disk.hanging", _WARNING),
     events.DiskAnswering: Line("disk.answering", _INFO),
-    events.IndexAheadWatching: Line("index_ahead.watching", _INFO),
-    events.IndexAheadScanning: Line(
+    index_events.IndexAheadWatching: Line("index_ahead.watching", _INFO),
+    index_events.IndexAheadScanning: Line(
         "index_ahead.scanning", _INFO, lambda event: event.reason is not None
     ),
-    events.IndexAheadWaiting: Line("index_ahead.waiting", _WARNING),
-    events.IndexAheadOverflown: Line("index_ahead.overflown", _INFO),
-    events.AlbumIndexed: Line("index_ahead.indexed", _DEBUG),
-    events.IndexAheadFailed: Line("index_ahead.failed", _WARNING),
-    events.AlbumNotIndexed: Line("index_ahead.album_failed", _ERROR),
-    events.TidyingFailed: Line("index.tidying_failed", _ERROR),
-    events.IndexImpaired: Line("index.impaired", _WARNING),
-    events.IndexRestored: Line("index.restored", _INFO),
+    index_events.IndexAheadWaiting: Line("index_ahead.waiting", _WARNING),
+    index_events.IndexAheadOverflown: Line("index_ahead.overflown", _INFO),
+    index_events.AlbumIndexed: Line("index_ahead.indexed", _DEBUG),
+    index_events.IndexAheadFailed: Line("index_ahead.failed", _WARNING),
+    index_events.AlbumNotIndexed: Line("index_ahead.album_failed", _ERROR),
+    index_events.TidyingFailed: Line("index.tidying_failed", _ERROR),
+    index_events.IndexImpaired: Line("index.impaired", _WARNING),
+    index_events.IndexRestored: Line("index.restored", _INFO),
     process_events.TracingImpaired: Line("tracing.impaired", _WARNING),
     process_events.ObserverFailed: Line("observer.failed", _ERROR),
     process_events.ConnectionNotTaken: Line("connection.not_taken", _WARNING, every_s=SELDOM_S),

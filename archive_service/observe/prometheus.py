@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from archive_service.observe import events
+from archive_service.observe import events, index_events
 from archive_service.observe.process_metrics import (
     SHARED_METRICS_VARIABLE,
     ProcessMetrics,
@@ -101,20 +101,20 @@ class PrometheusSink:
 
 
 def _of_downloads(registry: CollectorRegistry) -> _Actions:
+    active = _gauge(registry, "archive_downloads_active", "Downloads under way")
+    return {**_of_starts(registry, active), **_of_ends(registry, active)}
+
+
+def _of_starts(registry: CollectorRegistry, active: Gauge) -> _Actions:
     help_of_started = (
         "Answers with bytes of an archive, from its first byte (new) or a later one (resumed)"
     )
-    help_of_failed = "Downloads that were cut, by the reason and by whose fault it was"
     help_of_saved = "Bytes in front of the first that was sent: what resumption saved"
     counter = partial(Counter, registry=registry)
     started = counter("archive_downloads_started", help_of_started, ["kind"])
-    finished = counter("archive_downloads_finished", "Downloads whose last byte was sent")
-    failed = counter("archive_downloads_failed", help_of_failed, ["reason", "fault"])
     saved = counter("archive_resumed_bytes", help_of_saved)
-    active = _gauge(registry, "archive_downloads_active", "Downloads under way")
     # Looked up once: each look costs as much as to count.
     new, resumed = started.labels("new"), started.labels("resumed")
-    _begin_at_zero(failed, _FAULTS_OF_FAILED)
 
     def start(_event: events.DownloadStarted) -> None:
         active.inc()
@@ -125,6 +125,16 @@ def _of_downloads(registry: CollectorRegistry) -> _Actions:
         resumed.inc()
         saved.inc(event.first_pos)
 
+    return {events.DownloadStarted: start, events.DownloadResumed: resume}
+
+
+def _of_ends(registry: CollectorRegistry, active: Gauge) -> _Actions:
+    help_of_failed = "Downloads that were cut, by the reason and by whose fault it was"
+    counter = partial(Counter, registry=registry)
+    finished = counter("archive_downloads_finished", "Downloads whose last byte was sent")
+    failed = counter("archive_downloads_failed", help_of_failed, ["reason", "fault"])
+    _begin_at_zero(failed, _FAULTS_OF_FAILED)
+
     def finish(_event: events.DownloadFinished) -> None:
         active.dec()
         finished.inc()
@@ -133,12 +143,7 @@ def _of_downloads(registry: CollectorRegistry) -> _Actions:
         active.dec()
         failed.labels(event.reason, _FAULTS_OF_FAILED.get(event.reason, _SERVICE)).inc()
 
-    return {
-        events.DownloadStarted: start,
-        events.DownloadResumed: resume,
-        events.DownloadFinished: finish,
-        events.DownloadInterrupted: interrupt,
-    }
+    return {events.DownloadFinished: finish, events.DownloadInterrupted: interrupt}
 
 
 def _of_sending(registry: CollectorRegistry) -> _Actions:
@@ -192,11 +197,11 @@ def _of_index(registry: CollectorRegistry) -> _Actions:
     files = counter("archive_index_ahead_files", "Files that were hashed ahead")
     overflown = counter("archive_index_ahead_overflown", help_of_overflown)
     return {
-        events.IndexImpaired: lambda _event: impaired.inc(),
+        index_events.IndexImpaired: lambda _event: impaired.inc(),
         events.HashingBacklogChanged: lambda event: hashing.inc(event.by),
-        events.IndexAheadBacklog: lambda event: backlog.set(event.albums),
-        events.AlbumIndexed: lambda event: files.inc(event.files),
-        events.IndexAheadOverflown: lambda _event: overflown.inc(),
+        index_events.IndexAheadBacklog: lambda event: backlog.set(event.albums),
+        index_events.AlbumIndexed: lambda event: files.inc(event.files),
+        index_events.IndexAheadOverflown: lambda _event: overflown.inc(),
     }
 
 

@@ -9,7 +9,13 @@ from zlib_ng import zlib_ng
 
 from archive_service.archive.layout import ArchiveLayout
 from archive_service.archive.listing import SourceIndex
-from archive_service.archive.segments import CentralHeaders, EndRecords, Entries, Segment
+from archive_service.archive.segments import (
+    CentralHeaders,
+    EndRecords,
+    Entries,
+    EntryIndex,
+    Segment,
+)
 from archive_service.checksums.crc32_column import UNKNOWN, Crc32Column
 from archive_service.storage.base import AlbumFiles
 from archive_service.transfer.entry_buffer import EntryBuffer
@@ -38,9 +44,9 @@ class Assembler:
         if isinstance(segment, Entries):
             # Large data ends a segment: only the last entry can have it.
             entries = self._layout.entries_between(segment.start, segment.stop)
-            last = entries[-1]
+            first, last = EntryIndex(entries.start), EntryIndex(entries[-1])
             if self._layout.is_large(last) and self._checksums.is_unknown(sources[last]):
-                return [] if self._is_header_part(segment, entries.start) else [sources[last]]
+                return [] if self._is_header_part(segment, first) else [sources[last]]
         return []
 
     def needs_no_wait(self, segment: Segment) -> bool:
@@ -52,7 +58,7 @@ class Assembler:
             return len(named) <= HEADERS_AT_ONCE
         if isinstance(segment, Entries):
             entries = self._layout.entries_between(segment.start, segment.stop)
-            return self._is_header_part(segment, entries.start)
+            return self._is_header_part(segment, EntryIndex(entries.start))
         return False
 
     def make(self, segment: Entries | CentralHeaders | EndRecords, files: AlbumFiles) -> memoryview:
@@ -66,8 +72,9 @@ class Assembler:
     def _entries(self, segment: Entries, files: AlbumFiles) -> memoryview:
         layout = self._layout
         entries = layout.entries_between(segment.start, segment.stop)
-        if self._is_header_part(segment, entries.start):
-            return self._header_part(segment, entries.start)
+        first = EntryIndex(entries.start)
+        if self._is_header_part(segment, first):
+            return self._header_part(segment, first)
         made = EntryBuffer(layout, entries)
         read_from_ns = time.time_ns()
         made.read(files)
@@ -80,14 +87,14 @@ class Assembler:
         made.put_headers(self._crc32s(made.entries))
         return _cut(made.bytes, segment, made.start)
 
-    def _is_header_part(self, segment: Entries, entry: int) -> bool:
+    def _is_header_part(self, segment: Entries, entry: EntryIndex) -> bool:
         """Tell whether all bytes are of the first entry's header and need nothing of its file."""
         if segment.stop > self._layout.data_offset(entry):
             return False
         needs_crc32 = self._layout.covers_crc32(entry, segment.start, segment.stop)
         return not (needs_crc32 and self._checksums.is_unknown(self._layout.sources[entry]))
 
-    def _header_part(self, segment: Entries, entry: int) -> memoryview:
+    def _header_part(self, segment: Entries, entry: EntryIndex) -> memoryview:
         """Make bytes of one header; an unknown CRC-32 is not among them."""
         crc32 = max(self._checksums.values[self._layout.sources[entry]], 0)
         header = self._layout.local_file_header(entry, crc32)

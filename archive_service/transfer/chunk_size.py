@@ -1,4 +1,4 @@
-"""Paces of a transfer: how large its pieces are, and how long it waits between them."""
+"""The paces of a transfer: the size of its pieces, and the pauses between them."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ DEBUG_PIECE_BYTES = 256 * 1024
 
 
 class AdaptivePace:
-    """Pieces that grow while the client takes them quickly, and shrink when it does not.
+    """Pieces that grow while the client is fast, and shrink while it is slow.
 
-    A slow client then costs little memory, a fast one few system calls.
+    So a slow client costs little memory, and a fast one few system calls.
     """
 
     def __init__(self) -> None:
@@ -31,10 +31,10 @@ class AdaptivePace:
         return max(self._piece_bytes, _LEAST_SPAN_BYTES)
 
     def may_send(self, count: int) -> None:
-        """Go on; see `LimitedPace.may_send`."""
+        """Send at once; see `LimitedPace.may_send`."""
 
     def sent(self, count: int, duration_s: float) -> None:
-        """Take note of a piece: its bytes and how long the client took."""
+        """Adapt to a piece that was sent: its bytes, and the seconds it took."""
         if duration_s > _SLOW_S:
             self._piece_bytes = max(self._piece_bytes // 2, _SLOWEST_PIECE_BYTES)
         elif duration_s < _QUICK_S and count >= self._piece_bytes // 2:
@@ -42,7 +42,7 @@ class AdaptivePace:
 
 
 class DelayedPace:
-    """Pieces of one size with a pause after each, so that a person can watch."""
+    """Pieces of one size with a pause after each, slow enough for a person to watch."""
 
     def __init__(self, delay_s: float) -> None:
         self._delay_s = delay_s
@@ -57,10 +57,10 @@ class DelayedPace:
         return self._room
 
     def may_send(self, count: int) -> None:
-        """Go on; see `LimitedPace.may_send`."""
+        """Send at once; see `LimitedPace.may_send`."""
 
     def sent(self, count: int, duration_s: float) -> Awaitable[None] | None:
-        """Pause where a piece is full."""
+        """Count what was sent; pause after each full piece."""
         self._room -= count
         pauses = 0
         while self._room <= 0:
@@ -70,7 +70,7 @@ class DelayedPace:
 
 
 class LimitedPace:
-    """Another pace, but no faster than the shares it has of rates that others share."""
+    """Another pace, limited to its shares of the shared rates."""
 
     def __init__(self, pace: AdaptivePace | DelayedPace, shares: Sequence[RateShare]) -> None:
         self._pace = pace
@@ -85,12 +85,12 @@ class LimitedPace:
         return min(self._pace.span_bytes(), self._limit_bytes())
 
     async def may_send(self, count: int) -> None:
-        """Wait for the bytes of a piece, before it is sent: who leaves has taken no more."""
+        """Take the bytes of a piece before it is sent, so a client that leaves takes no more."""
         for share in self._shares:
             await share.take(count)
 
     def sent(self, count: int, duration_s: float) -> Awaitable[None] | None:
-        """Take note of a piece, and pause where the other pace does."""
+        """Pass a piece that was sent on to the other pace, and pause as that does."""
         return self._pace.sent(count, duration_s)
 
     def _limit_bytes(self) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from operator import sub
 
 from archive_service.archive.layout import ArchiveLayout
+from archive_service.archive.segments import EntryIndex
 from archive_service.storage.base import AlbumFiles
 
 
@@ -17,7 +18,7 @@ class EntryBuffer:
 
     def __init__(self, layout: ArchiveLayout, entries: range) -> None:
         self.entries = entries
-        self.small = entries[:-1] if layout.is_large(entries[-1]) else entries
+        self.small = entries[:-1] if layout.is_large(EntryIndex(entries[-1])) else entries
         """The entries with their data."""
         self.start = layout.header_offsets[entries.start]
         """The offset in the archive of the first byte."""

@@ -1,8 +1,8 @@
-"""A rate of bytes that all who send share: nobody who waits gets more of it than another.
+"""A rate in bytes per second that downloads share evenly.
 
-Whoever wants to send takes the bytes first, and sends when they were given.  Those who wait are
-given a small quantum each in turn, so that all who wait get equally many, however large their
-pieces are; who is slower than that takes less, and what is left goes to the others.
+A sender takes bytes before it sends them, and waits until they are granted.  Waiting senders get a
+small quantum each in turn, so they get equal shares whatever the size of their pieces.  A slower
+sender takes less, and the others get the rest.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ _LEAST_QUANTUM_BYTES, _MOST_QUANTUM_BYTES = 4 * 1024, 64 * 1024
 _PIECE_S = 0.25
 _LEAST_PIECE_BYTES = 16 * 1024
 _SAVED_S = 0.1
-"""For how long the rate is saved up while nobody takes of it, or the event loop is late."""
+"""How much of the unused rate is saved, for bursts and for a late event loop."""
 _SHORTEST_SLEEP_S, _LONGEST_SLEEP_S = 0.002, 0.25
-"""After the longest it is looked at again whether the rate is another by now."""
+"""After the longest sleep the rate is read again, because it may have changed."""
 
 
 @dataclass(slots=True)
@@ -32,7 +32,7 @@ class _Waiter:
 
 
 class SharedRate:
-    """A rate, in bytes per second, that `bytes_per_s` tells whenever it is asked."""
+    """A rate that may change; `bytes_per_s` returns its current value."""
 
     def __init__(
         self, bytes_per_s: Callable[[], float], *, clock: Callable[[], float] = time.monotonic
@@ -47,7 +47,7 @@ class SharedRate:
 
     @contextmanager
     def shared(self, sharer: Hashable) -> Iterator[RateShare]:
-        """Have a share for the length of a block; that of several of one name is one."""
+        """Hold a share during a block; sharers with equal keys share one."""
         self._sharers[sharer] += 1
         try:
             yield RateShare(self, sharer)
@@ -57,16 +57,16 @@ class SharedRate:
                 del self._sharers[sharer]
 
     def is_unused(self) -> bool:
-        """Tell whether nobody has a share."""
+        """Return whether there are no shares."""
         return not self._sharers
 
     def piece_bytes(self) -> int:
-        """Return how many bytes are best taken at once."""
+        """Return the best number of bytes to take at once."""
         share = self._bytes_per_s() / max(len(self._sharers), 1)
         return max(round(share * _PIECE_S), _LEAST_PIECE_BYTES)
 
     async def take(self, count: int, sharer: Hashable) -> None:
-        """Wait until `count` bytes are given to a sharer."""
+        """Wait until `count` bytes are granted to a sharer."""
         waiter = _Waiter(count, asyncio.get_running_loop().create_future())
         self._waiting.setdefault(sharer, deque()).append(waiter)
         if self._timer is None:
@@ -74,7 +74,7 @@ class SharedRate:
         await waiter.given
 
     def _give(self) -> None:
-        """Give a quantum to each who waits, in turn, as long as there is something to give."""
+        """Grant a quantum to each waiting sharer in turn, while the saved bytes last."""
         self._timer = None
         rate = max(self._bytes_per_s(), 1.0)
         quantum = min(max(rate * _QUANTUM_S, _LEAST_QUANTUM_BYTES), _MOST_QUANTUM_BYTES)
@@ -90,7 +90,7 @@ class SharedRate:
             waiters[0].missing_bytes -= count
             if not waiters[0].missing_bytes and not given.done():
                 given.set_result(None)
-            if given.done():  # or it was cancelled, and nobody waits for it any more
+            if given.done():  # granted, or cancelled by its waiter
                 waiters.popleft()
             self._waiting.move_to_end(sharer)
             if not waiters:
@@ -108,15 +108,15 @@ class SharedRate:
 
 @dataclass(frozen=True, slots=True)
 class RateShare:
-    """The share that one who sends has of a rate."""
+    """One sender's share of a rate."""
 
     rate: SharedRate
     sharer: Hashable
 
     def piece_bytes(self) -> int:
-        """Return how many bytes are best taken at once."""
+        """Return the best number of bytes to take at once."""
         return self.rate.piece_bytes()
 
     async def take(self, count: int) -> None:
-        """Wait until `count` bytes are given."""
+        """Wait until `count` bytes are granted."""
         await self.rate.take(count, self.sharer)

@@ -132,7 +132,7 @@ class ArchiveService:
         """Have work done for an album, in one of its threads."""
         return self._reading.of(archive).submit(work)
 
-    def learner(self) -> BackgroundHasher:
+    def background_hasher(self) -> BackgroundHasher:
         """Give access to learning without being asked; close it before the service."""
         return BackgroundHasher(self._storage, self._checksums, self._demand)
 

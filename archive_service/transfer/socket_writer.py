@@ -1,4 +1,4 @@
-"""The way of a body's bytes to the socket, past the transport that it belongs to."""
+"""Writes a body's bytes to a connection's socket, past its transport."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MORE_FOLLOWS = getattr(socket, "MSG_MORE", 0)
 
 
 class FileNotSent(Exception):
-    """The kernel did not send a file, for whatever reason; to copy it tells which."""
+    """The kernel refused to send a file; copying the data shows the reason."""
 
     def __init__(self, unsent: FileSpan) -> None:
         super().__init__()
@@ -24,20 +24,22 @@ class FileNotSent(Exception):
 
 
 class SocketWriter:
-    """A duplicate of a connection's socket, by which one chunk after the other is sent.
+    """Sends chunks over a duplicate of a connection's socket.
 
-    The event loop lets nobody wait for a socket that has a transport, but for a duplicate; that has
-    to be closed for the connection to be.
+    asyncio refuses `add_writer` on a socket that a transport owns, so we use a duplicate.  The
+    connection closes only when the duplicate is closed, too.
 
-    asyncio's `sock_sendall` and `sock_sendfile` would do the same, but have the selector told
-    twice for each wait.  Here it is told at the first, and when there is room and nothing to send.
+    asyncio's `sock_sendall` and `sock_sendfile` would change the selector twice for each wait.
+    This class registers the socket at the first wait, and unregisters it once it is writable and
+    there is nothing to send.
     """
 
     def __init__(self, connection: socket.socket) -> None:
         """Raise OSError where there is no descriptor left."""
         self._loop = asyncio.get_running_loop()
         self._socket = connection.dup()
-        # The selector makes a message of what it is told of first, and a socket's text takes long.
+        # Selectors are given the descriptor: they format an object for an error first, which is
+        # slow for a socket.
         self._descriptor = self._socket.fileno()
         self._is_watched = False
         self._buffer = NOTHING
@@ -46,13 +48,13 @@ class SocketWriter:
         self._sent: asyncio.Future[None] | None = None
 
     def close(self) -> None:
-        """Let the socket go."""
+        """Close the duplicate."""
         if self._is_watched:
             self._loop.remove_writer(self._descriptor)
         self._socket.close()
 
     def begin(self, chunk: Chunk) -> int:
-        """Send what there is room for; return how many bytes are left.
+        """Send as much of a chunk as the socket takes; return how many bytes are left.
 
         Raise OSError for the connection, FileNotSent, or SourceChanged for a file that is shorter.
         """
@@ -64,7 +66,7 @@ class SocketWriter:
         return self._go_on()
 
     async def finish(self) -> None:
-        """Send the rest of the chunk when there is room for it; raise as `begin` does."""
+        """Send the rest of the chunk as the socket takes it; raise like `begin`."""
         self._sent = self._loop.create_future()
         if not self._is_watched:
             self._loop.add_writer(self._descriptor, self._on_room)
@@ -82,16 +84,16 @@ class SocketWriter:
         try:
             if not self._go_on():
                 self._sent.set_result(None)
-        except Exception as error:  # noqa: BLE001 - it is for who waits
+        except Exception as error:  # noqa: BLE001 - `finish` raises it
             self._sent.set_exception(error)
 
     def _go_on(self) -> int:
-        """Send what there is room for; return how many bytes are left."""
+        """Send as much as the socket takes; return how many bytes are left."""
         with suppress(BlockingIOError):
             if self._buffer:
-                # In one segment with what follows, where the system can.
+                # In one segment with the file's data, where the system can do that.
                 sent = self._socket.send(self._buffer, _MORE_FOLLOWS if self._file else 0)
-                # What is sent is let go at once, for a pace may hold the next chunk back.
+                # Free what is sent at once: a pace may delay the next chunk.
                 self._buffer = self._buffer[sent:] or NOTHING
             if self._file and not self._buffer:
                 self._send_file(self._file)

@@ -1,8 +1,8 @@
-"""The watch over one client: whether it takes anything of what is sent to it.
+"""Cuts connections whose clients no longer accept data.
 
-The kernel has a time-out of its own, TCP_USER_TIMEOUT, but counts from the last of its buffers of
-up to 64 KiB that was taken whole, and so cuts clients with a tiny window that take all the time.
-Here every byte that the client acknowledges is progress.
+The kernel's own time-out, TCP_USER_TIMEOUT, counts from the last of its buffers of up to 64 KiB
+that was acknowledged as a whole.  So it cuts clients with a tiny window that read all the time.
+Here every acknowledged byte is progress.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # struct linger: on, for no time
 
 
 class StallWatchdog:
-    """Cuts a connection on which the client has taken nothing for the time-out, until `end`."""
+    """Cuts a connection whose client has accepted nothing for the time-out; stops at `end`."""
 
     def __init__(
         self, transport: asyncio.Transport, connection: socket.socket, *, timeout_s: float
     ) -> None:
         self.has_cut = False
-        """Whether the connection was cut for that."""
+        """Whether the watchdog has cut the connection."""
         self._transport = transport
         self._connection = connection
         self._timeout_s = timeout_s
@@ -35,14 +35,14 @@ class StallWatchdog:
 
     @classmethod
     def over(cls, transport: asyncio.Transport, *, timeout_s: float) -> StallWatchdog | None:
-        """Watch a transport's peer; return None where the system does not tell of its progress."""
+        """Watch a transport's peer; return None where the system does not report its progress."""
         connection: socket.socket = transport.get_extra_info("socket")
         if progress_of(connection) is None:
             return None
         return cls(transport, connection, timeout_s=timeout_s)
 
     def end(self) -> None:
-        """Look no more."""
+        """Stop watching."""
         self._next_look.cancel()
 
     def _look_later(self) -> asyncio.TimerHandle:

@@ -1,4 +1,4 @@
-"""What the kernel tells of the other side of a connection."""
+"""The progress of a TCP connection, as the kernel reports it."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ class Progress(NamedTuple):
     """How far a connection has come."""
 
     is_reset: bool
-    """Whether the peer has refused what was sent to it."""
+    """Whether the peer has reset the connection."""
     is_pending: bool
-    """Whether anything is on its way, or waits for the peer to take it."""
+    """Whether data is in flight or waits for the peer to accept it."""
     acknowledged_bytes: int
 
 
 def progress_of(connection: socket.socket) -> Progress | None:
-    """Look at a connection; return None where the system does not tell."""
+    """Return the progress of a connection; None where the system does not report it."""
     if _TCP_INFO is None:
         return None
     try:
-        told = connection.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, _Info.size)
-        state, unacked, acknowledged_bytes, unsent_bytes = _Info.unpack(told)
-    except (OSError, struct.error):  # no TCP, or a system that tells less
+        info = connection.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, _Info.size)
+        state, unacked, acknowledged_bytes, unsent_bytes = _Info.unpack(info)
+    except (OSError, struct.error):  # not TCP, or an older kernel with a shorter struct
         return None
     return Progress(state == _CLOSED, bool(unacked or unsent_bytes), acknowledged_bytes)

@@ -77,7 +77,7 @@ class ArchivePage:
         self, request: web.Request, query: ArchiveQuery, representation: Representation
     ) -> AboutArchive:
         layout = representation.layout
-        files = list(filter(layout.is_file, range(layout.entries)))
+        files = list(layout.files())
         listed = files[:MAX_LISTED] if self._options.page_lists_files else []
         pairs = query_pairs(request.rel_url.raw_query_string).pairs
         link = [(name, value) for name, value in pairs if name in _KEPT] + [(_DOWNLOAD, "1")]

@@ -58,7 +58,7 @@ from archive_service.web.manifest import Manifests, summary, whole_manifest
 from archive_service.web.options import WebOptions
 from archive_service.web.pages.render import Pages
 from archive_service.web.query import ArchiveQuery, parse_query, with_suffix
-from archive_service.web.selection import SelectionForms
+from archive_service.web.selection_links import SelectionForms
 from archive_service.web.summaries import Summaries
 from archive_service.web.validators import validators_of
 
@@ -125,10 +125,7 @@ class Handlers:
             await self._fair_use.not_resumed(request)
         if answer.status in _FAILED_PLANS:
             return self._failed_plan(request, answer)
-        response = web.StreamResponse(status=answer.status, headers=dict(answer.fields))
-        if answer.parts:
-            name = query.download_name or with_suffix(self._options.download_name)
-            response.headers["Content-Disposition"] = content_disposition(name)
+        response = self._response(answer, query)
         if not answer.parts or request.method != "GET":
             await response.prepare(request)
             return response
@@ -217,6 +214,13 @@ class Handlers:
             )
         )
         return representation
+
+    def _response(self, answer: ResponsePlan, query: ArchiveQuery) -> web.StreamResponse:
+        response = web.StreamResponse(status=answer.status, headers=dict(answer.fields))
+        if answer.parts:
+            name = query.download_name or with_suffix(self._options.download_name)
+            response.headers["Content-Disposition"] = content_disposition(name)
+        return response
 
     def _failed_plan(self, request: web.Request, answer: ResponsePlan) -> web.Response:
         failure = _FAILED_PLANS[answer.status]

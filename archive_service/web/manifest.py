@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from archive_service.archive.lru import WeightedLRU
 from archive_service.archive.representation import Representation
+from archive_service.archive.segments import EntryIndex
 from archive_service.transfer.service import ArchiveService
 from archive_service.transfer.shared_calls import SharedCalls
 
@@ -101,7 +102,7 @@ def _print(order: _Order) -> _Printed:
 def whole_manifest(representation: Representation) -> bytes:
     """Print exact size, count, names, sizes, times, renames as JSON."""
     layout = representation.layout
-    files = filter(layout.is_file, range(layout.entries))
+    files = layout.files()
     # A list of what is printed would take ten times the memory of its text.
     body = BytesIO()
     body.write(_json(_about(representation))[:-1] + b',"files":[')
@@ -116,7 +117,7 @@ def whole_manifest(representation: Representation) -> bytes:
 def summary(representation: Representation) -> bytes:
     """Print exact size, count and the newest time of a file as JSON."""
     layout = representation.layout
-    files = list(filter(layout.is_file, range(layout.entries)))
+    files = list(layout.files())
     newest_ns = max((layout.mtimes_ns[entry] for entry in files), default=None)
     newest = None if newest_ns is None else _timestamp(newest_ns // _NS_PER_S)
     return _json({**_about(representation), "modified": newest})
@@ -126,7 +127,7 @@ def _about(representation: Representation) -> dict[str, str | int | None]:
     layout = representation.layout
     return {
         "size": representation.complete_length,
-        "count": sum(map(layout.is_file, range(layout.entries))),
+        "count": sum(1 for _ in layout.files()),
         "etag": representation.etag,
     }
 
@@ -135,7 +136,7 @@ def _json(value: Mapping[str, str | int | None]) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _file(representation: Representation, entry: int) -> dict[str, str | int]:
+def _file(representation: Representation, entry: EntryIndex) -> dict[str, str | int]:
     layout = representation.layout
     name, original = representation.name(entry), representation.original_name(entry)
     described: dict[str, str | int] = {

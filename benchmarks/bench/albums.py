@@ -1,4 +1,4 @@
-"""The data: albums made of a seed, the same on every machine."""
+"""The data: albums made from a seed, the same on every machine."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _READ = 4 * MIB
 
 @dataclass(frozen=True)
 class Album:
-    """What an album is made of."""
+    """The recipe of an album."""
 
     name: str
     directories: int
@@ -36,14 +36,14 @@ class Album:
         return self.directories * self.files
 
     def described(self) -> str:
-        """Return, for a person, what the album is."""
+        """Return a description of the album."""
         size = f"{self.size // MIB} MiB" if self.size >= MIB else f"{self.size // KIB} KiB"
         inside = f" in {self.directories} directories" if self.directories > 1 else ""
         return f"{self.count:,} × {size}{inside}"
 
 
 def make(photos: Path, album: Album) -> Path:
-    """Make an album unless it is there; return its path."""
+    """Make an album unless it exists; return its path."""
     path = photos / album.name
     if path.exists():
         return path
@@ -107,7 +107,7 @@ def evict(path: Path) -> None:
 
 @contextmanager
 def pinned(path: Path) -> Iterator[None]:
-    """Hold an album's files in memory: some systems drop pages that nobody has used for seconds.
+    """Lock an album's files in memory: some systems drop pages after seconds without use.
 
     Raise OSError.
     """

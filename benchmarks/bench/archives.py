@@ -1,4 +1,4 @@
-"""Archives as files: the service's for nginx, and everybody's to be checked."""
+"""Archives as files: saves the service's for nginx, and checks those of all servers."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def prebuild(plan: Plan, album: Album) -> None:
     plan.prebuilt.mkdir(exist_ok=True)
     with service(plan.photos, plan.data / "cache") as server:
         _save(server.address(album.name), plan.prebuilt / f"{album.name}.zip")
-    os.sync()  # or else the disk is busy with it while others are measured
+    os.sync()  # else the disk would be busy while others are measured
 
 
 def check(plan: Plan, peers: Started, album: Album) -> None:
     """Download an album once from each server.
 
-    A peer whose archive is not the album takes no further part; raise WrongArchive where it is
-    the service.
+    A peer whose archive is not the album takes no further part.  Raise WrongArchive for the
+    service.
     """
     expected = checksums(plan.photos / album.name)
     check_file(plan.prebuilt / f"{album.name}.zip", expected)

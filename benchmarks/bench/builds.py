@@ -1,4 +1,4 @@
-"""Builds of the service: this checkout, and another that it is compared with."""
+"""Builds of the service: this checkout, and another one for comparison."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from bench.scenarios.against import ROW_NAMES
 
 
 def main() -> int:
-    """Run what the arguments ask for."""
+    """Run the scenarios that the arguments select."""
     options = _options()
     if options.replot:
         report = load(options.replot)
@@ -94,7 +94,7 @@ def _against(plan: Plan, name: str, row: Callable[[Plan], Outcome]) -> Outcome:
 
 
 def _all(plan: Plan) -> list[str]:
-    # To start a store takes a third of the time that a quick run may take.
+    # Starting a store takes a third of the time of a quick run.
     return [name for name in SCENARIOS if not plan.is_quick or name != "store"]
 
 
@@ -108,7 +108,7 @@ def _outcome(plan: Plan, name: str) -> Outcome:
             outcome = replace(outcome, profile=scenario.profile(plan))
     except CannotRun as reason:
         return Outcome(name, name, not_run=f"can't be run here: {reason}")
-    except RuntimeError as failure:  # the other scenarios' figures are good all the same
+    except RuntimeError as failure:  # the figures of the other scenarios stay valid
         return Outcome(name, name, not_run=f"failed: {failure}")
     took_s = time.monotonic() - began_s
     print(f"{targets_table([outcome])}\n({took_s:.0f} s)", file=sys.stderr, flush=True)

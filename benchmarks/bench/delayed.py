@@ -13,12 +13,12 @@ from bench.plan import HERE, CannotRun
 
 _SOURCE = HERE / "peers" / "delayed_fs.c"
 _THREADS = 64
-"""Requests that are served at once."""
+"""Requests that are served at the same time."""
 _MOUNT_TIMEOUT_S = 20.0
 
 
 def compiled(directory: Path) -> Path:
-    """Return the program, made in the directory; raise CannotRun where that can't be done."""
+    """Compile the program in the directory and return it; raise CannotRun if that fails."""
     for tool in ("cc", "pkg-config", "fusermount3"):
         if not shutil.which(tool):
             raise CannotRun(f"{tool} is not installed")

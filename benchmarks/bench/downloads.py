@@ -18,7 +18,7 @@ _TIMEOUT_S = 600.0
 
 @dataclass(frozen=True)
 class Downloaded:
-    """What one client did."""
+    """The figures of one client."""
 
     size: int
     wall_s: float
@@ -49,7 +49,7 @@ class Client:
         assert process.stdout is not None
         with process.stdout as output:
             figures = [line.split() for line in output]
-        # wait4 tells the time of this child, getrusage that of all.
+        # wait4 returns the time of this child, getrusage that of all children.
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:

@@ -1,4 +1,4 @@
-"""Installation of the peers' packages, in an environment of their own."""
+"""Installs the peers' packages in an environment of their own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The machine, the versions and the date that figures belong to."""
+"""Describes the machine, the versions and the date of the figures."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PACKAGES = ("aiohttp", "copyparty", "stream-zip", "zipstream-ng")
 
 
 def machine(plan: Plan) -> list[str]:
-    """Return lines that tell when, where and of what the figures are."""
+    """Return lines with the date, the machine and the versions of the figures."""
     size = "quick run, of too little data to judge targets by" if plan.is_quick else "full run"
     kernel = f"{platform.system()} {platform.release().partition('-')[0]}"
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30

@@ -1,4 +1,4 @@
-"""What one run of the benchmark is to do, and where."""
+"""The plan of one run of the benchmark: what it measures, and where the data lies."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Plan:
 
     @property
     def little(self) -> Album:
-        """What takes less time to send than to ask for."""
+        """An album that takes less time to send than to request."""
         return Album("little", 1, 3, 200 * KIB)
 
     @property

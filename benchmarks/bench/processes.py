@@ -14,11 +14,11 @@ _PEAK_EVERY_S = 0.1
 _RESTED_S = 0.02
 _REST_LIMIT_S = 1.0
 _RESET_PEAK = "5"
-"""What proc(5) has written into clear_refs to begin a new VmHWM."""
+"""The value for clear_refs that resets VmHWM, see proc(5)."""
 
 
 class Usage:
-    """What a server used while it was watched."""
+    """The resources that a server used while it was measured."""
 
     cpu_s = 0.0
     peak_rss = 0
@@ -67,7 +67,7 @@ def rss(pid: int) -> int:
 
 
 def rest(pid: int) -> None:
-    """Wait until a server is done with what follows a download, such as writing an index."""
+    """Wait until a server has finished the work after a download, such as writing an index."""
     deadline_s = time.monotonic() + _REST_LIMIT_S
     before_s = -1.0
     while (now_s := cpu_s(pid)) > before_s + _RESTED_S / 10 and time.monotonic() < deadline_s:

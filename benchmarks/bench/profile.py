@@ -1,4 +1,4 @@
-"""Where the service's CPU time goes, for what does not reach its target; sampled by py-spy."""
+"""Profiles the service's CPU time with py-spy, for scenarios that miss their target."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _AT_LEAST_S = 2.0
 _ATTACHING_S = 0.5
 _SHOWN = 10
 _WAITING = ("_worker (concurrent/futures/thread.py)", "EpollSelector.select (selectors.py)")
-"""Functions that wait for work, which py-spy does not always tell from work."""
+"""Functions that wait for work, which py-spy sometimes counts as work."""
 _LINE_NUMBER = re.compile(r":\d+\)$")
 
 

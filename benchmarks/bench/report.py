@@ -1,4 +1,4 @@
-"""The report as Markdown: what was to be reached, then every figure."""
+"""The report as Markdown: the targets, then every figure."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def to_markdown(report: Report) -> str:
 
 
 def targets_table(outcomes: Sequence[Outcome]) -> str:
-    """Return what had to be reached, and what was."""
+    """Return the targets, and whether they were reached."""
     rows = [
         (outcome.name, target.what, target.measured, _WORDS[target.is_reached])
         for outcome in outcomes

@@ -1,4 +1,4 @@
-"""What scenarios find out, as values that go to JSON and back."""
+"""The results of scenarios, as values that can be written as JSON and read again."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Samples = Mapping[str, Sequence[Sample]]
 
 @dataclass(frozen=True)
 class Target:
-    """What had to be reached, and whether it was."""
+    """A target, and whether it was reached."""
 
     what: str
     measured: str
@@ -60,7 +60,7 @@ def ratio_at_most(
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came out of a scenario."""
+    """The outcome of a scenario."""
 
     name: str
     title: str
@@ -134,13 +134,13 @@ def ratio(ours: Sequence[Sample], theirs: Sequence[Sample], name: str) -> Spread
 
 
 def fastest(samples: Samples, names: Sequence[str], by: str) -> str | None:
-    """Return which of the named has the most of a figure."""
+    """Return the named server with the highest figure."""
     present = [name for name in names if name in samples]
     return max(present, key=lambda name: figure(samples[name], by).median, default=None)
 
 
 def shown(value: float) -> str:
-    """Return a figure with as many places as it deserves."""
+    """Return a figure with a sensible number of digits."""
     if abs(value) >= 100:
         return f"{value:,.0f}"
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"

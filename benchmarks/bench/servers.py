@@ -53,7 +53,7 @@ class Server:
 
 
 Starter = Callable[[Plan, Sequence[str]], AbstractContextManager[Sequence[Server]]]
-"""Takes the plan and what to put before the command line."""
+"""Takes the plan, and a prefix for the command line."""
 
 
 @dataclass
@@ -96,7 +96,7 @@ def service(
     port = _free_port()
     command = [*build.command("server.py"), "--host", "127.0.0.1"]
     command += ["--port", str(port), "--photos-dir", str(photos), "--cache-dir", str(cache)]
-    # Or else the first download of an album were not the first to read it.
+    # Otherwise the first download of an album would not be the first to read it.
     command += ["--index-ahead", "off", "--level", "warning", *arguments]
     cache.mkdir(exist_ok=True)
     environment = {**os.environ, **(variables or {})}
@@ -118,7 +118,7 @@ def _nginx(plan: Plan, prefix: Sequence[str]) -> Iterator[Sequence[Server]]:
         raise Absent("nginx is not installed")
     port = _free_port()
     configuration = plan.data / "nginx.conf"
-    user = "" if os.getuid() else "user root;"  # or else its worker may not read the files
+    user = "" if os.getuid() else "user root;"  # otherwise its worker may not read the files
     configuration.write_text(
         _NGINX_CONFIGURATION.format(root=plan.data, prebuilt=plan.prebuilt, port=port, user=user)
     )

@@ -2,8 +2,8 @@
 
     python slow_clients.py HOST PORT PATH COUNT BYTES_PER_S SECONDS
 
-Says "connected" once every client has its first byte, reads on for the seconds, then prints, as
-JSON, how many bytes each one got meanwhile, None where the server has cut it off.
+Prints "connected" once every client has its first byte and reads for the given seconds.  Then it
+prints, as JSON, the bytes that each client got in that time, None if the server has cut it off.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Client:
 
 
 def main() -> None:
-    """Connect, read, tell."""
+    """Run the clients of the command line and print their figures."""
     host, port, path, *figures = sys.argv[1:]
     count, bytes_per_s, seconds = map(int, figures)
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)

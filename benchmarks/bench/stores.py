@@ -1,4 +1,4 @@
-"""An object store to measure with: Ceph where it is installed, or else moto's server."""
+"""The object store for measuring: Ceph if it is installed, else moto's server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A slow disk: what a process reads from it is held back by the kernel (cgroups, as root)."""
+"""A slow disk: the kernel limits the reads of a process (cgroups, as root)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NAME = "archive-service-benchmark"
 def slow_disk(pid: int, path: Path, *, bytes_per_s: int) -> Iterator[None]:
     """Let a process read so much a second from the disk that holds a path.
 
-    Raise CannotRun where this machine has no way to do that.
+    Raise CannotRun if this machine can't do that.
     """
     device = _device(path)
     try:

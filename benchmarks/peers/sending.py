@@ -1,4 +1,4 @@
-"""How the Python peers hand what their library yields to aiohttp, each in two ways."""
+"""Sends what a Python peer's library yields through aiohttp, in two ways."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from aiohttp import web
 
 _PIECE = 256 * 1024
-"""Bytes that one visit to a thread brings."""
+"""Bytes that one call in a thread returns."""
 
 Packing = tuple[Iterable[bytes], int | None]
 """The chunks of an archive, and its length where the library knows it."""

@@ -1,4 +1,4 @@
-"""stream-zip behind aiohttp: stored entries, whose checksums it finds out by itself."""
+"""stream-zip behind aiohttp: stored entries, whose checksums it computes itself."""
 
 import os
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The script that docs/scaling.md has its tables from, as a module."""
+"""The scripts of benchmarks/ as modules."""
 
 from __future__ import annotations
 
@@ -8,14 +8,21 @@ from types import ModuleType
 
 from harness.server import REPOSITORY
 
-SCRIPT = REPOSITORY / "benchmarks" / "scaling.py"
+BENCHMARKS = REPOSITORY / "benchmarks"
+SCRIPT = BENCHMARKS / "scaling.py"
 
 
 def scaling_module() -> ModuleType:
-    specification = importlib.util.spec_from_file_location("scaling", SCRIPT)
+    """Return the script that docs/scaling.md has its tables from."""
+    return benchmark_script("scaling")
+
+
+def benchmark_script(name: str) -> ModuleType:
+    """Return a script as a module, newly loaded."""
+    specification = importlib.util.spec_from_file_location(name, BENCHMARKS / f"{name}.py")
     assert specification
     assert specification.loader
     module = importlib.util.module_from_spec(specification)
-    sys.modules["scaling"] = module  # dataclasses look there for their annotations
+    sys.modules[name] = module  # dataclasses look there for their annotations
     specification.loader.exec_module(module)
     return module

@@ -18,7 +18,8 @@ from harness.stores import (
 from archive_service.checksums.crc_index.base import CrcIndex
 from archive_service.checksums.crc_index.index_url import make_store, parse_index_url
 from archive_service.checksums.crc_index.shared import SharedCrcIndex
-from archive_service.observe.events import Event, IndexImpaired, Observe
+from archive_service.observe.events import Event, Observe
+from archive_service.observe.index_events import IndexImpaired
 
 PATIENT_S = 120.0
 """Where nothing is wrong, a busy machine may take its time."""

@@ -21,7 +21,8 @@ from archive_service.checksums.crc_index.base import CrcIndex
 from archive_service.checksums.crc_index.circuit import FIRST_PAUSE_S
 from archive_service.checksums.crc_index.row_blocks import MAX_BLOCKS
 from archive_service.checksums.crc_index.shared import ANSWER_TIMEOUT_S
-from archive_service.observe.events import Event, IndexRestored
+from archive_service.observe.events import Event
+from archive_service.observe.index_events import IndexRestored
 
 ONE, TWO = ArchiveId("1" * 32), ArchiveId("2" * 32)
 VERSION = b"v" * 32

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from archive_service.archive.id import ArchiveId
 from archive_service.checksums.crc_index.index_url import parse_index_url
-from archive_service.checksums.crc_index.row_blocks import block_of, known_of, packed, unpacked
+from archive_service.checksums.crc_index.row_blocks import block_of, decoded, encoded, rows_by_path
 from archive_service.checksums.crc_index.sqlite import SqliteCrcIndex
 from archive_service.observe.events import Event
 
@@ -119,7 +119,7 @@ def test_any_bytes_in_place_of_a_file_make_no_wrong_crc(data: bytes, suffix: str
     use_spoilt(lambda path: path.with_name(path.name + suffix).write_bytes(data), is_of_use=False)
 
 
-PART = packed(block_of(ROWS[:3]))
+PART = encoded(block_of(ROWS[:3]))
 
 
 @given(
@@ -127,19 +127,19 @@ PART = packed(block_of(ROWS[:3]))
 )
 def test_a_part_packed_in_one_string_is_unpacked_as_it_was(paths: set[bytes]) -> None:
     part = block_of([(path, VERSION, number) for number, path in enumerate(paths)])
-    assert unpacked(packed(part)) == part
+    assert decoded(encoded(part)) == part
 
 
 @given(st.integers(0, 8 * len(PART) - 1))
 def test_a_bit_flipped_in_a_packed_part_makes_it_none(bit: int) -> None:
     spoilt = bytearray(PART)
     spoilt[bit // 8] ^= 1 << bit % 8
-    assert known_of([unpacked(bytes(spoilt))]) == {}
+    assert rows_by_path([decoded(bytes(spoilt))]) == {}
 
 
 @given(st.binary(max_size=200) | st.integers(0, len(PART) - 1).map(lambda length: PART[:length]))
 def test_any_string_in_place_of_a_packed_part_makes_no_value(data: bytes) -> None:
-    assert known_of([unpacked(data)]) == {}
+    assert rows_by_path([decoded(data)]) == {}
 
 
 secrets = st.text(st.sampled_from("s3cret:/?#@[]%&=é\0 "), min_size=3, max_size=12)

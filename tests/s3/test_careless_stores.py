@@ -202,7 +202,7 @@ def test_check_says_that_a_checksum_is_wrong(
     etag = bucket.client.head_object(Bucket=BUCKET, Key=key)["ETag"]
     proxy.befall(Fault(is_whole_read, FOREVER, content=NEW, fields={"ETag": etag}))
     found = checked(tmp_path, bucket, proxy.endpoint, album, status=1)
-    assert "tells a checksum that is not that of the content" in found
+    assert "returns a checksum that is not that of the content" in found
 
 
 @pytest.mark.parametrize("storage_class", ["GLACIER", "DEEP_ARCHIVE"])

@@ -15,8 +15,8 @@ from harness.indexed import learn_otherwise
 from harness.s3 import BUCKET, Bucket
 from harness.server import REPOSITORY, environment
 
+from archive_service.config.album_storage import advice
 from archive_service.config.settings import load_settings
-from archive_service.config.storages import advice
 from archive_service.storage.s3.store_errors import REASONS
 
 TIMEOUT_S = 60.0

@@ -279,7 +279,7 @@ def test_any_bit_of_a_part_that_is_flipped_is_noticed() -> None:
         for bit in range(8 * len(column)):
             spoilt = bytearray(column)
             spoilt[bit // 8] ^= 1 << bit % 8
-            with pytest.raises(ValueError, match="spoilt"):
+            with pytest.raises(ValueError, match="corrupt"):
                 rows_of(RowBlock(*part[:number], bytes(spoilt), *part[number + 1 :]))
 
 

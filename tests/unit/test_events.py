@@ -11,7 +11,7 @@ import structlog
 
 from archive_service.archive.id import ArchiveId
 from archive_service.config.log_setup import configure_logging
-from archive_service.observe import events, process_events
+from archive_service.observe import events, index_events, process_events
 from archive_service.observe.fan_out import to_each
 from archive_service.observe.log import LINES, LogSink
 
@@ -20,7 +20,7 @@ NOT_LOGGED = {
     events.FirstByteSent,
     events.HangingThreadsChanged,
     events.HashingBacklogChanged,
-    events.IndexAheadBacklog,
+    index_events.IndexAheadBacklog,
 }
 """They come with each file or request, and other lines say the same."""
 STARTED = events.DownloadStarted(
@@ -29,7 +29,8 @@ STARTED = events.DownloadStarted(
 
 
 def event_classes() -> set[type[events.Event]]:
-    found = [*vars(events).values(), *vars(process_events).values()]
+    modules = (events, index_events, process_events)
+    found = [each for module in modules for each in vars(module).values()]
     classes = {each for each in found if inspect.isclass(each) and issubclass(each, events.Event)}
     return classes - {events.Event}
 
@@ -104,9 +105,9 @@ def test_names_of_lines_differ() -> None:
         ),
         (events.RequestRefused("busy"), "warning event=request.refused reason=busy count=1"),
         (events.AnswerSlowed(), "warning event=answer.slowed count=1"),
-        (events.IndexAheadScanning(), "info event=index_ahead.scanning"),
+        (index_events.IndexAheadScanning(), "info event=index_ahead.scanning"),
         (
-            events.IndexAheadScanning("watch limit"),
+            index_events.IndexAheadScanning("watch limit"),
             'warning event=index_ahead.scanning reason="watch limit"',
         ),
         (

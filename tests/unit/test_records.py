@@ -12,7 +12,8 @@ import pytest
 from archive_service.archive.zip import headers
 from archive_service.archive.zip.dos_time import dos_times
 from archive_service.archive.zip.end_records import end_records
-from archive_service.archive.zip.headers import MAX_16, MAX_32, Members
+from archive_service.archive.zip.extra_fields import MAX_32
+from archive_service.archive.zip.headers import MAX_16, Members
 
 UTC = timezone.utc
 LOCAL = struct.Struct("<4s5H3L2H")

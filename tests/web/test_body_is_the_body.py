@@ -30,8 +30,8 @@ from archive_service.storage.local.storage import LocalStorage
 from archive_service.transfer.connection import Transfer
 from archive_service.transfer.service import ArchiveService
 from archive_service.web.app import create_app
+from archive_service.web.http_server.runner import Runner
 from archive_service.web.options import WebOptions
-from archive_service.web.server.runner import Runner
 
 TARGET = f"/archive/{HASH}/"
 FILES = {"1.jpg": noise(300_000), "2.txt": b"two"}

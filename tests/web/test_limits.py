@@ -15,9 +15,9 @@ from harness.albums import HASH, make_album
 from harness.http import connected, get
 from harness.server import Server
 
+from archive_service.web.http_server.runner import ConnectionTimes, Runner
 from archive_service.web.pages.messages import FAILURES
 from archive_service.web.query import MAX_FILES
-from archive_service.web.server.runner import ConnectionTimes, Runner
 
 LINK = f"/archive/{HASH}/"
 LINE_BYTES = 8190

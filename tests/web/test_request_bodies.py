@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 from harness.albums import noise
 
-from archive_service.web.server.runner import ConnectionTimes, Runner
+from archive_service.web.http_server.runner import ConnectionTimes, Runner
 
 FRAMINGS = {
     "of a length": ("Content-Length: 9000000000000000000", noise(65536)),

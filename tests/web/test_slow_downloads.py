@@ -29,9 +29,9 @@ from archive_service.storage.local.storage import LocalStorage
 from archive_service.transfer.service import ArchiveService
 from archive_service.web.app import create_app
 from archive_service.web.handlers import WebOptions
+from archive_service.web.http_server.runner import Runner
 from archive_service.web.limits.admission import FairUse
 from archive_service.web.limits.policy import Limits, SharedCounts
-from archive_service.web.server.runner import Runner
 
 TARGET = f"/archive/{HASH}/"
 OTHER = "another-album"
@@ -135,7 +135,9 @@ def wait_for_windows(port: int) -> None:
     assert get(port, "/").status == 200
 
 
-def test_the_slowest_is_cut_first(photos_dir: Path) -> None:
+def test_the_slowest_is_cut_first(photos_dir: Path, album: Path) -> None:
+    make_sparse(album / "a.bin", 1000 * HOLDING_BYTES)  # not read to its end before that
+
     def test(port: int, happened: list[Event]) -> None:
         with holding(port, 1) as [reading], holding(port, 1):
             while not slow_ones(happened):

@@ -1,7 +1,7 @@
 """MS-DOS date and time (APPNOTE 4.4.6), for whole columns of times.
 
-DOS time is local by convention, counts in steps of two seconds and knows the years 1980 to 2107.
-Out of range is clamped.
+DOS time is local by convention, has steps of two seconds and covers the years 1980 to 2107.
+Times outside are clamped.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _FIRST_YEAR, _LAST_YEAR = 1980, 2107
 _EARLIEST = (1 << 5 | 1) << 16
 _LATEST = ((_LAST_YEAR - _FIRST_YEAR) << 9 | 12 << 5 | 31) << 16 | 23 << 11 | 59 << 5 | 29
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-# One day wider than the years in question, so that no time zone can push a clamped value inside.
+# Wider than the range by more than any time zone, so a clamped value stays outside of it.
 _EARLIEST_S = (datetime(1979, 12, 30, tzinfo=timezone.utc) - _EPOCH) // timedelta(seconds=1)
 _LATEST_S = (datetime(2108, 1, 3, tzinfo=timezone.utc) - _EPOCH) // timedelta(seconds=1)
 

@@ -1,10 +1,11 @@
-"""What closes a zip archive behind the central directory headers (APPNOTE 4.3.14 to 4.3.16)."""
+"""The records that end a zip archive, after the central directory (APPNOTE 4.3.14 to 4.3.16)."""
 
 from __future__ import annotations
 
 import struct
 
-from archive_service.archive.zip.headers import MAX_16, MAX_32, VERSION_MADE_BY, VERSION_ZIP64
+from archive_service.archive.zip.extra_fields import MAX_32, VERSION_MADE_BY
+from archive_service.archive.zip.headers import MAX_16, VERSION_ZIP64
 
 _ZIP64_END = struct.Struct(  # APPNOTE 4.3.14
     "<"
@@ -40,7 +41,7 @@ _END = struct.Struct(  # APPNOTE 4.3.16
 
 
 def end_records(entries: int, directory_size: int, directory_offset: int) -> bytes:
-    """Pack what closes the archive (APPNOTE 4.3.14 to 4.3.16), ZIP64 records where they are needed.
+    """Pack the records that end the archive (APPNOTE 4.3.14 to 4.3.16), ZIP64 ones if needed.
 
     `directory_size` and `directory_offset` are in bytes and describe the central directory.
     """

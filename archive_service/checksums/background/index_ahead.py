@@ -21,15 +21,14 @@ from archive_service.archive.id import is_archive_id
 from archive_service.checksums.background.album_queue import AlbumQueue
 from archive_service.checksums.background.hasher import BackgroundHasher
 from archive_service.checksums.background.indexer import Indexer
-from archive_service.observe.events import (
-    Event,
+from archive_service.observe.events import Event, Observe
+from archive_service.observe.index_events import (
     IndexAheadBacklog,
     IndexAheadFailed,
     IndexAheadOverflown,
     IndexAheadScanning,
     IndexAheadWaiting,
     IndexAheadWatching,
-    Observe,
 )
 from archive_service.storage.local.watcher import AlbumWatcher, WatchFailed
 

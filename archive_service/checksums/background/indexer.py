@@ -16,7 +16,8 @@ from archive_service.archive.id import ArchiveId, InvalidArchiveId
 from archive_service.archive.settling import newest_change_ns
 from archive_service.checksums.background.album_queue import AlbumQueue
 from archive_service.checksums.background.hasher import BackgroundHasher, Seen
-from archive_service.observe.events import AlbumIndexed, AlbumNotIndexed, Observe
+from archive_service.observe.events import Observe
+from archive_service.observe.index_events import AlbumIndexed, AlbumNotIndexed
 
 _NS_PER_S = 1_000_000_000
 _NO_ALBUM = (ArchiveNotFound, StorageUnavailable, InvalidArchiveId)

@@ -1,4 +1,4 @@
-"""What stands for an album in an index: its id is a password, and is stored as a digest only."""
+"""The key of an album in an index: a digest, because the album's id is a password."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from hashlib import blake2b
 
 
 def album_digest(archive: str) -> bytes:
-    """Return 16 bytes that stand for the id of an album, in any index the same."""
+    """Return the 16-byte digest of an album's id, the same in every index."""
     return blake2b(
         archive.encode(errors="surrogateescape"), digest_size=16, person=b"crc index album"
     ).digest()

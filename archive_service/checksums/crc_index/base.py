@@ -1,9 +1,9 @@
-"""What a CRC index must offer: CRC-32 values that outlive a download.
+"""The interface of a CRC index, which keeps CRC-32 values between downloads.
 
 A row belongs to one path of one album and one version of the file behind it (`Listing.versions`:
 size, mtime and change token), so a value is never used for other content.
-An index only ever saves time: no method raises, a value that can't be had is not there.
-All calls block; they are made from one worker thread.
+An index only saves time: no method raises, and a value that can't be read is treated as unknown.
+All calls block; one worker thread makes them.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ class CrcIndex(Protocol):
     """CRC-32 values by album, path and version."""
 
     def versions(self, listing: Listing, sources: Sequence[int]) -> Iterator[bytes]:
-        """Yield the versions of files as the rows of this index have them."""
+        """Yield the versions of files in the form that this index stores."""
 
     def load(self, archive: ArchiveId) -> Mapping[bytes, tuple[bytes, int]]:
-        """Return version and CRC-32 by path of all that is known of an album."""
+        """Return version and CRC-32 by path for all known files of an album."""
 
     def store(self, archive: ArchiveId, rows: Sequence[Row]) -> None:
-        """Remember rows; a row replaces the one of the same path."""
+        """Store rows; a row replaces the one of the same path."""
 
     def forget(self, archive: ArchiveId, paths: Iterable[bytes]) -> None:
         """Drop the rows of paths that the album no longer has."""
@@ -37,10 +37,10 @@ class CrcIndex(Protocol):
         """Drop the rows of all albums but these."""
 
     def tidy(self, albums: Iterable[str]) -> None:
-        """Make room, as is done every hour; `albums` are all that this machine has."""
+        """Make room, every hour; `albums` are all that this machine has."""
 
     def has_albums(self) -> bool:
-        """Tell whether albums of this machine are known."""
+        """Return whether the index has rows for albums of this machine."""
 
     def close(self) -> None:
-        """Write what is pending and let go."""
+        """Write pending rows and close the index."""

@@ -1,4 +1,4 @@
-"""When a store that has failed is asked again: after a pause that grows from time to time."""
+"""A circuit breaker: after a failure a store is not asked for a growing pause."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0
 
 
 class Circuit:
-    """While it is open, the store is not asked; times are of a monotonic clock, seconds."""
+    """While it is open the store is not asked.  Times are of a monotonic clock, seconds."""
 
     def __init__(self) -> None:
         self._failures = 0
@@ -20,15 +20,15 @@ class Circuit:
         return self._failures > 0
 
     def is_open(self, now_s: float) -> bool:
-        """Tell whether the pause after a failure is not over."""
+        """Return whether the pause after a failure still lasts."""
         return self.is_broken and now_s < self._open_until_s
 
     def failed(self, now_s: float) -> None:
-        """Pause, for twice as long as last time."""
+        """Open the circuit, for twice as long as after the failure before."""
         self._failures += 1
         pause_s = backoff_s(self._failures, first_s=FIRST_PAUSE_S, longest_s=LONGEST_PAUSE_S)
         self._open_until_s = now_s + pause_s
 
     def succeeded(self) -> None:
-        """Go on without a pause."""
+        """Close the circuit."""
         self._failures = 0

@@ -1,8 +1,8 @@
-"""A store at the end of a line, and of whose answers none is waited for longer than a time.
+"""Calls a store with a deadline.
 
-The libraries have limits of their own, but none of a whole answer: they wait for each piece of it
-anew, for a name server, or at least two seconds for a connection.  So the store is asked in a
-thread, which is left alone with a question that takes too long.
+The libraries' own time-outs don't bound a whole answer: they start anew with each piece of it,
+leave out the name server, or are at least two seconds for a connection.  So a thread calls the
+store, and the caller stops waiting for a call that takes too long.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _Answer = TypeVar("_Answer")
 
 
 class DeadlineCall:
-    """Asks a store, which is used by nobody else."""
+    """Calls a store in one thread; no other code may use the store."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -25,7 +25,11 @@ class DeadlineCall:
         self._last: Future[Any] | None = None
 
     def ask(self, question: Callable[[Store], _Answer], *, within_s: float) -> _Answer:
-        """Ask one question after another; raise what it raises, StoreFailed where it takes long."""
+        """Run a question in the thread and return its answer.
+
+        Raise what the question raises, and StoreFailed after the deadline or while the question
+        before it still runs.
+        """
         if self._last is not None and not self._last.done():
             raise _no_answer()
         answer: Future[_Answer] = self._thread.submit(question, self._store)
@@ -36,9 +40,9 @@ class DeadlineCall:
         return answer.result()
 
     def close(self, *, within_s: float) -> None:
-        """Let go of the store, and end the thread once that is done; raise as `ask`.
+        """Close the store, then end the thread; raise like `ask`.
 
-        A later question begins another.
+        A later question starts another thread.
         """
         try:
             self.ask(lambda store: store.close(), within_s=within_s)

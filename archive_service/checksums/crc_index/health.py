@@ -1,4 +1,4 @@
-"""A look at a CRC index that changes nothing of it."""
+"""Checks the file of a CRC index without changing it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 
 
 def trouble_of(path: Path) -> str | None:
-    """Return in a few words what is wrong with an index file; None where nothing is.
+    """Return a few words about what is wrong with an index file; None if it is sound.
 
-    A file that is not there yet is all right.
+    A file that does not exist yet is sound.
     """
     if not path.exists():
         return None

@@ -1,11 +1,11 @@
-"""Where a CRC index lies, as INDEX_URL says it.
+"""Reads INDEX_URL, the address of a CRC index.
 
     sqlite:///PATH
     redis://[USER:PASSWORD@]HOST[:PORT]/NUMBER[?namespace=…&keep_days=…]
     postgresql://[USER:PASSWORD@]HOST[:PORT]/DATABASE[?namespace=…&keep_days=…&max_size=…]
 
-What else a query of the last two has is for their libraries.  No text of an error has a part of the
-address: it may hold a password.
+Other parameters of the last two are passed to their libraries.  Error messages never quote the
+address, because it may hold a password.
 """
 
 from __future__ import annotations
@@ -45,28 +45,28 @@ _LEAST_SIZE_BYTES, _MOST_SIZE_BYTES = 10**6, 10**18
 
 @dataclass(frozen=True)
 class IndexAddress:
-    """An INDEX_URL taken apart."""
+    """A parsed INDEX_URL."""
 
     kind: Literal["sqlite", "redis", "postgresql"]
     url: str = field(repr=False)
-    """What is for the library; holds the password."""
+    """The URL for the library; it holds the password."""
     shown: str
-    """Which server or file it is, without user, password and options."""
+    """The server or file, without user, password and options."""
     namespace: str = ""
-    """Sites that share a store have one each; machines of one site have the same."""
+    """Separates the sites that share a store; all machines of a site have the same one."""
     keep_days: int = 0
-    """How long what nobody uses is kept."""
+    """Days that unused albums are kept."""
     most_bytes: int = 0
-    """How much is kept at most; for Redis that is the server's own setting."""
+    """The most bytes that are kept; for Redis a setting of the server bounds them."""
 
     @property
     def path(self) -> Path:
-        """The file, where it is one."""
+        """The file of a sqlite address."""
         return Path(self.shown)
 
 
 def parse_index_url(text: str) -> IndexAddress:
-    """Take an INDEX_URL apart; raise ValueError."""
+    """Parse an INDEX_URL; raise ValueError."""
     try:
         url = urlsplit(text)
         host = url.netloc.rpartition("@")[2]
@@ -74,7 +74,7 @@ def parse_index_url(text: str) -> IndexAddress:
     except ValueError:
         raise ValueError("no address") from None
     if "#" in text or "@" in url.path + url.query:
-        # It would be split in the wrong place, and a part of the password taken for the host.
+        # The URL would be split in the wrong place, and a part of the password taken for the host.
         raise ValueError("in a password / is %2F, ? is %3F and # is %23, and elsewhere @ is %40")
     kind = _KINDS.get(url.scheme)
     if kind is None:
@@ -119,9 +119,9 @@ def _size(given: str) -> int:
 
 
 def make_store(address: IndexAddress) -> Store:
-    """Make what asks a shared store, without asking it.
+    """Return a client of a shared store, not connected yet.
 
-    Raise ValueError where the library is missing or does not understand the address.
+    Raise ValueError if the library is missing or rejects the address.
     """
     try:
         module = import_module(f"archive_service.checksums.crc_index.{address.kind}")

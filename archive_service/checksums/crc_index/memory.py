@@ -10,13 +10,13 @@ from archive_service.archive.listing import Listing
 from archive_service.checksums.crc_index.base import Row
 
 MOST_ROWS = 200_000
-"""Some 50 MB of rows."""
+"""About 50 MB of rows."""
 
 
 class MemoryCrcIndex:
     """CRC-32 values in dictionaries; see `CrcIndex`.
 
-    Albums that were stored first go where there are too many rows.
+    When there are too many rows, the albums stored first are evicted.
     """
 
     def __init__(self) -> None:
@@ -32,7 +32,7 @@ class MemoryCrcIndex:
         return dict(self._albums.get(archive.value, {}))
 
     def store(self, archive: ArchiveId, rows: Sequence[Row]) -> None:
-        """Remember rows."""
+        """Store rows."""
         if not rows:
             return
         album = self._albums.setdefault(archive.value, {})
@@ -63,11 +63,11 @@ class MemoryCrcIndex:
         self.prune(albums)
 
     def has_albums(self) -> bool:
-        """Tell whether there are rows."""
+        """Return whether there are rows."""
         return bool(self._albums)
 
     def oldest(self, most_rows: int) -> tuple[ArchiveId, list[Row]] | None:
-        """Return rows of the album that was stored first; None where there is nothing."""
+        """Return rows of the album that was stored first; None if there are no rows."""
         for album, rows in self._albums.items():
             some = islice(rows.items(), most_rows)
             return ArchiveId(album), [(path, *row) for path, row in some]

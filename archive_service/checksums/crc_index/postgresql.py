@@ -1,7 +1,7 @@
-"""Parts of albums in a table of PostgreSQL.
+"""Blocks of albums in a table of PostgreSQL.
 
-A part is a row, as in the index of SQLite; what is added has a greater number.  Each row has the
-day of its last use, by which the least recently used go.
+A block is a row, as in the index of SQLite; later blocks have greater numbers.  Each row holds the
+day of its last use; the least recently used rows are dropped first.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from archive_service.checksums.crc_index.schema import (
 from archive_service.checksums.crc_index.store import Change, Condition, StoreFailed, WriteRefused
 
 _CONNECT_TIMEOUT_S = 2
-"""The least that libpq takes."""
+"""The minimum of libpq."""
 _DROPPED_AT_ONCE = 1000
 """Rows in one statement of a tidy: no lock is held for long."""
 _Result = TypeVar("_Result")
@@ -50,12 +50,12 @@ _ADD = """
     )
     SELECT count(*) + 1 FROM archive_crc WHERE namespace = %(namespace)s AND album = %(album)b
 """
-# Of two who lock at once the second gets the rows as the first has left them.
+# Of two transactions that lock at once, the second gets the rows as the first has left them.
 _LOCK_PARTS = """
     SELECT part, paths, versions, crc32s, part_check
     FROM archive_crc WHERE namespace = %s AND album = %b ORDER BY part FOR UPDATE
 """
-# In the place of the last that was read: what others add meanwhile is later still.
+# It replaces the last row that was read, so blocks that others add meanwhile are still later.
 _REPLACE = """
     UPDATE archive_crc
     SET used = current_date, paths = %b, versions = %b, crc32s = %b, part_check = %b
@@ -69,7 +69,7 @@ _UNUSED = """
         WHERE namespace = %s AND used < current_date - %s::integer LIMIT %s
     ))
 """
-# A row's size is that of its values, and some hundred bytes.
+# The size of a row: its values, and about a hundred bytes.
 _BEYOND = """
     SELECT part FROM (
         SELECT part, sum(
@@ -87,7 +87,7 @@ _MEASURED = """
 
 
 def store(address: IndexAddress) -> PostgresqlStore:
-    """Make what asks the database of an address; see `PostgresqlStore`."""
+    """Return the store of an address; see `PostgresqlStore`."""
     return PostgresqlStore(
         address.url,
         namespace=address.namespace,
@@ -97,7 +97,7 @@ def store(address: IndexAddress) -> PostgresqlStore:
 
 
 class PostgresqlStore:
-    """A connection to one database; see `Store`.  Raise ValueError where the URL has a mistake."""
+    """A client of one database; see `Store`.  Raise ValueError for a URL with a mistake."""
 
     def __init__(self, url: str, *, namespace: str, keep_days: int, most_bytes: int) -> None:
         self._url = url
@@ -109,24 +109,24 @@ class PostgresqlStore:
         self._wire_lock = Lock()
         try:
             self._given = conninfo_to_dict(url)
-        except psycopg.Error:  # whose text has the URL, and with it the password
+        except psycopg.Error:  # its text holds the URL and the password
             raise ValueError("has an option or a part that the library refuses") from None
 
     def load(self, album: bytes) -> Sequence[RowBlock]:
-        """Return the parts of an album; see `Store.load`."""
-        return self._told(lambda connection: self._load(connection, album))
+        """Return the blocks of an album; see `Store.load`."""
+        return self._translated(lambda connection: self._load(connection, album))
 
-    def add(self, album: bytes, part: RowBlock) -> int:
-        """Add a part; see `Store.add`."""
+    def add(self, album: bytes, block: RowBlock) -> int:
+        """Add a block; see `Store.add`."""
 
         def add(connection: Connection) -> int:
-            values = {"namespace": self._namespace, "album": album, **part._asdict()}
+            values = {"namespace": self._namespace, "album": album, **block._asdict()}
             return int(one(connection.execute(_ADD, values))[0])
 
-        return self._told(add)
+        return self._translated(add)
 
     def rewrite(self, album: bytes, change: Change) -> None:
-        """Change the parts of an album; see `Store.rewrite`."""
+        """Change the blocks of an album; see `Store.rewrite`."""
 
         def rewrite(connection: Connection) -> None:
             with connection.transaction(), connection.cursor(binary=True) as cursor:
@@ -135,22 +135,24 @@ class PostgresqlStore:
                 if changed is None:
                     return
                 numbers = [number for number, *_ in found]
-                for part in changed:
-                    cursor.execute(_REPLACE, (*part, numbers.pop()))
+                for block in changed:
+                    cursor.execute(_REPLACE, (*block, numbers.pop()))
                 cursor.execute(_DROP, (numbers,))
 
-        self._told(rewrite)
+        self._translated(rewrite)
 
     def prune(self, kept: AbstractSet[bytes]) -> None:
         """Drop all albums of the namespace but these; see `Store.prune`."""
-        self._told(lambda connection: connection.execute(_PRUNE, (self._namespace, list(kept))))
+        self._translated(
+            lambda connection: connection.execute(_PRUNE, (self._namespace, list(kept)))
+        )
 
     def tidy(self) -> None:
-        """Drop what has not been used for long, then the least recently used; see `Store.tidy`."""
-        self._told(self._tidy)
+        """Drop expired rows, then the least recently used ones; see `Store.tidy`."""
+        self._translated(self._tidy)
 
     def condition(self) -> Condition:
-        """Look how the database is; see `Store.condition`."""
+        """Return the state of the database; see `Store.condition`."""
         try:
             return self._condition(self._connection or self._connect())
         except (psycopg.Error, OSError) as error:
@@ -159,7 +161,7 @@ class PostgresqlStore:
             self.close()
 
     def cut(self) -> None:
-        """Shut the socket down, at which libpq ends its wait; see `Store.cut`."""
+        """Shut the socket down, which ends libpq's wait; see `Store.cut`."""
         with self._wire_lock:
             if self._wire is not None:
                 with suppress(OSError):
@@ -202,19 +204,19 @@ class PostgresqlStore:
         text = f"PostgreSQL {version}, schema {SCHEMA_VERSION}, {albums:,} albums"
         return Condition(f"{text}, {size_bytes:,} bytes of at most {self._most_bytes:,}")
 
-    def _told(self, action: Callable[[Connection], _Result]) -> _Result:
-        """Return what an action does; tell what the library raises in words of our own."""
+    def _translated(self, action: Callable[[Connection], _Result]) -> _Result:
+        """Return an action's result; raise the library's errors as StoreFailed."""
         was_connected = self._connection is not None
         try:
             return action(self._connected())
         except (psycopg.Error, OSError) as error:
             self.close()
-            # Once more at once: servers and routers cut connections that idle, and a table that
-            # somebody has dropped is made anew with a connection.
+            # Retry once: servers and routers cut idle connections, and a new connection creates a
+            # table that was dropped.
             if was_connected and isinstance(
                 error, (psycopg.OperationalError, psycopg.errors.UndefinedTable)
             ):
-                return self._told(action)
+                return self._translated(action)
             raise _in_our_words(error) from None
         except BaseException:
             self.close()
@@ -233,13 +235,13 @@ class PostgresqlStore:
     def _connect(self) -> Connection:
         connection = self._connection = psycopg.connect(
             self._url,
-            autocommit=True,  # one round trip for what is one statement
+            autocommit=True,  # one round trip for one statement
             prepare_threshold=None,  # PgBouncer gives each transaction another connection
             connect_timeout=_CONNECT_TIMEOUT_S,
-            client_encoding="utf8",  # or else text of a database in SQL_ASCII came as bytes
+            client_encoding="utf8",  # else the text of a SQL_ASCII database arrives as bytes
             application_name=self._given.get("application_name", "archive-service"),
         )
-        with self._wire_lock:  # one of our own: that of libpq may be closed at any moment
+        with self._wire_lock:  # a duplicate: libpq may close its own at any moment
             self._wire = socket.socket(fileno=os.dup(connection.fileno()))
         return connection
 
@@ -251,7 +253,7 @@ def _in_our_words(error: Exception) -> StoreFailed:
         return WriteRefused("full")
     if isinstance(error, psycopg.errors.InsufficientPrivilege):
         return WriteRefused("not permitted")
-    # What is refused at the start has no code, and a text in the language of the server.
+    # Errors during connecting have no code, and a text in the server's language.
     if "password" in str(error):
         return StoreFailed("user or password refused")
     if isinstance(error, (psycopg.OperationalError, OSError)):

@@ -1,8 +1,8 @@
-"""Parts of albums in Redis, or what speaks its protocol, as Valkey does.
+"""Blocks of albums in Redis, or in a server with its protocol, such as Valkey.
 
-An album is a list, a part an element of it; what is added comes last.  A list has a time to live,
-which each use begins anew, and so what nobody uses goes by itself.  The layout's version is in the
-name of the key: releases with another neither see nor spoil these.
+An album is a list, a block an element of it; new blocks are appended.  Each use of a list renews
+its time to live, so unused albums expire.  The key holds the version of the layout, so releases
+with another layout neither see nor change these lists.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from archive_service.checksums.crc_index.index_url import IndexAddress
-from archive_service.checksums.crc_index.row_blocks import RowBlock, packed, unpacked
+from archive_service.checksums.crc_index.row_blocks import RowBlock, decoded, encoded
 from archive_service.checksums.crc_index.store import (
     Change,
     Condition,
@@ -28,9 +28,9 @@ from archive_service.checksums.crc_index.store import (
 
 _LAYOUT = "v1"
 _TIMEOUT_S = 2.0
-"""For a connection, and between two pieces of an answer: the most that a thread may be left at."""
+"""For a connection, and between two pieces of an answer; bounds how long the thread stays busy."""
 _TRIES = 50
-"""How often a change is tried of an album that others change at the same time."""
+"""Attempts to change an album that other clients change at the same time."""
 _SCANNED_AT_ONCE = 1000
 _DAY_S = 86400
 _UNLIMITED = "0"
@@ -38,12 +38,12 @@ _Result = TypeVar("_Result")
 
 
 def store(address: IndexAddress) -> RedisStore:
-    """Make what asks the server of an address; see `RedisStore`."""
+    """Return the store of an address; see `RedisStore`."""
     return RedisStore(address.url, namespace=address.namespace, keep_days=address.keep_days)
 
 
 class RedisStore:
-    """A client of one server; see `Store`.  Raise ValueError where the URL has a mistake."""
+    """A client of one server; see `Store`.  Raise ValueError for a URL with a mistake."""
 
     def __init__(self, url: str, *, namespace: str, keep_days: int) -> None:
         self._prefix = f"archive-service:{_LAYOUT}:{namespace}:".encode()
@@ -51,52 +51,52 @@ class RedisStore:
         try:
             self._client = redis.Redis.from_url(
                 url,
-                protocol=2,  # the third has nothing for us but questions at the start
+                protocol=2,  # version 3 only adds round trips at the start
                 socket_timeout=_TIMEOUT_S,
                 socket_connect_timeout=_TIMEOUT_S,
-                # Once more at once: servers and routers cut connections that idle.
+                # Retry once, at once: servers and routers cut idle connections.
                 retry=Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,)),
             )
-            self._client.connection_pool.make_connection()  # takes the options, connects nowhere
+            self._client.connection_pool.make_connection()  # checks the options, does not connect
         except (TypeError, ValueError, redis.RedisError):
             raise ValueError("has an option or a part that the library refuses") from None
 
     def load(self, album: bytes) -> Sequence[RowBlock]:
-        """Return the parts of an album; see `Store.load`."""
-        return self._told(lambda: self._load(self._key(album)))
+        """Return the blocks of an album; see `Store.load`."""
+        return self._translated(lambda: self._load(self._key(album)))
 
-    def add(self, album: bytes, part: RowBlock) -> int:
-        """Add a part; see `Store.add`."""
+    def add(self, album: bytes, block: RowBlock) -> int:
+        """Add a block; see `Store.add`."""
 
         def add() -> int:
-            with self._client.pipeline() as commands:  # both or none: no list without an end
-                commands.rpush(self._key(album), packed(part))
+            with self._client.pipeline() as commands:  # in one transaction
+                commands.rpush(self._key(album), encoded(block))
                 commands.expire(self._key(album), self._keep_s)
                 count, _ = commands.execute()
                 return int(count)
 
-        return self._told(add)
+        return self._translated(add)
 
     def rewrite(self, album: bytes, change: Change) -> None:
-        """Change the parts of an album; see `Store.rewrite`."""
-        self._told(lambda: self._rewrite(self._key(album), change))
+        """Change the blocks of an album; see `Store.rewrite`."""
+        self._translated(lambda: self._rewrite(self._key(album), change))
 
     def prune(self, kept: AbstractSet[bytes]) -> None:
         """Drop all albums of the namespace but these; see `Store.prune`."""
-        self._told(lambda: self._prune({self._key(album) for album in kept}))
+        self._translated(lambda: self._prune({self._key(album) for album in kept}))
 
     def tidy(self) -> None:
-        """Do nothing: lists end by themselves, and how much there may be the server knows."""
+        """Do nothing: lists expire, and the server bounds its memory."""
 
     def condition(self) -> Condition:
-        """Look how the server is; see `Store.condition`."""
+        """Return the state of the server; see `Store.condition`."""
         try:
-            return self._told(self._condition)
+            return self._translated(self._condition)
         finally:
             self.close()
 
     def cut(self) -> None:
-        """Do nothing: the socket's time-outs do."""
+        """Do nothing: the socket's time-outs are enough."""
 
     def close(self) -> None:
         """Close the connection; see `Store.close`."""
@@ -113,10 +113,10 @@ class RedisStore:
             commands.expire(key, self._keep_s)  # refused by a server that is read-only
             found, _ = commands.execute(raise_on_error=False)
         if not isinstance(found, Exception):
-            return [unpacked(data) for data in found]
+            return [decoded(data) for data in found]
         if not str(found).startswith("WRONGTYPE"):
             raise found
-        self._client.delete(key)  # nothing of ours, and in our place
+        self._client.delete(key)  # another program's value under our key
         return []
 
     def _rewrite(self, key: bytes, change: Change) -> None:
@@ -124,13 +124,13 @@ class RedisStore:
             with self._client.pipeline() as commands, suppress(redis.WatchError):
                 commands.watch(key)  # type: ignore[no-untyped-call]
                 found = cast("list[bytes]", commands.lrange(key, 0, -1))
-                changed = change([unpacked(data) for data in found])
+                changed = change([decoded(data) for data in found])
                 if changed is None:
                     return
                 commands.multi()
                 commands.delete(key)
                 if changed:
-                    commands.rpush(key, *map(packed, changed))
+                    commands.rpush(key, *map(encoded, changed))
                     commands.expire(key, self._keep_s)
                 commands.execute()
                 return
@@ -164,8 +164,8 @@ class RedisStore:
             advice.append("it is a replica, which takes nothing new: name the master in INDEX_URL")
         return Condition(text, advice)
 
-    def _told(self, action: Callable[[], _Result]) -> _Result:
-        """Return what an action does; tell what the library raises in words of our own."""
+    def _translated(self, action: Callable[[], _Result]) -> _Result:
+        """Return an action's result; raise the library's errors as StoreFailed."""
         try:
             return action()
         except redis.OutOfMemoryError:

@@ -1,8 +1,8 @@
-"""Rows of a CRC index as columns: one part holds what was learned at one time.
+"""Rows of a CRC index in blocks of columns: one block holds the rows stored at one time.
 
-A row of the database for each file takes seven times as long to write.  A part carries a check of
-itself, since SQLite does not notice a byte that a disk has flipped, and a wrong CRC-32 would spoil
-an archive.
+One database row for each file would take seven times as long to write.  A block has a checksum of
+its own, because SQLite does not notice a byte flipped by a disk, and a wrong CRC-32 would spoil an
+archive.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from archive_service.archive.listing import VERSION_SIZE
 from archive_service.checksums.crc_index.base import Row
 
 MAX_BLOCKS = 64
-"""From here on the parts of an album become one: whoever downloads it piece by piece, or changes
-files again and again, makes a part each time."""
+"""With more blocks an album's blocks are merged into one.
+
+Each partial download of an unknown album, and each change of its files, adds a block."""
 _BETWEEN_PATHS = b"\0"  # which no path has
 _CHECK_SIZE = 8
 _LENGTHS = struct.Struct("<QQ")  # of paths and versions
@@ -35,7 +36,7 @@ class RowBlock(NamedTuple):
 
 
 def block_of(rows: Sequence[Row]) -> RowBlock:
-    """Put rows together, of which there is at least one."""
+    """Return a block of rows, at least one."""
     paths, versions, crc32s = zip(*rows, strict=True)
     columns = (
         _BETWEEN_PATHS.join(paths),
@@ -45,56 +46,56 @@ def block_of(rows: Sequence[Row]) -> RowBlock:
     return RowBlock(*columns, _check(*columns))
 
 
-def rows_of(part: RowBlock) -> Iterator[Row]:
-    """Take a part apart; raise ValueError or TypeError where it is not what was stored."""
-    paths, versions, crc32s, check = part
+def rows_of(block: RowBlock) -> Iterator[Row]:
+    """Yield the rows of a block; raise ValueError or TypeError if it is corrupt."""
+    paths, versions, crc32s, check = block
     if check != _check(paths, versions, crc32s):
-        raise ValueError("spoilt")
+        raise ValueError("corrupt")
     return zip(
         paths.split(_BETWEEN_PATHS),
         (versions[at : at + VERSION_SIZE] for at in range(0, len(versions), VERSION_SIZE)),
         (crc32 for (crc32,) in struct.iter_unpack("<L", crc32s)),
-        strict=False,  # the check has told that they are of one length
+        strict=False,  # the check implies that they have one length
     )
 
 
-def known_of(parts: Iterable[RowBlock]) -> dict[bytes, tuple[bytes, int]]:
-    """Return version and CRC-32 by path; later parts replace rows of earlier ones.
+def rows_by_path(blocks: Iterable[RowBlock]) -> dict[bytes, tuple[bytes, int]]:
+    """Return version and CRC-32 by path; later blocks replace rows of earlier ones.
 
-    A part that is spoilt is as good as none: its files are hashed again.
+    A corrupt block is ignored: its files are hashed again.
     """
     known: dict[bytes, tuple[bytes, int]] = {}
-    for part in parts:
+    for block in blocks:
         with suppress(TypeError, ValueError):
-            known.update((path, (version, crc32)) for path, version, crc32 in rows_of(part))
+            known.update((path, (version, crc32)) for path, version, crc32 in rows_of(block))
     return known
 
 
 def blocks_of(known: Mapping[bytes, tuple[bytes, int]]) -> list[RowBlock]:
-    """Put what `known_of` returns into one part; none where there is nothing."""
+    """Return what `rows_by_path` returned as one block; no block for no rows."""
     return [block_of([(path, *known[path]) for path in sorted(known)])] if known else []
 
 
-def merged(parts: Sequence[RowBlock]) -> list[RowBlock]:
-    """Make one part of many."""
-    return blocks_of(known_of(parts))
+def merged(blocks: Sequence[RowBlock]) -> list[RowBlock]:
+    """Merge blocks into one."""
+    return blocks_of(rows_by_path(blocks))
 
 
-def without(parts: Sequence[RowBlock], paths: AbstractSet[bytes]) -> list[RowBlock] | None:
-    """Make one part of many, but for the rows of some paths; None where there are no such rows."""
-    known = known_of(parts)
+def without_paths(blocks: Sequence[RowBlock], paths: AbstractSet[bytes]) -> list[RowBlock] | None:
+    """Merge blocks, without the rows of some paths; return None if there are no such rows."""
+    known = rows_by_path(blocks)
     if paths.isdisjoint(known):
         return None
     return blocks_of({path: known[path] for path in known.keys() - paths})
 
 
-def packed(part: RowBlock) -> bytes:
-    """Return a part as one string, for stores without columns."""
-    return b"".join((_LENGTHS.pack(len(part.paths), len(part.versions)), part.check, *part[:3]))
+def encoded(block: RowBlock) -> bytes:
+    """Return a block as bytes, for stores without columns."""
+    return b"".join((_LENGTHS.pack(len(block.paths), len(block.versions)), block.check, *block[:3]))
 
 
-def unpacked(data: bytes) -> RowBlock:
-    """Return the part of a string; one that is spoilt, where that is none of a part."""
+def decoded(data: bytes) -> RowBlock:
+    """Return the block in bytes of `encoded`; a corrupt block for any other bytes."""
     start = _LENGTHS.size + _CHECK_SIZE
     if len(data) < start:
         return RowBlock(b"", b"", b"", b"")

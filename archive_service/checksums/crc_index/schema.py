@@ -1,8 +1,8 @@
-"""The table of the CRC index in PostgreSQL, and how releases with different ones get along.
+"""The table of the CRC index in PostgreSQL, and its upgrades.
 
-A comment on the table tells the version of its schema.  A table of an earlier release is dropped
-and made anew, for all of it can be learned again; one of a later release, or of something else, is
-left alone.
+A comment on the table holds the version of its schema.  The table of an earlier release is dropped
+and created anew, because its content can be computed again.  A table of a later release, or of
+another program, is left alone.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SCHEMA_VERSION = 1
 Connection = psycopg.Connection[tuple[Any, ...]]
 _COMMENT = "CRC index of archive-service, schema "
 LOCK = 0x61726368697665  # "archive"
-"""The advisory lock of whoever makes the table."""
+"""The advisory lock that is held while the table is created."""
 
 _SCHEMA = (
     """
@@ -43,19 +43,19 @@ _SCHEMA = (
         ALTER crc32s SET STORAGE EXTERNAL
     """,
 )
-# The join has the catalogue looked at as it is now: to_regclass alone may tell what it has told
-# before the lock was waited for, that there is no such table.
+# The join reads the catalogue as it is now.  to_regclass alone may return the answer from before
+# the wait for the lock, when the table did not exist.
 _DESCRIBED = """
     SELECT obj_description(oid, 'pg_class') FROM pg_class WHERE oid = to_regclass('archive_crc')
 """
 
 
 def prepare(connection: Connection) -> None:
-    """Make the table where there is none, or one of an earlier release; raise StoreFailed."""
+    """Create the table, or replace that of an earlier release; raise StoreFailed."""
     if version_of(connection) == SCHEMA_VERSION:
         return
     with connection.transaction():
-        # Of several replicas that start at once one makes it, and the others look again.
+        # Of several replicas that start at once, one creates it and the others look again.
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
         version = version_of(connection)
         if version == SCHEMA_VERSION:
@@ -71,7 +71,7 @@ def prepare(connection: Connection) -> None:
 def version_of(connection: Connection) -> int | None:
     """Return the version of the table's schema; None where there is no table.
 
-    Raise StoreFailed where it is of a later release, or of something else.
+    Raise StoreFailed for the table of a later release or of another program.
     """
     described = connection.execute(_DESCRIBED).fetchone()
     if described is None:

@@ -1,9 +1,9 @@
 """A CRC index in a store that several machines share.
 
-The store may be down, slow, full, wiped or of another release at any time, and no download fails
-or waits long for it: an answer is waited for a bounded time, and after a failure nothing is asked
-for a while that grows.  Meanwhile what is learned is kept in memory; when the store is back that
-is written to it.  An outage is reported, and so is its end.
+The store may be down, slow, full, wiped or of another release at any time.  Still no download fails
+or waits long: each answer has a deadline, and after a failure the store is not asked for a growing
+while.  Until it is back, new rows are kept in memory; then they are written.  The beginning and the
+end of an outage are reported.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ from archive_service.checksums.crc_index.outage import Outage
 from archive_service.checksums.crc_index.row_blocks import (
     MAX_BLOCKS,
     block_of,
-    known_of,
     merged,
-    without,
+    rows_by_path,
+    without_paths,
 )
 from archive_service.checksums.crc_index.store import Contended, Store, StoreFailed, WriteRefused
-from archive_service.observe.events import IndexImpaired, IndexRestored, Observe
+from archive_service.observe.events import Observe
+from archive_service.observe.index_events import IndexImpaired, IndexRestored
 
 ANSWER_TIMEOUT_S = 1.0
-"""How long an answer is waited for, the connection included: hashing again is cheaper than a long
-wait."""
+"""The deadline of an answer, connecting included: hashing again is cheaper than a long wait."""
 PRUNE_TIMEOUT_S = 600.0
-"""The same where somebody has asked for all albums to be looked at."""
+"""The deadline when a person has asked to go through all albums."""
 ROWS_AT_ONCE = 50_000
-"""Some 3 MB: more at once takes a slow network longer than an answer is waited for."""
+"""About 3 MB: on a slow network more would exceed the deadline of an answer."""
 _Result = TypeVar("_Result")
 Versions = Callable[[Listing, Sequence[int]], Iterator[bytes]]
 
@@ -62,26 +62,26 @@ class SharedCrcIndex:
         self._observe = observe
         self._versions = versions
         self._answer_timeout_s = answer_timeout_s
-        self._line = DeadlineCall(make_store())
-        self._asking, self._writing = Circuit(), Circuit()
+        self._call = DeadlineCall(make_store())
+        self._store_circuit, self._write_circuit = Circuit(), Circuit()
         self._memory = MemoryCrcIndex()
         self._outage = Outage()
 
     def versions(self, listing: Listing, sources: Sequence[int]) -> Iterator[bytes]:
-        """Yield versions as all machines have them."""
+        """Yield versions that are equal on all machines."""
         return self._versions(listing, sources)
 
     def load(self, archive: ArchiveId) -> Mapping[bytes, tuple[bytes, int]]:
         """Return version and CRC-32 by path."""
         album = album_digest(archive.value)
         kept = self._memory.load(archive)
-        parts = self._ask(lambda store: store.load(album), self._asking)
-        if parts is not None:
+        blocks = self._ask(lambda store: store.load(album), self._store_circuit)
+        if blocks is not None:
             self._write_back()
-        return {**known_of(parts or ()), **kept}
+        return {**rows_by_path(blocks or ()), **kept}
 
     def store(self, archive: ArchiveId, rows: Sequence[Row]) -> None:
-        """Remember rows."""
+        """Store rows."""
         for start in range(0, len(rows), ROWS_AT_ONCE):
             some = rows[start : start + ROWS_AT_ONCE]
             if self._add(archive, some):
@@ -96,7 +96,9 @@ class SharedCrcIndex:
         self._memory.forget(archive, gone)
         if gone:
             album = album_digest(archive.value)
-            self._write(lambda store: store.rewrite(album, lambda parts: without(parts, gone)))
+            self._write(
+                lambda store: store.rewrite(album, lambda blocks: without_paths(blocks, gone))
+            )
 
     def prune(self, albums: Iterable[str]) -> None:
         """Drop the rows of all albums but these."""
@@ -106,57 +108,57 @@ class SharedCrcIndex:
         self._write(lambda store: store.prune(digests), within_s=PRUNE_TIMEOUT_S)
 
     def tidy(self, albums: Iterable[str]) -> None:
-        """Have the store drop what nobody uses, while nobody waits for that.
+        """Have the store drop unused albums, in a thread of its own.
 
-        Albums that this machine doesn't have may be those of another.
+        The albums of the store that this machine lacks may be another machine's.
         """
         self._memory.prune(albums)
         Thread(target=self._tidy, name="index tidy", daemon=True).start()
 
     def has_albums(self) -> bool:
-        """Tell of none: those in the store may be another machine's."""
+        """Return False: albums in the store may be another machine's."""
         return False
 
     def close(self) -> None:
-        """Write what is in memory, if the store takes it, and let go."""
+        """Write the rows in memory, if the store takes them, and close it."""
         self._write_back()
         with suppress(StoreFailed):
-            self._line.close(within_s=self._answer_timeout_s)
+            self._call.close(within_s=self._answer_timeout_s)
 
     def _tidy(self) -> None:
         store = self._make_store()  # with a connection of its own
-        with suppress(StoreFailed):  # told when it is asked for something else
+        with suppress(StoreFailed):  # the next request reports it
             store.tidy()
         store.close()
 
     def _add(self, archive: ArchiveId, rows: Sequence[Row]) -> bool:
-        """Write rows to the store; tell whether it has them."""
-        album, part = album_digest(archive.value), block_of(rows)
+        """Write rows to the store; return whether it has taken them."""
+        album, block = album_digest(archive.value), block_of(rows)
 
         def add(store: Store) -> bool:
-            if store.add(album, part) > MAX_BLOCKS:
-                with suppress(Contended):  # another has just done the same, or will
+            if store.add(album, block) > MAX_BLOCKS:
+                with suppress(Contended):  # another process merges them
                     store.rewrite(album, merged)
             return True
 
         return self._write(add) is not None
 
     def _write_back(self) -> None:
-        """Write what was kept in memory; what takes longer than one answer is left for later."""
+        """Write rows kept in memory, for no longer than the deadline of one answer."""
         stop_s = time.monotonic() + self._answer_timeout_s
         while (kept := self._memory.oldest(ROWS_AT_ONCE)) and time.monotonic() < stop_s:
             archive, rows = kept
             if not self._add(archive, rows):
                 return
             self._memory.forget(archive, [path for path, _, _ in rows])
-        is_well = not (kept or self._asking.is_broken or self._writing.is_broken)
-        if is_well and self._outage.is_over():
+        is_well = not (kept or self._store_circuit.is_broken or self._write_circuit.is_broken)
+        if is_well and self._outage.ends():
             self._observe(IndexRestored())
 
     def _write(
         self, change: Callable[[Store], _Result], *, within_s: float | None = None
     ) -> _Result | None:
-        return self._ask(change, self._asking, self._writing, within_s=within_s)
+        return self._ask(change, self._store_circuit, self._write_circuit, within_s=within_s)
 
     def _ask(
         self,
@@ -164,17 +166,17 @@ class SharedCrcIndex:
         *circuits: Circuit,
         within_s: float | None = None,
     ) -> _Result | None:
-        """Return the store's answer; None where there is none, or none is to be hoped for."""
+        """Return the store's answer; None if it fails or a circuit is open."""
         if any(circuit.is_open(time.monotonic()) for circuit in circuits):
             return None
         try:
-            answer = self._line.ask(question, within_s=within_s or self._answer_timeout_s)
+            answer = self._call.ask(question, within_s=within_s or self._answer_timeout_s)
         except WriteRefused as error:
-            self._fail(self._writing, error.reason)
+            self._fail(self._write_circuit, error.reason)
         except StoreFailed as error:
-            self._fail(self._asking, error.reason)
-        except Exception as error:  # noqa: BLE001 - of a library: no reason to fail a download
-            self._fail(self._asking, type(error).__name__)
+            self._fail(self._store_circuit, error.reason)
+        except Exception as error:  # noqa: BLE001 - an error of a library must not fail a download
+            self._fail(self._store_circuit, type(error).__name__)
         else:
             for circuit in circuits:
                 circuit.succeeded()
@@ -184,6 +186,6 @@ class SharedCrcIndex:
     def _fail(self, circuit: Circuit, reason: str) -> None:
         now_s = time.monotonic()
         circuit.failed(now_s)
-        if self._outage.goes_on(now_s):
+        if self._outage.is_report_due(now_s):
             text = f"the shared CRC index: {reason}; CRCs are kept in memory"
             self._observe(IndexImpaired(text))

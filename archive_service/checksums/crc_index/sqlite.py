@@ -1,10 +1,10 @@
 """A CRC index in one SQLite file, shared by the processes of a machine.
 
-What is stored at one time is one part, see `parts`; the parts of an album are one range scan, and
-become one part when there are many.  The album's id is a password and is stored as a digest only.
+Rows stored at one time are one block, see `row_blocks`.  One range scan reads the blocks of an
+album; many blocks are merged into one.  The album's id is a password, so only its digest is stored.
 
-A file that is corrupt is started afresh.  Where the disk is full, read-only or locked, the rows
-go to memory instead; each kind of trouble is reported once.
+A corrupt file is replaced by an empty one.  If the disk is full, read-only or locked, the rows are
+kept in memory; each kind of trouble is reported once.
 """
 
 from __future__ import annotations
@@ -20,11 +20,17 @@ from archive_service.archive.listing import Listing
 from archive_service.checksums.crc_index.album_digest import album_digest
 from archive_service.checksums.crc_index.base import Row
 from archive_service.checksums.crc_index.memory import MemoryCrcIndex
-from archive_service.checksums.crc_index.row_blocks import MAX_BLOCKS, RowBlock, block_of, known_of
-from archive_service.observe.events import IndexImpaired, Observe
+from archive_service.checksums.crc_index.row_blocks import (
+    MAX_BLOCKS,
+    RowBlock,
+    block_of,
+    rows_by_path,
+)
+from archive_service.observe.events import Observe
+from archive_service.observe.index_events import IndexImpaired
 
 LOCK_TIMEOUT_S = 1.0
-"""How long another process's lock is waited for: hashing again is cheaper than a long wait."""
+"""The longest wait for another process's lock: hashing again is cheaper than a long wait."""
 _LOCK_LOOK_EVERY_S = 0.005
 
 _SCHEMA_VERSION = 2
@@ -47,7 +53,7 @@ _Result = TypeVar("_Result")
 class SqliteCrcIndex:
     """CRC-32 values in a SQLite file; see `CrcIndex`.
 
-    What goes wrong is an IndexImpaired with a short fixed text, once for each text.
+    Trouble is reported as IndexImpaired with a short fixed text, once for each text.
     Use it from one thread at a time.
     """
 
@@ -59,7 +65,7 @@ class SqliteCrcIndex:
         self._connection: sqlite3.Connection | None = None
 
     def versions(self, listing: Listing, sources: Sequence[int]) -> Iterator[bytes]:
-        """Yield versions with their change tokens: the file stays on one machine."""
+        """Yield versions with their change tokens, valid on one machine like the file."""
         return listing.versions(sources)
 
     def load(self, archive: ArchiveId) -> Mapping[bytes, tuple[bytes, int]]:
@@ -68,7 +74,7 @@ class SqliteCrcIndex:
         return {**(known or {}), **self._memory.load(archive)}
 
     def store(self, archive: ArchiveId, rows: Sequence[Row]) -> None:
-        """Remember rows."""
+        """Store rows."""
         if self._attempt(lambda connection: _store(connection, album_digest(archive.value), rows)):
             self._memory.forget(archive, [path for path, _, _ in rows])
         else:
@@ -93,7 +99,7 @@ class SqliteCrcIndex:
         self.prune(albums)
 
     def has_albums(self) -> bool:
-        """Tell whether there are rows."""
+        """Return whether there are rows."""
         return bool(self._attempt(_has_rows)) or self._memory.has_albums()
 
     def close(self) -> None:
@@ -103,7 +109,7 @@ class SqliteCrcIndex:
             self._connection = None
 
     def _attempt(self, action: Callable[[sqlite3.Connection], _Result]) -> _Result | None:
-        """Run an action in a transaction; return None where the file doesn't let it."""
+        """Run an action in a transaction; return None if the file can't be used."""
         for retry_afresh in (True, False):
             try:
                 with self._open() as connection:
@@ -111,7 +117,7 @@ class SqliteCrcIndex:
             except (sqlite3.OperationalError, OSError):
                 self._report("the CRC index cannot be used; CRCs are kept in memory")
                 return None
-            # The latter where SQLite cites a spoilt schema in its message, which Python decodes.
+            # UnicodeDecodeError: SQLite quotes a corrupt schema in a message that Python decodes.
             except (sqlite3.DatabaseError, UnicodeDecodeError):
                 self._report("the CRC index is corrupt; starting afresh")
                 if not (retry_afresh and self._discard()):
@@ -122,12 +128,12 @@ class SqliteCrcIndex:
         if self._connection is None:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._path.touch(mode=0o600)  # SQLite gives its other files the mode of this one
-            # Used by one worker thread at a time, but not by the one that made the index.
+            # One worker thread at a time uses it, and another thread made the index.
             connection = sqlite3.connect(
                 self._path, timeout=LOCK_TIMEOUT_S, check_same_thread=False
             )
-            # No column is of text.  What is text all the same may be none in UTF-8, at which a
-            # whole query would fail.
+            # No column holds text.  Text in a corrupt file may be invalid UTF-8, which would fail a
+            # whole query.
             connection.text_factory = _no_text
             try:
                 _prepare(connection)
@@ -153,7 +159,7 @@ class SqliteCrcIndex:
 
 
 def _no_text(_stored: bytes) -> None:
-    """Take text for no value, and so its row for spoilt."""
+    """Return None for text, which marks its row as corrupt."""
 
 
 def _prepare(connection: sqlite3.Connection) -> None:
@@ -163,7 +169,7 @@ def _prepare(connection: sqlite3.Connection) -> None:
         return
     with connection:
         connection.execute("BEGIN IMMEDIATE")
-        # Once more under the lock, or else what another process has begun meanwhile were dropped.
+        # Check again under the lock, so as not to drop a table that another process has created.
         if _schema_version(connection) != _SCHEMA_VERSION:
             connection.execute("DROP TABLE IF EXISTS crc")
             for statement in _SCHEMA:
@@ -172,9 +178,9 @@ def _prepare(connection: sqlite3.Connection) -> None:
 
 
 def _keep_a_write_ahead_log(connection: sqlite3.Connection) -> None:
-    """Have the file keep one; where several processes open a new file, they collide here.
+    """Switch the file to a write-ahead log; retry when several processes open a new file.
 
-    SQLite waits for other locks by itself, and not for the one that this takes.
+    SQLite itself waits for other locks, but not for the one that this takes.
     """
     give_up_s = time.monotonic() + LOCK_TIMEOUT_S
     while True:
@@ -201,7 +207,7 @@ def _load(connection: sqlite3.Connection, album: bytes) -> dict[bytes, tuple[byt
         "SELECT paths, versions, crc32s, part_check FROM crc WHERE album = ? ORDER BY part",
         (album,),
     )
-    return known_of(map(RowBlock._make, found))
+    return rows_by_path(map(RowBlock._make, found))
 
 
 def _store(connection: sqlite3.Connection, album: bytes, rows: Sequence[Row]) -> bool:
@@ -219,7 +225,7 @@ def _store(connection: sqlite3.Connection, album: bytes, rows: Sequence[Row]) ->
 
 
 def _forget(connection: sqlite3.Connection, album: bytes, paths: set[bytes]) -> None:
-    # Locked before it is read, or else what another process stores meanwhile were lost.
+    # Lock before reading, so as not to lose rows that another process stores meanwhile.
     connection.execute("BEGIN IMMEDIATE")
     known = _load(connection, album)
     if not paths.isdisjoint(known):
@@ -234,7 +240,7 @@ def _replace(
 
 
 def _prune(connection: sqlite3.Connection, kept: set[bytes]) -> None:
-    # A loose index scan: one seek an album, not one step a part.
+    # A loose index scan: one seek for each album, not one step for each block.
     album = b""
     while True:
         (album,) = connection.execute(

@@ -1,7 +1,7 @@
-"""What a store must offer that machines share: the parts of albums, see `parts`.
+"""The interface of a store that machines share: the blocks of albums, see `row_blocks`.
 
-A store only moves parts; `SharedCrcIndex` bounds its time and does without where it fails.
-Every method raises StoreFailed, and is called from one thread at a time but for `cut`.
+A store only moves blocks; `SharedCrcIndex` sets deadlines and continues without it when it fails.
+Every method may raise StoreFailed.  One thread at a time calls them; any thread may call `cut`.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from typing import Protocol
 from archive_service.checksums.crc_index.row_blocks import RowBlock
 
 Change = Callable[[Sequence[RowBlock]], "list[RowBlock] | None"]
-"""Makes other parts of those of an album; None where they are to stay as they are."""
+"""Returns the new blocks of an album for its old ones; None to keep the old ones."""
 
 
 class StoreFailed(Exception):
-    """A store can't do what it was asked.
+    """A store has failed.
 
-    `reason` is a short fixed phrase, without the store's address and what it said: either may hold
-    a password.
+    `reason` is a short fixed phrase.  It never holds the store's address or message, either of
+    which may hold a password.
     """
 
     def __init__(self, reason: str) -> None:
@@ -30,11 +30,11 @@ class StoreFailed(Exception):
 
 
 class WriteRefused(StoreFailed):
-    """The store answers, but takes nothing new."""
+    """The store answers, but refuses to write."""
 
 
 class Contended(WriteRefused):
-    """Others have changed an album each time that it was to be changed."""
+    """Other clients changed the album during each attempt to change it."""
 
     def __init__(self) -> None:
         super().__init__("contended")
@@ -42,35 +42,35 @@ class Contended(WriteRefused):
 
 @dataclass(frozen=True)
 class Condition:
-    """How a store is: `text` is for an operator, `advice` says what to do better."""
+    """The state of a store: a text for the operator, and advice for improving it."""
 
     text: str
     advice: Sequence[str] = ()
 
 
 class Store(Protocol):
-    """Parts of albums, each album named by its digest."""
+    """Blocks of rows by album; the digest of an album is its key."""
 
     def load(self, album: bytes) -> Sequence[RowBlock]:
-        """Return the parts of an album, the one added first in front; that is a use of it."""
+        """Return the blocks of an album, oldest first; this counts as a use of the album."""
 
-    def add(self, album: bytes, part: RowBlock) -> int:
-        """Add a part; return how many the album has."""
+    def add(self, album: bytes, block: RowBlock) -> int:
+        """Add a block; return how many the album has now."""
 
     def rewrite(self, album: bytes, change: Change) -> None:
-        """Change the parts of an album, losing none that others add meanwhile."""
+        """Change the blocks of an album; keep those that others add meanwhile."""
 
     def prune(self, kept: AbstractSet[bytes]) -> None:
         """Drop all albums but these."""
 
     def tidy(self) -> None:
-        """Drop what has not been used for long, and what there is no room for."""
+        """Drop rows not used for a long time, and rows beyond the size limit."""
 
     def condition(self) -> Condition:
-        """Look how the store is; nothing is changed by it."""
+        """Return the state of the store, without changing anything."""
 
     def cut(self) -> None:
-        """Have a call that waits in another thread fail, where that is possible."""
+        """Make a call in another thread fail, if possible."""
 
     def close(self) -> None:
-        """Let go of the connection; the next call makes another."""
+        """Close the connection; the next call opens another."""

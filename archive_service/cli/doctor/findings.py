@@ -1,4 +1,4 @@
-"""What `archive-service check` finds."""
+"""The findings of `archive-service check`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Verdict(Enum):
-    """How bad it is."""
+    """How serious a finding is."""
 
     GOOD = "good"
     ADVICE = "advice"
@@ -15,7 +15,7 @@ class Verdict(Enum):
 
 
 class Finding(NamedTuple):
-    """What was found of a subject; the text of anything but GOOD says what to do."""
+    """A result about a subject; unless the verdict is GOOD, the text says what to do."""
 
     verdict: Verdict
     subject: str

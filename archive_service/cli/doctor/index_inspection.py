@@ -1,4 +1,4 @@
-"""What `archive-service check` looks at of the index.  Nothing of it is changed."""
+"""The checks of `archive-service check` on the index; they change nothing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from archive_service.checksums.crc_index.health import trouble_of
 from archive_service.checksums.crc_index.index_url import IndexAddress, make_store
 from archive_service.checksums.crc_index.store import StoreFailed
 from archive_service.cli.doctor.findings import Finding, Verdict
-from archive_service.config.indexes import index_address
+from archive_service.config.crc_index_choice import index_address
 from archive_service.config.settings import Settings
 
 _SCARCE_BYTES = 100 * 1000**2
@@ -20,15 +20,15 @@ _ANSWER_TIMEOUT_S = 5.0
 
 
 def index_findings(settings: Settings) -> Iterator[Finding]:
-    """Look at the file, or at the server."""
+    """Check the index file, or the server of a shared index."""
     address = index_address(settings)
     yield from _file(address.path) if address.kind == "sqlite" else _shared_index(address)
 
 
 def _shared_index(address: IndexAddress) -> Iterator[Finding]:
     try:
-        line = DeadlineCall(make_store(address))
-        found = line.ask(lambda store: store.condition(), within_s=_ANSWER_TIMEOUT_S)
+        call = DeadlineCall(make_store(address))
+        found = call.ask(lambda store: store.condition(), within_s=_ANSWER_TIMEOUT_S)
     except StoreFailed as error:
         text = (
             f"{address.shown}: {error.reason}. Downloads go on without, and each process computes "

@@ -1,4 +1,4 @@
-"""What `archive-service check` looks at.  Nothing that it looks at is changed by it."""
+"""The checks of `archive-service check`; they change nothing."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from archive_service.cli.doctor.findings import Finding, Verdict
 from archive_service.cli.doctor.index_inspection import index_findings
 from archive_service.cli.doctor.store_inspection import store_findings
 from archive_service.cli.sockets import NoSuchHost, NotListening, listening
+from archive_service.config.album_storage import advice, permission_advice, storage_of
 from archive_service.config.groups.signing_settings import signing_state
 from archive_service.config.setting_docs import docs_of, variable
 from archive_service.config.settings import Settings
-from archive_service.config.storages import advice, permission_advice, storage_of
 from archive_service.http.client_address import UNKNOWN
 from archive_service.storage.base import Storage
 from archive_service.storage.local.native import AS_COMPILED, NOTHING_COMPILED
 
 LOOKED_AT_ALBUMS = 1000
 LOOKED_AT_IN_STORE = 3
-"""Each is two requests, and one right goes for all of a bucket."""
+"""Each takes two requests, and permissions mostly apply to the whole bucket."""
 FILES_PER_DOWNLOAD = 4
-"""Open files: the connection twice, a directory and the file that is being sent."""
+"""Open files of a download: the connection twice, a directory and the file being sent."""
 _ANSWER_TIMEOUT_S = 2.0
 _ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # nosec B104 # noqa: S104 - compared, not bound
 
@@ -116,7 +116,7 @@ def _is_id(name: str) -> bool:
     try:
         ArchiveId.parse(name)
     except InvalidArchiveId:
-        return name.startswith(".")  # hidden: nobody wants a link to it
+        return name.startswith(".")  # hidden directories are no albums
     return True
 
 
@@ -148,13 +148,13 @@ def _watching(settings: Settings) -> Iterator[Finding]:
     if settings.index_ahead != "watch":
         return
     if not isinstance(settings.photos_dir, Path):
-        text = "no object store tells of uploads: nothing is indexed ahead without INDEX_AHEAD=scan"
+        text = "object stores don't report uploads: set INDEX_AHEAD=scan to index them ahead"
         yield Finding(Verdict.GOOD, "watching", text)
         return
     if not limit_file.exists():
         return
     limit = int(limit_file.read_text())
-    with suppress(StorageUnavailable):  # told with the albums
+    with suppress(StorageUnavailable):  # reported with the albums
         albums = len(storage_of(settings).albums())
         if albums > limit:
             yield Finding(

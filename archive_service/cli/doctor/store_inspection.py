@@ -1,4 +1,4 @@
-"""What `archive-service check` finds of an object store, tried on one of its objects."""
+"""The checks of `archive-service check` on an object store, with one of its objects."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 from archive_service.archive.errors import ArchiveNotFound, DownloadFailed, StorageUnavailable
 from archive_service.archive.id import ArchiveId, is_archive_id
 from archive_service.cli.doctor.findings import Finding, Verdict
+from archive_service.config.album_storage import storage_of
 from archive_service.config.settings import Settings
-from archive_service.config.storages import storage_of
 
 if TYPE_CHECKING:
     from archive_service.storage.s3.storage import S3Storage
     from archive_service.storage.s3.store_probe import Flaw
 
 LOOKED_AT_ALBUMS = 3
-"""Of which one should have an object that is not empty."""
+"""Albums searched for an object that is not empty."""
 _CONDITIONS = (
     "ignores If-Match: the service compares the entity tag of each answer itself, so an object "
     "that is replaced cuts a download and spoils none"
@@ -29,7 +29,7 @@ _RANGES = (
     "Use another store, or serve the same files from a directory"
 )
 _CHECKSUMS = (
-    "tells a checksum that is not that of the content: archives would not unpack. Upload the "
+    "returns a checksum that is not that of the content: archives would not unpack. Upload the "
     "objects again, or use another store"
 )
 _OTHER_TAGS = "answers with another entity tag than it lists: downloads fail. Use another store"
@@ -42,14 +42,14 @@ _TEXTS = {
 
 
 def store_findings(settings: Settings) -> Iterator[Finding]:
-    """Look at the store where PHOTOS_DIR is one; whether it can be listed is told elsewhere."""
+    """Probe the object store, if PHOTOS_DIR is one; another check reports listing failures."""
     if isinstance(settings.photos_dir, Path):
         return
     with closing(storage_of(settings)) as storage:
         try:
             flaws = _flaws(storage)  # type: ignore[arg-type]  # what a bucket is read by
         except (StorageUnavailable, DownloadFailed):
-            return  # told with the albums
+            return  # reported with the albums
     if flaws is None:
         return
     for flaw in flaws:
@@ -60,7 +60,7 @@ def store_findings(settings: Settings) -> Iterator[Finding]:
 
 
 def _flaws(storage: S3Storage) -> Sequence[Flaw] | None:
-    """Return the flaws found with the first object that has bytes; None where there is none."""
+    """Return the flaws found with the first non-empty object; None if there is no such object."""
     names = filter(is_archive_id, storage.albums())
     for archive in map(ArchiveId.parse, islice(names, LOOKED_AT_ALBUMS)):
         try:

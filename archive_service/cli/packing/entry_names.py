@@ -1,8 +1,8 @@
-"""The names in an archive of what was named on the command line.
+"""Names the files and directories of the command line in the archive.
 
 Of several with one base name the first on the command line keeps it, the next gets " (2)", then
-" (3)" ...: before the extension of a file, behind the name of a directory.  What lies in the
-directories is named by the rules of `archive.naming`, which know no order.
+" (3)" ...: before the extension of a file, after the name of a directory.  The content of the
+directories is named by `archive.naming`, which ignores the order.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ def packed_names(sources: Sources, rules: NameRules) -> list[bytes]:
 
 
 class _DistinctNames:
-    """Hands out names that stay distinct on any disk that the rules are for."""
+    """Returns names that stay distinct on every disk that the rules support."""
 
     def __init__(self, rules: NameRules) -> None:
         self._rules = rules
-        # The last number given for a name: a thousand of one name would cost a million looks.
+        # The last number used for a name, or a thousand equal names would take a million tries.
         self._numbers: dict[str, int] = {}
 
     def take(self, root: Root) -> bytes:

@@ -1,9 +1,9 @@
-"""What can go wrong between named files and an archive, named for what happened.
+"""What can go wrong between files and an archive, named for what happened.
 
     ArchiveServiceError
     └── PackingError         a path, and why
-        ├── PackingRefused   what was asked for can't be done; nothing was written
-        └── PackingFailed    it was begun, and can't be completed
+        ├── PackingRefused   the request can't be fulfilled; nothing was written
+        └── PackingFailed    packing had begun, and can't be completed
 
 Paths are bytes as stored; make one printable before you print it.
 """
@@ -14,7 +14,7 @@ from archive_service.archive.errors import ArchiveServiceError
 
 
 class PackingError(ArchiveServiceError):
-    """A path is in the way of an archive; `reason` says why, and where it can what to do."""
+    """A path prevents an archive; `reason` says why and, if possible, what to do."""
 
     def __init__(self, path: bytes, reason: str) -> None:
         super().__init__(path, reason)
@@ -23,7 +23,7 @@ class PackingError(ArchiveServiceError):
 
 
 class PackingRefused(PackingError):
-    """A path can't be packed, or be saved to; nothing was written."""
+    """A path can't be packed or saved to; nothing was written."""
 
 
 class PackingFailed(PackingError):

@@ -1,4 +1,4 @@
-"""The files that are named on the command line, collected into one listing.
+"""Collects the files of the command line into one listing.
 
 A named file is packed under its base name, a named directory under its base name with everything
 below it.  A path that ends in `.` or `..` goes by the base name of what it resolves to; the root
@@ -26,7 +26,7 @@ from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.local.walk import MAX_DEPTH, Walk
 
 OnLeftOut = Callable[[bytes, str], None]
-"""Takes the path of what is left out, and why."""
+"""Called with each path that is left out, and the reason."""
 
 _NAME_OF_ROOT = b"root"
 _ALL_MAY_READ = stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH
@@ -45,7 +45,7 @@ _SPECIAL = {
 
 
 class Root(NamedTuple):
-    """A file or directory that was named."""
+    """A file or directory of the command line."""
 
     given: bytes
     """As it was named, without trailing slashes."""
@@ -60,7 +60,7 @@ class Root(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sources:
-    """A listing, and the roots it was made of, each with one source at least."""
+    """A listing and its roots, each with at least one source."""
 
     listing: Listing
     roots: Sequence[Root]
@@ -83,10 +83,10 @@ class Sources:
 def collect(
     arguments: Sequence[str], *, output: Identity | None, on_left_out: OnLeftOut
 ) -> Sources:
-    """Collect what is named, but for the file `output`.
+    """Collect the named files and directories, without the file `output`.
 
-    Raise PackingRefused where a path is missing, can't be read, or is no file or directory, or
-    where nothing is left to pack.
+    Raise PackingRefused if a path is missing, can't be read, or is no file or directory, or if
+    nothing is left to pack.
     """
     collection = _Collection(output, on_left_out)
     for argument in arguments:
@@ -141,14 +141,14 @@ class _Collection:
             self.walk.file(root.path, status)
 
     def accepts_all(self, modes: array[int], inodes: array[int]) -> bool:
-        """Tell whether a directory holds plain files alone; see `FileFilter`."""
+        """Return whether a directory holds only regular files; see `FileFilter`."""
         is_output_elsewhere = self._output is None or self._output.inode not in inodes
         return is_output_elsewhere and all(
             stat.S_ISREG(mode) and mode & _ALL_MAY_READ == _ALL_MAY_READ for mode in set(modes)
         )
 
     def accepts(self, path: bytes, mode: int, inode: int) -> bool:
-        """Tell whether a file is packed; say why not; see `FileFilter`."""
+        """Return whether a file is packed; report the reason if not; see `FileFilter`."""
         special = _SPECIAL.get(stat.S_IFMT(mode))
         if special:
             self._on_left_out(self._given(path), f"is {special}")
@@ -156,14 +156,14 @@ class _Collection:
         if self._is_output(path, inode):
             self._on_left_out(self._given(path), "is the archive itself")
             return False
-        # Better now than after gigabytes; when its turn comes the file may still be refused.
+        # Better now than after gigabytes.  Opening the file later may still fail.
         if not (mode & _ALL_MAY_READ == _ALL_MAY_READ or os.access(path, os.R_OK)):
             raise PackingRefused(self._given(path), "can't be read: Permission denied")
         return True
 
     def _is_output(self, path: bytes, inode: int) -> bool:
         output = self._output
-        # To look at each file again would take as long as to list it.
+        # Checking each file again would take as long as listing it.
         if output is None or inode != output.inode:
             return False
         return output == Identity.of(os.lstat(path))

@@ -1,8 +1,8 @@
 """The file an archive is saved to: replaced when the archive is complete, or not at all.
 
-The archive is written to a temporary file beside it, which takes the target's place in one step.
-Where that replaces a file the archive is on the disk before, so that one of the two outlives a
-crash; a new file is left to the system to write, as `cp` and `zip` leave theirs.
+The archive is written to a temporary file beside the target, which then replaces it in one step.
+If there is a file to replace, the archive is synced to the disk first, so that one of the two
+survives a crash.  A new file is not synced, as with `cp` and `zip`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Identity(NamedTuple):
 
     @classmethod
     def of(cls, status: os.stat_result) -> Identity:
-        """Take it from the status of a file."""
+        """Return the identity in a file's status."""
         return cls(status.st_dev, status.st_ino)
 
 
@@ -45,21 +45,21 @@ class Target:
 
     @property
     def identity(self) -> Identity | None:
-        """That of the file that is to be replaced."""
+        """The identity of the file that is replaced."""
         return Identity.of(self.replaced) if self.replaced else None
 
     @property
     def mode(self) -> int:
-        """The permission bits that the saved file gets."""
+        """The permission bits of the saved file."""
         if self.replaced:
             return self.replaced.st_mode & _PERMISSIONS
         return _PERMISSIONS_OF_NEW_FILE & ~_umask()
 
 
 def find_target(name: str) -> Target:
-    """Look where an archive is to be saved; a link leads to the file to be replaced.
+    """Return the target of a path; a link leads to the file that is replaced.
 
-    Raise PackingRefused for what is no regular file, or is in no directory.
+    Raise PackingRefused if it exists and is no regular file, or if its directory is missing.
     """
     given = os.fsencode(name)
     if given.endswith(b"/"):
@@ -81,14 +81,14 @@ def find_target(name: str) -> Target:
 
 @contextmanager
 def replacing(target: Target) -> Iterator[int]:
-    """Give a file to write to, by descriptor; it takes the target's place when the block ends.
+    """Yield the descriptor of a new file, which replaces the target when the block ends.
 
-    Where the block is left by an exception the target stays as it was, with nothing beside it.
+    After an exception the target stays as it was, and the new file is removed.
     Raise OSError.
     """
     directory = os.open(target.path.parent, _OPEN_DIRECTORY)
     try:
-        # The name is known before the file is made: whenever a signal comes, it can be removed.
+        # The name is known before the file exists, so that it can be removed after a signal.
         temporary = f".archive-{secrets.token_hex(8)}.tmp"
         try:
             with _created(temporary, directory) as output:
@@ -122,7 +122,7 @@ def _status(path: Path) -> os.stat_result | None:
 
 
 def _umask() -> int:
-    # There is no other way to learn it than to set it.
+    # Setting the umask is the only way to read it.
     current = os.umask(0o077)
     os.umask(current)
     return current

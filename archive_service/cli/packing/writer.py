@@ -1,9 +1,9 @@
-"""An archive written once from its first byte to its last.
+"""Writes an archive once, from its first byte to its last.
 
-The bytes come from the engine that serves downloads (`transfer.read_ahead`); what differs is where
-the CRC-32 of a large file comes from, since it stands before the data.  Where the output can be
-written at any position, the header is written again once the data has passed by.  Where it can't,
-as in a pipe, a large file is read twice.  Small files are read whole, either way.
+The bytes come from the engine that serves downloads (`transfer.read_ahead`).  Only the source of a
+large file's CRC-32, which precedes the data, differs.  In a regular file the header is written
+again once the data is known.  For a pipe a large file is read twice.  Small files are read whole in
+either case.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class ArchiveWriter(ABC):
         self._open_files = open_files
         self._output = output
         self._on_progress = on_progress
-        # One is read into while the other is written.
+        # One is filled while the other is written.
         self._buffers = cycle([memoryview(bytearray(BLOCK_BYTES)) for _ in range(2)])
         self._checksums = Crc32Column(len(layout.listing))
         self._maker = BatchMaker(layout, self._checksums, open_files)
@@ -55,12 +55,12 @@ class ArchiveWriter(ABC):
     @staticmethod
     @abstractmethod
     def work_bytes(layout: ArchiveLayout) -> int:
-        """Return the sum of the bytes that `on_progress` will get."""
+        """Return the total that `on_progress` will count up to."""
 
     def write(self) -> None:
         """Write the archive.
 
-        Raise DownloadFailed with its source where a file is the cause, OSError where the output is.
+        Raise DownloadFailed with the source for a file that fails, OSError for the output.
         """
         central_directory = self._layout.header_offsets[-1]
         with ThreadPoolExecutor(_THREADS) as self._threads:
@@ -68,11 +68,11 @@ class ArchiveWriter(ABC):
             self._write_range(central_directory, len(self._layout))
 
     def buffer_bytes(self) -> int:
-        """Return the most that a buffer should have; see `PieceSizes`."""
+        """Return the largest size of a buffer; see `PieceSizes`."""
         return BLOCK_BYTES
 
     def span_bytes(self) -> int:
-        """Return the same for a span; see `PieceSizes`."""
+        """Return the largest size of a span; see `PieceSizes`."""
         return BLOCK_BYTES
 
     def _write_range(self, start: int, stop: int) -> None:
@@ -104,7 +104,7 @@ class ArchiveWriter(ABC):
         """Write the data of a large file."""
 
     def _hash(self, source: SourceIndex) -> None:
-        """Learn the CRC-32 of a large file."""
+        """Return the CRC-32 of a large file."""
         began = begin_hash()
         with _naming(source), self._open_files() as files, files.open(source) as file:
             value = 0
@@ -129,14 +129,14 @@ class ArchiveWriter(ABC):
         return hash_blocks(file, begin_hash(), size=size, buffers=self._buffers)
 
     def _read_ahead(self, blocks: Iterator[HashedBlock]) -> Iterator[HashedBlock]:
-        """Yield blocks, the next of which is read and hashed meanwhile."""
+        """Yield blocks, while a thread reads and hashes the next one."""
         reading = self._threads.submit(next, blocks, None)
         while block := reading.result():
             reading = self._threads.submit(next, blocks, None)
             yield block
 
     def _send(self, view: memoryview) -> None:
-        """Write all of it."""
+        """Write all of the data."""
         while view:
             written = os.write(self._output, view)
             self._on_progress(written)
@@ -166,7 +166,7 @@ class FileWriter(ArchiveWriter):
 
 
 class StreamWriter(ArchiveWriter):
-    """Writes to what can't be rewound; reads large files twice."""
+    """Writes to an output without positions, such as a pipe; reads large files twice."""
 
     @staticmethod
     def work_bytes(layout: ArchiveLayout) -> int:
@@ -181,7 +181,7 @@ class StreamWriter(ArchiveWriter):
 
 @contextmanager
 def _naming(source: SourceIndex) -> Iterator[None]:
-    """Give an error the source that it is of."""
+    """Add the source to a DownloadFailed."""
     try:
         yield
     except DownloadFailed as error:

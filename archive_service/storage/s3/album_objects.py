@@ -1,4 +1,4 @@
-"""The objects of one album as files: small ones read together, large ones fetched ahead."""
+"""The objects of one album as files: reads small ones together, fetches large ones ahead."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from types import TracebackType
 from archive_service.archive.errors import DownloadFailed, SourceUnreadable
 from archive_service.archive.listing import Listing
 from archive_service.storage.base import SourceFile
-from archive_service.storage.s3.context import StoreContext
 from archive_service.storage.s3.fetch import TRIES
 from archive_service.storage.s3.object_file import FetchedFile, KeepingFile, KeptFile
 from archive_service.storage.s3.objects import Part
+from archive_service.storage.s3.store_context import StoreContext
 from archive_service.storage.s3.store_errors import may_be_tried_again
 
 _AT_ONCE = 16
-"""Small objects of one call that are asked for at once."""
+"""Small objects of one call that are requested at once."""
 
 
 class S3AlbumFiles:
     """The files of one listing, whose keys begin with `prefix`; see `AlbumFiles`."""
 
-    def __init__(self, access: StoreContext, prefix: str, listing: Listing) -> None:
-        self._access = access
+    def __init__(self, context: StoreContext, prefix: str, listing: Listing) -> None:
+        self._context = context
         self._prefix = prefix
         self._listing = listing
 
@@ -36,41 +36,41 @@ class S3AlbumFiles:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Leave nothing: each read is a request of its own."""
+        """Do nothing: each read is a request of its own."""
 
     def open(self, source: int) -> SourceFile:
-        """Open an object; whether it is what was listed the store says when it is read."""
+        """Open an object; reading it shows whether it is still the one that was listed."""
         whole = self.whole(source)
-        if chunks := self._access.kept.taken(whole):
-            return KeptFile(self._access, whole, chunks)
-        return FetchedFile(self._access, whole)
+        if chunks := self._context.kept.taken(whole):
+            return KeptFile(self._context, whole, chunks)
+        return FetchedFile(self._context, whole)
 
     def open_to_hash(self, source: int) -> SourceFile:
-        """Open an object, to be kept if it is not large; see `AlbumFiles.open_to_hash`."""
+        """Open an object and keep it if it is small; see `AlbumFiles.open_to_hash`."""
         whole = self.whole(source)
-        if self._access.kept.hold(whole.size):
-            return KeepingFile(self._access, whole)
-        return FetchedFile(self._access, whole)
+        if self._context.kept.hold(whole.size):
+            return KeepingFile(self._context, whole)
+        return FetchedFile(self._context, whole)
 
     def known_crc32(self, source: int) -> int | None:
         """Ask the store for the CRC-32 of an object; see `AlbumFiles.known_crc32`."""
-        if not self._access.expectation.is_good():
+        if not self._context.checksum_probe.is_worthwhile():
             return None
-        crc32 = self._access.loop.run(self._access.objects.known_crc32(self.whole(source)))
-        self._access.expectation.told(crc32)
+        crc32 = self._context.loop.run(self._context.objects.known_crc32(self.whole(source)))
+        self._context.checksum_probe.record(crc32)
         return crc32
 
     def verify(self, file: SourceFile, source: int) -> None:
-        """Take the store's word: each read was one of the object that was listed."""
+        """Do nothing: each read has already checked the entity tag."""
 
     def read_into(
         self, buffer: memoryview, sources: Sequence[int], positions: Sequence[int]
     ) -> None:
         """Read small objects whole, several at once; see `AlbumFiles.read_into`."""
-        self._access.loop.run(self._read_into(buffer, sources, positions))
+        self._context.loop.run(self._read_into(buffer, sources, positions))
 
     def whole(self, source: int) -> Part:
-        """Return all bytes of a source's object."""
+        """Return the part that is a source's whole object."""
         listing = self._listing
         key = self._prefix + listing.paths[source].decode()
         size = listing.sizes[source]
@@ -84,7 +84,7 @@ class S3AlbumFiles:
         async def read() -> None:
             for source, position in wanted:
                 size = self._listing.sizes[source]
-                if size:  # an empty object, as a directory, has nothing to ask for
+                if size:  # empty objects and directories need no request
                     await self._read(buffer[position : position + size], source)
 
         tasks = [asyncio.ensure_future(read()) for _ in range(min(_AT_ONCE, len(sources)))]
@@ -107,7 +107,7 @@ class S3AlbumFiles:
         return None
 
     async def _read_once(self, buffer: memoryview, whole: Part) -> None:
-        async with self._access.objects.opened(whole) as body:
+        async with self._context.objects.opened(whole) as body:
             while buffer:
                 chunk = await body.read(len(buffer))
                 if not chunk:

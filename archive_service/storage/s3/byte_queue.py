@@ -1,4 +1,4 @@
-"""Bytes on their way from the loop that fetches them to whoever takes them, in any thread."""
+"""A queue of bytes from the loop that fetches them to a reader in any thread."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from threading import Lock
 from archive_service.archive.errors import DownloadFailed
 
 END = memoryview(b"")
-"""Taken behind the last byte."""
+"""Returned after the last byte."""
 
 
 class ByteQueue:
     """A queue with one reader.
 
-    `on_taken` is told, in the reader's thread, how many bytes the reader is done with: those that
-    it took before.
+    `on_taken` is called in the reader's thread with the number of bytes that the reader has
+    finished with: those it took before.
     """
 
     def __init__(self, on_taken: Callable[[int], None]) -> None:
@@ -30,15 +30,15 @@ class ByteQueue:
         self._waiter: Future[None] | None = None
         self._in_hand = 0
         self.size = 0
-        """Bytes that are there to be taken."""
+        """The bytes in the queue."""
 
     @property
     def is_awaited(self) -> bool:
-        """Whether the reader waits."""
+        """Whether the reader is waiting."""
         return self._waiter is not None
 
     def put(self, chunk: bytes) -> bool:
-        """Add bytes; return whether anybody will take them."""
+        """Add bytes; return False if the queue is closed."""
         with self._lock:
             if self._is_closed:
                 return False
@@ -49,16 +49,16 @@ class ByteQueue:
         return True
 
     def end(self, failure: DownloadFailed | None = None) -> None:
-        """Say that nothing more comes, and why where it is too early for that."""
+        """End the queue; `failure` is given if bytes are missing."""
         with self._lock:
             self._has_ended, self._failure = True, failure
             waiter, self._waiter = self._waiter, None
         _wake(waiter)
 
     def take(self, limit: int) -> memoryview | None:
-        """Take up to so many bytes, END behind the last; None where none are there yet.
+        """Take up to `limit` bytes, or END after the last; return None if none have come yet.
 
-        Raise DownloadFailed where no more will come.
+        Raise DownloadFailed if the rest will not come.
         """
         with self._lock:
             if not self._chunks:
@@ -77,7 +77,7 @@ class ByteQueue:
         return chunk
 
     def news(self) -> Future[None]:
-        """Return what is done as soon as there is something to take."""
+        """Return a future that is done once `take` has something to return."""
         future: Future[None] = Future()
         with self._lock:
             if self._chunks or self._has_ended:
@@ -89,7 +89,7 @@ class ByteQueue:
         return future
 
     def close(self) -> int:
-        """Drop all, for nobody will take it; return how many bytes it was."""
+        """Drop all bytes, those of the reader included; return how many there were."""
         with self._lock:
             self._is_closed = True
             self._chunks.clear()

@@ -1,25 +1,25 @@
-"""Whether it is worth a request to ask the store for a checksum."""
+"""Decides whether asking the store for a checksum is worth a request."""
 
 from __future__ import annotations
 
 _IN_VAIN = 16
-"""After so many answers without a checksum, one object in so many is asked for."""
+"""After this many answers without a checksum, the store is asked once for as many objects."""
 
 
 class ChecksumProbe:
-    """Learns from what the store has told: many hold no checksum of any object."""
+    """Learns from the store's answers: many stores have no checksums at all."""
 
     def __init__(self) -> None:
         self._in_vain = 0
         self._passed_over = 0
 
-    def is_good(self) -> bool:
-        """Tell whether to ask for that of the next object."""
+    def is_worthwhile(self) -> bool:
+        """Return whether to ask for the next object's checksum."""
         if self._in_vain < _IN_VAIN:
             return True
         self._passed_over = (self._passed_over + 1) % _IN_VAIN
         return not self._passed_over
 
-    def told(self, crc32: int | None) -> None:
-        """Note what came of it."""
+    def record(self, crc32: int | None) -> None:
+        """Record the store's answer."""
         self._in_vain = self._in_vain + 1 if crc32 is None else 0

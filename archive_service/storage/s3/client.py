@@ -1,7 +1,7 @@
-"""The client of the store: one for a process, made when it is first needed.
+"""The client of the store: one for each process, created when first used.
 
-Endpoint, region and credentials are found by botocore's own chain: the AWS_ variables, profiles,
-the roles of machines and containers.
+botocore finds endpoint, region and credentials itself: in AWS_ variables, profiles, and the roles
+of machines and containers.
 """
 
 from __future__ import annotations
@@ -22,20 +22,19 @@ from archive_service.storage.s3.store_errors import EXPIRED, reason_of
 from archive_service.storage.s3.timestamps import moment
 
 _ATTEMPTS = 3
-"""Of one request; the pauses between them are botocore's and grow."""
+"""Tries of one request; botocore makes growing pauses between them."""
 _ANY_NUMBER = 0
-"""Connections at once: those who read slowly hold some, and must not keep the others waiting."""
+"""No limit of connections: slow readers hold some, and must not delay the others."""
 LOOK_AGAIN_S = 10.0
-"""How old a client is at least that another takes the place of: to make one takes a second."""
+"""The least age of a client that is replaced: creating one takes a second."""
 Client = Any
-"""aiobotocore makes the methods of its clients when it runs: no type tells them."""
+"""aiobotocore generates the methods of its clients, so they have no types."""
 
 
 class Clients:
-    """Gives out the client; for one event loop.
+    """Provides the client; for one event loop.
 
-    Where credentials have expired they are looked for anew, by another client: what renews them
-    may have written them to a file meanwhile.
+    Expired credentials are looked up anew, by a new client: they may have been renewed in a file.
     """
 
     def __init__(self, *, timeout_s: float) -> None:
@@ -46,7 +45,7 @@ class Clients:
         self._contexts: list[AbstractAsyncContextManager[Client]] = []
 
     async def client(self) -> Client:
-        """Return the client; raise StorageUnavailable where none can be made."""
+        """Return the client; raise StorageUnavailable if it can't be created."""
         async with self._lock:
             if self._client is None:
                 try:
@@ -56,7 +55,7 @@ class Clients:
         return self._client
 
     def failed(self, reason: str) -> None:
-        """Take note of why a request failed."""
+        """Drop the client if a request failed because its credentials have expired."""
         if reason == EXPIRED and time.monotonic() - self._made_s > LOOK_AGAIN_S:
             self._client = None
 
@@ -67,7 +66,8 @@ class Clients:
     async def _another(self) -> Client:
         context = self._made()
         client = await context.__aenter__()
-        # Reads by the one before may be under way; those by older ones begin again, with this one.
+        # Reads by the client before may be under way; reads by older ones start again with this
+        # one.
         older, self._contexts = self._contexts[:-1], [*self._contexts[-1:], context]
         await self._leave(older)
         self._made_s = time.monotonic()
@@ -79,7 +79,7 @@ class Clients:
 
     def _made(self) -> AbstractAsyncContextManager[Client]:
         session = get_session()
-        # dateutil, which botocore asks, takes longer for a date than all else for its object.
+        # botocore's dateutil takes longer for a date than the rest takes for its object.
         session.get_component("response_parser_factory").set_parser_defaults(
             timestamp_parser=moment
         )
@@ -88,10 +88,10 @@ class Clients:
             read_timeout=self._timeout_s,
             retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
             max_pool_connections=_ANY_NUMBER,
-            # The archive's own CRC-32 tells the visitor; and of a part no store tells one.
+            # The archive's own CRC-32 protects the content, and no store sends one for a range.
             response_checksum_validation="when_required",
         )
-        # botocore knows AWS_DEFAULT_REGION alone, where all other kits of AWS know this.
+        # botocore only reads AWS_DEFAULT_REGION; all other SDKs of AWS read this one.
         region = os.environ.get("AWS_REGION") or None
         made: AbstractAsyncContextManager[Client] = session.create_client(
             "s3", region_name=region, config=config

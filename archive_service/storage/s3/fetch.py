@@ -1,10 +1,10 @@
-"""A part of an object fetched ahead of its reader, and again from where it broke off.
+"""Fetches a part of an object ahead of its reader, and resumes after a broken connection.
 
-Theory of operation.  One request asks for all of the part; its bytes are taken from the connection
-only as far as there is room: within the reader's window, and within what all readers together may
-hold.  A reader that waits gets bytes in any case.  What is not taken stays with the store, for TCP
-holds it back.  A reader that pauses for long has its connection closed; so slow clients hold none,
-and the next bytes are asked for as after a break.
+Theory of operation.  One request asks for the whole part.  Its bytes are read from the connection
+only while there is room: in the reader's window, and in the budget of all readers together.  A
+waiting reader always gets bytes.  TCP makes the store wait with the rest.  The connection is closed
+when the reader pauses for long, so slow clients hold no connections; the next bytes are requested
+as after a break.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from archive_service.storage.s3.objects import Body, Objects, Part
 from archive_service.storage.s3.store_errors import may_be_tried_again
 
 CHUNK_BYTES = 256 * 1024
-"""Bytes handed over at a time: fewer would cost more turns of threads, more would take longer."""
+"""Chunk size: smaller chunks cost more switches of threads, larger ones arrive later."""
 LEAST_BYTES = 64 * 1024
-"""What a reader that waits gets where there is no room."""
+"""Bytes for a waiting reader when there is no room."""
 CONNECTION_BYTES = 256 * 1024
-"""What an open connection holds of itself: the client's buffers."""
+"""Memory of an open connection: the client's buffers."""
 IDLE_S = 10.0
-"""How long a connection is kept for a reader that takes nothing."""
+"""How long a connection stays open while the reader takes nothing."""
 TRIES = 2
-"""Failures in a row, with no byte between them, that end a read; the client has tried by then."""
+"""Failures in a row, without a byte between them, that end a read; botocore retries each, too."""
 _PAUSE_S = 0.5
-"""Between failures, and longer from one to the next; the client pauses of itself, too."""
+"""Pause after a failure, times the failures in a row; botocore adds its own."""
 
 
 class Fetch:
-    """One part on its way; `run` is for the loop, the rest for any thread."""
+    """The fetch of one part; `run` is for the loop, the rest for any thread."""
 
     def __init__(
         self,
@@ -45,8 +45,8 @@ class Fetch:
         chunk_bytes: int = CHUNK_BYTES,
     ) -> None:
         self.window = chunk_bytes
-        """How many bytes may wait for the reader."""
-        self.inbox = ByteQueue(self._taken)
+        """The most bytes that may wait for the reader."""
+        self.queue = ByteQueue(self._taken)
         self._objects = objects
         self._part = part
         self._room = room
@@ -57,7 +57,7 @@ class Fetch:
         self._is_waiting = False
 
     async def run(self) -> None:
-        """Fetch all of the part, or leave word of why that can't be."""
+        """Fetch the whole part; a failure goes to the reader through the queue."""
         failures = 0
         try:
             while self._position < self._part.stop:
@@ -70,25 +70,25 @@ class Fetch:
                         raise
                     await asyncio.sleep(_PAUSE_S * failures)
         except DownloadFailed as failure:
-            self.inbox.end(failure)
+            self.queue.end(failure)
         except BaseException:
-            self.inbox.end(SourceUnreadable("internal error"))
+            self.queue.end(SourceUnreadable("internal error"))
             raise
         else:
-            self.inbox.end()
+            self.queue.end()
 
     def close(self) -> None:
-        """Give back what nobody will take; to be followed by the cancellation of `run`."""
-        self._room.release(self.inbox.close())
+        """Release the room of bytes not taken; the caller cancels `run` afterwards."""
+        self._room.release(self.queue.close())
 
     async def _fetch(self) -> None:
-        """Fetch from the position on, to the end or until the reader has paused for long."""
+        """Fetch from the position to the end, or until the reader pauses for long."""
         granted = await self._granted()
         self._room.take(CONNECTION_BYTES)
         try:
             async with self._objects.opened(self._part._replace(start=self._position)) as body:
                 while granted:
-                    room, granted = granted, 0  # it is for what receives to give it back
+                    room, granted = granted, 0  # `_receive` releases it
                     await self._receive(body, room)
                     if self._position < self._part.stop:
                         granted = await self._granted(within_s=IDLE_S)
@@ -96,7 +96,7 @@ class Fetch:
             self._room.release(CONNECTION_BYTES + granted)
 
     async def _receive(self, body: Body, granted: int) -> None:
-        """Take what comes, as much as was granted: a reader woken for each packet were a waste."""
+        """Receive the granted bytes, then pass them on at once: waking the reader costs time."""
         left = min(granted, self._part.stop - self._position)
         chunks: list[bytes] = []
         try:
@@ -105,14 +105,14 @@ class Fetch:
                 if not chunks[-1]:
                     raise SourceUnreadable("unreachable")
                 left -= len(chunks[-1])
-        finally:  # what came before a connection broke is not fetched again
+        finally:  # keep what came before the connection broke
             received = b"".join(chunks)
             self._position += len(received)
-            is_kept = received and self.inbox.put(received)
+            is_kept = received and self.queue.put(received)
             self._room.release(granted - len(received) if is_kept else granted)
 
     async def _granted(self, within_s: float | None = None) -> int:
-        """Wait for room, and take it; return how many bytes, 0 where there was none in time."""
+        """Wait for room and take it; return the bytes granted, 0 after the time-out."""
         self._is_waiting = True
         try:
             while not (granted := self._grant()):
@@ -125,10 +125,10 @@ class Fetch:
 
     def _grant(self) -> int:
         self._may_go_on.clear()
-        fits = self.inbox.size + self._chunk_bytes <= self.window
+        fits = self.queue.size + self._chunk_bytes <= self.window
         if fits and self._room.try_take(self._chunk_bytes):
             return self._chunk_bytes
-        if self.inbox.is_awaited:
+        if self.queue.is_awaited:
             self._room.take(LEAST_BYTES)
             return LEAST_BYTES
         if fits:
@@ -137,9 +137,9 @@ class Fetch:
 
     def _taken(self, count: int) -> None:
         self._room.release(count)
-        if self.inbox.size <= self.window // 2:  # to be woken has its price
+        if self.queue.size <= self.window // 2:  # waking costs time
             self._look_again()
 
     def _look_again(self) -> None:
-        if self._is_waiting:  # and has looked after it began to be
+        if self._is_waiting:  # set before its last look, so no wake-up is lost
             self._call(self._may_go_on.set)

@@ -1,8 +1,8 @@
 """The keys of an album as a tree of files and directories.
 
 A key is no path: it may be `a//b` or `../c`, and `a` may be an object beside `a/b`.  All of them
-are listed as they are, and `zipformat.names` gives each a name that can be unpacked.  What can't be
-listed is a key that is not UTF-8, for no client can ask for it: it is left out, and told of.
+are listed as they are, and `archive.naming` gives each a name that can be unpacked.  A key that is
+not UTF-8 is left out and reported, because no client can request it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.s3.objects import Found
 
 FILE_MODE, DIRECTORY_MODE = 0o644, 0o755
-"""An object has no permission bits: these are what most trees have."""
+"""Objects have no permission bits; these are the usual ones of files."""
 _NS_PER_S = 1_000_000_000
 _ROOT = b""
 
@@ -27,8 +27,8 @@ _ROOT = b""
 class Tree:
     """Collects the objects of an album whose keys begin with `prefix`.
 
-    `on_skipped` is told in a short fixed phrase why an object is left out.
-    Directories are paths with a slash at the end; the album itself is the empty path.
+    `on_skipped` is called with a short fixed phrase, the reason why an object is left out.
+    Directories are paths that end in a slash; the album itself is the empty path.
     """
 
     def __init__(
@@ -40,10 +40,10 @@ class Tree:
         self._files: dict[bytes, Found] = {}
         self._is_kept = {_ROOT: True}
         self._newest_s: dict[bytes, int] = {}
-        """When what lies in a directory changed last, Unix seconds."""
+        """The newest change of an object directly in each directory, Unix seconds."""
 
     def __bool__(self) -> bool:
-        """Tell whether there is an album: whether any key is of it."""
+        """Return whether the album exists: whether it has any key."""
         return bool(self._newest_s)
 
     def add(self, objects: Iterable[Found]) -> None:
@@ -55,16 +55,16 @@ class Tree:
             self._newest_s[directory] = max(newest_s, self._newest_s.get(directory, newest_s))
             if not self._keeps(directory):
                 continue
-            # An empty name is that of an object that stands for the directory.
+            # An object with an empty name stands for the directory itself.
             kept = set(self._exclusion.kept([name for _, name, _ in members if name]))
             for _, name, found in members:
                 if name in kept:
                     self._files[found.key[self._prefix_size :]] = found
 
     def listing(self) -> Listing:
-        """Return what was collected: files, empty directories, and what leads to these.
+        """Return the listing: files, empty directories and the parents of these.
 
-        Raise AlbumArchived where a file can't be read before it is restored.
+        Raise AlbumArchived if a file must be restored before it can be read.
         """
         if any(found.is_archived for found in self._files.values()):
             raise AlbumArchived
@@ -94,7 +94,7 @@ class Tree:
         )
 
     def _named(self, found: Found) -> tuple[bytes, str, Found] | None:
-        """Return the directory and the name of an object; None where it is left out."""
+        """Return the directory and the name of an object; None if it is left out."""
         directory, slash, name = found.key[self._prefix_size :].rpartition(b"/")
         try:
             directory.decode()
@@ -104,7 +104,7 @@ class Tree:
             return None
 
     def _keeps(self, directory: bytes) -> bool:
-        """Tell whether a directory is in the archive, and not excluded by any name in its path."""
+        """Return whether a directory is archived: no name in its path is excluded."""
         if directory not in self._is_kept:
             above = parent(directory)
             name = directory[len(above) : -1].decode()
@@ -112,7 +112,7 @@ class Tree:
         return self._is_kept[directory]
 
     def _times_s(self) -> dict[bytes, int]:
-        """Return when each directory changed last, with all below it."""
+        """Return the newest change in each directory and everything below it."""
         times_s = dict(self._newest_s)
         for directory in sorted({*self._is_kept, *times_s}, key=len, reverse=True):
             if directory:

@@ -1,4 +1,4 @@
-"""Where albums lie in an object store, as PHOTOS_DIR names it."""
+"""Reads the address of albums in an object store from PHOTOS_DIR."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import re
 from dataclasses import dataclass
 
 SCHEME = "s3://"
-# What buckets are called anywhere: S3 itself takes no capitals and no `_`, older stores do.
+# The names of buckets in any store: S3 itself rejects capitals and `_`, older stores accept them.
 _URL = re.compile(r"s3://(?P<bucket>[A-Za-z0-9][A-Za-z0-9._-]{1,254})(?:/(?P<prefix>[^\0]*))?")
 
 
 @dataclass(frozen=True, slots=True)
 class S3Location:
-    """A bucket, and what the keys of all albums in it begin with."""
+    """A bucket, and the prefix of all albums' keys."""
 
     bucket: str
     prefix: str = ""
-    """Empty or with a slash at its end."""
+    """Empty, or ends in a slash."""
 
     @classmethod
     def parse(cls, text: str) -> S3Location:

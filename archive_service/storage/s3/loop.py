@@ -1,4 +1,4 @@
-"""An event loop in a thread of its own, in which other threads have coroutines run."""
+"""An event loop in a thread of its own that runs coroutines for other threads."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _Result = TypeVar("_Result")
 
 
 class LoopThread:
-    """The loop and its thread, until it is closed.
+    """The loop and its thread.
 
-    What runs then is cancelled, and so is what is asked for afterwards: CancelledError is raised.
+    `close` cancels what runs; later calls raise CancelledError.
     """
 
     def __init__(self, name: str) -> None:
@@ -25,20 +25,20 @@ class LoopThread:
         self._thread.start()
 
     def run(self, coroutine: Coroutine[Any, Any, _Result]) -> _Result:
-        """Run a coroutine and wait for its result; not to be called in the loop itself."""
+        """Run a coroutine and wait for its result; never call it in the loop itself."""
         return self._begun(coroutine).result()
 
     def start(self, coroutine: Coroutine[Any, Any, None]) -> Callable[[], object]:
-        """Run a coroutine that nobody waits for; return what cancels it, from any thread."""
+        """Start a coroutine; return a function that cancels it, from any thread."""
         return self._begun(coroutine).cancel
 
     def call(self, callback: Callable[[], object]) -> None:
-        """Have something called in the loop; nothing happens once that is closed."""
+        """Call a function in the loop; do nothing once the loop is closed."""
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(callback)
 
     def close(self, last: Coroutine[Any, Any, None]) -> None:
-        """Cancel what runs, run the last, and end the thread; once is enough."""
+        """Cancel what runs, run `last`, and end the thread; a second call does nothing."""
         if self._is_closing:
             last.close()
             return

@@ -1,4 +1,4 @@
-"""The memory that may hold bytes which nobody has taken yet; for calls from any thread."""
+"""Bounds the memory for bytes that wait for their readers; for calls from any thread."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from typing import Protocol
 from archive_service.storage.s3.objects import Part
 
 KEPT_OBJECT_BYTES = 16 * 1024 * 1024
-"""The largest object that is kept between being hashed and being sent."""
+"""The largest object that is kept in memory after hashing, to be sent."""
 _WAITED_FOR_BYTES = 256 * 1024
-"""For so much room one is woken: all at once would find too little, and wait again."""
+"""One waiter is woken for this much room: more would find too little and wait again."""
 _IDLE_S = 60.0
-"""After that a kept object makes room for others: whoever had it hashed may have left."""
+"""After this time a kept object may be evicted: its download may have ended."""
 
 
 class Room(Protocol):
     """An account of bytes held."""
 
     def try_take(self, count: int) -> bool:
-        """Take room where there is any."""
+        """Take room if there is enough; return whether it was taken."""
 
     def take(self, count: int) -> None:
-        """Take room that there may not be: a reader waits, and has nothing."""
+        """Take room even beyond the size: a reader waits without any bytes."""
 
     def release(self, count: int) -> None:
         """Give room back."""
 
     def wait(self, wake: Callable[[], None]) -> None:
-        """Have something called once, when room was given back."""
+        """Call `wake` once, after room was given back."""
 
 
 class MemoryBudget:
-    """Room of a size; see `Room`."""
+    """A fixed number of bytes; see `Room`."""
 
     def __init__(self, size: int) -> None:
         self._size = self._free = size
@@ -43,7 +43,7 @@ class MemoryBudget:
         self._waiting: dict[Callable[[], None], None] = {}
 
     def try_take(self, count: int) -> bool:
-        """Take room where there is any; see `Room.try_take`."""
+        """Take room if there is enough; see `Room.try_take`."""
         with self._lock:
             if count > self._free:
                 return False
@@ -67,7 +67,7 @@ class MemoryBudget:
             wake()
 
     def wait(self, wake: Callable[[], None]) -> None:
-        """Have something called once; see `Room.wait`."""
+        """Call `wake` once; see `Room.wait`."""
         with self._lock:
             self._waiting[wake] = None
 
@@ -78,7 +78,7 @@ class MemoryBudget:
 
 
 class Prepaid:
-    """Room that was taken elsewhere, as much as is needed; see `Room`."""
+    """Room for bytes that another budget has already taken; see `Room`."""
 
     def try_take(self, count: int) -> bool:
         """See `Room.try_take`."""
@@ -95,10 +95,10 @@ class Prepaid:
 
 
 class Kept:
-    """Whole objects that were hashed a moment ago and are to be sent from memory.
+    """Whole objects that were just hashed and will be sent from memory.
 
-    Nothing that is kept is dropped for what is farther from being sent, unless it lies idle: or
-    else, with too little memory for all, each would be dropped before its turn.
+    Only idle objects are evicted for new ones.  Otherwise, with too little memory for all, each
+    would be evicted before its turn.
     """
 
     def __init__(self, size: int) -> None:
@@ -107,7 +107,7 @@ class Kept:
         self._objects: OrderedDict[Part, tuple[Sequence[memoryview], float]] = OrderedDict()
 
     def hold(self, size: int) -> bool:
-        """Take room for an object that is to be kept; where there is none it will be read twice."""
+        """Take room for an object; return False without room, and the object is read twice."""
         if size > KEPT_OBJECT_BYTES:
             return False
         while not self._budget.try_take(size):
@@ -120,7 +120,7 @@ class Kept:
         self._budget.release(size)
 
     def keep(self, whole: Part, chunks: Sequence[memoryview]) -> None:
-        """Keep an object for which room was taken."""
+        """Keep an object whose room `hold` has taken."""
         with self._lock:
             is_new = whole not in self._objects
             if is_new:
@@ -129,14 +129,14 @@ class Kept:
             self.release(whole.size)
 
     def taken(self, whole: Part) -> Sequence[memoryview] | None:
-        """Hand out an object that was kept; whoever has it releases its room."""
+        """Remove and return a kept object; the caller releases its room."""
         with self._lock:
             found = self._objects.pop(whole, None)
         return found[0] if found else None
 
     @property
     def used(self) -> int:
-        """The bytes that are kept, or for which room was taken."""
+        """The bytes kept, and those whose room is taken."""
         return self._budget.used
 
     def _drop_idle(self) -> bool:

@@ -1,4 +1,4 @@
-"""One object as a file: fetched from the store, or taken from memory."""
+"""One object as a file, read from the store or from memory."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from types import TracebackType
 
 from archive_service.storage.base import RemoteFile
 from archive_service.storage.s3.byte_queue import END
-from archive_service.storage.s3.context import StoreContext
 from archive_service.storage.s3.fetch import CHUNK_BYTES, Fetch
 from archive_service.storage.s3.memory_budget import Prepaid, Room
 from archive_service.storage.s3.objects import Part
+from archive_service.storage.s3.store_context import StoreContext
 
 _BEGUN_AHEAD_BYTES = 2 * CHUNK_BYTES
-"""What is fetched before the first byte is taken: the next file of a quick download."""
+"""Bytes fetched before the first read: those of a fast download's next file."""
 _MOST_AHEAD_BYTES = 4 * 1024 * 1024
 _HASHED_BYTES = 1024 * 1024
-"""Handed over at a time to be hashed, which no client waits for."""
+"""Chunk size for hashing, where no client waits for the first bytes."""
 
 
 class ObjectFile(RemoteFile):
-    """What both kinds share; see `RemoteFile`."""
+    """Closes the file at the end of a `with` block; see `RemoteFile`."""
 
     def __enter__(self) -> RemoteFile:
         return self
@@ -39,22 +39,22 @@ class ObjectFile(RemoteFile):
 class FetchedFile(ObjectFile):
     """An object that is fetched; see `RemoteFile`."""
 
-    def __init__(self, access: StoreContext, whole: Part) -> None:
-        self._access = access
+    def __init__(self, context: StoreContext, whole: Part) -> None:
+        self._context = context
         self._whole = whole
         self._fetch: Fetch | None = None
         self._cancel: Callable[[], object] = lambda: None
 
     def begin(self, start: int, stop: int) -> None:
-        """Have the bytes from `start` up to `stop` fetched; see `RemoteFile.begin`."""
-        self._begin(start, stop, self._access.ahead, window=_BEGUN_AHEAD_BYTES)
+        """Start to fetch the bytes from `start` up to `stop`; see `RemoteFile.begin`."""
+        self._begin(start, stop, self._context.ahead, window=_BEGUN_AHEAD_BYTES)
 
     async def chunk(self, limit: int) -> memoryview:
         """Return the next bytes; see `RemoteFile.chunk`."""
         fetch = self._begun()
         fetch.window = min(max(2 * limit, CHUNK_BYTES), _MOST_AHEAD_BYTES)
-        while (taken := fetch.inbox.take(limit)) is None:
-            await asyncio.wrap_future(fetch.inbox.news())
+        while (taken := fetch.queue.take(limit)) is None:
+            await asyncio.wrap_future(fetch.queue.news())
         return taken
 
     def readinto(self, buffer: memoryview) -> int:
@@ -71,35 +71,35 @@ class FetchedFile(ObjectFile):
 
     def _next(self, limit: int) -> memoryview:
         fetch = self._begun()
-        while (taken := fetch.inbox.take(limit)) is None:
-            fetch.inbox.news().result()
+        while (taken := fetch.queue.take(limit)) is None:
+            fetch.queue.news().result()
         return taken
 
     def _begun(self) -> Fetch:
-        """Return what fetches; all of the object is fetched where nothing else was asked for."""
+        """Return the fetch that was begun; without one, begin to fetch the whole object."""
         return self._fetch or self._begin(
-            0, self._whole.size, self._access.ahead, window=_MOST_AHEAD_BYTES
+            0, self._whole.size, self._context.ahead, window=_MOST_AHEAD_BYTES
         )
 
     def _begin(
         self, start: int, stop: int, room: Room, *, window: int, chunk_bytes: int = CHUNK_BYTES
     ) -> Fetch:
-        access, part = self._access, self._whole._replace(start=start, stop=stop)
-        fetch = Fetch(access.objects, part, room, access.loop.call, chunk_bytes=chunk_bytes)
+        context, part = self._context, self._whole._replace(start=start, stop=stop)
+        fetch = Fetch(context.objects, part, room, context.loop.call, chunk_bytes=chunk_bytes)
         fetch.window = window
         self._fetch = fetch
-        self._cancel = access.loop.start(fetch.run())
+        self._cancel = context.loop.start(fetch.run())
         return fetch
 
 
 class KeepingFile(FetchedFile):
-    """An object that is fetched to be hashed, and kept to be sent once all of it was read.
+    """An object that is fetched to be hashed, and kept in memory to be sent later.
 
-    The room for that has been taken.
+    The caller has taken the room for it.
     """
 
-    def __init__(self, access: StoreContext, whole: Part) -> None:
-        super().__init__(access, whole)
+    def __init__(self, context: StoreContext, whole: Part) -> None:
+        super().__init__(context, whole)
         self._chunks: list[memoryview] = []
         self._left = whole.size
 
@@ -112,12 +112,12 @@ class KeepingFile(FetchedFile):
         return len(taken)
 
     def close(self) -> None:
-        """Keep what was read, if that is all; see `RemoteFile.close`."""
+        """Keep the object if all of it was read; see `RemoteFile.close`."""
         super().close()
         if self._left:
-            self._access.kept.release(self._whole.size)
+            self._context.kept.release(self._whole.size)
         else:
-            self._access.kept.keep(self._whole, self._chunks)
+            self._context.kept.keep(self._whole, self._chunks)
 
     def _begun(self) -> Fetch:
         size = self._whole.size
@@ -127,10 +127,10 @@ class KeepingFile(FetchedFile):
 
 
 class KeptFile(ObjectFile):
-    """An object that was kept; see `RemoteFile`."""
+    """An object in memory; see `RemoteFile`."""
 
-    def __init__(self, access: StoreContext, whole: Part, chunks: Sequence[memoryview]) -> None:
-        self._access = access
+    def __init__(self, context: StoreContext, whole: Part, chunks: Sequence[memoryview]) -> None:
+        self._context = context
         self._whole = whole
         self._chunks = deque(chunks)
         self._is_open = True
@@ -155,7 +155,7 @@ class KeptFile(ObjectFile):
         if self._is_open:
             self._is_open = False
             self._chunks.clear()
-            self._access.kept.release(self._whole.size)
+            self._context.kept.release(self._whole.size)
 
     def _next(self, limit: int) -> memoryview:
         limit = min(limit, self._left)

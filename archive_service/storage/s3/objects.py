@@ -1,4 +1,4 @@
-"""Objects of one bucket: listed a page at a time, and read only as they were listed."""
+"""The objects of one bucket: lists them in pages, and reads only what was listed."""
 
 from __future__ import annotations
 
@@ -24,31 +24,31 @@ from archive_service.storage.s3.store_errors import ARCHIVED, STORE_ERRORS, fail
 _ARCHIVED = ("GLACIER", "DEEP_ARCHIVE")
 """Storage classes whose objects can't be read; those of GLACIER_IR can."""
 _NOTED_ARCHIVED, _LOOK_AGAIN_S = 10_000, 600.0
-"""Objects remembered that turned out to be archived, and for how long: one may be restored."""
+"""How many archived objects are remembered, and for how long: one may be restored."""
 _MULTIPART = "-"
-"""Stands in the entity tags and composite checksums of objects that were uploaded in parts."""
+"""Marks the entity tags and composite checksums of objects uploaded in parts."""
 Body = Any
-"""aiobotocore's, of which `read` is used."""
+"""The body type of aiobotocore; only its `read` is used."""
 
 
 class Found(NamedTuple):
-    """An object as a listing has it."""
+    """An object in a listing."""
 
     key: bytes
     size: int
     modified_s: int
     etag: bytes
-    """Without quotes: some stores list it so, and answer with quotes."""
+    """Without quotes, which some stores only send in answers."""
     is_archived: bool = False
-    """Whether its bytes have to be restored before they can be read."""
+    """Whether the object must be restored before it can be read."""
 
 
 class Page(NamedTuple):
-    """A part of a listing."""
+    """One page of a listing."""
 
     objects: list[Found]
     prefixes: list[bytes]
-    """What stands for all keys that begin with it, up to the next slash."""
+    """The common prefixes, each up to the next slash."""
 
 
 class Part(NamedTuple):
@@ -64,28 +64,27 @@ class Part(NamedTuple):
 class Objects:
     """The objects of a bucket; for one event loop.
 
-    What is asked of the store raises StorageUnavailable for a listing, and DownloadFailed for a
-    read.
+    Listing raises StorageUnavailable; reading raises DownloadFailed.
     """
 
     def __init__(self, clients: Clients, bucket: str) -> None:
         self._clients = clients
         self._bucket = bucket
-        # A store may archive by itself what is seldom read, and tell so only when it is read.
+        # A store may archive rarely read objects by itself; only a read then shows it.
         self._found_archived: WeightedLRU[tuple[str, str], float] = WeightedLRU(_NOTED_ARCHIVED)
 
     async def pages(self, prefix: str, **more: object) -> AsyncIterator[Page]:
-        """Yield the objects whose keys begin with a prefix; `more` is asked of each page."""
+        """Yield the objects whose keys begin with a prefix; `more` are parameters."""
         asked = {"Bucket": self._bucket, "Prefix": prefix, **more}
-        # Asked for by name so that botocore leaves the keys alone: bytes that are no UTF-8 and
-        # control characters come through, of which XML can't have the latter.
+        # With an explicit EncodingType botocore does not decode the keys.  So keys may hold invalid
+        # UTF-8, and control characters, which XML forbids.
         asked["EncodingType"] = "url"
         while True:
             answer = await self._listed(asked)
             if any(map(_may_be_archived, answer.get("Contents", ()))):
-                # Asked for apart: there are stores that refuse what they don't know.
-                more_told = {"OptionalObjectAttributes": ["RestoreStatus"]}
-                answer = await self._listed({**asked, **more_told})
+                # A request of its own, because some stores reject parameters they don't know.
+                restore_status = {"OptionalObjectAttributes": ["RestoreStatus"]}
+                answer = await self._listed({**asked, **restore_status})
             yield self._page(answer)
             token = answer.get("NextContinuationToken")
             if not answer.get("IsTruncated") or not token:
@@ -94,7 +93,7 @@ class Objects:
 
     @asynccontextmanager
     async def opened(self, part: Part) -> AsyncIterator[Body]:
-        """Ask for a part, of the very object that was listed, and give access to its bytes."""
+        """Request a part of the object that was listed; yield the body."""
         asked = {"Bucket": self._bucket, "Key": part.key, "IfMatch": f'"{part.etag}"'}
         if (part.start, part.stop) != (0, part.size):
             asked["Range"] = f"bytes={part.start}-{part.stop - 1}"
@@ -109,7 +108,7 @@ class Objects:
             body.close()
 
     async def is_answered(self, part: Part) -> bool:
-        """Tell whether the store gives out an object under another entity tag than its own."""
+        """Return whether the store sends an object despite a false entity tag in If-Match."""
         asked = {"Bucket": self._bucket, "Key": part.key, "IfMatch": f'"{part.etag}"'}
         try:
             answer = await self._read("get_object", {**asked, "Range": "bytes=0-0"}, part)
@@ -119,7 +118,7 @@ class Objects:
         return True
 
     async def known_crc32(self, part: Part) -> int | None:
-        """Return the CRC-32 of a whole object that the store holds."""
+        """Return the store's CRC-32 of a whole object; None if it has none."""
         answer = await self._read(
             "head_object",
             {
@@ -191,12 +190,12 @@ def _check_listed(found: Sequence[Found]) -> None:
 
 
 def _decoded(key: str) -> bytes:
-    """Undo what a store does to a key, as forms do it: a space may have become a plus."""
+    """Decode a URL-encoded key; as in forms, a plus may stand for a space."""
     return unquote_to_bytes(key.replace("+", " "))
 
 
 def entity_tag(text: str) -> str:
-    """Return an entity tag without quotes and weakness, which not all answers of a store have."""
+    """Strip an entity tag of quotes and weakness, which a store may send inconsistently."""
     return text.strip().removeprefix("W/").strip('"')
 
 
@@ -205,25 +204,25 @@ def _may_be_archived(row: Mapping[str, Any]) -> bool:
 
 
 def _is_restored(row: Mapping[str, Any]) -> bool:
-    """Tell whether a copy of an archived object can be read, for some days."""
+    """Return whether an archived object has a readable, temporary copy."""
     status = row.get("RestoreStatus", {})
     return not status.get("IsRestoreInProgress", True)
 
 
 def _check(answer: Mapping[str, Any], part: Part) -> None:
-    """Look whether the bytes that will come are those that were asked for.
+    """Check that the answer has the requested bytes of the object that was listed.
 
-    The store was asked to look itself, by `If-Match`; some don't.
+    `If-Match` asked the store to check that, but some stores ignore it.
     """
     _check_entity_tag(answer, part)
     is_whole = (part.start, part.stop) == (0, part.size)
-    told = answer.get("ContentRange")
-    if told is None:
+    content_range = answer.get("ContentRange")
+    if content_range is None:
         if answer.get("ContentLength") != part.size:
             raise SourceChanged("resized")
         if not is_whole:
             raise SourceUnreadable("no ranges")
-    elif told != f"bytes {part.start}-{part.stop - 1}/{part.size}":
+    elif content_range != f"bytes {part.start}-{part.stop - 1}/{part.size}":
         raise SourceChanged("resized")
     elif answer.get("ContentLength") != part.stop - part.start:
         raise SourceUnreadable("no ranges")
@@ -235,15 +234,15 @@ def _check_entity_tag(answer: Mapping[str, Any], part: Part) -> None:
 
 
 def _full_crc32(answer: Mapping[str, Any]) -> int | None:
-    """Return a CRC-32 that is one of all bytes, not one made of those of parts."""
-    told = answer.get("ChecksumCRC32")
+    """Return the CRC-32 of all bytes; None for a checksum composed of those of parts."""
+    encoded = answer.get("ChecksumCRC32")
     kind = answer.get("ChecksumType")
-    if not told or kind not in (None, "FULL_OBJECT"):
+    if not encoded or kind not in (None, "FULL_OBJECT"):
         return None
-    if kind is None and _MULTIPART in told + answer.get("ETag", ""):  # older stores tell no type
+    if kind is None and _MULTIPART in encoded + answer.get("ETag", ""):  # older stores send no type
         return None
     try:
-        value = base64.b64decode(told, validate=True)
+        value = base64.b64decode(encoded, validate=True)
     except binascii.Error:
         return None
     return int.from_bytes(value, "big") if len(value) == 4 else None

@@ -1,13 +1,13 @@
 """Albums in a store that speaks S3: the objects below one prefix, a directory for each hash.
 
-Theory of operation.  One thread has an event loop, and in it the client of the store.  The methods
-here are called from worker threads, as those of every storage; they have their requests made in
-that loop and wait.  Only the bytes of large objects are not waited for: they are fetched ahead of
-whoever takes them (`fetch`), and awaited by the loop that sends them.
+Theory of operation.  One thread runs an event loop with the client of the store.  As in every
+storage, worker threads call the methods; each runs its requests in that loop and waits.  Only large
+objects are not waited for: their bytes are fetched ahead of the reader (`fetch`), and the loop that
+sends them awaits them.
 
-A listing holds the entity tag of each object, and every read is made under it (`If-Match`): so
-what is read is what was listed, or the store says that it is gone.  Some stores ignore the
-condition, so the entity tag of every answer is compared here, too.
+A listing holds the entity tag of each object, and every read sends it as `If-Match`.  So the store
+returns what was listed or reports that it is gone.  Some stores ignore the condition, so the entity
+tag of every answer is compared here, too.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from archive_service.observe.events import ObjectSkipped, Observe, ignore
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.s3.album_objects import S3AlbumFiles
 from archive_service.storage.s3.client import Clients
-from archive_service.storage.s3.context import StoreContext
 from archive_service.storage.s3.keys import Tree
 from archive_service.storage.s3.location import S3Location
 from archive_service.storage.s3.loop import LoopThread
 from archive_service.storage.s3.objects import Objects
+from archive_service.storage.s3.store_context import StoreContext
 from archive_service.storage.s3.store_probe import Flaw, flaws_of
 
 
 class S3Storage:
     """The albums below one prefix of a bucket; see `Storage`.
 
-    `observe` gets one ObjectSkipped for each album from which objects are left out.
+    `observe` gets one ObjectSkipped for each album with objects that are left out.
     """
 
     def __init__(
@@ -55,12 +55,12 @@ class S3Storage:
         self._loop = LoopThread("s3")
         self._clients = Clients(timeout_s=timeout_s)
         self._objects = Objects(self._clients, location.bucket)
-        self._access = StoreContext(self._loop, self._objects, memory_bytes=memory_bytes)
+        self._context = StoreContext(self._loop, self._objects, memory_bytes=memory_bytes)
 
     @property
     def held_bytes(self) -> int:
-        """The bytes in memory that wait to be taken, or for which there is room."""
-        return self._access.ahead.used + self._access.kept.used
+        """The bytes of memory taken: for bytes that wait for a reader, and for those to come."""
+        return self._context.ahead.used + self._context.kept.used
 
     def list(self, archive: ArchiveId, known: Listing | None = None) -> Listing:
         """List the objects of an album; see `Storage.list`."""
@@ -73,10 +73,10 @@ class S3Storage:
         self, archive: ArchiveId, listing: Listing, close: Callable[[int], object] = os.close
     ) -> S3AlbumFiles:
         """Give access to the objects of a listing; see `Storage.files`."""
-        return S3AlbumFiles(self._access, self._prefix_of(archive), listing)
+        return S3AlbumFiles(self._context, self._prefix_of(archive), listing)
 
     def flaws(self, archive: ArchiveId, listing: Listing) -> Sequence[Flaw] | None:
-        """Try the store on an object of a listing; None where none has two bytes.
+        """Probe the store with an object of a listing; return None if none has two bytes.
 
         Raise DownloadFailed.
         """
@@ -87,19 +87,19 @@ class S3Storage:
         return self._loop.run(flaws_of(self._objects, whole))
 
     def check(self) -> bool:
-        """Look for the first object below the prefix; see `Storage.check`."""
+        """Return whether there is an object below the prefix; see `Storage.check`."""
         return self._loop.run(self._check())
 
     def albums(self) -> Sequence[str]:
-        """Name what stands first below the prefix; see `Storage.albums`."""
+        """Return the names directly below the prefix; see `Storage.albums`."""
         return self._loop.run(self._albums())
 
     def place(self, archive: ArchiveId) -> str:
-        """Name the bucket; see `Storage.place`."""
+        """Return the address of bucket and prefix; see `Storage.place`."""
         return str(self._location)
 
     def close(self) -> None:
-        """End all requests, and the thread; see `Storage.close`."""
+        """Cancel all requests and end the thread; see `Storage.close`."""
         self._loop.close(self._clients.close())
 
     def _prefix_of(self, archive: ArchiveId) -> str:

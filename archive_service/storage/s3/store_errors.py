@@ -1,6 +1,6 @@
-"""What a store or its client says, as the errors of this service.
+"""Translates the errors of a store and its client into those of this service.
 
-The reasons are short fixed phrases; docs/operations tells what to do about each.
+The reasons are short fixed phrases; docs/operations says what to do about each.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ EXPIRED = "credentials expired"
 ARCHIVED = "archived"
 _SLOW_DOWN, _DENIED, _TIMEOUT, _UNREACHABLE = "slow down", "access denied", "timeout", "unreachable"
 _STORE_ERROR, _WRONG, _NO_CREDENTIALS = "store error", "wrong credentials", "no credentials"
-# An answer to HEAD has no text: its code is the status.
+# An answer to HEAD has no body, so its code is the status.
 _BY_CODE: Mapping[str, str] = {
     "SlowDown": _SLOW_DOWN,
     "503": _SLOW_DOWN,
@@ -64,7 +64,7 @@ _BY_KIND: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...] 
     ),
 )
 REASONS = frozenset((*_BY_CODE.values(), *(reason for _, reason in _BY_KIND), _STORE_ERROR))
-"""All that `reason_of` says."""
+"""All results of `reason_of`."""
 _GONE = ("NoSuchKey", "404")
 _REPLACED = ("PreconditionFailed", "412")
 STORE_ERRORS = (
@@ -74,12 +74,12 @@ STORE_ERRORS = (
     asyncio.TimeoutError,
     OSError,
 )
-"""All that the client raises where an answer is not what was asked for."""
+"""All exceptions that the client raises for a failed request."""
 _ANOTHER_TRY_MAY_HELP = (_SLOW_DOWN, _TIMEOUT, _UNREACHABLE, _STORE_ERROR)
 
 
 def reason_of(error: Exception) -> str:
-    """Say in a short fixed phrase what went wrong."""
+    """Return a short fixed phrase for an error."""
     if isinstance(error, exceptions.ClientError):
         return _BY_CODE.get(_code(error), _STORE_ERROR)
     for kind, reason in _BY_KIND:
@@ -89,7 +89,7 @@ def reason_of(error: Exception) -> str:
 
 
 def failed_read(error: Exception) -> DownloadFailed:
-    """Return what a download is told of a read that failed."""
+    """Return the failure of a download whose read failed."""
     if isinstance(error, exceptions.ClientError):
         if _code(error) in _GONE:
             return SourceChanged("vanished")
@@ -99,7 +99,7 @@ def failed_read(error: Exception) -> DownloadFailed:
 
 
 def may_be_tried_again(failure: DownloadFailed) -> bool:
-    """Tell whether the same read may succeed in a moment."""
+    """Return whether a retry of the same read may succeed."""
     return isinstance(failure, SourceUnreadable) and failure.reason in _ANOTHER_TRY_MAY_HELP
 
 

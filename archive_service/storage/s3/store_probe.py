@@ -1,4 +1,4 @@
-"""What a store does with a condition, a range and a checksum, tried on one of its objects."""
+"""Probes a store's conditions, ranges and checksums with one of its objects."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ _ENTITY_TAG_OF_NOTHING = "of no object"
 
 
 class Flaw(Enum):
-    """What a store does wrong."""
+    """A flaw of a store."""
 
     CONDITIONS = "ignores If-Match"
     RANGES = "ignores Range"
-    CHECKSUMS = "tells a wrong checksum"
-    OTHER_TAGS = "tells another entity tag than it lists"
+    CHECKSUMS = "returns a wrong checksum"
+    OTHER_TAGS = "returns another entity tag than it lists"
 
 
 async def flaws_of(objects: Objects, whole: Part) -> list[Flaw]:
-    """Try a store on one object of two bytes at least; raise DownloadFailed where it fails."""
+    """Probe a store with an object of at least two bytes; raise DownloadFailed if it fails."""
     try:
         async with objects.opened(whole._replace(start=1, stop=2)) as body:
             is_ranged = len(await body.read(2)) == 1
@@ -43,9 +43,9 @@ async def flaws_of(objects: Objects, whole: Part) -> list[Flaw]:
 
 
 async def _is_checksum_right(objects: Objects, whole: Part) -> bool:
-    """Tell whether a checksum is that of the content; that none is told is no flaw."""
-    told = await objects.known_crc32(whole)
-    if told is None:
+    """Return whether the store's checksum is that of the content, or it has none."""
+    listed = await objects.known_crc32(whole)
+    if listed is None:
         return True
     value = 0
     async with objects.opened(whole) as body:
@@ -55,4 +55,4 @@ async def _is_checksum_right(objects: Objects, whole: Part) -> bool:
             if not block:
                 raise SourceUnreadable("unreachable")
             value, left = zlib_ng.crc32(block, value), left - len(block)
-    return value == told
+    return value == listed

@@ -1,4 +1,4 @@
-"""When an object was last written, as stores print it."""
+"""Reads the modification times of objects, as stores print them."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _UNKNOWN = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 def moment(text: Any) -> datetime:  # noqa: ANN401 - what botocore finds in an answer
-    """Return the moment that a text names, in whole seconds where it stands in a listing.
+    """Return the time in a text; in whole seconds in the format of listings.
 
-    Some stores tell parts of a second, and some of these only in one of two answers.
-    A text that names no moment, or one of the year 0, is taken for 1970: the time of one object
-    must not make an album unreadable.
+    Some stores print fractions of a second, and some of these only in one of two answers.
+    An invalid text, or the year 0, means 1970: the time of one object must not make an album
+    unreadable.
     """
     match = _IN_LISTINGS.fullmatch(text) if isinstance(text, str) else None
     with suppress(ValueError, OverflowError):

@@ -1,13 +1,13 @@
 """Fair use: how much of the service a visitor gets while others want it too.
 
-- A download takes a slot; probes of at most PROBE_BYTES take none, nor does anything but a body.
-- Its pieces wait for its share of the rates.
+- A download takes a slot; probes of at most PROBE_BYTES and answers without a body take none.
+- The pieces of a download wait for its share of the rates.
 - While slots are scarce, the slowest downloads are cut, and a known client gets a part of them.
-- Who goes on again and again with an archive that has changed waits longer and longer, too.
-- Who asks for links that don't exist waits longer and longer for being told so, and then is refused
-  before anything is looked up.  Refused is only who is known: where an unknown proxy stands for all
-  visitors, one who guesses must lock nobody out, so there the answers to misses are slowed alone.
-- The site's own requests are neither slowed nor refused for links that don't exist.
+- A client that keeps continuing an archive which has changed waits longer and longer.
+- A client that asks for missing archives waits longer and longer, and then is blocked before any
+  lookup.  Only identified clients are blocked.  Behind an unidentified proxy we only delay 404s, so
+  that one guesser cannot lock out everyone.
+- The site's own requests are neither delayed nor refused for missing archives.
 """
 
 from __future__ import annotations
@@ -36,8 +36,9 @@ from archive_service.web.limits.slow_downloads import SlowDownloads
 from archive_service.web.limits.visitor import client_of
 
 MOST_HELD = 256
-"""Answers that wait at once, in one process; with more the next ones don't wait, for each holds a
-connection, and nobody shall exhaust the service by way of what protects it."""
+"""The most answers that are delayed at once in one process.
+
+Each holds a connection, so without a bound the delay itself would be a denial-of-service vector."""
 _NOT_RESUMED = b"not resumed"
 
 
@@ -64,21 +65,21 @@ class FairUse:
             least_bytes_per_s=limits.least_bytes_per_s if limits.downloads else 0,
             window_s=limits.slow_window_s,
         )
-        self._misses = counts.misses if limits.misses_per_minute else None
+        self._misses = counts.failed_lookups if limits.misses_per_minute else None
         self._held = 0
         self._rate = SharedRate(lambda: limits.bytes_per_s * self._slots.own_share())
         self._rates: dict[object, SharedRate] = {}
 
     @classmethod
     def unlimited(cls, observe: Observe) -> FairUse:
-        """Let everybody have everything."""
+        """Return fair use without limits."""
         limits = Limits()
         return cls(limits, TrustedProxies(None), observe, counts=SharedCounts(limits).of(0))
 
     def admit(self, request: web.Request) -> None:
-        """Let a request in; raise ClientRefused."""
+        """Admit a request; raise ClientRefused."""
         now_s = time.monotonic()
-        if self._misses is None or not self._misses.refuse_somebody(now_s):
+        if self._misses is None or not self._misses.refuses_any_client(now_s):
             return
         client = self._client(request)
         refused_s = self._misses.refused_for_s(client.key, now_s)
@@ -100,10 +101,10 @@ class FairUse:
         await self._hold(delay_s)
 
     async def not_resumed(self, request: web.Request) -> None:
-        """Count a resumption that is refused, and wait for as long as its answer has to.
+        """Count a resumption that is refused, and delay its answer.
 
-        Some programs repeat a refused request dozens of times a second.  That is no guessing: it
-        is counted apart, and never blocks the client.
+        Some programs repeat a refused request dozens of times a second.  That is no guessing, so it
+        is counted separately and never blocks the client.
         """
         if self._misses is None:
             return
@@ -130,7 +131,7 @@ class FairUse:
         content_length: int,
         pace: AdaptivePace | DelayedPace,
     ) -> Iterator[Pace]:
-        """Hold a slot for a transfer for the length of a block, and give the pace to send at.
+        """Hold a slot for a transfer during a block; yield the pace to send at.
 
         Raise ServiceBusy or ClientBusy.
         """
@@ -146,7 +147,7 @@ class FairUse:
         with ExitStack() as stack:
             stack.enter_context(self._slots.taken(client.key, name, is_known=client.is_known))
             stack.enter_context(self._slow.watched(transfer))
-            # Who may be many visitors has a share for each connection.
+            # A client that may be many visitors gets a share for each connection.
             shares = self._shares(name if client.is_known else object(), stack)
             yield LimitedPace(pace, shares) if shares else pace
 

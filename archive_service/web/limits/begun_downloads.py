@@ -1,12 +1,12 @@
-"""Which states of an archive a client has begun to download lately.
+"""The states of an archive that a client has recently begun to download.
 
-A program that was cut asks for the rest by a range alone and appends whatever it gets.  The entity
-tag that it began with tells whether that would be the rest of the same archive.
+A program whose download was cut asks for a bare range and appends what it gets.  The entity tag
+that it began with shows whether the range belongs to the same archive.
 
-Each process records what it has answered in its own region and reads those of all.  A region is a
-table with a few places for each download; where they are all taken, the oldest record goes.  So
-memory is bounded, and nothing but digests is in it.  A record keeps the last few tags: several
-visitors may share an address, and one of them may have begun before the album changed.
+Each process writes its own region of shared memory and reads all regions.  A region is a table with
+a few places for each download; when they are full, the oldest record is evicted.  So memory is
+bounded; it holds only digests.  A record keeps the last few tags: several visitors may share an
+address, and one of them may have begun before the album changed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ KEPT_NS = 3600 * 10**9
 """How long a beginning is remembered."""
 TAGS_PER_DOWNLOAD = 4
 DOWNLOAD_BYTES = 16
-"""Length of what stands for an archive and the client that downloads it."""
+"""Length of the digest of an archive and its client."""
 _TAG_BYTES = 8
 _BUCKETS, _PLACES = 8192, 2
 _HEAD = Struct("")
@@ -31,23 +31,23 @@ _TAG_FIELDS = f"{_TAG_BYTES}sQ??"
 _RECORD = Struct(f"={DOWNLOAD_BYTES}s" + _TAG_FIELDS * TAGS_PER_DOWNLOAD)  # newest first
 _NOTHING = (bytes(_TAG_BYTES), 0, False, False)
 _Begun = tuple[bytes, int, bool, bool]
-"""Digest of the entity tag; when it was begun last, 0 for never; whether that was brief; whether
-another beginning with the tag was not."""
+"""Digest of the entity tag; the time of the last beginning, 0 for none; whether that one was brief;
+whether another beginning with the tag was not brief."""
 
 
 def begun_download_records(processes: int) -> SharedRecords:
-    """Make the shared memory: 1.5 MB for each process."""
+    """Allocate the shared memory: 1.5 MB for each process."""
     return SharedRecords(processes, head=_HEAD, record=_RECORD, records=_BUCKETS * _PLACES)
 
 
 class BegunDownloads:
-    """The beginnings of all processes, as one process sees and adds to them.
+    """The beginnings of all processes; one process reads all and adds its own.
 
-    All times are of a clock that never goes back, and the same in all processes.
+    All times are of a monotonic clock that the processes share.
     """
 
-    def __init__(self, regions: SharedRecords, number: int) -> None:
-        self._regions = regions
+    def __init__(self, shared: SharedRecords, number: int) -> None:
+        self._shared = shared
         self._number = number
 
     def add(self, download: bytes, etag: str, *, now_ns: int) -> None:
@@ -59,14 +59,14 @@ class BegunDownloads:
         self._write(index, download, [(tag, now_ns, False, is_proved), *others])
 
     def mark_brief(self, download: bytes, *, begun_ns: int) -> None:
-        """Record that little was taken of what was begun then, unless it was begun again since."""
+        """Mark the beginning of that time as brief, unless the download was begun again since."""
         index, before = self._own_place(download)
         marked = [(*each[:2], each[2] or each[1] == begun_ns, each[3]) for each in before]
         if marked:
             self._write(index, download, marked)
 
     def mark_proved(self, download: bytes, etag: str) -> None:
-        """Record that much was taken of a state: a later look at it takes nothing back."""
+        """Record that the client took much of a state; a later brief beginning keeps that."""
         index, before = self._own_place(download)
         tag = _digest(etag)
         marked = [(*each[:3], each[3] or each[0] == tag) for each in before]
@@ -74,16 +74,16 @@ class BegunDownloads:
             self._write(index, download, marked)
 
     def has_begun_another(self, download: bytes, etag: str, *, now_ns: int) -> bool | None:
-        """Tell whether a download began with another state too; None where nothing is known."""
+        """Return whether a download also began with another state; None if none is recorded."""
         tags = [begun[0] for begun in self._lately(download, now_ns)]
         own = _digest(etag)
         return any(tag != own for tag in tags) if tags else None
 
     def may_go_on(self, download: bytes, etag: str, *, now_ns: int) -> bool:
-        """Tell whether a download that has begun another state may go on with this one.
+        """Return whether a download that has begun another state may continue this one.
 
-        A brief beginning is no proof: programs that resume ask for the start first, to learn the
-        length, and leave.
+        A brief beginning does not count: some programs ask for the start before they resume, to
+        learn the length.
         """
         own = _digest(etag)
         return any(
@@ -94,19 +94,19 @@ class BegunDownloads:
     def _lately(self, download: bytes, now_ns: int) -> list[_Begun]:
         return [
             begun
-            for number in self._regions.numbers
+            for number in self._shared.numbers
             for index in _indexes(download)
-            for begun in _beginnings(self._regions.record(number, index), download)
+            for begun in _beginnings(self._shared.record(number, index), download)
             if begun[1] > now_ns - KEPT_NS
         ]
 
     def _write(self, index: int, download: bytes, begun: Sequence[_Begun]) -> None:
         kept = [*begun, *[_NOTHING] * TAGS_PER_DOWNLOAD][:TAGS_PER_DOWNLOAD]
-        self._regions.set_record(self._number, index, download, *chain.from_iterable(kept))
+        self._shared.set_record(self._number, index, download, *chain.from_iterable(kept))
 
     def _own_place(self, download: bytes) -> tuple[int, list[_Begun]]:
-        """Return where this process records a download, and what it has recorded."""
-        records = {index: self._regions.record(self._number, index) for index in _indexes(download)}
+        """Return the index of this process's record of a download, and its beginnings."""
+        records = {index: self._shared.record(self._number, index) for index in _indexes(download)}
         for index, record in records.items():
             if record[0] == download:
                 return index, _beginnings(record, download)
@@ -114,7 +114,7 @@ class BegunDownloads:
 
 
 def _beginnings(record: tuple[Any, ...], download: bytes) -> list[_Begun]:
-    """Return what a record holds of a download, which may be another's."""
+    """Return a download's beginnings; none if the record belongs to another download."""
     if record[0] != download:
         return []
     fields = iter(record[1:])
@@ -127,6 +127,6 @@ def _digest(etag: str) -> bytes:
 
 
 def _indexes(download: bytes) -> range:
-    """Return the records that may be a download's; its key is a digest, so any part will do."""
+    """Return the indexes of a download's bucket; the key is a digest, any bytes will do."""
     first = int.from_bytes(download[:4], "little") % _BUCKETS * _PLACES
     return range(first, first + _PLACES)

@@ -1,4 +1,4 @@
-"""How many connections each of several processes has, where all of them see it."""
+"""The connections of each process, in memory that all of them share."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ _COUNT = Struct("I")
 
 
 def shared_counts(processes: int) -> memoryview:
-    """Make a count for each of the processes that are to be forked."""
+    """Allocate a count for each of the processes to be forked."""
     return memoryview(mmap.mmap(-1, _COUNT.size * processes)).cast("I")
 
 
 class Load:
     """The count of one process.
 
-    Nobody else writes it, so there is no lock; the others may be a moment behind.
-    Connections that idle count too: the next request may come on any of them.
+    Only this process writes it, so there is no lock; the others may read an older value.
+    Idle connections count, too: the next request may come on any of them.
     """
 
     def __init__(self, counts: memoryview, number: int) -> None:
-        counts[number] = 0  # an earlier process of this number may have left another
+        counts[number] = 0  # an earlier process of this number may have left its count
         self._counts = counts
         self._number = number
 
     def change(self, by: int) -> None:
-        """Count connections that came or, below zero, went."""
+        """Add connections; a negative number removes them."""
         self._counts[self._number] += by
 
     def own(self) -> int:
@@ -34,5 +34,5 @@ class Load:
         return int(self._counts[self._number])
 
     def is_above_least(self) -> bool:
-        """Tell whether another process has fewer."""
+        """Return whether another process has fewer."""
         return self.own() > min(self._counts)

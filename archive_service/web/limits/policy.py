@@ -1,4 +1,4 @@
-"""The limits of fair use, and what the processes that keep them share."""
+"""The limits of fair use, and the counts that the processes share."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from archive_service.web.limits.slots import Slots, slot_records
 from archive_service.web.limits.slow_downloads import WINDOW_S
 
 PROBE_BYTES = 1024
-"""The most that is sent without a slot: link previews and download managers look at an archive."""
+"""The most that is sent without a slot, for the probes of link previews and download managers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much all clients, and each of them, may have; 0 is no limit."""
+    """The limits for all clients together and for each; 0 is no limit."""
 
     downloads: int = 0
     downloads_per_client: int = 0
@@ -29,7 +29,7 @@ class Limits:
     """Whether clients, as a rule, can be told from proxies."""
     misses_per_minute: int = 0
     refused_s: float = 0.0
-    """How long a client is refused that has missed too often."""
+    """How long a client is refused after too many failed lookups."""
 
     @property
     def tell_clients_apart(self) -> bool:
@@ -44,26 +44,26 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What one process counts."""
+    """The counts as one process reads and writes them."""
 
     slots: Slots
-    misses: FailedLookups
+    failed_lookups: FailedLookups
     begun: BegunDownloads
 
 
 class SharedCounts:
-    """What is counted for the limits, in memory that processes forked later have in common."""
+    """The counts for the limits, in memory that processes forked later share."""
 
     def __init__(self, limits: Limits, processes: int = 1) -> None:
         self._limits = limits
         self._slots = slot_records(
             processes, most=limits.downloads, counts_clients=limits.records_clients
         )
-        self._misses = failed_lookup_records(processes)
+        self._failed_lookups = failed_lookup_records(processes)
         self._begun = begun_download_records(processes)
 
     def of(self, number: int) -> Counts:
-        """Return the counts as the process of a number, from 0, is to see and change them."""
+        """Return the counts for the process of a number, from 0."""
         limits = self._limits
         slots = Slots(
             self._slots,
@@ -71,10 +71,10 @@ class SharedCounts:
             most=limits.downloads,
             most_per_client=limits.downloads_per_client,
         )
-        misses = FailedLookups(
-            self._misses, number, limit=limits.misses_per_minute, refused_s=limits.refused_s
+        failed_lookups = FailedLookups(
+            self._failed_lookups, number, limit=limits.misses_per_minute, refused_s=limits.refused_s
         )
-        return Counts(slots, misses, BegunDownloads(self._begun, number))
+        return Counts(slots, failed_lookups, BegunDownloads(self._begun, number))
 
     def forget(self, number: int) -> None:
         """Free the slots of a process that has ended."""

@@ -1,15 +1,14 @@
-"""Whether a bare range of a client may go on with the archive as it is now.
+"""Decides whether a bare range may continue the archive as it is now.
 
-Most programs resume by a range that no validator guards, and append what they get.  So the guard
-remembers with which entity tags a client began, and refuses to go on with another one.
+Most programs resume by a range without a validator and append what they get.  So the guard
+remembers the entity tags that a client began with, and refuses to continue with another one.
 
-- A program is remembered by its address and User-Agent.  Where it has begun nothing, any program of
-  its address counts, for a user may go on with another one; but only where the address is that of a
-  visitor, not of an unidentified proxy.
-- A client that has begun the current archive, too, is not refused: of several visitors behind one
-  address the guard cannot tell which one asks.  To look at the start and leave is no beginning:
-  aria2 and axel do so before they resume.
-- A client of which nothing is known is not refused: another replica may have answered it before.
+- A program is identified by its address and User-Agent.  If it has begun nothing, any program of
+  its address counts, because a user may resume with another program; but only if the address
+  belongs to a visitor, not to an unidentified proxy.
+- A client that has also begun the current archive is admitted: several visitors may share an
+  address.  A look at the start is no beginning: aria2 and axel do that before they resume.
+- A client without a record is admitted: another replica may have answered it before.
 """
 
 from __future__ import annotations
@@ -31,14 +30,15 @@ from archive_service.web.limits.policy import PROBE_BYTES
 from archive_service.web.limits.visitor import client_of
 
 MOMENT_S = 0.5
-"""How long the answer waits to a client that has begun another archive: the connections by which
-programs begin and look arrive in any order, and the end of one of them may be noticed later."""
+"""Delay before a client that has begun another archive is judged.
+
+The connections of a program arrive in any order, and the end of one may be noticed late."""
 BRIEF_BYTES = 1024 * 1024
-"""A beginning of which less was sent may be a look: the kernel takes some of that unasked."""
+"""A shorter beginning may be a mere look; the kernel buffers some bytes that no client reads."""
 
 
 class Beginning(NamedTuple):
-    """A beginning as the guard has noted it."""
+    """A beginning that the guard has recorded."""
 
     downloads: Sequence[bytes]
     etag: str
@@ -46,7 +46,7 @@ class Beginning(NamedTuple):
 
 
 class ResumptionGuard:
-    """Remembers beginnings, and compares continuations with them."""
+    """Records beginnings, and compares resumptions with them."""
 
     def __init__(self, proxies: TrustedProxies, begun: BegunDownloads) -> None:
         self._proxies = proxies
@@ -55,7 +55,7 @@ class ResumptionGuard:
     def note_beginning(
         self, request: web.Request, representation: Representation, *, files: Sequence[str]
     ) -> Beginning:
-        """Remember with what a client begins; `files` is what the query takes of the album."""
+        """Record the state that a client begins with; `files` are those named in the query."""
         downloads = list(self._downloads(request, representation.archive, files))
         begun_ns = time.monotonic_ns()
         for download in downloads:
@@ -63,7 +63,7 @@ class ResumptionGuard:
         return Beginning(downloads, representation.etag, begun_ns)
 
     def note_end(self, beginning: Beginning, answer: DownloadStarted, *, sent_bytes: int) -> None:
-        """Remember whether a client has taken so little that it may only have looked."""
+        """Record whether the client took enough for a download, or may only have looked."""
         if answer.first_pos:  # a reader that begins at the end needs no more than that
             return
         for download in beginning.downloads:
@@ -75,7 +75,7 @@ class ResumptionGuard:
     async def refuses(
         self, request: web.Request, representation: Representation, *, files: Sequence[str]
     ) -> bool:
-        """Tell whether a client that goes on has begun with another archive, and not with this."""
+        """Return whether a client that resumes began with another archive and not with this one."""
         etag = representation.etag
         for download in self._downloads(request, representation.archive, files):
             has = self._begun.has_begun_another(download, etag, now_ns=time.monotonic_ns())
@@ -89,7 +89,7 @@ class ResumptionGuard:
     def _downloads(
         self, request: web.Request, archive: ArchiveId, files: Sequence[str]
     ) -> Iterator[bytes]:
-        """Yield what stands for a download of this program, then of this address."""
+        """Yield the digests of a download by this program, then by this address."""
         client = client_of(request, self._proxies)
         agent = request.headers.get("User-Agent", "")
         what = [archive.value, *sorted(set(files))]

@@ -1,8 +1,7 @@
-"""Memory that several processes share without a lock: a region for each, which it alone writes.
+"""Memory that several processes share without a lock: each writes only its own region.
 
-All of them read all regions.  Whoever reads while another writes may see half of a record, so
-records are such that it does no harm.  Who must not overlook another writes before reading: of two
-that do so at once, one at least sees the other.
+All of them read all regions.  A read during a write may return half of a record, so records must be
+harmless when torn.  Write, then read: of two concurrent writers at least one sees the other.
 """
 
 from __future__ import annotations
@@ -14,9 +13,9 @@ from typing import Any
 
 
 class SharedRecords:
-    """A head and records for each of the processes that are to be forked, all zero at first.
+    """A head and records for each of the processes to be forked, all zero at first.
 
-    A record starts with its key.  Pages that nobody has written to take no memory.
+    A record starts with its key.  Pages that were never written take no memory.
     """
 
     def __init__(self, processes: int, *, head: Struct, record: Struct, records: int) -> None:
@@ -27,7 +26,7 @@ class SharedRecords:
         self._memory = mmap.mmap(-1, self._region_bytes * processes)
 
     def clear(self, number: int) -> None:
-        """Make a region all zero; for a process that has ended."""
+        """Zero the region of a process that has ended."""
         start = self._region_bytes * number
         self._memory[start : start + self._region_bytes] = bytes(self._region_bytes)
 
@@ -48,7 +47,7 @@ class SharedRecords:
         self._record.pack_into(self._memory, self._offset(number, index), *fields)
 
     def find(self, key: bytes, number: int, *, below: int) -> Iterator[int]:
-        """Yield which records of a region, of those numbered `below` a number, have a key."""
+        """Yield the indexes, less than `below`, of a region's records that have a key."""
         first, size = self._offset(number, 0), self._record.size
         position, stop = first, self._offset(number, below)
         while (position := self._memory.find(key, position, stop)) >= 0:

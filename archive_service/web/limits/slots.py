@@ -1,6 +1,6 @@
-"""How many downloads there may be at once: in all processes, and of one client.
+"""Limits the downloads at once: of all processes together, and of one client.
 
-Each process records its own downloads in its region, and counts those of all.
+Each process records its own downloads in its region and counts those of all.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from archive_service.archive.errors import ClientBusy, ServiceBusy
 from archive_service.web.limits.shared_memory import SharedRecords
 
 CONNECTIONS_PER_DOWNLOAD = 16
-"""As many as download managers open at most; one more counts as another download."""
+"""The most that download managers open; one more counts as another download."""
 MOST_RECORDS = 100_000
-"""Downloads of one process that are told apart; more than it can have descriptors for, mostly."""
+"""The most downloads that one process records; its descriptors mostly end before."""
 CLIENT_BYTES = DOWNLOAD_BYTES = 16
-"""Length of what stands for a client, and for a download of it."""
+"""Length of the keys of a client and of a download."""
 _SCARCE_FROM = 9, 10
 """Slots are scarce while more than this part of them is taken."""
 _SCARCE_PER_CLIENT = 10
@@ -31,18 +31,18 @@ _RECORD = Struct(f"{CLIENT_BYTES}s{DOWNLOAD_BYTES}s")
 def slot_records(
     processes: int, *, most: int, counts_clients: bool, most_records: int = MOST_RECORDS
 ) -> SharedRecords:
-    """Make the shared memory; `most` as `Slots` has it."""
+    """Allocate the shared memory for the limits of `Slots`."""
     records = min(most or most_records, most_records) if counts_clients else 0
     return SharedRecords(processes, head=_HEAD, record=_RECORD, records=records)
 
 
 class Slots:
-    """The downloads under way, as one process sees and adds to them; 0 is no limit."""
+    """The downloads under way; one process reads all and adds its own.  A limit of 0 is none."""
 
     def __init__(
-        self, regions: SharedRecords, number: int, *, most: int, most_per_client: int
+        self, shared: SharedRecords, number: int, *, most: int, most_per_client: int
     ) -> None:
-        self._regions = regions
+        self._shared = shared
         self._number = number
         self._most = most
         self._most_per_client = most_per_client
@@ -54,11 +54,11 @@ class Slots:
     def taken(
         self, client: bytes = b"", download: bytes = b"", *, is_known: bool = False
     ) -> Iterator[None]:
-        """Hold a slot for the length of a block; raise ServiceBusy or ClientBusy.
+        """Hold a slot during a block; raise ServiceBusy or ClientBusy.
 
-        `download` is the same for all connections of one client that may well be one download.
-        Without a limit for each client neither is looked at.  A client that `is_known` gets no
-        more than its part of the slots while they are scarce.
+        `download` is the same for all connections of a client that may belong to one download.
+        Without a limit for each client, neither argument matters.  A client that `is_known` gets
+        no more than its part of the slots while they are scarce.
         """
         index = self._enter(client, download)
         try:
@@ -69,10 +69,10 @@ class Slots:
 
     def under_way(self) -> int:
         """Return the number of downloads of all processes."""
-        return sum(self._regions.head(number)[0] for number in self._regions.numbers)
+        return sum(self._shared.head(number)[0] for number in self._shared.numbers)
 
     def own_share(self) -> float:
-        """Return which part of all downloads is of this process."""
+        """Return this process's share of all downloads, 0 to 1."""
         return self._own / max(self.under_way(), 1)
 
     def are_half_taken(self) -> bool:
@@ -88,25 +88,25 @@ class Slots:
         return max(self.under_way() - self._most * part // whole, 0) if self._most else 0
 
     def _enter(self, client: bytes, download: bytes) -> int | None:
-        """Count a download, and record it where there is room; return in which place."""
-        if not self._free and self._recorded_below < self._regions.records:
+        """Count a download and record it if there is room; return the record's index."""
+        if not self._free and self._recorded_below < self._shared.records:
             self._free.append(self._recorded_below)
             self._recorded_below += 1
         index = self._free.pop() if self._free else None
         if index is not None:
-            self._regions.set_record(self._number, index, client, download)
+            self._shared.set_record(self._number, index, client, download)
         self._count(1)
         return index
 
     def _leave(self, index: int | None) -> None:
         if index is not None:
-            self._regions.set_record(self._number, index, b"", b"")
+            self._shared.set_record(self._number, index, b"", b"")
             self._free.append(index)
         self._count(-1)
 
     def _count(self, by: int) -> None:
         self._own += by
-        self._regions.set_head(self._number, self._own, self._recorded_below)
+        self._shared.set_head(self._number, self._own, self._recorded_below)
 
     def _check(self, client: bytes, *, is_known: bool) -> None:
         if self._most and self.under_way() > self._most:
@@ -119,8 +119,8 @@ class Slots:
 
     def _downloads_of(self, client: bytes) -> int:
         connections = Counter(
-            self._regions.record(number, index)
-            for number in self._regions.numbers
-            for index in self._regions.find(client, number, below=self._regions.head(number)[1])
+            self._shared.record(number, index)
+            for number in self._shared.numbers
+            for index in self._shared.find(client, number, below=self._shared.head(number)[1])
         )
         return sum(-(-count // CONNECTIONS_PER_DOWNLOAD) for count in connections.values())

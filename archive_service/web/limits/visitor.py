@@ -1,4 +1,4 @@
-"""Whose a request is."""
+"""The client of a request."""
 
 from __future__ import annotations
 

@@ -14,7 +14,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from archive_service.web.pages.archive_messages import ARCHIVE
 from archive_service.web.pages.figures import number_text, plural_category, size_text
-from archive_service.web.pages.messages import FAILURES, INDEX
+from archive_service.web.pages.index_page import INDEX
+from archive_service.web.pages.messages import FAILURES
 
 
 @dataclass(frozen=True, slots=True)

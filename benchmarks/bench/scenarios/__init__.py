@@ -25,7 +25,7 @@ from bench.scenarios import (
 
 @dataclass(frozen=True)
 class Scenario:
-    """A question, and where to look where the answer is not the wanted one."""
+    """A scenario, and the profile to take if it misses its target."""
 
     run: Callable[[Plan], Outcome]
     profile: Profile

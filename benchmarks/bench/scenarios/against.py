@@ -35,7 +35,7 @@ from bench.scenarios.save import command_sample, save_command
 from bench.servers import Server, service
 
 _WORSE, _BETTER = 1.1, 0.9
-"""A tenth: what a figure may be worse by."""
+"""How much worse a figure may be: a tenth."""
 _FIRST_BYTES = 10
 Row = Callable[[Plan, Build], Outcome]
 _Albums = Callable[[Plan], Album]

@@ -32,11 +32,11 @@ from bench.rounds import in_turn
 from bench.servers import Server, service
 
 _CLIENTS_EACH = 4
-"""For each core of the server: which worker a connection comes to is chance."""
+"""For each core of the server, because chance decides which worker gets a connection."""
 _FASTER = 1.7
 _UNCHANGED = 1.1
 _EVEN = 1.5
-"""As many times its even share may the busiest worker have."""
+"""The busiest worker may have this many times its even share."""
 _BUSIEST = "busiest process, % of the server's CPU"
 _ONE = "one worker"
 
@@ -90,7 +90,7 @@ def _target(samples: Samples, all_cores: str, _workers: int) -> Target:
 
 
 def _target_where_cores_are_short(samples: Samples, all_cores: str, workers: int) -> Target:
-    """Let unchanged cost count as well: a core that clients take is none that a worker can use."""
+    """Count an unchanged cost as reached, too: clients may use the cores that workers lack."""
     faster = ratio(samples[all_cores], samples[_ONE], RATE)
     dearer = ratio(samples[all_cores], samples[_ONE], BOTH_CPU)
     busiest = figure(samples[all_cores], _BUSIEST)

@@ -14,7 +14,7 @@ from bench.servers import Server, service
 
 FILES, BYTES = "growth with files", "growth with bytes"
 _LINEAR = 1.5
-"""As many times may the cost of a file or byte grow from one size to the next."""
+"""The cost of a file or byte may grow by this factor from one size to the next."""
 _CONSTANT = 1.5
 _ONCE_ABOVE_FILES, _ONCE_ABOVE_BYTES = 50_000, 2_000_000_000
 
@@ -71,7 +71,7 @@ def _measured(plan: Plan, albums: Mapping[int, Album]) -> Samples:
     for amount, album in albums.items():
         make(plan.sparse, album)
         is_long = album.count > _ONCE_ABOVE_FILES or album.count * album.size > _ONCE_ABOVE_BYTES
-        # Started afresh each time: memory that one download has left is not the next one's.
+        # Restart each time, so that memory left by one download does not count for the next.
         with service(plan.sparse, plan.data / "sparse-cache") as server:
             first_byte(server.address(album.name), fields=f"Range: bytes=-{MIB}\r\n")
             samples[str(amount)] = [

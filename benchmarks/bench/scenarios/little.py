@@ -1,4 +1,4 @@
-"""A little album, again and again, by clients that keep their connections."""
+"""A little album, downloaded repeatedly by clients that keep their connections."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ _FIRST_BYTES = 20
 _COUNT = re.compile(r"(\d+) requests in ")
 _RATE = re.compile(r"Requests/sec: +([\d.]+)")
 _FAILURES = re.compile(r"Non-2xx|connect [1-9]|write [1-9]|timeout [1-9]")
-"""Not "read", which is also said of a server that closes each connection, as copyparty does."""
+"""Not "read", which wrk also reports when a server closes each connection, like copyparty."""
 _READ = re.compile(r"([\d.]+)([MG])B read")
 _UNITS = {"M": 2**20, "G": 2**30}
 _WHOLE = 0.95
-"""As much of what the requests should have brought must have been read, or downloads are broken."""
+"""The share of the expected bytes that must have been read, or downloads are broken."""
 
 
 def little(plan: Plan) -> Outcome:

@@ -20,7 +20,7 @@ _TAIL = f"Range: bytes=-{MIB}\r\n"
 _REQUESTS = 30
 _FIRST_BYTE_MS = 20.0
 _INDEPENDENT = 1.5
-"""As many times the smallest archive's time may the largest's be."""
+"""The largest archive may take this many times as long as the smallest."""
 _SERVER_CPU = "server's CPU, ms"
 
 

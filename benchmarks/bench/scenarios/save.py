@@ -80,7 +80,7 @@ def save_command(build: Build, album: Path, target: Path) -> list[str]:
 
 def command_sample(command: list[str]) -> Sample:
     """Run a command once; raise RuntimeError where it fails."""
-    os.sync()  # what was written before is not for this one to wait for
+    os.sync()  # this run must not wait for earlier writes
     began_s = time.perf_counter()
     process = subprocess.Popen(command)
     _, status, usage = os.wait4(process.pid, 0)

@@ -74,7 +74,7 @@ def profile(plan: Plan) -> Sequence[str]:
 
 
 def _amount(plan: Plan) -> tuple[int, int]:
-    """Return how many clients, and for how many seconds."""
+    """Return the number of clients and the seconds they read."""
     return (500, 3) if plan.is_quick else (5000, 30)
 
 

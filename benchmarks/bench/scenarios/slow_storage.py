@@ -38,7 +38,7 @@ class _Scene:
     directory: Path
 
     def sample(self, way: _Way) -> Sample:
-        """Try a way on a mount of its own, of which nothing is cached."""
+        """Measure a way on a mount of its own, with nothing cached."""
         mountpoint = self.directory / "mount"
         with mounted(self.program, self.plan.photos, mountpoint, delay_us=_DELAY_US) as photos:
             return way(photos / self.album.name)

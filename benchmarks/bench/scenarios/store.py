@@ -35,8 +35,8 @@ _ALBUM = "0123456789abcdef0123456789abcdef"
 _PLAIN, _FIRST = "plain aiobotocore", "service, first download"
 _CROWD, _CROWD_KIB_PER_S, _CROWD_BYTES = 200, 400, 8 * MIB
 _MEMORY, _MEMORY_OF_EACH = 256_000_000, 512 * KIB
-"""S3_MEMORY, and what a download may hold besides: a chunk that its reader waits for, one that is
-sent, and what any download takes."""
+"""S3_MEMORY, and the other memory of a download: the chunk that its reader waits for, the chunk
+that is sent, and what every download takes."""
 
 
 def objects(plan: Plan) -> Outcome:
@@ -104,12 +104,12 @@ def _plain(bucket: Bucket) -> Sample:
 
 
 def _make_client(server: Server) -> None:
-    """Have the service read what botocore has of S3: once in its life, a second."""
+    """Make the service load botocore's model of S3, which takes a second once in its life."""
     subprocess.run(["curl", "--silent", "--output", os.devnull, server.address("none")], check=True)
 
 
 def _crowd(server: Server) -> int:
-    """Have many slow clients download at once; return by how many bytes the service grows."""
+    """Let many slow clients download at once; return the growth of the service in bytes."""
     url = server.address(_ALBUM)
     command = ["curl", "--silent", "--fail", "--parallel", "--parallel-immediate"]
     command += ["--parallel-max", str(_CROWD), "--limit-rate", f"{_CROWD_KIB_PER_S}K"]

@@ -1,4 +1,4 @@
-"""The album and the thumbnails: one download at a time, from everybody in turn."""
+"""The album and the thumbnails: one download at a time from each server in turn."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ ANN, BOB = b"ann".ljust(16, b"\0"), b"bob".ljust(16, b"\0")
 
 def processes(count: int) -> list[FailedLookups]:
     shared = SharedCounts(Limits(misses_per_minute=LIMIT, refused_s=REFUSED_S), count)
-    return [shared.of(number).misses for number in range(count)]
+    return [shared.of(number).failed_lookups for number in range(count)]
 
 
 @pytest.fixture

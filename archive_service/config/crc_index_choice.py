@@ -11,8 +11,8 @@ from archive_service.checksums.crc_index.base import CrcIndex
 from archive_service.checksums.crc_index.index_url import IndexAddress, make_store, parse_index_url
 from archive_service.checksums.crc_index.shared import SharedCrcIndex
 from archive_service.checksums.crc_index.sqlite import SqliteCrcIndex
+from archive_service.config.album_storage import place_bytes
 from archive_service.config.settings import Settings
-from archive_service.config.storages import place_bytes
 from archive_service.observe.events import Observe
 
 

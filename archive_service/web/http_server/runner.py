@@ -1,7 +1,7 @@
-"""The application on its connections, requests that can't be read included.
+"""Runs the application on its connections, and answers malformed requests.
 
-aiohttp answers those before an application hears of them: in plain text, with a copy of the
-request, in which the archive's id stands, and with its own version and that of Python.
+aiohttp answers those before they reach an application: in plain text, with a copy of the request,
+which holds the archive's id, and with the versions of aiohttp and Python.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from aiohttp import HttpVersion11, StreamReader, web
 from archive_service.transfer.connection import close_now
 from archive_service.transfer.tcp_info import Progress, progress_of
 from archive_service.web.failures import EXPECTATION_FAILED, INTERNAL, failure_response
-from archive_service.web.pages.render import Pages
-from archive_service.web.response_headers import add_fields, is_of_archive
-from archive_service.web.server.header_limits import (
+from archive_service.web.http_server.header_limits import (
     MAX_FIELD_BYTES,
     MAX_HEADER_BYTES,
     MAX_REQUEST_TARGET_BYTES,
     header_failure,
 )
+from archive_service.web.pages.render import Pages
+from archive_service.web.response_headers import add_fields, is_of_archive
 
 QUIET_S = 0.4
-"""How long nothing may be sent to a client that has ended its side of the connection."""
+"""After this time without progress, a half-closed connection is taken for abandoned."""
 SILENT_S = 3.0
 """How long a client may send no whole header while other connections wait to be taken.  A request
 that was lost twice on its way has come by then."""
@@ -42,18 +42,18 @@ class ConnectionTimes:
     """How long a connection waits for its client."""
 
     header_s: float = 30.0
-    """For the header of a request, from its first byte, or from the connection on."""
+    """For the header of a request, from its first byte or from the start of the connection."""
     idle_s: float = 75.0
-    """For a further request.  Longer than the 60 s for which nginx keeps its connections to a
-    server: the one behind must not be the first to close."""
+    """For the next request.  Longer than the 60 s for which nginx keeps its connections, because
+    the server must not close first."""
     drain_s: float = 1.0
-    """For the rest of a request's body, which nobody reads, after the answer."""
+    """For the rest of a request's body, which is discarded, after the answer."""
 
 
 class Runner(web.AppRunner):
-    """Runs an application; a site makes connections of what `server` returns.
+    """Runs an application; `server` is the factory from which a site makes connections.
 
-    `count` is told of each connection, 1 when it is made and -1 when it is lost.
+    `count` is called with 1 when a connection is made and with -1 when it is lost.
     """
 
     def __init__(
@@ -106,9 +106,9 @@ class Runner(web.AppRunner):
 async def _expecting(
     handle: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]], request: web.BaseRequest
 ) -> web.StreamResponse:
-    """Answer a request whose expectation the service can meet (RFC 9110 section 10.1.1).
+    """Answer a request; reject expectations but 100-continue (RFC 9110 section 10.1.1).
 
-    aiohttp refuses the others with a copy of the field, and fails where that is not ASCII.
+    aiohttp rejects them with a copy of the field, and fails if that is not ASCII.
     """
     expectation = request.headers.get("Expect", _CONTINUE)
     if expectation.lower() != _CONTINUE and request.version >= HttpVersion11:
@@ -140,16 +140,16 @@ class _Connection(web.RequestHandler):
             server,
             loop=asyncio.get_running_loop(),
             keepalive_timeout=times.idle_s,
-            access_log=None,  # type: ignore[arg-type] # may be None; it would be full of ids
-            auto_decompress=False,  # nobody reads what a request carries
+            access_log=None,  # type: ignore[arg-type] # may be None; a log would hold ids
+            auto_decompress=False,  # no handler expects a compressed body
             lingering_time=times.drain_s,
             max_line_size=MAX_REQUEST_TARGET_BYTES,
             max_field_size=MAX_FIELD_BYTES,
         )
         self._body: StreamReader | None = None
-        """What a request that was answered carries, and may not have come yet."""
+        """The body of the last request answered; some of it may not have arrived."""
         self._header = b""
-        """What has come of the last header, and what came with its end."""
+        """The bytes of the last header, and those received with its end."""
         self._pages = pages
         self._count = count
         self._awaited = awaited
@@ -157,21 +157,21 @@ class _Connection(web.RequestHandler):
         self._header_deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Count it, and wait for a request for no longer than its header may take."""
+        """Count the connection, and start the deadline for a request's header."""
         super().connection_made(transport)
         self._expect_header()
         if self._count:
             self._count(1)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Count it no more."""
+        """Stop counting the connection."""
         super().connection_lost(exc)
         self._expect_no_header()
         if self._count:
             self._count(-1)
 
     def data_received(self, data: bytes) -> None:
-        """Take what came; a header that is not complete by now has its time from the first byte."""
+        """Receive data; the deadline of an incomplete header starts with its first byte."""
         if self._is_idle():
             self._header = data if self._header_deadline is None else self._header + data
         super().data_received(data)
@@ -194,10 +194,10 @@ class _Connection(web.RequestHandler):
             self._awaited.pop(self, None)
 
     def eof_received(self) -> bool:  # type: ignore[override] # asyncio looks at it
-        """Answer on where a client has said all that it will say, for it may be listening still.
+        """Continue the answer after the client has closed its side: it may still be reading.
 
-        One that has left looks the same until something is sent to it.  So it is let go where
-        nothing is for a while, as when a large file is hashed.
+        A client that has left looks the same until something is sent to it.  So the connection is
+        cut after a while without progress, such as while a large file is hashed.
         """
         progress = self._progress()
         if progress is None or self._is_idle():
@@ -222,7 +222,7 @@ class _Connection(web.RequestHandler):
             self._look_later(now)
 
     def _progress(self) -> Progress | None:
-        """Return the progress of the connection while there is one, and it is not encrypted."""
+        """Return the progress of the connection; None if it is closed or encrypted."""
         transport = self.transport
         if transport is None or transport.is_closing() or transport.get_extra_info("sslcontext"):
             return None
@@ -231,10 +231,10 @@ class _Connection(web.RequestHandler):
     async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
-        """Send an answer; a page for the one that aiohttp gives before there is a handler.
+        """Send an answer; replace aiohttp's own 417 by a page.
 
-        Where header fields were sent for the request, the client would take a second answer for
-        the body of the first: then the connection is closed instead.
+        If header fields were already sent for the request, close the connection instead: the client
+        would take a second answer for the body of the first.
         """
         if isinstance(resp, web.HTTPExpectationFailed):
             resp = failure_response(request, self._pages, EXPECTATION_FAILED)
@@ -247,7 +247,7 @@ class _Connection(web.RequestHandler):
         return finished
 
     def close(self) -> None:
-        """Close the connection after the answers; do not wait for the rest of a request's body."""
+        """Close the connection after the answers, without waiting for the rest of a body."""
         super().close()
         if self._body is not None:
             self._body.feed_eof()
@@ -259,8 +259,8 @@ class _Connection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """Answer what no handler has answered."""
-        if isinstance(exc, ConnectionError):  # nobody is there to be answered
+        """Answer a request that no handler has answered."""
+        if isinstance(exc, ConnectionError):  # the client has left
             self.force_close()
             return web.Response(status=status)
         if status == HTTPStatus.BAD_REQUEST:

@@ -1,4 +1,4 @@
-"""What all files of a store share."""
+"""The parts that all files of a store share."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from archive_service.storage.s3.objects import Objects
 
 
 class StoreContext:
-    """The loop in which objects are fetched, and the memory that may hold their bytes."""
+    """The loop that fetches objects, and the memory budgets for their bytes."""
 
     def __init__(self, loop: LoopThread, objects: Objects, *, memory_bytes: int) -> None:
         self.loop = loop
         self.objects = objects
         self.kept = Kept(memory_bytes // 2)
-        """Between being hashed and being sent."""
+        """Objects that are hashed and wait to be sent."""
         self.ahead = MemoryBudget(memory_bytes - memory_bytes // 2)
-        """Fetched ahead of the reader."""
-        self.expectation = ChecksumProbe()
+        """Bytes fetched ahead of their readers."""
+        self.checksum_probe = ChecksumProbe()

@@ -1,19 +1,18 @@
-"""Connections taken from a listening socket that one process has, or several share.
+"""Accepts connections from a listening socket that one process has, or several share.
 
-The kernel wakes every process that waits for the socket, and the first to ask gets the connection.
-That is no fair share, for whoever sends is awake anyway: of 480 pairs of downloads on two workers
-and two cores, the second begun 0 to 0.3 s after the first, 224 met at one worker while the other
-idled.  So a process that has more connections than another leaves it the next one for a moment,
-and then takes what is still there: the other may hang, or may have ended.  Of 480 pairs 5 met.
+The kernel wakes every process that waits for the socket, and the first to call accept gets the
+connection.  A process that is sending is awake already, so this is unfair: of 480 pairs of
+downloads on two workers and two cores, the second begun 0 to 0.3 s after the first, 224 pairs
+shared one worker while the other idled.  So a process with more connections than another waits a
+moment, and then accepts what is still there, because the other may hang or may have ended.  Then 5
+of 480 pairs shared a worker.
 
-A process takes one connection at a time, where asyncio would take as many as the backlog holds.
-SO_REUSEPORT was no choice: it deals connections out by a hash of their addresses, however much the
-process has to do that gets them.
+A process accepts one connection at a time; asyncio would accept the whole backlog.  SO_REUSEPORT
+was rejected: it distributes connections by a hash of their addresses, without regard to load.
 
-A process without descriptors to spare takes no connection: it stays in the backlog, and those that
-ask for nothing are closed to make room.  asyncio's own
-server would try a thousand times in a row and log each, and the downloads under way would find no
-descriptor for their files.
+A process without descriptors to spare accepts no connection: it stays in the backlog, and those
+that ask for nothing are closed to make room.  asyncio's own server would try a thousand times in a
+row and log each, and the downloads under way would find no descriptor for their files.
 """
 
 from __future__ import annotations
@@ -28,19 +27,19 @@ from aiohttp import web
 from archive_service.archive.errors import errno_name
 from archive_service.observe.events import Observe
 from archive_service.observe.process_events import ConnectionNotTaken
+from archive_service.web.http_server.runner import Runner
 from archive_service.web.limits.connection_counts import Load
 from archive_service.web.limits.descriptors import has_room_for_another
-from archive_service.web.server.runner import Runner
 
 _MOMENT_S = 0.02
-"""Enough for an idle process to wake up though all cores have work."""
+"""Enough for an idle process to wake up while all cores are busy."""
 _RETRY_S = 0.25
 """Until the next try where there are too few descriptors, or too little memory."""
 _NO_ROOM = "reserve"
 
 
 class SharedListener(web.BaseSite):
-    """Takes connections from a listening socket while there are descriptors for their downloads."""
+    """Accepts connections while there are descriptors for their downloads."""
 
     def __init__(
         self, runner: Runner, *, listener: socket.socket, load: Load, observe: Observe
@@ -60,13 +59,13 @@ class SharedListener(web.BaseSite):
         return str(self._listener.getsockname())
 
     async def start(self) -> None:
-        """Take connections from now on."""
+        """Begin to accept connections."""
         await super().start()
         self._listener.settimeout(0)
         self._wait()
 
     async def stop(self) -> None:
-        """Take no more than the one that is about to be taken."""
+        """Stop after the connection that is being accepted."""
         self._is_stopped = True
         asyncio.get_running_loop().remove_reader(self._listener)
         if self._taking:
@@ -94,7 +93,7 @@ class SharedListener(web.BaseSite):
         try:
             connection, _ = self._listener.accept()
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-            return  # another process was quicker, or the client has left
+            return  # another process was faster, or the client has left
         except OSError as error:
             await self._wait_for_room(errno_name(error))
             return
@@ -102,7 +101,7 @@ class SharedListener(web.BaseSite):
         loop = asyncio.get_running_loop()
         try:
             await loop.connect_accepted_socket(self._make_connection, connection)
-        except OSError:  # the client has left, which macOS tells where options are set
+        except OSError:  # the client has left; macOS reports it when options are set
             connection.close()
 
     async def _wait_for_room(self, reason: str) -> None:

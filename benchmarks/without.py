@@ -1,0 +1,265 @@
+"""Measure what one optimisation is worth: this build beside a copy that lacks it.
+
+    python benchmarks/without.py NAME ... [--rounds N] [--quick] [--data DIR]
+    python benchmarks/without.py --list
+
+The copy is a worktree of the last commit in which some lines are replaced; it is removed at the
+end.  `run.py --against` then asks both in turn, in the scenarios that the optimisation is for.
+In the tables "service" has it and "other build" does not.  What shows no tenth anywhere is not
+worth its code.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+REPOSITORY = HERE.parent
+_PACKAGE = "archive_service"
+
+
+@dataclass(frozen=True)
+class Replacement:
+    """A text that a file has once, and what stands in its place."""
+
+    path: str
+    """Within the package."""
+    old: str
+    new: str
+
+
+@dataclass(frozen=True)
+class Optimisation:
+    """Something that is done for speed alone."""
+
+    summary: str
+    scenarios: Sequence[str]
+    """Those of `run.py --against` that it is for."""
+    replacements: Sequence[Replacement]
+
+
+OPTIMISATIONS = {
+    "compiled-part": Optimisation(
+        "C for looking at files and reading small ones",
+        ("thumbnails", "first-thumbnails", "little"),
+        (
+            Replacement(
+                "storage/local/native.py",
+                "    from archive_service.storage.local import _smallfiles\n",
+                "    raise ImportError\n",
+            ),
+        ),
+    ),
+    "kept-descriptions": Optimisation(
+        "an album that did not change is not laid out again",
+        ("thumbnails", "first-byte", "little"),
+        (
+            Replacement(
+                "transfer/descriptions.py",
+                "            self._recent.put(archive, made, weight=weight_of(listing))\n",
+                "",
+            ),
+        ),
+    ),
+    "kept-checksums": Optimisation(
+        "the next download of an album does not ask the index",
+        ("thumbnails", "first-byte"),
+        (
+            Replacement(
+                "checksums/album.py",
+                "            self._recent.put((archive.value, fingerprint), album, "
+                "weight=weight_of(listing))\n",
+                "            pass\n",
+            ),
+        ),
+    ),
+    "little-snapshot": Optimisation(
+        "a known little album is looked at, not listed",
+        ("little",),
+        (
+            Replacement(
+                "storage/local/storage.py", "if known and known.snapshot and", "if 0 and known and"
+            ),
+        ),
+    ),
+    "made-ahead": Optimisation(
+        "two batches are made while one is sent",
+        ("thumbnails", "slow-storage-thumbnails", "slow-storage-album"),
+        (Replacement("transfer/read_ahead.py", "MADE_AHEAD = 2\n", "MADE_AHEAD = 0\n"),),
+    ),
+    "plain-names": Optimisation(
+        "names that no rule touches are proven plain in one pass",
+        ("first-thumbnails",),
+        (Replacement("archive/naming.py", "    if _are_plain(paths):\n", "    if False:\n"),),
+    ),
+    "excluded-names": Optimisation(
+        "a directory without excluded names is proven so in one pass",
+        ("first-thumbnails", "first-byte"),
+        (
+            Replacement(
+                "storage/exclusion.py",
+                '        if not self._may_match(_BETWEEN_NAMES.join(("", *names, ""))):\n',
+                "        if False:\n",
+            ),
+        ),
+    ),
+    "plain-headers": Optimisation(
+        "headers without ZIP64 and execute bits are packed by columns",
+        ("thumbnails", "first-thumbnails"),
+        (
+            Replacement(
+                "archive/zip/headers.py",
+                "    return (\n        0 < min(sizes",
+                "    return False and (\n        0 < min(sizes",
+            ),
+        ),
+    ),
+    "zlib-ng": Optimisation(
+        "CRC-32 by zlib-ng, not by zlib",
+        ("first-album", "save-album"),
+        (
+            Replacement(
+                "checksums/hashing.py",
+                "crc32 = zlib_ng.crc32(data, crc32)",
+                "crc32 = __import__('zlib').crc32(data, crc32)",
+            ),
+        ),
+    ),
+    "hash-ahead": Optimisation(
+        "large files are hashed up to 64 MiB ahead of the send position",
+        ("first-album",),
+        (
+            Replacement(
+                "checksums/prefetch.py",
+                "HASH_AHEAD_BYTES = 64 * 1024 * 1024\n",
+                "HASH_AHEAD_BYTES = 0\n",
+            ),
+        ),
+    ),
+    "kernel-sends": Optimisation(
+        "the kernel sends files from 128 KiB on; without, from 1 MiB on",
+        ("little",),
+        (
+            Replacement(
+                "archive/segments.py",
+                "LARGE_FILE_BYTES = 128 * 1024\n",
+                "LARGE_FILE_BYTES = 1024 * 1024\n",
+            ),
+        ),
+    ),
+    "growing-pieces": Optimisation(
+        "pieces grow from 64 KiB to 4 MiB for a fast client",
+        ("album", "thumbnails"),
+        (
+            Replacement(
+                "transfer/chunk_size.py",
+                "_FASTEST_PIECE_BYTES = 64 * 1024, 4 * 1024 * 1024\n",
+                "_FASTEST_PIECE_BYTES = 64 * 1024, 64 * 1024\n",
+            ),
+        ),
+    ),
+    "joined-buffers": Optimisation(
+        "small buffers are sent as one, or with the file behind them",
+        ("little", "album"),
+        (Replacement("transfer/batches.py", "JOINED_BYTES = 16 * 1024\n", "JOINED_BYTES = -1\n"),),
+    ),
+    "msg-more": Optimisation(
+        "a header shares a packet with the file behind it",
+        ("little", "album"),
+        (Replacement("transfer/socket_writer.py", 'getattr(socket, "MSG_MORE", 0)', "0"),),
+    ),
+    "watched-once": Optimisation(
+        "the selector watches a slow client once, not for each wait",
+        ("album", "little"),
+        (
+            Replacement(
+                "transfer/socket_writer.py",
+                "            if not self._go_on():\n",
+                "            if not self._go_on():\n"
+                "                self._loop.remove_writer(self._descriptor)\n"
+                "                self._is_watched = False\n",
+            ),
+        ),
+    ),
+    "gc-freeze": Optimisation(
+        "the garbage collector skips modules and classes",
+        ("little",),
+        (Replacement("config/build.py", "        _let_be_what_stays()\n", ""),),
+    ),
+    "quiet-log": Optimisation(
+        "no line is made for a level that is off",
+        ("little",),
+        (
+            Replacement(
+                "observe/log.py", "        if not self._is_enabled_for(level):\n", "        if 0:\n"
+            ),
+        ),
+    ),
+    "request-id": Optimisation(
+        "request ids do not come from the kernel",
+        ("little",),
+        (
+            Replacement(
+                "web/request_id.py", "random.getrandbits", "random.SystemRandom().getrandbits"
+            ),
+        ),
+    ),
+}
+
+
+def main() -> int:
+    """Compare with a copy that lacks each of the named."""
+    parser = argparse.ArgumentParser(description="Measure what an optimisation is worth.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(OPTIMISATIONS))
+    parser.add_argument("--list", action="store_true", help="print the names")
+    options, rest = parser.parse_known_args()
+    if unknown := set(options.names) - OPTIMISATIONS.keys():
+        parser.error(f"unknown: {', '.join(sorted(unknown))}")
+    if options.list or not options.names:
+        for name, optimisation in OPTIMISATIONS.items():
+            print(f"{name:18} {optimisation.summary} ({', '.join(optimisation.scenarios)})")
+        return 0
+    return max(_measured(name, rest) for name in options.names)
+
+
+def _measured(name: str, rest: Sequence[str]) -> int:
+    print(f"\n# without {name}\n", flush=True)
+    optimisation = OPTIMISATIONS[name]
+    with _worktree() as copy:
+        for replacement in optimisation.replacements:
+            replace_in(copy, replacement)
+        command = [sys.executable, str(HERE / "run.py"), "--against", str(copy), *rest]
+        command += ["--only", *optimisation.scenarios]
+        return subprocess.run(command, check=False).returncode
+
+
+def replace_in(repository: Path, replacement: Replacement) -> None:
+    """Replace a text; raise ValueError unless the file has it once."""
+    path = repository / _PACKAGE / replacement.path
+    text = path.read_text(encoding="utf-8")
+    if text.count(replacement.old) != 1:
+        raise ValueError(f"{replacement.path} does not have {replacement.old!r} once")
+    path.write_text(text.replace(replacement.old, replacement.new), encoding="utf-8")
+
+
+@contextmanager
+def _worktree() -> Iterator[Path]:
+    git = ["git", "-C", str(REPOSITORY), "worktree"]
+    with tempfile.TemporaryDirectory() as directory:
+        copy = Path(directory, "copy")
+        subprocess.run([*git, "add", "--quiet", "--detach", str(copy)], check=True)
+        try:
+            yield copy
+        finally:
+            subprocess.run([*git, "remove", "--force", str(copy)], check=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
