@@ -12,14 +12,11 @@ from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 
-from aiohttp import web
-
 from archive_service.archive.errors import SettingsError
 from archive_service.archive.representation import ArchiveOptions
 from archive_service.cli.arguments import OneLineParser, add_settings, given_settings, help_of
 from archive_service.cli.console import complain
 from archive_service.cli.sockets import (
-    BACKLOG,
     Listeners,
     NoSuchHost,
     NotListening,
@@ -29,7 +26,7 @@ from archive_service.cli.supervisor import Hooks, Supervisor, Worker, heeded_sig
 from archive_service.config.build import Site, Sites, accepting, archive_options, limits
 from archive_service.config.groups.signing_settings import signing_state
 from archive_service.config.log_setup import configure_logging
-from archive_service.config.metrics_directory import forget_the_dead, shared_metrics
+from archive_service.config.metrics_directory import shared_metrics
 from archive_service.config.setting_docs import docs_of, flag, variable, wrong_value
 from archive_service.config.settings import Settings, load_settings
 from archive_service.config.tracing import require_good_tracing
@@ -129,6 +126,8 @@ def _serve_alone(
         for number in heeded:
             loop.add_signal_handler(number, signals.put_nowait, number)
         counts = SharedCounts(limits(settings)).of(0)
+        load, apart = Load(shared_counts(1), 0), Load(shared_counts(1), 0)
+        sites = _sites(listeners, load, apart, observe=observe)
         async with accepting(settings, options, sites, log=log, counts=counts) as (
             runner,
             housekeeping,
@@ -141,12 +140,7 @@ def _serve_alone(
             loop.remove_signal_handler(number)
             signal.signal(number, signal.SIG_IGN)  # the process ends anyway
 
-    def site(listener: socket.socket) -> Site:
-        return partial(web.SockSite, sock=listener, backlog=BACKLOG)
-
     observe, port = to_each(log), _port(listeners.archives)
-    archives, monitoring = ([site(each) for each in group] for group in listeners)
-    sites = Sites(archives, monitoring)
     asyncio.run(serve())
     observe(ServerStopped())
     return 0
@@ -172,12 +166,17 @@ class _Shared:
 def _serve_with_workers(
     settings: Settings, options: ArchiveOptions, listeners: Listeners, *, log: Observe
 ) -> int:
+    async def serve(worker: Worker) -> None:
+        keeping = asyncio.ensure_future(metrics.keep())
+        await _be_worker(worker, settings, options, shared=shared, log=log)
+        keeping.cancel()
+
     def work(worker: Worker) -> None:
-        asyncio.run(_be_worker(worker, settings, options, shared=shared, log=log))
+        asyncio.run(serve(worker))
 
     def forget(number: int) -> None:
         shared.limits.forget(number)
-        forget_the_dead(metrics)
+        metrics.prepare_for_next()
 
     def on_stop(received: signal.Signals) -> None:
         listeners.close()  # else the kernel would still queue connections

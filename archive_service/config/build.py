@@ -38,6 +38,7 @@ from archive_service.web.app import create_app
 from archive_service.web.http_server.runner import Runner
 from archive_service.web.limits.admission import FairUse
 from archive_service.web.limits.policy import Counts, Limits
+from archive_service.web.limits.slow_downloads import WINDOW_S
 from archive_service.web.monitoring import Monitoring
 from archive_service.web.options import WebOptions
 
@@ -169,6 +170,10 @@ def limits(settings: Settings) -> Limits:
         downloads_per_client=settings.max_downloads_per_client,
         bytes_per_s=settings.rate_limit,
         bytes_per_s_per_download=settings.rate_limit_per_download,
+        least_bytes_per_s=settings.min_download_rate,
+        # A proxy buffers, and may take nothing for a while, which STALL_TIMEOUT allows for.
+        slow_window_s=max(WINDOW_S, settings.stall_timeout),
+        clients_are_known=TrustedProxies.parse(settings.trusted_proxies).networks is not None,
         misses_per_minute=settings.miss_limit,
         refused_s=settings.miss_block,
     )

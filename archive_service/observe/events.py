@@ -75,7 +75,7 @@ class DownloadFinished(Event):
 
 @dataclass(frozen=True, slots=True)
 class DownloadInterrupted(Event):
-    """A download was cut; the level is info where the visitor left, and warning otherwise.
+    """A download was cut; the level is info where the client is the cause, and warning otherwise.
 
     To do: see the reasons below.
     """
@@ -89,7 +89,7 @@ class DownloadInterrupted(Event):
     @property
     def is_by_client(self) -> bool:
         """Whether the client ended it, which needs no attention."""
-        return self.reason in {"client left", "stalled"}
+        return self.reason in {"client left", "stalled", "too slow"}
 
 
 @dataclass(frozen=True, slots=True)

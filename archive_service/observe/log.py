@@ -102,7 +102,7 @@ LINES: Mapping[type[events.Event], Line] = {
     index_events.IndexRestored: Line("index.restored", _INFO),
     process_events.TracingImpaired: Line("tracing.impaired", _WARNING),
     process_events.ObserverFailed: Line("observer.failed", _ERROR),
-    process_events.ConnectionNotTaken: Line("connection.not_taken", _WARNING),
+    process_events.ConnectionNotTaken: Line("connection.not_taken", _WARNING, every_s=SELDOM_S),
     process_events.WorkerReplaced: Line("worker.replaced", _INFO),
     process_events.WorkerFailed: Line("worker.failed", _ERROR),
     process_events.WorkerDied: Line("worker.died", _WARNING),

@@ -73,9 +73,13 @@ class ObserverFailed(Event):
 
 @dataclass(frozen=True, slots=True)
 class ConnectionNotTaken(Event):
-    """The system gave no descriptor or memory for a connection; tried again in a second.
+    """Connections wait in the backlog; the first is logged at once, then how often once a minute.
 
-    To do: raise `LimitNOFILE`, or lower `MAX_DOWNLOADS`.
+    What is left of the descriptors is the `reserve` of downloads under way, or the system gave none
+    (`EMFILE`, `ENFILE`) or no memory.
+
+    To do: raise `LimitNOFILE` (`ulimit -n`); if clients only hold connections, limit them in the
+    web server in front.
     """
 
     error: str

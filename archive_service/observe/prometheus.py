@@ -30,6 +30,7 @@ _OF_STORES = ("unreachable", "timeout", "slow down", "credentials expired", "sto
 _FAULTS_OF_FAILED = {
     "client left": "client",
     "stalled": "client",
+    "too slow": "client",
     "vanished": "files",
     "resized": "files",
     "rewritten": "files",

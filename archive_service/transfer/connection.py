@@ -42,7 +42,8 @@ from aiohttp import web
 from archive_service.archive.errors import LengthMismatch, SourceChanged, SourceUnreadable
 from archive_service.transfer.file_span import Chunk, FileSpan
 from archive_service.transfer.socket_writer import FileNotSent, SocketWriter
-from archive_service.transfer.stall_watchdog import StallWatchdog
+from archive_service.transfer.stall_watchdog import StallWatchdog, reset
+from archive_service.transfer.tcp_info import progress_of
 
 if sys.version_info >= (3, 11):
     from asyncio import timeout
@@ -71,6 +72,7 @@ class Transfer:
         self._response = response
         self._stall_timeout_s = stall_timeout_s
         self._has_timed_out = False
+        self._is_too_slow = False
         self._outlet: SocketWriter | None = None
         self._watch: StallWatchdog | None = None
         self._unsent: Chunk | None = None
@@ -164,6 +166,28 @@ class Transfer:
     def is_cut(self) -> bool:
         """Tell whether the connection is no more."""
         return self._request.transport is None or self._request.transport.is_closing()
+
+    def acknowledged_bytes(self) -> int | None:
+        """Return the bytes that the client has acknowledged on its connection so far.
+
+        None where nothing waits for the client, or the system does not tell.
+        """
+        transport = self._request.transport
+        if transport is None or transport.is_closing():
+            return None
+        progress = progress_of(transport.get_extra_info("socket"))
+        return progress.acknowledged_bytes if progress and progress.is_pending else None
+
+    def cut_slow(self) -> None:
+        """Cut the connection because its client takes too little; drop what it has not taken."""
+        transport = self._request.transport
+        if transport is not None and not transport.is_closing():
+            self._is_too_slow = True
+            reset(transport)
+
+    def is_too_slow(self) -> bool:
+        """Tell whether the connection was cut by `cut_slow`."""
+        return self._is_too_slow
 
     def has_stalled(self) -> bool:
         """Tell whether the client has made no progress for as long as it may."""

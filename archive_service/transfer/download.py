@@ -111,6 +111,8 @@ class DownloadRun:
     def _reason(self, error: BaseException) -> str:
         if isinstance(error, DownloadFailed):
             return error.reason
+        if self._transfer.is_too_slow():
+            return "too slow"
         if self._transfer.has_stalled():
             return "stalled"
         if isinstance(error, _CONNECTION_ERRORS) or self._transfer.is_cut():

@@ -62,6 +62,14 @@ class StallWatchdog:
 
     def _cut(self) -> None:
         self.has_cut = True
-        # Without the reset, unsent data would stay in the kernel's memory for minutes.
-        self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-        self._transport.abort()
+        reset(self._transport)
+
+
+def reset(transport: asyncio.Transport) -> None:
+    """Close a connection, and drop what its client has not taken.
+
+    It would otherwise stay in the kernel's memory for minutes.
+    """
+    connection: socket.socket = transport.get_extra_info("socket")
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+    transport.abort()

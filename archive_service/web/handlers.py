@@ -243,13 +243,14 @@ class Handlers:
             representation.complete_length,
             representation.layout.entries,
         )
+        transfer = self._transfer(request, response)
         slot = self._fair_use.download(
             request,
             representation.archive,
+            transfer=transfer,
             content_length=answer.content_length,
             pace=self._pace(),
         )
-        transfer = self._transfer(request, response)
         try:
             with slot as pace:
                 async with transfer:

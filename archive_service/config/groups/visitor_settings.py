@@ -13,6 +13,7 @@ from archive_service.http.site_addresses import AUTO, SiteAddresses
 
 _MOST = 1_000_000
 _NO_LIMIT = Text("no limit", "без ограничения")
+_NO_LIMIT_WHILE_FREE = Text("no limit while slots are free", "без ограничения, пока есть места")
 
 
 def _proxies(text: str) -> str:
@@ -75,13 +76,17 @@ class VisitorSettings:
         russian="Сколько загрузок может идти сразу, во всех процессах вместе.",
     )
     max_downloads_per_client: int = setting(
-        values.number(0, _MOST, zero=_NO_LIMIT),
+        values.number(0, _MOST, zero=_NO_LIMIT_WHILE_FREE),
         default="0",
         example="8",
         summary="most downloads at once of one client",
-        details="Up to 16 connections to one album count as one download.",
+        details="Up to 16 connections to one album count as one download. With 0, while more than "
+        "nine tenths of `MAX_DOWNLOADS` are taken, a client gets a tenth of them at most, if "
+        "`TRUSTED_PROXIES` is set.",
         russian="Сколько загрузок сразу может быть у одного клиента. "
-        "До 16 соединений с одним альбомом считаются одной загрузкой.",
+        "До 16 соединений с одним альбомом считаются одной загрузкой. При 0, пока занято больше "
+        "девяти десятых `MAX_DOWNLOADS`, клиент получает не больше десятой их части, если задан "
+        "`TRUSTED_PROXIES`.",
     )
     rate_limit: int = setting(
         values.rate(),
@@ -96,6 +101,18 @@ class VisitorSettings:
         example="5M",
         summary="speed limit of one download",
         russian="Предел скорости одной загрузки.",
+    )
+    min_download_rate: int = setting(
+        values.rate(),
+        default="1K",
+        summary="speed below which a download is cut while slots are scarce",
+        details="It is the average over a minute, or over `STALL_TIMEOUT` where that is longer. "
+        "Slots are scarce while more than nine tenths of `MAX_DOWNLOADS` are taken; then the "
+        "slowest downloads are cut first. Only Linux reports the speed of a client.",
+        russian="Скорость, ниже которой загрузка обрывается, когда мест мало. Это среднее за "
+        "минуту или за `STALL_TIMEOUT`, если он больше. Мест мало, пока занято больше девяти "
+        "десятых `MAX_DOWNLOADS`; первыми обрываются самые медленные загрузки. Скорость клиента "
+        "сообщает только Linux.",
     )
     miss_limit: int = setting(
         values.number(0, _MOST, zero=_NO_LIMIT),

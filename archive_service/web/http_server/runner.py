@@ -29,6 +29,9 @@ from archive_service.web.response_headers import add_fields, is_of_archive
 
 QUIET_S = 0.4
 """After this time without progress, a half-closed connection is taken for abandoned."""
+SILENT_S = 3.0
+"""How long a client may send no whole header while other connections wait to be taken.  A request
+that was lost twice on its way has come by then."""
 
 
 _CONTINUE = "100-continue"
@@ -65,6 +68,16 @@ class Runner(web.AppRunner):
         self._times = times
         self._count = count
         self._pages = Pages()
+        self._awaited: dict[_Connection, float] = {}
+        """Connections whose header is awaited, and since when; the longest first."""
+
+    def close_silent(self) -> None:
+        """Close the connections of clients that hold one and ask for nothing."""
+        now_s = asyncio.get_running_loop().time()
+        for connection, since_s in list(self._awaited.items()):
+            if now_s - since_s < SILENT_S:
+                break
+            connection.force_close()
 
     async def setup(self) -> None:
         """Set the application up."""
@@ -85,6 +98,7 @@ class Runner(web.AppRunner):
             self._pages,
             times=self._times,
             count=self._count,
+            awaited=self._awaited,
         )
         return cast("web.Server", connection)
 
@@ -103,7 +117,15 @@ async def _expecting(
 
 
 class _Connection(web.RequestHandler):
-    __slots__ = ("_body", "_count", "_header", "_header_deadline", "_header_timeout_s", "_pages")
+    __slots__ = (
+        "_awaited",
+        "_body",
+        "_count",
+        "_header",
+        "_header_deadline",
+        "_header_timeout_s",
+        "_pages",
+    )
 
     def __init__(
         self,
@@ -112,6 +134,7 @@ class _Connection(web.RequestHandler):
         *,
         times: ConnectionTimes,
         count: Callable[[int], None] | None,
+        awaited: dict[_Connection, float],
     ) -> None:
         super().__init__(
             server,
@@ -129,6 +152,7 @@ class _Connection(web.RequestHandler):
         """The bytes of the last header, and those received with its end."""
         self._pages = pages
         self._count = count
+        self._awaited = awaited
         self._header_timeout_s = times.header_s
         self._header_deadline: asyncio.TimerHandle | None = None
 
@@ -161,11 +185,13 @@ class _Connection(web.RequestHandler):
     def _expect_header(self) -> None:
         loop = asyncio.get_running_loop()
         self._header_deadline = loop.call_later(self._header_timeout_s, self.force_close)
+        self._awaited[self] = loop.time()
 
     def _expect_no_header(self) -> None:
         if self._header_deadline is not None:
             self._header_deadline.cancel()
             self._header_deadline = None
+            self._awaited.pop(self, None)
 
     def eof_received(self) -> bool:  # type: ignore[override] # asyncio looks at it
         """Continue the answer after the client has closed its side: it may still be reading.

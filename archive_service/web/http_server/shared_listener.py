@@ -1,4 +1,4 @@
-"""Accepts connections from a listening socket that several processes share.
+"""Accepts connections from a listening socket that one process has, or several share.
 
 The kernel wakes every process that waits for the socket, and the first to call accept gets the
 connection.  A process that is sending is awake already, so this is unfair: of 480 pairs of
@@ -9,6 +9,10 @@ of 480 pairs shared a worker.
 
 A process accepts one connection at a time; asyncio would accept the whole backlog.  SO_REUSEPORT
 was rejected: it distributes connections by a hash of their addresses, without regard to load.
+
+A process without descriptors to spare accepts no connection: it stays in the backlog, and those
+that ask for nothing are closed to make room.  asyncio's own server would try a thousand times in a
+row and log each, and the downloads under way would find no descriptor for their files.
 """
 
 from __future__ import annotations
@@ -25,21 +29,24 @@ from archive_service.observe.events import Observe
 from archive_service.observe.process_events import ConnectionNotTaken
 from archive_service.web.http_server.runner import Runner
 from archive_service.web.limits.connection_counts import Load
+from archive_service.web.limits.descriptors import has_room_for_another
 
 _MOMENT_S = 0.02
 """Enough for an idle process to wake up while all cores are busy."""
-_RETRY_S = 1.0
-"""Pause after the system has run out of descriptors or memory."""
+_RETRY_S = 0.25
+"""Until the next try where there are too few descriptors, or too little memory."""
+_NO_ROOM = "reserve"
 
 
 class SharedListener(web.BaseSite):
-    """Accepts connections from a listening socket that other processes use, too."""
+    """Accepts connections while there are descriptors for their downloads."""
 
     def __init__(
         self, runner: Runner, *, listener: socket.socket, load: Load, observe: Observe
     ) -> None:
         super().__init__(runner)
         self._make_connection = cast("Callable[[], asyncio.Protocol]", runner.server)
+        self._close_silent = runner.close_silent
         self._listener = listener
         self._load = load
         self._observe = observe
@@ -79,13 +86,16 @@ class SharedListener(web.BaseSite):
     async def _take(self) -> None:
         if self._load.is_above_least():
             await asyncio.sleep(_MOMENT_S)
+        if not has_room_for_another(self._load.own()):
+            self._close_silent()
+            await self._wait_for_room(_NO_ROOM)
+            return
         try:
             connection, _ = self._listener.accept()
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
             return  # another process was faster, or the client has left
         except OSError as error:
-            self._observe(ConnectionNotTaken(errno_name(error)))
-            await asyncio.sleep(_RETRY_S)
+            await self._wait_for_room(errno_name(error))
             return
         connection.settimeout(0)
         loop = asyncio.get_running_loop()
@@ -93,3 +103,7 @@ class SharedListener(web.BaseSite):
             await loop.connect_accepted_socket(self._make_connection, connection)
         except OSError:  # the client has left; macOS reports it when options are set
             connection.close()
+
+    async def _wait_for_room(self, reason: str) -> None:
+        self._observe(ConnectionNotTaken(reason))
+        await asyncio.sleep(_RETRY_S)

@@ -2,6 +2,7 @@
 
 - A download takes a slot; probes of at most PROBE_BYTES and answers without a body take none.
 - The pieces of a download wait for its share of the rates.
+- While slots are scarce, the slowest downloads are cut, and a known client gets a part of them.
 - A client that keeps continuing an archive which has changed waits longer and longer.
 - A client that asks for missing archives waits longer and longer, and then is blocked before any
   lookup.  Only identified clients are blocked.  Behind an unidentified proxy we only delay 404s, so
@@ -26,10 +27,12 @@ from archive_service.http.client_address import Client, TrustedProxies
 from archive_service.http.site_addresses import NO_SITE, SiteAddresses
 from archive_service.observe.events import AnswerSlowed, Observe
 from archive_service.transfer.chunk_size import AdaptivePace, DelayedPace, LimitedPace, Pace
+from archive_service.transfer.connection import Transfer
 from archive_service.transfer.fair_rate import RateShare, SharedRate
 from archive_service.web.limits.policy import PROBE_BYTES, Counts, Limits, SharedCounts
 from archive_service.web.limits.resumption_guard import ResumptionGuard
 from archive_service.web.limits.slots import CLIENT_BYTES, DOWNLOAD_BYTES
+from archive_service.web.limits.slow_downloads import SlowDownloads
 from archive_service.web.limits.visitor import client_of
 
 MOST_HELD = 256
@@ -57,6 +60,11 @@ class FairUse:
         self._observe = observe
         self.resumptions = ResumptionGuard(proxies, counts.begun)
         self._slots = counts.slots
+        self._slow = SlowDownloads(
+            counts.slots,
+            least_bytes_per_s=limits.least_bytes_per_s if limits.downloads else 0,
+            window_s=limits.slow_window_s,
+        )
         self._misses = counts.failed_lookups if limits.misses_per_minute else None
         self._held = 0
         self._rate = SharedRate(lambda: limits.bytes_per_s * self._slots.own_share())
@@ -119,10 +127,11 @@ class FairUse:
         request: web.Request,
         archive: ArchiveId,
         *,
+        transfer: Transfer,
         content_length: int,
         pace: AdaptivePace | DelayedPace,
     ) -> Iterator[Pace]:
-        """Hold a slot during a block; yield the pace to send at.
+        """Hold a slot for a transfer during a block; yield the pace to send at.
 
         Raise ServiceBusy or ClientBusy.
         """
@@ -130,12 +139,14 @@ class FairUse:
             yield pace
             return
         if not self._limits.tell_clients_apart:
-            with self._slots.taken():
+            with self._slots.taken(), self._slow.watched(transfer):
                 yield pace
             return
         client = self._client(request)
         name = blake2b(client.key + archive.value.encode(), digest_size=DOWNLOAD_BYTES).digest()
-        with self._slots.taken(client.key, name), ExitStack() as stack:
+        with ExitStack() as stack:
+            stack.enter_context(self._slots.taken(client.key, name, is_known=client.is_known))
+            stack.enter_context(self._slow.watched(transfer))
             # A client that may be many visitors gets a share for each connection.
             shares = self._shares(name if client.is_known else object(), stack)
             yield LimitedPace(pace, shares) if shares else pace

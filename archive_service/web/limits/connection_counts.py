@@ -29,6 +29,10 @@ class Load:
         """Add connections; a negative number removes them."""
         self._counts[self._number] += by
 
+    def own(self) -> int:
+        """Return how many connections this process has."""
+        return int(self._counts[self._number])
+
     def is_above_least(self) -> bool:
         """Return whether another process has fewer."""
-        return int(self._counts[self._number]) > min(self._counts)
+        return self.own() > min(self._counts)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from archive_service.web.limits.begun_downloads import BegunDownloads, begun_download_records
 from archive_service.web.limits.failed_lookups import FailedLookups, failed_lookup_records
 from archive_service.web.limits.slots import Slots, slot_records
+from archive_service.web.limits.slow_downloads import WINDOW_S
 
 PROBE_BYTES = 1024
 """The most that is sent without a slot, for the probes of link previews and download managers."""
@@ -20,14 +21,25 @@ class Limits:
     downloads_per_client: int = 0
     bytes_per_s: int = 0
     bytes_per_s_per_download: int = 0
+    least_bytes_per_s: int = 0
+    """What a download is cut below while slots are scarce."""
+    slow_window_s: float = WINDOW_S
+    """The time over which that rate is averaged."""
+    clients_are_known: bool = False
+    """Whether clients, as a rule, can be told from proxies."""
     misses_per_minute: int = 0
     refused_s: float = 0.0
     """How long a client is refused after too many failed lookups."""
 
     @property
     def tell_clients_apart(self) -> bool:
-        """Whether a limit depends on the client of a download."""
-        return bool(self.downloads_per_client or self.bytes_per_s or self.bytes_per_s_per_download)
+        """Whether it matters whose a download is."""
+        return bool(self.records_clients or self.bytes_per_s or self.bytes_per_s_per_download)
+
+    @property
+    def records_clients(self) -> bool:
+        """Whether downloads are counted for each client."""
+        return bool(self.downloads_per_client or (self.downloads and self.clients_are_known))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +57,7 @@ class SharedCounts:
     def __init__(self, limits: Limits, processes: int = 1) -> None:
         self._limits = limits
         self._slots = slot_records(
-            processes, most=limits.downloads, most_per_client=limits.downloads_per_client
+            processes, most=limits.downloads, counts_clients=limits.records_clients
         )
         self._failed_lookups = failed_lookup_records(processes)
         self._begun = begun_download_records(processes)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import ceil
 from struct import Struct
 
 from archive_service.archive.errors import ClientBusy, ServiceBusy
@@ -19,15 +20,19 @@ MOST_RECORDS = 100_000
 """The most downloads that one process records; its descriptors mostly end before."""
 CLIENT_BYTES = DOWNLOAD_BYTES = 16
 """Length of the keys of a client and of a download."""
+_SCARCE_FROM = 9, 10
+"""Slots are scarce while more than this part of them is taken."""
+_SCARCE_PER_CLIENT = 10
+"""A known client has at most one in so many of the slots while they are scarce."""
 _HEAD = Struct("II")  # downloads under way; records below which all of them are
 _RECORD = Struct(f"{CLIENT_BYTES}s{DOWNLOAD_BYTES}s")
 
 
 def slot_records(
-    processes: int, *, most: int, most_per_client: int, most_records: int = MOST_RECORDS
+    processes: int, *, most: int, counts_clients: bool, most_records: int = MOST_RECORDS
 ) -> SharedRecords:
     """Allocate the shared memory for the limits of `Slots`."""
-    records = min(most or most_records, most_records) if most_per_client else 0
+    records = min(most or most_records, most_records) if counts_clients else 0
     return SharedRecords(processes, head=_HEAD, record=_RECORD, records=records)
 
 
@@ -46,15 +51,18 @@ class Slots:
         self._free: list[int] = []
 
     @contextmanager
-    def taken(self, client: bytes = b"", download: bytes = b"") -> Iterator[None]:
+    def taken(
+        self, client: bytes = b"", download: bytes = b"", *, is_known: bool = False
+    ) -> Iterator[None]:
         """Hold a slot during a block; raise ServiceBusy or ClientBusy.
 
         `download` is the same for all connections of a client that may belong to one download.
-        Without a limit for each client, neither argument matters.
+        Without a limit for each client, neither argument matters.  A client that `is_known` gets
+        no more than its part of the slots while they are scarce.
         """
         index = self._enter(client, download)
         try:
-            self._check(client)
+            self._check(client, is_known=is_known)
             yield
         finally:
             self._leave(index)
@@ -66,6 +74,18 @@ class Slots:
     def own_share(self) -> float:
         """Return this process's share of all downloads, 0 to 1."""
         return self._own / max(self.under_way(), 1)
+
+    def are_half_taken(self) -> bool:
+        """Tell whether half of the slots are taken, in all processes."""
+        return bool(self._most) and 2 * self.under_way() > self._most
+
+    def own_excess(self) -> int:
+        """Return how many downloads of this process to end, so that slots are scarce no more."""
+        return ceil(self._excess() * self.own_share())
+
+    def _excess(self) -> int:
+        part, whole = _SCARCE_FROM
+        return max(self.under_way() - self._most * part // whole, 0) if self._most else 0
 
     def _enter(self, client: bytes, download: bytes) -> int | None:
         """Count a download and record it if there is room; return the record's index."""
@@ -88,10 +108,13 @@ class Slots:
         self._own += by
         self._shared.set_head(self._number, self._own, self._recorded_below)
 
-    def _check(self, client: bytes) -> None:
+    def _check(self, client: bytes, *, is_known: bool) -> None:
         if self._most and self.under_way() > self._most:
             raise ServiceBusy
-        if self._most_per_client and self._downloads_of(client) > self._most_per_client:
+        most = self._most_per_client
+        if not most and is_known and self._excess():
+            most = max(self._most // _SCARCE_PER_CLIENT, 1)
+        if most and self._downloads_of(client) > most:
             raise ClientBusy
 
     def _downloads_of(self, client: bytes) -> int:

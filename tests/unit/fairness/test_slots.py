@@ -116,7 +116,7 @@ def test_slots_of_a_process_that_has_ended_are_free(held: ExitStack) -> None:
 def test_more_downloads_than_are_told_apart_still_count(
     held: ExitStack,
 ) -> None:
-    regions = slot_records(1, most=0, most_per_client=1, most_records=3)
+    regions = slot_records(1, most=0, counts_clients=True, most_records=3)
     slots = Slots(regions, 0, most=0, most_per_client=1)
     for _ in range(5):
         held.enter_context(slots.taken(ANN, A))
@@ -124,3 +124,24 @@ def test_more_downloads_than_are_told_apart_still_count(
     assert is_refused(slots, BOB, B) is None
     held.close()
     assert slots.under_way() == 0
+
+
+def test_each_process_ends_its_part_of_what_makes_slots_scarce(held: ExitStack) -> None:
+    one, two, three = processes(3, most=20)
+    for number in range(18):
+        held.enter_context((one if number % 3 else two).taken())
+    assert [slots.own_excess() for slots in (one, two, three)] == [0, 0, 0]
+    for _ in range(2):
+        held.enter_context(one.taken())
+    assert [slots.own_excess() for slots in (one, two, three)] == [2, 1, 0]
+
+
+def test_a_known_client_has_a_tenth_while_slots_are_scarce(held: ExitStack) -> None:
+    shared = SharedCounts(Limits(downloads=20, clients_are_known=True), 2)
+    one, two = (shared.of(number).slots for number in range(2))
+    for number in range(18):
+        held.enter_context(one.taken(ANN, bytes([number]) * 16, is_known=True))
+    with pytest.raises(ClientBusy), two.taken(ANN, A, is_known=True):
+        pass
+    with two.taken(BOB, A, is_known=True), two.taken(ANN, A):
+        assert two.under_way() == 20
