@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Program: sqlite3 shell 3.40.1, option -A and table function zipfile()
 #          (Debian sqlite3 3.40.1-2+deb12u2), seen 2026-11-29.
-# Guess:   an archive with a ZIP64 end record is listed, or ZIP64 is refused
-#          with an error.
+# Guess:   an archive whose end record refers to the ZIP64 one is listed, or is
+#          refused with an error.
 # Seen:    no row, no word, exit code 0: the archive passes for an empty one.
-#          Its size is of no matter: the archive here has 200 bytes, and one
-#          above 4 GiB, which must have the ZIP64 record, looks just as empty.
+#          The archive here is tiny; one above 4 GiB, which cannot do without
+#          the ZIP64 record, looks just as empty.
 set -euo pipefail
 tmp=$(mktemp -d); trap 'rm -rf "$tmp"' EXIT
 cd "$tmp"

@@ -43,7 +43,7 @@ python3 server.py >port & server=$!
 for _ in $(seq 100); do [ -s port ] && break; sleep 0.2; done
 
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-mkdir work; chmod 777 work
+mkdir run; chmod 777 run
 cat >squid.conf <<EOF
 http_port 127.0.0.1:$port accel defaultsite=localhost no-vhost
 cache_peer 127.0.0.1 parent $(cat port) 0 no-query no-digest originserver
@@ -51,9 +51,9 @@ http_access allow all
 range_offset_limit none
 cache_mem 16 MB
 access_log none
-cache_log $tmp/work/cache.log
-pid_filename $tmp/work/squid.pid
-coredump_dir $tmp/work
+cache_log $tmp/run/cache.log
+pid_filename $tmp/run/squid.pid
+coredump_dir $tmp/run
 cache_effective_user nobody
 icon_directory $tmp/root/usr/share/squid/icons
 mime_table $tmp/root/usr/share/squid/mime.conf
