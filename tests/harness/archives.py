@@ -14,7 +14,7 @@ from harness.http import get
 from harness.server import Server, serving
 from harness.specimens import ALBUMS, Specimen, write_album
 
-_LEAVE_NOTHING_OUT = ("--exclude", ",")
+_LEAVE_NOTHING_OUT = ("--exclude", ",", "--empty-archives", "zip")
 
 
 class Archives:
