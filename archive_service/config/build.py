@@ -84,10 +84,8 @@ async def accepting(
     traces = tracing(settings, to_each(log))
     observe = to_each(log, metrics, *traces.observers)
     index, storage = index_for(settings, observe), storage_of(settings, observe)
-    settling = SettlePolicy(settings.settle_time, settings.settle_wait)
     written = WrittenFiles()
-    look = upload_look(settings, written, observe)
-    patience = Patience(settling, settings.listing_timeout, look)
+    patience = _patience(settings, written, observe)
     service = ArchiveService(storage, index, options, patience, observe)
     monitoring = Monitoring(service, metrics.text, prometheus.CONTENT_TYPE)
     proxies = TrustedProxies.parse(settings.trusted_proxies)
@@ -108,6 +106,12 @@ async def accepting(
             await apart.cleanup()
         await asyncio.to_thread(service.close)
         traces.close()
+
+
+def _patience(settings: Settings, written: WrittenFiles, observe: Observe) -> Patience:
+    settling = SettlePolicy(settings.settle_time, settings.settle_wait)
+    look = upload_look(settings, written, observe)
+    return Patience(settling, settings.listing_timeout, look)
 
 
 def _runner(app: web.Application, count: Callable[[int], None] | None = None) -> Runner:

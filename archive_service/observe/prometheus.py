@@ -81,6 +81,7 @@ class PrometheusSink:
             **_of_downloads(self._registry),
             **_of_sending(self._registry),
             **_of_requests(self._registry),
+            **_of_albums(self._registry),
             **_of_index(self._registry),
         }
 
@@ -160,20 +161,11 @@ def _of_sending(registry: CollectorRegistry) -> _Actions:
 def _of_requests(registry: CollectorRegistry) -> _Actions:
     help_of_listing = "Time to list and lay out an album, waiting for it to be still included"
     help_of_refused = "Requests that got no archive, by the reason and by whose fault it was"
-    help_of_hanging = "Threads that wait for a disk that does not answer"
-    help_of_awaited = "Waits for a file that is not whole in an album that is still, by the reason"
-    help_of_left_open = "Albums sent though a file was open for writing, without a change for long"
     help_of_slowed = "Answers to links to nothing that were held back"
     counter = partial(Counter, registry=registry)
     listing = _seconds(registry, "archive_listing_seconds", help_of_listing)
     refused = counter("archive_requests_refused", help_of_refused, ["reason", "fault"])
     slowed = counter("archive_answers_slowed", help_of_slowed)
-    skipped = counter("archive_links_skipped", "Symbolic links left out, by the reason", ["reason"])
-    hanging = _gauge(registry, "archive_hanging_threads", help_of_hanging)
-    awaited = counter("archive_uploads_awaited", help_of_awaited, ["reason"])
-    left_open = counter("archive_open_files_ignored", help_of_left_open)
-    for sign in UploadSign:
-        awaited.labels(sign.value)
     _begin_at_zero(refused, _FAULTS_OF_REFUSED)
 
     def refuse(reason: str) -> None:
@@ -187,6 +179,21 @@ def _of_requests(registry: CollectorRegistry) -> _Actions:
         events.RequestRefused: lambda event: refuse(event.reason),
         events.AnswerFailed: lambda event: refuse(event.reason),
         events.AnswerSlowed: lambda _event: slowed.inc(),
+    }
+
+
+def _of_albums(registry: CollectorRegistry) -> _Actions:
+    help_of_hanging = "Threads that wait for a disk that does not answer"
+    help_of_awaited = "Waits for a file that is not whole in an album that is still, by the reason"
+    help_of_left_open = "Albums sent though a file was open for writing, without a change for long"
+    counter = partial(Counter, registry=registry)
+    skipped = counter("archive_links_skipped", "Symbolic links left out, by the reason", ["reason"])
+    hanging = _gauge(registry, "archive_hanging_threads", help_of_hanging)
+    awaited = counter("archive_uploads_awaited", help_of_awaited, ["reason"])
+    left_open = counter("archive_open_files_ignored", help_of_left_open)
+    for sign in UploadSign:
+        awaited.labels(sign.value)
+    return {
         events.HangingThreadsChanged: lambda event: hanging.inc(event.by),
         events.UploadAwaited: lambda event: awaited.labels(event.reason).inc(),
         events.OpenFileIgnored: lambda _event: left_open.inc(),
