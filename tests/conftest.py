@@ -38,6 +38,7 @@ MARKERS: Mapping[str, str | None] = {
     "unit": "fast",
     "uploaders": "programs",
     "web/test_swapped_links.py": "faults",
+    "web/test_unfinished_uploads.py": "faults",
 }
 """Markers of whole directories, and of files, which come first, for tests without one of those."""
 SHARING = ("interop", "indexes", "s3")

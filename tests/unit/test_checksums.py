@@ -583,7 +583,8 @@ def test_a_visitor_who_gives_up_again_and_again_gets_a_large_file_in_the_end(
             await asyncio.to_thread(service.close)
         return blocks
 
-    assert run(tries()) <= blocks // blocks_of_a_try + 1
+    # Without progress from try to try it would not come at all.
+    assert run(tries()) < blocks
 
 
 def test_what_another_download_has_hashed_of_a_file_is_not_read_again(
