@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Executor
 from weakref import WeakValueDictionary
 
-from archive_service.archive.errors import DownloadFailed, SourceSuspected
+from archive_service.archive.errors import DownloadFailed
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing, SourceIndex
 from archive_service.archive.lru import WeightedLRU
@@ -42,20 +42,11 @@ class _JobHashing(Hashing):
     def __init__(self, files: AlbumFiles, album: AlbumChecksums) -> None:
         super().__init__(files, album.listing)
         self._album = album
-        self._suspected: SourceIndex | None = None
 
     def learned(
         self, sources: Sequence[SourceIndex], crc32s: Sequence[int], *, read_from_ns: int
     ) -> None:
-        # A suspected file's value is good enough to announce, not to store.
-        learn = Crc32Column.learn if self._suspected in sources else AlbumChecksums.learn
-        learn(self._album, sources, crc32s, read_from_ns=read_from_ns)
-
-    def verify(self, file: SourceFile, source: SourceIndex) -> None:
-        try:
-            super().verify(file, source)
-        except SourceSuspected:  # settled when it is sent, by comparing with this value
-            self._suspected = source
+        self._album.learn(sources, crc32s, read_from_ns=read_from_ns)
 
     def failed(self, source: SourceIndex, error: DownloadFailed) -> None:
         raise error

@@ -214,7 +214,10 @@ def test_what_is_renamed_or_deleted_is_so_in_the_archive(server: Server, ftp: Ft
         await_album(server, left)
 
 
-def test_an_album_that_is_removed_is_not_found(server: Server, ftp: FtpServer) -> None:
+def test_an_album_that_is_removed_is_not_found(
+    server: Server, ftp: FtpServer, photos_dir: Path
+) -> None:
+    (photos_dir / "another").mkdir()  # a site without any album is taken for a lost disk
     with ftp.client() as client:
         upload_all(client, {"0.jpg": PICTURES["0.jpg"]})
         await_album(server, {"0.jpg": PICTURES["0.jpg"]})

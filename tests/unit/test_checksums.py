@@ -24,7 +24,7 @@ from harness.counting import CountingStorage
 
 from archive_service.archive.errors import DownloadFailed, SourceChanged
 from archive_service.archive.id import ArchiveId
-from archive_service.archive.listing import CLOCK_TICK_NS, Listing, SourceIndex
+from archive_service.archive.listing import CLOCK_TICK_NS, Listing
 from archive_service.archive.naming import NameRules
 from archive_service.archive.representation import ArchiveOptions, Representation
 from archive_service.archive.segments import LARGE_FILE_BYTES
@@ -33,7 +33,7 @@ from archive_service.checksums.album import AlbumChecksums, HashThreads
 from archive_service.checksums.crc32_column import UNKNOWN
 from archive_service.checksums.crc_index.base import CrcIndex
 from archive_service.checksums.crc_index.memory import MemoryCrcIndex
-from archive_service.checksums.hashing import BLOCK_BYTES, crc32_of_zeros
+from archive_service.checksums.hashing import BLOCK_BYTES
 from archive_service.storage.base import DiskFile
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.local.album_files import AlbumPlace, LocalAlbumFiles
@@ -384,23 +384,6 @@ def test_a_change_while_it_is_hashed_fails_all_who_wait(photos_dir: Path) -> Non
             return results
 
     assert [type(result) for result in run(two_wait())] == [SourceChanged] * 2
-
-
-def test_a_link_made_while_a_file_is_hashed_cuts_no_download(photos_dir: Path) -> None:
-    path = settle(make_sparse(photos_dir / HASH / "a.bin", 128 * 1024**2).parent) / "a.bin"
-    album = OneAlbum(photos_dir)
-
-    async def wait() -> int:
-        async with album.checksums() as checksums:
-            waiting = asyncio.ensure_future(checksums.hashed(SourceIndex(0)))
-            await asyncio.to_thread(eventually, lambda: album.storage.read_bytes[b"a.bin"] > 0)
-            (photos_dir / "elsewhere").hardlink_to(path)
-            await waiting
-            checksums.flush()
-            return checksums.values[0]
-
-    assert run(wait()) == crc32_of_zeros(128 * 1024**2)
-    assert not album.index.load(ARCHIVE)
 
 
 def test_a_failure_of_one_file_is_none_of_another(photos_dir: Path) -> None:
