@@ -193,10 +193,6 @@ class Hashing(ABC):
         """Open a large file that is to be hashed from a state on."""
         return self.files.open(source)
 
-    def verify(self, file: SourceFile, source: SourceIndex) -> None:
-        """Check that a large file that was read is still what was listed."""
-        self.files.verify(file, source)
-
     def before_block(self, offset: int, count: int) -> None:  # noqa: B027
         """Do what is to be done before bytes of a large file are read."""
 
@@ -238,7 +234,7 @@ class Hashing(ABC):
                 while (reached := next(blocks, None)) is not None:
                     state = reached
                     yield
-                self.verify(file, source)
+                self.files.verify(file, source)
         finally:
             if 0 < state.offset < size:
                 self.left(source, state)
