@@ -11,13 +11,12 @@ with Node append the text of an error to the body.  docs/http.md has the whole c
 Both kinds of chunks go straight to the socket, behind the backs of aiohttp and of its transport:
 buffers by `send`, spans of files from the page cache by `sendfile`.  The transport would copy what
 the socket does not take at once, and costs several turns of the event loop for each `sendfile`.
-Only while it still holds bytes, at most those of the header fields and of what came right behind,
-or where it speaks TLS, does everything go through it.
+Everything goes through the transport only while it still holds bytes: at most those of the header
+fields and of what came right behind.
 
 What has to be known of the parts underneath:
 
-- asyncio refuses `add_writer` on a socket that a transport owns: `SocketWriter` uses a duplicate,
-  and TLS goes through the transport.
+- asyncio refuses `add_writer` on a socket that a transport owns: `SocketWriter` uses a duplicate.
 - `sendfile` returns short, without an error, where the file has shrunk.  So bytes are counted.
 - After a cancellation or error the transport may never work again.  So any end but the good one
   closes the connection, which is also how a client learns of it: the body is short of its
@@ -105,12 +104,11 @@ class Transfer:
         if transport is not None and not transport.is_closing():
             connection: socket.socket = transport.get_extra_info("socket")
             _limit_unsent(connection)
-            if not _is_encrypted(transport):
-                # Once it holds bytes it is waited for until it holds none.
-                transport.set_write_buffer_limits(high=0)
-                # Without a descriptor left the transport does it all: the answer has begun.
-                with suppress(OSError):
-                    self._outlet = SocketWriter(connection)
+            # Once it holds bytes it is waited for until it holds none.
+            transport.set_write_buffer_limits(high=0)
+            # Without a descriptor left the transport does it all: the answer has begun.
+            with suppress(OSError):
+                self._outlet = SocketWriter(connection)
 
     def begin(self, chunk: Chunk) -> int:
         """Put on the wire what there is room for; return how many bytes are left for `finish`.
@@ -237,10 +235,6 @@ def close_now(protocol: web.RequestHandler) -> None:
         # What the transport itself holds would be waited for; the client need not take it.
         protocol.transport.abort()
     protocol.force_close()
-
-
-def _is_encrypted(transport: asyncio.Transport) -> bool:
-    return transport.get_extra_info("sslcontext") is not None
 
 
 def _limit_unsent(connection: socket.socket) -> None:

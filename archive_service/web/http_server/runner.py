@@ -222,9 +222,9 @@ class _Connection(web.RequestHandler):
             self._look_later(now)
 
     def _progress(self) -> Progress | None:
-        """Return the progress of the connection; None if it is closed or encrypted."""
+        """Return the progress of the connection; None if it is closed."""
         transport = self.transport
-        if transport is None or transport.is_closing() or transport.get_extra_info("sslcontext"):
+        if transport is None or transport.is_closing():
             return None
         return progress_of(transport.get_extra_info("socket"))
 
