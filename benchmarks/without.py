@@ -175,19 +175,6 @@ OPTIMISATIONS = {
         ("little", "album"),
         (Replacement("transfer/socket_writer.py", 'getattr(socket, "MSG_MORE", 0)', "0"),),
     ),
-    "watched-once": Optimisation(
-        "the selector watches a slow client once, not for each wait",
-        ("album", "little"),
-        (
-            Replacement(
-                "transfer/socket_writer.py",
-                "            if not self._go_on():\n",
-                "            if not self._go_on():\n"
-                "                self._loop.remove_writer(self._descriptor)\n"
-                "                self._is_watched = False\n",
-            ),
-        ),
-    ),
     "gc-freeze": Optimisation(
         "the garbage collector skips modules and classes",
         ("little",),
