@@ -189,15 +189,6 @@ OPTIMISATIONS = {
             ),
         ),
     ),
-    "request-id": Optimisation(
-        "request ids do not come from the kernel",
-        ("little",),
-        (
-            Replacement(
-                "web/request_id.py", "random.getrandbits", "random.SystemRandom().getrandbits"
-            ),
-        ),
-    ),
 }
 
 
