@@ -80,15 +80,6 @@ OPTIMISATIONS = {
             ),
         ),
     ),
-    "little-snapshot": Optimisation(
-        "a known little album is looked at, not listed",
-        ("little",),
-        (
-            Replacement(
-                "storage/local/storage.py", "if known and known.snapshot and", "if 0 and known and"
-            ),
-        ),
-    ),
     "made-ahead": Optimisation(
         "two batches are made while one is sent",
         ("thumbnails", "slow-storage-thumbnails", "slow-storage-album"),

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import repeat
-from typing import NamedTuple, NewType
+from typing import NewType
 
 SourceIndex = NewType("SourceIndex", int)
 """The index of a file or directory in a listing, which differs from that of its entry."""
@@ -35,17 +35,6 @@ MOST_BYTES = 2**63 - 1
 """The largest file, and archive, that systems and clients can count."""
 VERSION_SIZE = _VERSION.size
 """Bytes of a version, which identifies the content behind a path."""
-
-
-SNAPSHOT_FILES = 64
-"""Albums of up to this many files and directories are checked with `stat` before a new listing."""
-
-
-class Snapshot(NamedTuple):
-    """The stat records of an album's directories and files."""
-
-    locations: list[bytes]
-    rows: bytes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,8 +68,6 @@ class Listing:
     """Whether the files are objects of a store.
 
     Then a change token identifies the content at any time, and a removal changes no timestamp."""
-    snapshot: Snapshot | None = None
-    """Stat snapshot of a small album, to detect that nothing changed; None if unavailable."""
     newest_upload_ns: int = 0
     """The newest change of what is left out and looks like an upload."""
     uploads: Sequence[bytes] = ()

@@ -148,8 +148,8 @@ class AlbumFiles(Protocol):
 class Storage(Protocol):
     """A place where albums lie."""
 
-    def list(self, archive: ArchiveId, known: Listing | None = None) -> Listing:
-        """List an album; return an earlier listing itself where another is seen to be the same.
+    def list(self, archive: ArchiveId) -> Listing:
+        """List an album.
 
         Raise ArchiveNotFound, or StorageUnavailable where a part of it can't be read.
         """

@@ -100,9 +100,7 @@ class Descriptions:
 
     def _listed(self, archive: ArchiveId) -> Representation:
         known = self._known(archive)
-        listing = self._storage.list(archive, known.layout.listing if known else None)
-        if known and known.layout.listing is listing:
-            return known
+        listing = self._storage.list(archive)
         fingerprint = listing.fingerprint()
         if known and known.fingerprint == fingerprint:
             return known

@@ -124,7 +124,7 @@ class NaiveStorage:
     def check(self) -> bool:
         return True
 
-    def list(self, archive: ArchiveId, known: Listing | None = None) -> Listing:
+    def list(self, archive: ArchiveId) -> Listing:
         album = self._root / archive.value
         paths: list[bytes] = []
         sizes, mtimes_ns = array("Q"), array("q")

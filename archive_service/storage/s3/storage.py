@@ -62,7 +62,7 @@ class S3Storage:
         """The bytes of memory taken: for bytes that wait for a reader, and for those to come."""
         return self._context.ahead.used + self._context.kept.used
 
-    def list(self, archive: ArchiveId, known: Listing | None = None) -> Listing:
+    def list(self, archive: ArchiveId) -> Listing:
         """List the objects of an album; see `Storage.list`."""
         tree = self._loop.run(self._tree(archive))
         if not tree:
