@@ -80,7 +80,7 @@ def _fair_use_of_archives(fair_use: FairUse) -> Middleware:
         try:
             return await handler(request)
         except (ArchiveNotFound, InvalidArchiveId):
-            await fair_use.missed(request)
+            await fair_use.note_failed_lookups(request)
             raise
 
     return middleware
