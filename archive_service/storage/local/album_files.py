@@ -48,14 +48,14 @@ class LocalAlbumFiles:
         self,
         place: AlbumPlace,
         listing: Listing,
-        bulk: NativeCalls = AS_COMPILED,
+        native: NativeCalls = AS_COMPILED,
         *,
         in_flight: InFlight,
         close: Callable[[int], object] = os.close,
     ) -> None:
         self._place = place
         self._listing = listing
-        self._bulk = bulk
+        self._native = native
         self._in_flight = in_flight
         self._close = close
         self._directory = _Directory(place)
@@ -124,7 +124,7 @@ class LocalAlbumFiles:
     ) -> int:
         """Read at least one of the files; return how many."""
         listing = self._listing
-        count = self._bulk.read_files(
+        count = self._native.read_files(
             bytes(self._place.root),
             self._place.path,
             listing.locations,

@@ -47,14 +47,14 @@ class LocalStorage:
         self,
         root: Path,
         exclusion: Exclusion,
-        bulk: NativeCalls = AS_COMPILED,
+        native: NativeCalls = AS_COMPILED,
         *,
         symlinks: SymlinkPolicy = "inside",
         observe: Observe = ignore,
     ) -> None:
         self._root = root
         self._exclusion = exclusion
-        self._bulk = bulk
+        self._native = native
         self._symlinks = symlinks
         self._in_flights = InFlights()
         self._link_skipped = SkippedLinks(observe)
@@ -73,7 +73,7 @@ class LocalStorage:
         """Give access to the files of a listing; see `Storage.files`."""
         place = AlbumPlace(self._root, os.fsencode(archive.value))
         in_flight = self._in_flights.of(archive)
-        return LocalAlbumFiles(place, listing, self._bulk, in_flight=in_flight, close=close)
+        return LocalAlbumFiles(place, listing, self._native, in_flight=in_flight, close=close)
 
     def check(self) -> bool:
         """Look for the first directory below the root; see `Storage.check`."""
@@ -113,7 +113,7 @@ class LocalStorage:
                 self._exclusion,
                 in_flight=self._in_flights.of(archive),
                 links=self._links(archive, album),
-                bulk=self._bulk,
+                native=self._native,
             )
             walk.directory(album, Place())
             return walk.listing()

@@ -67,7 +67,7 @@ class Walk:
         *,
         in_flight: InFlight,
         links: Links | None = None,
-        bulk: NativeCalls = AS_COMPILED,
+        native: NativeCalls = AS_COMPILED,
     ) -> None:
         self.reached = b""
         """The directory entered last: where an error was met."""
@@ -75,7 +75,7 @@ class Walk:
         self._acceptance = acceptance
         self._in_flight = in_flight
         self._links = links
-        self._bulk = bulk
+        self._native = native
         self._columns = Columns()
 
     def __len__(self) -> int:
@@ -120,7 +120,7 @@ class Walk:
         return DirectoryLook(descriptor, place, status, names, there, rows, *uploads)
 
     def _rows(self, descriptor: int, names: list[bytes]) -> tuple[list[bytes], bytes]:
-        return rows_of(descriptor, names, self._bulk)
+        return rows_of(descriptor, names, self._native)
 
     def _collect(self, look: DirectoryLook) -> bool:
         place, status = look.place, look.status
