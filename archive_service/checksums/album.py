@@ -180,7 +180,7 @@ class AlbumChecksums(Crc32Column):
         if not known:
             return
         matched = 0
-        versions = self._threads.index.versions(self.listing, range(len(self.listing)))
+        versions = self._threads.index.versions(self.listing, self.listing.sources())
         for source, (path, version) in enumerate(zip(self.listing.paths, versions, strict=True)):
             known_version, value = known.get(path, (b"", UNKNOWN))
             if version == known_version:

@@ -211,7 +211,7 @@ class Hashing(ABC):
                     yield from self._group(wanted)
                     break
                 except DownloadFailed as error:
-                    source = wanted[0] if error.source is None else SourceIndex(error.source)
+                    source = wanted[0] if error.source is None else error.source
                     self.failed(source, error)
                     wanted = [other for other in wanted if other != source]
 

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Protocol
 
 from archive_service.archive.id import ArchiveId
-from archive_service.archive.listing import Listing
+from archive_service.archive.listing import Listing, SourceIndex
 from archive_service.storage.local.page_cache import read_ahead
 
 READ_AHEAD_BYTES = 2 * 1024 * 1024
@@ -110,33 +110,33 @@ class AlbumFiles(Protocol):
     SourceUnreadable where the system refuses to open or read it.
     """
 
-    def open(self, source: int) -> SourceFile:
+    def open(self, source: SourceIndex) -> SourceFile:
         """Open the file of a source for reading; its size and time are as listed.
 
         `verify` it behind the last byte.  Of a remote file the first bytes tell whether it is what
         was listed.
         """
 
-    def open_each(self, sources: Iterable[int]) -> Generator[SourceFile, None, None]:
+    def open_each(self, sources: Iterable[SourceIndex]) -> Generator[SourceFile, None, None]:
         """Open files for one download, in order; ahead of the caller where storage is slow.
 
         An exception is raised in its turn.
         """
 
-    def open_to_hash(self, source: int) -> SourceFile:
+    def open_to_hash(self, source: SourceIndex) -> SourceFile:
         """Open a file that is soon to be opened again, and sent: what is read may be kept."""
 
-    def known_crc32(self, source: int) -> int | None:
+    def known_crc32(self, source: SourceIndex) -> int | None:
         """Return the CRC-32 of a file where the storage holds it; the file is not read."""
 
-    def verify(self, file: SourceFile, source: int) -> None:
+    def verify(self, file: SourceFile, source: SourceIndex) -> None:
         """Check that an open file is still what was listed.
 
         Raise SourceSuspected where only reading tells.
         """
 
     def read_into(
-        self, buffer: memoryview, sources: Sequence[int], positions: Sequence[int]
+        self, buffer: memoryview, sources: Sequence[SourceIndex], positions: Sequence[int]
     ) -> None:
         """Read small files whole, each to its position in the buffer.
 

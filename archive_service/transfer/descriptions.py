@@ -23,7 +23,7 @@ from weakref import WeakValueDictionary
 from archive_service.archive.errors import FileNotInAlbum, ListingTimedOut
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.layout import lay_out
-from archive_service.archive.listing import Listing, parents_of_directories
+from archive_service.archive.listing import Listing, SourceIndex, parents_of_directories
 from archive_service.archive.lru import WeightedLRU
 from archive_service.archive.naming import NameRules, archive_names, original_name
 from archive_service.archive.representation import ArchiveOptions, Representation, represent
@@ -105,7 +105,7 @@ class Descriptions:
         if known and known.fingerprint == fingerprint:
             return known
         names = archive_names(listing.paths, self._options.names)
-        made = self._laid_out(archive, listing, names, range(len(listing)), fingerprint)
+        made = self._laid_out(archive, listing, names, listing.sources(), fingerprint)
         with self._lock:
             self._recent.put(archive, made, weight=weight_of(listing))
             self._in_use[archive] = made
@@ -134,7 +134,7 @@ class Descriptions:
         archive: ArchiveId,
         listing: Listing,
         names: Sequence[bytes],
-        sources: Iterable[int],
+        sources: Iterable[SourceIndex],
         fingerprint: bytes,
     ) -> Representation:
         layout = lay_out(listing, names, sources, zone=self._options.zone)
@@ -143,14 +143,14 @@ class Descriptions:
 
 def _subset(
     files: Sequence[str], listing: Listing, names: Sequence[bytes], rules: NameRules
-) -> set[int]:
-    by_name: defaultdict[str, list[int]] = defaultdict(list)
-    for source, name in enumerate(names):
+) -> set[SourceIndex]:
+    by_name: defaultdict[str, list[SourceIndex]] = defaultdict(list)
+    for source, name in zip(listing.sources(), names, strict=True):
         by_name[name.decode()].append(source)
     if not by_name.keys() >= set(files):
         archived = set(by_name)
-        for source, path in enumerate(listing.paths):
-            original = original_name(path, rules)  # several paths may have one
+        for source in listing.sources():
+            original = original_name(listing.paths[source], rules)  # several paths may have one
             if original not in archived:
                 by_name[original].append(source)
     ordered = sorted(by_name) if any(file.endswith("/") for file in files) else []
@@ -159,8 +159,8 @@ def _subset(
 
 
 def _named(
-    file: str, by_name: Mapping[str, Sequence[int]], ordered: Sequence[str]
-) -> Sequence[int]:
+    file: str, by_name: Mapping[str, Sequence[SourceIndex]], ordered: Sequence[str]
+) -> Sequence[SourceIndex]:
     if not file.endswith("/"):
         if file in by_name:
             return by_name[file]

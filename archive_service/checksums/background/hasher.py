@@ -168,10 +168,9 @@ class _AlbumRun:
 
     def steps(self, storage: Storage, archive: ArchiveId) -> Generator[None, None, None]:
         """Hash unknown files, the files opened in the thread that takes the first step."""
-        sources = map(SourceIndex, range(len(self.album.listing)))
         with storage.files(archive, self.album.listing) as files:
             hashing = _BackgroundHashing(files, self)
-            yield from hashing.steps(filter(self.album.is_unknown, sources))
+            yield from hashing.steps(filter(self.album.is_unknown, self.album.listing.sources()))
 
 
 class _BackgroundHashing(Hashing):

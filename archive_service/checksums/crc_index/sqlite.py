@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from archive_service.archive.id import ArchiveId
-from archive_service.archive.listing import Listing
+from archive_service.archive.listing import Listing, SourceIndex
 from archive_service.checksums.crc_index.album_digest import album_digest
 from archive_service.checksums.crc_index.base import Row
 from archive_service.checksums.crc_index.memory import MemoryCrcIndex
@@ -64,7 +64,7 @@ class SqliteCrcIndex:
         self._memory = MemoryCrcIndex()
         self._connection: sqlite3.Connection | None = None
 
-    def versions(self, listing: Listing, sources: Sequence[int]) -> Iterator[bytes]:
+    def versions(self, listing: Listing, sources: Sequence[SourceIndex]) -> Iterator[bytes]:
         """Yield versions with their change tokens, valid on one machine like the file."""
         return listing.versions(sources)
 

@@ -80,7 +80,7 @@ class S3Storage:
 
         Raise DownloadFailed.
         """
-        source = next((source for source, size in enumerate(listing.sizes) if size > 1), None)
+        source = next((source for source in listing.sources() if listing.sizes[source] > 1), None)
         if source is None:
             return None
         whole = self.files(archive, listing).whole(source)
