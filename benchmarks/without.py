@@ -171,15 +171,6 @@ OPTIMISATIONS = {
         ("little",),
         (Replacement("config/build.py", "        _let_be_what_stays()\n", ""),),
     ),
-    "quiet-log": Optimisation(
-        "no line is made for a level that is off",
-        ("little",),
-        (
-            Replacement(
-                "observe/log.py", "        if not self._is_enabled_for(level):\n", "        if 0:\n"
-            ),
-        ),
-    ),
 }
 
 

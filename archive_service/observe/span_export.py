@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
-from collections import Counter
 from uuid import uuid4
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -26,6 +24,7 @@ from opentelemetry.trace import Tracer
 
 from archive_service.observe.events import Observe
 from archive_service.observe.process_events import TracingImpaired
+from archive_service.observe.recurrence import Recurrences
 
 FLUSH_TIMEOUT_S = 2.0
 """How long the end of the service waits for a collector that takes the last spans slowly."""
@@ -83,18 +82,12 @@ class _Trouble(logging.Handler):
     def __init__(self, observe: Observe) -> None:
         super().__init__(logging.WARNING)
         self._observe = observe
-        self._unreported: Counter[tuple[str, int]] = Counter()
-        self._report_again_s: dict[tuple[str, int], float] = {}
+        self._recurrences = Recurrences()
 
     def emit(self, record: logging.LogRecord) -> None:
         """Report it, or count it."""
-        thing = (record.name, record.lineno)
-        self._unreported[thing] += 1
-        now_s = time.monotonic()
-        if now_s >= self._report_again_s.get(thing, 0.0):
-            self._report_again_s[thing] = now_s + REPORT_AGAIN_S
-            reason, count = _without_texts(record), self._unreported.pop(thing)
-            self._observe(TracingImpaired(reason, count))
+        if count := self._recurrences.due((record.name, record.lineno), every_s=REPORT_AGAIN_S):
+            self._observe(TracingImpaired(_without_texts(record), count))
 
 
 def _without_texts(record: logging.LogRecord) -> str:

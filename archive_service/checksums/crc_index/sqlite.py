@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from archive_service.archive.first_time import FirstTimes
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing, SourceIndex
 from archive_service.checksums.crc_index.album_digest import album_digest
@@ -60,7 +61,7 @@ class SqliteCrcIndex:
     def __init__(self, path: Path, observe: Observe) -> None:
         self._path = path
         self._observe = observe
-        self._reported: set[str] = set()
+        self._reported = FirstTimes()
         self._memory = MemoryCrcIndex()
         self._connection: sqlite3.Connection | None = None
 
@@ -153,8 +154,7 @@ class SqliteCrcIndex:
         return True
 
     def _report(self, text: str) -> None:
-        if text not in self._reported:
-            self._reported.add(text)
+        if self._reported.is_first(text):
             self._observe(IndexImpaired(text))
 
 
