@@ -166,11 +166,6 @@ OPTIMISATIONS = {
         ("little", "album"),
         (Replacement("transfer/socket_writer.py", 'getattr(socket, "MSG_MORE", 0)', "0"),),
     ),
-    "gc-freeze": Optimisation(
-        "the garbage collector skips modules and classes",
-        ("little",),
-        (Replacement("config/build.py", "        _let_be_what_stays()\n", ""),),
-    ),
 }
 
 

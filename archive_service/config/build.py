@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import importlib
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -99,7 +98,6 @@ async def accepting(
     try:
         await _start(runner, sites.archives)
         await _start(apart, sites.monitoring)
-        _let_be_what_stays()
         yield runner, Housekeeping(service, observe, settings, written)
     finally:
         if sites.monitoring:  # to the last: it tells that nothing new should come
@@ -123,12 +121,6 @@ async def _start(runner: Runner, sites: Sequence[Site]) -> None:
         await runner.setup()
     for site in sites:
         await site(runner).start()
-
-
-def _let_be_what_stays() -> None:
-    """Spare the collector modules and classes: a tenth of the time of little albums went there."""
-    gc.collect()
-    gc.freeze()
 
 
 def _size_bytes(index: IndexAddress) -> int | None:
