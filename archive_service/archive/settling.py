@@ -120,7 +120,7 @@ class SettlingWatch:
         return self._bounded_s(pause_s, clock_s)
 
     def needs_look(self, listing: Listing, *, now_ns: int) -> bool:
-        """Tell whether an album that is still may have files that are not whole.
+        """Return whether an album that is still may have files that are not whole.
 
         They are looked at for twice as long as they hold the album: a file that is left open then
         is worth a line in the log.

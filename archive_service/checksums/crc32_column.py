@@ -17,7 +17,7 @@ class Crc32Column:
         self.values = array("q", [UNKNOWN]) * sources
 
     def is_unknown(self, source: SourceIndex) -> bool:
-        """Tell whether a value is yet to be learned."""
+        """Return whether a value is yet to be learned."""
         return self.values[source] == UNKNOWN
 
     def learn(

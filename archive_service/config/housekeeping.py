@@ -103,7 +103,7 @@ class Housekeeping:
         return isinstance(self._settings.photos_dir, Path)
 
     def _is_ahead(self) -> bool:
-        """Tell whether anything is to be indexed ahead.
+        """Return whether anything is to be indexed ahead.
 
         No word of uploads comes from an object store, and there each look at all albums, and each
         byte, may cost money: nobody is to pay for that who has not asked for it.

@@ -14,7 +14,7 @@ _GUESSES = frozenset(("prefetch", "preview", "prerender"))
 
 
 def is_speculative(method: str, field_lines: Iterable[tuple[str, str]]) -> bool:
-    """Tell whether a request is a GET that no person has asked for."""
+    """Return whether a request is a GET that no person has asked for."""
     return method == "GET" and any(
         name.lower() in _FIELDS and _token(value) in _GUESSES for name, value in field_lines
     )

@@ -81,7 +81,7 @@ class DiskFile(FileIO):
             self.read_on(start)
 
     def needs_read_on(self, position: int) -> bool:
-        """Tell whether half of what is read ahead has been used."""
+        """Return whether half of what is read ahead has been used."""
         ahead = self._ahead
         return ahead is not None and position + READ_AHEAD_BYTES // 2 > ahead < self._stop
 

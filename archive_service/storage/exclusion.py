@@ -98,11 +98,11 @@ class Exclusion:
         self._has_patterns = bool(patterns)
 
     def matches(self, name: str) -> bool:
-        """Tell whether a file or directory of this name is left out, whatever lies beside it."""
+        """Return whether a file or directory of this name is left out, whatever lies beside it."""
         return self._match(name) is not None
 
     def is_litter(self, name: str) -> bool:
-        """Tell whether a name is left out and does not look like an upload."""
+        """Return whether a name is left out and does not look like an upload."""
         return self.matches(name) and _UPLOADS.fullmatch(name) is None
 
     def kept(self, names: Sequence[str]) -> Sequence[str]:

@@ -11,13 +11,13 @@ class FileFilter(Protocol):
     """Says which of what is no directory a listing gets."""
 
     def accepts_all(self, modes: array[int], inodes: array[int]) -> bool:
-        """Tell whether each of a directory is accepted for sure, and none of it is a directory.
+        """Return whether each of a directory is accepted for sure, and none of it is a directory.
 
         Asked first, for a call for each file takes longer than to look at it.
         """
 
     def accepts(self, path: bytes, mode: int, inode: int) -> bool:
-        """Tell whether one is accepted."""
+        """Return whether one is accepted."""
 
 
 class RegularFiles:

@@ -50,7 +50,7 @@ class Assembler:
         return []
 
     def needs_no_wait(self, segment: Segment) -> bool:
-        """Tell whether a segment is made from memory alone and in no time."""
+        """Return whether a segment is made from memory alone and in no time."""
         if isinstance(segment, EndRecords):
             return True
         if isinstance(segment, CentralHeaders):
@@ -88,7 +88,7 @@ class Assembler:
         return _cut(made.bytes, segment, made.start)
 
     def _is_header_part(self, segment: Entries, entry: EntryIndex) -> bool:
-        """Tell whether all bytes are of the first entry's header and need nothing of its file."""
+        """Return whether all bytes are of the first entry's header and need nothing of its file."""
         if segment.stop > self._layout.data_offset(entry):
             return False
         needs_crc32 = self._layout.covers_crc32(entry, segment.start, segment.stop)

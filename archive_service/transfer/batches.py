@@ -57,7 +57,7 @@ class BatchMaker:
         self._open_files = open_files
 
     def is_complete(self) -> bool:
-        """Tell whether no CRC-32 is unknown."""
+        """Return whether no CRC-32 is unknown."""
         return UNKNOWN not in self._checksums.values
 
     def to_hash(self, segment: Segment) -> list[SourceIndex]:
@@ -103,7 +103,7 @@ class BatchMaker:
             yield batch
 
     def needs_no_wait(self, segments: Sequence[Segment]) -> bool:
-        """Tell whether a batch is made from memory alone."""
+        """Return whether a batch is made from memory alone."""
         return all(map(self._assembler.needs_no_wait, segments))
 
     def make(self, segments: Sequence[Segment]) -> Batch:

@@ -162,7 +162,7 @@ class Transfer:
         close_now(self._request.protocol)
 
     def is_cut(self) -> bool:
-        """Tell whether the connection is no more."""
+        """Return whether the connection is no more."""
         return self._request.transport is None or self._request.transport.is_closing()
 
     def acknowledged_bytes(self) -> int | None:
@@ -184,11 +184,11 @@ class Transfer:
             reset(transport)
 
     def is_too_slow(self) -> bool:
-        """Tell whether the connection was cut by `cut_slow`."""
+        """Return whether the connection was cut by `cut_slow`."""
         return self._is_too_slow
 
     def has_stalled(self) -> bool:
-        """Tell whether the client has made no progress for as long as it may."""
+        """Return whether the client has made no progress for as long as it may."""
         return self._watch.has_cut if self._watch else self._has_timed_out
 
     def _transport(self) -> asyncio.Transport:

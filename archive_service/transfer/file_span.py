@@ -38,7 +38,7 @@ Chunk = memoryview | FileSpan
 
 
 def is_warm(span: FileSpan) -> bool:
-    """Tell whether a span can be sent without waiting, and what follows too; never waits."""
+    """Return whether a span can be sent without waiting, and what follows too; never waits."""
     if span.file.needs_read_on(span.stop):
         return False
     return span.file.is_prompt and is_cached(span.file.fileno(), span.offset, span.count)

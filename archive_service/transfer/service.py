@@ -124,7 +124,7 @@ class ArchiveService:
             await asyncio.sleep(pause_s)
 
     async def _is_uploaded(self, watch: SettlingWatch, found: Representation) -> bool:
-        """Tell whether a file of an album that is still is not whole."""
+        """Return whether a file of an album that is still is not whole."""
         if not watch.needs_look(found.layout.listing, now_ns=time.time_ns()):
             return False
         sign = await self._descriptions.upload_sign(found)

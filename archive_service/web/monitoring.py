@@ -51,7 +51,7 @@ class Monitoring:
         return web.Response(text="alive\n")
 
     async def ready(self, _request: web.Request) -> web.StreamResponse:
-        """Tell whether requests should be sent here: 200, or 503 and why not."""
+        """Return whether requests should be sent here: 200, or 503 and why not."""
         trouble = await self._trouble()
         return web.Response(status=503 if trouble else 200, text=f"{trouble or 'ready'}\n")
 

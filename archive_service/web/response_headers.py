@@ -15,7 +15,7 @@ _SERVER = "archive-service"
 
 
 def is_of_archive(request: web.BaseRequest) -> bool:
-    """Tell whether a request is for an archive, or for something about one."""
+    """Return whether a request is for an archive, or for something about one."""
     return request.path.startswith("/archive/")
 
 

@@ -12,7 +12,7 @@ class Pages(Protocol):
     """The pages of one file."""
 
     def are_cached(self, offset: int, count: int) -> bool:
-        """Tell whether bytes may be in memory."""
+        """Return whether bytes may be in memory."""
 
     def let_go(self, offset: int, count: int) -> None:
         """Drop bytes that were not in memory before."""

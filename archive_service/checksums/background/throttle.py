@@ -40,7 +40,7 @@ class Throttle:
         self._resume()
 
     def makes_way(self) -> bool:
-        """Tell whether a download needs the disk that was just read."""
+        """Return whether a download needs the disk that was just read."""
         return self._was_cold and self._demand.is_recent()
 
     def _resume(self) -> None:

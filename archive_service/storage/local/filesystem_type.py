@@ -53,7 +53,7 @@ _FSTATFS = _fstatfs()
 
 
 def is_prompt(descriptor: int) -> bool:
-    """Tell whether a file lies on a file system that is trusted to answer at once.
+    """Return whether a file lies on a file system that is trusted to answer at once.
 
     To ask may take long where it does not.
     """
@@ -71,7 +71,7 @@ def mount_point(path: Path) -> Path:
 
 
 def is_changed_by_others(directory: Path) -> bool:
-    """Tell whether other machines or programs may change files without the kernel's knowledge.
+    """Return whether other machines or programs may change files without the kernel's knowledge.
 
     That is so on the network, where a virtual machine shares its host's files, and with FUSE.
     """

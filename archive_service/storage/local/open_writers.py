@@ -131,7 +131,7 @@ class OpenWriters:
         return AlbumPlace(self._root, os.fsencode(archive.value))
 
     def is_written(self, archive: ArchiveId, name: bytes, descriptor: int) -> bool:
-        """Tell whether somebody has an open file, of this base name, open for writing."""
+        """Return whether somebody has an open file, of this base name, open for writing."""
         lease = self._leases.of(descriptor)
         if lease in (Lease.FREE, Lease.WRITTEN):
             return lease is Lease.WRITTEN
@@ -176,7 +176,7 @@ class _AlbumLook:
         return None
 
     def is_written_to(self, path: bytes) -> bool:
-        """Tell whether what is left out is open for writing."""
+        """Return whether what is left out is open for writing."""
         directory, _, name = path.rpartition(b"/")
         with suppress(OSError), self._directory(directory) as parent:
             descriptor = os.open(name, _OPEN, dir_fd=parent)
@@ -213,7 +213,7 @@ def _refused(descriptor: int, error: OSError) -> Lease:
 
 
 def _has_zeros(descriptor: int, size: int) -> bool:
-    """Tell whether a file has nothing but zeros at both ends."""
+    """Return whether a file has nothing but zeros at both ends."""
     first = os.pread(descriptor, _END_BYTES, 0)
     if not first or first.count(0) < len(first):
         return False

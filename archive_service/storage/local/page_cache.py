@@ -56,7 +56,7 @@ _SYSTEM_CALL = _system_call()
 
 
 def is_cached(descriptor: int, offset: int, count: int) -> bool:
-    """Tell whether the data can be expected to be in memory.
+    """Return whether the data can be expected to be in memory.
 
     Where nothing tells, the answer is no.  It never waits where the file system is prompt; see
     `filesystem_type`.
@@ -65,7 +65,7 @@ def is_cached(descriptor: int, offset: int, count: int) -> bool:
 
 
 def is_cold(descriptor: int, offset: int, count: int) -> bool:
-    """Tell whether some of the data is known not to be in memory; as `is_cached`."""
+    """Return whether some of the data is known not to be in memory; as `is_cached`."""
     return _are_in_memory(descriptor, offset, count) is False
 
 
@@ -79,7 +79,7 @@ def _are_in_memory(descriptor: int, offset: int, count: int) -> bool | None:
 
 
 def _has_all_pages(descriptor: int, offset: int, count: int) -> bool | None:
-    """Tell whether there is a page for all of the data; None where the kernel does not tell.
+    """Return whether there is a page for all of the data; None where the kernel does not tell.
 
     Since Linux 6.14 it tells only of files that the user owns or may write.
     """
@@ -101,7 +101,7 @@ def _pages(offset: int, count: int) -> int:
 
 
 def _has_samples(descriptor: int, offset: int, count: int, *, window: int) -> bool | None:
-    """Tell whether a byte of each window can be read without waiting; None where nothing tells.
+    """Return whether a byte of each window can be read without waiting; None where nothing tells.
 
     RWF_NOWAIT is Linux's, and not of all its file systems.
     """

@@ -95,7 +95,7 @@ class AlbumWatcher:
             raise
 
     def is_of_root(self) -> bool:
-        """Tell whether the root is what it was: something else may have been mounted on it."""
+        """Return whether the root is what it was: something else may have been mounted on it."""
         try:
             return _identity(self._root) == self._root_identity
         except OSError:

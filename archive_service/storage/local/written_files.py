@@ -69,7 +69,7 @@ class WrittenFiles:
             self._watches.clear()
 
     def has(self, album: str, name: str, *, or_made: bool) -> bool:
-        """Tell whether a file of an album with this base name was written to and not closed.
+        """Return whether a file of an album with this base name was written to and not closed.
 
         `or_made` counts one that was only made, too.
         """

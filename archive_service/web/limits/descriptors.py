@@ -17,7 +17,7 @@ _RESERVED_PART = 4
 
 
 def has_room_for_another(connections: int) -> bool:
-    """Tell whether a process that has so many connections has descriptors for one more."""
+    """Return whether a process that has so many connections has descriptors for one more."""
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if limit == resource.RLIM_INFINITY:
         return True

@@ -76,7 +76,7 @@ class Slots:
         return self._own / max(self.under_way(), 1)
 
     def are_half_taken(self) -> bool:
-        """Tell whether half of the slots are taken, in all processes."""
+        """Return whether half of the slots are taken, in all processes."""
         return bool(self._most) and 2 * self.under_way() > self._most
 
     def own_excess(self) -> int:
