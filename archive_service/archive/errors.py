@@ -61,7 +61,7 @@ class AlbumEmpty(ArchiveServiceError):
 
 
 class SpeculativeRequest(ArchiveServiceError):
-    """A browser asks for an archive that nobody has clicked on."""
+    """A browser prefetches an archive that no person has clicked on."""
 
 
 class LinkRefused(ArchiveServiceError):

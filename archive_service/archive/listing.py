@@ -71,10 +71,10 @@ class Listing:
     newest_upload_ns: int = 0
     """The newest change of what is left out and looks like an upload."""
     uploads: Sequence[bytes] = ()
-    """The paths of such files, as far as there are few."""
+    """The paths of the first of these files."""
     has_litter: bool = False
-    """Whether something else is left out beside the files.  What happens to that moves the times of
-    directories, as a removal does."""
+    """Whether files are left out that are no uploads.  Changes to these move the times of
+    directories, as removals do."""
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -115,7 +115,7 @@ class Listing:
         )
 
     def changed_since(self, at_ns: int) -> list[SourceIndex]:
-        """Return the files that changed after a Unix time, as far as the store's times tell."""
+        """Return the files that changed after a Unix time, by the store's timestamps."""
         if max(self.newest_change_ns, self.newest_mtime_ns) <= at_ns:
             return []
         times = zip(self.sources(), self.ctimes_ns(), self.mtimes_ns, strict=True)
@@ -149,9 +149,9 @@ class Listing:
         return map(_VERSION.pack, sizes, mtimes_ns, repeat(_NO_TOKEN))
 
     def fingerprint(self) -> bytes:
-        """Return a digest of all that the listing tells of what an archive has, and of uploads.
+        """Return a digest of everything in the listing that shapes an archive, and of uploads.
 
-        Where there is litter the times of directories may be its own.
+        With litter, the times of directories are left out: litter moves them, too.
         """
         digest = blake2b(b"\0".join(self.paths), digest_size=16)
         for column in (self.sizes, self.mtimes_ns, self.modes):

@@ -1,4 +1,4 @@
-"""The CRC-32 of each file of a listing, as far as it is known."""
+"""The CRC-32 of each file of a listing, or UNKNOWN."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ class Maintenance:
 
 
 class _Fill(Hashing):
-    """Hashes files to the end, and goes on behind those that fail."""
+    """Hashes all files, and skips those that fail."""
 
     def __init__(
         self,

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 _LONGER_THAN_ANY_S = 1e6
 """The time-out of aiohttp's own shutdown, which waits it out twice, and for ever where it is 0."""
 _SHIPPED_ALBUMS = ("3bea29ccabbbf64bdebcc055319c5745", "af1ad8c76fda2e48ea9aed2937e972ea")
-"""Named here, not listed: somebody may keep his own albums in the same directory."""
+"""Named here, not listed: the directory may hold albums of the operator, too."""
 _DAY_S = 86_400
 _LAST_DAY_S = 2**32
 """In the year 2106: about as far as DOS times reach."""
@@ -100,7 +100,7 @@ async def accepting(
         await _start(apart, sites.monitoring)
         yield runner, Housekeeping(service, observe, settings, written)
     finally:
-        if sites.monitoring:  # to the last: it tells that nothing new should come
+        if sites.monitoring:  # last: until then /readyz answers 503
             await apart.cleanup()
         await asyncio.to_thread(service.close)
         traces.close()
@@ -124,7 +124,7 @@ async def _start(runner: Runner, sites: Sequence[Site]) -> None:
 
 
 def _size_bytes(index: IndexAddress) -> int | None:
-    if index.kind != "sqlite":  # its server tells
+    if index.kind != "sqlite":  # its server has metrics of its own
         return None
     try:
         return index.path.stat().st_size

@@ -1,4 +1,4 @@
-"""Whether a person has asked for what is requested, or a browser guesses that one will.
+"""Detects requests of browsers that guess what a person will open.
 
 `Sec-Purpose` is a structured field of the Fetch standard: the token `prefetch`, with parameters
 such as `prerender`.  Older browsers send `Purpose` or `X-Purpose` with `prefetch` or `preview`, and

@@ -24,9 +24,9 @@ class Line:
     name: str
     level: int
     is_warning: Callable[[Any], bool] | None = None
-    """Tells which of the events are warnings, where `level` is not for all of them."""
+    """Returns whether an event is a warning; the other events have `level`."""
     no_archive: str = ""
-    """What stands for an archive's id that is None."""
+    """The text for an archive that is None."""
     every_s: float = 0.0
     """The least time between two lines with equal fields; `count` is then of the events since."""
 

@@ -30,7 +30,7 @@ class LocalPages:
         return not is_cold(self._descriptor, offset, count)
 
     def let_go(self, offset: int, count: int) -> None:
-        """Tell the system; see `Pages.let_go`."""
+        """Drop the pages from memory; see `Pages.let_go`."""
         let_go(self._descriptor, offset, count)
 
 

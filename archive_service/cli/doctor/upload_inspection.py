@@ -1,4 +1,4 @@
-"""Whether the service can notice a file that somebody has open for writing."""
+"""Checks whether the service can detect files that are open for writing."""
 
 from __future__ import annotations
 
