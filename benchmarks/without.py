@@ -146,14 +146,9 @@ OPTIMISATIONS = {
         ),
     ),
     "joined-buffers": Optimisation(
-        "small buffers are sent as one, or with the file behind them",
+        "small buffers are sent as one, or in one packet with the file behind them",
         ("little", "album"),
         (Replacement("transfer/batches.py", "JOINED_BYTES = 16 * 1024\n", "JOINED_BYTES = -1\n"),),
-    ),
-    "msg-more": Optimisation(
-        "a header shares a packet with the file behind it",
-        ("little", "album"),
-        (Replacement("transfer/socket_writer.py", 'getattr(socket, "MSG_MORE", 0)', "0"),),
     ),
 }
 

@@ -1,10 +1,10 @@
-"""The descriptions of albums: looked at anew for each request, and made anew where they changed.
+"""Describes albums: lists them for each request, and lays them out again when they have changed.
 
-Theory of operation.  Each request needs a listing that begins after it, for its visitor may know
-of a change.  One listing of an album runs, and all who come meanwhile share the one that follows.
-What the listing describes is laid out once for each version of the album: all connections of a
-download share that, and it is kept for the next as far as there is room.  A part that a query names
-is made from the description of the whole, not from a listing of its own.
+Theory of operation.  Each request needs a listing that begins after it, because its visitor may
+know of a change.  One listing of an album runs; all requests that come meanwhile share the next
+one.  Each version of an album is laid out once.  All connections of a download share that
+description, and it is kept for later requests while there is room.  A part that a query names is
+made from the description of the whole album, not from a listing of its own.
 """
 
 from __future__ import annotations
@@ -77,9 +77,9 @@ class Descriptions:
             raise ListingTimedOut from None
 
     async def upload_sign(self, whole: Representation) -> UploadSign | None:
-        """Look at young files of an album for a sign that one is not whole; raise ListingTimedOut.
+        """Check young files of an album for a sign that one is incomplete; raise ListingTimedOut.
 
-        A look begins after the listing of this call.
+        The check begins after this call.
         """
         try:
             return await self._looks.fresh_result(whole, within_s=self._timeout_s)
