@@ -16,7 +16,7 @@ from itertools import count, pairwise
 from operator import add, sub
 from typing import NamedTuple
 
-from archive_service.archive.errors import AlbumEmpty, BadQuery
+from archive_service.archive.errors import AlbumEmpty, PartNotFound
 from archive_service.archive.excerpt import Excerpts
 from archive_service.archive.layout import ArchiveLayout
 from archive_service.archive.listing import parents
@@ -34,6 +34,13 @@ class PartNumber(NamedTuple):
 
     number: int
     of: int
+
+
+class Division(NamedTuple):
+    """How an archive is to be divided: by the number of parts, or else by their size."""
+
+    parts: int | None = None
+    most_bytes: int = 0
 
 
 class Parts:
@@ -55,14 +62,18 @@ class Parts:
         return fewest_parts(self._pieces(), max(most_bytes - MOST_END_RECORDS_BYTES, 0))
 
     def part(self, wanted: PartNumber) -> Representation:
-        """Return one part; raise AlbumEmpty, or BadQuery where there are not so many."""
+        """Return one part; raise AlbumEmpty, or PartNotFound where there are not so many."""
         cuts = self._cuts(wanted.of)
         if wanted.of == 1:
             return self._whole
         return Excerpts(self._whole).of(self._entries(*cuts[wanted.number - 1 : wanted.number + 1]))
 
+    def divided(self, division: Division) -> Iterator[Representation]:
+        """Yield the parts of a division; raise as `all` does."""
+        return self.all(division.parts or self.fewest(division.most_bytes))
+
     def all(self, of: int) -> Iterator[Representation]:
-        """Yield all parts; raise AlbumEmpty, or BadQuery where there are not so many."""
+        """Yield all parts; raise AlbumEmpty, or PartNotFound where there are not so many."""
         cuts, excerpts = self._cuts(of), Excerpts(self._whole)
         return (excerpts.of(self._entries(first, stop)) for first, stop in pairwise(cuts))
 
@@ -70,8 +81,8 @@ class Parts:
         """Return the first entry of each part, and the number of entries."""
         if len(self._first_entries) == 1:
             raise AlbumEmpty
-        if not 1 <= parts <= min(len(self._first_entries) - 1, MOST_PARTS):
-            raise BadQuery("part")
+        if parts > min(len(self._first_entries) - 1, MOST_PARTS):
+            raise PartNotFound
         return [self._first_entries[cut] for cut in partition(self._pieces(), parts)]
 
     def _pieces(self) -> Pieces:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timezone
 from itertools import pairwise
 
@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archive_service.archive.errors import AlbumEmpty, BadQuery
+from archive_service.archive.errors import AlbumEmpty, PartNotFound
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.layout import lay_out
 from archive_service.archive.listing import CHANGE_TOKEN_SIZE, Listing, parents
@@ -27,7 +27,7 @@ EMPTY_DIRECTORIES = st.lists(PATHS, max_size=4)
 OPTIONS = ArchiveOptions(NameRules(portable=True, fallback_encoding="cp1251"), timezone.utc)
 
 
-def archive_of(files: Mapping[str, int], empty: list[str] = []) -> Representation:
+def archive_of(files: Mapping[str, int], empty: Sequence[str] = ()) -> Representation:
     """Return an archive of files by size; an empty directory is listed with those above it."""
     sizes = {name.encode(): size for name, size in files.items()}
     directories = {f"{name}/".encode() for name in empty}
@@ -108,16 +108,16 @@ def test_an_archive_of_just_the_size_is_one_part() -> None:
 @pytest.mark.parametrize("of", [3, MOST_PARTS + 1])
 def test_there_are_no_more_parts_than_files(of: int) -> None:
     whole = archive_of({"1.jpg": 1, "2.jpg": 1}, ["d", "e"])
-    with pytest.raises(BadQuery):
+    with pytest.raises(PartNotFound):
         Parts(whole).part(PartNumber(1, of))
-    with pytest.raises(BadQuery):
+    with pytest.raises(PartNotFound):
         Parts(whole).all(of)
 
 
 def test_there_is_a_most_of_parts() -> None:
     whole = archive_of({f"{number:05}.jpg": 1 for number in range(MOST_PARTS + 1)})
     assert Parts(whole).part(PartNumber(MOST_PARTS, MOST_PARTS)).layout.entries in (1, 2)
-    with pytest.raises(BadQuery):
+    with pytest.raises(PartNotFound):
         Parts(whole).part(PartNumber(1, MOST_PARTS + 1))
 
 
