@@ -12,12 +12,12 @@ from dataclasses import replace
 
 from aiohttp import web
 
-from archive_service.archive.errors import AlbumEmpty, PartNotFound
-from archive_service.archive.parts import Division, PartNumber
+from archive_service.archive.errors import AlbumEmpty, PartNotFound, TooManyChosen
+from archive_service.archive.parts import Division
 from archive_service.archive.representation import Representation
 from archive_service.http.negotiation import preferred
 from archive_service.http.query_pairs import query_pairs
-from archive_service.web.archive_links import KEPT, archive_link, part_link
+from archive_service.web.archive_links import KEPT, archive_link, part_links
 from archive_service.web.archive_look import ArchiveLook
 from archive_service.web.archive_parts import ending_of
 from archive_service.web.failures import LANGUAGES, page_response
@@ -93,15 +93,12 @@ class ArchivePage:
         most_bytes = self._options.part_bytes
         if query.part or not 0 < most_bytes < whole.complete_length:
             return ()
+        pairs = query_pairs(request.rel_url.raw_query_string).pairs
         try:
             figures = await self._look.parts.figures(whole, Division(most_bytes=most_bytes))
-        except PartNotFound:  # there would be too many
+            links = part_links(whole.archive, pairs, len(figures), _DOWNLOAD)
+        except (PartNotFound, TooManyChosen):  # there would be too many
             return ()
-        pairs = query_pairs(request.rel_url.raw_query_string).pairs
         if len(figures) == 1:
             return ()
-
-        def link(number: int) -> str:
-            return part_link(whole.archive, pairs, PartNumber(number, len(figures)), _DOWNLOAD)
-
-        return [AboutPart(each.size_bytes, link(at)) for at, each in enumerate(figures, 1)]
+        return [AboutPart(each.size_bytes, link) for each, link in zip(figures, links, strict=True)]

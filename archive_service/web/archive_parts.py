@@ -17,6 +17,8 @@ from archive_service.transfer.shared_calls import SharedCalls
 from archive_service.web.pages.archive_messages import ARCHIVE
 
 _KEPT_FIGURES = 100_000
+_WEIGHT_OF_KEY = 10
+"""In figures of a part: a question for few parts is not free of charge."""
 
 
 class PartFigures(NamedTuple):
@@ -79,7 +81,7 @@ class ArchiveParts:
         found = self._figures.get(version)
         if found is None:
             found = await self._counting.result(_Count(whole, division))
-            self._figures.put(version, found, weight=len(found))
+            self._figures.put(version, found, weight=len(found) + _WEIGHT_OF_KEY)
         return found
 
     def _begin_cut(self, cut: _Cut) -> Future[Representation]:

@@ -12,14 +12,13 @@ from typing import NamedTuple
 
 from aiohttp import web
 
-from archive_service.archive.parts import PartNumber
 from archive_service.archive.representation import Representation
 from archive_service.http.multipart import Literal
 from archive_service.http.query_pairs import query_pairs
 from archive_service.http.request_fields import RequestFields
 from archive_service.http.response_plan import ResponsePlan, Target, plan
 from archive_service.transfer.connection import Transfer
-from archive_service.web.archive_links import part_link
+from archive_service.web.archive_links import part_links
 from archive_service.web.archive_look import ArchiveLook
 from archive_service.web.failures import failed_plan_response
 from archive_service.web.manifest import ManifestHead, Manifests, summary, whole_manifest
@@ -64,19 +63,15 @@ class ManifestRoute:
     async def _parts(
         self, request: web.Request, query: ArchiveQuery, whole: Representation
     ) -> bytes:
-        """Print the member that tells of the parts; nothing where no request asks for them."""
+        """Print the member that tells of the parts; nothing where the request asks for none."""
         if query.division is None:
             return b""
         figures = await self._look.parts.figures(whole, query.division)
         pairs = query_pairs(request.rel_url.raw_query_string).pairs
+        links = part_links(whole.archive, pairs, len(figures))
         described = [
-            {
-                "size": part.size_bytes,
-                "count": part.files,
-                "etag": part.etag,
-                "link": part_link(whole.archive, pairs, PartNumber(number, len(figures))),
-            }
-            for number, part in enumerate(figures, 1)
+            {"size": part.size_bytes, "count": part.files, "etag": part.etag, "link": link}
+            for part, link in zip(figures, links, strict=True)
         ]
         return b',"parts":' + json.dumps(described, separators=(",", ":")).encode()
 

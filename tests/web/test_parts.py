@@ -233,6 +233,17 @@ def test_no_part_is_larger_than_asked_unless_it_is_one_file(server: Server, size
     assert all(each["size"] <= most_bytes or each["count"] == 1 for each in told)
 
 
+def test_links_of_many_parts_have_a_bound(server: Server, photos_dir: Path) -> None:
+    make_album(photos_dir, {f"d/{number}.jpg": b"x" for number in range(300)}, "many")
+    target, files = "/archive/many/manifest.json?summary", "&file=d/" * 700
+    few = get(server.port, f"{target}&parts=100{files}")
+    assert len(json.loads(few.content)["parts"]) == 100
+    assert len(few.content) < 2**20
+    many = get(server.port, f"{target}&parts=300{files}", JSON)
+    assert (many.status, json.loads(many.content)["error"]) == (413, "too_many_chosen")
+    assert get(server.port, f"{target}&parts=300").status == 200
+
+
 def test_the_manifest_with_parts_has_a_tag_and_ranges_of_its_own(server: Server) -> None:
     plain, target = get(server.port, MANIFEST), f"{MANIFEST}?parts=3"
     whole = get(server.port, target)
