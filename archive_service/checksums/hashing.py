@@ -233,12 +233,14 @@ class Hashing(ABC):
                 blocks = self._blocks(file, source, state)
                 while (reached := next(blocks, None)) is not None:
                     state = reached
-                    yield
+                    if state.offset < size:  # a run that is left at the end has its value
+                        yield
                 self.files.verify(file, source)
         finally:
             if 0 < state.offset < size:
                 self.left(source, state)
         self.learned([source], [state.crc32], read_from_ns=state.read_from_ns)
+        yield
 
     def _blocks(
         self, file: SourceFile, source: SourceIndex, state: HashState
