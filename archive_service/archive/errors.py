@@ -38,6 +38,8 @@ from __future__ import annotations
 
 import errno
 
+from archive_service.archive.listing import SourceIndex
+
 
 class ArchiveServiceError(Exception):
     """Anything this service raises on purpose."""
@@ -64,7 +66,7 @@ class AlbumEmpty(ArchiveServiceError):
 
 
 class SpeculativeRequest(ArchiveServiceError):
-    """A browser asks for an archive that nobody has clicked on."""
+    """A browser prefetches an archive that no person has clicked on."""
 
 
 class LinkRefused(ArchiveServiceError):
@@ -187,7 +189,7 @@ class DownloadFailed(ArchiveServiceError):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
-        self.source: int | None = None
+        self.source: SourceIndex | None = None
         """The source in the listing whose file failed, where several are read at once."""
 
 

@@ -41,7 +41,7 @@ class ArchivePage:
         self._look = look
 
     def is_wanted(self, request: web.Request) -> bool:
-        """Tell whether a person has opened an archive's link, and is to see the page first.
+        """Return whether a person has opened an archive's link, and is to see the page first.
 
         A program that resumes asks for a range; the button's link has a parameter of its own.
         """
