@@ -348,7 +348,7 @@ class Soak:
 
 
 def may_have_changed_on_its_way(flight: Flight) -> bool:
-    """Tell whether only such bytes are wrong as the kernel had already taken from a file.
+    """Return whether only such bytes are wrong as the kernel had already taken from a file.
 
     A file that is written in place may change them up to the client's doorstep (see
     docs/architecture.md, "A rewritten file").

@@ -116,7 +116,7 @@ def test_slow_client_gets_all(wait: Callable[[TlsConnection], int], tmp_path: Pa
 
 
 def is_installed(name: str) -> bool:
-    """Tell whether the programs of a front web server are there; one missing fails no other."""
+    """Return whether the programs of a front web server are there; one missing fails no other."""
     try:
         require_programs(name)
     except pytest.skip.Exception:

@@ -31,7 +31,7 @@ _OF_THE_INTERPRETER = ("PYTHON", "LC_", "LANG", "LD_", "TZ")
 
 
 def can_fork(variables: Mapping[str, str]) -> bool:
-    """Tell whether a process with these variables is the same when it is forked."""
+    """Return whether a process with these variables is the same when it is forked."""
     return sys.platform == "linux" and not any(
         name.startswith(_OF_THE_INTERPRETER) for name in variables
     )

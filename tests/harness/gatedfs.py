@@ -40,7 +40,7 @@ class GatedFs:
         self._words["held"].get(timeout=_TIMEOUT_S)
 
     def is_another_held(self) -> bool:
-        """Tell whether a request has come to the gate that was not waited for."""
+        """Return whether a request has come to the gate that was not waited for."""
         return not self._words["held"].empty()
 
     def fail(self, operation: str, path: str, error: int, *, at: int = 0) -> None:

@@ -20,6 +20,6 @@ def free_port() -> int:
 
 
 def is_listened_on(port: int) -> bool:
-    """Tell whether a program takes connections at a port of 127.0.0.1."""
+    """Return whether a program takes connections at a port of 127.0.0.1."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0

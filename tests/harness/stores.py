@@ -157,7 +157,7 @@ class PostgresqlServer(StoreServer):
         return False
 
     def is_made(self) -> bool:
-        """Tell whether the table is there."""
+        """Return whether the table is there."""
         return self.execute("SELECT to_regclass('archive_crc') IS NOT NULL") == [(True,)]
 
     def wipe(self) -> None:

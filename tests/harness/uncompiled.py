@@ -16,5 +16,5 @@ def copy_uncompiled(directory: Path) -> Path:
 
 
 def has_compiled_part(pid: int) -> bool:
-    """Tell whether a process has loaded the compiled part (Linux)."""
+    """Return whether a process has loaded the compiled part (Linux)."""
     return "/_smallfiles." in Path(f"/proc/{pid}/maps").read_text()
