@@ -12,7 +12,7 @@ _chance = SystemRandom()  # the same numbers in each process of tests were the s
 
 
 def free_port() -> int:
-    """Return a port of 127.0.0.1 that nobody listens on at the moment."""
+    """Return a port of 127.0.0.1 that is free at the moment."""
     while True:
         port = _chance.choice(_NEVER_GIVEN)
         with suppress(OSError), socket.create_server(("127.0.0.1", port)):

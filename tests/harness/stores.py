@@ -249,7 +249,7 @@ def postgresql_server() -> Iterator[PostgresqlServer]:
 
 @contextmanager
 def _directory() -> Iterator[Path]:
-    # Not below pytest's own, which nobody but its user may enter.
+    # Not below pytest's own directory, which only its user may enter.
     path = Path(tempfile.mkdtemp(prefix="archive-store-"))
     try:
         yield path

@@ -149,7 +149,7 @@ def test_a_listing_is_waited_for_no_longer_than_its_time(photos_dir: Path) -> No
 def test_connections_share_the_layout_of_an_album_of_any_size(
     photos_dir: Path, files: tuple[str, ...]
 ) -> None:
-    """It is too large to be kept, but for as long as somebody has it."""
+    """It is too large to be kept longer than a download uses it."""
     album = make_album(photos_dir, {"1/": b"", "0": b""})
     for number in range(KEPT_FILES + 1):
         (album / "1" / f"{number}.jpg").touch()

@@ -127,7 +127,7 @@ def test_a_young_empty_file_is_awaited_for_a_minute() -> None:
     sightings = FirstSeen()
     album = listed({b"1.jpg": 9, b"2.jpg": 0}, NOW_NS - 10 * SECOND_NS)
     assert pause_s(watching(PATIENCE, sightings), album, 0) == 2
-    for clock_s in (5, 40, YOUNG_S - 11):  # looked at often, for it may be whole soon
+    for clock_s in (5, 40, YOUNG_S - 11):  # checked often: it may be whole soon
         watch = watching(PATIENCE, sightings, clock_s=clock_s)
         assert pause_s(watch, album, clock_s) == min(2, YOUNG_S - 10 - clock_s)
     for clock_s in (YOUNG_S - 10, 1000):
