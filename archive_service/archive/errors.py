@@ -3,7 +3,8 @@
     ArchiveServiceError
     ├── NotFound
     │   ├── ArchiveNotFound      no album under this id
-    │   └── FileNotInAlbum       a requested file is not part of the album
+    │   ├── FileNotInAlbum       a requested file is not part of the album
+    │   └── PartNotFound         the archive has not so many parts
     ├── AlbumEmpty               the album has no file yet
     ├── SpeculativeRequest       a browser asks ahead of a click that may never come
     ├── LinkRefused              where links have to be signed
@@ -54,6 +55,10 @@ class ArchiveNotFound(NotFound):
 
 class FileNotInAlbum(NotFound):
     """A file that the query names is not part of the album."""
+
+
+class PartNotFound(NotFound):
+    """The archive has not so many parts."""
 
 
 class AlbumEmpty(ArchiveServiceError):

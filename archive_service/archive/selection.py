@@ -22,8 +22,8 @@ from hashlib import blake2b
 from itertools import pairwise
 
 from archive_service.archive.errors import BadQuery, FileNotInAlbum, SelectionOutdated
-from archive_service.archive.layout import lay_out
-from archive_service.archive.representation import Representation, represent
+from archive_service.archive.excerpt import Excerpts
+from archive_service.archive.representation import Representation
 
 _FORMAT = b"\x01"
 _DIGEST_BYTES = 8
@@ -52,14 +52,7 @@ def selection_of(part: Representation, whole: Representation) -> str:
 
 def narrowed(whole: Representation, selection: str) -> Representation:
     """Return the part of an archive that a text stands for; raise BadQuery or SelectionOutdated."""
-    layout = whole.layout
-    entries = decoded(selection, layout.names)
-    names = [b""] * len(layout.listing)
-    for entry in entries:
-        names[layout.sources[entry]] = layout.names[entry]
-    sources = (layout.sources[entry] for entry in entries)
-    part = lay_out(layout.listing, names, sources, zone=whole.options.zone)
-    return represent(whole.archive, part, whole.fingerprint, whole.options)
+    return Excerpts(whole).of(decoded(selection, whole.layout.names))
 
 
 def encoded(entries: Iterable[int], names: Sequence[bytes]) -> str:

@@ -184,6 +184,7 @@ def _web_options(settings: Settings) -> WebOptions:
         sends_empty_archives=settings.empty_archives == "zip",
         pages_for_browsers=settings.archive_pages == "browsers",
         page_lists_files=settings.page_files,
+        part_bytes=settings.part_size,
         delay_s=settings.delay if settings.debug else None,
         # Where links have to be signed, those of the index page would lead to a refusal.
         example_albums=_SHIPPED_ALBUMS if is_shipped and signing is None else (),

@@ -59,7 +59,7 @@ def create_app(
     app.router.add_get("/archive/{hash}", handlers.redirect)
     app.router.add_get("/archive/{hash}/page", handlers.page.answer)
     app.router.add_get("/archive/", handlers.summaries.answer)
-    app.router.add_get("/archive/{hash}/manifest.json", handlers.manifest)
+    app.router.add_get("/archive/{hash}/manifest.json", handlers.manifest.answer)
     return app
 
 
