@@ -23,11 +23,11 @@ from archive_service.checksums.album import KEPT_FILES
 from archive_service.checksums.crc_index.memory import MemoryCrcIndex
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.local.storage import LocalStorage
-from archive_service.transfer.service import ArchiveService, Patience
+from archive_service.transfer.service import ArchiveService, WaitPolicy
 
 ALBUM = ArchiveId(HASH)
 OPTIONS = ArchiveOptions(NameRules(), timezone.utc)
-DEFAULTS = Patience()
+DEFAULTS = WaitPolicy()
 
 
 class GatedStorage(LocalStorage):
@@ -47,7 +47,7 @@ class GatedStorage(LocalStorage):
 
 
 @contextmanager
-def service_over(storage: LocalStorage, options: Patience = DEFAULTS) -> Iterator[ArchiveService]:
+def service_over(storage: LocalStorage, options: WaitPolicy = DEFAULTS) -> Iterator[ArchiveService]:
     service = ArchiveService(storage, MemoryCrcIndex(), OPTIONS, options)
     try:
         yield service
@@ -141,7 +141,7 @@ def test_a_listing_is_waited_for_no_longer_than_its_time(photos_dir: Path) -> No
         storage.gate.set()
         return (await service.represent(ALBUM)).layout.entries
 
-    with service_over(storage, Patience(listing_timeout_s=0.1)) as service:
+    with service_over(storage, WaitPolicy(listing_timeout_s=0.1)) as service:
         assert asyncio.run(ask(service)) == 1
 
 

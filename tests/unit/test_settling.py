@@ -32,10 +32,10 @@ def changed(ctime_ns: int, mtime_ns: int = 0) -> Listing:
 
 
 def watching(
-    patience: SettlePolicy = PATIENCE, sightings: FirstSeen | None = None, *, clock_s: float = 0
+    patience: SettlePolicy = PATIENCE, first_seen: FirstSeen | None = None, *, clock_s: float = 0
 ) -> SettlingWatch:
     """Return the look-out of a request that came when `clock_s` seconds had passed since NOW_NS."""
-    return SettlingWatch(ONE, patience, sightings or FirstSeen(), clock_s=clock_s)
+    return SettlingWatch(ONE, patience, first_seen or FirstSeen(), clock_s=clock_s)
 
 
 def pause_s(

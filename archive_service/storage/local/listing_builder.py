@@ -16,7 +16,7 @@ MOST_UPLOADS = 64
 """Files of an album under temporary names whose paths are kept: more are seldom under way."""
 
 
-class Columns:
+class ListingBuilder:
     """Collects sources, as many at a time as one directory has.
 
     A call for each file and column would cost as much as to look at the file.

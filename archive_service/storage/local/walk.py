@@ -28,7 +28,7 @@ from archive_service.storage.local.directory_look import (
     rows_of,
     stable_names,
 )
-from archive_service.storage.local.listing_builder import Columns
+from archive_service.storage.local.listing_builder import ListingBuilder
 from archive_service.storage.local.native import AS_COMPILED, NativeCalls
 from archive_service.storage.local.open_beneath import OPEN_DIRECTORY
 from archive_service.storage.local.stat_record import (
@@ -76,7 +76,7 @@ class Walk:
         self._in_flight = in_flight
         self._links = links
         self._native = native
-        self._columns = Columns()
+        self._columns = ListingBuilder()
 
     def __len__(self) -> int:
         return len(self._columns)
