@@ -1,7 +1,7 @@
 """Names that no archive has: hidden files, unfinished uploads, litter of desktops and NAS systems.
 
-A name that is left out is litter, or looks like the temporary name of an upload.  Litter counts for
-nothing.  An upload shows that the album is about to change.
+An excluded name is litter, or looks like the temporary name of an upload.  Litter is ignored.  An
+upload shows that the album is about to change.
 
 Some uploaders leave a marker beside a file: as long as `X.aria2` is there, `X` is unfinished, so it
 is left out, too.  tus keeps an upload in two files, `ID` and `ID.json` or `ID.info`, and nginx adds
@@ -78,7 +78,7 @@ _OF_NGINX = r"(?s:.+\..+\.[0-4][0-9]{9})\Z"
 _OF_NGINX_TAILS = tuple("0123456789")
 
 _HEAD, _TAIL = 1, 4
-"""The characters at both ends of names that are compared first: large albums have few of these."""
+"""The characters at both ends of names that are compared first: albums have few different ones."""
 _HEAD_OF, _TAIL_OF = itemgetter(slice(_HEAD)), itemgetter(slice(-_TAIL, None))
 _WILDCARDS = re.compile(r"[*?\[\]]")
 _EQUAL_TO_ASCII = str.maketrans("\u017f\u212a\u0130\u0131", "skii")
@@ -106,7 +106,7 @@ class Exclusion:
         names = [*map(translate, patterns), _OF_NGINX] if patterns else ["(?!)"]
         self._match = re.compile("|".join(names), re.IGNORECASE).match
         ends = [_ends(pattern) for pattern in patterns]
-        # A head is seldom as telling as a tail, and needed only where a pattern has none.
+        # A tail excludes more names than a head, which is used only if a pattern has no tail.
         self._heads = tuple(head for head, tail in ends if not tail)
         self._tails = tuple(tail for _, tail in ends if tail)
         if patterns:
