@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-import structlog
-
 from archive_service.observe import events, index_events, process_events
 
+_FIELDS = "event_fields"
+"""The attribute of a `LogRecord` that has the fields."""
 _DEBUG, _INFO, _WARNING, _ERROR = logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR
 SELDOM_S = 60.0
 """The least time between two lines about a limit, of which thousands may be reached a second."""
@@ -118,9 +118,7 @@ class LogSink:
     """Logs each event that has a line."""
 
     def __init__(self) -> None:
-        self._log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("archive_service")
-        # Asked first: to make a line that is not wanted costs ten times as much.
-        self._is_enabled_for = logging.getLogger("archive_service").isEnabledFor
+        self._log = logging.getLogger("archive_service")
         self._unlogged: Counter[events.Event] = Counter()
         self._log_again_s: dict[events.Event, float] = {}
 
@@ -130,12 +128,16 @@ class LogSink:
         if line is None:
             return
         level = line.level_of(event) if line.is_warning else line.level
-        if not self._is_enabled_for(level):
+        # Asked first: to make a line that is not wanted costs ten times as much.
+        if not self._log.isEnabledFor(level):
             return
-        if not line.every_s:
-            self._log.log(level, line.name, **line.fields_of(event))
-        elif count := self._due(event, every_s=line.every_s):
-            self._log.log(level, line.name, **line.fields_of(event), count=count)
+        fields = line.fields_of(event)
+        if line.every_s:
+            count = self._due(event, every_s=line.every_s)
+            if not count:
+                return
+            fields["count"] = count
+        self._log.log(level, line.name, extra={_FIELDS: fields})
 
     def _due(self, event: events.Event, *, every_s: float) -> int:
         """Count an event; return how many equal ones to log, 0 where it is too early for a line.
@@ -148,3 +150,9 @@ class LogSink:
             return 0
         self._log_again_s[event] = now_s + every_s
         return self._unlogged.pop(event)
+
+
+def fields_of(record: logging.LogRecord) -> Mapping[str, object]:
+    """Return the fields of a line; those of libraries have none."""
+    found: Mapping[str, object] = getattr(record, _FIELDS, {})
+    return found

@@ -9,9 +9,10 @@ from __future__ import annotations
 import random
 import re
 
-import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
+
+from archive_service.observe.log_context import in_each_line
 
 FIELD = "X-Request-ID"
 _SHAPE = re.compile(r"[A-Za-z0-9._:+/=-]{1,128}")
@@ -23,11 +24,8 @@ async def named(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Handle a request under its name."""
     # It only has to differ: `secrets` asks the kernel, and lets go of the interpreter for that.
     name = _given(request) or f"{random.getrandbits(_MADE_BITS):016x}"  # nosec B311
-    tokens = structlog.contextvars.bind_contextvars(request=name)
-    try:
+    with in_each_line("request", name):
         return await handler(request)
-    finally:
-        structlog.contextvars.reset_contextvars(**tokens)
 
 
 async def tell(request: web.Request, response: web.StreamResponse) -> None:
