@@ -28,9 +28,10 @@ from archive_service.storage.in_flight import InFlights
 from archive_service.storage.local.album_files import AlbumPlace, LocalAlbumFiles
 from archive_service.storage.local.directory_look import Place
 from archive_service.storage.local.filesystem_type import mount_point
+from archive_service.storage.local.left_out_links import LeftOutLinks
 from archive_service.storage.local.native import AS_COMPILED, NativeCalls
 from archive_service.storage.local.open_beneath import OPEN_DIRECTORY
-from archive_service.storage.local.symlinks import AlbumLinks, Links, NoLinks, SkippedLinks
+from archive_service.storage.local.symlinks import AlbumLinks, Links, NoLinks
 from archive_service.storage.local.walk import VANISHED, Walk, opened_directory
 
 _NO_ALBUM = (*VANISHED, errno.ENAMETOOLONG)
@@ -57,7 +58,7 @@ class LocalStorage:
         self._native = native
         self._symlinks = symlinks
         self._in_flights = InFlights()
-        self._link_skipped = SkippedLinks(observe)
+        self._link_skipped = LeftOutLinks(observe)
 
     def list(self, archive: ArchiveId) -> Listing:
         """List the album's files and empty directories; see `Storage.list`."""
