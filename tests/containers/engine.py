@@ -52,16 +52,20 @@ class Engine:
     def run(
         self, command: Sequence[str], cwd: Path | None = None, **variables: str
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command that finds this engine."""
-        return subprocess.run(
-            command,
-            check=True,
-            cwd=cwd,
-            env={**os.environ, **self.variables, **variables},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-        )
+        """Run a command that finds this engine; print what one that fails complains of."""
+        try:
+            return subprocess.run(
+                command,
+                check=True,
+                cwd=cwd,
+                env={**os.environ, **self.variables, **variables},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+            )
+        except subprocess.CalledProcessError as failed:
+            print(failed.stderr, file=sys.stderr)
+            raise
 
 
 @contextmanager

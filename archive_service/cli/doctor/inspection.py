@@ -14,7 +14,7 @@ from archive_service.archive.errors import DownloadFailed, StorageUnavailable
 from archive_service.archive.id import ArchiveId, InvalidArchiveId
 from archive_service.cli.doctor.findings import Finding, Verdict
 from archive_service.cli.doctor.index_inspection import index_findings
-from archive_service.cli.doctor.store_inspection import store_findings
+from archive_service.cli.doctor.store_inspection import addressing_advice, store_findings
 from archive_service.cli.doctor.upload_inspection import upload_findings
 from archive_service.cli.sockets import NoSuchHost, NotListening, listening
 from archive_service.config.album_storage import advice, permission_advice, storage_of
@@ -67,9 +67,8 @@ def _albums(settings: Settings) -> Iterator[Finding]:
         try:
             names = storage.albums()
         except StorageUnavailable as error:
-            text = (
-                f"{settings.photos_dir} can't be read ({error}): {advice(settings, error.reason)}"
-            )
+            cure = addressing_advice(settings, error.reason) or advice(settings, error.reason)
+            text = f"{settings.photos_dir} can't be read ({error}): {cure}"
             yield Finding(Verdict.WRONG, "albums", text)
             return
         yield from _looked_at(settings, storage, names)
