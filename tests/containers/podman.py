@@ -52,7 +52,8 @@ def _configured(directory: Path) -> dict[str, str]:
     """Write down where Podman keeps what it has; return the variables that name these files."""
     containers, storage = directory / "containers.conf", directory / "storage.conf"
     containers.write_text(
-        '[containers]\ndefault_ulimits = ["nofile=8192:8192"]\n'
+        # Its own defaults may be more than this machine lets anybody have.
+        '[containers]\ndefault_ulimits = ["nofile=8192:8192", "nproc=8192:8192"]\n'
         f'[network]\nnetwork_backend = "netavark"\nnetwork_config_dir = "{directory}/networks"\n'
         '[engine]\ncgroup_manager = "cgroupfs"\nruntime = "runc"\nevents_logger = "file"\n'
         f'helper_binaries_dir = ["{Path(_NETAVARK).parent}"]\n'

@@ -115,6 +115,35 @@ def wsgidav(source: Path, target: Path) -> AbstractContextManager[Upload]:
     return through_relay(_wsgidav(target.parent), _put(source, target), source, target.parent)
 
 
+def apache_dav(source: Path, target: Path) -> AbstractContextManager[Upload]:
+    """Write to `.davfs.tmpXXXXXX`."""
+    program = installed("curl", "unshare", "apache2")
+    if os.geteuid():
+        pytest.skip("Apache's user reaches the album through a mount, which takes root")
+    work, album = source.parent, target.parent
+    for each in (work, album):
+        each.chmod(0o777)
+    modules = "".join(
+        f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so\n"
+        for name in ("mpm_event", "authz_core", "dav", "dav_fs")
+    )
+
+    def server(port: int) -> Command:
+        (work / "apache2.conf").write_text(
+            f"{modules}Listen 127.0.0.1:{port}\nServerName localhost\nPidFile {work}/pid\n"
+            f"DefaultRuntimeDir {work}\nMutex posixsem\nErrorLog {work}/error.log\n"
+            "User nobody\nGroup nogroup\nDavLockDB /srv/locks\nDocumentRoot /mnt\n"
+            "<Directory /mnt>\nDav On\n</Directory>\n"
+        )
+        script = (
+            f"mount --bind {album} /mnt && mount --bind {work} /srv && "
+            f"exec {program} -D FOREGROUND -f {work}/apache2.conf"
+        )
+        return ["unshare", "--mount", "sh", "-c", script]
+
+    return through_relay(server, _put(source, target), source, album)
+
+
 def rclone_serve(source: Path, target: Path) -> AbstractContextManager[Upload]:
     """Write to the final name, in steps of a megabyte."""
     program = installed("curl", "rclone")
@@ -220,6 +249,7 @@ SERVERS: Sequence[Uploader] = (
     pure_ftpd,
     pure_ftpd_hidden,
     wsgidav,
+    apache_dav,
     rclone_serve,
     davfs2,
     copyparty,
