@@ -125,7 +125,7 @@ class AlbumChecksums(Crc32Column):
         return job
 
     def is_requested(self, source: SourceIndex) -> bool:
-        """Tell whether a job has the file."""
+        """Return whether a job has the file."""
         return source in self._jobs
 
     async def hashed(self, source: SourceIndex) -> None:
@@ -180,7 +180,7 @@ class AlbumChecksums(Crc32Column):
         if not known:
             return
         matched = 0
-        versions = self._threads.index.versions(self.listing, range(len(self.listing)))
+        versions = self._threads.index.versions(self.listing, self.listing.sources())
         for source, (path, version) in enumerate(zip(self.listing.paths, versions, strict=True)):
             known_version, value = known.get(path, (b"", UNKNOWN))
             if version == known_version:

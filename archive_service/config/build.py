@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import importlib
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -33,7 +32,7 @@ from archive_service.http.site_addresses import SiteAddresses
 from archive_service.observe.events import Observe
 from archive_service.observe.fan_out import to_each
 from archive_service.storage.local.written_files import WrittenFiles
-from archive_service.transfer.service import ArchiveService, Patience
+from archive_service.transfer.service import ArchiveService, WaitPolicy
 from archive_service.web.app import create_app
 from archive_service.web.http_server.runner import Runner
 from archive_service.web.limits.admission import FairUse
@@ -48,7 +47,7 @@ if TYPE_CHECKING:
 _LONGER_THAN_ANY_S = 1e6
 """The time-out of aiohttp's own shutdown, which waits it out twice, and for ever where it is 0."""
 _SHIPPED_ALBUMS = ("3bea29ccabbbf64bdebcc055319c5745", "af1ad8c76fda2e48ea9aed2937e972ea")
-"""Named here, not listed: somebody may keep his own albums in the same directory."""
+"""Named here, not listed: the directory may hold albums of the operator, too."""
 _DAY_S = 86_400
 _LAST_DAY_S = 2**32
 """In the year 2106: about as far as DOS times reach."""
@@ -85,8 +84,8 @@ async def accepting(
     observe = to_each(log, metrics, *traces.observers)
     index, storage = index_for(settings, observe), storage_of(settings, observe)
     written = WrittenFiles()
-    patience = _patience(settings, written, observe)
-    service = ArchiveService(storage, index, options, patience, observe)
+    waits = _wait_policy(settings, written, observe)
+    service = ArchiveService(storage, index, options, waits, observe)
     monitoring = Monitoring(service, metrics.text, prometheus.CONTENT_TYPE)
     proxies = TrustedProxies.parse(settings.trusted_proxies)
     site = SiteAddresses.parse(settings.site_addresses, proxies)
@@ -99,19 +98,18 @@ async def accepting(
     try:
         await _start(runner, sites.archives)
         await _start(apart, sites.monitoring)
-        _let_be_what_stays()
         yield runner, Housekeeping(service, observe, settings, written)
     finally:
-        if sites.monitoring:  # to the last: it tells that nothing new should come
+        if sites.monitoring:  # last: until then /readyz answers 503
             await apart.cleanup()
         await asyncio.to_thread(service.close)
         traces.close()
 
 
-def _patience(settings: Settings, written: WrittenFiles, observe: Observe) -> Patience:
+def _wait_policy(settings: Settings, written: WrittenFiles, observe: Observe) -> WaitPolicy:
     settling = SettlePolicy(settings.settle_time, settings.settle_wait)
     look = upload_look(settings, written, observe)
-    return Patience(settling, settings.listing_timeout, look)
+    return WaitPolicy(settling, settings.listing_timeout, look)
 
 
 def _runner(app: web.Application, count: Callable[[int], None] | None = None) -> Runner:
@@ -125,14 +123,8 @@ async def _start(runner: Runner, sites: Sequence[Site]) -> None:
         await site(runner).start()
 
 
-def _let_be_what_stays() -> None:
-    """Spare the collector modules and classes: a tenth of the time of little albums went there."""
-    gc.collect()
-    gc.freeze()
-
-
 def _size_bytes(index: IndexAddress) -> int | None:
-    if index.kind != "sqlite":  # its server tells
+    if index.kind != "sqlite":  # its server has metrics of its own
         return None
     try:
         return index.path.stat().st_size
@@ -192,6 +184,7 @@ def _web_options(settings: Settings) -> WebOptions:
         sends_empty_archives=settings.empty_archives == "zip",
         pages_for_browsers=settings.archive_pages == "browsers",
         page_lists_files=settings.page_files,
+        part_bytes=settings.part_size,
         delay_s=settings.delay if settings.debug else None,
         # Where links have to be signed, those of the index page would lead to a refusal.
         example_albums=_SHIPPED_ALBUMS if is_shipped and signing is None else (),

@@ -1,6 +1,6 @@
 """The command of each front web server, with its file of deploy/ that an operator copies.
 
-Each file is used as it is, but for addresses, ports and paths: what is replaced has to be there.
+Each file is used as it is, except for addresses, ports and paths; each replaced text must exist.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ class Upload(Protocol):
     """An upload that pauses."""
 
     def go_on(self) -> None:
-        """Let it go on, and wait for its end."""
+        """Let it continue, and wait for its end."""
 
     def kill(self) -> None:
         """Kill it, and wait for its end."""

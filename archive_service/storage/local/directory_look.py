@@ -1,4 +1,4 @@
-"""One look at a directory: its names, and what the system tells of each."""
+"""One look at a directory: its names, and the `stat` of each."""
 
 from __future__ import annotations
 
@@ -49,8 +49,6 @@ class DirectoryLook:
     uploads: list[bytes]
     """Names that are left out, but look like uploads."""
     upload_rows: bytes
-    tells_changes: bool
-    """Whether its times tell what is added."""
 
     def without_placeholders(self) -> tuple[list[bytes], bytes]:
         """Return names and rows without the empty files that an upload holds its name with."""
@@ -82,12 +80,12 @@ def stable_names(descriptor: int, exclusion: Exclusion) -> tuple[SortedNames, os
     raise AlbumInMotion
 
 
-def rows_of(directory: int, names: list[bytes], bulk: NativeCalls) -> tuple[list[bytes], bytes]:
+def rows_of(directory: int, names: list[bytes], native: NativeCalls) -> tuple[list[bytes], bytes]:
     """Return the names that are still there, and their rows."""
     there: list[bytes] = []
     rows: list[bytes] = []
     while names:
-        rows.append(bulk.stat_files(directory, names))
+        rows.append(native.stat_files(directory, names))
         count = len(rows[-1]) // ROW.size
         there += names[:count]
         for name in names[count : count + 1]:  # for which something is out of the ordinary
@@ -99,5 +97,5 @@ def rows_of(directory: int, names: list[bytes], bulk: NativeCalls) -> tuple[list
 
 
 def encoded(names: Sequence[str]) -> list[bytes]:
-    """Return names as bytes: all at once, for a call for each takes longer than to list it."""
+    """Return names as bytes; encoded all at once, because one call for each takes longer."""
     return os.fsencode("\0".join(names)).split(b"\0") if names else []
