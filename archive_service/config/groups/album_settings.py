@@ -148,6 +148,16 @@ class AlbumSettings:
         russian="Замечать подменённые файлы по ctime и inode, а объекты хранилища — по их ETag. "
         "Выключайте для каталогов, которые копируют с машины на машину.",
     )
+    s3_addressing: Literal["auto", "path", "virtual"] = setting(
+        values.choice("auto", "path", "virtual"),
+        default="auto",
+        summary="where requests to an object store name the bucket: in the path or in the host",
+        details="`virtual` is for stores that refuse the path, such as those of Alibaba and "
+        "Tencent; `auto` leaves it to botocore and to the file of `AWS_CONFIG_FILE`.",
+        russian="Где в запросах к объектному хранилищу стоит имя бакета: `path` — в пути, "
+        "`virtual` — в имени хоста; второе для хранилищ, которые не принимают путь, например "
+        "Alibaba и Tencent. `auto` оставляет выбор botocore и файлу из `AWS_CONFIG_FILE`.",
+    )
     s3_memory: int = setting(
         values.size(least="16M"),
         default="256M",
