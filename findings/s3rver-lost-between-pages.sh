@@ -5,7 +5,8 @@
 # Seen:    keys come in the order of a walk through folders (a/… before a-1), while
 #          a page begins behind its marker in the order of bytes: three of seven
 #          objects are in no page, and the last page says that it is the last.
-#          ListObjectsV2 answers the first page of more with 500.
+#          Both versions of the listing do so; the second one needs Node's
+#          --openssl-legacy-provider to have pages at all (500 without).
 set -euo pipefail
 tmp=$(mktemp -d); server=
 finish() { [ -z "$server" ] || kill "$server" 2>/dev/null || true; rm -rf "$tmp"; }
@@ -17,7 +18,7 @@ npm install --silent --no-audit --no-fund --prefix "$tmp" s3rver@3.7.1 >/dev/nul
 
 mkdir data
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-node node_modules/s3rver/bin/s3rver.js -d data -a 127.0.0.1 -p "$port" >log 2>&1 & server=$!
+node --openssl-legacy-provider node_modules/s3rver/bin/s3rver.js -d data -a 127.0.0.1 -p "$port" >log 2>&1 & server=$!
 for _ in $(seq 100); do curl -s -o /dev/null "http://127.0.0.1:$port/" && break; sleep 0.2; done
 
 timeout 60 venv/bin/python - "http://127.0.0.1:$port" <<'PY' | tee seen
@@ -25,7 +26,6 @@ import sys
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError
 
 settings = Config(s3={"addressing_style": "path"}, retries={"max_attempts": 0},
                   request_checksum_calculation="when_required", response_checksum_validation="when_required")
@@ -48,15 +48,10 @@ one = client.list_objects, "Marker", "NextMarker"
 two = client.list_objects_v2, "ContinuationToken", "NextContinuationToken"
 print("one page:", keys(*one))
 print("pages of two:", keys(*one, MaxKeys=2))
-print("version 2, one page:", keys(*two))
-try:
-    print("version 2, pages of two:", keys(*two, MaxKeys=2))
-except ClientError as error:
-    print("version 2, pages of two:", error.response["ResponseMetadata"]["HTTPStatusCode"])
+print("version 2, pages of two:", keys(*two, MaxKeys=2))
 PY
 diff seen - <<'DONE'
 one page: a/0 a/1 a/2 a-1 a-2 a.txt b/0
 pages of two: a/0 a/1 a/2 b/0
-version 2, one page: a/0 a/1 a/2 a-1 a-2 a.txt b/0
-version 2, pages of two: 500
+version 2, pages of two: a/0 a/1 a/2 b/0
 DONE
