@@ -81,6 +81,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             continue
         if marker := _marker(item.path):
             item.add_marker(marker)
+        if marker in ALONE:
+            item.add_marker(pytest.mark.timeout(ALONE_WITHIN_S))
         if (directory := item.path.parent.name) in SHARING:
             item.add_marker(pytest.mark.xdist_group(directory))
         elif _shares_a_fixture(item) and not item.get_closest_marker("xdist_group"):
