@@ -90,6 +90,17 @@ OPTIMISATIONS = {
         ("first-thumbnails",),
         (Replacement("archive/naming.py", "    if _are_plain(paths):\n", "    if False:\n"),),
     ),
+    "excluded-names": Optimisation(
+        "names that no pattern can match are recognised by their ends, in one pass",
+        ("first-byte",),
+        (
+            Replacement(
+                "storage/exclusion.py",
+                "        if not heads and not tails:\n            return ()\n",
+                "        return names\n",
+            ),
+        ),
+    ),
     "plain-headers": Optimisation(
         "headers without ZIP64 and execute bits are packed by columns",
         ("thumbnails", "first-thumbnails"),

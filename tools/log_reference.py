@@ -231,7 +231,7 @@ def log_reference(language: str) -> str:
 
 
 def with_reference(document: str, language: str) -> str:
-    """Return a document with its table of log lines made anew."""
+    """Return a document with a new table of log lines."""
     before, _, rest = document.partition(BEGIN)
     _, _, after = rest.partition(END)
     return f"{before}{BEGIN}\n\n{log_reference(language)}\n{END}{after}"

@@ -4,15 +4,16 @@ Each file is in one part, so a part has whole files.  The entries of directories
 with it; in front of an empty directory a part repeats the entries of the directories above it, for
 readers that make no parents.
 
-What a part costs is a little more than its bytes, so that the sum needs to know nothing of where a
-part begins: each entry counts as if its header lay behind 4 GiB, and each end as one with ZIP64.
+What a part costs is the sum of what its entries take in the whole, and of the whole's end.  Nothing
+stands further behind in a part, so nothing is longer there: where the whole has ZIP64 fields that
+the part does without, it is some bytes shorter than its cost.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from itertools import count, pairwise
+from itertools import pairwise, repeat
 from operator import add, sub
 from typing import NamedTuple
 
@@ -22,8 +23,6 @@ from archive_service.archive.layout import ArchiveLayout
 from archive_service.archive.listing import parents
 from archive_service.archive.partition import Pieces, fewest_parts, partition
 from archive_service.archive.representation import Representation
-from archive_service.archive.zip.end_records import MOST_END_RECORDS_BYTES
-from archive_service.archive.zip.extra_fields import ZIP64_OFFSET_BYTES
 
 MOST_PARTS = 1000
 """Of 4 GB each they hold 4 TB."""
@@ -59,7 +58,7 @@ class Parts:
         """
         if len(self._layout) <= most_bytes:
             return 1
-        return fewest_parts(self._pieces(), max(most_bytes - MOST_END_RECORDS_BYTES, 0))
+        return fewest_parts(self._pieces(), max(most_bytes - len(self._layout.end_records), 0))
 
     def part(self, wanted: PartNumber) -> Representation:
         """Return one part; raise AlbumEmpty, or PartNotFound where there are not so many."""
@@ -134,8 +133,8 @@ class _Directories:
 
 def _costs_before(layout: ArchiveLayout) -> Sequence[int]:
     """Return what all before each entry costs, then what all entries cost."""
-    reserves = count(-layout.central_offsets[0], ZIP64_OFFSET_BYTES)
-    return list(map(add, map(add, layout.header_offsets, layout.central_offsets), reserves))
+    central = map(sub, layout.central_offsets, repeat(layout.central_offsets[0]))
+    return list(map(add, layout.header_offsets, central))
 
 
 def _first_entries(layout: ArchiveLayout) -> Sequence[int]:

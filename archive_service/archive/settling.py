@@ -92,12 +92,12 @@ class SettlingWatch:
     """One request's wait for an album to settle; `clock_s` is the time of a monotonic clock."""
 
     def __init__(
-        self, archive: ArchiveId, patience: SettlePolicy, sightings: FirstSeen, *, clock_s: float
+        self, archive: ArchiveId, policy: SettlePolicy, first_seen: FirstSeen, *, clock_s: float
     ) -> None:
         self._archive = archive
-        self._patience = patience
-        self._sightings = sightings
-        self._give_up_s = clock_s + patience.settle_wait_s
+        self._policy = policy
+        self._first_seen = first_seen
+        self._give_up_s = clock_s + policy.settle_wait_s
 
     def pause_s(
         self, listing: Listing, fingerprint: bytes, *, now_ns: int, clock_s: float
@@ -106,12 +106,14 @@ class SettlingWatch:
 
         `now_ns` is the Unix time.  Raise AlbumInMotion where no time is left to wait.
         """
-        settle_time_s = self._patience.settle_time_s
+        settle_time_s = self._policy.settle_time_s
         still_for_s = (now_ns - newest_change_ns(listing, now_ns)) / _NS_PER_S
         empty_ns = None if listing.is_of_objects else listing.newest_empty_ns()
         young_s = 0.0
         if empty_ns is not None or still_for_s < settle_time_s:
-            since_s = self._sightings.unchanged_since_s(self._archive, fingerprint, clock_s=clock_s)
+            since_s = self._first_seen.unchanged_since_s(
+                self._archive, fingerprint, clock_s=clock_s
+            )
             seen_for_s = clock_s - since_s
             still_for_s = max(still_for_s, seen_for_s) if empty_ns is None else seen_for_s
             if empty_ns is not None and settle_time_s:
@@ -128,11 +130,11 @@ class SettlingWatch:
         """
         newest_ns = newest_change_ns(listing, now_ns)
         may_be_young = now_ns - newest_ns < LOOKED_AT_S * _NS_PER_S
-        return bool(self._patience.settle_time_s) and not listing.is_of_objects and may_be_young
+        return bool(self._policy.settle_time_s) and not listing.is_of_objects and may_be_young
 
     def look_again_s(self, *, clock_s: float) -> float:
         """Return how long to wait if the album changed while it was listed."""
-        return self._bounded_s(self._patience.settle_time_s or _SHORTEST_PAUSE_S, clock_s)
+        return self._bounded_s(self._policy.settle_time_s or _SHORTEST_PAUSE_S, clock_s)
 
     def _bounded_s(self, pause_s: float, clock_s: float) -> float:
         left_s = self._give_up_s - clock_s

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from archive_service.archive.settling import NO_UPLOAD_LOOK, UploadLook
@@ -14,7 +15,7 @@ from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.local.open_writers import Leases, NoLeases, OpenWriters
 from archive_service.storage.local.storage import LocalStorage
 from archive_service.storage.local.written_files import WrittenFiles
-from archive_service.storage.s3.location import S3Location
+from archive_service.storage.s3.location import Addressing, S3Location
 
 _OF_ANY_STORE = "see the log of the store"
 _OF_STORES: Mapping[str, str] = {
@@ -23,6 +24,7 @@ _OF_STORES: Mapping[str, str] = {
     "that of another",
     "credentials expired": "get new ones",
     "access denied": "permit s3:ListBucket and s3:GetObject to these credentials",
+    "other addressing": "set S3_ADDRESSING=virtual, or to path where it is that already",
     "no bucket": "make the bucket, or correct PHOTOS_DIR or AWS_ENDPOINT_URL",
     "other region": "set AWS_REGION to that of the bucket",
     "unreachable": "correct AWS_ENDPOINT_URL, or start the store",
@@ -35,8 +37,13 @@ _OF_STORES: Mapping[str, str] = {
 }
 
 
-def storage_of(settings: Settings, observe: Observe = ignore) -> Storage:
-    """Give access to the albums of PHOTOS_DIR; close it at the end, and call it after any fork."""
+def storage_of(
+    settings: Settings, observe: Observe = ignore, *, addressing: Addressing | None = None
+) -> Storage:
+    """Give access to the albums of PHOTOS_DIR; close it at the end, and call it after any fork.
+
+    An object store is asked by S3_ADDRESSING unless `addressing` is given.
+    """
     exclusion = Exclusion(settings.exclude)
     if isinstance(settings.photos_dir, Path):
         return LocalStorage(
@@ -50,7 +57,7 @@ def storage_of(settings: Settings, observe: Observe = ignore) -> Storage:
 
     put_aws_variables_in_environment()
     return S3Storage(
-        settings.photos_dir,
+        replace(settings.photos_dir, addressing=addressing or settings.s3_addressing),
         exclusion,
         timeout_s=settings.s3_timeout,
         memory_bytes=settings.s3_memory,

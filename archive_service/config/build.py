@@ -34,7 +34,7 @@ from archive_service.http.site_addresses import SiteAddresses
 from archive_service.observe.events import Observe
 from archive_service.observe.fan_out import to_each
 from archive_service.storage.local.written_files import WrittenFiles
-from archive_service.transfer.service import ArchiveService, Patience
+from archive_service.transfer.service import ArchiveService, WaitPolicy
 from archive_service.web.app import create_app
 from archive_service.web.http_server.runner import Runner
 from archive_service.web.limits.admission import FairUse
@@ -85,8 +85,8 @@ async def accepting(
     observe = to_each(log, metrics, *traces.observers)
     index, storage = index_for(settings, observe), storage_of(settings, observe)
     written = WrittenFiles()
-    patience = _patience(settings, written, observe)
-    service = ArchiveService(storage, index, options, patience, observe)
+    waits = _wait_policy(settings, written, observe)
+    service = ArchiveService(storage, index, options, waits, observe)
     monitoring = Monitoring(service, metrics.text, prometheus.CONTENT_TYPE)
     proxies = TrustedProxies.parse(settings.trusted_proxies)
     site = SiteAddresses.parse(settings.site_addresses, proxies)
@@ -107,10 +107,10 @@ async def accepting(
         traces.close()
 
 
-def _patience(settings: Settings, written: WrittenFiles, observe: Observe) -> Patience:
+def _wait_policy(settings: Settings, written: WrittenFiles, observe: Observe) -> WaitPolicy:
     settling = SettlePolicy(settings.settle_time, settings.settle_wait)
     look = upload_look(settings, written, observe)
-    return Patience(settling, settings.listing_timeout, look)
+    return WaitPolicy(settling, settings.listing_timeout, look)
 
 
 def _runner(app: web.Application, count: Callable[[int], None] | None = None) -> Runner:

@@ -71,7 +71,7 @@ class Transfer:
         self._stall_timeout_s = stall_timeout_s
         self._has_timed_out = False
         self._is_too_slow = False
-        self._outlet: SocketWriter | None = None
+        self._writer: SocketWriter | None = None
         self._watch: StallWatchdog | None = None
         self._unsent: Chunk | None = None
         """What is left for the transport to send."""
@@ -95,8 +95,8 @@ class Transfer:
             self._watch.end()
         if error is not None or self._left_bytes:
             self.abort()
-        if self._outlet:
-            self._outlet.close()
+        if self._writer:
+            self._writer.close()
 
     def _open(self) -> None:
         transport = self._request.transport
@@ -107,7 +107,7 @@ class Transfer:
             transport.set_write_buffer_limits(high=0)
             # Without a descriptor left the transport does it all: the answer has begun.
             with suppress(OSError):
-                self._outlet = SocketWriter(connection)
+                self._writer = SocketWriter(connection)
 
     def begin(self, chunk: Chunk) -> int:
         """Send as much of a chunk as fits; return how many bytes are left for `finish`.
@@ -124,11 +124,11 @@ class Transfer:
     def _put(self, chunk: Chunk) -> int:
         transport = self._transport()
         self._unsent = None
-        if self._outlet is None or transport.get_write_buffer_size():
+        if self._writer is None or transport.get_write_buffer_size():
             self._unsent = chunk
             return len(chunk)
         try:
-            return self._outlet.begin(chunk)
+            return self._writer.begin(chunk)
         except FileNotSent as error:
             self._unsent = error.unsent
             return len(error.unsent)
@@ -136,9 +136,9 @@ class Transfer:
     async def finish(self) -> None:
         """Send the rest when the client takes it; raise as `begin` does, or TimeoutError."""
         transport = self._transport()
-        if self._outlet and self._unsent is None:
+        if self._writer and self._unsent is None:
             try:
-                await self._in_time(transport, self._outlet.finish())
+                await self._in_time(transport, self._writer.finish())
             except FileNotSent as error:
                 self._unsent = error.unsent
         if self._unsent is not None:

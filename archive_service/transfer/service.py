@@ -47,7 +47,7 @@ _Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class WaitPolicy:
     """How long a request waits for an album."""
 
     settling: SettlePolicy = NO_SETTLING
@@ -64,15 +64,15 @@ class ArchiveService:
         storage: Storage,
         index: CrcIndex,
         options: ArchiveOptions,
-        patience: Patience = Patience(),
+        waits: WaitPolicy = WaitPolicy(),
         observe: Observe = ignore,
     ) -> None:
         self._storage = storage
         self._index = index
-        self._patience = patience.settling
+        self._settling = waits.settling
         self._observe = observe
         self._hanging_disks = HangingDisks(observe)
-        self._sightings = FirstSeen()
+        self._first_seen = FirstSeen()
         self._reading = Lanes("read", _READING, on_hanging=self._hanging)
         self._hashing = Lanes("hash", _HASHING, on_hanging=self._hanging)
         self._root = Lanes("root", _LOOKING_AT_ROOT)
@@ -82,8 +82,8 @@ class ArchiveService:
             storage,
             options,
             self._reading,
-            timeout_s=patience.listing_timeout_s,
-            uploads=patience.uploads,
+            timeout_s=waits.listing_timeout_s,
+            uploads=waits.uploads,
         )
         self._checks = SharedCalls(self._begin_check)
         self._demand = DiskDemand()
@@ -100,7 +100,7 @@ class ArchiveService:
         slash is a directory with everything below it.
         Raise ArchiveNotFound, FileNotInAlbum, AlbumInMotion or StorageUnavailable.
         """
-        watch = SettlingWatch(archive, self._patience, self._sightings, clock_s=time.monotonic())
+        watch = SettlingWatch(archive, self._settling, self._first_seen, clock_s=time.monotonic())
         while True:
             try:
                 found = await self._descriptions.whole(archive)

@@ -24,7 +24,7 @@ def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
     need("npm")
     directory = tmp_path_factory.mktemp("axe")
     command = ["npm", "install", "--ignore-scripts", "--no-audit", "--prefix", str(directory), AXE]
-    done = run(command, variables=os.environ)  # npm is told of its registry there
+    done = run(command, variables=os.environ)  # npm finds its registry there
     if done.returncode:
         go_without(f"npm does not install {AXE}: {done.stdout}")
     return (directory / "node_modules" / "axe-core" / "axe.min.js").read_text()

@@ -5,20 +5,44 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 from containers.engine import Engine, NoEngine, engine_for_tests
+from containers.podman import podman_for_tests
 from containers.site import Site, site_in
+
+BY_PODMAN_AS_WELL = ("test_compose", "test_host_network")
+"""Modules whose tests run by Podman, too, with `-m "containers and slow"`."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    name = metafunc.module.__name__.rpartition(".")[2]
+    if "engine" in metafunc.fixturenames and name in BY_PODMAN_AS_WELL:
+        engines = [
+            pytest.param(engine_for_tests, id="docker"),
+            pytest.param(podman_for_tests, id="podman", marks=pytest.mark.slow),
+        ]
+        metafunc.parametrize("engine", engines, indirect=True, scope="session")
 
 
 @pytest.fixture(scope="session")
-def engine() -> Iterator[Engine]:
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    """A container engine: Docker, unless the test says another."""
+    start = getattr(request, "param", engine_for_tests)
     with ExitStack() as stack:
         try:
-            running = stack.enter_context(engine_for_tests())
+            running = stack.enter_context(start())
         except NoEngine as reason:
             pytest.skip(str(reason))
         yield running
+
+
+@pytest.fixture
+def by_systemd(engine: Engine) -> None:
+    """Skip where the engine leaves health checks to a systemd that is not there."""
+    if engine.is_podman and not Path("/run/systemd/private").exists():
+        pytest.skip("Podman has systemd look at the health of containers")
 
 
 @pytest.fixture(scope="session")

@@ -90,7 +90,7 @@ def assert_seamless(layout: ArchiveLayout, start: int, stop: int) -> None:
 
 
 def write_tree(root: bytes, tree: Sequence[tuple[bytes, ...]]) -> dict[bytes, bytes]:
-    """Write files of their own names, as far as none is in another's way."""
+    """Write files of their own names, except where one would stand in another's way."""
     written = {}
     for parts in tree:
         path = b"/".join(parts)

@@ -411,7 +411,7 @@ def test_a_failure_of_one_file_is_none_of_another(photos_dir: Path) -> None:
 
 
 def test_a_job_that_has_failed_a_moment_ago_is_not_joined(photos_dir: Path) -> None:
-    """Its failure, another file's, would come back at once, and again, and the loop never go on."""
+    """Another file's failure would come back at once, again and again, and block the loop."""
     settle(make_album(photos_dir, {"a.bin": b"a", "b.bin": b"b"}))
     album = OneAlbum(photos_dir)
     (photos_dir / HASH / "a.bin").unlink()
@@ -489,7 +489,7 @@ def test_any_first_range_alone_needs_no_more_than_it_names(
 
 
 class Tap:
-    """Gives out as many blocks as it was told to, then none."""
+    """Yields a given number of blocks, then none."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -585,7 +585,7 @@ def test_a_visitor_who_gives_up_again_and_again_gets_a_large_file_in_the_end(
             await asyncio.to_thread(service.close)
         return blocks
 
-    # A try that began anew would never get beyond its own blocks.
+    # A try that started again would never get beyond its own blocks.
     assert run(tries()) <= blocks // blocks_of_a_try + 1
 
 

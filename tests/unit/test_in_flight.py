@@ -17,7 +17,7 @@ _QUICK_S, _SLOW_S = 10e-6, 10e-3
 
 
 class Clock:
-    """A clock that goes on by what each item takes."""
+    """A clock that advances by the time of each item."""
 
     def __init__(self, item_s: float) -> None:
         self.item_s = item_s

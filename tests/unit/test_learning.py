@@ -1,4 +1,4 @@
-"""Learning CRC-32 values that nobody has asked for."""
+"""Learning CRC-32 values ahead of requests."""
 
 from __future__ import annotations
 

@@ -24,11 +24,11 @@ from archive_service.checksums.crc_index.memory import MemoryCrcIndex
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.local.filesystem_type import is_prompt
 from archive_service.storage.local.storage import LocalStorage
-from archive_service.transfer.service import ArchiveService, Patience
+from archive_service.transfer.service import ArchiveService, WaitPolicy
 
 ALBUM = ArchiveId(HASH)
 OPTIONS = ArchiveOptions(NameRules(), timezone.utc)
-DEFAULTS = Patience()
+DEFAULTS = WaitPolicy()
 
 
 class GatedStorage(LocalStorage):
@@ -48,7 +48,7 @@ class GatedStorage(LocalStorage):
 
 
 @contextmanager
-def service_over(storage: LocalStorage, options: Patience = DEFAULTS) -> Iterator[ArchiveService]:
+def service_over(storage: LocalStorage, options: WaitPolicy = DEFAULTS) -> Iterator[ArchiveService]:
     service = ArchiveService(storage, MemoryCrcIndex(), OPTIONS, options)
     try:
         yield service
@@ -188,7 +188,7 @@ def test_a_listing_is_waited_for_no_longer_than_its_time(photos_dir: Path) -> No
         storage.gate.set()
         return (await service.represent(ALBUM)).layout.entries
 
-    with service_over(storage, Patience(listing_timeout_s=0.1)) as service:
+    with service_over(storage, WaitPolicy(listing_timeout_s=0.1)) as service:
         assert asyncio.run(ask(service)) == 1
 
 
@@ -196,7 +196,7 @@ def test_a_listing_is_waited_for_no_longer_than_its_time(photos_dir: Path) -> No
 def test_connections_share_the_layout_of_an_album_of_any_size(
     photos_dir: Path, files: tuple[str, ...]
 ) -> None:
-    """It is too large to be kept, but for as long as somebody has it."""
+    """It is too large to be kept longer than a download uses it."""
     album = make_album(photos_dir, {"1/": b"", "0": b""})
     for number in range(KEPT_FILES + 1):
         (album / "1" / f"{number}.jpg").touch()

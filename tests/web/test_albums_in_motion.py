@@ -1,4 +1,4 @@
-"""Albums that are being uploaded: waited for, and refused where they go on changing."""
+"""Albums that are being uploaded: awaited, and refused if they keep changing."""
 
 from __future__ import annotations
 

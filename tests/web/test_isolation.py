@@ -1,4 +1,4 @@
-"""One album's disk does not answer: everybody else is served, and told the truth.
+"""One album's disk does not answer: all other requests are served, with true answers.
 
 The album is a mount of its own, whose requests are held one by one.  The servers have a compiled
 part or none.
@@ -49,7 +49,7 @@ class Scene:
         return visitor
 
     def assert_others_are_served(self) -> None:
-        """Download an album that nobody has asked for yet, with what is to be hashed."""
+        """Download an album for the first time, so that its files are hashed."""
         self.others += 1
         name = f"other-{self.others}"
         make_album(self.photos_dir, {"1.jpg": SMALL, "large.bin": LARGE}, name)

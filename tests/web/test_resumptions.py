@@ -1,4 +1,4 @@
-"""A bare range goes on with what its client has begun, or is refused."""
+"""A bare range continues the archive that its client has begun, or is refused."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_behind_an_unknown_proxy_a_visitor_of_the_current_archive_is_not_refused
     server = serve()
     begin(server, WGET)
     change(album)
-    begin(server, WGET)  # somebody else
+    begin(server, WGET)  # another visitor
     assert go_on(server, WGET) == 206
     begin(server, CURL)
     assert go_on(server, CURL) == 206

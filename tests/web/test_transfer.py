@@ -310,7 +310,7 @@ async def running(
 def test_where_the_kernel_does_not_tell_of_progress_a_stalled_client_is_cut_too(
     photos_dir: Path, tmp_path: Path
 ) -> None:
-    """A Unix socket tells nothing of its peer, so each piece has its time."""
+    """A Unix socket reports nothing of its peer, so each piece has its time."""
     happened: list[Event] = []
     make_sparse(photos_dir / HASH / "a.bin", 50_000_000)
     path = str(tmp_path / "s")

@@ -43,7 +43,7 @@ class Indexer:
         self._observe = observe
         self._settle_time_s = settle_time_s
         self._done: dict[str, bytes] = {}  # fingerprints
-        self._sightings = FirstSeen()
+        self._first_seen = FirstSeen()
         self._failures = FirstTimes()
 
     async def add_old(self, album: str) -> None:
@@ -124,6 +124,6 @@ class Indexer:
         age_s = (now_ns - newest_change_ns(seen.listing, now_ns)) / _NS_PER_S
         if seen.listing.has_litter:  # it may be what moves the times
             clock_s = time.monotonic()
-            since_s = self._sightings.unchanged_since_s(archive, seen.fingerprint, clock_s=clock_s)
+            since_s = self._first_seen.unchanged_since_s(archive, seen.fingerprint, clock_s=clock_s)
             age_s = max(age_s, clock_s - since_s)
         return max(0.0, still_s - age_s)

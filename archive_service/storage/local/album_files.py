@@ -227,7 +227,7 @@ def _read_exactly(descriptor: int, buffer: memoryview) -> None:
 
 
 def _failure(error: OSError) -> DownloadFailed:
-    """Return what a download is told of an error of opening."""
+    """Return the failure of a download for an error of opening."""
     if error.errno in VANISHED:
         return SourceChanged("vanished")
     return SourceUnreadable.of(error)

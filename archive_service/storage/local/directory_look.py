@@ -1,4 +1,4 @@
-"""One look at a directory: its names, and what the system tells of each."""
+"""One look at a directory: its names, and the `stat` of each."""
 
 from __future__ import annotations
 
@@ -97,5 +97,5 @@ def rows_of(directory: int, names: list[bytes], native: NativeCalls) -> tuple[li
 
 
 def encoded(names: Sequence[str]) -> list[bytes]:
-    """Return names as bytes: all at once, for a call for each takes longer than to list it."""
+    """Return names as bytes; encoded all at once, because one call for each takes longer."""
     return os.fsencode("\0".join(names)).split(b"\0") if names else []

@@ -75,8 +75,13 @@ def is_changed_by_others(directory: Path) -> bool:
 
     This holds for network file systems, files shared with a virtual machine's host, and FUSE.
     """
-    kind = _mount(os.fsencode(directory.resolve()))[1]
+    kind = filesystem_of(directory).encode()
     return kind in _CHANGED_BY_OTHERS or kind.startswith(b"fuse")
+
+
+def filesystem_of(directory: Path) -> str:
+    """Return the kind of the file system of a directory, "fuse.sshfs" say; empty where unknown."""
+    return _mount(os.fsencode(directory.resolve()))[1].decode()
 
 
 def _mount(path: bytes) -> tuple[bytes, bytes]:

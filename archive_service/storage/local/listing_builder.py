@@ -11,15 +11,15 @@ from archive_service.archive.listing import CHANGE_TOKEN_SIZE, Listing, column_b
 from archive_service.storage.local.stat_record import COLUMNS, CTIME, INODE, MODE, MTIME, SIZE
 
 MAX_LINKED = 100_000
-"""Sources that links lead to: many links to one large directory would have no end."""
+"""The most sources behind links: many links to one large directory would have no end."""
 MOST_UPLOADS = 64
-"""Files of an album under temporary names whose paths are kept: more are seldom under way."""
+"""The most paths of unfinished uploads that are kept: more are seldom under way."""
 
 
-class Columns:
-    """Collects sources, as many at a time as one directory has.
+class ListingBuilder:
+    """Collects the sources of one directory after another.
 
-    A call for each file and column would cost as much as to look at the file.
+    A call for each file and column would cost as much as the `stat` of the file.
     """
 
     def __init__(self) -> None:
@@ -40,9 +40,9 @@ class Columns:
         return len(self._paths)
 
     def add(self, paths: Sequence[bytes], rows: bytes, linked: Mapping[int, bytes]) -> None:
-        """Collect sources by their rows; `linked` tells where to open some, by number among them.
+        """Collect sources by their rows; `linked` has the locations of some, by number among them.
 
-        Raise StorageUnavailable where too many are linked.
+        Raise StorageUnavailable if too many are linked.
         """
         if not paths:
             return
@@ -61,16 +61,16 @@ class Columns:
         self.note_times(max(ctimes_ns), max(mtimes_ns))
 
     def note_times(self, newest_ctime_ns: int, newest_mtime_ns: int) -> None:
-        """Note times of what has changed, also of a directory."""
+        """Record the times of a change, also of a directory."""
         self._newest_ctime_ns = max(self._newest_ctime_ns, newest_ctime_ns)
         self._newest_mtime_ns = max(self._newest_mtime_ns, newest_mtime_ns)
 
     def note_litter(self) -> None:
-        """Note that something is left out that is no upload."""
+        """Record that a file is left out that is no upload."""
         self._has_litter = True
 
     def note_uploads(self, paths: Sequence[bytes], rows: bytes) -> None:
-        """Note what is left out and looks like uploads."""
+        """Record files that are left out and look like uploads."""
         if paths:
             newest_ns = max(array("q", rows)[CTIME::COLUMNS])
             self._newest_upload_ns = max(self._newest_upload_ns, newest_ns)
@@ -79,7 +79,7 @@ class Columns:
             self._uploads += files[: MOST_UPLOADS - len(self._uploads)]
 
     def listing(self) -> Listing:
-        """Return what was collected."""
+        """Return the listing."""
         return Listing(
             self._paths,
             self._locations(),
@@ -104,7 +104,7 @@ class Columns:
 
 
 def _change_tokens(ctimes_ns: array[int], inodes: array[int]) -> bytes:
-    """Return what `change_token` makes of each file, for whole columns."""
+    """Return the change tokens of whole columns; see `change_token`."""
     pairs = array("Q", bytes(CHANGE_TOKEN_SIZE * len(inodes)))
     pairs[0::2], pairs[1::2] = array("Q", ctimes_ns.tobytes()), inodes
     return column_bytes(pairs)

@@ -1,7 +1,7 @@
-"""A walk through a directory tree, which ends in a listing.
+"""Walks through a directory tree and makes a listing.
 
-Each directory is opened relative to its parent's descriptor and not when it is a symbolic link, so
-no link, swapped in at any moment, leads out of the tree.
+Each directory is opened relative to its parent's descriptor, and never if it is a symbolic link.
+So no link, swapped in at any moment, leads out of the tree.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from archive_service.storage.local.directory_look import (
     stable_names,
 )
 from archive_service.storage.local.filesystem_type import is_prompt
-from archive_service.storage.local.listing_builder import Columns
+from archive_service.storage.local.listing_builder import ListingBuilder
 from archive_service.storage.local.native import AS_COMPILED, NativeCalls
 from archive_service.storage.local.open_beneath import OPEN_DIRECTORY
 from archive_service.storage.local.stat_record import (
@@ -45,9 +45,9 @@ from archive_service.storage.local.stat_record import (
 from archive_service.storage.local.symlinks import Links, Target
 
 MAX_DEPTH = 64
-"""Directories within directories; each costs a descriptor while it is walked."""
+"""The most directories within directories; each holds a descriptor while it is walked."""
 VANISHED = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
-"""The errors of opening what was replaced or removed since its name was read."""
+"""The errors of opening a file that was replaced or removed since its name was read."""
 
 
 _Named = tuple[bytes, "bytes | None"]
@@ -57,7 +57,7 @@ _Named = tuple[bytes, "bytes | None"]
 class Walk:
     """Collects the columns of a listing, a directory at a time.
 
-    Where the storage is slow, several directories and files are looked at ahead, at once.  They are
+    On slow storage several directories and files are listed ahead at the same time.  They are
     collected in order.
     """
 
@@ -71,7 +71,7 @@ class Walk:
         native: NativeCalls = AS_COMPILED,
     ) -> None:
         self.reached = b""
-        """The directory entered last: where an error was met."""
+        """The directory entered last, where an error occurred."""
         self.is_prompt = True
         """Whether all directories lie on file systems that answer at once."""
         self._exclusion = exclusion
@@ -79,13 +79,13 @@ class Walk:
         self._in_flight = in_flight
         self._links = links
         self._native = native
-        self._columns = Columns()
+        self._columns = ListingBuilder()
 
     def __len__(self) -> int:
         return len(self._columns)
 
     def listing(self) -> Listing:
-        """Return what was collected."""
+        """Return the listing."""
         return self._columns.listing()
 
     def file(self, path: bytes, status: os.stat_result) -> None:
@@ -134,7 +134,7 @@ class Walk:
             look, self._add_files(*look.without_placeholders(), place)
         )
         if os.fstat(look.descriptor).st_ctime_ns != status.st_ctime_ns:
-            raise AlbumInMotion  # something may be missing of which no time of the listing tells
+            raise AlbumInMotion  # the directory changed while we read it: entries may be missing
         self._columns.note_times(ctime_ns(status), mtime_ns(status))
         is_kept = leads_to_empty or len(self) == before
         if place.prefix and is_kept:
@@ -211,7 +211,7 @@ class Walk:
         return None
 
     def _look_below(self, above: DirectoryLook, named: _Named) -> DirectoryLook | None:
-        """Look at a directory in another; return None where it is there no more."""
+        """Look at a directory in another; return None if it is gone."""
         name, target = named
         try:
             descriptor = self._opened(above.descriptor, name, target)
@@ -241,7 +241,7 @@ class Walk:
 
 @contextmanager
 def opened_directory(path: Path) -> Iterator[int]:
-    """Open a directory, by descriptor; it may be a link, for the operator named it."""
+    """Open a directory, by descriptor; it may be a link, because the operator named it."""
     descriptor = os.open(path, OPEN_DIRECTORY & ~os.O_NOFOLLOW)
     try:
         yield descriptor

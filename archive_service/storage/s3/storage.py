@@ -53,7 +53,7 @@ class S3Storage:
         self._observe = observe
         self._reported = FirstTimes()
         self._loop = LoopThread("s3")
-        self._clients = Clients(timeout_s=timeout_s)
+        self._clients = Clients(timeout_s=timeout_s, addressing=location.addressing)
         self._objects = Objects(self._clients, location.bucket)
         self._context = StoreContext(self._loop, self._objects, memory_bytes=memory_bytes)
 

@@ -28,7 +28,7 @@ from archive_service.archive.errors import errno_name
 from archive_service.observe.events import Observe
 from archive_service.observe.process_events import ConnectionNotTaken
 from archive_service.web.http_server.runner import Runner
-from archive_service.web.limits.connection_counts import Load
+from archive_service.web.limits.connection_counts import ConnectionCount
 from archive_service.web.limits.descriptors import has_room_for_another
 
 _MOMENT_S = 0.02
@@ -42,13 +42,18 @@ class SharedListener(web.BaseSite):
     """Accepts connections while there are descriptors for their downloads."""
 
     def __init__(
-        self, runner: Runner, *, listener: socket.socket, load: Load, observe: Observe
+        self,
+        runner: Runner,
+        *,
+        listener: socket.socket,
+        connections: ConnectionCount,
+        observe: Observe,
     ) -> None:
         super().__init__(runner)
         self._make_connection = cast("Callable[[], asyncio.Protocol]", runner.server)
         self._close_silent = runner.close_silent
         self._listener = listener
-        self._load = load
+        self._connections = connections
         self._observe = observe
         self._taking: asyncio.Task[None] | None = None
         self._is_stopped = False
@@ -84,9 +89,9 @@ class SharedListener(web.BaseSite):
         self._taking.add_done_callback(lambda _: self._wait())
 
     async def _take(self) -> None:
-        if self._load.is_above_least():
+        if self._connections.is_above_least():
             await asyncio.sleep(_MOMENT_S)
-        if not has_room_for_another(self._load.own()):
+        if not has_room_for_another(self._connections.own()):
             self._close_silent()
             await self._wait_for_room(_NO_ROOM)
             return

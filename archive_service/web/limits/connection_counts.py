@@ -13,7 +13,7 @@ def shared_counts(processes: int) -> memoryview:
     return memoryview(mmap.mmap(-1, _COUNT.size * processes)).cast("I")
 
 
-class Load:
+class ConnectionCount:
     """The count of one process.
 
     Only this process writes it, so it needs no lock; others may read an older value.

@@ -81,7 +81,7 @@ class ResumptionGuard:
             has = self._begun.has_begun_another(download, etag, now_ns=time.monotonic_ns())
             if has:
                 await asyncio.sleep(MOMENT_S)
-                return not self._begun.may_go_on(download, etag, now_ns=time.monotonic_ns())
+                return not self._begun.may_resume(download, etag, now_ns=time.monotonic_ns())
             if has is not None:
                 return False
         return False

@@ -1,4 +1,4 @@
-"""Symbolic links in an album: followed to what the same album holds, and nowhere else."""
+"""Symbolic links in an album are followed within the same album only."""
 
 from __future__ import annotations
 
