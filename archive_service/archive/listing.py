@@ -15,6 +15,9 @@ from hashlib import blake2b
 from itertools import repeat
 from typing import NamedTuple, NewType
 
+from archive_service.archive.id import ArchiveId
+from archive_service.archive.list_details import ListDetails
+
 SourceIndex = NewType("SourceIndex", int)
 """The index of a file or directory in a listing, which differs from that of its entry."""
 CHANGE_TOKEN_SIZE = 16
@@ -88,6 +91,8 @@ class Listing:
     has_litter: bool = False
     """Whether something else is left out beside the files.  What happens to that moves the times of
     directories, as a removal does."""
+    listed: ListDetails | None = None
+    """Where the files lie if a list names them; otherwise they are those of one directory."""
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -96,6 +101,17 @@ class Listing:
         """Return the store's change token of one source."""
         start = source * CHANGE_TOKEN_SIZE
         return self.change_tokens[start : start + CHANGE_TOKEN_SIZE]
+
+    def origin(self, archive: ArchiveId, source: int) -> tuple[ArchiveId, bytes]:
+        """Return the album that a source of an archive lies in, and its path in that album."""
+        if self.listed is None:
+            return archive, self.paths[source]
+        album, path = self.listed.origin(source)
+        return ArchiveId(album), path
+
+    def is_text(self, source: int) -> bool:
+        """Tell whether a list holds the content of a source itself."""
+        return self.listed is not None and source in self.listed.texts
 
     def clock_tick_ns(self) -> int:
         """Return the step of the timestamps; 0 for objects, whose changes their tokens show."""
@@ -123,7 +139,9 @@ class Listing:
         return [
             SourceIndex(source)
             for source, (ctime_ns, mtime_ns) in enumerate(changed)
-            if (ctime_ns > at_ns or mtime_ns > at_ns) and not self.paths[source].endswith(b"/")
+            if (ctime_ns > at_ns or mtime_ns > at_ns)
+            and not self.paths[source].endswith(b"/")
+            and not self.is_text(source)
         ]
 
     def ctime_ns(self, source: int) -> int:
@@ -140,7 +158,8 @@ class Listing:
     def _empty_files(self) -> Iterator[int]:
         if 0 in self.sizes:
             for source, size in enumerate(self.sizes):
-                if not size and not self.paths[source].endswith(b"/"):
+                is_directory = self.paths[source].endswith(b"/")
+                if not (size or is_directory or self.is_text(source)):
                     yield source
 
     def versions(self, sources: Sequence[int]) -> Iterator[bytes]:
@@ -170,6 +189,8 @@ class Listing:
             digest.update(_TIME.pack(self.newest_mtime_ns))
         if self.locations is not self.paths:
             digest.update(b"\0".join(self.locations))
+        if self.listed:
+            digest.update(self.listed.fingerprint())
         return digest.digest()
 
 

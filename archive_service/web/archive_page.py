@@ -82,7 +82,7 @@ class ArchivePage:
         pairs = query_pairs(request.rel_url.raw_query_string).pairs
         link = [(name, value) for name, value in pairs if name in _KEPT] + [(_DOWNLOAD, "1")]
         return AboutArchive(
-            name=(query.download_name or "").removesuffix(_SUFFIX),
+            name=(query.download_name or representation.download_name or "").removesuffix(_SUFFIX),
             size_bytes=representation.complete_length,
             files=len(files),
             link=f"/archive/{representation.archive.value}/?"

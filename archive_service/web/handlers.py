@@ -125,7 +125,7 @@ class Handlers:
             await self._fair_use.not_resumed(request)
         if answer.status in _FAILED_PLANS:
             return self._failed_plan(request, answer)
-        response = self._response(answer, query)
+        response = self._response(answer, query, representation)
         if not answer.parts or request.method != "GET":
             await response.prepare(request)
             return response
@@ -215,10 +215,13 @@ class Handlers:
         )
         return representation
 
-    def _response(self, answer: ResponsePlan, query: ArchiveQuery) -> web.StreamResponse:
+    def _response(
+        self, answer: ResponsePlan, query: ArchiveQuery, representation: Representation
+    ) -> web.StreamResponse:
         response = web.StreamResponse(status=answer.status, headers=dict(answer.fields))
         if answer.parts:
-            name = query.download_name or with_suffix(self._options.download_name)
+            default = representation.download_name or self._options.download_name
+            name = query.download_name or with_suffix(default)
             response.headers["Content-Disposition"] = content_disposition(name)
         return response
 

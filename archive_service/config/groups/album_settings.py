@@ -62,6 +62,11 @@ def albums_place(text: str) -> Path | S3Location:
     return location
 
 
+def lists_place(text: str) -> Path | S3Location | None:
+    """Return the same for lists, None for no lists; raise ValueError."""
+    return None if text.lower() == "none" else albums_place(text)
+
+
 @dataclass(frozen=True, kw_only=True)
 class AlbumSettings:
     """Where albums lie, and what of them an archive has."""
@@ -86,6 +91,30 @@ class AlbumSettings:
         russian="Каталог с альбомами или их место в объектном хранилище. Для хранилища нужно "
         "дополнение `s3`: см. "
         "[Альбомы в объектном хранилище](operations.ru.md#альбомы-в-объектном-хранилище).",
+    )
+    lists_dir: Path | S3Location | None = setting(
+        ValueKind(
+            lists_place,
+            Text(
+                "a directory that this user may read and that is not below PHOTOS_DIR, "
+                "s3://BUCKET/PREFIX, or none",
+                "каталог, который может читать этот пользователь и который лежит вне PHOTOS_DIR, "
+                "s3://BUCKET/PREFIX или none",
+            ),
+            "DIR",
+        ),
+        default="none",
+        summary="directory with lists of files, each of which is an archive",
+        details="See [An archive from a list](integration.md#an-archive-from-a-list).",
+        russian="Каталог со списками файлов, каждый из которых — архив: см. "
+        "[Архив по списку](integration.ru.md#архив-по-списку).",
+    )
+    list_size: int = setting(
+        values.size(least="1K"),
+        default="32M",
+        summary="largest list that is read",
+        details="100,000 entries take some 10M.",
+        russian="Самый большой список, который читается. 100 000 записей — около 10M.",
     )
     exclude: tuple[str, ...] = setting(
         values.patterns(),
