@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from archive_service.archive.settling import NO_UPLOAD_LOOK, UploadLook
 from archive_service.config.environment import put_aws_variables_in_environment
@@ -16,9 +15,6 @@ from archive_service.storage.local.open_writers import Leases, NoLeases, OpenWri
 from archive_service.storage.local.storage import LocalStorage
 from archive_service.storage.local.written_files import WrittenFiles
 from archive_service.storage.s3.location import S3Location
-
-if TYPE_CHECKING:
-    from archive_service.storage.file_lists.list_place import ListPlace
 
 _OF_ANY_STORE = "see the log of the store"
 _OF_STORES: Mapping[str, str] = {
@@ -60,32 +56,6 @@ def storage_of(settings: Settings, observe: Observe = ignore) -> Storage:
         memory_bytes=settings.s3_memory,
         observe=observe,
     )
-
-
-def served_storage(settings: Settings, observe: Observe = ignore) -> Storage:
-    """Give access to the albums, and to the lists of LISTS_DIR; see `storage_of`."""
-    albums = storage_of(settings, observe)
-    place = list_place_of(settings)
-    if place is None:
-        return albums
-    from archive_service.storage.file_lists.listed_storage import ListedStorage  # noqa: PLC0415
-
-    return ListedStorage(albums, place, observe)
-
-
-def list_place_of(settings: Settings) -> ListPlace | None:
-    """Return where the lists lie, None where there are none; close it at the end."""
-    if settings.lists_dir is None:
-        return None
-    # What a list is made of takes a while to import.
-    from archive_service.storage.file_lists.list_place import ListDirectory  # noqa: PLC0415
-
-    if isinstance(settings.lists_dir, Path):
-        return ListDirectory(settings.lists_dir, settings.list_size)
-    from archive_service.storage.s3.list_objects import ListObjects  # noqa: PLC0415
-
-    put_aws_variables_in_environment()
-    return ListObjects(settings.lists_dir, settings.list_size, timeout_s=settings.s3_timeout)
 
 
 def upload_look(settings: Settings, written: WrittenFiles, observe: Observe) -> UploadLook:

@@ -20,7 +20,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from archive_service.archive.errors import SettingsError
 from archive_service.config.environment import ENV_FILE, ENV_FILE_ENCODING, checked_env_file
-from archive_service.config.groups.album_settings import AlbumSettings
+from archive_service.config.groups.album_settings import AlbumSettings, are_served
 from archive_service.config.groups.download_settings import DownloadSettings
 from archive_service.config.groups.format_settings import FormatSettings
 from archive_service.config.groups.index_settings import IndexSettings
@@ -68,7 +68,11 @@ def load_settings(given: Mapping[str, str]) -> Settings:
         found = reader(**given)
     except ValidationError as error:
         raise _explained(error.errors()[0]) from None
-    return Settings(**{name: getattr(found, name) for name in docs})
+    settings = Settings(**{name: getattr(found, name) for name in docs})
+    if settings.lists_dir is not None and are_served(settings.lists_dir, settings.photos_dir):
+        reason = "would be an album, and the lists in it name others: choose one beside PHOTOS_DIR"
+        raise wrong_value(Settings, "lists_dir", str(settings.lists_dir), reason=reason)
+    return settings
 
 
 @cache

@@ -13,7 +13,7 @@ from harness.albums import make_album, noise
 from harness.faulty import FaultyStore
 from harness.http import get
 from harness.lists import write_list
-from harness.s3 import Bucket
+from harness.s3 import BUCKET, Bucket
 from harness.server import Server, serving
 
 ONE, OTHER = "3bea29ccabbbf64bdebcc055319c5745", "af1ad8c76fda2e48ea9aed2937e972ea"
@@ -52,6 +52,12 @@ HELD = {
 }
 LIST = "order-1234"
 TARGET = f"/archive/{LIST}/"
+LISTS = f"s3://{BUCKET}/lists"
+
+
+def put_list(bucket: Bucket, document: object, name: str) -> None:
+    data = json.dumps(document).encode()
+    bucket.client.put_object(Bucket=BUCKET, Key=f"lists/{name}.json", Body=data)
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +67,7 @@ def site(bucket: Bucket, tmp_path_factory: pytest.TempPathFactory) -> Path:
         make_album(root / "photos", files, name)
         bucket.put_album(name, files)
     write_list(root / "lists", DOCUMENT, LIST)
-    bucket.put(f"lists/{LIST}.json", json.dumps(DOCUMENT).encode())
+    put_list(bucket, DOCUMENT, LIST)
     return root
 
 
@@ -70,7 +76,7 @@ def server(
     request: pytest.FixtureRequest, site: Path, bucket: Bucket, tmp_path: Path
 ) -> Iterator[Server]:
     photos, lists = request.param.split("/")
-    flags = ["--lists-dir", str(site / "lists") if lists == "disk" else f"{bucket.url}/lists"]
+    flags = ["--lists-dir", str(site / "lists") if lists == "disk" else LISTS]
     photos_dir = site / "photos" if photos == "disk" else None
     if photos == "store":
         flags += ["--photos-dir", bucket.url]
@@ -95,11 +101,11 @@ def test_a_list_is_an_archive_wherever_it_and_its_albums_lie(server: Server) -> 
 def test_a_list_that_is_put_anew_is_another_archive(
     site: Path, bucket: Bucket, tmp_path: Path
 ) -> None:
-    flags = ("--lists-dir", f"{bucket.url}/lists", "--photos-dir", bucket.url)
+    flags = ("--lists-dir", LISTS, "--photos-dir", bucket.url)
     with serving(None, tmp_path, *flags, variables=bucket.variables()) as server:
         for path in ("1.jpg", "1.jpg.copy"):
             document = {"files": [{"path": f"{ONE}/{path}"}]}
-            bucket.put("lists/anew.json", json.dumps(document).encode())
+            put_list(bucket, document, "anew")
             answer = get(server.port, "/archive/anew/")
             assert ZipFile(BytesIO(answer.content)).namelist() == [path]
 

@@ -12,6 +12,7 @@ from zipfile import ZipFile
 
 import pytest
 from harness.albums import LONG_AGO_S, make_album, noise, settle
+from harness.commands import run_command
 from harness.http import Response, get
 from harness.lists import ORDER, write_list
 from harness.opens import opens_noted
@@ -296,3 +297,83 @@ def test_a_list_that_is_gone_for_the_disk_is_gone_is_no_404(shop: Shop, tmp_path
         os.rmdir(lists_dir)
         assert get(server.port, "/archive/nothing/").status == 503
         assert get(server.port, f"/archive/{WEDDING}/").status == 200
+
+
+def test_a_list_larger_than_may_be_is_a_404_with_a_line_in_the_log(
+    shop: Shop, tmp_path: Path
+) -> None:
+    target = shop.write({"files": [{"text": "x" * 2000, "as": "x"}]})
+    flags = ("--lists-dir", str(shop.lists_dir), "--list-size", "1K")
+    with serving(shop.photos_dir, tmp_path, *flags) as server:
+        assert get(server.port, target).status == 404
+        server.wait_for("list.rejected.*too large")
+    assert shop.get(target).status == 200
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"\xff",
+        b'{"files": []}',
+        b'{"files": [{"path": "x/1", "as": "\\ud800"}]}',
+        {"files": [{"path": f"{WEDDING}/1.jpg", "as": "x", "text": "x"}]},
+        {"files": [{"path": f"{WEDDING}/1.jpg", "size": 1}]},
+        {"files": [{"path": f"{WEDDING}/1.jpg", "as": "x/"}]},
+        {"files": [{"path": f"{WEDDING}/1.jpg", "as": ""}]},
+        {"files": [{"text": "x", "as": "x/"}]},
+        {"files": [{"text": "x"}]},
+        {"files": [{"text": "x" * 20_000, "as": "x"}]},
+        {"files": [{"text": "x", "as": "x" * 5000}]},
+        {"files": [{"path": 1}]},
+        {"files": {"path": f"{WEDDING}/1.jpg"}},
+        {"files": [{"path": f"{WEDDING}/1.jpg"}], "name": "a/b"},
+        {"files": [{"path": f"{WEDDING}/1.jpg"}], "missing": "maybe"},
+        {"files": [{"path": f"{WEDDING}/1.jpg"}], "mising": "skip"},
+    ],
+)
+def test_a_broken_list_is_a_404_with_a_line_in_the_log(shop: Shop, document: object) -> None:
+    after = len(shop.server.lines)
+    target = shop.write(document, f"broken-{after}")
+    assert shop.get(target).status == 404
+    assert shop.get(f"{target}manifest.json").status == 404
+    shop.server.wait_for("list.rejected.*broken", after=after)
+    assert not [line for line in shop.server.lines[after:] if "level=error" in line]
+
+
+@pytest.mark.parametrize(
+    ("lists_dir", "is_refused"), [("photos/lists", True), ("photos/.lists", False), ("x", False)]
+)
+def test_lists_in_what_can_be_an_album_are_refused(
+    tmp_path: Path, lists_dir: str, *, is_refused: bool
+) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / lists_dir).mkdir()
+    flags = ("--photos-dir", str(tmp_path / "photos"), "--lists-dir", str(tmp_path / lists_dir))
+    done = run_command(("check", *flags, "--port", "0"), tmp_path)
+    assert (done.returncode == 2) == is_refused
+    assert ("LISTS_DIR" in done.stderr) == is_refused
+
+
+def test_the_start_says_which_lists_have_the_name_of_an_album(shop: Shop, tmp_path: Path) -> None:
+    write_list(tmp_path / "lists", DOCUMENT, PARTY)
+    with serving(shop.photos_dir, tmp_path, "--lists-dir", str(tmp_path / "lists")) as server:
+        server.wait_for("list.shadowed.*af1ad8…")
+
+
+def test_check_says_which_lists_can_not_be_sent(shop: Shop, tmp_path: Path) -> None:
+    lists_dir = tmp_path / "lists"
+    write_list(lists_dir, DOCUMENT)
+    flags = ("--photos-dir", str(shop.photos_dir), "--lists-dir", str(lists_dir), "--port", "0")
+    good = run_command(("check", *flags), tmp_path)
+    assert "good   lists       1 in " in good.stdout
+    assert good.returncode == 0
+    write_list(lists_dir, {"files": [{"path": f"{WEDDING}/none.jpg"}]}, "torn-0")
+    write_list(lists_dir, DOCUMENT, PARTY)
+    bad = run_command(("check", *flags), tmp_path)
+    assert bad.returncode == 1
+    assert "1 of the 3 looked at can't be sent: tor… files[0]: path: there is no such" in bad.stdout
+    assert "1 have the name of an album, such as af1ad8…" in bad.stdout
+    assert WEDDING not in bad.stdout

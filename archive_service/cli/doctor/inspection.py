@@ -14,6 +14,7 @@ from archive_service.archive.errors import DownloadFailed, StorageUnavailable
 from archive_service.archive.id import ArchiveId, InvalidArchiveId
 from archive_service.cli.doctor.findings import Finding, Verdict
 from archive_service.cli.doctor.index_inspection import index_findings
+from archive_service.cli.doctor.list_inspection import list_findings
 from archive_service.cli.doctor.store_inspection import store_findings
 from archive_service.cli.doctor.upload_inspection import upload_findings
 from archive_service.cli.sockets import NoSuchHost, NotListening, listening
@@ -224,6 +225,7 @@ CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     _settings,
     _signing,
     _albums,
+    list_findings,
     store_findings,
     index_findings,
     _limits,

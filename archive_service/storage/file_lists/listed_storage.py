@@ -84,6 +84,10 @@ class ListedStorage:
         """Name what may be an album, no list; see `Storage.albums`."""
         return self._albums.albums()
 
+    def lists(self) -> Sequence[str]:
+        """Return the ids of all lists; raise StorageUnavailable."""
+        return self._place.names()
+
     def place(self, archive: ArchiveId) -> str:
         """Name what an album lies on; see `Storage.place`."""
         return self._albums.place(archive)
