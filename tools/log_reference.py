@@ -110,7 +110,7 @@ RUSSIAN: Mapping[str, tuple[str, str]] = {
             "`missing` (нет файла), `too large` (`LIST_SIZE`) или `no file`; `entry` — номер "
             "записи в `files`, считая с 0"
         ),
-        "`archive-service list --check HASH` скажет, что не так",
+        "`archive-service list show HASH` скажет, что не так",
     ),
     "list.shadowed": (
         "список назван так же, как альбом; отдаётся альбом",

@@ -196,7 +196,7 @@ class ListRejected(Event):
     The reason is `broken`, `outside`, `missing` (a file), `too large` (`LIST_SIZE`) or `no file`;
     `entry` counts the entries of `files` from 0.
 
-    To do: `archive-service list --check HASH` says what is wrong.
+    To do: `archive-service list show HASH` says what is wrong.
     """
 
     archive: ArchiveId

@@ -48,7 +48,7 @@ def _broken(storage: ListedStorage, names: Sequence[str]) -> Iterator[Finding]:
             Verdict.WRONG,
             "lists",
             f"{len(faults):,} of the {len(names):,} looked at can't be sent: "
-            f"{'; '.join(faults[:_SHOWN])}. `archive-service list --check HASH` says more",
+            f"{'; '.join(faults[:_SHOWN])}. `archive-service list show HASH` says more",
         )
 
 

@@ -23,7 +23,7 @@ from archive_service.observe.events import ListRejected, Observe, ignore
 from archive_service.storage.base import AlbumFiles, Storage
 from archive_service.storage.file_lists.list_model import ListBroken
 from archive_service.storage.file_lists.list_place import ListPlace
-from archive_service.storage.file_lists.merging import merged
+from archive_service.storage.file_lists.merging import resolved
 from archive_service.storage.file_lists.parsed_list import FileList
 from archive_service.storage.file_lists.text_files import FilesWithTexts
 from archive_service.storage.wanted import WantedTree
@@ -59,8 +59,7 @@ class ListedStorage:
     def listed(self, archive: ArchiveId) -> Listing:
         """List what a list names; raise ArchiveNotFound, ListBroken or StorageUnavailable."""
         found, changed_ns = self._found(archive)
-        albums = dict(zip(found.wanted, self._albums.select(archive, found.wanted), strict=True))
-        return merged(found, albums, changed_ns=changed_ns)
+        return resolved(self._albums, archive, found, changed_ns=changed_ns)
 
     def select(
         self, archive: ArchiveId, wanted: Mapping[ArchiveId, WantedTree]

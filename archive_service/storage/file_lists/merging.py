@@ -15,6 +15,7 @@ from archive_service.archive.id import ArchiveId
 from archive_service.archive.list_details import ListDetails
 from archive_service.archive.listing import CHANGE_TOKEN_SIZE, Listing, parents
 from archive_service.archive.naming import numbered
+from archive_service.storage.base import Storage
 from archive_service.storage.file_lists.list_model import ListBroken
 from archive_service.storage.file_lists.parsed_list import FileList
 
@@ -31,6 +32,12 @@ class _Row(NamedTuple):
 
     name: bytes
     row: int
+
+
+def resolved(albums: Storage, archive: ArchiveId, wanted: FileList, *, changed_ns: int) -> Listing:
+    """List what a list wants of albums; see `merged`; raise StorageUnavailable as well."""
+    found = dict(zip(wanted.wanted, albums.select(archive, wanted.wanted), strict=True))
+    return merged(wanted, found, changed_ns=changed_ns)
 
 
 def merged(wanted: FileList, found: Found, *, changed_ns: int) -> Listing:
