@@ -12,7 +12,7 @@ class ListDetails:
     """Where the sources of a list lie, and what the list itself says."""
 
     origins: Sequence[bytes]
-    """The path of each source below the root, its album in front; empty for a text."""
+    """The path of each source below the root, its album in front; that of a text has none."""
     texts: Mapping[int, bytes]
     """The content of those sources that the list itself holds."""
     missing: Sequence[str] = ()

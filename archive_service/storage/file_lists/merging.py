@@ -7,8 +7,10 @@ from array import array
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from functools import cached_property
 from itertools import chain, count
+from operator import eq
 from typing import NamedTuple
 
 from archive_service.archive.id import ArchiveId
@@ -20,18 +22,18 @@ from archive_service.storage.file_lists.list_model import ListBroken
 from archive_service.storage.file_lists.parsed_list import FileList
 
 _TEXT_MODE = 0o644
-_NO_TOKEN = bytes(CHANGE_TOKEN_SIZE)
 _FIRST_NUMBER = 2
 _MOST_UPLOADS = 64
 Found = Mapping[ArchiveId, Listing | None]
 """What was found of what a list wants of each album; None for a missing album."""
 
 
-class _Row(NamedTuple):
-    """An entry of the archive: its name, and the row of what was found that it is."""
+class _Named(NamedTuple):
+    """Entries of an archive."""
 
-    name: bytes
-    row: int
+    names: list[bytes]
+    rows: list[int]
+    """The row of each in what was found."""
 
 
 def resolved(albums: Storage, archive: ArchiveId, wanted: FileList, *, changed_ns: int) -> Listing:
@@ -47,136 +49,176 @@ def merged(wanted: FileList, found: Found, *, changed_ns: int) -> Listing:
     Raise ListBroken where a file is missing and the list does not skip it.
     """
     rows = _Rows(wanted, found, changed_ns)
-    named = sorted(rows.named())
-    order = [row for _, row in named]
+    named = rows.named()
+    columns = rows.columns(named.rows)
+    texts = {source: rows.texts[row] for source, row in enumerate(named.rows) if row in rows.texts}
     listings = [listing for listing in found.values() if listing]
-    texts = {source: rows.texts[row] for source, row in enumerate(order) if row in rows.texts}
-    origins = list(map(rows.origins.__getitem__, order))
     return Listing(
-        [name for name, _ in named],
-        list(map(rows.locations.__getitem__, order)),
-        array("Q", map(rows.sizes.__getitem__, order)),
-        array("q", map(rows.mtimes_ns.__getitem__, order)),
-        array("H", map(rows.modes.__getitem__, order)),
-        b"".join(map(rows.token, order)),
+        named.names,
+        columns.locations,
+        columns.sizes,
+        columns.mtimes_ns,
+        columns.modes,
+        columns.tokens,
         max([changed_ns, *(listing.newest_change_ns for listing in listings)]),
         max([0, *(listing.newest_mtime_ns for listing in listings)]),
         is_of_objects=any(listing.is_of_objects for listing in listings),
         newest_upload_ns=max((listing.newest_upload_ns for listing in listings), default=0),
         uploads=_uploads(found),
         has_litter=any(listing.has_litter for listing in listings),
-        listed=ListDetails(origins, texts, rows.missing, wanted.download_name),
+        listed=ListDetails(columns.origins, texts, rows.missing, wanted.download_name),
     )
+
+
+class _Columns:
+    """Rows of files and directories by column."""
+
+    def __init__(self) -> None:
+        self.origins: list[bytes] = []
+        self.locations: list[bytes] = []
+        self.sizes, self.mtimes_ns, self.modes = array("Q"), array("q"), array("H")
+        self.tokens = b""
+
+    def taken(self, rows: Sequence[int]) -> _Columns:
+        """Return the columns of some rows, in the order given."""
+        if len(rows) == len(self.origins) and all(map(eq, rows, count())):
+            return self
+        made = _Columns()
+        made.origins = list(map(self.origins.__getitem__, rows))
+        made.locations = list(map(self.locations.__getitem__, rows))
+        made.sizes = array("Q", map(self.sizes.__getitem__, rows))
+        made.mtimes_ns = array("q", map(self.mtimes_ns.__getitem__, rows))
+        made.modes = array("H", map(self.modes.__getitem__, rows))
+        halves = array("Q", self.tokens)  # a slice for each would take five times as long
+        pairs = array("Q", bytes(CHANGE_TOKEN_SIZE * len(rows)))
+        pairs[0::2] = array("Q", map(halves[0::2].__getitem__, rows))
+        pairs[1::2] = array("Q", map(halves[1::2].__getitem__, rows))
+        made.tokens = pairs.tobytes()
+        return made
 
 
 class _Rows:
     """What was found in all albums, one row a file or directory, and the texts behind it."""
 
     def __init__(self, wanted: FileList, found: Found, changed_ns: int) -> None:
-        self.origins: list[bytes] = []
-        self.locations: list[bytes] = []
-        self.sizes, self.mtimes_ns, self.modes = array("Q"), array("q"), array("H")
         self.missing: list[str] = []
         self.texts: dict[int, bytes] = {}
         self._wanted = wanted
-        self._tokens = bytearray()
+        self._columns = _Columns()
         self._albums = {
-            os.fsencode(album.value) for album, listing in found.items() if listing is not None
+            os.fsencode(album.value): listing for album, listing in found.items() if listing
         }
-        for album, listing in found.items():
-            if listing is not None:
-                self._add(os.fsencode(album.value) + b"/", listing)
-        paths = zip(self.origins, self.mtimes_ns, strict=True)
-        of_files = (mtime_ns for origin, mtime_ns in paths if not origin.endswith(b"/"))
-        self._text_mtime_ns = max(of_files, default=changed_ns)
+        for album, listing in self._albums.items():
+            self._add(album + b"/", listing)
+        self._columns.tokens = b"".join(each.change_tokens for each in self._albums.values())
+        self._add_texts(changed_ns)
 
-    def token(self, row: int) -> bytes:
-        """Return the change token of a row."""
-        return bytes(self._tokens[row * CHANGE_TOKEN_SIZE : (row + 1) * CHANGE_TOKEN_SIZE])
+    def columns(self, rows: Sequence[int]) -> _Columns:
+        """Return the columns of some rows."""
+        return self._columns.taken(rows)
 
-    def named(self) -> Iterator[_Row]:
-        """Yield the entries of the archive, each name once; raise ListBroken."""
+    def named(self) -> _Named:
+        """Return the entries of the archive in the order of their names; raise ListBroken."""
+        if self._wanted.order is not None:
+            rows = list(map(self._by_origin.get, self._wanted.sorted_origins))
+            found = [row for row in rows if row is not None]
+            if len(found) == len(rows):
+                return _Named(self._wanted.sorted_names, found)
+        named = sorted(self._distinct())
+        return _Named([name for name, _ in named], [row for _, row in named])
+
+    def _distinct(self) -> Iterator[tuple[bytes, int]]:
+        """Yield names and rows, each name once."""
         rows = list(self._all_named())
         taken = {name for name, _ in rows}
+        if len(taken) == len(rows) and not any(name.endswith(b"/") for name in taken):
+            yield from rows
+            return
         seen: set[bytes] = set()
         numbers: defaultdict[bytes, Iterator[int]] = defaultdict(lambda: count(_FIRST_NUMBER))
-        for name, row in chain(rows, self._parents(rows, taken)):
+        for name, row in chain(rows, _parents(rows, taken)):
             if name not in seen:
                 seen.add(name)
-                yield _Row(name, row)
+                yield name, row
             elif not name.endswith(b"/"):  # two empty directories of one name are one
-                other = next(
-                    other
-                    for number in numbers[name]
-                    if (other := _numbered(name, number)) not in taken
-                )
+                tries = (_numbered(name, number) for number in numbers[name])
+                other = next(other for other in tries if other not in taken)
                 taken.add(other)
-                yield _Row(other, row)
+                yield other, row
 
     def _add(self, album: bytes, listing: Listing) -> None:
-        self.origins += [album + path for path in listing.paths]
+        columns = self._columns
+        origins = [album + path for path in listing.paths]
+        columns.origins += origins
         if listing.is_of_objects:  # their locations are entity tags
-            self.locations += listing.locations
+            columns.locations += listing.locations
+        elif listing.locations is listing.paths:
+            columns.locations += origins
         else:
-            self.locations += [album + location for location in listing.locations]
-        self.sizes += listing.sizes
-        self.mtimes_ns += listing.mtimes_ns
-        self.modes += listing.modes
-        self._tokens += listing.change_tokens
+            columns.locations += [album + location for location in listing.locations]
+        columns.sizes += listing.sizes
+        columns.mtimes_ns += listing.mtimes_ns
+        columns.modes += listing.modes
 
-    def _all_named(self) -> Iterator[_Row]:
-        """Yield the entries in the order of the list."""
+    def _add_texts(self, changed_ns: int) -> None:
+        columns = self._columns
+        if not self._wanted.texts:
+            return
+        paths = zip(columns.origins, columns.mtimes_ns, strict=True)
+        of_files = (mtime_ns for origin, mtime_ns in paths if not origin.endswith(b"/"))
+        mtime_ns = max(of_files, default=changed_ns)
+        for number, text in self._wanted.texts.items():
+            self.texts[len(columns.origins)] = text
+            columns.origins.append(self._wanted.origins[number])
+            columns.locations.append(b"")
+            columns.sizes.append(len(text))
+            columns.mtimes_ns.append(mtime_ns)
+            columns.modes.append(_TEXT_MODE)
+        columns.tokens += bytes(CHANGE_TOKEN_SIZE * len(self._wanted.texts))
+
+    def _all_named(self) -> Iterator[tuple[bytes, int]]:
+        """Yield names and rows in the order of the list."""
         for number, origin in enumerate(self._wanted.origins):
             name = self._wanted.names[number]
-            if not origin:
-                yield _Row(name, self._add_text(self._wanted.texts[number]))
-            elif origin.endswith(b"/"):
+            if origin.endswith(b"/"):
                 yield from self._below(origin, name, number)
             elif origin in self._by_origin:
-                yield _Row(name, self._by_origin[origin])
+                yield name, self._by_origin[origin]
             else:
                 self._miss(name, number)
 
-    def _below(self, origin: bytes, name: bytes, number: int) -> Iterator[_Row]:
+    def _below(self, origin: bytes, name: bytes, number: int) -> Iterator[tuple[bytes, int]]:
         """Yield all that a directory holds, and the directory itself where it is empty."""
         paths = self._sorted
         first = bisect_left(paths, origin)
         found = paths[first : bisect_left(paths, origin[:-1] + b"0")]  # `0` follows `/`
         if not found and origin[:-1] not in self._albums:
             self._miss(name, number)
-        for path in found:
-            if below := name + path[len(origin) :]:  # an album itself has no name
-                yield _Row(below, self._by_origin[path])
-
-    def _parents(self, rows: Sequence[_Row], taken: set[bytes]) -> Iterator[_Row]:
-        """Yield the directories above empty ones: some readers create none."""
-        for name, row in rows:
-            if name.endswith(b"/"):
-                yield from (_Row(above, row) for above in parents(name) if above not in taken)
+        names = [name + path[len(origin) :] for path in found]
+        rows = map(self._by_origin.__getitem__, found)
+        yield from (row for row in zip(names, rows, strict=True) if row[0])
 
     def _miss(self, name: bytes, number: int) -> None:
         if not self._wanted.skips_missing:
             raise ListBroken("missing", "path: there is no such file", number)
         self.missing.append(name.decode())  # of the list, which is UTF-8
 
-    def _add_text(self, text: bytes) -> int:
-        row = len(self.origins)
-        self.origins.append(b"")
-        self.locations.append(b"")
-        self.sizes.append(len(text))
-        self.mtimes_ns.append(self._text_mtime_ns)
-        self.modes.append(_TEXT_MODE)
-        self._tokens += _NO_TOKEN
-        self.texts[row] = text
-        return row
-
     @cached_property
     def _by_origin(self) -> dict[bytes, int]:
-        return {origin: row for row, origin in enumerate(self.origins) if origin}
+        return dict(zip(self._columns.origins, count(), strict=False))
 
     @cached_property
     def _sorted(self) -> list[bytes]:
         return sorted(self._by_origin)
+
+
+def _parents(
+    rows: Sequence[tuple[bytes, int]], taken: AbstractSet[bytes]
+) -> Iterator[tuple[bytes, int]]:
+    """Yield the directories above empty ones: some readers create none."""
+    for name, row in rows:
+        if name.endswith(b"/"):
+            yield from ((above, row) for above in parents(name) if above not in taken)
 
 
 def _numbered(name: bytes, number: int) -> bytes:

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from archive_service.archive.id import ArchiveId
 from archive_service.storage.file_lists.list_model import ListedText, ListModel, read_list
 from archive_service.storage.wanted import WantedTree
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class FileList:
     """A list; entries are numbered as in its file."""
 
     origins: Sequence[bytes]
     """The path of each entry below the root, its album in front; with a slash behind it, that of a
-    directory; empty for a text."""
+    directory.  For a text a slash and its number: no album is named so."""
     names: Sequence[bytes]
     """Their names in the archive, or what the names of a directory's files begin with."""
     texts: Mapping[int, bytes]
@@ -41,7 +42,7 @@ class FileList:
         for number, entry in enumerate(model.files):
             if isinstance(entry, ListedText):
                 texts[number] = entry.text.encode()
-                origins.append(b"")
+                origins.append(b"/%d" % number)
                 names.append(entry.name.encode())
                 continue
             origin = entry.path.encode()
@@ -53,6 +54,27 @@ class FileList:
         trees = {ArchiveId(key.decode()): WantedTree.of(paths) for key, paths in wanted.items()}
         download_name = None if model.name is None else model.name.strip()
         return cls(origins, names, texts, trees, download_name, model.missing == "skip")
+
+    @cached_property
+    def order(self) -> Sequence[int] | None:
+        """The entries in the order of their names; None where entry and file differ.
+
+        They are the same where no entry is a directory and no two have one name.
+        """
+        has_directories = any(origin.endswith(b"/") for origin in self.origins)
+        if has_directories or len(set(self.names)) < len(self.names):
+            return None
+        return sorted(range(len(self.names)), key=self.names.__getitem__)
+
+    @cached_property
+    def sorted_names(self) -> list[bytes]:
+        """The names in `order`."""
+        return [self.names[number] for number in self.order or ()]
+
+    @cached_property
+    def sorted_origins(self) -> list[bytes]:
+        """The origins in `order`."""
+        return [self.origins[number] for number in self.order or ()]
 
     def __len__(self) -> int:
         return len(self.origins)
