@@ -1,6 +1,6 @@
 """Compare archives of lists with those of albums that hold the same files.
 
-    python benchmarks/lists.py [--rounds N] [--data DIR] [--part N]
+    python benchmarks/lists.py [--rounds N] [--data DIR] [--part N] [--only NAME]
 
 A list names every file of many albums one by one; the album beside it holds hard links to the same
 files, in as many directories.  Both are indexed, in the page cache, and asked for in turn, so what
@@ -52,13 +52,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Compare lists with albums.")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--part", type=int, default=1, help="make so much fewer files")
+    names = [pair.album.name for pair in PAIRS]
+    parser.add_argument("--only", choices=names, nargs="+", default=names)
     parser.add_argument("--data", type=Path, help="where to keep the albums; made and removed here")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
         data = options.data or Path(directory)
         (data / "photos").mkdir(parents=True, exist_ok=True)
         (data / "lists").mkdir(exist_ok=True)
-        pairs = [Pair(_part(pair.album, options.part)) for pair in PAIRS]
+        chosen = [pair.album for pair in PAIRS if pair.album.name in options.only]
+        pairs = [Pair(_part(album, options.part)) for album in chosen]
         for pair in pairs:
             _make(data, pair)
         flags = ("--lists-dir", str(data / "lists"), *_SETTLED)

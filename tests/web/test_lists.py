@@ -377,3 +377,35 @@ def test_check_says_which_lists_can_not_be_sent(shop: Shop, tmp_path: Path) -> N
     assert "1 of the 3 looked at can't be sent: tor… files[0]: path: there is no such" in bad.stdout
     assert "1 have the name of an album, such as af1ad8…" in bad.stdout
     assert WEDDING not in bad.stdout
+
+
+def test_every_replica_goes_on_with_the_same_archive(shop: Shop, tmp_path: Path) -> None:
+    target = shop.write(DOCUMENT)
+    begun = shop.get(target)
+    flags = ("--lists-dir", str(shop.lists_dir), "--workers", "2")
+    with serving(shop.photos_dir, tmp_path, *flags) as replica:
+        if_range = f"If-Range: {begun['etag']}"
+        rest = get(replica.port, target, "Range: bytes=123456-", if_range)
+    assert (rest.status, rest["etag"]) == (206, begun["etag"])
+    assert rest.content == begun.content[123_456:]
+
+
+def test_a_list_just_written_waits_to_be_still(shop: Shop, tmp_path: Path) -> None:
+    target = shop.write(DOCUMENT)
+    flags = ("--lists-dir", str(shop.lists_dir), "--settle-time", "3600", "--settle-wait", "0")
+    with serving(shop.photos_dir, tmp_path, *flags) as server:
+        answer = get(server.port, target)
+        assert (answer.status, "retry-after" in answer) == (503, True)
+        server.wait_for("archive.in_motion")
+
+
+def test_albums_that_are_indexed_ahead_are_indexed_for_lists(shop: Shop, tmp_path: Path) -> None:
+    settle(shop.photos_dir / WEDDING)
+    target = shop.write({"files": [{"path": f"{WEDDING}/1.jpg", "as": "a.jpg"}]})
+    start = ZipFile(BytesIO(shop.get(target).content)).start_dir
+    flags = ("--lists-dir", str(shop.lists_dir), "--index-ahead", "scan", "--level", "debug")
+    with serving(shop.photos_dir, tmp_path, *flags) as server:
+        server.wait_for(f"index_ahead.indexed.*{WEDDING[:6]}")
+        with opens_noted(shop.photos_dir / WEDDING) as names:
+            assert get(server.port, target, f"Range: bytes={start}-").status == 206
+    assert "1.jpg" not in names
