@@ -126,7 +126,7 @@ class AlbumChecksums(Crc32Column):
         return job
 
     def is_requested(self, source: SourceIndex) -> bool:
-        """Tell whether a job has the file."""
+        """Return whether a job has the file."""
         return source in self._jobs
 
     async def hashed(self, source: SourceIndex) -> None:

@@ -126,7 +126,7 @@ def _listing(found: FileList, settings: Settings) -> Listing:
 def _shown(listing: Listing, found: FileList, settings: Settings, *, given: str) -> int:
     names = archive_names(listing.paths, NameRules(settings.portable_names, settings.name_encoding))
     zone = ZoneInfo(settings.timezone)
-    layout = lay_out(listing, names, range(len(listing)), zone=zone)
+    layout = lay_out(listing, names, listing.sources(), zone=zone)
     for entry in layout.files():
         print(f"{layout.sizes[entry]:>15,}  {printable(layout.names[entry])}")
     missing = listing.listed.missing if listing.listed else ()

@@ -183,12 +183,11 @@ def _collect(options: Namespace, in_flight: InFlight, output: Identity | None) -
 
 def _lay_out(sources: Sources, settings: FormatSettings) -> ArchiveLayout:
     names = packed_names(sources, NameRules(settings.portable_names, settings.name_encoding))
-    everything = range(len(sources.listing))
     try:
         return lay_out(
             sources.listing,
             names,
-            everything,
+            sources.listing.sources(),
             zone=ZoneInfo(settings.timezone),
             large_file_bytes=BUFFERED_FILE_BYTES,
         )

@@ -68,12 +68,12 @@ def upload_look(settings: Settings, written: WrittenFiles, observe: Observe) -> 
 
 
 def place_bytes(place: Path | S3Location) -> bytes:
-    """Return what tells one PHOTOS_DIR from another."""
+    """Return what identifies one PHOTOS_DIR among others."""
     return bytes(place.resolve()) if isinstance(place, Path) else str(place).encode()
 
 
 def advice(settings: Settings, reason: str) -> str:
-    """Say what to do where PHOTOS_DIR can't be read, for the reason of a StorageUnavailable."""
+    """Return advice for a PHOTOS_DIR that can't be read, by the reason of StorageUnavailable."""
     if isinstance(settings.photos_dir, Path):
         return "mount it, or permit it to this user"
     return _OF_STORES.get(reason, _OF_ANY_STORE)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import importlib
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -49,7 +48,7 @@ if TYPE_CHECKING:
 _LONGER_THAN_ANY_S = 1e6
 """The time-out of aiohttp's own shutdown, which waits it out twice, and for ever where it is 0."""
 _SHIPPED_ALBUMS = ("3bea29ccabbbf64bdebcc055319c5745", "af1ad8c76fda2e48ea9aed2937e972ea")
-"""Named here, not listed: somebody may keep his own albums in the same directory."""
+"""Named here, not listed: the directory may hold albums of the operator, too."""
 _DAY_S = 86_400
 _LAST_DAY_S = 2**32
 """In the year 2106: about as far as DOS times reach."""
@@ -100,10 +99,9 @@ async def accepting(
     try:
         await _start(runner, sites.archives)
         await _start(apart, sites.monitoring)
-        _let_be_what_stays()
         yield runner, Housekeeping(service, observe, settings, written)
     finally:
-        if sites.monitoring:  # to the last: it tells that nothing new should come
+        if sites.monitoring:  # last: until then /readyz answers 503
             await apart.cleanup()
         await asyncio.to_thread(service.close)
         traces.close()
@@ -126,14 +124,8 @@ async def _start(runner: Runner, sites: Sequence[Site]) -> None:
         await site(runner).start()
 
 
-def _let_be_what_stays() -> None:
-    """Spare the collector modules and classes: a tenth of the time of little albums went there."""
-    gc.collect()
-    gc.freeze()
-
-
 def _size_bytes(index: IndexAddress) -> int | None:
-    if index.kind != "sqlite":  # its server tells
+    if index.kind != "sqlite":  # its server has metrics of its own
         return None
     try:
         return index.path.stat().st_size
@@ -193,6 +185,7 @@ def _web_options(settings: Settings) -> WebOptions:
         sends_empty_archives=settings.empty_archives == "zip",
         pages_for_browsers=settings.archive_pages == "browsers",
         page_lists_files=settings.page_files,
+        part_bytes=settings.part_size,
         delay_s=settings.delay if settings.debug else None,
         # Where links have to be signed, those of the index page would lead to a refusal.
         example_albums=_SHIPPED_ALBUMS if is_shipped and signing is None else (),

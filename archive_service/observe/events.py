@@ -1,11 +1,11 @@
 """What happens in the service, as values.
 
-Whatever notices an event calls `observe(event)`; the log, the metrics and the traces each act on
-the classes they know.  An event holds an archive's id only as `ArchiveId`, which prints its first
-characters, and never a file name, nor a path but that of a mount.
+The code that notices an event calls `observe(event)`; the log, the metrics and the traces each act
+on the classes they know.  An event holds an archive's id only as `ArchiveId`, which prints its
+first characters.  It never holds a file name; the only paths are those of mounts.
 
 The reference of log lines in docs/operations.md is made of the docstrings here: what has happened,
-and after "To do:" what an operator does about it; without that, nothing.
+and after "To do:" what an operator does about it.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ class Event:
 
 
 Observe = Callable[[Event], None]
-"""Takes note of an event, in any thread, and returns soon; see `to_each` for errors it raises."""
+"""Records an event, in any thread, and returns soon; see `to_each` for errors that it raises."""
 
 
 def ignore(event: Event) -> None:
-    """Take no note of an event."""
+    """Record nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from fnmatch import translate
-from operator import itemgetter
 from typing import NamedTuple
 
 DEFAULT_PATTERNS = (
@@ -73,16 +72,7 @@ _EMPTY_BESIDE = (".partial", ".part")
 """Those beside which a file without bytes only keeps the name: copyparty, Firefox."""
 _ABOUT_TUS = re.compile(r"([0-9a-f]{32})\.(?:json|info)")
 
-_ABOUT_TUS_TAILS = ("json", "info")
 _OF_NGINX = r"(?s:.+\..+\.[0-4][0-9]{9})\Z"
-_OF_NGINX_TAILS = tuple("0123456789")
-
-_HEAD, _TAIL = 1, 4
-"""The characters at both ends of names that are compared first: large albums have few of these."""
-_HEAD_OF, _TAIL_OF = itemgetter(slice(_HEAD)), itemgetter(slice(-_TAIL, None))
-_WILDCARDS = re.compile(r"[*?\[\]]")
-_EQUAL_TO_ASCII = str.maketrans("\u017f\u212a\u0130\u0131", "skii")
-"""The letters that a regular expression takes for one of ASCII, in any case."""
 
 
 class SortedNames(NamedTuple):
@@ -105,19 +95,14 @@ class Exclusion:
         patterns = list(patterns)
         names = [*map(translate, patterns), _OF_NGINX] if patterns else ["(?!)"]
         self._match = re.compile("|".join(names), re.IGNORECASE).match
-        ends = [_ends(pattern) for pattern in patterns]
-        # A head is seldom as telling as a tail, and needed only where a pattern has none.
-        self._heads = tuple(head for head, tail in ends if not tail)
-        self._tails = tuple(tail for _, tail in ends if tail)
-        if patterns:
-            self._tails += (*_ABOUT_TUS_TAILS, *_OF_NGINX_TAILS)
+        self._has_patterns = bool(patterns)
 
     def matches(self, name: str) -> bool:
-        """Tell whether a file or directory of this name is left out, whatever lies beside it."""
+        """Return whether a file or directory of this name is left out, whatever lies beside it."""
         return self._match(name) is not None
 
     def is_litter(self, name: str) -> bool:
-        """Tell whether a name is left out and does not look like an upload."""
+        """Return whether a name is left out and does not look like an upload."""
         return self.matches(name) and _UPLOADS.fullmatch(name) is None
 
     def kept(self, names: Sequence[str]) -> Sequence[str]:
@@ -125,18 +110,13 @@ class Exclusion:
         return self.sort(names).kept
 
     def sort(self, names: Sequence[str]) -> SortedNames:
-        """Tell the names that are kept from those that are left out.
-
-        In most directories all are kept, and their ends prove it in a fraction of the time that a
-        look at each name takes.
-        """
-        candidates = self._candidates(names)
-        if not candidates:
+        """Tell the names that are kept from those that are left out."""
+        if not self._has_patterns:
             return SortedNames(names)
-        left_out = set(filter(self._match, candidates))
+        left_out = set(filter(self._match, names))
         uploads = {name for name in left_out if _UPLOADS.fullmatch(name)}
         has_litter = len(uploads) < len(left_out)
-        unfinished = _unfinished(uploads, candidates, names)
+        unfinished = _unfinished(uploads, names)
         left_out |= unfinished
         return SortedNames(
             [name for name in names if name not in left_out] if left_out else names,
@@ -145,22 +125,10 @@ class Exclusion:
             has_litter,
         )
 
-    def _candidates(self, names: Sequence[str]) -> Sequence[str]:
-        """Return the names that may be left out, or show that another is."""
-        heads = set(map(_HEAD_OF, names))
-        tails = set(map(_TAIL_OF, names))
-        heads = {head for head in heads if _folded(head).startswith(self._heads)}
-        tails = {tail for tail in tails if _folded(tail).endswith(self._tails)}
-        if not heads and not tails:
-            return ()
-        return [name for name in names if name[:_HEAD] in heads or name[-_TAIL:] in tails]
 
-
-def _unfinished(
-    uploads: Iterable[str], candidates: Iterable[str], names: Sequence[str]
-) -> set[str]:
+def _unfinished(uploads: Iterable[str], names: Sequence[str]) -> set[str]:
     """Return the names of files that what lies beside them shows to be unfinished."""
-    about_tus = list(filter(None, map(_ABOUT_TUS.fullmatch, candidates)))
+    about_tus = list(filter(None, map(_ABOUT_TUS.fullmatch, names)))
     marked = _without((_FINISHED_BESIDE,), uploads)
     if not about_tus and not marked:
         return set()
@@ -172,15 +140,3 @@ def _unfinished(
 def _without(endings: tuple[str, ...], names: Iterable[str]) -> frozenset[str]:
     """Return the names that have one of the endings, without it."""
     return frozenset(name.rpartition(".")[0] for name in names if name.lower().endswith(endings))
-
-
-def _ends(pattern: str) -> tuple[str, str]:
-    """Return how all names begin and end that match; empty strings where that is unknown."""
-    if not pattern.isascii():
-        return "", ""
-    pieces = _WILDCARDS.split(_folded(pattern))
-    return pieces[0][:_HEAD], pieces[-1][-_TAIL:]
-
-
-def _folded(text: str) -> str:
-    return text.translate(_EQUAL_TO_ASCII).lower()

@@ -1,10 +1,10 @@
 """The bytes of an archive: any range of a layout as chunks ready to be sent.
 
-Theory of operation.  `read_ahead` makes batches: headers are packed, small files opened, checked
-and read into buffers, large files opened and checked.  The data of a large file is not read at all:
-it is yielded as spans of the open file, which the kernel sends; that of a remote one is fetched
-ahead and yielded as it comes.  Meanwhile a task runs ahead of the send position and has large files
-hashed whose CRC-32 will be needed, so that their headers can be packed when their turn comes.
+Theory of operation.  `read_ahead` makes batches: it packs headers, reads and checks small files,
+and opens and checks large ones.  The data of a large file on disk is not read: it is yielded as
+spans of the open file, which the kernel sends.  The data of a remote file is fetched ahead and
+yielded as it comes.  Meanwhile a task ahead of the send position has large files hashed whose
+CRC-32 is unknown, so that their headers can be packed in time.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from archive_service.transfer.file_span import Chunk, FileSpan, is_warm, read_sp
 from archive_service.transfer.read_ahead import Making, PieceSizes, ReadAhead, give_up
 
 KEPT_BACK_BYTES = 1
-"""Bytes not sent before their file is verified where the range ends within its data: nothing else
-would be left to withhold, and the client would take the range for complete."""
+"""Bytes that are sent only after their file is verified, if the range ends within its data.
+Otherwise no byte would be left to withhold, and the client would take the range as complete."""
 COPIED_SPAN_BYTES = 1024 * 1024
-"""The most of a span that the process holds in its own memory."""
+"""The largest span that is read into the memory of the process."""
 _Result = TypeVar("_Result")
 
 
@@ -122,7 +122,7 @@ class ArchiveContent:
     async def _data(
         self, data: OpenData, range_stop: int, pieces: PieceSizes
     ) -> AsyncGenerator[Chunk, None]:
-        """Yield what is sent of an open file; it is verified behind its last byte."""
+        """Yield the bytes of an open file; verify it behind its last byte."""
         if not isinstance(data.file, DiskFile):
             if data.head:
                 yield data.head
@@ -133,7 +133,7 @@ class ArchiveContent:
             if isinstance(piece, memoryview) or is_warm(piece):
                 yield piece
                 continue
-            if piece.head:  # does not wait for the disk
+            if piece.head:  # it need not wait for the disk
                 yield piece.head
             yield await self._warmed(piece)
         kept_back = _kept_back(data.segment, range_stop)
@@ -161,7 +161,7 @@ class ArchiveContent:
             head = NOTHING
         while position < stop:
             span_bytes = pieces.span_bytes()
-            if not file.is_prompt:  # it is read into memory of ours
+            if not file.is_prompt:  # it is read into the memory of the process
                 span_bytes = min(span_bytes, COPIED_SPAN_BYTES)
             count = min(span_bytes - len(head), stop - position)
             yield FileSpan(file, position, count, head)
@@ -169,7 +169,7 @@ class ArchiveContent:
             head = NOTHING
 
     async def _rest(self, segment: FileData, file: DiskFile) -> memoryview:
-        """Read what was kept back."""
+        """Read the byte that was kept back."""
         offset = segment.stop - self.layout.data_offset(segment.entry) - KEPT_BACK_BYTES
         span = FileSpan(file, offset, KEPT_BACK_BYTES)
         if is_warm(span):
@@ -177,7 +177,7 @@ class ArchiveContent:
         return await self._in_thread(partial(read_span, span))
 
     async def _verify(self, file: DiskFile, data: OpenData) -> None:
-        """Check that a file is what was listed: in place where that does not wait."""
+        """Check that a file is what was listed; in place if that does not wait."""
         try:
             if file.is_prompt:
                 self._verify_now(data)
@@ -195,19 +195,19 @@ class ArchiveContent:
             files.verify(data.file, data.source)
 
     def _settle(self, source: SourceIndex, abandoned: Event) -> None:
-        """Read a suspected file again; raise SourceChanged where it has another CRC-32."""
+        """Read a suspected file again; raise SourceChanged if it has another CRC-32."""
         with self._open_album() as files:
             files.settle(source, abandoned)
 
     async def _warmed(self, span: FileSpan) -> Chunk:
-        """Return a span that is in memory: the kernel's where it stays there, otherwise ours."""
+        """Read a span into the page cache; on slow file systems, into a buffer of the process."""
         if not span.file.is_prompt:
             return await self._in_thread(partial(read_span, span))
         await self._in_thread(partial(warm_span, span))
         return replace(span, head=NOTHING)
 
     async def _in_thread(self, work: Callable[[], _Result]) -> _Result:
-        """Do what waits for the disk."""
+        """Do work that waits for the disk, in a thread."""
         with self._demand.busy():
             return await asyncio.wrap_future(self._threads.submit(work))
 

@@ -21,8 +21,8 @@ class CountingStorage:
         self.read_bytes: Counter[bytes] = Counter()
         """Bytes that were read into the process."""
 
-    def list(self, archive: ArchiveId, known: Listing | None = None) -> Listing:
-        return self._storage.list(archive, known)
+    def list(self, archive: ArchiveId) -> Listing:
+        return self._storage.list(archive)
 
     @contextmanager
     def files(

@@ -114,8 +114,8 @@ def test_names_of_any_bytes_on_a_disk_make_an_archive(
         (root / HASH).mkdir()
         written = write_tree(os.fsencode(root / HASH), tree)
         listings = [
-            LocalStorage(root, Exclusion(()), bulk).list(ALBUM)
-            for bulk in (AS_COMPILED, NOTHING_COMPILED)
+            LocalStorage(root, Exclusion(()), native).list(ALBUM)
+            for native in (AS_COMPILED, NOTHING_COMPILED)
         ]
     assert listings[0].fingerprint() == listings[1].fingerprint()
     listing = listings[0]

@@ -39,11 +39,11 @@ class GatedStorage(LocalStorage):
         self.held = threading.Event()
         self.lists = 0
 
-    def list(self, archive: ArchiveId, known: Listing | None = None) -> Listing:
+    def list(self, archive: ArchiveId) -> Listing:
         self.lists += 1
         self.held.set()
         self.gate.wait(30)
-        return super().list(archive, known)
+        return super().list(archive)
 
 
 @contextmanager

@@ -36,7 +36,7 @@ _READ_BYTES = 128 * 1024
 
 
 @pytest.fixture(params=[AS_COMPILED, NOTHING_COMPILED], ids=["compiled", "plain"])
-def bulk(request: pytest.FixtureRequest) -> NativeCalls:
+def native(request: pytest.FixtureRequest) -> NativeCalls:
     return request.param
 
 
@@ -70,10 +70,10 @@ def read_small(storage: LocalStorage, listing: Listing) -> bytes:
     return bytes(buffer)
 
 
-def test_files_are_looked_at_at_once(tmp_path: Path, bulk: NativeCalls) -> None:
+def test_files_are_looked_at_at_once(tmp_path: Path, native: NativeCalls) -> None:
     # In directories of their own, for some kernels ask about one name of a directory at a time.
     with slow(tmp_path, TREE) as fuse:
-        storage = LocalStorage(fuse.root, Exclusion(()), bulk)
+        storage = LocalStorage(fuse.root, Exclusion(()), native)
         held_at_once(
             fuse,
             "stat",
@@ -83,9 +83,9 @@ def test_files_are_looked_at_at_once(tmp_path: Path, bulk: NativeCalls) -> None:
         storage.close()
 
 
-def test_directories_are_looked_at_at_once(tmp_path: Path, bulk: NativeCalls) -> None:
+def test_directories_are_looked_at_at_once(tmp_path: Path, native: NativeCalls) -> None:
     with slow(tmp_path, TREE) as fuse:
-        storage = LocalStorage(fuse.root, Exclusion(()), bulk)
+        storage = LocalStorage(fuse.root, Exclusion(()), native)
         held_at_once(
             fuse, "list", [f"{number:02}" for number in range(6)], lambda: storage.list(ARCHIVE)
         )
@@ -94,10 +94,10 @@ def test_directories_are_looked_at_at_once(tmp_path: Path, bulk: NativeCalls) ->
 
 @pytest.mark.parametrize("files", [FILES, TREE], ids=["files", "tree"])
 def test_the_listing_is_that_of_quick_storage(
-    tmp_path: Path, bulk: NativeCalls, files: dict[str, bytes]
+    tmp_path: Path, native: NativeCalls, files: dict[str, bytes]
 ) -> None:
     with slow(tmp_path, files) as fuse:
-        storage = LocalStorage(fuse.root, Exclusion(()), bulk)
+        storage = LocalStorage(fuse.root, Exclusion(()), native)
         found = storage.list(ARCHIVE)
         storage.close()
     expected = LocalStorage(tmp_path / "real", Exclusion(())).list(ARCHIVE)
@@ -105,19 +105,19 @@ def test_the_listing_is_that_of_quick_storage(
     assert found.fingerprint() == expected.fingerprint()
 
 
-def test_the_first_directory_that_fails_is_reported(tmp_path: Path, bulk: NativeCalls) -> None:
+def test_the_first_directory_that_fails_is_reported(tmp_path: Path, native: NativeCalls) -> None:
     with slow(tmp_path, TREE) as fuse:
         fuse.fail("list", f"{ARCHIVE.value}/05", errno.EIO)
         fuse.fail("list", f"{ARCHIVE.value}/06", errno.EACCES)
-        storage = LocalStorage(fuse.root, Exclusion(()), bulk)
+        storage = LocalStorage(fuse.root, Exclusion(()), native)
         with pytest.raises(StorageUnavailable, match="EIO"):
             storage.list(ARCHIVE)
         storage.close()
 
 
-def test_small_files_are_read_at_once(tmp_path: Path, bulk: NativeCalls) -> None:
+def test_small_files_are_read_at_once(tmp_path: Path, native: NativeCalls) -> None:
     with slow(tmp_path, FILES) as fuse:
-        storage = LocalStorage(fuse.root, Exclusion(()), bulk)
+        storage = LocalStorage(fuse.root, Exclusion(()), native)
         listing = storage.list(ARCHIVE)
         read: list[bytes] = []
         held_at_once(
@@ -130,9 +130,9 @@ def test_small_files_are_read_at_once(tmp_path: Path, bulk: NativeCalls) -> None
     assert read == [b"".join(FILES.values())]
 
 
-def test_the_first_file_that_fails_is_named(tmp_path: Path, bulk: NativeCalls) -> None:
+def test_the_first_file_that_fails_is_named(tmp_path: Path, native: NativeCalls) -> None:
     with slow(tmp_path, FILES) as fuse:
-        storage = LocalStorage(fuse.root, Exclusion(()), bulk)
+        storage = LocalStorage(fuse.root, Exclusion(()), native)
         listing = storage.list(ARCHIVE)
         fuse.fail("open", f"{ARCHIVE.value}/21.jpg", errno.EIO)
         fuse.fail("open", f"{ARCHIVE.value}/22.jpg", errno.EACCES)
@@ -186,17 +186,17 @@ class NoThreads(Executor):
 
 @pytest.mark.parametrize("files", [FILES, TREE], ids=["files", "tree"])
 def test_quick_storage_is_used_by_one_thread(
-    tmp_path: Path, bulk: NativeCalls, files: dict[str, bytes]
+    tmp_path: Path, native: NativeCalls, files: dict[str, bytes]
 ) -> None:
     make_album(tmp_path, files, ARCHIVE.value)
     in_flight = InFlight(NoThreads(), clock_s=lambda: 0.0)
-    walk = Walk(Exclusion(()), in_flight=in_flight, bulk=bulk)
+    walk = Walk(Exclusion(()), in_flight=in_flight, native=native)
     walk.tree(tmp_path / ARCHIVE.value)
     listing = walk.listing()
     place = AlbumPlace(Path("/"))
     buffer = bytearray(sum(listing.sizes))
     positions = [0, *accumulate(listing.sizes)][:-1]
-    with LocalAlbumFiles(place, listing, bulk, in_flight=in_flight) as opened:
+    with LocalAlbumFiles(place, listing, native, in_flight=in_flight) as opened:
         opened.read_into(memoryview(buffer), range(len(listing)), positions)
         with closing(opened.open_each(range(len(listing)))) as each:
             for file in each:

@@ -409,3 +409,16 @@ def test_albums_that_are_indexed_ahead_are_indexed_for_lists(shop: Shop, tmp_pat
         with opens_noted(shop.photos_dir / WEDDING) as names:
             assert get(server.port, target, f"Range: bytes={start}-").status == 206
     assert "1.jpg" not in names
+
+
+def test_a_list_comes_in_parts_as_an_album_does(shop: Shop) -> None:
+    target = shop.write(DOCUMENT)
+    names: list[str] = []
+    for number in (1, 2):
+        answer = shop.get(f"{target}?part={number}/2")
+        assert answer.status == 200
+        assert "Order 1234" in answer["content-disposition"]
+        names += unzipped(answer.content)
+    assert sorted(names) == sorted(HELD)
+    described = json.loads(shop.get(f"{target}manifest.json?parts=2").content)
+    assert len(described["parts"]) == 2

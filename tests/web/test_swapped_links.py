@@ -124,7 +124,7 @@ class NaiveStorage:
     def check(self) -> bool:
         return True
 
-    def list(self, archive: ArchiveId, known: Listing | None = None) -> Listing:
+    def list(self, archive: ArchiveId) -> Listing:
         album = self._root / archive.value
         paths: list[bytes] = []
         sizes, mtimes_ns = array("Q"), array("q")
@@ -207,8 +207,8 @@ def test_no_swap_lets_out_what_lies_outside(photos_dir: Path, swapped: tuple[Pat
         assert caught, "the swaps do not even fool who checks a path and then opens it"
         at_most = max(caught * TIMES_AS_MANY, AT_LEAST)
         print(f"naive: caught at attempt {caught}; real: {at_most} attempts")
-        for bulk in (AS_COMPILED, NOTHING_COMPILED):
-            storage = LocalStorage(photos_dir, Exclusion(()), bulk)
+        for native in (AS_COMPILED, NOTHING_COMPILED):
+            storage = LocalStorage(photos_dir, Exclusion(()), native)
             assert attempts_until_a_secret(storage, at_most=at_most, within_s=1e9) is None
 
 

@@ -38,6 +38,8 @@ _END = struct.Struct(  # APPNOTE 4.3.16
     "L"  # offset of start of central directory
     "H"  # .ZIP file comment length
 )
+MOST_END_RECORDS_BYTES = _ZIP64_END.size + _ZIP64_END_LOCATOR.size + _END.size
+"""The length of the records where ZIP64 is needed."""
 
 
 def end_records(entries: int, directory_size: int, directory_offset: int) -> bytes:

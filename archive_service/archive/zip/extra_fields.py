@@ -19,6 +19,8 @@ _DOS_DIRECTORY = 0x10
 _ZIP64_SIZES = struct.Struct("<HHQQ")  # APPNOTE 4.5.3: tag 0x0001, data size, both sizes
 _ZIP64_OFFSET = struct.Struct("<HHQ")  # the same with the header offset alone
 _ZIP64_ALL = struct.Struct("<HHQQQ")  # the same with both sizes and the header offset
+ZIP64_OFFSET_BYTES = _ZIP64_OFFSET.size
+"""The most by which an entry's place makes its central directory header longer."""
 _EXTENDED_TIMESTAMP = struct.Struct("<HHBL")  # tag 0x5455, data size, flags, mtime
 _TIMESTAMP_TAG, _TIMESTAMP_HAS_MTIME = 0x5455, 1
 # Readers disagree on the sign of the field.  With a time outside of these `jar xf` stops at the

@@ -30,7 +30,7 @@ from archive_service.storage.lanes import LaneLimits, Lanes
 TURN_S = 30.0
 """How long one album is hashed before others have their turn."""
 LOOK_EVERY_BYTES = 8 * 1024 * 1024
-"""Bytes of a file between two looks at whether it is still there and the same."""
+"""Bytes of a file between two checks that it is still there and unchanged."""
 ANSWER_WITHIN_S = 60.0
 """How long one call is waited for; also to list an album may take many seconds."""
 _LIMITS = LaneLimits(per_lane=1, usual=2, most=32)
@@ -68,7 +68,7 @@ class _TakenOver(DownloadFailed):
 
 
 class BackgroundHasher:
-    """Looks at albums and hashes their unknown files; for calls from one event loop."""
+    """Lists albums and hashes their unknown files; for calls from one event loop."""
 
     def __init__(
         self,
@@ -112,7 +112,7 @@ class BackgroundHasher:
                 if self._stopping.is_set() or time.monotonic() >= stop_s:
                     await self._answer(archive, steps.close)
                     return Learned(run.files, is_complete=False)
-                while run.throttle.makes_way():  # noqa: ASYNC110 - threads tell no event loop
+                while run.throttle.makes_way():  # noqa: ASYNC110 - threads set no asyncio.Event
                     await asyncio.sleep(LOOK_AGAIN_S)
         finally:
             album.flush()
@@ -168,10 +168,9 @@ class _AlbumRun:
 
     def steps(self, storage: Storage, archive: ArchiveId) -> Generator[None, None, None]:
         """Hash unknown files, the files opened in the thread that takes the first step."""
-        sources = map(SourceIndex, range(len(self.album.listing)))
         with storage.files(archive, self.album.listing) as files:
             hashing = _BackgroundHashing(files, self)
-            yield from hashing.steps(filter(self.album.is_unknown, sources))
+            yield from hashing.steps(filter(self.album.is_unknown, self.album.listing.sources()))
 
 
 class _BackgroundHashing(Hashing):

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
 from http import HTTPStatus
+from itertools import islice
 from pathlib import Path
 
 from archive_service.archive.errors import DownloadFailed, StorageUnavailable
@@ -102,9 +103,8 @@ def _can_be_read(storage: Storage, name: str) -> bool:
     try:
         archive = ArchiveId.parse(name)
         listing = storage.list(archive)
-        files = [source for source, path in enumerate(listing.paths) if not path.endswith(b"/")]
         with storage.files(archive, listing) as album:
-            for source in files[:1]:
+            for source in islice(listing.files(), 1):
                 with album.open(source) as file:
                     file.readinto(memoryview(bytearray(1)))
     except InvalidArchiveId:

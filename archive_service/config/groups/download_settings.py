@@ -45,6 +45,16 @@ class DownloadSettings:
         summary="list the files on the page about an archive",
         russian="Показывать на странице об архиве список файлов.",
     )
+    part_size: int = setting(
+        values.size("1M", zero=Text("never", "никогда")),
+        default="4G",
+        summary="size above which the page about an archive offers it in parts",
+        details="A part has at most so many bytes, or a single file. 4G is what FAT32 and old "
+        "unzip programs take.",
+        russian="С какого размера страница об архиве предлагает скачать его по частям. Часть не "
+        "больше этого размера, если только это не один файл. 4G — сколько принимают FAT32 и "
+        "старые программы распаковки.",
+    )
     stall_timeout: float = setting(
         values.seconds(0.1, 3600),
         default="60",

@@ -28,7 +28,7 @@ def _site_addresses(text: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class VisitorSettings:
-    """Who visitors are, and how much each may have."""
+    """How visitors are identified, and how much each may have."""
 
     TITLE: ClassVar = Text("Visitors and fair use", "Посетители и справедливый делёж")
 

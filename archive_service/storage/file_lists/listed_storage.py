@@ -45,10 +45,10 @@ class ListedStorage:
         self._lock = Lock()
         self._read: WeightedLRU[ArchiveId, tuple[bytes, FileList]] = WeightedLRU(_KEPT_ENTRIES)
 
-    def list(self, archive: ArchiveId, known: Listing | None = None) -> Listing:
+    def list(self, archive: ArchiveId) -> Listing:
         """List an album, or what a list names; see `Storage.list`."""
         try:
-            return self._albums.list(archive, None if known and known.listed else known)
+            return self._albums.list(archive)
         except ArchiveNotFound:
             try:
                 return self.listed(archive)

@@ -9,6 +9,7 @@ from types import TracebackType
 
 from zlib_ng import zlib_ng
 
+from archive_service.archive.listing import SourceIndex
 from archive_service.storage.base import AlbumFiles, RemoteFile, SourceFile
 
 
@@ -73,33 +74,33 @@ class FilesWithTexts:
     ) -> None:
         self._opened.__exit__(kind, error, traceback)
 
-    def open(self, source: int) -> SourceFile:
+    def open(self, source: SourceIndex) -> SourceFile:
         """Open a file; see `AlbumFiles.open`."""
         if source in self._texts:
             return TextFile(self._texts[source])
         return self._files.open(source)
 
-    def open_each(self, sources: Iterable[int]) -> Generator[SourceFile, None, None]:
+    def open_each(self, sources: Iterable[SourceIndex]) -> Generator[SourceFile, None, None]:
         """Open files; see `AlbumFiles.open_each`.  None is a text: those are small."""
         return self._files.open_each(sources)
 
-    def open_to_hash(self, source: int) -> SourceFile:
+    def open_to_hash(self, source: SourceIndex) -> SourceFile:
         """Open a file to hash it; see `AlbumFiles.open_to_hash`."""
         return self.open(source) if source in self._texts else self._files.open_to_hash(source)
 
-    def known_crc32(self, source: int) -> int | None:
+    def known_crc32(self, source: SourceIndex) -> int | None:
         """Return what is known of a file; see `AlbumFiles.known_crc32`."""
         if source in self._texts:
             return zlib_ng.crc32(self._texts[source])
         return self._files.known_crc32(source)
 
-    def verify(self, file: SourceFile, source: int) -> None:
+    def verify(self, file: SourceFile, source: SourceIndex) -> None:
         """Check an open file; a text can't change; see `AlbumFiles.verify`."""
         if source not in self._texts:
             self._files.verify(file, source)
 
     def read_into(
-        self, buffer: memoryview, sources: Sequence[int], positions: Sequence[int]
+        self, buffer: memoryview, sources: Sequence[SourceIndex], positions: Sequence[int]
     ) -> None:
         """Read small files whole; see `AlbumFiles.read_into`."""
         is_file = []

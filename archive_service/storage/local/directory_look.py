@@ -61,8 +61,6 @@ class DirectoryLook:
     uploads: list[bytes]
     """Names that are left out, but look like uploads."""
     upload_rows: bytes
-    tells_changes: bool
-    """Whether its times tell what is added."""
 
     def without_placeholders(self) -> tuple[list[bytes], bytes]:
         """Return names and rows without the empty files that an upload holds its name with."""
@@ -94,12 +92,12 @@ def stable_names(descriptor: int, exclusion: Exclusion) -> tuple[SortedNames, os
     raise AlbumInMotion
 
 
-def rows_of(directory: int, names: list[bytes], bulk: NativeCalls) -> tuple[list[bytes], bytes]:
+def rows_of(directory: int, names: list[bytes], native: NativeCalls) -> tuple[list[bytes], bytes]:
     """Return the names that are still there, and their rows."""
     there: list[bytes] = []
     rows: list[bytes] = []
     while names:
-        rows.append(bulk.stat_files(directory, names))
+        rows.append(native.stat_files(directory, names))
         count = len(rows[-1]) // ROW.size
         there += names[:count]
         for name in names[count : count + 1]:  # for which something is out of the ordinary

@@ -7,13 +7,7 @@ from array import array
 from collections.abc import Mapping, Sequence
 
 from archive_service.archive.errors import StorageUnavailable
-from archive_service.archive.listing import (
-    CHANGE_TOKEN_SIZE,
-    SNAPSHOT_FILES,
-    Listing,
-    Snapshot,
-    column_bytes,
-)
+from archive_service.archive.listing import CHANGE_TOKEN_SIZE, Listing, column_bytes
 from archive_service.storage.local.stat_record import COLUMNS, CTIME, INODE, MODE, MTIME, SIZE
 
 MAX_LINKED = 100_000
@@ -36,9 +30,6 @@ class Columns:
         self._modes = array("H")
         self._ctimes_ns = array("q")
         self._inodes = array("Q")
-        self._looked_at_all = True
-        self._looked_at: list[bytes] = []
-        self._rows_looked_at: list[bytes] = []
         self._newest_ctime_ns = 0
         self._newest_mtime_ns = 0
         self._newest_upload_ns = 0
@@ -87,22 +78,6 @@ class Columns:
             files = [path for path, mode in zip(paths, modes, strict=True) if stat.S_ISREG(mode)]
             self._uploads += files[: MOST_UPLOADS - len(self._uploads)]
 
-    def note_unseen(self) -> None:
-        """Note that the album may change without a trace in what the system tells of it."""
-        self._looked_at_all = False
-
-    def note_rows(self, location: bytes, names: Sequence[bytes], rows: bytes) -> None:
-        """Note what the system told of all that a directory holds; those of a large album go.
-
-        What a link leads to may change without a trace in the album.
-        """
-        modes = array("Q", rows)[MODE::COLUMNS]
-        if len(self._looked_at) + len(names) > SNAPSHOT_FILES or any(map(stat.S_ISLNK, modes)):
-            self._looked_at_all = False
-        if self._looked_at_all:
-            self._looked_at += [location + name for name in names]
-            self._rows_looked_at.append(rows)
-
     def listing(self) -> Listing:
         """Return what was collected."""
         return Listing(
@@ -114,16 +89,10 @@ class Columns:
             _change_tokens(self._ctimes_ns, self._inodes),
             self._newest_ctime_ns,
             self._newest_mtime_ns,
-            snapshot=self._snapshot(),
             newest_upload_ns=self._newest_upload_ns,
             uploads=self._uploads,
             has_litter=self._has_litter,
         )
-
-    def _snapshot(self) -> Snapshot | None:
-        if not self._looked_at_all:
-            return None
-        return Snapshot(self._looked_at, b"".join(self._rows_looked_at))
 
     def _locations(self) -> list[bytes]:
         if not self._linked:

@@ -1,15 +1,15 @@
-"""Files of albums that somebody has open for writing, or that begin and end with zeros.
+"""Detects files that a program has open for writing, or that begin and end with zeros.
 
-Theory of operation.  A read lease (fcntl(2), F_SETLEASE) is refused with EAGAIN while anybody has
-the file open for writing, a shared writable mapping included.  It is taken and given back at once.
-Meanwhile another's `open` for writing waits for a moment, or fails with EAGAIN where it may not
-wait.  The kernel signals that with what F_SETSIG says; the default, SIGIO, would end the process.
-A lease takes the file's owner or CAP_LEASE, else it is refused with EACCES.  Network file systems
-refuse it for reasons of their own, so a refusal counts on local disks alone.
+Theory of operation.  A read lease (fcntl(2), F_SETLEASE) fails with EAGAIN while a program has the
+file open for writing or mapped shared and writable.  The lease is taken and released at once.  In
+between, an `open` for writing waits for a moment, or fails with EAGAIN if it must not wait.  The
+kernel then sends the signal of F_SETSIG; the default, SIGIO, would end this process.  A lease needs
+the file's owner or CAP_LEASE, or it fails with EACCES.  Network file systems refuse leases for
+other reasons, so EAGAIN counts on local disks alone.
 
-Where the lease says nothing, the watcher of the index ahead does: see `WrittenFiles`.
+If leases say nothing, the watcher of the index ahead is asked: see `WrittenFiles`.
 
-Only files that changed a short while ago are looked at, so old albums cost nothing.
+Only files that changed lately are checked, so old albums cost nothing.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ else:
     _HAS_LEASES = hasattr(fcntl, "F_SETLEASE")
 
 MOST_LOOKED_AT = 10_000
-"""Files of an album that are looked at, those that changed last: some 100 ms."""
+"""The most files of an album that are checked, the newest first: some 100 ms."""
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _END_BYTES = 4096
 _NS_PER_S = 1_000_000_000
@@ -54,28 +54,28 @@ class Lease(Enum):
     """What a read lease on a file has shown."""
 
     FREE = "free"
-    """Nobody has it open for writing."""
+    """It is not open for writing."""
     WRITTEN = "written"
-    """Somebody has."""
+    """It is open for writing."""
     DENIED = "denied"
-    """Leases are not for this user."""
+    """This user may take no lease."""
     UNKNOWN = "unknown"
-    """The file system has none that tell."""
+    """The file system has no leases, or refuses them for other reasons."""
 
 
 class NoLeases:
-    """Learn nothing from leases."""
+    """Takes no lease."""
 
     def of(self, descriptor: int) -> Lease:
-        """Take none."""
+        """Return Lease.UNKNOWN."""
         return Lease.UNKNOWN
 
 
 class Leases:
-    """Take leases where the system has them."""
+    """Takes leases if the system has them."""
 
     def of(self, descriptor: int) -> Lease:
-        """Take a read lease and give it back; return what that has shown."""
+        """Take a read lease and release it; return the outcome."""
         if not _HAS_LEASES:
             return Lease.UNKNOWN
         try:
@@ -89,7 +89,7 @@ class Leases:
 
 
 class OpenWriters:
-    """Looks at the files of albums below a root; for calls from any thread; see `UploadLook`."""
+    """Checks the files of albums below a root, for calls from any thread; see `UploadLook`."""
 
     def __init__(
         self,
@@ -131,7 +131,7 @@ class OpenWriters:
         return album_place(self._root, archive, listing)
 
     def is_written(self, archive: ArchiveId, name: bytes, descriptor: int) -> bool:
-        """Tell whether somebody has an open file of an album, of this base name, for writing."""
+        """Return whether a program has a file of an album, of this base name, open for writing."""
         lease = self._leases.of(descriptor)
         if lease in (Lease.FREE, Lease.WRITTEN):
             return lease is Lease.WRITTEN
@@ -139,13 +139,13 @@ class OpenWriters:
         return self._written.has(archive.value, os.fsdecode(name), or_made=not has_other_names)
 
     def report_left_open(self, archive: ArchiveId) -> None:
-        """Report, once for each album, a file that was open for too long without a change."""
+        """Report, once for each album, a file that stays open for long without a change."""
         if self._reported.is_first(archive.value):
             self._observe(OpenFileIgnored(archive))
 
 
 class _AlbumLook:
-    """One look at an album."""
+    """One check of an album."""
 
     def __init__(
         self, archive: ArchiveId, listing: Listing, now_ns: int, writers: OpenWriters
@@ -156,7 +156,7 @@ class _AlbumLook:
         self._writers = writers
 
     def at(self, files: LocalAlbumFiles, source: SourceIndex) -> UploadSign | None:
-        """Look at a file of the listing; raise DownloadFailed."""
+        """Check a file of the listing; raise DownloadFailed."""
         listing = self._listing
         album, path = listing.origin(self._archive, source)
         name = path.rpartition(b"/")[2]
@@ -177,7 +177,7 @@ class _AlbumLook:
         return None
 
     def is_written_to(self, path: bytes) -> bool:
-        """Tell whether what is left out is open for writing."""
+        """Return whether a file that is left out is open for writing."""
         directory, _, name = path.rpartition(b"/")
         album = self._archive
         if self._listing.listed:
@@ -218,7 +218,7 @@ def _refused(descriptor: int, error: OSError) -> Lease:
 
 
 def _has_zeros(descriptor: int, size: int) -> bool:
-    """Tell whether a file has nothing but zeros at both ends."""
+    """Return whether the first and the last block of a file are zeros."""
     first = os.pread(descriptor, _END_BYTES, 0)
     if not first or first.count(0) < len(first):
         return False

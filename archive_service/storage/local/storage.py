@@ -14,17 +14,15 @@ from __future__ import annotations
 
 import errno
 import os
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
 
 from archive_service.archive.errors import ArchiveNotFound, StorageUnavailable, errno_name
 from archive_service.archive.id import ArchiveId
-from archive_service.archive.listing import Listing, Snapshot
+from archive_service.archive.listing import Listing
 from archive_service.observe.events import Observe, ignore
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.in_flight import InFlight, InFlights
@@ -51,23 +49,23 @@ class LocalStorage:
         self,
         root: Path,
         exclusion: Exclusion,
-        bulk: NativeCalls = AS_COMPILED,
+        native: NativeCalls = AS_COMPILED,
         *,
         symlinks: SymlinkPolicy = "inside",
         observe: Observe = ignore,
     ) -> None:
         self._root = root
         self._exclusion = exclusion
-        self._bulk = bulk
+        self._native = native
         self._symlinks = symlinks
         self._in_flights = InFlights()
         self._link_skipped = SkippedLinks(observe)
 
-    def list(self, archive: ArchiveId, known: Listing | None = None) -> Listing:
+    def list(self, archive: ArchiveId) -> Listing:
         """List the album's files and empty directories; see `Storage.list`."""
         try:
             with opened_directory(self._root) as root:
-                return self._list_album(archive, root, known)
+                return self._list_album(archive, root)
         except OSError as error:
             raise StorageUnavailable(errno_name(error)) from None
 
@@ -89,7 +87,7 @@ class LocalStorage:
         """Give access to the files of a listing; see `Storage.files`."""
         place = album_place(self._root, archive, listing)
         in_flight = self._in_flights.of(archive)
-        return LocalAlbumFiles(place, listing, self._bulk, in_flight=in_flight, close=close)
+        return LocalAlbumFiles(place, listing, self._native, in_flight=in_flight, close=close)
 
     def check(self) -> bool:
         """Look for the first directory below the root; see `Storage.check`."""
@@ -117,14 +115,9 @@ class LocalStorage:
         """End the threads that helped; see `Storage.close`."""
         self._in_flights.close()
 
-    def _list_album(self, archive: ArchiveId, root: int, known: Listing | None) -> Listing:
+    def _list_album(self, archive: ArchiveId, root: int) -> Listing:
         with self._opened_album(archive, root) as album:
-            if known and known.snapshot and self._holds(known.snapshot, album):
-                return known
-            began_ns = time.time_ns()
-            in_flight = self._in_flights.of(archive)
-            listing = self._walked(archive, album, Place(), in_flight)
-            return listing if listing.has_settled(began_ns) else replace(listing, snapshot=None)
+            return self._walked(archive, album, Place(), self._in_flights.of(archive))
 
     def _selected(
         self, root: int, in_flight: InFlight, wanted: tuple[ArchiveId, WantedTree]
@@ -139,7 +132,7 @@ class LocalStorage:
 
     def _walked(self, archive: ArchiveId, album: int, place: Place, in_flight: InFlight) -> Listing:
         links = self._links(archive, album)
-        walk = Walk(self._exclusion, in_flight=in_flight, links=links, bulk=self._bulk)
+        walk = Walk(self._exclusion, in_flight=in_flight, links=links, native=self._native)
         walk.directory(album, place)
         return walk.listing()
 
@@ -156,10 +149,6 @@ class LocalStorage:
             yield album
         finally:
             os.close(album)
-
-    def _holds(self, snapshot: Snapshot, album: int) -> bool:
-        """Tell whether each directory and file of a little album is what it was."""
-        return self._bulk.stat_files(album, snapshot.locations) == snapshot.rows
 
     def _links(self, archive: ArchiveId, album: int) -> Links:
         skipped = partial(self._link_skipped, archive)

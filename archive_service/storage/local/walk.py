@@ -28,7 +28,6 @@ from archive_service.storage.local.directory_look import (
     rows_of,
     stable_names,
 )
-from archive_service.storage.local.filesystem_type import is_prompt
 from archive_service.storage.local.listing_builder import Columns
 from archive_service.storage.local.native import AS_COMPILED, NativeCalls
 from archive_service.storage.local.open_beneath import OPEN_DIRECTORY
@@ -68,7 +67,7 @@ class Walk:
         *,
         in_flight: InFlight,
         links: Links | None = None,
-        bulk: NativeCalls = AS_COMPILED,
+        native: NativeCalls = AS_COMPILED,
     ) -> None:
         self.reached = b""
         """The directory entered last: where an error was met."""
@@ -76,7 +75,7 @@ class Walk:
         self._acceptance = acceptance
         self._in_flight = in_flight
         self._links = links
-        self._bulk = bulk
+        self._native = native
         self._columns = Columns()
 
     def __len__(self) -> int:
@@ -118,22 +117,15 @@ class Walk:
         there = list(chain.from_iterable(names for names, _ in found))
         rows = b"".join(rows for _, rows in found)
         uploads = self._rows(descriptor, encoded(names.uploads))
-        return DirectoryLook(
-            descriptor, place, status, names, there, rows, *uploads, is_prompt(descriptor)
-        )
+        return DirectoryLook(descriptor, place, status, names, there, rows, *uploads)
 
     def _rows(self, descriptor: int, names: list[bytes]) -> tuple[list[bytes], bytes]:
-        return rows_of(descriptor, names, self._bulk)
+        return rows_of(descriptor, names, self._native)
 
     def _collect(self, look: DirectoryLook) -> bool:
         place, status = look.place, look.status
         before = len(self)
-        if not place.depth:
-            self._columns.note_rows(place.location, [b"."], row(status))
-        self._columns.note_rows(place.location, look.names, look.rows)
         self._note_left_out(look)
-        if not look.tells_changes:
-            self._columns.note_unseen()
         below = self._add_files(*look.without_placeholders(), place)
         leads_to_empty = self._collect_below(
             look, [directory for directory in below if place.leads_to(directory[0])]
@@ -151,7 +143,6 @@ class Walk:
         if look.sorted_names.has_litter:
             self._columns.note_litter()
         if look.uploads:
-            self._columns.note_rows(location, look.uploads, look.upload_rows)
             self._columns.note_uploads([location + n for n in look.uploads], look.upload_rows)
 
     def _collect_below(self, look: DirectoryLook, directories: Sequence[_Named]) -> bool:

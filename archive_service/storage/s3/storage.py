@@ -67,7 +67,7 @@ class S3Storage:
         """The bytes of memory taken: for bytes that wait for a reader, and for those to come."""
         return self._context.ahead.used + self._context.kept.used
 
-    def list(self, archive: ArchiveId, known: Listing | None = None) -> Listing:
+    def list(self, archive: ArchiveId) -> Listing:
         """List the objects of an album; see `Storage.list`."""
         tree = self._loop.run(self._tree(archive))
         if not tree:
@@ -92,7 +92,7 @@ class S3Storage:
 
         Raise DownloadFailed.
         """
-        source = next((source for source, size in enumerate(listing.sizes) if size > 1), None)
+        source = next((source for source in listing.sources() if listing.sizes[source] > 1), None)
         if source is None:
             return None
         whole = self.files(archive, listing).whole(source)

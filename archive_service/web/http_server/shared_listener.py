@@ -1,18 +1,18 @@
 """Accepts connections from a listening socket that one process has, or several share.
 
 The kernel wakes every process that waits for the socket, and the first to call accept gets the
-connection.  A process that is sending is awake already, so this is unfair: of 480 pairs of
-downloads on two workers and two cores, the second begun 0 to 0.3 s after the first, 224 pairs
-shared one worker while the other idled.  So a process with more connections than another waits a
-moment, and then accepts what is still there, because the other may hang or may have ended.  Then 5
-of 480 pairs shared a worker.
+connection.  A process that is sending is awake already, so it would get most connections: of 480
+pairs of downloads on two workers and two cores, the second begun 0 to 0.3 s after the first, 224
+pairs shared one worker while the other was idle.  So a process with more connections than another
+waits a moment before it accepts.  Then 5 of 480 pairs shared a worker.  It does accept after that
+moment, because the other process may hang or may have ended.
 
 A process accepts one connection at a time; asyncio would accept the whole backlog.  SO_REUSEPORT
 was rejected: it distributes connections by a hash of their addresses, without regard to load.
 
-A process without descriptors to spare accepts no connection: it stays in the backlog, and those
-that ask for nothing are closed to make room.  asyncio's own server would try a thousand times in a
-row and log each, and the downloads under way would find no descriptor for their files.
+A process without spare descriptors accepts no connection: new ones stay in the backlog, and idle
+ones are closed to make room.  asyncio's own server would retry a thousand times in a row and log
+each time, and downloads under way would find no descriptor for their files.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from archive_service.web.limits.descriptors import has_room_for_another
 _MOMENT_S = 0.02
 """Enough for an idle process to wake up while all cores are busy."""
 _RETRY_S = 0.25
-"""Until the next try where there are too few descriptors, or too little memory."""
+"""Pause before the next try, if there are too few descriptors or too little memory."""
 _NO_ROOM = "reserve"
 
 

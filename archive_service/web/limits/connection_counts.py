@@ -16,7 +16,7 @@ def shared_counts(processes: int) -> memoryview:
 class Load:
     """The count of one process.
 
-    Only this process writes it, so there is no lock; the others may read an older value.
+    Only this process writes it, so it needs no lock; others may read an older value.
     Idle connections count, too: the next request may come on any of them.
     """
 

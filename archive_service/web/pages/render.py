@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -18,18 +20,30 @@ from archive_service.web.pages.index_page import INDEX
 from archive_service.web.pages.messages import FAILURES
 
 
+class AboutPart(NamedTuple):
+    """What the page says of a part of the archive."""
+
+    size_bytes: int
+    link: str
+    """Path and query."""
+
+
 @dataclass(frozen=True, slots=True)
 class AboutArchive:
     """What the page about an archive says."""
 
     name: str
     """Without the suffix; empty where the link gives none."""
+    ending: str
+    """Of a part's name."""
     size_bytes: int
     files: int
     link: str
     """Of the archive: path and query."""
     listed: Sequence[str]
     """The names to show."""
+    parts: Sequence[AboutPart] = ()
+    """The parts to offer."""
 
 
 class Pages:
@@ -60,13 +74,14 @@ class Pages:
     def archive(self, language: str, about: AboutArchive, *, nonce: str) -> str:
         """Return the page about an archive."""
         words = INDEX[language].files[plural_category(about.files, language)]
-        size = size_text(about.size_bytes, language)
+        size = partial(size_text, language=language)
         return self._archive.render(
             language=language,
             nonce=nonce,
             words=ARCHIVE[language],
             about=about,
-            figures=f"{number_text(about.files, language)}\u00a0{words}, {size}",
+            figures=f"{number_text(about.files, language)}\u00a0{words}, {size(about.size_bytes)}",
+            size=size,
         )
 
     def failure(self, language: str, status: int, key: str) -> str:

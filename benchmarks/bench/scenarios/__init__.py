@@ -14,6 +14,7 @@ from bench.scenarios import (
     first,
     growth,
     little,
+    parts,
     resume,
     save,
     slow,
@@ -48,6 +49,7 @@ SCENARIOS = {
     "slow-storage-thumbnails": Scenario(slow_storage.thumbnails, no_profile),
     "slow-storage-album": Scenario(slow_storage.album, no_profile),
     "resume": Scenario(resume.resume, resume.profile),
+    "parts": Scenario(parts.parts, no_profile),
     # Last, for they fill the page cache with zeros.
     "growth-files": Scenario(growth.files, growth.profile(growth.files_albums)),
     "growth-bytes": Scenario(growth.bytes_, growth.profile(growth.bytes_albums)),
