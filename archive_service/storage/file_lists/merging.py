@@ -51,7 +51,9 @@ def merged(wanted: FileList, found: Found, *, changed_ns: int) -> Listing:
     rows = _Rows(wanted, found, changed_ns)
     named = rows.named()
     columns = rows.columns(named.rows)
-    texts = {source: rows.texts[row] for source, row in enumerate(named.rows) if row in rows.texts}
+    texts = rows.texts and {
+        source: rows.texts[row] for source, row in enumerate(named.rows) if row in rows.texts
+    }
     listings = [listing for listing in found.values() if listing]
     return Listing(
         named.names,
@@ -124,27 +126,7 @@ class _Rows:
             found = [row for row in rows if row is not None]
             if len(found) == len(rows):
                 return _Named(self._wanted.sorted_names, found)
-        named = sorted(self._distinct())
-        return _Named([name for name, _ in named], [row for _, row in named])
-
-    def _distinct(self) -> Iterator[tuple[bytes, int]]:
-        """Yield names and rows, each name once."""
-        rows = list(self._all_named())
-        taken = {name for name, _ in rows}
-        if len(taken) == len(rows) and not any(name.endswith(b"/") for name in taken):
-            yield from rows
-            return
-        seen: set[bytes] = set()
-        numbers: defaultdict[bytes, Iterator[int]] = defaultdict(lambda: count(_FIRST_NUMBER))
-        for name, row in chain(rows, _parents(rows, taken)):
-            if name not in seen:
-                seen.add(name)
-                yield name, row
-            elif not name.endswith(b"/"):  # two empty directories of one name are one
-                tries = (_numbered(name, number) for number in numbers[name])
-                other = next(other for other in tries if other not in taken)
-                taken.add(other)
-                yield other, row
+        return _distinct(self._all_named())
 
     def _add(self, album: bytes, listing: Listing) -> None:
         columns = self._columns
@@ -176,27 +158,31 @@ class _Rows:
             columns.modes.append(_TEXT_MODE)
         columns.tokens += bytes(CHANGE_TOKEN_SIZE * len(self._wanted.texts))
 
-    def _all_named(self) -> Iterator[tuple[bytes, int]]:
-        """Yield names and rows in the order of the list."""
+    def _all_named(self) -> _Named:
+        """Return the entries in the order of the list; a name may be there several times."""
+        named = _Named([], [])
         for number, origin in enumerate(self._wanted.origins):
             name = self._wanted.names[number]
             if origin.endswith(b"/"):
-                yield from self._below(origin, name, number)
+                self._add_below(named, origin, name, number)
             elif origin in self._by_origin:
-                yield name, self._by_origin[origin]
+                named.names.append(name)
+                named.rows.append(self._by_origin[origin])
             else:
                 self._miss(name, number)
+        return named
 
-    def _below(self, origin: bytes, name: bytes, number: int) -> Iterator[tuple[bytes, int]]:
-        """Yield all that a directory holds, and the directory itself where it is empty."""
+    def _add_below(self, named: _Named, origin: bytes, name: bytes, number: int) -> None:
+        """Add all that a directory holds, and the directory itself where it is empty."""
         paths = self._sorted
         first = bisect_left(paths, origin)
         found = paths[first : bisect_left(paths, origin[:-1] + b"0")]  # `0` follows `/`
         if not found and origin[:-1] not in self._albums:
             self._miss(name, number)
-        names = [name + path[len(origin) :] for path in found]
-        rows = map(self._by_origin.__getitem__, found)
-        yield from (row for row in zip(names, rows, strict=True) if row[0])
+        if not name and found[:1] == [origin]:  # what is empty and at the top has no name
+            found = found[1:]
+        named.names.extend(name + path[len(origin) :] for path in found)
+        named.rows.extend(map(self._by_origin.__getitem__, found))
 
     def _miss(self, name: bytes, number: int) -> None:
         if not self._wanted.skips_missing:
@@ -212,11 +198,35 @@ class _Rows:
         return sorted(self._by_origin)
 
 
-def _parents(
-    rows: Sequence[tuple[bytes, int]], taken: AbstractSet[bytes]
-) -> Iterator[tuple[bytes, int]]:
+def _distinct(named: _Named) -> _Named:
+    """Return entries in the order of their names, each name once."""
+    taken = set(named.names)
+    if len(taken) < len(named.names) or any(name.endswith(b"/") for name in taken):
+        entries = list(_renamed(named, taken))
+        named = _Named([name for name, _ in entries], [row for _, row in entries])
+    order = sorted(range(len(named.names)), key=named.names.__getitem__)
+    return _Named([named.names[each] for each in order], [named.rows[each] for each in order])
+
+
+def _renamed(named: _Named, taken: set[bytes]) -> Iterator[tuple[bytes, int]]:
+    """Yield names and rows, with numbers for equal names, and with the parents of directories."""
+    seen: set[bytes] = set()
+    numbers: defaultdict[bytes, Iterator[int]] = defaultdict(lambda: count(_FIRST_NUMBER))
+    entries = zip(named.names, named.rows, strict=True)
+    for name, row in chain(entries, _parents(named, taken)):
+        if name not in seen:
+            seen.add(name)
+            yield name, row
+        elif not name.endswith(b"/"):  # two empty directories of one name are one
+            tries = (_numbered(name, number) for number in numbers[name])
+            other = next(other for other in tries if other not in taken)
+            taken.add(other)
+            yield other, row
+
+
+def _parents(named: _Named, taken: AbstractSet[bytes]) -> Iterator[tuple[bytes, int]]:
     """Yield the directories above empty ones: some readers create none."""
-    for name, row in rows:
+    for name, row in zip(named.names, named.rows, strict=True):
         if name.endswith(b"/"):
             yield from ((above, row) for above in parents(name) if above not in taken)
 
