@@ -27,7 +27,7 @@ from archive_service.config.album_storage import storage_of
 from archive_service.config.listed_archives import list_place_of
 from archive_service.config.settings import Settings, load_settings
 from archive_service.storage.file_lists.list_model import ListBroken, read_list
-from archive_service.storage.file_lists.list_place import SUFFIX
+from archive_service.storage.file_lists.list_place import SUFFIX, ListTimes
 from archive_service.storage.file_lists.merging import resolved
 from archive_service.storage.file_lists.parsed_list import FileList
 
@@ -120,7 +120,7 @@ def _listing(found: FileList, settings: Settings) -> Listing:
     """List what a list names, without what is missing."""
     with closing(storage_of(settings)) as storage:
         every = replace(found, skips_missing=True)
-        return resolved(storage, ArchiveId("list"), every, changed_ns=0)
+        return resolved(storage, ArchiveId("list"), every, times=ListTimes(0, 0))
 
 
 def _shown(listing: Listing, found: FileList, settings: Settings, *, given: str) -> int:

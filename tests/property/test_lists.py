@@ -17,6 +17,7 @@ from archive_service.archive.id import ArchiveId
 from archive_service.archive.layout import lay_out
 from archive_service.archive.naming import NameRules, archive_names
 from archive_service.storage.exclusion import DEFAULT_PATTERNS, Exclusion
+from archive_service.storage.file_lists.list_model import ListBroken
 from archive_service.storage.file_lists.list_place import ListDirectory
 from archive_service.storage.file_lists.listed_storage import ListedStorage
 from archive_service.storage.file_lists.parsed_list import FileList
@@ -107,6 +108,12 @@ def test_a_list_is_laid_out_under_safe_and_distinct_names_or_rejected(
 @given(st.binary(max_size=40) | st.text('{}[]":,filespatx0 \\u', max_size=40).map(str.encode))
 def test_bytes_that_are_no_list_are_rejected(site: Site, content: bytes) -> None:
     assert site.names(content) == []
+
+
+def test_a_list_of_too_many_directories_is_rejected_before_it_takes_memory() -> None:
+    files = [{"path": f"album/{number}/" + "x/" * 60 + "1.jpg"} for number in range(9000)]
+    with pytest.raises(ListBroken, match="too many directories"):
+        FileList.of(json.dumps({"files": files}).encode())
 
 
 def test_a_list_of_many_entries_is_one_of_each(site: Site) -> None:

@@ -69,6 +69,8 @@ def test_a_list_is_as_young_as_its_file(shop: Shop) -> None:
     assert again.stat().st_ctime_ns > listing.newest_change_ns
     listing = shop.storage.list(ARCHIVE)
     assert listing.newest_change_ns == again.stat().st_ctime_ns
+    os.utime(again, (2_000_000_000, 2_000_000_000))  # what copies of it keep
+    assert shop.storage.list(ARCHIVE).newest_mtime_ns == 2_000_000_000 * 10**9
 
 
 def test_a_list_is_as_young_as_the_directories_it_names_files_of(shop: Shop) -> None:

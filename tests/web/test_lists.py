@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 from zipfile import ZipFile
 
 import pytest
 from harness.albums import LONG_AGO_S, make_album, noise, settle
 from harness.commands import run_command
-from harness.http import Response, get
+from harness.http import Response, connected, get
 from harness.lists import ORDER, write_list
 from harness.opens import opens_noted
 from harness.server import Server, serving
@@ -30,7 +31,7 @@ ALBUMS = {
     PARTY: {"1.jpg": noise(20, 4), "deep/er/4.jpg": noise(150_000, 5), "deep/void/": b""},
 }
 TEXT = "Спасибо!\n"
-DOCUMENT = {
+DOCUMENT: dict[str, Any] = {
     "name": "Order 1234",
     "files": [
         {"path": f"{WEDDING}/1.jpg", "as": "Wedding/001.jpg"},
@@ -144,6 +145,30 @@ def test_a_list_written_anew_with_the_same_content_is_the_same_archive(shop: Sho
     again = shop.get(shop.write(DOCUMENT))
     assert again["etag"] == first["etag"]
     assert again.content == first.content
+
+
+def test_a_list_may_begin_with_a_byte_order_mark(shop: Shop) -> None:
+    content = b"\xef\xbb\xbf" + json.dumps(DOCUMENT).encode()
+    assert unzipped(shop.get(shop.write(content)).content) == HELD
+
+
+def test_the_page_of_a_list_has_its_name(shop: Shop) -> None:
+    page = shop.get(f"{shop.write(DOCUMENT)}page", "Accept-Language: en").content.decode()
+    assert "Order 1234" in page
+    assert WEDDING not in page
+
+
+def test_files_of_a_list_are_chosen_by_a_form(shop: Shop) -> None:
+    target = shop.write(DOCUMENT)
+    body = "file=README.txt&file=Wedding/001.jpg"
+    with connected(shop.server.port) as connection:
+        kind = "Content-Type: application/x-www-form-urlencoded"
+        connection.send("POST", target, kind, f"Content-Length: {len(body)}")
+        connection.socket.sendall(body.encode())
+        answer = connection.receive()
+    assert answer.status == 303
+    chosen = shop.get(answer["location"])
+    assert list(unzipped(chosen.content)) == ["README.txt", "Wedding/001.jpg"]
 
 
 @pytest.mark.parametrize("change_token", ["--change-token", "--no-change-token"])
@@ -332,6 +357,7 @@ def test_a_list_larger_than_may_be_is_a_404_with_a_line_in_the_log(
         {"files": [{"path": f"{WEDDING}/1.jpg"}], "name": "a/b"},
         {"files": [{"path": f"{WEDDING}/1.jpg"}], "missing": "maybe"},
         {"files": [{"path": f"{WEDDING}/1.jpg"}], "mising": "skip"},
+        {"files": [{"path": f"{WEDDING}/" + "a/" * 70 + "1.jpg"}], "missing": "skip"},
     ],
 )
 def test_a_broken_list_is_a_404_with_a_line_in_the_log(shop: Shop, document: object) -> None:

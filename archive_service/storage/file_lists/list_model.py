@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
@@ -13,6 +14,8 @@ from archive_service.archive.id import is_archive_id
 from archive_service.http.content_disposition import MAX_NAME_CHARACTERS, is_download_name
 
 MAX_PATH_CHARACTERS = 4096
+MOST_DIRECTORIES = 64
+"""Within one another; an album of a disk has no more either."""
 MAX_TEXT_CHARACTERS = 16_384
 """As UTF-8 less than LARGE_FILE_BYTES: a text is sent from memory, as a small file is."""
 _CONFIG = ConfigDict(extra="forbid", strict=True, frozen=True)
@@ -107,7 +110,7 @@ class ListModel(BaseModel):
 def read_list(content: bytes) -> ListModel:
     """Read a list; raise ListBroken."""
     try:
-        model = ListModel.model_validate_json(content)
+        model = ListModel.model_validate_json(content.removeprefix(BOM_UTF8))
     except ValidationError as error:
         raise _broken(error) from None
     except RecursionError:
@@ -138,6 +141,8 @@ def _fault(entry: ListedPath | ListedText) -> tuple[str, str] | None:
     album, slash, path = entry.path.partition("/")
     if not (is_archive_id(album) and slash and _is_inside(path)):
         return "outside", "path: is no path in an album"
+    if path.count("/") > MOST_DIRECTORIES:
+        return "broken", f"path: has more than {MOST_DIRECTORIES} directories within directories"
     is_file = not entry.path.endswith("/")
     if is_file and entry.name is not None and (not entry.name or entry.name.endswith("/")):
         return "broken", "as: is that of a directory, and path that of a file"

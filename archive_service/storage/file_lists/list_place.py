@@ -14,6 +14,7 @@ from archive_service.archive.errors import StorageUnavailable, errno_name
 from archive_service.archive.id import ArchiveId, is_archive_id
 from archive_service.archive.listing import COARSE_CLOCK_TICK_NS
 from archive_service.storage.file_lists.list_model import ListBroken
+from archive_service.storage.local.stat_record import ctime_ns, mtime_ns
 
 SUFFIX = ".json"
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -21,13 +22,21 @@ _NO_LIST = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 _NO_FILE = (errno.ELOOP, errno.ENXIO, errno.EISDIR)
 
 
+class ListTimes(NamedTuple):
+    """When a list was changed, nanoseconds since the Unix epoch; at least 0."""
+
+    changed_ns: int
+    """Programs can't set it back."""
+    modified_ns: int
+    """Copies keep it."""
+
+
 class ListFile(NamedTuple):
     """The file of a list."""
 
     version: bytes
     """Differs for every other content; empty where a change may go unnoticed."""
-    changed_ns: int
-    """When it was written or put there, Unix time."""
+    times: ListTimes
     content: bytes | None
     """None where the version is the one that is known."""
 
@@ -91,16 +100,16 @@ class ListDirectory:
         if not stat.S_ISREG(status.st_mode):
             raise ListBroken("no file")
         version = _version(status)
-        changed_ns = max(0, status.st_ctime_ns)
+        times = ListTimes(max(0, ctime_ns(status)), max(0, mtime_ns(status)))
         if version and version == known_version:
-            return ListFile(version, changed_ns, None)
+            return ListFile(version, times, None)
         check_size(status.st_size, self._most_bytes)
         with open(descriptor, "rb", closefd=False) as file:
             content = file.read(self._most_bytes + 1)
         check_size(len(content), self._most_bytes)
         if _version(os.fstat(descriptor)) != version:
             version = b""
-        return ListFile(version, changed_ns, content)
+        return ListFile(version, times, content)
 
 
 def check_size(size: int, most_bytes: int) -> None:

@@ -22,7 +22,7 @@ from archive_service.archive.lru import WeightedLRU
 from archive_service.observe.events import ListRejected, Observe, ignore
 from archive_service.storage.base import AlbumFiles, Storage
 from archive_service.storage.file_lists.list_model import ListBroken
-from archive_service.storage.file_lists.list_place import ListPlace
+from archive_service.storage.file_lists.list_place import ListPlace, ListTimes
 from archive_service.storage.file_lists.merging import resolved
 from archive_service.storage.file_lists.parsed_list import FileList
 from archive_service.storage.file_lists.text_files import FilesWithTexts
@@ -58,8 +58,8 @@ class ListedStorage:
 
     def listed(self, archive: ArchiveId) -> Listing:
         """List what a list names; raise ArchiveNotFound, ListBroken or StorageUnavailable."""
-        found, changed_ns = self._found(archive)
-        return resolved(self._albums, archive, found, changed_ns=changed_ns)
+        found, times = self._found(archive)
+        return resolved(self._albums, archive, found, times=times)
 
     def select(
         self, archive: ArchiveId, wanted: Mapping[ArchiveId, WantedTree]
@@ -96,7 +96,7 @@ class ListedStorage:
         self._place.close()
         self._albums.close()
 
-    def _found(self, archive: ArchiveId) -> tuple[FileList, int]:
+    def _found(self, archive: ArchiveId) -> tuple[FileList, ListTimes]:
         """Return a list and when it was changed."""
         with self._lock:
             known = self._read.get(archive)
@@ -104,13 +104,13 @@ class ListedStorage:
         if file is None:
             raise ArchiveNotFound
         if known and file.content is None:
-            return known[1], file.changed_ns
+            return known[1], file.times
         found = FileList.of(file.content or b"")
         if file.version:
             with self._lock:
                 weight = len(found) + _ENTRIES_PER_LIST
                 self._read.put(archive, (file.version, found), weight=weight)
-        return found, file.changed_ns
+        return found, file.times
 
     def _report(self, event: ListRejected) -> None:
         if self._reported.is_first(event):

@@ -19,6 +19,7 @@ from archive_service.archive.listing import CHANGE_TOKEN_SIZE, Listing, parents
 from archive_service.archive.naming import numbered
 from archive_service.storage.base import Storage
 from archive_service.storage.file_lists.list_model import ListBroken
+from archive_service.storage.file_lists.list_place import ListTimes
 from archive_service.storage.file_lists.parsed_list import FileList
 
 _TEXT_MODE = 0o644
@@ -36,19 +37,19 @@ class _Named(NamedTuple):
     """The row of each in what was found."""
 
 
-def resolved(albums: Storage, archive: ArchiveId, wanted: FileList, *, changed_ns: int) -> Listing:
+def resolved(albums: Storage, archive: ArchiveId, wanted: FileList, *, times: ListTimes) -> Listing:
     """List what a list wants of albums; see `merged`; raise StorageUnavailable as well."""
     found = dict(zip(wanted.wanted, albums.select(archive, wanted.wanted), strict=True))
-    return merged(wanted, found, changed_ns=changed_ns)
+    return merged(wanted, found, times=times)
 
 
-def merged(wanted: FileList, found: Found, *, changed_ns: int) -> Listing:
-    """Return the listing of a list that was changed at a Unix time.
+def merged(wanted: FileList, found: Found, *, times: ListTimes) -> Listing:
+    """Return the listing of a list.
 
     A text has the time of the newest file, so that a list written anew makes no other archive.
     Raise ListBroken where a file is missing and the list does not skip it.
     """
-    rows = _Rows(wanted, found, changed_ns)
+    rows = _Rows(wanted, found, times)
     named = rows.named()
     columns = rows.columns(named.rows)
     texts = rows.texts and {
@@ -62,8 +63,8 @@ def merged(wanted: FileList, found: Found, *, changed_ns: int) -> Listing:
         columns.mtimes_ns,
         columns.modes,
         columns.tokens,
-        max([changed_ns, *(listing.newest_change_ns for listing in listings)]),
-        max([0, *(listing.newest_mtime_ns for listing in listings)]),
+        max([times.changed_ns, *(listing.newest_change_ns for listing in listings)]),
+        max([times.modified_ns, *(listing.newest_mtime_ns for listing in listings)]),
         is_of_objects=any(listing.is_of_objects for listing in listings),
         newest_upload_ns=max((listing.newest_upload_ns for listing in listings), default=0),
         uploads=_uploads(found),
@@ -102,7 +103,7 @@ class _Columns:
 class _Rows:
     """What was found in all albums, one row a file or directory, and the texts behind it."""
 
-    def __init__(self, wanted: FileList, found: Found, changed_ns: int) -> None:
+    def __init__(self, wanted: FileList, found: Found, times: ListTimes) -> None:
         self.missing: list[str] = []
         self.texts: dict[int, bytes] = {}
         self._wanted = wanted
@@ -113,7 +114,7 @@ class _Rows:
         for album, listing in self._albums.items():
             self._add(album + b"/", listing)
         self._columns.tokens = b"".join(each.change_tokens for each in self._albums.values())
-        self._add_texts(changed_ns)
+        self._add_texts(times.modified_ns)
 
     def columns(self, rows: Sequence[int]) -> _Columns:
         """Return the columns of some rows."""
@@ -142,13 +143,13 @@ class _Rows:
         columns.mtimes_ns += listing.mtimes_ns
         columns.modes += listing.modes
 
-    def _add_texts(self, changed_ns: int) -> None:
+    def _add_texts(self, modified_ns: int) -> None:
         columns = self._columns
         if not self._wanted.texts:
             return
         paths = zip(columns.origins, columns.mtimes_ns, strict=True)
         of_files = (mtime_ns for origin, mtime_ns in paths if not origin.endswith(b"/"))
-        mtime_ns = max(of_files, default=changed_ns)
+        mtime_ns = max(of_files, default=modified_ns)
         for number, text in self._wanted.texts.items():
             self.texts[len(columns.origins)] = text
             columns.origins.append(self._wanted.origins[number])

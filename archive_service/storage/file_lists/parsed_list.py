@@ -8,8 +8,16 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from archive_service.archive.id import ArchiveId
-from archive_service.storage.file_lists.list_model import ListedText, ListModel, read_list
+from archive_service.storage.file_lists.list_model import (
+    ListBroken,
+    ListedText,
+    ListModel,
+    read_list,
+)
 from archive_service.storage.wanted import WantedTree
+
+_MOST_DIRECTORIES = 500_000
+"""Of all paths together: a directory of the tree of names takes some 400 bytes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +59,7 @@ class FileList:
             origins.append(origin)
             name = path if entry.name is None else entry.name.encode()
             names.append(_as_directory(name) if origin.endswith(b"/") else name)
+        _check_directories(origins)
         trees = {ArchiveId(key.decode()): WantedTree.of(paths) for key, paths in wanted.items()}
         download_name = None if model.name is None else model.name.strip()
         return cls(origins, names, texts, trees, download_name, model.missing == "skip")
@@ -78,6 +87,13 @@ class FileList:
 
     def __len__(self) -> int:
         return len(self.origins)
+
+
+def _check_directories(origins: Sequence[bytes]) -> None:
+    """Raise ListBroken for a list that would take gigabytes of memory, though it is small."""
+    directories = {origin.rpartition(b"/")[0] for origin in origins}
+    if sum(directory.count(b"/") for directory in directories) > _MOST_DIRECTORIES:
+        raise ListBroken("too large", "files: are in too many directories")
 
 
 def _as_directory(name: bytes) -> bytes:

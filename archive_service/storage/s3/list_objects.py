@@ -6,7 +6,14 @@ from collections.abc import Sequence
 
 from archive_service.archive.errors import DownloadFailed, StorageUnavailable
 from archive_service.archive.id import ArchiveId
-from archive_service.storage.file_lists.list_place import SUFFIX, ListFile, check_size, ids_of
+from archive_service.archive.listing import held_ns
+from archive_service.storage.file_lists.list_place import (
+    SUFFIX,
+    ListFile,
+    ListTimes,
+    check_size,
+    ids_of,
+)
 from archive_service.storage.s3.client import Clients
 from archive_service.storage.s3.location import S3Location
 from archive_service.storage.s3.loop import LoopThread
@@ -42,15 +49,16 @@ class ListObjects:
         found = await self._found(key)
         if found is None:
             return None
-        changed_ns = max(0, found.modified_s * _NS_PER_S)
+        modified_ns = max(0, held_ns(found.modified_s * _NS_PER_S))
+        times = ListTimes(modified_ns, modified_ns)
         if found.etag == known_version:
-            return ListFile(found.etag, changed_ns, None)
+            return ListFile(found.etag, times, None)
         check_size(found.size, self._most_bytes)
         try:
             content = await self._content(Part(key, found.etag.decode(), found.size, 0, found.size))
         except DownloadFailed as error:  # written anew meanwhile, or not to be read
             raise StorageUnavailable(error.reason) from None
-        return ListFile(found.etag, changed_ns, content)
+        return ListFile(found.etag, times, content)
 
     async def _found(self, key: str) -> Found | None:
         async for page in self._objects.pages(key, MaxKeys=1):
