@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from archive_service.archive.errors import (
     StorageUnavailable,
 )
 from archive_service.archive.id import ArchiveId
+from archive_service.archive.list_details import ListDetails
 from archive_service.archive.listing import Listing
 from archive_service.archive.settling import UploadSign
 from archive_service.observe.events import Event, ListRejected
@@ -28,6 +30,7 @@ from archive_service.storage.file_lists.listed_storage import ListedStorage
 from archive_service.storage.local.open_writers import Leases, NoLeases, OpenWriters
 from archive_service.storage.local.storage import LocalStorage
 from archive_service.storage.local.written_files import WrittenFiles
+from archive_service.storage.wanted import WantedTree
 
 ARCHIVE = ArchiveId("order")
 FILES = {"1.jpg": b"one", "2.jpg": b"two", "sub/3.jpg": b"three", "other/4.jpg": b"four"}
@@ -86,6 +89,14 @@ def test_a_list_is_as_young_as_the_directories_it_names_files_of(shop: Shop) -> 
     assert listing.newest_change_ns == (album / "sub").stat().st_ctime_ns
     assert listing.newest_upload_ns == (album / "sub" / "half.part").stat().st_ctime_ns
     assert listing.uploads == [b"one/sub/half.part"]
+
+
+def test_an_album_without_files_is_not_missing_and_its_uploads_count(shop: Shop) -> None:
+    make_album(shop.photos_dir, {"1.part": b"half"}, "three")
+    listing = shop.listing("three/", "two/1.jpg")
+    assert listing.paths == [b"1.jpg"]
+    assert listing.uploads == [b"three/1.part"]
+    assert listing.newest_upload_ns == (shop.photos_dir / "three/1.part").stat().st_ctime_ns
 
 
 def test_nothing_is_opened_beside_the_directories_that_are_named(shop: Shop) -> None:
@@ -171,12 +182,45 @@ def test_the_origin_of_a_source_is_its_album_and_path(shop: Shop) -> None:
     assert origins == {(ArchiveId("two"), b"1.jpg"), (ArchiveId("one"), b"sub/3.jpg")}
 
 
-def test_a_list_that_does_not_change_is_the_same_listing_in_all_that_it_tells(shop: Shop) -> None:
+def test_a_list_that_does_not_change_has_the_same_fingerprint(shop: Shop) -> None:
     listing = shop.listing("two/1.jpg", "one/sub/")
     assert shop.storage.list(ARCHIVE).fingerprint() == listing.fingerprint()
-    for change in ({"name": "x"}, {"missing": "skip", "files": [{"path": "two/1.jpg"}]}):
-        shop.write("two/1.jpg", "one/sub/", **change)
-        assert shop.storage.list(ARCHIVE).fingerprint() != listing.fingerprint()
+
+
+def test_all_that_a_list_says_is_in_its_fingerprint() -> None:
+    details = ListDetails([b"one/1.jpg", b"/1"], {1: b"text"}, ["none.jpg"], "Order")
+    others = [
+        replace(details, origins=[b"two/1.jpg", b"/1"]),
+        replace(details, texts={1: b"TEXT"}),
+        replace(details, missing=["other.jpg"]),
+        replace(details, download_name="Other"),
+        replace(details, download_name=None),
+    ]
+    assert details.fingerprint() == replace(details).fingerprint()
+    assert len({each.fingerprint() for each in (details, *others)}) == len(others) + 1
+
+
+def test_a_text_that_was_just_written_is_no_file_that_is_looked_at(shop: Shop) -> None:
+    write_list(shop.lists_dir, {"files": [{"text": "x", "as": "x"}]}, ARCHIVE.value)
+    writers = OpenWriters(shop.photos_dir, Leases(), WrittenFiles())
+    assert writers.sign(ARCHIVE, shop.storage.list(ARCHIVE), now_ns=time.time_ns()) is None
+
+
+def test_what_is_selected_is_what_is_wanted_alone(shop: Shop) -> None:
+    def selected(*paths: bytes) -> list[bytes]:
+        albums = LocalStorage(shop.photos_dir, Exclusion(DEFAULT_PATTERNS))
+        [listing] = albums.select(ARCHIVE, {ArchiveId("one"): WantedTree.of(paths)})
+        albums.close()
+        assert listing is not None
+        return list(listing.paths)
+
+    assert selected(b"1.jpg", b"sub/none.jpg", b"none/1.jpg") == [b"1.jpg"]
+    assert selected(b"sub/none.jpg") == []
+    assert selected(b"sub/", b"sub/none.jpg") == [b"sub/3.jpg"]
+    assert selected(b"") == [b"1.jpg", b"2.jpg", b"other/4.jpg", b"sub/3.jpg"]
+    with opens_noted(shop.photos_dir / "one" / "sub") as opened:
+        assert selected(b"sub") == []
+    assert opened == []
 
 
 def test_a_list_in_place_of_an_album_and_the_other_way_round(shop: Shop) -> None:

@@ -176,6 +176,13 @@ def test_what_is_swapped_for_a_link_after_the_listing_is_not_sent(
     assert whole.status == 200
 
 
+def test_a_link_to_a_list_is_none(server: Server, root: Path) -> None:
+    target = write_list(root / "lists", {"files": [{"path": f"{GOOD}/1.jpg"}]})
+    (root / "lists" / "link.json").symlink_to(target)
+    assert get(server.port, TARGET).status == 200
+    assert get(server.port, "/archive/link/").status == 404
+
+
 @pytest.mark.parametrize("make", [*LINKS.values(), *SPECIAL.values(), Path.mkdir])
 def test_what_is_no_file_is_no_list(server: Server, root: Path, make: object) -> None:
     place = root / "lists" / "odd.json"

@@ -179,9 +179,9 @@ def test_another_text_of_the_same_length_is_another_archive(
     with serving(shop.photos_dir, tmp_path, *flags) as server:
         tags = set()
         for text in ("one", "two"):
-            target = shop.write({"files": [{"text": text, "as": "README.txt"}]})
-            answer = get(server.port, target)
-            assert unzipped(answer.content) == {"README.txt": text.encode()}
+            files = [{"text": text, "as": "README.txt"}, {"path": f"{WEDDING}/2.jpg"}]
+            answer = get(server.port, shop.write({"files": files}))
+            assert unzipped(answer.content)["README.txt"] == text.encode()
             tags.add(answer["etag"])
         assert len(tags) == 2
 

@@ -55,7 +55,7 @@ def merged(wanted: FileList, found: Found, *, times: ListTimes) -> Listing:
     texts = rows.texts and {
         source: rows.texts[row] for source, row in enumerate(named.rows) if row in rows.texts
     }
-    listings = [listing for listing in found.values() if listing]
+    listings = [listing for listing in found.values() if listing is not None]
     return Listing(
         named.names,
         columns.locations,
@@ -109,7 +109,9 @@ class _Rows:
         self._wanted = wanted
         self._columns = _Columns()
         self._albums = {
-            os.fsencode(album.value): listing for album, listing in found.items() if listing
+            os.fsencode(album.value): listing
+            for album, listing in found.items()
+            if listing is not None
         }
         for album, listing in self._albums.items():
             self._add(album + b"/", listing)
@@ -251,6 +253,6 @@ def _uploads(found: Found) -> list[bytes]:
     return [
         os.fsencode(album.value) + b"/" + path
         for album, listing in found.items()
-        if listing
+        if listing is not None
         for path in listing.uploads
     ][:_MOST_UPLOADS]
