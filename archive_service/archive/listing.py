@@ -11,7 +11,6 @@ import sys
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 from itertools import repeat
 from typing import NewType, cast
 
@@ -153,6 +152,9 @@ class Listing:
 
         With litter, the times of directories are left out: litter moves them, too.
         """
+        # Imported here: it loads OpenSSL, which `main.py` needs for nothing.
+        from hashlib import blake2b  # noqa: PLC0415
+
         digest = blake2b(b"\0".join(self.paths), digest_size=16)
         for column in (self.sizes, self.mtimes_ns, self.modes):
             digest.update(column_bytes(column))

@@ -43,7 +43,7 @@ from archive_service.cli.packing.writer import (
     FileWriter,
     StreamWriter,
 )
-from archive_service.config.environment import load_lightly
+from archive_service.config.environment import load_group
 from archive_service.config.groups.format_settings import FormatSettings
 from archive_service.storage.in_flight import InFlight, InFlights
 from archive_service.storage.local.album_files import AlbumPlace, LocalAlbumFiles
@@ -97,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parse(sys.argv[1:] if arguments is None else arguments)
     try:
         with _stopped_by_signals():
-            _pack(options, load_lightly(FormatSettings, given_settings(options, FormatSettings)))
+            _pack(options, load_group(FormatSettings, given_settings(options, FormatSettings)))
     except SettingsError as error:
         complain(str(error))
         return _USAGE_ERROR

@@ -7,8 +7,10 @@ import importlib
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from datetime import date, datetime
 from functools import partial
 from hashlib import blake2b
+from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -18,7 +20,7 @@ from archive_service.archive.naming import NameRules
 from archive_service.archive.representation import FORMAT_VERSION, ArchiveOptions
 from archive_service.archive.settling import SettlePolicy
 from archive_service.archive.signed_link import SigningPolicy
-from archive_service.archive.zip.dos_time import dos_times
+from archive_service.archive.zip.dos_time import FIRST_YEAR, LAST_YEAR
 from archive_service.checksums.crc_index.index_url import IndexAddress
 from archive_service.config.album_storage import place_bytes, storage_of, upload_look
 from archive_service.config.config_epoch import config_epoch_s
@@ -48,9 +50,8 @@ _LONGER_THAN_ANY_S = 1e6
 """The time-out of aiohttp's own shutdown, which waits it out twice, and for ever where it is 0."""
 _SHIPPED_ALBUMS = ("3bea29ccabbbf64bdebcc055319c5745", "af1ad8c76fda2e48ea9aed2937e972ea")
 """Named here, not listed: the directory may hold albums of the operator, too."""
-_DAY_S = 86_400
-_LAST_DAY_S = 2**32
-"""In the year 2106: about as far as DOS times reach."""
+_DAYS = range(date(FIRST_YEAR, 1, 1).toordinal(), date(LAST_YEAR, 12, 31).toordinal())
+"""The days that DOS times can say."""
 Site = Callable[[Runner], web.BaseSite]
 
 
@@ -154,9 +155,10 @@ def archive_options(settings: Settings) -> ArchiveOptions:
 
 
 def _zone_data(zone: ZoneInfo) -> str:
-    """Return a digest of a zone's time on each day: with other data a name has other times."""
-    times = dos_times(range(0, _LAST_DAY_S, _DAY_S), zone)
-    return blake2b(times.tobytes(), digest_size=8).hexdigest()
+    """Return a digest of when a zone's time changes: with other data a name has other times."""
+    days = map(datetime.fromordinal, _DAYS)
+    changes = [(next(group), offset) for offset, group in groupby(days, zone.utcoffset)]
+    return blake2b(repr(changes).encode(), digest_size=8).hexdigest()
 
 
 def limits(settings: Settings) -> Limits:

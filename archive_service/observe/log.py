@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-import structlog
-
 from archive_service.observe import events, index_events, process_events
 from archive_service.observe.recurrence import Recurrences
 
+_FIELDS = "event_fields"
+"""The attribute of a `LogRecord` that has the fields."""
 _DEBUG, _INFO, _WARNING, _ERROR = logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR
 SELDOM_S = 60.0
 """The least time between two lines about a limit, of which thousands may be reached a second."""
@@ -117,7 +117,7 @@ class LogSink:
     """Logs each event that has a line."""
 
     def __init__(self) -> None:
-        self._log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("archive_service")
+        self._log = logging.getLogger("archive_service")
         self._recurrences = Recurrences()
 
     def __call__(self, event: events.Event) -> None:
@@ -125,8 +125,16 @@ class LogSink:
         line = LINES.get(type(event))
         if line is None:
             return
-        level = line.level_of(event)
-        if not line.every_s:
-            self._log.log(level, line.name, **line.fields_of(event))
-        elif count := self._recurrences.due(event, every_s=line.every_s):
-            self._log.log(level, line.name, **line.fields_of(event), count=count)
+        fields = line.fields_of(event)
+        if line.every_s:
+            count = self._recurrences.due(event, every_s=line.every_s)
+            if not count:
+                return
+            fields["count"] = count
+        self._log.log(line.level_of(event), line.name, extra={_FIELDS: fields})
+
+
+def fields_of(record: logging.LogRecord) -> Mapping[str, object]:
+    """Return the fields of a line; those of libraries have none."""
+    found: Mapping[str, object] = getattr(record, _FIELDS, {})
+    return found

@@ -173,5 +173,11 @@ class Storage(Protocol):
     def place(self, archive: ArchiveId) -> str:
         """Return the mount or address of an album, for the log; never waits."""
 
+    def is_at_hand(self, archive: ArchiveId) -> bool:
+        """Return whether an album is listed, and its files open, without waiting; never waits.
+
+        A listing a moment ago found that.  Then no thread is needed: a visit to one takes longer.
+        """
+
     def close(self) -> None:
         """Free the storage's resources; cancel calls that wait for another machine."""

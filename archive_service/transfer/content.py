@@ -16,7 +16,7 @@ from contextlib import AbstractContextManager, aclosing, closing, contextmanager
 from dataclasses import replace
 from functools import partial
 from threading import Event
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from archive_service.archive.errors import SourceSuspected
 from archive_service.archive.layout import ArchiveLayout
@@ -39,11 +39,18 @@ COPIED_SPAN_BYTES = 1024 * 1024
 _Result = TypeVar("_Result")
 
 
-class ArchiveContent:
-    """The bytes of one archive.
+class AlbumDisk(NamedTuple):
+    """What an album lies on."""
 
-    `open_album` gives access to the files; `threads` is where the disk is waited for.
-    """
+    threads: Executor
+    """Where it is waited for."""
+    demand: DiskDemand
+    is_at_hand: bool
+    """Whether files open without waiting."""
+
+
+class ArchiveContent:
+    """The bytes of one archive; `open_album` gives access to the files."""
 
     def __init__(
         self,
@@ -51,15 +58,14 @@ class ArchiveContent:
         checksums: AlbumChecksums,
         *,
         open_album: Callable[[], AbstractContextManager[AnnouncedFiles]],
-        threads: Executor,
-        demand: DiskDemand,
+        disk: AlbumDisk,
     ) -> None:
         self.layout = layout
         self._checksums = checksums
         self._open_album = open_album
-        self._threads = threads
-        self._demand = demand
-        self._maker = BatchMaker(layout, checksums, open_album)
+        self._threads = disk.threads
+        self._demand = disk.demand
+        self._maker = BatchMaker(layout, checksums, open_album, is_at_hand=disk.is_at_hand)
 
     async def chunks(
         self, start: int, stop: int, pieces: PieceSizes

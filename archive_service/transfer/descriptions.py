@@ -13,8 +13,9 @@ import asyncio
 import time
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
+from functools import partial
 from itertools import islice, takewhile
 from threading import Lock
 from typing import NamedTuple
@@ -32,6 +33,10 @@ from archive_service.checksums.album import KEPT_FILES, weight_of
 from archive_service.storage.base import Storage
 from archive_service.storage.lanes import Lanes
 from archive_service.transfer.shared_calls import SharedCalls
+
+_LITTLE = 64
+"""Files and directories of a known album that is listed in place where it is at hand: a visit to a
+thread would take longer."""
 
 
 class _Part(NamedTuple):
@@ -96,6 +101,9 @@ class Descriptions:
             return self._recent.get(archive) or self._in_use.get(archive)
 
     def _begin_listing(self, archive: ArchiveId) -> Future[Representation]:
+        known = self._known(archive)
+        if known and len(known.layout.listing) <= _LITTLE and self._storage.is_at_hand(archive):
+            return _done(partial(self._listed, archive))
         return self._lanes.of(archive).submit(self._listed, archive)
 
     def _listed(self, archive: ArchiveId) -> Representation:
@@ -139,6 +147,16 @@ class Descriptions:
     ) -> Representation:
         layout = lay_out(listing, names, sources, zone=self._options.zone)
         return represent(archive, layout, fingerprint, self._options)
+
+
+def _done(work: Callable[[], Representation]) -> Future[Representation]:
+    """Do work in place."""
+    done: Future[Representation] = Future()
+    try:
+        done.set_result(work())
+    except Exception as error:  # noqa: BLE001 - it is raised where the result is asked for
+        done.set_exception(error)
+    return done
 
 
 def _subset(

@@ -30,7 +30,7 @@ from archive_service.checksums.suspicion import AnnouncedFiles
 from archive_service.observe.events import ArchiveAwaited, Observe, UploadAwaited, ignore
 from archive_service.storage.base import Storage
 from archive_service.storage.lanes import Lane, LaneLimits, Lanes
-from archive_service.transfer.content import ArchiveContent
+from archive_service.transfer.content import AlbumDisk, ArchiveContent
 from archive_service.transfer.descriptions import Descriptions
 from archive_service.transfer.hanging_disks import HangingDisks
 from archive_service.transfer.shared_calls import SharedCalls
@@ -149,8 +149,7 @@ class ArchiveService:
             layout,
             checksums,
             open_album=open_album,
-            threads=lane,
-            demand=self._demand,
+            disk=AlbumDisk(lane, self._demand, self._storage.is_at_hand(archive)),
         )
 
     def in_thread(self, archive: ArchiveId, work: Callable[[], _Result]) -> Future[_Result]:

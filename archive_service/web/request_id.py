@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 import secrets
 
-import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
+
+from archive_service.observe.log_context import in_each_line
 
 FIELD = "X-Request-ID"
 _SHAPE = re.compile(r"[A-Za-z0-9._:+/=-]{1,128}")
@@ -22,11 +23,8 @@ _MADE_BYTES = 8
 async def named(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Handle a request with its id in all log lines."""
     name = _given(request) or secrets.token_hex(_MADE_BYTES)
-    tokens = structlog.contextvars.bind_contextvars(request=name)
-    try:
+    with in_each_line("request", name):
         return await handler(request)
-    finally:
-        structlog.contextvars.reset_contextvars(**tokens)
 
 
 async def tell(request: web.Request, response: web.StreamResponse) -> None:

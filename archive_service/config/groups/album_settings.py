@@ -122,8 +122,8 @@ class AlbumSettings:
     open_files: Literal["both", "lease", "watch", "off"] = setting(
         values.choice("both", "lease", "watch", "off"),
         default="both",
-        summary="how a file is noticed that somebody has open for writing, so that it is not sent",
-        details="`lease` asks the kernel, `watch` uses what inotify reports to the index ahead. "
+        summary="how to detect files that are open for writing, so that they are not sent",
+        details="`lease` asks the kernel, `watch` uses the inotify events of `INDEX_AHEAD`. "
         "`archive-service check` says what works here; see "
         "[What uploaders leave on the disk](operations.md#what-uploaders-leave-on-the-disk).",
         russian="Как замечать файл, который кто-то держит открытым на запись, чтобы его не отдать: "
@@ -169,6 +169,6 @@ class AlbumSettings:
     s3_timeout: float = setting(
         values.seconds(0.1, 300),
         default="10",
-        summary="how long an object store may take to connect or to send anything",
+        summary="how long an object store may take to connect or to send the next bytes",
         russian="Сколько объектное хранилище может устанавливать соединение или молчать.",
     )

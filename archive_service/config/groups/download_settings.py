@@ -33,7 +33,7 @@ class DownloadSettings:
     archive_pages: Literal["link", "browsers"] = setting(
         values.choice("link", "browsers"),
         default="link",
-        summary="who sees the page about an archive: who opens its /page, or every browser",
+        summary="when the page about an archive is shown: at its /page only, or to every browser",
         details="With `browsers` a link opened in a browser shows name, size and a button first; "
         "programs get the archive at once.",
         russian="Кто видит страницу об архиве: `link` — только тот, кто открыл её адрес (`/page`), "
@@ -74,6 +74,6 @@ class DownloadSettings:
     delay: float = setting(
         values.seconds(0, 60),
         default="1",
-        summary="pause after each 256 KiB where DEBUG is on",
+        summary="pause after each 256 KiB if DEBUG is on",
         russian="Пауза после каждых 256 КиБ, если включён `DEBUG`.",
     )

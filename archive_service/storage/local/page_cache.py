@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import platform
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -48,7 +47,7 @@ class _Counts(ctypes.Structure):
 
 
 def _system_call() -> Callable[..., int] | None:
-    if sys.platform != "linux" or platform.machine() == "alpha":
+    if sys.platform != "linux" or os.uname().machine == "alpha":
         return None
     with suppress(OSError, AttributeError):
         # It never waits, so it keeps the interpreter's lock.

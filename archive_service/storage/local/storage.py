@@ -27,10 +27,11 @@ from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.in_flight import InFlights
 from archive_service.storage.local.album_files import AlbumPlace, LocalAlbumFiles
 from archive_service.storage.local.directory_look import Place
-from archive_service.storage.local.filesystem_type import mount_point
+from archive_service.storage.local.filesystem_type import is_prompt, mount_point
+from archive_service.storage.local.left_out_links import LeftOutLinks
 from archive_service.storage.local.native import AS_COMPILED, NativeCalls
 from archive_service.storage.local.open_beneath import OPEN_DIRECTORY
-from archive_service.storage.local.symlinks import AlbumLinks, Links, NoLinks, SkippedLinks
+from archive_service.storage.local.symlinks import AlbumLinks, Links, NoLinks
 from archive_service.storage.local.walk import VANISHED, Walk, opened_directory
 
 _NO_ALBUM = (*VANISHED, errno.ENAMETOOLONG)
@@ -57,7 +58,7 @@ class LocalStorage:
         self._native = native
         self._symlinks = symlinks
         self._in_flights = InFlights()
-        self._link_skipped = SkippedLinks(observe)
+        self._link_skipped = LeftOutLinks(observe)
 
     def list(self, archive: ArchiveId) -> Listing:
         """List the album's files and empty directories; see `Storage.list`."""
@@ -97,6 +98,10 @@ class LocalStorage:
         mount = mount_point(root / archive.value)
         return f"{root}/{archive}" if mount.is_relative_to(root) and mount != root else str(mount)
 
+    def is_at_hand(self, archive: ArchiveId) -> bool:
+        """Return whether the album lies on local disks and is cached; see `Storage.is_at_hand`."""
+        return self._in_flights.of(archive).is_at_hand
+
     def close(self) -> None:
         """End the threads that helped; see `Storage.close`."""
         self._in_flights.close()
@@ -108,14 +113,16 @@ class LocalStorage:
             if error.errno in _NO_ALBUM:
                 raise ArchiveNotFound from None
             raise
+        in_flight = self._in_flights.of(archive)
         try:
             walk = Walk(
                 self._exclusion,
-                in_flight=self._in_flights.of(archive),
+                in_flight=in_flight,
                 links=self._links(archive, album),
                 native=self._native,
             )
             walk.directory(album, Place())
+            in_flight.note_listing(is_prompt=walk.is_prompt and is_prompt(root))
             return walk.listing()
         finally:
             os.close(album)

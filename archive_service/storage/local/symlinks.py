@@ -14,9 +14,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from archive_service.archive.first_time import FirstTimes
-from archive_service.archive.id import ArchiveId
-from archive_service.observe.events import LinkSkipped, Observe
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.local.open_beneath import opened_to_list, opened_to_pass
 
@@ -167,20 +164,6 @@ class NoLinks:
     def open_directory(self, path: bytes) -> int:
         """Raise FileNotFoundError: no link has a target; see `Links.open_directory`."""
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
-
-
-class SkippedLinks:
-    """Reports each link that is left out once, however often its album is listed."""
-
-    def __init__(self, observe: Observe) -> None:
-        self._observe = observe
-        self._reported = FirstTimes()
-
-    def __call__(self, archive: ArchiveId, inode: int, reason: str) -> None:
-        """Report a link, if it is the first time."""
-        event = LinkSkipped(archive, inode, reason)
-        if self._reported.is_first(event):
-            self._observe(event)
 
 
 def _go_up(passed: list[bytes]) -> None:

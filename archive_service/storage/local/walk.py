@@ -28,6 +28,7 @@ from archive_service.storage.local.directory_look import (
     rows_of,
     stable_names,
 )
+from archive_service.storage.local.filesystem_type import is_prompt
 from archive_service.storage.local.listing_builder import ListingBuilder
 from archive_service.storage.local.native import AS_COMPILED, NativeCalls
 from archive_service.storage.local.open_beneath import OPEN_DIRECTORY
@@ -71,6 +72,8 @@ class Walk:
     ) -> None:
         self.reached = b""
         """The directory entered last, where an error occurred."""
+        self.is_prompt = True
+        """Whether all directories lie on file systems that answer at once."""
         self._exclusion = exclusion
         self._acceptance = acceptance
         self._in_flight = in_flight
@@ -125,6 +128,7 @@ class Walk:
     def _collect(self, look: DirectoryLook) -> bool:
         place, status = look.place, look.status
         before = len(self)
+        self.is_prompt = self.is_prompt and is_prompt(look.descriptor)
         self._note_left_out(look)
         leads_to_empty = self._collect_below(
             look, self._add_files(*look.without_placeholders(), place)

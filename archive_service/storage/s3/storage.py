@@ -69,6 +69,10 @@ class S3Storage:
             raise ArchiveNotFound
         return tree.listing()
 
+    def is_at_hand(self, archive: ArchiveId) -> bool:
+        """Return False, because objects come from another machine; see `Storage.is_at_hand`."""
+        return False
+
     def files(
         self, archive: ArchiveId, listing: Listing, close: Callable[[int], object] = os.close
     ) -> S3AlbumFiles:

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import NamedTuple
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from functools import cache, partial
+from typing import TYPE_CHECKING, NamedTuple
 
 from archive_service.web.pages.archive_messages import ARCHIVE
 from archive_service.web.pages.figures import number_text, plural_category, size_text
 from archive_service.web.pages.index_page import INDEX
 from archive_service.web.pages.messages import FAILURES
+
+if TYPE_CHECKING:
+    from jinja2 import Environment, Template
 
 
 class AboutPart(NamedTuple):
@@ -49,21 +50,9 @@ class AboutArchive:
 class Pages:
     """Renders the pages in a visitor's language, "ru" or "en"."""
 
-    def __init__(self) -> None:
-        environment = Environment(
-            loader=PackageLoader("archive_service.web.pages"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._index = environment.get_template("index.html")
-        self._archive = environment.get_template("archive.html")
-        self._failure = environment.get_template("failure.html")
-
     def index(self, language: str, *, example_albums: Sequence[str], nonce: str) -> str:
         """Return the index page, with links to the albums given and to no other."""
-        return self._index.render(
+        return _template("index.html").render(
             language=language,
             nonce=nonce,
             words=INDEX[language],
@@ -75,7 +64,7 @@ class Pages:
         """Return the page about an archive."""
         words = INDEX[language].files[plural_category(about.files, language)]
         size = partial(size_text, language=language)
-        return self._archive.render(
+        return _template("archive.html").render(
             language=language,
             nonce=nonce,
             words=ARCHIVE[language],
@@ -86,10 +75,30 @@ class Pages:
 
     def failure(self, language: str, status: int, key: str) -> str:
         """Return the page of a failure."""
-        return self._failure.render(
+        return _template("failure.html").render(
             language=language, nonce=None, status=status, words=FAILURES[language][key]
         )
 
     def failure_text(self, language: str, key: str) -> str:
         """Return what happened in one sentence, without a full stop."""
         return FAILURES[language][key].title
+
+
+@cache
+def _template(name: str) -> Template:
+    """Return a template; it is compiled for the first page that needs it."""
+    return _environment().get_template(name)
+
+
+@cache
+def _environment() -> Environment:
+    # Imported for the first page: many a process never shows one, and none needs one to start.
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415
+
+    return Environment(
+        loader=PackageLoader("archive_service.web.pages"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
