@@ -16,6 +16,7 @@ SUBCOMMANDS = {
     "pack": "pack files into a zip archive; main.py does the same",
     "index": "fill, verify or prune the index of checksums",
     "link": "print a signed link, which ends after a time",
+    "list": "show what a list of files holds, or write one",
     "check": "look whether all is well for the service here, and say what to do",
 }
 

@@ -80,6 +80,8 @@ LINES: Mapping[type[events.Event], Line] = {
     events.ArchiveDescribed: Line("archive.described", _DEBUG),
     events.LinkSkipped: Line("link.skipped", _INFO),
     events.ObjectSkipped: Line("object.skipped", _WARNING),
+    events.ListRejected: Line("list.rejected", _WARNING),
+    events.ListShadowed: Line("list.shadowed", _WARNING),
     events.RequestRefused: Line("request.refused", _WARNING, every_s=SELDOM_S),
     events.AnswerSlowed: Line("answer.slowed", _WARNING, every_s=SELDOM_S),
     events.AnswerFailed: Line("answer.failed", _ERROR),

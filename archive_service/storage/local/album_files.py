@@ -18,6 +18,7 @@ from archive_service.archive.errors import (
     SourceSuspected,
     SourceUnreadable,
 )
+from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing, SourceIndex
 from archive_service.storage.base import DiskFile, SourceFile
 from archive_service.storage.in_flight import InFlight
@@ -36,6 +37,11 @@ class AlbumPlace(NamedTuple):
     root: Path
     path: bytes = b""
     """Relative to the root, '/'-separated."""
+
+
+def album_place(root: Path, archive: ArchiveId, listing: Listing) -> AlbumPlace:
+    """Return where the locations of a listing start: in the album, or for a list in the root."""
+    return AlbumPlace(root) if listing.listed else AlbumPlace(root, os.fsencode(archive.value))
 
 
 class LocalAlbumFiles:
