@@ -153,7 +153,6 @@ class LocalStorage:
             if error.errno in _NO_ALBUM:
                 raise ArchiveNotFound from None
             raise
-        in_flight = self._in_flights.of(archive)
         try:
             yield album
         finally:
