@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,7 +47,8 @@ def list_place_of(settings: Settings) -> ListPlace | None:
     from archive_service.storage.s3.list_objects import ListObjects  # noqa: PLC0415
 
     put_aws_variables_in_environment()
-    return ListObjects(settings.lists_dir, settings.list_size, timeout_s=settings.s3_timeout)
+    location = replace(settings.lists_dir, addressing=settings.s3_addressing)
+    return ListObjects(location, settings.list_size, timeout_s=settings.s3_timeout)
 
 
 def shadowed(storage: ListedStorage) -> Sequence[ArchiveId]:

@@ -29,7 +29,7 @@ class ListObjects:
         self._prefix = location.prefix
         self._most_bytes = most_bytes
         self._loop = LoopThread("lists")
-        self._clients = Clients(timeout_s=timeout_s)
+        self._clients = Clients(timeout_s=timeout_s, addressing=location.addressing)
         self._objects = Objects(self._clients, location.bucket)
 
     def read(self, archive: ArchiveId, known_version: bytes) -> ListFile | None:
