@@ -18,7 +18,7 @@ from concurrent.futures import Future
 from functools import partial
 from itertools import islice, takewhile
 from threading import Lock
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 from weakref import WeakValueDictionary
 
 from archive_service.archive.errors import FileNotInAlbum, ListingTimedOut
@@ -37,6 +37,7 @@ from archive_service.transfer.shared_calls import SharedCalls
 _LITTLE = 64
 """Files and directories of a known album that is listed in place where it is at hand: a visit to a
 thread would take longer."""
+_Result = TypeVar("_Result")
 
 
 class _Part(NamedTuple):
@@ -102,9 +103,12 @@ class Descriptions:
 
     def _begin_listing(self, archive: ArchiveId) -> Future[Representation]:
         known = self._known(archive)
-        if known and len(known.layout.listing) <= _LITTLE and self._storage.is_at_hand(archive):
+        if known and self._needs_no_wait(known):
             return _done(partial(self._listed, archive))
         return self._lanes.of(archive).submit(self._listed, archive)
+
+    def _needs_no_wait(self, known: Representation) -> bool:
+        return len(known.layout.listing) <= _LITTLE and self._storage.is_at_hand(known.archive)
 
     def _listed(self, archive: ArchiveId) -> Representation:
         known = self._known(archive)
@@ -120,6 +124,8 @@ class Descriptions:
         return made
 
     def _begin_look(self, whole: Representation) -> Future[UploadSign | None]:
+        if self._needs_no_wait(whole):
+            return _done(partial(self._look, whole))
         return self._lanes.of(whole.archive).submit(self._look, whole)
 
     def _look(self, whole: Representation) -> UploadSign | None:
@@ -149,9 +155,9 @@ class Descriptions:
         return represent(archive, layout, fingerprint, self._options)
 
 
-def _done(work: Callable[[], Representation]) -> Future[Representation]:
+def _done(work: Callable[[], _Result]) -> Future[_Result]:
     """Do work in place."""
-    done: Future[Representation] = Future()
+    done: Future[_Result] = Future()
     try:
         done.set_result(work())
     except Exception as error:  # noqa: BLE001 - it is raised where the result is asked for
