@@ -14,6 +14,9 @@ from dataclasses import dataclass
 from itertools import repeat
 from typing import NewType, cast
 
+from archive_service.archive.id import ArchiveId
+from archive_service.archive.list_details import ListDetails
+
 SourceIndex = NewType("SourceIndex", int)
 """The index of a file or directory in a listing, which differs from that of its entry."""
 CHANGE_TOKEN_SIZE = 16
@@ -74,6 +77,8 @@ class Listing:
     has_litter: bool = False
     """Whether files are left out that are no uploads.  Changes to these move the times of
     directories, as removals do."""
+    listed: ListDetails | None = None
+    """Where the files lie if a list names them; otherwise they are those of one directory."""
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -90,6 +95,17 @@ class Listing:
         """Return the store's change token of one source."""
         start = source * CHANGE_TOKEN_SIZE
         return self.change_tokens[start : start + CHANGE_TOKEN_SIZE]
+
+    def origin(self, archive: ArchiveId, source: SourceIndex) -> tuple[ArchiveId, bytes]:
+        """Return the album that a source of an archive lies in, and its path in that album."""
+        if self.listed is None:
+            return archive, self.paths[source]
+        album, path = self.listed.origin(source)
+        return ArchiveId(album), path
+
+    def is_text(self, source: SourceIndex) -> bool:
+        """Tell whether a list holds the content of a source itself."""
+        return self.listed is not None and source in self.listed.texts
 
     def clock_tick_ns(self) -> int:
         """Return the step of the timestamps; 0 for objects, whose changes their tokens show."""
@@ -110,7 +126,12 @@ class Listing:
         if 0 not in self.sizes:
             return None
         return max(
-            (self.ctime_ns(file) for file in self.files() if not self.sizes[file]), default=None
+            (
+                self.ctime_ns(file)
+                for file in self.files()
+                if not (self.sizes[file] or self.is_text(file))
+            ),
+            default=None,
         )
 
     def changed_since(self, at_ns: int) -> list[SourceIndex]:
@@ -121,7 +142,9 @@ class Listing:
         return [
             source
             for source, ctime_ns, mtime_ns in times
-            if (ctime_ns > at_ns or mtime_ns > at_ns) and not self.paths[source].endswith(b"/")
+            if (ctime_ns > at_ns or mtime_ns > at_ns)
+            and not self.paths[source].endswith(b"/")
+            and not self.is_text(source)
         ]
 
     def ctime_ns(self, source: SourceIndex) -> int:
@@ -165,6 +188,8 @@ class Listing:
             digest.update(_TIME.pack(self.newest_mtime_ns))
         if self.locations is not self.paths:
             digest.update(b"\0".join(self.locations))
+        if self.listed:
+            digest.update(self.listed.fingerprint())
         return digest.digest()
 
 

@@ -22,11 +22,12 @@ from archive_service.archive.settling import SettlePolicy
 from archive_service.archive.signed_link import SigningPolicy
 from archive_service.archive.zip.dos_time import FIRST_YEAR, LAST_YEAR
 from archive_service.checksums.crc_index.index_url import IndexAddress
-from archive_service.config.album_storage import place_bytes, storage_of, upload_look
+from archive_service.config.album_storage import place_bytes, upload_look
 from archive_service.config.config_epoch import config_epoch_s
 from archive_service.config.crc_index_choice import cache_path, index_address, index_for
 from archive_service.config.groups.album_settings import SHIPPED_PHOTOS
 from archive_service.config.housekeeping import Housekeeping
+from archive_service.config.listed_archives import served_storage
 from archive_service.config.settings import Settings
 from archive_service.config.tracing import tracing
 from archive_service.http.client_address import TrustedProxies
@@ -83,7 +84,7 @@ async def accepting(
     )
     traces = tracing(settings, to_each(log))
     observe = to_each(log, metrics, *traces.observers)
-    index, storage = index_for(settings, observe), storage_of(settings, observe)
+    index, storage = index_for(settings, observe), served_storage(settings, observe)
     written = WrittenFiles()
     waits = _wait_policy(settings, written, observe)
     service = ArchiveService(storage, index, options, waits, observe)

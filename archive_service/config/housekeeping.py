@@ -7,10 +7,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
+from threading import Thread
 
 from archive_service.archive.errors import StorageUnavailable
 from archive_service.archive.first_time import FirstTimes
 from archive_service.checksums.background.index_ahead import SCAN_EVERY_S, IndexAhead
+from archive_service.config.listed_archives import report_shadowed_lists
 from archive_service.config.settings import Settings
 from archive_service.observe.events import AlbumsFound, AlbumsLost, Observe
 from archive_service.observe.index_events import TidyingFailed
@@ -43,6 +45,9 @@ class Housekeeping:
     @asynccontextmanager
     async def going_on(self) -> AsyncIterator[None]:
         """Do it while the block runs."""
+        if self._settings.lists_dir is not None:
+            look = partial(report_shadowed_lists, self._settings, self._observe)
+            Thread(target=look, name="lists", daemon=True).start()  # nobody waits for its disk
         tasks = [asyncio.ensure_future(self._tidy())]
         if self._is_local():
             tasks.append(asyncio.ensure_future(self._watch_root()))

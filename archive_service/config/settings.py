@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from archive_service.config.environment import load_group
-from archive_service.config.groups.album_settings import AlbumSettings
+from archive_service.config.groups.album_settings import AlbumSettings, are_served
 from archive_service.config.groups.download_settings import DownloadSettings
 from archive_service.config.groups.format_settings import FormatSettings
 from archive_service.config.groups.index_settings import IndexSettings
@@ -20,6 +20,7 @@ from archive_service.config.groups.log_settings import LogSettings
 from archive_service.config.groups.server_settings import ServerSettings
 from archive_service.config.groups.signing_settings import SigningSettings
 from archive_service.config.groups.visitor_settings import VisitorSettings
+from archive_service.config.setting_docs import wrong_value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,4 +42,8 @@ def load_settings(given: Mapping[str, str]) -> Settings:
 
     Raise SettingsError.
     """
-    return load_group(Settings, given)
+    settings = load_group(Settings, given)
+    if settings.lists_dir is not None and are_served(settings.lists_dir, settings.photos_dir):
+        reason = "would be an album, and the lists in it name others: choose one beside PHOTOS_DIR"
+        raise wrong_value(Settings, "lists_dir", str(settings.lists_dir), reason=reason)
+    return settings

@@ -190,6 +190,31 @@ class ObjectSkipped(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ListRejected(Event):
+    """404: a list can't be used; logged once for each list, reason and entry.
+
+    The reason is `broken`, `outside`, `missing` (a file), `too large` (`LIST_SIZE`) or `no file`;
+    `entry` counts the entries of `files` from 0.
+
+    To do: `archive-service list show HASH` says what is wrong.
+    """
+
+    archive: ArchiveId
+    reason: str
+    entry: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListShadowed(Event):
+    """A list has the name of an album, and the album is sent.
+
+    To do: give the list, or the directory, another name.
+    """
+
+    archive: ArchiveId
+
+
+@dataclass(frozen=True, slots=True)
 class RequestRefused(Event):
     """429 or 503: a limit is reached; the first is logged at once, then the count once a minute.
 

@@ -80,6 +80,8 @@ LINES: Mapping[type[events.Event], Line] = {
     events.ArchiveDescribed: Line("archive.described", _DEBUG),
     events.LinkSkipped: Line("link.skipped", _INFO),
     events.ObjectSkipped: Line("object.skipped", _WARNING),
+    events.ListRejected: Line("list.rejected", _WARNING),
+    events.ListShadowed: Line("list.shadowed", _WARNING),
     events.RequestRefused: Line("request.refused", _WARNING, every_s=SELDOM_S),
     events.AnswerSlowed: Line("answer.slowed", _WARNING, every_s=SELDOM_S),
     events.AnswerFailed: Line("answer.failed", _ERROR),
@@ -125,13 +127,16 @@ class LogSink:
         line = LINES.get(type(event))
         if line is None:
             return
+        level = line.level_of(event)
+        if not self._log.isEnabledFor(level):
+            return
         fields = line.fields_of(event)
         if line.every_s:
             count = self._recurrences.due(event, every_s=line.every_s)
             if not count:
                 return
             fields["count"] = count
-        self._log.log(line.level_of(event), line.name, extra={_FIELDS: fields})
+        self._log.log(level, line.name, extra={_FIELDS: fields})
 
 
 def fields_of(record: logging.LogRecord) -> Mapping[str, object]:

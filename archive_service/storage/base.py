@@ -6,7 +6,7 @@ All calls block and are made from worker threads, unless they say otherwise.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from io import FileIO
 from types import TracebackType
@@ -15,6 +15,7 @@ from typing import Protocol
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing, SourceIndex
 from archive_service.storage.local.page_cache import read_ahead
+from archive_service.storage.wanted import WantedTree
 
 READ_AHEAD_BYTES = 2 * 1024 * 1024
 """How far the kernel reads a file ahead of its reader, into the page cache."""
@@ -153,6 +154,14 @@ class Storage(Protocol):
         Raise ArchiveNotFound, or StorageUnavailable where a part of it can't be read.
         """
 
+    def select(
+        self, archive: ArchiveId, wanted: Mapping[ArchiveId, WantedTree]
+    ) -> Sequence[Listing | None]:
+        """List some files of albums for a list, whose id is `archive`; None for a missing album.
+
+        What is not found, or left out of its album, is in no listing.  Raise StorageUnavailable.
+        """
+
     def files(
         self, archive: ArchiveId, listing: Listing, close: Callable[[int], object] = os.close
     ) -> AbstractContextManager[AlbumFiles]:
@@ -172,6 +181,12 @@ class Storage(Protocol):
 
     def place(self, archive: ArchiveId) -> str:
         """Return the mount or address of an album, for the log; never waits."""
+
+    def is_at_hand(self, archive: ArchiveId) -> bool:
+        """Return whether an album is listed, and its files open, without waiting; never waits.
+
+        A listing a moment ago found that.  Then no thread is needed: a visit to one takes longer.
+        """
 
     def close(self) -> None:
         """Free the storage's resources; cancel calls that wait for another machine."""

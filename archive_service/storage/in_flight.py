@@ -12,6 +12,7 @@ thread causes no delay.
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Hashable, Iterable
@@ -38,6 +39,8 @@ _HANDED_ITEMS = 8
 """The most items of a slice that is handed to a thread."""
 _SLOW_SLICES = 2
 """Slow slices in a row until items count as slow; waiting for a processor makes one slow slice."""
+_AT_HAND_S = 1.0
+"""How long a listing shows where an album lies: later another file system may be mounted there."""
 _KEPT_ALBUMS = 1000
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -56,6 +59,16 @@ class InFlight:
         self._in_place = _FIRST_ITEMS
         self._slow_in_a_row = 0
         self._item_s = 0.0
+        self._at_hand_until_s = -math.inf
+
+    @property
+    def is_at_hand(self) -> bool:
+        """Whether the last listing was a moment ago, on prompt file systems, and not slow."""
+        return not self.is_slow and self._clock_s() < self._at_hand_until_s
+
+    def note_listing(self, *, is_prompt: bool) -> None:
+        """Note whether all that was listed lies on file systems that answer at once."""
+        self._at_hand_until_s = self._clock_s() + _AT_HAND_S if is_prompt else -math.inf
 
     @property
     def is_slow(self) -> bool:

@@ -47,11 +47,14 @@ class BatchMaker:
         layout: ArchiveLayout,
         checksums: Crc32Column,
         open_files: Callable[[], AbstractContextManager[AlbumFiles]],
+        *,
+        is_at_hand: bool = False,
     ) -> None:
         self._layout = layout
         self._checksums = checksums
         self._assembler = Assembler(layout, checksums)
         self._open_files = open_files
+        self._is_at_hand = is_at_hand
 
     def is_complete(self) -> bool:
         """Return whether no CRC-32 is unknown."""
@@ -100,8 +103,8 @@ class BatchMaker:
             yield batch
 
     def needs_no_wait(self, segments: Sequence[Segment]) -> bool:
-        """Return whether a batch is made from memory alone."""
-        return all(map(self._assembler.needs_no_wait, segments))
+        """Return whether a batch is made from memory, and of files that open without waiting."""
+        return all(map(self._needs_no_wait, segments))
 
     def make(self, segments: Sequence[Segment]) -> Batch:
         """Make a batch; wait for the disk unless `needs_no_wait`.
@@ -121,6 +124,11 @@ class BatchMaker:
             close_files(batch)
             raise
         return batch
+
+    def _needs_no_wait(self, segment: Segment) -> bool:
+        if isinstance(segment, FileData):
+            return self._is_at_hand
+        return self._assembler.needs_no_wait(segment)
 
     def _source(self, segment: FileData) -> SourceIndex:
         return self._layout.sources[segment.entry]

@@ -16,7 +16,7 @@ from contextlib import AbstractContextManager, aclosing, closing, contextmanager
 from dataclasses import replace
 from functools import partial
 from threading import Event
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from archive_service.archive.errors import SourceSuspected
 from archive_service.archive.layout import ArchiveLayout
@@ -39,11 +39,18 @@ COPIED_SPAN_BYTES = 1024 * 1024
 _Result = TypeVar("_Result")
 
 
-class ArchiveContent:
-    """The bytes of one archive.
+class AlbumDisk(NamedTuple):
+    """What an album lies on."""
 
-    `open_album` gives access to the files; `threads` is where the disk is waited for.
-    """
+    threads: Executor
+    """Where it is waited for."""
+    demand: DiskDemand
+    is_at_hand: bool
+    """Whether files open without waiting."""
+
+
+class ArchiveContent:
+    """The bytes of one archive; `open_album` gives access to the files."""
 
     def __init__(
         self,
@@ -51,15 +58,14 @@ class ArchiveContent:
         checksums: AlbumChecksums,
         *,
         open_album: Callable[[], AbstractContextManager[AnnouncedFiles]],
-        threads: Executor,
-        demand: DiskDemand,
+        disk: AlbumDisk,
     ) -> None:
         self.layout = layout
         self._checksums = checksums
         self._open_album = open_album
-        self._threads = threads
-        self._demand = demand
-        self._maker = BatchMaker(layout, checksums, open_album)
+        self._threads = disk.threads
+        self._demand = disk.demand
+        self._maker = BatchMaker(layout, checksums, open_album, is_at_hand=disk.is_at_hand)
 
     async def chunks(
         self, start: int, stop: int, pieces: PieceSizes
@@ -68,7 +74,6 @@ class ArchiveContent:
 
         Raise DownloadFailed.
         """
-        await self._checksums.load()
         reading = ReadAhead(self._maker, self._threads, pieces, start=start, stop=stop)
         hashing = _nothing() if reading.is_complete else self._hashing_ahead(start, stop)
         with closing(reading), hashing as reached:
@@ -183,10 +188,10 @@ class ArchiveContent:
                 self._verify_now(data)
             else:
                 await self._in_thread(partial(self._verify_now, data))
-        except SourceSuspected:
+        except SourceSuspected as suspected:
             abandoned = Event()
             try:
-                await self._in_thread(partial(self._settle, data.source, abandoned))
+                await self._in_thread(partial(self._settle, data.source, suspected, abandoned))
             finally:
                 abandoned.set()
 
@@ -194,10 +199,10 @@ class ArchiveContent:
         with self._open_album() as files:
             files.verify(data.file, data.source)
 
-    def _settle(self, source: SourceIndex, abandoned: Event) -> None:
-        """Read a suspected file again; raise SourceChanged if it has another CRC-32."""
+    def _settle(self, source: SourceIndex, suspected: SourceSuspected, abandoned: Event) -> None:
+        """Read a suspected file again; raise SourceChanged where it has another CRC-32."""
         with self._open_album() as files:
-            files.settle(source, abandoned)
+            files.settle(source, suspected, abandoned)
 
     async def _warmed(self, span: FileSpan) -> Chunk:
         """Read a span into the page cache; on slow file systems, into a buffer of the process."""

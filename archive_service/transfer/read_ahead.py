@@ -2,8 +2,8 @@
 
 Theory of operation.  The caller alternates two steps: it learns the CRC-32 values that `to_hash`
 names, then takes the next batch as a future.  A server awaits both; a command blocks for them.  A
-batch that needs the disk is made in threads of the executor.  A batch that is made from memory
-alone is made in place: handing it to a thread would take longer.
+batch that needs the disk is made in threads of the executor.  A batch that is made from memory, or
+of files that open without waiting, is made in place: handing it to a thread would take longer.
 """
 
 from __future__ import annotations

@@ -56,7 +56,8 @@ class SharedCalls(Generic[Key, Result]):
         try:
             if key not in self._running:
                 self._begin_next(key)
-            await asyncio.wait({call.done}, timeout=within_s)
+            if not call.done.done():
+                await asyncio.wait({call.done}, timeout=within_s)
             if not call.done.done():
                 raise asyncio.TimeoutError
             return call.done.result()
@@ -70,9 +71,14 @@ class SharedCalls(Generic[Key, Result]):
         if call is not None:
             self._running[key] = call
             call.work = self._begin(key)
-            asyncio.wrap_future(call.work).add_done_callback(partial(self._end, key, call))
+            if call.work.done():
+                self._end(key, call, call.work)
+            else:
+                asyncio.wrap_future(call.work).add_done_callback(partial(self._end, key, call))
 
-    def _end(self, key: Key, call: _Call[Result], done: asyncio.Future[Result]) -> None:
+    def _end(
+        self, key: Key, call: _Call[Result], done: asyncio.Future[Result] | Future[Result]
+    ) -> None:
         del self._running[key]
         if done.cancelled():
             call.done.cancel()

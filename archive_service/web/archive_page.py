@@ -78,7 +78,7 @@ class ArchivePage:
         pairs = query_pairs(request.rel_url.raw_query_string).pairs
         link = [(name, value) for name, value in pairs if name in KEPT]
         return AboutArchive(
-            name=(query.download_name or "").removesuffix(_SUFFIX),
+            name=(query.download_name or representation.download_name or "").removesuffix(_SUFFIX),
             ending=ending_of(query.part, language).text,
             size_bytes=representation.complete_length,
             files=len(files),

@@ -123,7 +123,7 @@ class Handlers:
             await self._fair_use.not_resumed(request)
         if failed := failed_plan_response(request, self._pages, answer):
             return failed
-        response = self._response(request, answer, query)
+        response = self._response(request, answer, query, representation=representation)
         if not answer.parts or request.method != "GET":
             await response.prepare(request)
             return response
@@ -193,13 +193,19 @@ class Handlers:
         return representation
 
     def _response(
-        self, request: web.Request, answer: ResponsePlan, query: ArchiveQuery
+        self,
+        request: web.Request,
+        answer: ResponsePlan,
+        query: ArchiveQuery,
+        *,
+        representation: Representation,
     ) -> web.StreamResponse:
         response = web.StreamResponse(status=answer.status, headers=dict(answer.fields))
         if query.part:
             response.headers["Vary"] = "Accept-Language"
         if answer.parts:
-            name = query.download_name or with_suffix(self._options.download_name)
+            default = representation.download_name or self._options.download_name
+            name = query.download_name or with_suffix(default)
             language = preferred(request.headers.get("Accept-Language"), LANGUAGES)
             ending = ending_of(query.part, language)
             response.headers["Content-Disposition"] = content_disposition(name, ending)

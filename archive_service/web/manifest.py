@@ -28,6 +28,7 @@ _NS_PER_S = 1_000_000_000
 _KEPT_BYTES = 32 * 1024 * 1024
 """Bytes of printed manifests that are kept for later requests."""
 _KEPT_HEADS = 10_000
+_Value = str | int | list[str] | None
 Printer = Callable[[Representation], bytes]
 
 
@@ -123,23 +124,26 @@ def summary(representation: Representation) -> bytes:
     return _json({**_about(representation), "modified": newest})
 
 
-def _about(representation: Representation) -> dict[str, str | int | None]:
+def _about(representation: Representation) -> dict[str, _Value]:
     layout = representation.layout
-    return {
+    about: dict[str, _Value] = {
         "size": representation.complete_length,
         "count": sum(1 for _ in layout.files()),
         "etag": representation.etag,
     }
+    if representation.missing:
+        about["missing"] = list(representation.missing)
+    return about
 
 
-def _json(value: Mapping[str, str | int | None]) -> bytes:
+def _json(value: Mapping[str, _Value]) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _file(representation: Representation, entry: EntryIndex) -> dict[str, str | int]:
+def _file(representation: Representation, entry: EntryIndex) -> dict[str, _Value]:
     layout = representation.layout
     name, original = representation.name(entry), representation.original_name(entry)
-    described: dict[str, str | int] = {
+    described: dict[str, _Value] = {
         "name": name,
         "size": layout.sizes[entry],
         "modified": _timestamp(layout.mtimes_ns[entry] // _NS_PER_S),

@@ -15,15 +15,16 @@ from containers.site import Site, site_in
 BY_PODMAN_AS_WELL = ("test_compose", "test_host_network")
 """Modules whose tests run by Podman, too, with `-m "containers and slow"`."""
 
+BY_PODMAN_ALONE = "test_podman_compose"
+
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     name = metafunc.module.__name__.rpartition(".")[2]
-    if "engine" in metafunc.fixturenames and name in BY_PODMAN_AS_WELL:
-        engines = [
-            pytest.param(engine_for_tests, id="docker"),
-            pytest.param(podman_for_tests, id="podman", marks=pytest.mark.slow),
-        ]
-        metafunc.parametrize("engine", engines, indirect=True, scope="session")
+    docker = pytest.param(engine_for_tests, id="docker")
+    podman = pytest.param(podman_for_tests, id="podman", marks=pytest.mark.slow)
+    engines = {BY_PODMAN_ALONE: [podman]} | {each: [docker, podman] for each in BY_PODMAN_AS_WELL}
+    if "engine" in metafunc.fixturenames and name in engines:
+        metafunc.parametrize("engine", engines[name], indirect=True, scope="session")
 
 
 @pytest.fixture(scope="session")

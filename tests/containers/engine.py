@@ -16,7 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -57,19 +57,28 @@ class Engine:
         self, command: Sequence[str], cwd: Path | None = None, **variables: str
     ) -> subprocess.CompletedProcess[str]:
         """Run a command that finds this engine; print what one that fails complains of."""
-        try:
-            return subprocess.run(
-                command,
-                check=True,
-                cwd=cwd,
-                env={**os.environ, **self.variables, **variables},
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-            )
-        except subprocess.CalledProcessError as failed:
-            print(failed.stderr, file=sys.stderr)
-            raise
+        done = self._run(command, cwd, variables)
+        if done.returncode:
+            print(done.stderr, file=sys.stderr)
+            done.check_returncode()
+        return done
+
+    def succeeds(self, *arguments: str) -> bool:
+        """Run `docker` and tell whether it succeeds."""
+        return self._run(["docker", *arguments], None, {}).returncode == 0
+
+    def _run(
+        self, command: Sequence[str], cwd: Path | None, variables: Mapping[str, str]
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command,
+            check=False,
+            cwd=cwd,
+            env={**os.environ, **self.variables, **variables},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+        )
 
 
 @contextmanager
@@ -93,11 +102,7 @@ def engine_for_tests() -> Iterator[Engine]:
 
 def answers(engine: Engine) -> bool:
     """Tell whether an engine is there."""
-    try:
-        engine.docker("version", "--format", "{{.Server.Version}}")
-    except subprocess.CalledProcessError:
-        return False
-    return True
+    return engine.succeeds("version", "--format", "{{.Server.Version}}")
 
 
 def _require_what_an_engine_needs() -> None:
@@ -138,6 +143,9 @@ def _daemon(directory: Path) -> Iterator[Engine]:
     finally:
         process.terminate()
         process.wait(STOP_TIMEOUT_S)
+        # Containers in the network of the machine leave it mounted.
+        network = f"{directory}/exec/netns/default"
+        subprocess.run(["umount", network], check=False, capture_output=True)
 
 
 def last_line(log: Path) -> str:
@@ -185,17 +193,14 @@ def _python_prefix() -> Path:
 
 def with_plugins(variables: dict[str, str]) -> dict[str, str]:
     """Add to an environment the directory with the client's plugins, if it has none."""
-    engine = Engine(variables)
-    try:
-        engine.docker("compose", "version")
-    except subprocess.CalledProcessError:
-        configuration = _cache() / "docker"
-        if not (configuration / "cli-plugins" / "docker-compose").exists():
-            if shutil.which("dpkg") is None:
-                raise NoEngine("`docker` has no `compose` on this machine") from None
-            subprocess.run([SCRIPTS / "plugins.sh", configuration / "cli-plugins"], check=True)
-        return {**variables, "DOCKER_CONFIG": str(configuration)}
-    return variables
+    if Engine(variables).succeeds("compose", "version"):
+        return variables
+    configuration = _cache() / "docker"
+    if not (configuration / "cli-plugins" / "docker-compose").exists():
+        if shutil.which("dpkg") is None:
+            raise NoEngine("`docker` has no `compose` on this machine")
+        subprocess.run([SCRIPTS / "plugins.sh", configuration / "cli-plugins"], check=True)
+    return {**variables, "DOCKER_CONFIG": str(configuration)}
 
 
 def _cache() -> Path:

@@ -40,6 +40,9 @@ class CountingStorage:
     def place(self, archive: ArchiveId) -> str:
         return self._storage.place(archive)
 
+    def is_at_hand(self, archive: ArchiveId) -> bool:
+        return self._storage.is_at_hand(archive)
+
     def close(self) -> None:
         self._storage.close()
 

@@ -24,7 +24,7 @@ from tempfile import TemporaryFile
 
 SERVE = "archive_service.cli.serve"
 SUBCOMMANDS = "archive_service.cli.subcommands"
-_RUN_BY_IT = tuple(f"archive_service.cli.{name}" for name in ("check", "index", "link"))
+_RUN_BY_IT = tuple(f"archive_service.cli.{name}" for name in ("check", "index", "link", "list"))
 _MESSAGE_BYTES = 1 << 16
 _OF_THE_INTERPRETER = ("PYTHON", "LC_", "LANG", "LD_", "TZ")
 """How variables begin that a process reads as it starts, or as it imports."""

@@ -23,6 +23,7 @@ from archive_service.storage.local.album_files import AlbumPlace, LocalAlbumFile
 from archive_service.storage.local.native import AS_COMPILED, NOTHING_COMPILED, NativeCalls
 from archive_service.storage.local.storage import LocalStorage
 from archive_service.storage.local.walk import Walk
+from archive_service.storage.wanted import WantedTree
 
 ARCHIVE = ArchiveId.parse("7kna")
 FILES = {f"{number:02}.jpg": noise(100 + number, number) for number in range(40)}
@@ -51,9 +52,16 @@ def slow(tmp_path: Path, files: dict[str, bytes]) -> Iterator[GatedFs]:
 def held_at_once(
     fuse: GatedFs, operation: str, paths: list[str], work: Callable[[], object]
 ) -> None:
-    """Do work in which requests for all of the paths are in flight at once."""
+    """Do work in which requests for all of the paths of the album are in flight at once."""
+    held_below_root(fuse, operation, [f"{ARCHIVE.value}/{path}" for path in paths], work)
+
+
+def held_below_root(
+    fuse: GatedFs, operation: str, paths: list[str], work: Callable[[], object]
+) -> None:
+    """Do the same for paths below the root."""
     for path in paths:
-        fuse.hold(operation, f"{ARCHIVE.value}/{path}")
+        fuse.hold(operation, path)
     with ThreadPoolExecutor(1) as thread:
         done = thread.submit(work)
         for _ in paths:
@@ -90,6 +98,21 @@ def test_directories_are_looked_at_at_once(tmp_path: Path, native: NativeCalls) 
             fuse, "list", [f"{number:02}" for number in range(6)], lambda: storage.list(ARCHIVE)
         )
         storage.close()
+
+
+def test_the_albums_of_a_list_are_looked_at_at_once(tmp_path: Path, native: NativeCalls) -> None:
+    names = [f"album-{number:02}" for number in range(30)]
+    for name in names:
+        make_album(tmp_path / "real", {"1.jpg": b"one", "2.jpg": b"two"}, name)
+    wanted = {ArchiveId(name): WantedTree.of([b"1.jpg"]) for name in names}
+    with gated(tmp_path / "real", tmp_path / "mounted") as fuse:
+        fuse.delay(_DELAY_S)
+        storage = LocalStorage(fuse.root, Exclusion(()), native)
+        later = [names[number] for number in LATER]
+        held_below_root(fuse, "list", later, lambda: storage.select(ARCHIVE, wanted))
+        found = storage.select(ARCHIVE, wanted)
+        storage.close()
+    assert [listing.paths for listing in found if listing] == [[b"1.jpg"]] * len(names)
 
 
 @pytest.mark.parametrize("files", [FILES, TREE], ids=["files", "tree"])

@@ -85,9 +85,11 @@ def pure_ftpd(source: Path, target: Path, *options: str) -> Iterator[Upload]:
     )
     pid = source.with_name("pid")
     flags = ["-A", "-H", "-u1", "-S", f"127.0.0.1,{port}", "-l", f"puredb:{users}", "-g", pid]
+    # It writes in large pieces, so the file is empty for long.
+    client = _by_ftp(source, target, port, "site")
     with (
         served([program, *flags, *options], port),
-        stopping(_by_ftp(source, target, port, "site"), target.parent) as upload,
+        stopping(client, target.parent, least_bytes=0) as upload,
     ):
         yield upload
 

@@ -15,6 +15,7 @@ from archive_service.archive.errors import DownloadFailed, StorageUnavailable
 from archive_service.archive.id import ArchiveId, InvalidArchiveId
 from archive_service.cli.doctor.findings import Finding, Verdict
 from archive_service.cli.doctor.index_inspection import index_findings
+from archive_service.cli.doctor.list_inspection import list_findings
 from archive_service.cli.doctor.store_inspection import addressing_advice, store_findings
 from archive_service.cli.doctor.surroundings_inspection import (
     front_findings,
@@ -246,6 +247,7 @@ CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     _settings,
     _signing,
     _albums,
+    list_findings,
     store_findings,
     index_findings,
     _limits,

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from archive_service.archive.id import is_archive_id
 from archive_service.config import values
 from archive_service.config.setting_docs import setting
 from archive_service.config.values import Text, ValueKind
@@ -62,6 +63,24 @@ def albums_place(text: str) -> Path | S3Location:
     return location
 
 
+def lists_place(text: str) -> Path | S3Location | None:
+    """Return the same for lists, None for no lists; raise ValueError."""
+    return None if text.lower() == "none" else albums_place(text)
+
+
+def are_served(lists_dir: Path | S3Location, photos_dir: Path | S3Location) -> bool:
+    """Tell whether lists lie in what can be an album."""
+    if isinstance(lists_dir, Path) and isinstance(photos_dir, Path):
+        lists, photos = lists_dir.resolve(), photos_dir.resolve()
+        below = lists.relative_to(photos).parts if lists.is_relative_to(photos) else ()
+        return bool(below) and is_archive_id(below[0])
+    if isinstance(lists_dir, S3Location) and isinstance(photos_dir, S3Location):
+        is_below = lists_dir.prefix.startswith(photos_dir.prefix)
+        first = lists_dir.prefix[len(photos_dir.prefix) :].partition("/")[0]
+        return lists_dir.bucket == photos_dir.bucket and is_below and is_archive_id(first)
+    return False
+
+
 @dataclass(frozen=True, kw_only=True)
 class AlbumSettings:
     """Where albums lie, and what of them an archive has."""
@@ -72,7 +91,7 @@ class AlbumSettings:
         ValueKind(
             albums_place,
             Text(
-                "a directory that this user may read, which may appear later, or s3://BUCKET/PREFIX",
+                "a directory that this user may read (it may appear later), or s3://BUCKET/PREFIX",
                 "каталог, который может читать этот пользователь (он может появиться и позже), "
                 "или s3://BUCKET/PREFIX",
             ),
@@ -86,6 +105,30 @@ class AlbumSettings:
         russian="Каталог с альбомами или их место в объектном хранилище. Для хранилища нужно "
         "дополнение `s3`: см. "
         "[Альбомы в объектном хранилище](operations.ru.md#альбомы-в-объектном-хранилище).",
+    )
+    lists_dir: Path | S3Location | None = setting(
+        ValueKind(
+            lists_place,
+            Text(
+                "a directory that this user may read and that is no album, s3://BUCKET/PREFIX, "
+                "or none",
+                "каталог, который может читать этот пользователь и который не альбом, "
+                "s3://BUCKET/PREFIX или none",
+            ),
+            "DIR",
+        ),
+        default="none",
+        summary="directory with lists of files, each of which is an archive",
+        details="See [An archive from a list](integration.md#an-archive-from-a-list).",
+        russian="Каталог со списками файлов, каждый из которых — архив: см. "
+        "[Архив по списку](integration.ru.md#архив-по-списку).",
+    )
+    list_size: int = setting(
+        values.size(least="1K"),
+        default="32M",
+        summary="largest list that is read",
+        details="100,000 entries take some 10M.",
+        russian="Самый большой список, который читается. 100 000 записей — около 10M.",
     )
     exclude: tuple[str, ...] = setting(
         values.patterns(),

@@ -18,13 +18,14 @@ from archive_service.archive.errors import (
     SourceSuspected,
     SourceUnreadable,
 )
+from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing, SourceIndex
 from archive_service.storage.base import DiskFile, SourceFile
 from archive_service.storage.in_flight import InFlight
 from archive_service.storage.local.filesystem_type import is_prompt
 from archive_service.storage.local.native import AS_COMPILED, Columns, NativeCalls
 from archive_service.storage.local.open_beneath import opened_to_pass
-from archive_service.storage.local.stat_record import change_token, mtime_ns
+from archive_service.storage.local.stat_record import change_token, ctime_ns, mtime_ns
 from archive_service.storage.local.walk import VANISHED, opened_directory
 
 _OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -36,6 +37,11 @@ class AlbumPlace(NamedTuple):
     root: Path
     path: bytes = b""
     """Relative to the root, '/'-separated."""
+
+
+def album_place(root: Path, archive: ArchiveId, listing: Listing) -> AlbumPlace:
+    """Return where the locations of a listing start: in the album, or for a list in the root."""
+    return AlbumPlace(root) if listing.listed else AlbumPlace(root, os.fsencode(archive.value))
 
 
 class LocalAlbumFiles:
@@ -187,7 +193,7 @@ class LocalAlbumFiles:
         if mtime_ns(status) != listing.mtimes_ns[source]:
             raise SourceChanged("rewritten")
         if change_token(status) != listing.change_token(source):
-            raise SourceSuspected
+            raise SourceSuspected(is_inode_alone=ctime_ns(status) == listing.ctime_ns(source))
 
 
 class _Directory:

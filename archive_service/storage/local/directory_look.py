@@ -11,6 +11,7 @@ from archive_service.archive.errors import AlbumInMotion
 from archive_service.storage.exclusion import Exclusion, SortedNames
 from archive_service.storage.local.native import NativeCalls
 from archive_service.storage.local.stat_record import ROW, SIZE, row
+from archive_service.storage.wanted import WantedTree
 
 _TRIES = 10
 
@@ -24,6 +25,8 @@ class Place:
     location: bytes = b""
     """Where it is; another path than the prefix below a link."""
     depth: int = 0
+    wanted: WantedTree | None = None
+    """What is collected of it; None stands for all."""
 
     @property
     def is_linked(self) -> bool:
@@ -33,7 +36,16 @@ class Place:
     def below(self, name: bytes, target: bytes | None) -> Place:
         """Return the place of a directory in this one, or of the target of a link in it."""
         location = self.location + name if target is None else target
-        return Place(self.prefix + name + b"/", location + b"/", self.depth + 1)
+        wanted = self.wanted and self.wanted.below(name)
+        return Place(self.prefix + name + b"/", location + b"/", self.depth + 1, wanted)
+
+    def kept(self, names: list[bytes]) -> list[bytes]:
+        """Return the names in it that are wanted."""
+        return names if self.wanted is None else self.wanted.kept(names)
+
+    def leads_to(self, name: bytes) -> bool:
+        """Tell whether anything is wanted of a directory in it."""
+        return self.wanted is None or name in self.wanted.directories
 
 
 @dataclass(frozen=True, slots=True)

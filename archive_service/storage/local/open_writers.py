@@ -29,7 +29,7 @@ from archive_service.archive.listing import Listing, SourceIndex
 from archive_service.archive.settling import LOOKED_AT_S, OPEN_S, YOUNG_S, UploadSign
 from archive_service.observe.events import Observe, OpenFileIgnored, ignore
 from archive_service.storage.in_flight import InFlights
-from archive_service.storage.local.album_files import AlbumPlace, LocalAlbumFiles
+from archive_service.storage.local.album_files import AlbumPlace, LocalAlbumFiles, album_place
 from archive_service.storage.local.filesystem_type import is_prompt
 from archive_service.storage.local.open_beneath import opened_to_pass
 from archive_service.storage.local.stat_record import ctime_ns
@@ -115,7 +115,7 @@ class OpenWriters:
             young = sorted(young, key=listing.ctime_ns)[-MOST_LOOKED_AT:]
         look = _AlbumLook(archive, listing, now_ns, self)
         in_flight = self._in_flights.of(archive)
-        with LocalAlbumFiles(self.place(archive), listing, in_flight=in_flight) as files:
+        with LocalAlbumFiles(self.place(archive, listing), listing, in_flight=in_flight) as files:
             for source in young:
                 try:
                     if found := look.at(files, source):
@@ -126,12 +126,12 @@ class OpenWriters:
                     return UploadSign.CHANGED
         return UploadSign.OPEN if any(map(look.is_written_to, listing.uploads)) else None
 
-    def place(self, archive: ArchiveId) -> AlbumPlace:
+    def place(self, archive: ArchiveId, listing: Listing) -> AlbumPlace:
         """Return where an album lies."""
-        return AlbumPlace(self._root, os.fsencode(archive.value))
+        return album_place(self._root, archive, listing)
 
     def is_written(self, archive: ArchiveId, name: bytes, descriptor: int) -> bool:
-        """Return whether a program has a file of this base name open for writing."""
+        """Return whether a program has a file of an album, of this base name, open for writing."""
         lease = self._leases.of(descriptor)
         if lease in (Lease.FREE, Lease.WRITTEN):
             return lease is Lease.WRITTEN
@@ -158,13 +158,14 @@ class _AlbumLook:
     def at(self, files: LocalAlbumFiles, source: SourceIndex) -> UploadSign | None:
         """Check a file of the listing; raise DownloadFailed."""
         listing = self._listing
-        name = listing.paths[source].rpartition(b"/")[2]
+        album, path = listing.origin(self._archive, source)
+        name = path.rpartition(b"/")[2]
         changed_ns = listing.ctime_ns(source)
         if listing.mtimes_ns[source] <= self._now_ns:
             changed_ns = max(changed_ns, listing.mtimes_ns[source])
         with files.open(source) as file:
             descriptor = file.fileno()
-            if self._holds(name, descriptor, changed_ns):
+            if self._holds(album, name, descriptor, changed_ns=changed_ns):
                 return UploadSign.OPEN
             if 0 <= self._now_ns - changed_ns < YOUNG_S * _NS_PER_S and _has_zeros(
                 descriptor, listing.sizes[source]
@@ -178,16 +179,20 @@ class _AlbumLook:
     def is_written_to(self, path: bytes) -> bool:
         """Return whether a file that is left out is open for writing."""
         directory, _, name = path.rpartition(b"/")
+        album = self._archive
+        if self._listing.listed:
+            album = ArchiveId(os.fsdecode(directory.partition(b"/")[0]))
         with suppress(OSError), self._directory(directory) as parent:
             descriptor = os.open(name, _OPEN, dir_fd=parent)
             try:
-                return self._holds(name, descriptor, ctime_ns(os.fstat(descriptor)))
+                changed_ns = ctime_ns(os.fstat(descriptor))
+                return self._holds(album, name, descriptor, changed_ns=changed_ns)
             finally:
                 os.close(descriptor)
         return False
 
-    def _holds(self, name: bytes, descriptor: int, changed_ns: int) -> bool:
-        if not self._writers.is_written(self._archive, name, descriptor):
+    def _holds(self, album: ArchiveId, name: bytes, descriptor: int, *, changed_ns: int) -> bool:
+        if not self._writers.is_written(album, name, descriptor):
             return False
         if self._now_ns - changed_ns < OPEN_S * _NS_PER_S:
             return True
@@ -196,7 +201,7 @@ class _AlbumLook:
 
     @contextmanager
     def _directory(self, path: bytes) -> Iterator[int]:
-        place = self._writers.place(self._archive)
+        place = self._writers.place(self._archive, self._listing)
         with opened_directory(place.root) as root:
             descriptor = opened_to_pass(root, place.path + b"/" + path)
         try:

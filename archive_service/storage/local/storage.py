@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -24,15 +25,16 @@ from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing
 from archive_service.observe.events import Observe, ignore
 from archive_service.storage.exclusion import Exclusion
-from archive_service.storage.in_flight import InFlights
-from archive_service.storage.local.album_files import AlbumPlace, LocalAlbumFiles
+from archive_service.storage.in_flight import InFlight, InFlights
+from archive_service.storage.local.album_files import LocalAlbumFiles, album_place
 from archive_service.storage.local.directory_look import Place
-from archive_service.storage.local.filesystem_type import mount_point
+from archive_service.storage.local.filesystem_type import is_prompt, mount_point
 from archive_service.storage.local.left_out_links import LeftOutLinks
 from archive_service.storage.local.native import AS_COMPILED, NativeCalls
 from archive_service.storage.local.open_beneath import OPEN_DIRECTORY
 from archive_service.storage.local.symlinks import AlbumLinks, Links, NoLinks
 from archive_service.storage.local.walk import VANISHED, Walk, opened_directory
+from archive_service.storage.wanted import WantedTree
 
 _NO_ALBUM = (*VANISHED, errno.ENAMETOOLONG)
 SymlinkPolicy = Literal["inside", "never"]
@@ -68,11 +70,23 @@ class LocalStorage:
         except OSError as error:
             raise StorageUnavailable(errno_name(error)) from None
 
+    def select(
+        self, archive: ArchiveId, wanted: Mapping[ArchiveId, WantedTree]
+    ) -> Sequence[Listing | None]:
+        """List what is wanted of albums; see `Storage.select`."""
+        albums = self._in_flights.of(archive)
+        try:
+            with opened_directory(self._root) as root:
+                select = partial(self._selected, root, albums)
+                return list(albums.in_order(select, wanted.items()))
+        except OSError as error:
+            raise StorageUnavailable(errno_name(error)) from None
+
     def files(
         self, archive: ArchiveId, listing: Listing, close: Callable[[int], object] = os.close
     ) -> LocalAlbumFiles:
         """Give access to the files of a listing; see `Storage.files`."""
-        place = AlbumPlace(self._root, os.fsencode(archive.value))
+        place = album_place(self._root, archive, listing)
         in_flight = self._in_flights.of(archive)
         return LocalAlbumFiles(place, listing, self._native, in_flight=in_flight, close=close)
 
@@ -98,11 +112,41 @@ class LocalStorage:
         mount = mount_point(root / archive.value)
         return f"{root}/{archive}" if mount.is_relative_to(root) and mount != root else str(mount)
 
+    def is_at_hand(self, archive: ArchiveId) -> bool:
+        """Return whether the album lies on local disks and is cached; see `Storage.is_at_hand`."""
+        return self._in_flights.of(archive).is_at_hand
+
     def close(self) -> None:
         """End the threads that helped; see `Storage.close`."""
         self._in_flights.close()
 
     def _list_album(self, archive: ArchiveId, root: int) -> Listing:
+        with self._opened_album(archive, root) as album:
+            in_flight = self._in_flights.of(archive)
+            walk = self._walked(archive, album, Place(), in_flight)
+            in_flight.note_listing(is_prompt=walk.is_prompt and is_prompt(root))
+            return walk.listing()
+
+    def _selected(
+        self, root: int, in_flight: InFlight, wanted: tuple[ArchiveId, WantedTree]
+    ) -> Listing | None:
+        archive, tree = wanted
+        try:
+            with self._opened_album(archive, root) as album:
+                place = Place(wanted=None if tree.is_whole else tree)
+                return self._walked(archive, album, place, in_flight).listing()
+        except ArchiveNotFound:
+            return None
+
+    def _walked(self, archive: ArchiveId, album: int, place: Place, in_flight: InFlight) -> Walk:
+        links = self._links(archive, album)
+        walk = Walk(self._exclusion, in_flight=in_flight, links=links, native=self._native)
+        walk.directory(album, place)
+        return walk
+
+    @contextmanager
+    def _opened_album(self, archive: ArchiveId, root: int) -> Iterator[int]:
+        """Open an album; raise ArchiveNotFound."""
         try:
             album = os.open(archive.value, OPEN_DIRECTORY, dir_fd=root)
         except OSError as error:
@@ -110,14 +154,7 @@ class LocalStorage:
                 raise ArchiveNotFound from None
             raise
         try:
-            walk = Walk(
-                self._exclusion,
-                in_flight=self._in_flights.of(archive),
-                links=self._links(archive, album),
-                native=self._native,
-            )
-            walk.directory(album, Place())
-            return walk.listing()
+            yield album
         finally:
             os.close(album)
 

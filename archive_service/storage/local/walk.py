@@ -28,6 +28,7 @@ from archive_service.storage.local.directory_look import (
     rows_of,
     stable_names,
 )
+from archive_service.storage.local.filesystem_type import is_prompt
 from archive_service.storage.local.listing_builder import ListingBuilder
 from archive_service.storage.local.native import AS_COMPILED, NativeCalls
 from archive_service.storage.local.open_beneath import OPEN_DIRECTORY
@@ -71,6 +72,8 @@ class Walk:
     ) -> None:
         self.reached = b""
         """The directory entered last, where an error occurred."""
+        self.is_prompt = True
+        """Whether all directories lie on file systems that answer at once."""
         self._exclusion = exclusion
         self._acceptance = acceptance
         self._in_flight = in_flight
@@ -110,7 +113,7 @@ class Walk:
         if place.depth > MAX_DEPTH:
             raise StorageUnavailable("too deep")
         names, status = stable_names(descriptor, self._exclusion)
-        kept = encoded(names.kept)
+        kept = place.kept(encoded(names.kept))
         found = self._in_flight.in_slices(
             lambda start, stop: self._rows(descriptor, kept[start:stop]), len(kept)
         )
@@ -125,14 +128,16 @@ class Walk:
     def _collect(self, look: DirectoryLook) -> bool:
         place, status = look.place, look.status
         before = len(self)
+        self.is_prompt = self.is_prompt and is_prompt(look.descriptor)
         self._note_left_out(look)
+        below = self._add_files(*look.without_placeholders(), place)
         leads_to_empty = self._collect_below(
-            look, self._add_files(*look.without_placeholders(), place)
+            look, [directory for directory in below if place.leads_to(directory[0])]
         )
         if os.fstat(look.descriptor).st_ctime_ns != status.st_ctime_ns:
             raise AlbumInMotion  # the directory changed while we read it: entries may be missing
         self._columns.note_times(ctime_ns(status), mtime_ns(status))
-        is_kept = leads_to_empty or len(self) == before
+        is_kept = leads_to_empty or (len(self) == before and place.wanted is None)
         if place.prefix and is_kept:
             self._columns.add([place.prefix], empty_row(status), {})
         return is_kept

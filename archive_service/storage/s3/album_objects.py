@@ -20,7 +20,10 @@ _AT_ONCE = 16
 
 
 class S3AlbumFiles:
-    """The files of one listing, whose keys begin with `prefix`; see `AlbumFiles`."""
+    """The files of one listing; see `AlbumFiles`.
+
+    Their keys begin with `prefix`: that of the album, or for a list that of all albums.
+    """
 
     def __init__(self, context: StoreContext, prefix: str, listing: Listing) -> None:
         self._context = context
@@ -76,7 +79,8 @@ class S3AlbumFiles:
     def whole(self, source: SourceIndex) -> Part:
         """Return the part that is a source's whole object."""
         listing = self._listing
-        key = self._prefix + listing.paths[source].decode()
+        paths = listing.listed.origins if listing.listed else listing.paths
+        key = self._prefix + paths[source].decode()
         size = listing.sizes[source]
         return Part(key, listing.locations[source].decode(), size, 0, size)
 

@@ -8,7 +8,7 @@ not UTF-8 is left out and reported, because no client can request it.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from hashlib import blake2b
 from itertools import chain, groupby
 from operator import itemgetter
@@ -17,11 +17,15 @@ from archive_service.archive.errors import AlbumArchived
 from archive_service.archive.listing import CHANGE_TOKEN_SIZE, Listing, held_ns, parent, parents
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.s3.objects import Found
+from archive_service.storage.wanted import WantedTree
 
 FILE_MODE, DIRECTORY_MODE = 0o644, 0o755
 """Objects have no permission bits; these are the usual ones of files."""
 _NS_PER_S = 1_000_000_000
 _ROOT = b""
+_NO_TIME_S = 0
+_FEW_FILES = 4
+"""So many files of a directory are asked for one by one: it may hold thousands of others."""
 
 
 class Tree:
@@ -40,8 +44,11 @@ class Tree:
         self._members: dict[bytes, dict[str, Found]] = {}
         """The objects in each directory that is kept, by name."""
         self._is_kept = {_ROOT: True}
+        self._is_litter = {_ROOT: False}
         self._newest_s: dict[bytes, int] = {}
-        """The newest change of an object directly in each directory, Unix seconds."""
+        """The newest change of an object directly in each directory, Unix seconds.
+
+        Litter has no time of its own: it may be made anew while the album stays what it is."""
 
     def __bool__(self) -> bool:
         """Return whether the album exists: whether it has any key."""
@@ -52,7 +59,7 @@ class Tree:
         named = filter(None, map(self._named, objects))
         for directory, group in groupby(named, itemgetter(0)):
             members = list(group)
-            newest_s = max(found.modified_s for _, _, found in members)
+            newest_s = self._newest_change_s(directory, members)
             self._newest_s[directory] = max(newest_s, self._newest_s.get(directory, newest_s))
             if not self._keeps(directory):
                 continue
@@ -60,12 +67,13 @@ class Tree:
             named_members = ((name, found) for _, name, found in members if name)
             self._members.setdefault(directory, {}).update(named_members)
 
-    def listing(self) -> Listing:
+    def listing(self, wanted: WantedTree | None = None) -> Listing:
         """Return the listing: files, empty directories and the parents of these.
 
+        `wanted` are the files that a list names, and others are left out.
         Raise AlbumArchived if a file must be restored before it can be read.
         """
-        found_files = self._kept_files()
+        found_files = self._kept_files(wanted)
         if any(found.is_archived for found in found_files.values()):
             raise AlbumArchived
         times_s = self._times_s()
@@ -93,13 +101,16 @@ class Tree:
             is_of_objects=True,
         )
 
-    def _kept_files(self) -> dict[bytes, Found]:
+    def _kept_files(self, wanted: WantedTree | None) -> dict[bytes, Found]:
         """Return the files by path: what lies beside one may show that it is unfinished."""
-        return {
+        found_files = {
             members[name].key[self._prefix_size :]: members[name]
             for members in self._members.values()
             for name in self._exclusion.kept(list(members))
         }
+        if wanted is None:
+            return found_files
+        return {path: found for path, found in found_files.items() if wanted.includes(path)}
 
     def _named(self, found: Found) -> tuple[bytes, str, Found] | None:
         """Return the directory and the name of an object; None if it is left out."""
@@ -110,6 +121,26 @@ class Tree:
         except UnicodeDecodeError:
             self._on_skipped("not UTF-8")
             return None
+
+    def _newest_change_s(
+        self, directory: bytes, members: Iterable[tuple[bytes, str, Found]]
+    ) -> int:
+        if self._lies_in_litter(directory):
+            return _NO_TIME_S
+        times_s = (
+            found.modified_s for _, name, found in members if not self._exclusion.is_litter(name)
+        )
+        return max(times_s, default=_NO_TIME_S)
+
+    def _lies_in_litter(self, directory: bytes) -> bool:
+        """Return whether a directory, or one above it, is litter."""
+        if directory not in self._is_litter:
+            above = parent(directory)
+            name = directory[len(above) : -1].decode()
+            self._is_litter[directory] = self._lies_in_litter(above) or self._exclusion.is_litter(
+                name
+            )
+        return self._is_litter[directory]
 
     def _keeps(self, directory: bytes) -> bool:
         """Return whether a directory is archived: no name in its path is excluded."""
@@ -125,8 +156,22 @@ class Tree:
         for directory in sorted({*self._is_kept, *times_s}, key=len, reverse=True):
             if directory:
                 above = parent(directory)
-                times_s[above] = max(times_s.get(above, 0), times_s[directory])
+                times_s[above] = max(times_s.get(above, _NO_TIME_S), times_s[directory])
         return times_s
+
+
+def lookups(wanted: WantedTree) -> Iterator[tuple[bytes, bool]]:
+    """Yield what the keys of wanted files begin with, and whether keys with more slashes count.
+
+    What lies beside a file may show that it is unfinished, and has a name that begins with its own.
+    """
+    for path, tree in wanted.walk():
+        if tree.is_whole:
+            yield path, True
+        elif len(tree.files) > _FEW_FILES:
+            yield path, False
+        else:
+            yield from ((path + name, False) for name in tree.files)
 
 
 def _change_token(etag: bytes) -> bytes:
