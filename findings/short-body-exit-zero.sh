@@ -3,9 +3,9 @@
 #          8.2.36 (Debian axel 2.17.11-3, puf 1.0.0-7+b2, snarf 7.0-9+b1, tcl8.6
 #          8.6.13+dfsg-2, php8.2-cli 8.2.36-1~deb12u1), seen 2026-11-30.
 # Guess:   when the server closes in the middle of a body with a Content-Length,
-#          they fail, as curl (18), wget (4), aria2 (1) and lftp (1) do.
+#          they fail, as aria2 and lftp do (both exit 1).
 # Seen:    all five say that all is well and leave the half under its final name;
-#          axel without its .st file, so the next run does not go on either.
+#          axel keeps no .st file beside it from which it could go on.
 set -euo pipefail
 tmp=$(mktemp -d); server=
 finish() { [ -z "$server" ] || kill "$server" 2>/dev/null || true; rm -rf "$tmp"; }
