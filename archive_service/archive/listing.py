@@ -10,7 +10,7 @@ import struct
 import sys
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import repeat
 from typing import NamedTuple, NewType
@@ -88,6 +88,8 @@ class Listing:
     has_litter: bool = False
     """Whether something else is left out beside the files.  What happens to that moves the times of
     directories, as a removal does."""
+    newest_empty_ns: int | None = field(init=False)
+    """When a file without bytes changed last, on a disk; None where there is none."""
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -111,9 +113,10 @@ class Listing:
         """
         return self.is_of_objects or at_ns - self.newest_change_ns > self.clock_tick_ns()
 
-    def newest_empty_ns(self) -> int | None:
-        """Return when a file without bytes changed last; None where there is none."""
-        return max(map(self.ctime_ns, self._empty_files()), default=None)
+    def __post_init__(self) -> None:
+        # Here, in a thread: each of many requests asks for it.
+        newest_ns = max(map(self.ctime_ns, self._empty_files()), default=None)
+        object.__setattr__(self, "newest_empty_ns", newest_ns)
 
     def changed_since(self, at_ns: int) -> list[SourceIndex]:
         """Return the files that changed after a Unix time, as far as the store's times tell."""

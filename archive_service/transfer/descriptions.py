@@ -30,8 +30,12 @@ from archive_service.archive.representation import ArchiveOptions, Representatio
 from archive_service.archive.settling import UploadLook, UploadSign
 from archive_service.checksums.album import KEPT_FILES, weight_of
 from archive_service.storage.base import Storage
-from archive_service.storage.lanes import Lanes
+from archive_service.storage.lanes import LaneLimits, Lanes
 from archive_service.transfer.shared_calls import SharedCalls
+
+_CUTTING = LaneLimits(per_lane=1, usual=1, most=1)
+"""To cut a part needs no disk, and more threads that compute would only wait for each other, and
+the event loop for them."""
 
 
 class _Part(NamedTuple):
@@ -65,6 +69,11 @@ class Descriptions:
         self._uploads = uploads
         self._looks = SharedCalls(self._begin_look)
         self._cuttings = SharedCalls(self._begin_cutting)
+        self._cutters = Lanes("cut", _CUTTING)
+
+    def close(self) -> None:
+        """End the threads that cut."""
+        self._cutters.close()
 
     async def whole(self, archive: ArchiveId) -> Representation:
         """Describe an album as it is now.
@@ -120,7 +129,7 @@ class Descriptions:
         return self._uploads.sign(whole.archive, whole.layout.listing, now_ns=time.time_ns())
 
     def _begin_cutting(self, wanted: _Part) -> Future[Representation]:
-        return self._lanes.of(wanted.whole.archive).submit(self._cut, wanted)
+        return self._cutters.of(wanted.whole.archive).submit(self._cut, wanted)
 
     def _cut(self, wanted: _Part) -> Representation:
         whole, listing = wanted.whole, wanted.whole.layout.listing

@@ -181,6 +181,7 @@ class ArchiveService:
     def close(self) -> None:
         """Write what was learned and end the threads; call it when nothing is being sent."""
         self._storage.close()
+        self._descriptions.close()
         for lanes in (self._root, self._reading, self._hashing):
             lanes.close()
         self._indexing.submit(self._index.close)

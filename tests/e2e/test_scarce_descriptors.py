@@ -67,6 +67,18 @@ def test_a_visitor_is_served_beside_those_who_ask_for_nothing(server: Server) ->
         assert not [line for line in server.lines if "level=error" in line]
 
 
+def test_a_visitor_is_served_beside_those_who_have_asked_and_keep_their_connections(
+    server: Server,
+) -> None:
+    request = f"GET /archive/{OTHER}/ HTTP/1.1\r\nHost: a\r\n\r\n".encode()
+    with silent(server.port, DESCRIPTORS) as sockets:
+        for each in sockets:
+            with suppress(OSError):  # it was closed to make room
+                each.sendall(request)
+        assert get(server.port, f"/archive/{OTHER}/").status == 200
+    assert not [line for line in server.lines if "level=error" in line]
+
+
 def test_all_who_are_taken_and_ask_can_download(server: Server) -> None:
     request = f"GET /archive/{OTHER}/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
     with silent(server.port, SILENT) as sockets:

@@ -75,7 +75,12 @@ def is_changed_by_others(directory: Path) -> bool:
 
     That is so on the network, where a virtual machine shares its host's files, and with FUSE.
     """
-    kind = _mount(os.fsencode(directory.resolve()))[1]
+    return may_hang(directory.resolve())
+
+
+def may_hang(path: Path) -> bool:
+    """Tell whether a path without links lies on such a mount, as far as its text tells."""
+    kind = _mount(bytes(path))[1]
     return kind in _CHANGED_BY_OTHERS or kind.startswith(b"fuse")
 
 

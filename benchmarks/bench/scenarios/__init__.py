@@ -14,6 +14,7 @@ from bench.scenarios import (
     first,
     growth,
     little,
+    neighbours,
     resume,
     save,
     slow,
@@ -47,6 +48,7 @@ SCENARIOS = {
     "store": Scenario(store.objects, store.profile),
     "slow-storage-thumbnails": Scenario(slow_storage.thumbnails, no_profile),
     "slow-storage-album": Scenario(slow_storage.album, no_profile),
+    "neighbours": Scenario(neighbours.neighbours, no_profile),
     "resume": Scenario(resume.resume, resume.profile),
     # Last, for they fill the page cache with zeros.
     "growth-files": Scenario(growth.files, growth.profile(growth.files_albums)),
