@@ -11,6 +11,7 @@ import asyncio
 import time
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Executor
+from threading import Semaphore
 from weakref import WeakValueDictionary
 
 from archive_service.archive.errors import DownloadFailed
@@ -24,6 +25,7 @@ from archive_service.checksums.disk_demand import DiskDemand
 from archive_service.checksums.hash_job import HashJob
 from archive_service.checksums.hash_queue import HashQueue
 from archive_service.checksums.hashing import Hashing, HashState
+from archive_service.checksums.kept_files import MOST_KEPT, KeptFiles
 from archive_service.observe.events import HashingBacklogChanged, Observe, ignore
 from archive_service.storage.base import AlbumFiles, DiskFile, SourceFile, Storage
 
@@ -66,6 +68,10 @@ class _JobHashing(Hashing):
             file.begin(0, self.listing.sizes[source])
         return file
 
+    def hashed(self, source: SourceIndex, file: SourceFile) -> None:
+        if isinstance(file, DiskFile):
+            self._album.kept.keep(source, file)
+
 
 class AlbumChecksums(Crc32Column):
     """The CRC-32 values of one listing, by source."""
@@ -75,6 +81,7 @@ class AlbumChecksums(Crc32Column):
     ) -> None:
         super().__init__(len(listing))
         self.listing = listing
+        self.kept = KeptFiles(threads.kept_room)
         self._archive = archive
         self._storage = storage
         self._threads = threads
@@ -214,6 +221,7 @@ class HashThreads:
         self.index = index
         self.hashing = HashQueue(hashing)
         self.begun = BegunHashes()
+        self.kept_room = Semaphore(MOST_KEPT)
         self.observe = observe
         self.demand = demand or DiskDemand()
         self._indexing = indexing

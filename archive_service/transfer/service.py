@@ -140,10 +140,12 @@ class ArchiveService:
         lane = self._reading.of(archive)
         close = partial(_close_in, lane)
         checksums = self._checksums.of(archive, listing, representation.fingerprint)
+        checksums.kept.close_by(close)
 
         def open_album() -> AnnouncedFiles:
             files = self._storage.files(archive, listing, close)
-            return AnnouncedFiles(files, listing, checksums.values.__getitem__)
+            crc32_of = checksums.values.__getitem__
+            return AnnouncedFiles(files, listing, crc32_of, kept=checksums.kept.taken)
 
         return ArchiveContent(
             layout,
