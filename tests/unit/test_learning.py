@@ -17,6 +17,7 @@ import pytest
 from harness.albums import HASH, make_album, make_sparse, noise, settle
 from harness.conditions import eventually
 from harness.counting import CountingStorage
+from harness.opens import opens_noted
 from harness.pagecache import evict
 
 from archive_service.archive.errors import SourceChanged
@@ -110,6 +111,27 @@ def test_all_of_an_album_is_learned(bench: Bench, photos_dir: Path) -> None:
     settle(make_album(photos_dir, files))
     assert bench.run(learn) == len(files)
     assert bench.known() == {path.encode(): crc32(data) for path, data in files.items()}
+
+
+def test_small_files_come_first_and_then_the_others_by_size(bench: Bench, photos_dir: Path) -> None:
+    files = {"a.bin": LARGE, "b.bin": noise(LARGE_FILE_BYTES), "c.txt": b"c", "d.txt": b""}
+    settle(make_album(photos_dir, files))
+    bench.run(learn)
+    assert list(bench.storage.opened) == [b"c.txt", b"d.txt", b"b.bin", b"a.bin"]
+
+
+def test_a_little_album_that_stays_the_same_is_listed_once(bench: Bench, photos_dir: Path) -> None:
+    album = settle(make_album(photos_dir, {"sub/1.jpg": b"one"}))
+
+    async def look_twice(learner: BackgroundHasher) -> bool:
+        first = await learner.look(ALBUM)
+        with opens_noted(album) as names:
+            again = await learner.look(ALBUM)
+        assert "sub" not in names
+        (album / "sub" / "2.jpg").write_bytes(b"two")
+        return again is first and len((await learner.look(ALBUM)).listing) == 2
+
+    assert bench.run(look_twice)
 
 
 def test_only_what_is_unknown_is_read(bench: Bench, photos_dir: Path) -> None:

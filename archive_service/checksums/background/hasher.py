@@ -19,7 +19,9 @@ from typing import Any, NamedTuple, TypeVar
 from archive_service.archive.errors import DownloadFailed, SourceChanged, StorageUnavailable
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing, SourceIndex
-from archive_service.checksums.album import AlbumChecksums, Checksums
+from archive_service.archive.lru import WeightedLRU
+from archive_service.archive.segments import LARGE_FILE_BYTES
+from archive_service.checksums.album import AlbumChecksums, Checksums, weight_of
 from archive_service.checksums.background.page_hints import Pages, pages_of
 from archive_service.checksums.background.throttle import LOOK_AGAIN_S, Throttle
 from archive_service.checksums.disk_demand import DiskDemand
@@ -39,6 +41,8 @@ _VISIT_S = 1.0
 """How long one call works."""
 _FROM_MEMORY_S = 50e-6
 """Small files that take longer, each on average, have come from the disk."""
+_KEPT_FILES = 50_000
+"""Files of little albums whose listings are kept for the next look."""
 _Result = TypeVar("_Result")
 
 
@@ -87,6 +91,8 @@ class BackgroundHasher:
         self._answer_within_s = answer_within_s
         self._threads = Lanes("ahead", _LIMITS)
         self._awaited: dict[ArchiveId, Future[Any]] = {}
+        self._lock = threading.Lock()
+        self._looked_at: WeightedLRU[ArchiveId, Seen] = WeightedLRU(_KEPT_FILES)
 
     async def albums(self) -> Sequence[str]:
         """Name what may be an album; raise StorageUnavailable."""
@@ -145,8 +151,16 @@ class BackgroundHasher:
         await asyncio.to_thread(self._threads.close)
 
     def _look(self, archive: ArchiveId) -> Seen:
-        listing = self._storage.list(archive)
-        return Seen(listing, listing.fingerprint())
+        with self._lock:
+            last = self._looked_at.get(archive)
+        listing = self._storage.list(archive, last.listing if last else None)
+        if last and listing is last.listing:
+            return last
+        seen = Seen(listing, listing.fingerprint())
+        if listing.snapshot:  # otherwise the next look lists all the same
+            with self._lock:
+                self._looked_at.put(archive, seen, weight=weight_of(listing))
+        return seen
 
     def _advance(self, steps: Iterator[None], throttle: Throttle) -> bool:
         """Take steps for a while; return whether more may be left."""
@@ -167,11 +181,19 @@ class _AlbumRun:
         self.is_taken_over = False
 
     def steps(self, storage: Storage, archive: ArchiveId) -> Generator[None, None, None]:
-        """Hash unknown files, the files opened in the thread that takes the first step."""
-        sources = map(SourceIndex, range(len(self.album.listing)))
+        """Hash unknown files, the files opened in the thread that takes the first step.
+
+        Small files come first, in their order, then the others by size: a turn makes most files
+        known.
+        """
+        sizes = self.album.listing.sizes
+        unknown = list(filter(self.album.is_unknown, map(SourceIndex, range(len(sizes)))))
+        small = [source for source in unknown if sizes[source] < LARGE_FILE_BYTES]
+        large = [source for source in unknown if sizes[source] >= LARGE_FILE_BYTES]
         with storage.files(archive, self.album.listing) as files:
             hashing = _BackgroundHashing(files, self)
-            yield from hashing.steps(filter(self.album.is_unknown, sources))
+            yield from hashing.steps(small)
+            yield from hashing.steps(sorted(large, key=sizes.__getitem__))
 
 
 class _BackgroundHashing(Hashing):
