@@ -10,6 +10,8 @@ from http.client import HTTPConnection, HTTPException
 
 _ANSWER_WITHIN_S = 10.0
 _PAUSE_S = 0.005
+_GIVES_UP_AFTER = 5
+"""Failures of one kind of request."""
 
 
 @dataclass
@@ -36,6 +38,8 @@ def visit(address: tuple[str, int], wishes: Wishes, rounds: Sequence[int]) -> di
     """Ask for all wishes in each round, one after the other, each on a connection of its own."""
     answers = {name: Answers() for name in wishes}
     for number in rounds:
+        if any(each.failed >= _GIVES_UP_AFTER for each in answers.values()):
+            break
         for name, path in wishes.items():
             _ask(address, path(number), answers[name])
             time.sleep(_PAUSE_S)
