@@ -59,13 +59,15 @@ def mounted(
 ) -> Iterator[Delayed]:
     """Show a directory with the delay for the length of a block, nothing of it cached before.
 
-    `later_us` are the delays of single operations from `slow_down` on.
+    `later_us` are the delays of single operations from `slow_down` on.  Where it is given, the
+    program leaves the processor to others, as if on another machine.
     """
     mountpoint.mkdir(exist_ok=True)
     options = f"ro,default_permissions,max_threads={_THREADS},max_idle_threads={_THREADS}"
     later = [f"{operation}={delay}" for operation, delay in (later_us or {}).items()]
+    prefix = [] if later_us is None else ["nice", "-n", "10"]
     process = subprocess.Popen(
-        [program, mountpoint, source, str(delay_us), *later, "-f", "-o", options],
+        [*prefix, program, mountpoint, source, str(delay_us), *later, "-f", "-o", options],
         stdout=subprocess.DEVNULL,
     )
     try:

@@ -18,6 +18,7 @@ from bench.scenarios import (
     resume,
     save,
     slow,
+    slow_memory,
     slow_storage,
     store,
     throughput,
@@ -48,6 +49,7 @@ SCENARIOS = {
     "store": Scenario(store.objects, store.profile),
     "slow-storage-thumbnails": Scenario(slow_storage.thumbnails, no_profile),
     "slow-storage-album": Scenario(slow_storage.album, no_profile),
+    "slow-storage-memory": Scenario(slow_memory.slow_memory, no_profile),
     "neighbours": Scenario(neighbours.neighbours, no_profile),
     "resume": Scenario(resume.resume, resume.profile),
     # Last, for they fill the page cache with zeros.
