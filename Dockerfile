@@ -45,7 +45,7 @@ ENV PATH=/opt/archive-service/bin:$PATH \
 USER 10001:10001
 EXPOSE 8080
 VOLUME /var/cache/archive-service
-HEALTHCHECK --interval=10s --timeout=5s --start-period=10s CMD ["python", "healthcheck.py"]
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s CMD ["python", "healthcheck.py"]
 STOPSIGNAL SIGTERM
 CMD ["python", "server.py"]
 

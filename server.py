@@ -2,7 +2,7 @@
 
 import sys
 
-from archive_service.cli.serve import main
+from archive_service.cli.subcommands import run
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run("serve"))

@@ -80,15 +80,6 @@ OPTIMISATIONS = {
             ),
         ),
     ),
-    "little-snapshot": Optimisation(
-        "a known little album is looked at, not listed",
-        ("little",),
-        (
-            Replacement(
-                "storage/local/storage.py", "if known and known.snapshot and", "if 0 and known and"
-            ),
-        ),
-    ),
     "made-ahead": Optimisation(
         "two batches are made while one is sent",
         ("thumbnails", "slow-storage-thumbnails", "slow-storage-album"),
@@ -100,8 +91,8 @@ OPTIMISATIONS = {
         (Replacement("archive/naming.py", "    if _are_plain(paths):\n", "    if False:\n"),),
     ),
     "excluded-names": Optimisation(
-        "names that no pattern can match are told by their ends, in one pass",
-        ("first-thumbnails", "first-byte"),
+        "names that no pattern can match are recognised by their ends, in one pass",
+        ("first-byte",),
         (
             Replacement(
                 "storage/exclusion.py",
@@ -166,50 +157,9 @@ OPTIMISATIONS = {
         ),
     ),
     "joined-buffers": Optimisation(
-        "small buffers are sent as one, or with the file behind them",
+        "small buffers are sent as one, or in one packet with the file behind them",
         ("little", "album"),
         (Replacement("transfer/batches.py", "JOINED_BYTES = 16 * 1024\n", "JOINED_BYTES = -1\n"),),
-    ),
-    "msg-more": Optimisation(
-        "a header shares a packet with the file behind it",
-        ("little", "album"),
-        (Replacement("transfer/socket_writer.py", 'getattr(socket, "MSG_MORE", 0)', "0"),),
-    ),
-    "watched-once": Optimisation(
-        "the selector watches a slow client once, not for each wait",
-        ("album", "little"),
-        (
-            Replacement(
-                "transfer/socket_writer.py",
-                "            if not self._go_on():\n",
-                "            if not self._go_on():\n"
-                "                self._loop.remove_writer(self._descriptor)\n"
-                "                self._is_watched = False\n",
-            ),
-        ),
-    ),
-    "gc-freeze": Optimisation(
-        "the garbage collector skips modules and classes",
-        ("little",),
-        (Replacement("config/build.py", "        _let_be_what_stays()\n", ""),),
-    ),
-    "quiet-log": Optimisation(
-        "no line is made for a level that is off",
-        ("little",),
-        (
-            Replacement(
-                "observe/log.py", "        if not self._is_enabled_for(level):\n", "        if 0:\n"
-            ),
-        ),
-    ),
-    "request-id": Optimisation(
-        "request ids do not come from the kernel",
-        ("little",),
-        (
-            Replacement(
-                "web/request_id.py", "random.getrandbits", "random.SystemRandom().getrandbits"
-            ),
-        ),
     ),
 }
 

@@ -15,18 +15,23 @@ Serve = Callable[..., Server]
 TESTS = Path(__file__).parent
 ALONE = ("slow", "campaign", "containers", "front")
 """Markers that stand at the tests; of these suites one test at a time is enough for a machine."""
+ALONE_WITHIN_S = 3600.0
+"""The most that one of their tests may take, with the image or the album that it needs."""
 MARKERS: Mapping[str, str | None] = {
     "campaign": "faults",
     "clients/test_accessibility.py": "programs",
+    "clients/test_changed_albums.py": "programs",
     "clients/test_chromium.py": "programs",
     "clients/test_firefox.py": "programs",
     "clients/test_long_names.py": "programs",
     "clients/test_prefetch_by_chromium.py": "programs",
     "clients/test_openapi.py": "programs",
     "containers": "containers",
+    "e2e/test_scarce_descriptors.py": "faults",
     "front": "front",
     "ftp": "programs",
     "golden": "fast",
+    "indexahead/test_fallbacks.py": "faults",
     "indexes": "programs",
     "interop/test_many_entries.py": "programs",
     "monitoring": "programs",
@@ -37,6 +42,9 @@ MARKERS: Mapping[str, str | None] = {
     "systemd": "containers",
     "unit": "fast",
     "uploaders": "programs",
+    "web/test_downloads_in_trouble.py": "faults",
+    "web/test_isolation.py": "faults",
+    "web/test_late_disk.py": "faults",
     "web/test_swapped_links.py": "faults",
     "web/test_unfinished_uploads.py": "faults",
 }
@@ -69,9 +77,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if any(item.get_closest_marker(name) for name in ALONE):
             item.add_marker(pytest.mark.xdist_group("alone"))
+            item.add_marker(pytest.mark.timeout(ALONE_WITHIN_S))
             continue
         if marker := _marker(item.path):
             item.add_marker(marker)
+        if marker in ALONE:
+            item.add_marker(pytest.mark.timeout(ALONE_WITHIN_S))
         if (directory := item.path.parent.name) in SHARING:
             item.add_marker(pytest.mark.xdist_group(directory))
         elif _shares_a_fixture(item) and not item.get_closest_marker("xdist_group"):

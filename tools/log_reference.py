@@ -103,6 +103,19 @@ RUSSIAN: Mapping[str, tuple[str, str]] = {
         ),
         "загрузить их под другими ключами",
     ),
+    "list.rejected": (
+        (
+            "404: список нельзя использовать; для списка, причины и записи пишется один раз. "
+            "Причина — `broken` (не JSON или не та схема), `outside` (путь вне альбомов), "
+            "`missing` (нет файла), `too large` (`LIST_SIZE`) или `no file`; `entry` — номер "
+            "записи в `files`, считая с 0"
+        ),
+        "`archive-service list show HASH` скажет, что не так",
+    ),
+    "list.shadowed": (
+        "список назван так же, как альбом; отдаётся альбом",
+        "дать списку или каталогу другое имя",
+    ),
     "request.refused": (
         (
             "429 или 503: достигнут предел; первый раз пишется сразу, число остальных раз в "
@@ -231,7 +244,7 @@ def log_reference(language: str) -> str:
 
 
 def with_reference(document: str, language: str) -> str:
-    """Return a document with its table of log lines made anew."""
+    """Return a document with a new table of log lines."""
     before, _, rest = document.partition(BEGIN)
     _, _, after = rest.partition(END)
     return f"{before}{BEGIN}\n\n{log_reference(language)}\n{END}{after}"

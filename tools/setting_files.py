@@ -32,7 +32,7 @@ _BEFORE_GROUPS = "\n## "
 
 
 def english(current: str) -> str:
-    """Return docs/settings.md with the tables anew."""
+    """Return docs/settings.md with new tables."""
     return _document(
         current,
         "| variable | default | values | meaning |",
@@ -46,7 +46,7 @@ def english(current: str) -> str:
 
 
 def russian(current: str) -> str:
-    """Return docs/settings.ru.md with the tables anew."""
+    """Return docs/settings.ru.md with new tables."""
     return _document(
         current,
         "| переменная | по умолчанию | значения | смысл |",
@@ -87,7 +87,7 @@ def _sentence(summary: str) -> str:
 
 
 def env_example(current: str) -> str:
-    """Return `.env.example` with the settings anew behind its head."""
+    """Return `.env.example` with its head and new settings."""
     head, end, _ = current.partition(_END_OF_HEAD)
     return head + end + "".join(_example_lines())
 
@@ -107,7 +107,7 @@ def _plain_sentence(doc: SettingDoc) -> str:
 
 
 def compose(current: str) -> str:
-    """Return docker-compose.yml with its list of settings anew."""
+    """Return docker-compose.yml with a new list of settings."""
     head, start, rest = current.partition(_BEFORE_COMPOSE)
     _, end, tail = rest.partition(_BEHIND_COMPOSE)
     lines = [

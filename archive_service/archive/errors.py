@@ -3,7 +3,8 @@
     ArchiveServiceError
     ├── NotFound
     │   ├── ArchiveNotFound      no album under this id
-    │   └── FileNotInAlbum       a requested file is not part of the album
+    │   ├── FileNotInAlbum       a requested file is not part of the album
+    │   └── PartNotFound         the archive has not so many parts
     ├── AlbumEmpty               the album has no file yet
     ├── SpeculativeRequest       a browser asks ahead of a click that may never come
     ├── LinkRefused              where links have to be signed
@@ -37,6 +38,8 @@ from __future__ import annotations
 
 import errno
 
+from archive_service.archive.listing import SourceIndex
+
 
 class ArchiveServiceError(Exception):
     """Anything this service raises on purpose."""
@@ -54,12 +57,16 @@ class FileNotInAlbum(NotFound):
     """A file that the query names is not part of the album."""
 
 
+class PartNotFound(NotFound):
+    """The archive has not so many parts."""
+
+
 class AlbumEmpty(ArchiveServiceError):
     """The album exists, and has no file yet."""
 
 
 class SpeculativeRequest(ArchiveServiceError):
-    """A browser asks for an archive that nobody has clicked on."""
+    """A browser prefetches an archive that no person has clicked on."""
 
 
 class LinkRefused(ArchiveServiceError):
@@ -182,7 +189,7 @@ class DownloadFailed(ArchiveServiceError):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
-        self.source: int | None = None
+        self.source: SourceIndex | None = None
         """The source in the listing whose file failed, where several are read at once."""
 
 

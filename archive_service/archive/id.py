@@ -12,7 +12,7 @@ _ARCHIVE_ID = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,254}")
 
 
 def is_archive_id(text: str) -> bool:
-    """Tell whether a text can be the id of an archive."""
+    """Return whether a text can be the id of an archive."""
     return _ARCHIVE_ID.fullmatch(text) is not None
 
 

@@ -169,7 +169,7 @@ class ArchiveLayout:
 def lay_out(
     listing: Listing,
     names: Sequence[bytes],
-    sources: Iterable[int],
+    sources: Iterable[SourceIndex],
     *,
     zone: tzinfo,
     large_file_bytes: int = LARGE_FILE_BYTES,
@@ -256,7 +256,7 @@ def archived_mode(name: bytes, mode: int) -> int:
     return mode & _PERMISSIONS | owner
 
 
-def is_all_in_order(sources: Sequence[int], listing: Listing) -> bool:
+def is_all_in_order(sources: Sequence[SourceIndex], listing: Listing) -> bool:
     """Return whether these are all sources in the listing's order, so columns can be shared."""
     return len(sources) == len(listing) and all(map(eq, sources, count()))
 

@@ -13,7 +13,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import repeat
-from typing import NamedTuple, NewType
+from typing import NewType, cast
+
+from archive_service.archive.id import ArchiveId
+from archive_service.archive.list_details import ListDetails
 
 SourceIndex = NewType("SourceIndex", int)
 """The index of a file or directory in a listing, which differs from that of its entry."""
@@ -35,17 +38,6 @@ MOST_BYTES = 2**63 - 1
 """The largest file, and archive, that systems and clients can count."""
 VERSION_SIZE = _VERSION.size
 """Bytes of a version, which identifies the content behind a path."""
-
-
-SNAPSHOT_FILES = 64
-"""Albums of up to this many files and directories are checked with `stat` before a new listing."""
-
-
-class Snapshot(NamedTuple):
-    """The stat records of an album's directories and files."""
-
-    locations: list[bytes]
-    rows: bytes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,25 +71,44 @@ class Listing:
     """Whether the files are objects of a store.
 
     Then a change token identifies the content at any time, and a removal changes no timestamp."""
-    snapshot: Snapshot | None = None
-    """Stat snapshot of a small album, to detect that nothing changed; None if unavailable."""
     newest_upload_ns: int = 0
     """The newest change of what is left out and looks like an upload."""
     uploads: Sequence[bytes] = ()
-    """The paths of such files, as far as there are few."""
+    """The paths of the first of these files."""
     has_litter: bool = False
-    """Whether something else is left out beside the files.  What happens to that moves the times of
-    directories, as a removal does."""
+    """Whether files are left out that are no uploads.  Changes to these move the times of
+    directories, as removals do."""
+    listed: ListDetails | None = None
+    """Where the files lie if a list names them; otherwise they are those of one directory."""
     newest_empty_ns: int | None = field(init=False)
     """When a file without bytes changed last, on a disk; None where there is none."""
 
     def __len__(self) -> int:
         return len(self.paths)
 
-    def change_token(self, source: int) -> bytes:
+    def sources(self) -> Sequence[SourceIndex]:
+        """Return the indices of all files and directories, in order."""
+        return cast("Sequence[SourceIndex]", range(len(self)))
+
+    def files(self) -> Iterator[SourceIndex]:
+        """Yield the indices of the files, in order."""
+        return (source for source in self.sources() if not self.paths[source].endswith(b"/"))
+
+    def change_token(self, source: SourceIndex) -> bytes:
         """Return the store's change token of one source."""
         start = source * CHANGE_TOKEN_SIZE
         return self.change_tokens[start : start + CHANGE_TOKEN_SIZE]
+
+    def origin(self, archive: ArchiveId, source: SourceIndex) -> tuple[ArchiveId, bytes]:
+        """Return the album that a source of an archive lies in, and its path in that album."""
+        if self.listed is None:
+            return archive, self.paths[source]
+        album, path = self.listed.origin(source)
+        return ArchiveId(album), path
+
+    def is_text(self, source: SourceIndex) -> bool:
+        """Tell whether a list holds the content of a source itself."""
+        return self.listed is not None and source in self.listed.texts
 
     def clock_tick_ns(self) -> int:
         """Return the step of the timestamps; 0 for objects, whose changes their tokens show."""
@@ -115,21 +126,34 @@ class Listing:
 
     def __post_init__(self) -> None:
         # Here, in a thread: each of many requests asks for it.
-        newest_ns = max(map(self.ctime_ns, self._empty_files()), default=None)
-        object.__setattr__(self, "newest_empty_ns", newest_ns)
+        object.__setattr__(self, "newest_empty_ns", self._newest_empty_ns())
+
+    def _newest_empty_ns(self) -> int | None:
+        if 0 not in self.sizes:
+            return None
+        return max(
+            (
+                self.ctime_ns(file)
+                for file in self.files()
+                if not (self.sizes[file] or self.is_text(file))
+            ),
+            default=None,
+        )
 
     def changed_since(self, at_ns: int) -> list[SourceIndex]:
-        """Return the files that changed after a Unix time, as far as the store's times tell."""
+        """Return the files that changed after a Unix time, by the store's timestamps."""
         if max(self.newest_change_ns, self.newest_mtime_ns) <= at_ns:
             return []
-        changed = zip(self.ctimes_ns(), self.mtimes_ns, strict=True)
+        times = zip(self.sources(), self.ctimes_ns(), self.mtimes_ns, strict=True)
         return [
-            SourceIndex(source)
-            for source, (ctime_ns, mtime_ns) in enumerate(changed)
-            if (ctime_ns > at_ns or mtime_ns > at_ns) and not self.paths[source].endswith(b"/")
+            source
+            for source, ctime_ns, mtime_ns in times
+            if (ctime_ns > at_ns or mtime_ns > at_ns)
+            and not self.paths[source].endswith(b"/")
+            and not self.is_text(source)
         ]
 
-    def ctime_ns(self, source: int) -> int:
+    def ctime_ns(self, source: SourceIndex) -> int:
         """Return when a file on a disk changed, nanoseconds since the Unix epoch."""
         return int.from_bytes(self.change_token(source)[:_CTIME_SIZE], "little", signed=True)
 
@@ -140,29 +164,25 @@ class Listing:
             tokens.byteswap()
         return tokens[:: CHANGE_TOKEN_SIZE // _CTIME_SIZE]
 
-    def _empty_files(self) -> Iterator[int]:
-        if 0 in self.sizes:
-            for source, size in enumerate(self.sizes):
-                if not size and not self.paths[source].endswith(b"/"):
-                    yield source
-
-    def versions(self, sources: Sequence[int]) -> Iterator[bytes]:
+    def versions(self, sources: Sequence[SourceIndex]) -> Iterator[bytes]:
         """Yield what identifies the content behind each path: size, mtime and change token."""
         sizes = map(self.sizes.__getitem__, sources)
         mtimes_ns = map(self.mtimes_ns.__getitem__, sources)
         return map(_VERSION.pack, sizes, mtimes_ns, map(self.change_token, sources))
 
-    def versions_anywhere(self, sources: Sequence[int]) -> Iterator[bytes]:
+    def versions_anywhere(self, sources: Sequence[SourceIndex]) -> Iterator[bytes]:
         """Yield the same without the change token, which differs in each copy of a tree."""
         sizes = map(self.sizes.__getitem__, sources)
         mtimes_ns = map(self.mtimes_ns.__getitem__, sources)
         return map(_VERSION.pack, sizes, mtimes_ns, repeat(_NO_TOKEN))
 
     def fingerprint(self) -> bytes:
-        """Return a digest of all that the listing tells of what an archive has, and of uploads.
+        """Return a digest of everything in the listing that shapes an archive, and of uploads.
 
-        Where there is litter the times of directories may be its own.
+        With litter, the times of directories are left out: litter moves them, too.
         """
+        # Imported here: it loads OpenSSL, which `main.py` needs for nothing.
+
         digest = blake2b(b"\0".join(self.paths), digest_size=16)
         for column in (self.sizes, self.mtimes_ns, self.modes):
             digest.update(column_bytes(column))
@@ -173,6 +193,8 @@ class Listing:
             digest.update(_TIME.pack(self.newest_mtime_ns))
         if self.locations is not self.paths:
             digest.update(b"\0".join(self.locations))
+        if self.listed:
+            digest.update(self.listed.fingerprint())
         return digest.digest()
 
 
@@ -192,12 +214,14 @@ def parents(path: bytes) -> Iterator[bytes]:
         yield path
 
 
-def parents_of_directories(listing: Listing, sources: Iterable[int]) -> Iterator[int]:
+def parents_of_directories(
+    listing: Listing, sources: Iterable[SourceIndex]
+) -> Iterator[SourceIndex]:
     """Yield the listed parents of those sources that are directories."""
     paths = map(listing.paths.__getitem__, sources)
     wanted = {above for path in paths if path.endswith(b"/") for above in parents(path)}
     if wanted:
-        yield from (source for source, path in enumerate(listing.paths) if path in wanted)
+        yield from (source for source in listing.sources() if listing.paths[source] in wanted)
 
 
 def column_bytes(column: array[int]) -> bytes:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 from hashlib import blake2b
 
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.layout import ArchiveLayout, is_all_in_order
+from archive_service.archive.list_details import content_digest
 from archive_service.archive.listing import Listing, column_bytes
 from archive_service.archive.naming import NameRules, original_name
 from archive_service.archive.segments import EntryIndex
@@ -80,6 +82,18 @@ class Representation(_WeaklyReferable):
             and since_s + _ALL_REPLICAS_WITHIN_S < self.changed_s
         )
 
+    @property
+    def download_name(self) -> str | None:
+        """The file name that a list gives its archive."""
+        listed = self.layout.listing.listed
+        return listed.download_name if listed else None
+
+    @property
+    def missing(self) -> Sequence[str]:
+        """The names of files that a list names and are left out, for they are missing."""
+        listed = self.layout.listing.listed
+        return listed.missing if listed else ()
+
     def name(self, entry: EntryIndex) -> str:
         """Return an entry's name in the archive."""
         return self.layout.names[entry].decode()
@@ -126,4 +140,7 @@ def _etag(layout: ArchiveLayout, options: ArchiveOptions) -> str:
         is_as_listed = is_all_in_order(sources, listing)
         tokens = listing.change_tokens
         digest.update(tokens if is_as_listed else b"".join(map(listing.change_token, sources)))
+    if listing.listed and listing.listed.texts:
+        for source in filter(listing.is_text, sources):
+            digest.update(content_digest(listing.listed.texts[source]))
     return f'"{digest.hexdigest()}"'

@@ -5,11 +5,11 @@ of their names.  The text is base64url, without padding, of
 
     format, 1 byte │ digest of the archive's names, 8 bytes │ numbers, deflated (RFC 1951)
 
-A number is written as its distance from the one before, less one, in LEB128: a block of neighbours
-is a row of zeros, and 1,000 of 10,000 files at random are some 900 characters.
+A number is written as its distance from the one before, minus one, in LEB128.  So neighbours are
+zeros, and 1,000 random files of 10,000 take some 900 characters.
 
 The digest binds the numbers to the names they stand for.  A file that was added, removed or renamed
-makes the text outdated; one that was replaced does not, as with `file=`: the entity tag tells that.
+makes the text outdated; a replaced file does not, as with `file=`: it changes the entity tag.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from hashlib import blake2b
 from itertools import pairwise
 
 from archive_service.archive.errors import BadQuery, FileNotInAlbum, SelectionOutdated
-from archive_service.archive.layout import lay_out
-from archive_service.archive.representation import Representation, represent
+from archive_service.archive.excerpt import Excerpts
+from archive_service.archive.representation import Representation
 
 _FORMAT = b"\x01"
 _DIGEST_BYTES = 8
@@ -52,14 +52,7 @@ def selection_of(part: Representation, whole: Representation) -> str:
 
 def narrowed(whole: Representation, selection: str) -> Representation:
     """Return the part of an archive that a text stands for; raise BadQuery or SelectionOutdated."""
-    layout = whole.layout
-    entries = decoded(selection, layout.names)
-    names = [b""] * len(layout.listing)
-    for entry in entries:
-        names[layout.sources[entry]] = layout.names[entry]
-    sources = (layout.sources[entry] for entry in entries)
-    part = lay_out(layout.listing, names, sources, zone=whole.options.zone)
-    return represent(whole.archive, part, whole.fingerprint, whole.options)
+    return Excerpts(whole).of(decoded(selection, whole.layout.names))
 
 
 def encoded(entries: Iterable[int], names: Sequence[bytes]) -> str:
@@ -106,8 +99,8 @@ def _deflated(data: bytes) -> bytes:
     return min(tried, key=len)
 
 
-# A distance takes no more bytes than the entries it spans, so all together have no more bytes than
-# the archive has entries: what is longer is not inflated.
+# A distance takes at most as many bytes as the entries it spans, so all of them have at most as
+# many bytes as the archive has entries.  Longer data is not inflated.
 def _inflated(data: bytes, *, most_bytes: int) -> bytes:
     inflater = zlib.decompressobj(_RAW_DEFLATE)
     try:

@@ -19,17 +19,17 @@ from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing, SourceIndex
 from archive_service.archive.lru import WeightedLRU
 from archive_service.checksums.begun_hashes import BegunHashes
-from archive_service.checksums.crc32_column import UNKNOWN, Crc32Column
+from archive_service.checksums.crc32_column import Crc32Column
 from archive_service.checksums.crc_index.base import CrcIndex
 from archive_service.checksums.disk_demand import DiskDemand
 from archive_service.checksums.hash_job import HashJob
 from archive_service.checksums.hash_queue import HashQueue
 from archive_service.checksums.hashing import Hashing, HashState
+from archive_service.checksums.index_rows import IndexRows
 from archive_service.checksums.kept_files import MOST_KEPT, KeptFiles
 from archive_service.observe.events import HashingBacklogChanged, Observe, ignore
 from archive_service.storage.base import AlbumFiles, DiskFile, SourceFile, Storage
 
-_OF_NOTHING = 0  # the CRC-32 of a directory
 STORE_EVERY_S = 5.0
 """How often learned values are written to the index during a download."""
 KEPT_FILES = 100_000
@@ -85,6 +85,7 @@ class AlbumChecksums(Crc32Column):
         self._archive = archive
         self._storage = storage
         self._threads = threads
+        self._rows = IndexRows(archive, listing, threads.index)
         self._jobs: dict[SourceIndex, HashJob] = {}
         self._learned: list[SourceIndex] = []
         self._stored_at_s = time.monotonic()
@@ -132,7 +133,7 @@ class AlbumChecksums(Crc32Column):
         return job
 
     def is_requested(self, source: SourceIndex) -> bool:
-        """Tell whether a job has the file."""
+        """Return whether a job has the file."""
         return source in self._jobs
 
     async def hashed(self, source: SourceIndex) -> None:
@@ -180,28 +181,10 @@ class AlbumChecksums(Crc32Column):
                 yield
 
     def _load(self) -> None:
-        for source, path in enumerate(self.listing.paths):
-            if path.endswith(b"/"):
-                self.values[source] = _OF_NOTHING
-        known = self._threads.index.load(self._archive)
-        if not known:
-            return
-        matched = 0
-        versions = self._threads.index.versions(self.listing, range(len(self.listing)))
-        for source, (path, version) in enumerate(zip(self.listing.paths, versions, strict=True)):
-            known_version, value = known.get(path, (b"", UNKNOWN))
-            if version == known_version:
-                self.values[source] = value
-                matched += 1
-        if matched < len(known) and (gone := known.keys() - set(self.listing.paths)):
-            self._threads.index.forget(self._archive, gone)
+        self._rows.load(self.values)
 
     def _store(self, sources: Sequence[SourceIndex]) -> None:
-        paths = map(self.listing.paths.__getitem__, sources)
-        values = map(self.values.__getitem__, sources)
-        versions = self._threads.index.versions(self.listing, sources)
-        rows = list(zip(paths, versions, values, strict=True))
-        self._threads.index.store(self._archive, rows)
+        self._rows.store(sources, self.values)
 
 
 class HashThreads:

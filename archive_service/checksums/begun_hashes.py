@@ -42,4 +42,5 @@ class BegunHashes:
 
 def _key(archive: ArchiveId, listing: Listing, source: SourceIndex) -> _Key:
     (version,) = listing.versions([source])
-    return archive.value, listing.paths[source], version
+    album, path = listing.origin(archive, source)
+    return album.value, path, version

@@ -1,4 +1,4 @@
-"""The CRC-32 of each file of a listing, as far as it is known."""
+"""The CRC-32 of each file of a listing, or UNKNOWN."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Crc32Column:
         self.values = array("q", [UNKNOWN]) * sources
 
     def is_unknown(self, source: SourceIndex) -> bool:
-        """Tell whether a value is yet to be learned."""
+        """Return whether a value is yet to be learned."""
         return self.values[source] == UNKNOWN
 
     def learn(

@@ -32,5 +32,5 @@ class DiskDemand:
                 self._noted_s = time.monotonic()
 
     def is_recent(self) -> bool:
-        """Tell whether a download uses the disk, or did so a moment ago."""
+        """Return whether a download uses the disk, or did so a moment ago."""
         return self._busy > 0 or time.monotonic() - self._noted_s < QUIET_S

@@ -19,7 +19,7 @@ class HashJob:
         self._waiters = 0
 
     def is_under_way(self) -> bool:
-        """Tell whether a download can join the job."""
+        """Return whether a download can join the job."""
         return self.done is None or not self.done.done()
 
     def join(self) -> None:

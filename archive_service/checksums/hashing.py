@@ -25,7 +25,7 @@ from archive_service.storage.lanes import note_progress
 from archive_service.storage.local.holes import TRUSTED_AGE_NS, data_offset
 
 BLOCK_BYTES = 512 * 1024
-"""Bytes hashed between two looks at whether to go on."""
+"""Bytes hashed between two checks whether to continue."""
 GROUP_FILES, GROUP_BYTES = 64, 8 * 1024 * 1024
 """Small files read in one call."""
 _HOLE_LOOK_BYTES = 8 * 1024 * 1024
@@ -214,7 +214,7 @@ class Hashing(ABC):
                     yield from self._group(wanted)
                     break
                 except DownloadFailed as error:
-                    source = wanted[0] if error.source is None else SourceIndex(error.source)
+                    source = wanted[0] if error.source is None else error.source
                     self.failed(source, error)
                     wanted = [other for other in wanted if other != source]
 
@@ -236,13 +236,15 @@ class Hashing(ABC):
                 blocks = self._blocks(file, source, state)
                 while (reached := next(blocks, None)) is not None:
                     state = reached
-                    yield
+                    if state.offset < size:  # a run that is left at the end has its value
+                        yield
                 self.files.verify(file, source)
                 self.hashed(source, file)
         finally:
             if 0 < state.offset < size:
                 self.left(source, state)
         self.learned([source], [state.crc32], read_from_ns=state.read_from_ns)
+        yield
 
     def _blocks(
         self, file: SourceFile, source: SourceIndex, state: HashState

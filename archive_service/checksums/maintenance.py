@@ -52,7 +52,7 @@ class Maintenance:
                 self._store(archive, listing, learned)
                 learned.clear()
 
-        unknown = [source for source in _files_of(listing) if source not in known]
+        unknown = [source for source in listing.files() if source not in known]
         with self._storage.files(archive, listing) as files:
             outcome = _Fill(files, listing, take).outcome_of(unknown)
         self._store(archive, listing, learned)
@@ -79,7 +79,7 @@ class Maintenance:
     def _known(self, archive: ArchiveId, listing: Listing) -> dict[SourceIndex, int]:
         """Return the CRC-32 of each file that the index has in its present version."""
         rows = self._index.load(archive)
-        sources = _files_of(listing)
+        sources = list(listing.files())
         known: dict[SourceIndex, int] = {}
         for source, version in zip(sources, self._index.versions(listing, sources), strict=True):
             known_version, value = rows.get(listing.paths[source], _NOT_KNOWN)
@@ -95,13 +95,8 @@ class Maintenance:
         self._index.store(archive, list(zip(paths, versions, learned.values(), strict=True)))
 
 
-def _files_of(listing: Listing) -> list[SourceIndex]:
-    paths = enumerate(listing.paths)
-    return [SourceIndex(source) for source, path in paths if not path.endswith(b"/")]
-
-
 class _Fill(Hashing):
-    """Hashes files to the end, and goes on behind those that fail."""
+    """Hashes all files, and skips those that fail."""
 
     def __init__(
         self,

@@ -16,7 +16,7 @@ from types import TracebackType
 from zlib_ng import zlib_ng
 
 from archive_service.archive.errors import SourceChanged, SourceSuspected
-from archive_service.archive.listing import Listing
+from archive_service.archive.listing import Listing, SourceIndex
 from archive_service.checksums.hashing import begin_hash, hash_blocks, thread_block
 from archive_service.storage.base import AlbumFiles, DiskFile, SourceFile
 
@@ -53,11 +53,11 @@ class AnnouncedFiles:
     ) -> None:
         self._opened.__exit__(kind, error, traceback)
 
-    def open(self, source: int) -> SourceFile:
+    def open(self, source: SourceIndex) -> SourceFile:
         """Open a file; see `AlbumFiles.open`."""
         return self._files.open(source)
 
-    def open_each(self, sources: Iterable[int]) -> Generator[SourceFile, None, None]:
+    def open_each(self, sources: Iterable[SourceIndex]) -> Generator[SourceFile, None, None]:
         """Open files, or take those that are kept; see `AlbumFiles.open_each`."""
         wanted = list(sources)
         kept = {source: file for source in wanted if (file := self._kept(source))}
@@ -66,7 +66,7 @@ class AnnouncedFiles:
         return self._mixed(wanted, kept)
 
     def _mixed(
-        self, wanted: Sequence[int], kept: dict[int, DiskFile]
+        self, wanted: Sequence[SourceIndex], kept: dict[SourceIndex, DiskFile]
     ) -> Generator[SourceFile, None, None]:
         others = self._files.open_each([source for source in wanted if source not in kept])
         with closing(others):
@@ -77,19 +77,19 @@ class AnnouncedFiles:
                 for file in kept.values():
                     file.close()
 
-    def open_to_hash(self, source: int) -> SourceFile:
+    def open_to_hash(self, source: SourceIndex) -> SourceFile:
         """Open a file to hash it; see `AlbumFiles.open_to_hash`."""
         return self._files.open_to_hash(source)
 
-    def known_crc32(self, source: int) -> int | None:
+    def known_crc32(self, source: SourceIndex) -> int | None:
         """Return what the storage knows; see `AlbumFiles.known_crc32`."""
         return self._files.known_crc32(source)
 
-    def verify(self, file: SourceFile, source: int) -> None:
+    def verify(self, file: SourceFile, source: SourceIndex) -> None:
         """Check an open file without reading it; SourceSuspected asks for `settle`."""
         self._files.verify(file, source)
 
-    def settle(self, source: int, abandoned: threading.Event) -> None:
+    def settle(self, source: SourceIndex, abandoned: threading.Event) -> None:
         """Read a suspected file; raise SourceChanged unless it has the announced CRC-32.
 
         Once it is abandoned the reading stops, and the outcome means nothing.
@@ -107,7 +107,7 @@ class AnnouncedFiles:
             raise _changed(source)
 
     def read_into(
-        self, buffer: memoryview, sources: Sequence[int], positions: Sequence[int]
+        self, buffer: memoryview, sources: Sequence[SourceIndex], positions: Sequence[int]
     ) -> None:
         """Read small files whole, and settle those that are suspected; see `AlbumFiles`."""
         first = 0
@@ -124,7 +124,7 @@ class AnnouncedFiles:
         return None
 
 
-def _changed(source: int) -> SourceChanged:
+def _changed(source: SourceIndex) -> SourceChanged:
     error = SourceChanged("rewritten")
     error.source = source
     return error

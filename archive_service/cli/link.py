@@ -17,7 +17,7 @@ from archive_service.archive.quantity import DURATION_UNITS, duration_s
 from archive_service.archive.signed_link import LATEST_EXPIRY_S, Link
 from archive_service.cli.arguments import OneLineParser
 from archive_service.cli.console import complain, quiet_on_closed_pipe
-from archive_service.config.environment import load_lightly
+from archive_service.config.environment import load_group
 from archive_service.config.groups.signing_settings import SigningSettings
 from archive_service.http.content_disposition import MAX_NAME_CHARACTERS, is_download_name
 
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Print the link that the arguments describe; return the exit status."""
     options = parser().parse_args(arguments)
     try:
-        keys = load_lightly(SigningSettings, {}).signing_keys
+        keys = load_group(SigningSettings, {}).signing_keys
     except SettingsError as error:
         return _refuse(str(error))
     if not keys:

@@ -43,7 +43,7 @@ from archive_service.cli.packing.writer import (
     FileWriter,
     StreamWriter,
 )
-from archive_service.config.environment import load_lightly
+from archive_service.config.environment import load_group
 from archive_service.config.groups.format_settings import FormatSettings
 from archive_service.storage.in_flight import InFlight, InFlights
 from archive_service.storage.local.album_files import AlbumPlace, LocalAlbumFiles
@@ -97,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parse(sys.argv[1:] if arguments is None else arguments)
     try:
         with _stopped_by_signals():
-            _pack(options, load_lightly(FormatSettings, given_settings(options, FormatSettings)))
+            _pack(options, load_group(FormatSettings, given_settings(options, FormatSettings)))
     except SettingsError as error:
         complain(str(error))
         return _USAGE_ERROR
@@ -183,12 +183,11 @@ def _collect(options: Namespace, in_flight: InFlight, output: Identity | None) -
 
 def _lay_out(sources: Sources, settings: FormatSettings) -> ArchiveLayout:
     names = packed_names(sources, NameRules(settings.portable_names, settings.name_encoding))
-    everything = range(len(sources.listing))
     try:
         return lay_out(
             sources.listing,
             names,
-            everything,
+            sources.listing.sources(),
             zone=ZoneInfo(settings.timezone),
             large_file_bytes=BUFFERED_FILE_BYTES,
         )

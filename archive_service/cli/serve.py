@@ -42,7 +42,7 @@ from archive_service.observe.process_events import (
 )
 from archive_service.web.http_server.runner import Runner
 from archive_service.web.http_server.shared_listener import SharedListener
-from archive_service.web.limits.connection_counts import Load, shared_counts
+from archive_service.web.limits.connection_counts import ConnectionCount, shared_counts
 from archive_service.web.limits.policy import SharedCounts
 
 _USAGE_ERROR, _FAILURE = 2, 1
@@ -131,8 +131,11 @@ def _serve_alone(
         for number in heeded:
             loop.add_signal_handler(number, signals.put_nowait, number)
         counts = SharedCounts(limits(settings)).of(0)
-        load, apart = Load(shared_counts(1), 0), Load(shared_counts(1), 0)
-        sites = _sites(listeners, load, apart, observe=observe)
+        archives, monitoring = (
+            ConnectionCount(shared_counts(1), 0),
+            ConnectionCount(shared_counts(1), 0),
+        )
+        sites = _sites(listeners, archives, monitoring, observe=observe)
         async with accepting(settings, options, sites, log=log, counts=counts) as (
             runner,
             housekeeping,
@@ -208,9 +211,9 @@ async def _be_worker(
 ) -> None:
     """Serve until the supervisor sends a signal or ends."""
     orders = worker.orders()
-    load = Load(shared.connections, worker.number)
-    apart = Load(shared.monitoring_connections, worker.number)
-    sites = _sites(shared.listeners, load, apart, observe=to_each(log))
+    archives = ConnectionCount(shared.connections, worker.number)
+    monitoring = ConnectionCount(shared.monitoring_connections, worker.number)
+    sites = _sites(shared.listeners, archives, monitoring, observe=to_each(log))
     counts = shared.limits.of(worker.number)
     async with accepting(settings, options, sites, log=log, counts=counts) as (
         runner,
@@ -223,14 +226,20 @@ async def _be_worker(
         await _stop(runner, orders, timeout_s=settings.shutdown_timeout)
 
 
-def _sites(listeners: Listeners, load: Load, apart: Load, *, observe: Observe) -> Sites:
-    def site(listener: socket.socket, load: Load) -> Site:
-        return partial(SharedListener, listener=listener, load=load, observe=observe)
+def _sites(
+    listeners: Listeners,
+    archives: ConnectionCount,
+    monitoring: ConnectionCount,
+    *,
+    observe: Observe,
+) -> Sites:
+    def site(listener: socket.socket, connections: ConnectionCount) -> Site:
+        return partial(SharedListener, listener=listener, connections=connections, observe=observe)
 
     return Sites(
-        [site(each, load) for each in listeners.archives],
-        [site(each, apart) for each in listeners.monitoring],
-        load.change,
+        [site(each, archives) for each in listeners.archives],
+        [site(each, monitoring) for each in listeners.monitoring],
+        archives.change,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from archive_service.archive.settling import NO_UPLOAD_LOOK, UploadLook
@@ -15,7 +16,7 @@ from archive_service.storage.local.open_writers import Leases, NoLeases, OpenWri
 from archive_service.storage.local.real_path import real_path
 from archive_service.storage.local.storage import LocalStorage
 from archive_service.storage.local.written_files import WrittenFiles
-from archive_service.storage.s3.location import S3Location
+from archive_service.storage.s3.location import Addressing, S3Location
 
 _OF_ANY_STORE = "see the log of the store"
 _OF_STORES: Mapping[str, str] = {
@@ -24,6 +25,7 @@ _OF_STORES: Mapping[str, str] = {
     "that of another",
     "credentials expired": "get new ones",
     "access denied": "permit s3:ListBucket and s3:GetObject to these credentials",
+    "other addressing": "set S3_ADDRESSING=virtual, or to path where it is that already",
     "no bucket": "make the bucket, or correct PHOTOS_DIR or AWS_ENDPOINT_URL",
     "other region": "set AWS_REGION to that of the bucket",
     "unreachable": "correct AWS_ENDPOINT_URL, or start the store",
@@ -36,8 +38,13 @@ _OF_STORES: Mapping[str, str] = {
 }
 
 
-def storage_of(settings: Settings, observe: Observe = ignore) -> Storage:
-    """Give access to the albums of PHOTOS_DIR; close it at the end, and call it after any fork."""
+def storage_of(
+    settings: Settings, observe: Observe = ignore, *, addressing: Addressing | None = None
+) -> Storage:
+    """Give access to the albums of PHOTOS_DIR; close it at the end, and call it after any fork.
+
+    An object store is asked by S3_ADDRESSING unless `addressing` is given.
+    """
     exclusion = Exclusion(settings.exclude)
     if isinstance(settings.photos_dir, Path):
         return LocalStorage(
@@ -51,7 +58,7 @@ def storage_of(settings: Settings, observe: Observe = ignore) -> Storage:
 
     put_aws_variables_in_environment()
     return S3Storage(
-        settings.photos_dir,
+        replace(settings.photos_dir, addressing=addressing or settings.s3_addressing),
         exclusion,
         timeout_s=settings.s3_timeout,
         memory_bytes=settings.s3_memory,
@@ -69,12 +76,12 @@ def upload_look(settings: Settings, written: WrittenFiles, observe: Observe) -> 
 
 
 def place_bytes(place: Path | S3Location) -> bytes:
-    """Return what tells one PHOTOS_DIR from another."""
+    """Return what identifies one PHOTOS_DIR among others."""
     return bytes(real_path(place)) if isinstance(place, Path) else str(place).encode()
 
 
 def advice(settings: Settings, reason: str) -> str:
-    """Say what to do where PHOTOS_DIR can't be read, for the reason of a StorageUnavailable."""
+    """Return advice for a PHOTOS_DIR that can't be read, by the reason of StorageUnavailable."""
     if isinstance(settings.photos_dir, Path):
         return "mount it, or permit it to this user"
     return _OF_STORES.get(reason, _OF_ANY_STORE)

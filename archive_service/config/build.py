@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import importlib
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from datetime import date, datetime
 from functools import partial
 from hashlib import blake2b
+from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -19,13 +20,14 @@ from archive_service.archive.naming import NameRules
 from archive_service.archive.representation import FORMAT_VERSION, ArchiveOptions
 from archive_service.archive.settling import SettlePolicy
 from archive_service.archive.signed_link import SigningPolicy
-from archive_service.archive.zip.dos_time import dos_times
+from archive_service.archive.zip.dos_time import FIRST_YEAR, LAST_YEAR
 from archive_service.checksums.crc_index.index_url import IndexAddress
-from archive_service.config.album_storage import place_bytes, storage_of, upload_look
+from archive_service.config.album_storage import place_bytes, upload_look
 from archive_service.config.config_epoch import config_epoch_s
 from archive_service.config.crc_index_choice import cache_path, index_address, index_for
 from archive_service.config.groups.album_settings import SHIPPED_PHOTOS
 from archive_service.config.housekeeping import Housekeeping
+from archive_service.config.listed_archives import served_storage
 from archive_service.config.settings import Settings
 from archive_service.config.tracing import tracing
 from archive_service.http.client_address import TrustedProxies
@@ -33,7 +35,7 @@ from archive_service.http.site_addresses import SiteAddresses
 from archive_service.observe.events import Observe
 from archive_service.observe.fan_out import to_each
 from archive_service.storage.local.written_files import WrittenFiles
-from archive_service.transfer.service import ArchiveService, Patience
+from archive_service.transfer.service import ArchiveService, WaitPolicy
 from archive_service.web.app import create_app
 from archive_service.web.http_server.runner import Runner
 from archive_service.web.limits.admission import FairUse
@@ -48,10 +50,9 @@ if TYPE_CHECKING:
 _LONGER_THAN_ANY_S = 1e6
 """The time-out of aiohttp's own shutdown, which waits it out twice, and for ever where it is 0."""
 _SHIPPED_ALBUMS = ("3bea29ccabbbf64bdebcc055319c5745", "af1ad8c76fda2e48ea9aed2937e972ea")
-"""Named here, not listed: somebody may keep his own albums in the same directory."""
-_DAY_S = 86_400
-_LAST_DAY_S = 2**32
-"""In the year 2106: about as far as DOS times reach."""
+"""Named here, not listed: the directory may hold albums of the operator, too."""
+_DAYS = range(date(FIRST_YEAR, 1, 1).toordinal(), date(LAST_YEAR, 12, 31).toordinal())
+"""The days that DOS times can say."""
 Site = Callable[[Runner], web.BaseSite]
 
 
@@ -83,10 +84,10 @@ async def accepting(
     )
     traces = tracing(settings, to_each(log))
     observe = to_each(log, metrics, *traces.observers)
-    index, storage = index_for(settings, observe), storage_of(settings, observe)
+    index, storage = index_for(settings, observe), served_storage(settings, observe)
     written = WrittenFiles()
-    patience = _patience(settings, written, observe)
-    service = ArchiveService(storage, index, options, patience, observe)
+    waits = _wait_policy(settings, written, observe)
+    service = ArchiveService(storage, index, options, waits, observe)
     monitoring = Monitoring(service, metrics.text, prometheus.CONTENT_TYPE)
     proxies = TrustedProxies.parse(settings.trusted_proxies)
     site = SiteAddresses.parse(settings.site_addresses, proxies)
@@ -99,19 +100,18 @@ async def accepting(
     try:
         await _start(runner, sites.archives)
         await _start(apart, sites.monitoring)
-        _let_be_what_stays()
         yield runner, Housekeeping(service, observe, settings, written)
     finally:
-        if sites.monitoring:  # to the last: it tells that nothing new should come
+        if sites.monitoring:  # last: until then /readyz answers 503
             await apart.cleanup()
         await asyncio.to_thread(service.close)
         traces.close()
 
 
-def _patience(settings: Settings, written: WrittenFiles, observe: Observe) -> Patience:
+def _wait_policy(settings: Settings, written: WrittenFiles, observe: Observe) -> WaitPolicy:
     settling = SettlePolicy(settings.settle_time, settings.settle_wait)
     look = upload_look(settings, written, observe)
-    return Patience(settling, settings.listing_timeout, look)
+    return WaitPolicy(settling, settings.listing_timeout, look)
 
 
 def _runner(app: web.Application, count: Callable[[int], None] | None = None) -> Runner:
@@ -125,14 +125,8 @@ async def _start(runner: Runner, sites: Sequence[Site]) -> None:
         await site(runner).start()
 
 
-def _let_be_what_stays() -> None:
-    """Spare the collector modules and classes: a tenth of the time of little albums went there."""
-    gc.collect()
-    gc.freeze()
-
-
 def _size_bytes(index: IndexAddress) -> int | None:
-    if index.kind != "sqlite":  # its server tells
+    if index.kind != "sqlite":  # its server has metrics of its own
         return None
     try:
         return index.path.stat().st_size
@@ -162,9 +156,10 @@ def archive_options(settings: Settings) -> ArchiveOptions:
 
 
 def _zone_data(zone: ZoneInfo) -> str:
-    """Return a digest of a zone's time on each day: with other data a name has other times."""
-    times = dos_times(range(0, _LAST_DAY_S, _DAY_S), zone)
-    return blake2b(times.tobytes(), digest_size=8).hexdigest()
+    """Return a digest of when a zone's time changes: with other data a name has other times."""
+    days = map(datetime.fromordinal, _DAYS)
+    changes = [(next(group), offset) for offset, group in groupby(days, zone.utcoffset)]
+    return blake2b(repr(changes).encode(), digest_size=8).hexdigest()
 
 
 def limits(settings: Settings) -> Limits:
@@ -192,6 +187,7 @@ def _web_options(settings: Settings) -> WebOptions:
         sends_empty_archives=settings.empty_archives == "zip",
         pages_for_browsers=settings.archive_pages == "browsers",
         page_lists_files=settings.page_files,
+        part_bytes=settings.part_size,
         delay_s=settings.delay if settings.debug else None,
         # Where links have to be signed, those of the index page would lead to a refusal.
         example_albums=_SHIPPED_ALBUMS if is_shipped and signing is None else (),

@@ -24,8 +24,8 @@ def index_for(settings: Settings, observe: Observe) -> CrcIndex:
     return SharedCrcIndex(
         partial(make_store, address),
         observe,
-        # Copies of a tree have other tokens on each machine, and none would take a value of
-        # another.  In a file of one machine they stay: more is noticed with them.
+        # Copies of a tree have different tokens on each machine, so machines could not share
+        # values.  An index file of one machine keeps the tokens: it detects more changes.
         versions=Listing.versions if settings.change_token else Listing.versions_anywhere,
     )
 
@@ -38,6 +38,6 @@ def index_address(settings: Settings) -> IndexAddress:
 
 
 def cache_path(settings: Settings, name: str, suffix: str) -> Path:
-    """Name a file of one root: what belongs to another can't be told from what is gone."""
+    """Name a file of one root: rows of another root would look like removed albums."""
     root = blake2b(place_bytes(settings.photos_dir), digest_size=8).hexdigest()
     return settings.cache_dir / f"{name}-{root}{suffix}"

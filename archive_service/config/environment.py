@@ -1,8 +1,6 @@
-"""The environment and `.env`, read without pydantic.
+"""The environment and `.env`: where settings come from, and the mistakes that stop the start.
 
-Importing pydantic takes longer than all that `main.py` and `archive-service link` do.  So these two
-read their few settings here; the service reads its own with pydantic-settings.  Both look for
-mistakes that pydantic-settings would pass over in silence.
+A flag beats the environment, the environment beats `.env`, and `.env` beats the default.
 """
 
 from __future__ import annotations
@@ -16,8 +14,8 @@ from typing import TypeVar
 from archive_service.archive.errors import SettingsError
 from archive_service.config.setting_docs import SettingDoc, docs_of, variable, wrong_value
 
-ENV_FILE = ".env"
-ENV_FILE_ENCODING = "utf-8-sig"
+_ENV_FILE = ".env"
+_ENV_FILE_ENCODING = "utf-8-sig"
 """Windows' Notepad puts a byte order mark in front, which is no part of the first name."""
 _LIKENESS = 0.83
 """SIGNING_KEY, PHOTO_DIR and TIME_ZONE are closer to a setting; JWT_SIGNING_KEY and DB_HOST are
@@ -26,8 +24,8 @@ not."""
 _Settings = TypeVar("_Settings")
 
 
-def load_lightly(settings: type[_Settings], given: Mapping[str, str]) -> _Settings:
-    """Read the settings of one group; `given` are those of the command line.
+def load_group(settings: type[_Settings], given: Mapping[str, str]) -> _Settings:
+    """Read the settings of a group, or of all; `given` are those of the command line.
 
     Raise SettingsError.
     """
@@ -45,10 +43,7 @@ def load_lightly(settings: type[_Settings], given: Mapping[str, str]) -> _Settin
 
 
 def checked_env_file(docs: Mapping[str, SettingDoc]) -> Mapping[str, str | None]:
-    """Return what `.env` has, after a search of it and of the environment for mistakes.
-
-    Raise SettingsError.
-    """
+    """Return what `.env` has; reject mistakes in it and in the environment."""
     file = _env_file()
     _reject_misspelt(file, docs)
     _reject_empty(file, docs)
@@ -63,15 +58,15 @@ def put_aws_variables_in_environment() -> None:
 
 
 def _env_file() -> Mapping[str, str | None]:
-    path = Path(ENV_FILE)
+    path = Path(_ENV_FILE)
     try:
         if path.is_dir():  # Docker makes one where it mounts a file that is missing
-            raise SettingsError(f"{ENV_FILE}: is a directory, takes a file")
+            raise SettingsError(f"{_ENV_FILE}: is a directory, takes a file")
         return _read(path) if path.exists() else {}
     except OSError as error:
-        raise SettingsError(f"{ENV_FILE}: {error.strerror}") from None
+        raise SettingsError(f"{_ENV_FILE}: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise SettingsError(f"{ENV_FILE}: takes UTF-8 text only") from None
+        raise SettingsError(f"{_ENV_FILE}: takes UTF-8 text only") from None
 
 
 def _read(path: Path) -> Mapping[str, str | None]:
@@ -79,12 +74,12 @@ def _read(path: Path) -> Mapping[str, str | None]:
     from dotenv import dotenv_values  # noqa: PLC0415
     from dotenv.parser import parse_stream  # noqa: PLC0415
 
-    with path.open(encoding=ENV_FILE_ENCODING) as file:
+    with path.open(encoding=_ENV_FILE_ENCODING) as file:
         for binding in parse_stream(file):
             if binding.error:
                 line = binding.original.line
-                raise SettingsError(f"{ENV_FILE}: line {line} can't be read, takes NAME=value")
-    return dotenv_values(path, encoding=ENV_FILE_ENCODING)
+                raise SettingsError(f"{_ENV_FILE}: line {line} can't be read, takes NAME=value")
+    return dotenv_values(path, encoding=_ENV_FILE_ENCODING)
 
 
 def _reject_misspelt(names: Iterable[str], docs: Mapping[str, SettingDoc]) -> None:
@@ -100,7 +95,7 @@ def _reject_misspelt(names: Iterable[str], docs: Mapping[str, SettingDoc]) -> No
             continue
         for near in get_close_matches(written, ours, n=1, cutoff=_LIKENESS):
             raise SettingsError(
-                f"{ENV_FILE}: {name!r} is no setting; is it {near}? Rename it, or remove it"
+                f"{_ENV_FILE}: {name!r} is no setting; is it {near}? Rename it, or remove it"
             )
 
 

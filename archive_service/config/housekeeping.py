@@ -1,4 +1,4 @@
-"""What goes on beside the downloads: the index is tidied, and kept ahead of the visitors."""
+"""Work beside the downloads: tidies the index and computes checksums ahead of visitors."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
+from threading import Thread
 
 from archive_service.archive.errors import StorageUnavailable
 from archive_service.archive.first_time import FirstTimes
 from archive_service.checksums.background.index_ahead import SCAN_EVERY_S, IndexAhead
+from archive_service.config.listed_archives import report_shadowed_lists
 from archive_service.config.settings import Settings
 from archive_service.observe.events import AlbumsFound, AlbumsLost, Observe
 from archive_service.observe.index_events import TidyingFailed
@@ -22,7 +24,7 @@ from archive_service.transfer.service import ArchiveService
 TIDY_EVERY_S = 3600.0
 LOOK_AT_ROOT_EVERY_S = 5.0
 SCAN_STORE_EVERY_S = 600.0
-"""The pause between two looks at all albums of an object store: each is a request, at least."""
+"""The pause between two scans of an object store: each album costs at least one request."""
 
 
 class Housekeeping:
@@ -43,6 +45,9 @@ class Housekeeping:
     @asynccontextmanager
     async def going_on(self) -> AsyncIterator[None]:
         """Do it while the block runs."""
+        if self._settings.lists_dir is not None:
+            look = partial(report_shadowed_lists, self._settings, self._observe)
+            Thread(target=look, name="lists", daemon=True).start()  # nobody waits for its disk
         tasks = [asyncio.ensure_future(self._tidy())]
         if self._is_local():
             tasks.append(asyncio.ensure_future(self._watch_root()))
@@ -69,7 +74,7 @@ class Housekeeping:
             await asyncio.sleep(TIDY_EVERY_S)
 
     async def _watch_root(self) -> None:
-        """Tell when PHOTOS_DIR can't be read, and when it can be again."""
+        """Report when PHOTOS_DIR can't be read, and when it can be read again."""
         lost = ""
         while True:
             try:
@@ -103,10 +108,10 @@ class Housekeeping:
         return isinstance(self._settings.photos_dir, Path)
 
     def _is_ahead(self) -> bool:
-        """Tell whether anything is to be indexed ahead.
+        """Return whether albums are to be indexed ahead.
 
-        No word of uploads comes from an object store, and there each look at all albums, and each
-        byte, may cost money: nobody is to pay for that who has not asked for it.
+        An object store does not report uploads, and each scan and each byte may cost money.  So
+        albums there are indexed ahead only with INDEX_AHEAD=scan.
         """
         wanted = self._settings.index_ahead
         return wanted == "scan" or (wanted == "watch" and self._is_local())

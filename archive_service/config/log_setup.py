@@ -6,54 +6,24 @@ the first line of their message, the kind of an exception and where it was raise
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
-from collections.abc import Mapping
-
-import structlog
-from structlog.typing import EventDict, Processor, WrappedLogger
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timezone
 
 from archive_service.observe.faults import raised_at
-
-_FIRST = ("timestamp", "level", "event")
-_RENDERERS: Mapping[str, Processor] = {
-    "text": structlog.processors.LogfmtRenderer(),
-    "json": structlog.processors.JSONRenderer(ensure_ascii=False),
-}
+from archive_service.observe.log import fields_of
+from archive_service.observe.log_context import context_fields
 
 
 def configure_logging(level: str, form: str = "text") -> None:
     """Log events of a level and above: "debug", "info", "warning" or "error".
 
-    The form is "text" or "json".  What the current request is bound to is in every line.
+    The form is "text" or "json".  The fields of the current request are in every line.
     """
-    shared: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-    ]
-    structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *shared,
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        wrapper_class=structlog.stdlib.BoundLogger,
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        cache_logger_on_first_use=True,
-    )
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[*shared, _first_line],
-            processors=[
-                _kind_of_exception,
-                _in_order,
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                _RENDERERS[form],
-            ],
-        )
-    )
+    handler.setFormatter(_Formatter(_RENDERERS[form]))
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     _quieten_libraries()
 
@@ -65,21 +35,50 @@ def _quieten_libraries() -> None:
         logging.getLogger(library).setLevel(logging.CRITICAL)
 
 
-def _first_line(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
-    event["event"] = str(event["event"]).partition("\n")[0]
-    return event
+_Renderer = Callable[[Mapping[str, object]], str]
 
 
-def _in_order(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
-    return {**{key: event[key] for key in _FIRST if key in event}, **event}
+class _Formatter(logging.Formatter):
+    def __init__(self, render: _Renderer) -> None:
+        super().__init__()
+        self._render = render
+
+    def format(self, record: logging.LogRecord) -> str:
+        time = datetime.fromtimestamp(record.created, timezone.utc)
+        return self._render(
+            {
+                "timestamp": time.isoformat(timespec="microseconds").replace("+00:00", "Z"),
+                "level": record.levelname.lower(),
+                "event": record.getMessage().partition("\n")[0],
+                **context_fields(),
+                **fields_of(record),
+                **dict(_exception_fields(record)),
+            }
+        )
 
 
-def _kind_of_exception(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
-    given = event.pop("exc_info", None)
-    # structlog's `exception` gives True, and leaves it to the processors to look.
-    kind, _, traceback = sys.exc_info() if given is True else given or (None, None, None)
+def _exception_fields(record: logging.LogRecord) -> Iterator[tuple[str, str]]:
+    kind, _, traceback = record.exc_info or (None, None, None)
     if kind is not None:
-        event["error"] = kind.__name__
+        yield "error", kind.__name__
         if where := raised_at(traceback):
-            event["raised_at"] = where
-    return event
+            yield "raised_at", where
+
+
+def _logfmt(fields: Mapping[str, object]) -> str:
+    return " ".join(f"{key}={_quoted(str(value))}" for key, value in fields.items())
+
+
+def _quoted(value: str) -> str:
+    """Return a value as logfmt has it: quoted where it would look like several, on one line."""
+    if not any(sign in value for sign in ' ="\n\r'):
+        return value
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + escaped.replace("\n", "\\n").replace("\r", "\\r") + '"'
+
+
+def _json(fields: Mapping[str, object]) -> str:
+    return json.dumps(fields, ensure_ascii=False)
+
+
+_RENDERERS: Mapping[str, _Renderer] = {"text": _logfmt, "json": _json}

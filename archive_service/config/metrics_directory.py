@@ -1,11 +1,11 @@
-"""Where the metrics of several processes are kept until somebody asks for them.
+"""Keeps the metrics of several processes until they are scraped.
 
-prometheus-client keeps a file for each process and kind of metric in a directory, which it finds
-by an environment variable when it is first imported: so that is done after the fork alone.
+prometheus-client keeps a file for each process and kind of metric in a directory.  It reads the
+directory from an environment variable when it is first imported, so it is imported after the fork.
 
-The directory lies where other programs remove what is old.  systemd-tmpfiles leaves a directory
-alone that is locked; tmpreaper, tmpwatch and `find -mtime` go by the times.  Without the directory
-no new worker could start, so it is also made anew.
+The directory lies where other programs remove old files.  systemd-tmpfiles skips a locked
+directory; tmpreaper, tmpwatch and `find -mtime` look at times alone.  Without the directory no new
+worker could start, so it is made again when it is gone.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 
 _VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 _OF_THE_LIVING = "gauge_live*_*.db"
-"""The files that tell of the present; what a process has counted stays true when it is gone."""
+"""The files of gauges.  They end with their process; counters stay valid after it."""
 _KEEP_EVERY_S = 60.0
 _OWNER_ALONE = 0o700
 
@@ -47,7 +47,7 @@ class MetricsDirectory:
         self._descriptor: int | None = None
 
     def restore(self) -> None:
-        """Make the directory anew where it is gone, and lock it; raise OSError."""
+        """Make the directory again if it is gone, and lock it; raise OSError."""
         with suppress(FileExistsError):
             self.path.mkdir(_OWNER_ALONE)
         if self._is_locked():

@@ -37,9 +37,9 @@ def require_good_tracing(settings: Settings) -> None:
 
 
 def tracing(settings: Settings, log: Observe) -> Tracing:
-    """Begin to trace, if that is wanted; after the fork, for a thread is started.
+    """Begin to trace, if TRACING is on.  Call it after the fork: it starts a thread.
 
-    What OpenTelemetry complains of goes to `log`.
+    Complaints of OpenTelemetry go to `log`.
     """
     if not settings.tracing:
         return Tracing()

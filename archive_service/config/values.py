@@ -91,12 +91,12 @@ def _takes_seconds(least: float, most: int) -> Text:
     )
 
 
-def size(least: str) -> ValueKind[int]:
-    """Take a number of bytes that is not below a size."""
+def size(least: str, *, zero: Text | None = None) -> ValueKind[int]:
+    """Take a number of bytes that is not below a size; `zero` says what 0 stands for."""
 
     def parse(text: str) -> int:
         value = size_bytes(text)
-        if value < size_bytes(least):
+        if value < size_bytes(least) and (value or zero is None):
             raise ValueError("too small")
         return value
 
@@ -104,6 +104,8 @@ def size(least: str) -> ValueKind[int]:
         f"bytes from {least} on; K, M and G are powers of 1000",
         f"байты, не меньше {least}; K, M и G — степени 1000",
     )
+    if zero is not None:
+        takes = Text(f"{takes.en}; 0 means {zero.en}", f"{takes.ru}; 0 — {zero.ru}")
     return ValueKind(parse, takes, "BYTES")
 
 

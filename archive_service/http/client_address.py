@@ -28,7 +28,7 @@ _Network = IPv4Network | IPv6Network
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """A sender of requests, as far as it can be identified."""
+    """The sender of a request, identified as well as possible."""
 
     key: bytes
     """CLIENT_BYTES, the same for requests that are counted together; never all zeros."""

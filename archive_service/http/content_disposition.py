@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from typing import NamedTuple
 from unicodedata import category
 from urllib.parse import quote
 
@@ -41,6 +42,17 @@ _SKIN_TONES = range(0x1F3FB, 0x1F400)
 _ATTR_CHAR = "!#$&+-.^_`|~"  # RFC 8187 section 3.2.1, besides letters and digits
 
 
+class Ending(NamedTuple):
+    """What stands between a file name and its extension, however long the name is."""
+
+    text: str
+    plain: str
+    """The same in ASCII."""
+
+
+NO_ENDING = Ending("", "")
+
+
 def is_download_name(name: str) -> bool:
     """Return whether a link or a setting may name a download so."""
     # Cc: control characters.  Cs: lone surrogates, which no header field can carry.
@@ -50,29 +62,32 @@ def is_download_name(name: str) -> bool:
 
 
 @lru_cache(maxsize=1024)  # most downloads of a site share one name
-def content_disposition(filename: str) -> str:
+def content_disposition(filename: str, ending: Ending = NO_ENDING) -> str:
     """Print the field that makes a recipient save the content under a name.
 
     The result is printable ASCII whatever the name is; an empty name leaves the choice to the
-    recipient.  A name of more than MAX_NAME_BYTES is shortened, and keeps its extension.
+    recipient.  A name of more than MAX_NAME_BYTES is shortened, and keeps ending and extension.
     """
-    name = _fitting(_UNSAFE.sub(_REPLACEMENT, filename))
-    if not name:
+    safe = _UNSAFE.sub(_REPLACEMENT, filename)
+    if not safe:
         return "attachment"
-    fallback = _fallback(name)
+    extension = _extension(safe)
+    stem = _fitting(safe.removesuffix(extension), ending.text + extension)
+    name = stem + ending.text + extension
+    fallback = _fallback(stem, ending.plain + extension)
     if fallback == name:
         return f'attachment; filename="{name}"'
     extended = quote(name, safe=_ATTR_CHAR)
     return f"attachment; filename=\"{fallback}\"; filename*=UTF-8''{extended}"
 
 
-def _fitting(name: str) -> str:
-    if len(name.encode()) <= MAX_NAME_BYTES:
-        return name
-    extension = _extension(name)
-    room = name.encode()[: MAX_NAME_BYTES - len(extension)]
-    stop = len(room.decode(errors="ignore"))
-    return name[: _character_start(name, stop)].rstrip(" .") + extension
+def _fitting(stem: str, rest: str) -> str:
+    """Return a name, shortened where it has too many bytes with the rest behind it."""
+    most_bytes = MAX_NAME_BYTES - len(rest.encode())
+    if len(stem.encode()) <= most_bytes:
+        return stem
+    stop = len(stem.encode()[:most_bytes].decode(errors="ignore"))
+    return stem[: _character_start(stem, stop)].rstrip(" .")
 
 
 def _character_start(name: str, index: int) -> int:
@@ -96,9 +111,7 @@ def _extension(name: str) -> str:
     return match[0] if (match := _PLAIN_EXTENSION.search(name)) else ""
 
 
-def _fallback(name: str) -> str:
-    if _NOT_PLAIN.search(name) is None:
-        return name
-    extension = _extension(name)
-    stem = _NOT_PLAIN.sub(_REPLACEMENT, name.removesuffix(extension))
-    return (stem.strip(" ._-") or _FALLBACK_STEM) + extension
+def _fallback(stem: str, rest: str) -> str:
+    if _NOT_PLAIN.search(stem) is None:
+        return stem + rest
+    return (_NOT_PLAIN.sub(_REPLACEMENT, stem).strip(" ._-") or _FALLBACK_STEM) + rest

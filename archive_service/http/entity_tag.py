@@ -9,9 +9,9 @@ import re
 
 ANY = "*"
 
-# entity-tag = [ %s"W/" ] DQUOTE *etagc DQUOTE; etagc is VCHAR except double quotes, plus obs-text.
-# A comma may stand within, and a backslash is no escape.
-_ENTITY_TAG = r'(?:W/)?"[\x21\x23-\x7e\x80-\U0010ffff]*"'
+# entity-tag = [ %s"W/" ] DQUOTE *etagc DQUOTE; etagc is VCHAR except double quotes, plus obs-text:
+# all but these.  A comma may stand within, and a backslash is no escape.
+_ENTITY_TAG = r'(?:W/)?"[^\x00-\x20"\x7f]*"'
 _ONE = re.compile(_ENTITY_TAG)
 _MEMBER = re.compile(rf"[ \t]*(?:({_ENTITY_TAG})[ \t]*)?(?:,|\Z)")
 

@@ -1,4 +1,4 @@
-"""Whether a person has asked for what is requested, or a browser guesses that one will.
+"""Detects requests of browsers that guess what a person will open.
 
 `Sec-Purpose` is a structured field of the Fetch standard: the token `prefetch`, with parameters
 such as `prerender`.  Older browsers send `Purpose` or `X-Purpose` with `prefetch` or `preview`, and
@@ -14,7 +14,7 @@ _GUESSES = frozenset(("prefetch", "preview", "prerender"))
 
 
 def is_speculative(method: str, field_lines: Iterable[tuple[str, str]]) -> bool:
-    """Tell whether a request is a GET that no person has asked for."""
+    """Return whether a request is a GET that no person has asked for."""
     return method == "GET" and any(
         name.lower() in _FIELDS and _token(value) in _GUESSES for name, value in field_lines
     )

@@ -118,8 +118,8 @@ def continues_unguarded(answer: ResponsePlan, fields: RequestFields) -> bool:
 def is_resumption(answer: ResponsePlan, fields: RequestFields, validators: Validators) -> bool:
     """Return whether an answer is the rest of a download that the client has begun.
 
-    The client names the entity tag, and does not ask for the first byte, with which it would begin
-    anew.
+    The client names the entity tag, and does not ask for the first byte, which would be a new
+    download.
     """
     if answer.status != 206 or not knows_entity_tag(fields, validators):
         return False

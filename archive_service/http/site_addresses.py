@@ -47,7 +47,7 @@ class SiteAddresses:
         return cls(networks)
 
     def includes(self, peer: str, field_names: Iterable[str]) -> bool:
-        """Tell whether a request is the site's own, by the peer's address and the fields."""
+        """Return whether a request is the site's own, by the peer's address and the fields."""
         address = parse_node(peer) if self.networks else None
         if address is None or any(name.lower() in _OF_VISITORS for name in field_names):
             return False

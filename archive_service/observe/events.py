@@ -1,11 +1,11 @@
 """What happens in the service, as values.
 
-Whatever notices an event calls `observe(event)`; the log, the metrics and the traces each act on
-the classes they know.  An event holds an archive's id only as `ArchiveId`, which prints its first
-characters, and never a file name, nor a path but that of a mount.
+The code that notices an event calls `observe(event)`; the log, the metrics and the traces each act
+on the classes they know.  An event holds an archive's id only as `ArchiveId`, which prints its
+first characters.  It never holds a file name; the only paths are those of mounts.
 
 The reference of log lines in docs/operations.md is made of the docstrings here: what has happened,
-and after "To do:" what an operator does about it; without that, nothing.
+and after "To do:" what an operator does about it.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ class Event:
 
 
 Observe = Callable[[Event], None]
-"""Takes note of an event, in any thread, and returns soon; see `to_each` for errors it raises."""
+"""Records an event, in any thread, and returns soon; see `to_each` for errors that it raises."""
 
 
 def ignore(event: Event) -> None:
-    """Take no note of an event."""
+    """Record nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +105,9 @@ class LinkRefused(Event):
 
 @dataclass(frozen=True, slots=True)
 class ArchiveMissing(Event):
-    """404: nothing exists under a link; its archive is `malformed` where no album can be named so.
+    """404: a link leads to no album; `malformed` stands for a text that no album can have as name.
 
-    To do: nothing; if there are many from nowhere, somebody guesses: see `MISS_LIMIT`.
+    To do: nothing; if there are many from unknown clients, they guess hashes: see `MISS_LIMIT`.
     """
 
     archive: ArchiveId | None
@@ -115,9 +115,9 @@ class ArchiveMissing(Event):
 
 @dataclass(frozen=True, slots=True)
 class ArchiveInMotion(Event):
-    """503: the album went on changing for `SETTLE_WAIT` seconds.
+    """503: the album kept changing for `SETTLE_WAIT` seconds.
 
-    To do: nothing during an upload; if it never ends, some program keeps changing the album.
+    To do: nothing during an upload; if it never ends, a program keeps changing the album.
     """
 
     archive: ArchiveId | None
@@ -132,7 +132,7 @@ class ArchiveAwaited(Event):
 
 @dataclass(frozen=True, slots=True)
 class UploadAwaited(Event):
-    """A request waits for an album that is still, for a file of it shows that it is not whole.
+    """A request waits for an album that no longer changes, but has a file that looks incomplete.
 
     The reason is `open for writing`, `zeros` or `changed`.
     """
@@ -143,11 +143,11 @@ class UploadAwaited(Event):
 
 @dataclass(frozen=True, slots=True)
 class OpenFileIgnored(Event):
-    """A file is open for writing and has not changed for 5 minutes; its album is sent all the same.
+    """A file is open for writing and has not changed for 5 minutes; its album is sent nevertheless.
 
     Logged once for each album.
 
-    To do: if it is often, see which program leaves uploads open that broke off: `lsof +D`.
+    To do: if this is frequent, find the program that does not close broken uploads: `lsof +D`.
     """
 
     archive: ArchiveId
@@ -190,8 +190,33 @@ class ObjectSkipped(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ListRejected(Event):
+    """404: a list can't be used; logged once for each list, reason and entry.
+
+    The reason is `broken`, `outside`, `missing` (a file), `too large` (`LIST_SIZE`) or `no file`;
+    `entry` counts the entries of `files` from 0.
+
+    To do: `archive-service list show HASH` says what is wrong.
+    """
+
+    archive: ArchiveId
+    reason: str
+    entry: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListShadowed(Event):
+    """A list has the name of an album, and the album is sent.
+
+    To do: give the list, or the directory, another name.
+    """
+
+    archive: ArchiveId
+
+
+@dataclass(frozen=True, slots=True)
 class RequestRefused(Event):
-    """429 or 503: a limit is reached; the first is logged at once, then how many once a minute.
+    """429 or 503: a limit is reached; the first is logged at once, then the count once a minute.
 
     The reason is `busy` (`MAX_DOWNLOADS`), `client busy` (`MAX_DOWNLOADS_PER_CLIENT`) or
     `guessing` (`MISS_LIMIT`).
@@ -204,10 +229,10 @@ class RequestRefused(Event):
 
 @dataclass(frozen=True, slots=True)
 class AnswerSlowed(Event):
-    """A 404 or 412 is held back, since its client gets many; logged as `request.refused` is.
+    """A 404 or 412 is delayed because its client gets many; logged like `request.refused`.
 
-    To do: nothing; if `TRUSTED_PROXIES` is not set, set it, so that the guesser can be told from
-    other visitors.
+    To do: nothing; if `TRUSTED_PROXIES` is not set, set it, so that the service can distinguish the
+    guesser from other visitors.
     """
 
 
@@ -228,7 +253,7 @@ class AnswerFailed(Event):
 class AlbumsLost(Event):
     """`PHOTOS_DIR` can't be read, or is `empty` though albums are indexed; `/readyz` is a 503.
 
-    The service looks for it every 5 seconds.
+    The service tries again every 5 seconds.
 
     To do: mount it; for an empty one see the reasons below.
     """
@@ -245,7 +270,7 @@ class AlbumsFound(Event):
 class DiskHanging(Event):
     """A disk makes no progress for 10 seconds; logged once until it answers.
 
-    Downloads from it wait, others go on.
+    Downloads from it wait, others continue.
 
     To do: look at the mount, and at the server or program behind it.
     """

@@ -1,8 +1,8 @@
 """One `observe` for several observers, none of which can break what it observes.
 
-An event may come between the header fields of an answer and its body.  An exception there would
-end the download, so none leaves an observer: the first of a kind is reported to all observers as
-`ObserverFailed`, and the others are ignored.
+An event may come between the header fields of an answer and its body.  An exception there would end
+the download.  So each exception of an observer is caught; the first of a kind is reported to all
+observers as `ObserverFailed`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from archive_service.observe.process_events import ObserverFailed
 
 
 def to_each(*observers: Observe) -> Observe:
-    """Return a function that hands each event to all observers, and raises nothing of theirs."""
+    """Return a function that passes each event to all observers and catches their exceptions."""
     reported = FirstTimes()
 
     def observe(event: Event) -> None:
@@ -25,7 +25,7 @@ def to_each(*observers: Observe) -> Observe:
                 report(_failure(observer, event, error))
 
     def report(failure: ObserverFailed) -> None:
-        # Noted first, or a log that fails here as well would be asked for ever.
+        # Recorded first: a log that fails here, too, would otherwise be called for ever.
         if reported.is_first(failure):
             observe(failure)
 

@@ -1,4 +1,4 @@
-"""Where an exception was raised, for the log: no line of it holds a path."""
+"""Names the place where an exception was raised without a path, for the log."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ class IndexAheadWatching(Event):
 
 @dataclass(frozen=True, slots=True)
 class IndexAheadScanning(Event):
-    """All albums are looked at in turn; a warning with `reason` where they can't be watched.
+    """All albums are scanned in turn; a warning with `reason` if they can't be watched.
 
     To do: see the reasons below.
     """
@@ -25,7 +25,7 @@ class IndexAheadScanning(Event):
 
 @dataclass(frozen=True, slots=True)
 class IndexAheadWaiting(Event):
-    """`PHOTOS_DIR` can't be read; the service looks for it every 5 seconds.
+    """`PHOTOS_DIR` can't be read; the service tries again every 5 seconds.
 
     To do: mount it.
     """
@@ -35,15 +35,15 @@ class IndexAheadWaiting(Event):
 
 @dataclass(frozen=True, slots=True)
 class IndexAheadOverflown(Event):
-    """The kernel lost changes, its queue being full; every album is looked at.
+    """The kernel's queue was full and changes were lost; all albums are scanned.
 
-    To do: nothing; if it is often, raise `fs.inotify.max_queued_events`.
+    To do: nothing; if this is frequent, raise `fs.inotify.max_queued_events`.
     """
 
 
 @dataclass(frozen=True, slots=True)
 class IndexAheadBacklog(Event):
-    """So many albums wait to be indexed ahead."""
+    """The number of albums that wait to be indexed ahead."""
 
     albums: int
 
@@ -59,7 +59,7 @@ class AlbumIndexed(Event):
 
 @dataclass(frozen=True, slots=True)
 class IndexAheadFailed(Event):
-    """A fault of ours: indexing ahead begins anew after a minute, downloads go on.
+    """A bug in the service: indexing ahead restarts after a minute, downloads continue.
 
     To do: please report it with the line.
     """
@@ -69,7 +69,7 @@ class IndexAheadFailed(Event):
 
 @dataclass(frozen=True, slots=True)
 class AlbumNotIndexed(Event):
-    """A fault of ours: an album can't be indexed ahead, the others are; logged once for each.
+    """A bug in the service: one album can't be indexed ahead, the others are; logged once for each.
 
     To do: please report it with the line.
     """
@@ -80,7 +80,7 @@ class AlbumNotIndexed(Event):
 
 @dataclass(frozen=True, slots=True)
 class TidyingFailed(Event):
-    """A fault of ours: the index could not be tidied; it is tried again every hour.
+    """A bug in the service: the index could not be tidied; the service tries again every hour.
 
     To do: please report it with the line.
     """
@@ -90,10 +90,10 @@ class TidyingFailed(Event):
 
 @dataclass(frozen=True, slots=True)
 class IndexImpaired(Event):
-    """The index of checksums can't be used; downloads go on without it.
+    """The index of checksums can't be used; downloads continue without it.
 
-    To do: make `CACHE_DIR` writable, or free its disk; a corrupt file is replaced by itself; for a
-    shared index see the reasons below.
+    To do: make `CACHE_DIR` writable, or free its disk; a corrupt file is replaced automatically;
+    for a shared index see the reasons below.
     """
 
     reason: str
@@ -101,4 +101,4 @@ class IndexImpaired(Event):
 
 @dataclass(frozen=True, slots=True)
 class IndexRestored(Event):
-    """The shared index can be used again, and has what was learned meanwhile."""
+    """The shared index can be used again and has the checksums that were learned meanwhile."""

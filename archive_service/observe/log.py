@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import logging
-import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-import structlog
-
 from archive_service.observe import events, index_events, process_events
+from archive_service.observe.recurrence import Recurrences
 
+_FIELDS = "event_fields"
+"""The attribute of a `LogRecord` that has the fields."""
 _DEBUG, _INFO, _WARNING, _ERROR = logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR
 SELDOM_S = 60.0
 """The least time between two lines about a limit, of which thousands may be reached a second."""
@@ -25,9 +24,9 @@ class Line:
     name: str
     level: int
     is_warning: Callable[[Any], bool] | None = None
-    """Tells which of the events are warnings, where `level` is not for all of them."""
+    """Returns whether an event is a warning; the other events have `level`."""
     no_archive: str = ""
-    """What stands for an archive's id that is None."""
+    """The text for an archive that is None."""
     every_s: float = 0.0
     """The least time between two lines with equal fields; `count` is then of the events since."""
 
@@ -81,6 +80,8 @@ LINES: Mapping[type[events.Event], Line] = {
     events.ArchiveDescribed: Line("archive.described", _DEBUG),
     events.LinkSkipped: Line("link.skipped", _INFO),
     events.ObjectSkipped: Line("object.skipped", _WARNING),
+    events.ListRejected: Line("list.rejected", _WARNING),
+    events.ListShadowed: Line("list.shadowed", _WARNING),
     events.RequestRefused: Line("request.refused", _WARNING, every_s=SELDOM_S),
     events.AnswerSlowed: Line("answer.slowed", _WARNING, every_s=SELDOM_S),
     events.AnswerFailed: Line("answer.failed", _ERROR),
@@ -118,33 +119,24 @@ class LogSink:
     """Logs each event that has a line."""
 
     def __init__(self) -> None:
-        self._log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("archive_service")
-        # Asked first: to make a line that is not wanted costs ten times as much.
-        self._is_enabled_for = logging.getLogger("archive_service").isEnabledFor
-        self._unlogged: Counter[events.Event] = Counter()
-        self._log_again_s: dict[events.Event, float] = {}
+        self._log = logging.getLogger("archive_service")
+        self._recurrences = Recurrences()
 
     def __call__(self, event: events.Event) -> None:
         """Log an event."""
         line = LINES.get(type(event))
         if line is None:
             return
-        level = line.level_of(event) if line.is_warning else line.level
-        if not self._is_enabled_for(level):
-            return
-        if not line.every_s:
-            self._log.log(level, line.name, **line.fields_of(event))
-        elif count := self._due(event, every_s=line.every_s):
-            self._log.log(level, line.name, **line.fields_of(event), count=count)
+        fields = line.fields_of(event)
+        if line.every_s:
+            count = self._recurrences.due(event, every_s=line.every_s)
+            if not count:
+                return
+            fields["count"] = count
+        self._log.log(line.level_of(event), line.name, extra={_FIELDS: fields})
 
-    def _due(self, event: events.Event, *, every_s: float) -> int:
-        """Count an event; return how many equal ones to log, 0 where it is too early for a line.
 
-        Whose requests they are is not logged: an address is personal.
-        """
-        self._unlogged[event] += 1
-        now_s = time.monotonic()
-        if now_s < self._log_again_s.get(event, 0.0):
-            return 0
-        self._log_again_s[event] = now_s + every_s
-        return self._unlogged.pop(event)
+def fields_of(record: logging.LogRecord) -> Mapping[str, object]:
+    """Return the fields of a line; those of libraries have none."""
+    found: Mapping[str, object] = getattr(record, _FIELDS, {})
+    return found

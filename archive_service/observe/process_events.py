@@ -58,9 +58,9 @@ class TracingImpaired(Event):
 
 @dataclass(frozen=True, slots=True)
 class ObserverFailed(Event):
-    """A fault of ours: the log, the metrics or the traces (`observer`) missed an event.
+    """A bug in the service: the log, the metrics or the traces (`observer`) missed an event.
 
-    Each fault is logged once.  Downloads go on.
+    Each is logged once.  Downloads continue.
 
     To do: please report it with the line.
     """
@@ -73,10 +73,10 @@ class ObserverFailed(Event):
 
 @dataclass(frozen=True, slots=True)
 class ConnectionNotTaken(Event):
-    """Connections wait in the backlog; the first is logged at once, then how often once a minute.
+    """Connections wait in the backlog; the first is logged at once, then the count once a minute.
 
-    What is left of the descriptors is the `reserve` of downloads under way, or the system gave none
-    (`EMFILE`, `ENFILE`) or no memory.
+    Only the `reserve` of descriptors for downloads under way is left, or the system has no
+    descriptor (`EMFILE`, `ENFILE`) or no memory.
 
     To do: raise `LimitNOFILE` (`ulimit -n`); if clients only hold connections, limit them in the
     web server in front.
@@ -94,7 +94,7 @@ class WorkerReplaced(Event):
 
 @dataclass(frozen=True, slots=True)
 class WorkerFailed(Event):
-    """A process ended by a fault of ours, at `raised_at`.
+    """A process ended by a bug in the service, at `raised_at`.
 
     To do: please report it with the line.
     """
@@ -110,7 +110,7 @@ class WorkerDied(Event):
 
     With `error` it could not be started at all.
 
-    To do: `signal=SIGKILL` is most likely want of memory; otherwise see the lines before.
+    To do: `signal=SIGKILL` most likely means too little memory; otherwise see the lines before.
     """
 
     worker: int

@@ -1,6 +1,6 @@
-"""Metrics that are read when Prometheus asks, not counted.
+"""Metrics that are read on each scrape, not counted.
 
-What the processes use is read from /proc, so these metrics exist on Linux only.
+The resources of the processes are read from /proc, so those metrics exist on Linux only.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 SHARED_METRICS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
-"""Set where several processes serve: it names the directory of their metrics' files."""
+"""Set if several processes serve: names the directory of their metrics' files."""
 _FILES_OF_LIVING_WORKERS = "gauge_livesum_*.db"
 _PROC = Path("/proc")
 _TICKS = slice(11, 15)
@@ -25,10 +25,10 @@ _RESIDENT_PAGES = 1
 
 
 class ProcessMetrics(Collector):
-    """The size of the CRC index, limits, and what the service's processes use.
+    """The size of the CRC index, limits, and the resources that the processes use.
 
-    `index_bytes` returns the size of the index, or None where it is no file.  `downloads_limit` is
-    how many downloads may be under way; with 0, no limit, the metric is left out.
+    `index_bytes` returns the size of the index, or None if it is no file.  `downloads_limit` is the
+    most downloads at once; with 0, no limit, the metric is left out.
     """
 
     def __init__(self, index_bytes: Callable[[], int | None], *, downloads_limit: int) -> None:
@@ -36,7 +36,7 @@ class ProcessMetrics(Collector):
         self._downloads_limit = downloads_limit
 
     def collect(self) -> Iterable[Metric]:
-        """Read all of them."""
+        """Read all metrics."""
         size = self._index_bytes()
         if size is not None:
             yield GaugeMetricFamily("archive_index_bytes", "Size of the CRC index", size)
@@ -53,7 +53,7 @@ class ProcessMetrics(Collector):
 
 
 class Readiness(Collector):
-    """Whether albums can be read; the request for the metrics has just tried it."""
+    """Whether albums can be read; the scrape has just tried it."""
 
     def __init__(self, *, is_ready: bool) -> None:
         self._is_ready = is_ready
@@ -102,7 +102,7 @@ def _of_each(figure: Callable[[Path], float], processes: list[Path]) -> Iterator
 
 
 def _cpu_s(process: Path) -> float:
-    # The name in front is in brackets and may hold spaces and brackets itself.
+    # The name in front stands in brackets and may itself hold spaces and brackets.
     fields = (process / "stat").read_text().rpartition(")")[2].split()
     ticks = map(int, fields[_TICKS])
     return sum(ticks) / os.sysconf("SC_CLK_TCK")

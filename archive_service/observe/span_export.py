@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
-from collections import Counter
 from uuid import uuid4
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -26,9 +24,10 @@ from opentelemetry.trace import Tracer
 
 from archive_service.observe.events import Observe
 from archive_service.observe.process_events import TracingImpaired
+from archive_service.observe.recurrence import Recurrences
 
 FLUSH_TIMEOUT_S = 2.0
-"""How long the end of the service waits for a collector that takes the last spans slowly."""
+"""How long the service waits at its end for a slow collector to take the last spans."""
 REPORT_AGAIN_S = 3600.0
 _NAME = "archive-service"
 _LIBRARY = logging.getLogger("opentelemetry")
@@ -55,13 +54,13 @@ class Spans:
         closing = threading.Thread(target=self._provider.shutdown, daemon=True)
         closing.start()
         closing.join(FLUSH_TIMEOUT_S)
-        self._trouble.setLevel(logging.CRITICAL + 1)  # the service ends without the rest
+        self._trouble.setLevel(logging.CRITICAL + 1)  # the spans that are left are dropped
 
 
 def require_good_variables() -> None:
-    """Raise ValueError where the library can't do what its variables say.
+    """Raise ValueError if a variable of the library has an invalid value.
 
-    Its warnings are dropped here; it repeats them when `Spans` are made.
+    Its warnings are dropped here; it repeats them when `Spans` is made.
     """
     _LIBRARY.addHandler(logging.NullHandler())
     _LIBRARY.propagate = False
@@ -74,27 +73,21 @@ def _resource() -> Resource:
 
 
 class _Trouble(logging.Handler):
-    """Reports what the library complains of: each thing at once, and again once an hour.
+    """Reports warnings of the library: each at once, and again once an hour.
 
-    The library would do so several times a batch.  Texts within its sentences are left out, for
-    they may be a key for the collector: of a header field that can't be read, or of an address.
+    The library repeats them several times a batch.  Texts inserted into them are left out, because
+    they may hold a key for the collector, in a malformed header field or in an address.
     """
 
     def __init__(self, observe: Observe) -> None:
         super().__init__(logging.WARNING)
         self._observe = observe
-        self._unreported: Counter[tuple[str, int]] = Counter()
-        self._report_again_s: dict[tuple[str, int], float] = {}
+        self._recurrences = Recurrences()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Report it, or count it."""
-        thing = (record.name, record.lineno)
-        self._unreported[thing] += 1
-        now_s = time.monotonic()
-        if now_s >= self._report_again_s.get(thing, 0.0):
-            self._report_again_s[thing] = now_s + REPORT_AGAIN_S
-            reason, count = _without_texts(record), self._unreported.pop(thing)
-            self._observe(TracingImpaired(reason, count))
+        """Report a warning, or count it."""
+        if count := self._recurrences.due((record.name, record.lineno), every_s=REPORT_AGAIN_S):
+            self._observe(TracingImpaired(_without_texts(record), count))
 
 
 def _without_texts(record: logging.LogRecord) -> str:

@@ -1,7 +1,7 @@
-"""Traces: what only the service knows of a request is added to its span of OpenTelemetry.
+"""Adds what only the service knows of a request to its OpenTelemetry span.
 
-A span holds nothing of an archive's id, for traces are often kept by others.  The lines of the log
-have the first characters of it, and the id of the trace.
+A span holds no part of an archive's id, because traces are often stored by third parties.  Log
+lines have the first characters of the id, and the id of the trace.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _SENT_BYTES = "archive.sent_bytes"
 
 
 def add_to_span(event: events.Event) -> None:
-    """Add an event to the span of the current request; outside of one nothing happens."""
+    """Add an event to the span of the current request, if there is one."""
     if add := _ADDED.get(type(event)):
         add(get_current_span(), event)
 
@@ -46,7 +46,7 @@ def _refused(
 
 
 def _hashing(span: Span, event: events.HashingBacklogChanged) -> None:
-    """Add up the files that the request has had hashed; an event for each would be thousands."""
+    """Count the files that were hashed for the request; thousands of events would be too many."""
     if event.by > 0 and isinstance(span, ReadableSpan) and span.is_recording():
         before = (span.attributes or {}).get(_HASHED_FILES, 0)
         span.set_attribute(_HASHED_FILES, event.by + (before if isinstance(before, int) else 0))
@@ -55,7 +55,7 @@ def _hashing(span: Span, event: events.HashingBacklogChanged) -> None:
 def _started(span: Span, event: events.DownloadStarted) -> None:
     span.set_attributes(
         {
-            # Here, since a download that is cut never comes to the end of its request.
+            # Set here, because a download that is cut never reaches the end of its request.
             "http.response.status_code": event.status,
             "archive.first_pos": event.first_pos,
             "archive.content_length": event.content_length,

@@ -1,27 +1,28 @@
-"""What a storage must offer: albums that can be listed, and files that are what was listed.
+"""What a storage must offer: albums that can be listed, and files that are as listed.
 
-All calls block and are made from worker threads, but for those that say otherwise.
+All calls block and are made from worker threads, unless they say otherwise.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from io import FileIO
 from types import TracebackType
 from typing import Protocol
 
 from archive_service.archive.id import ArchiveId
-from archive_service.archive.listing import Listing
+from archive_service.archive.listing import Listing, SourceIndex
 from archive_service.storage.local.page_cache import read_ahead
+from archive_service.storage.wanted import WantedTree
 
 READ_AHEAD_BYTES = 2 * 1024 * 1024
-"""What the kernel reads of a file ahead of its reader; the page cache holds it, not the process."""
+"""How far the kernel reads a file ahead of its reader, into the page cache."""
 
 
 class RemoteFile(Protocol):
-    """A file whose bytes come from another machine, in order and only as they were listed.
+    """A file on another machine; its bytes come in order, and only those of the listed version.
 
     Every method that returns bytes raises DownloadFailed.
     """
@@ -39,7 +40,7 @@ class RemoteFile(Protocol):
         """Have the bytes from `start` up to `stop` fetched ahead; otherwise all are read."""
 
     async def chunk(self, limit: int) -> memoryview:
-        """Return the next bytes, up to `limit`; none behind the last.
+        """Return the next bytes, up to `limit`; empty behind the last.
 
         About twice the limit is fetched ahead.
         """
@@ -48,14 +49,14 @@ class RemoteFile(Protocol):
         """Read the next bytes; return how many, 0 behind the last."""
 
     def close(self) -> None:
-        """Free what the file holds; never waits."""
+        """Free the resources of the file; never waits."""
 
 
 class DiskFile(FileIO):
     """A file below a mount of this machine; its methods wait for the disk.
 
-    `close_elsewhere` is given where the file system may not answer at once: it closes the
-    descriptor, in a thread.  So to close such a file does not wait, wherever it is done.
+    `close_elsewhere` is given if the file system may be slow to answer.  It closes the descriptor
+    in a thread, so `close` never waits.
     """
 
     def __init__(
@@ -68,20 +69,20 @@ class DiskFile(FileIO):
 
     @property
     def is_prompt(self) -> bool:
-        """Whether the file can be looked at, and sent from memory, without waiting."""
+        """Whether `fstat`, and sending from the page cache, return at once."""
         return self._close_elsewhere is None
 
     def begin(self, start: int, stop: int) -> None:
         """Have the bytes from `start` up to `stop` read ahead, unless the file is prompt.
 
-        A disk's own read-ahead is larger, and to go beyond it in small steps cost more than it won.
+        A disk's own read-ahead is larger, and small steps beyond it cost more than they gained.
         """
         if not self.is_prompt:
             self._stop = stop
             self.read_on(start)
 
     def needs_read_on(self, position: int) -> bool:
-        """Tell whether half of what is read ahead has been used."""
+        """Return whether half of what is read ahead has been used."""
         ahead = self._ahead
         return ahead is not None and position + READ_AHEAD_BYTES // 2 > ahead < self._stop
 
@@ -115,48 +116,55 @@ class AlbumFiles(Protocol):
     SourceUnreadable where the system refuses to open or read it.
     """
 
-    def open(self, source: int) -> SourceFile:
+    def open(self, source: SourceIndex) -> SourceFile:
         """Open the file of a source for reading; its size and time are as listed.
 
-        `verify` it behind the last byte.  Of a remote file the first bytes tell whether it is what
-        was listed.
+        `verify` it behind the last byte.  A remote file is checked when its first bytes come.
         """
 
-    def open_each(self, sources: Iterable[int]) -> Generator[SourceFile, None, None]:
-        """Open files for one download, in order; ahead of the caller where storage is slow.
+    def open_each(self, sources: Iterable[SourceIndex]) -> Generator[SourceFile, None, None]:
+        """Open files for one download, in order; ahead of the caller if storage is slow.
 
-        An exception is raised in its turn.
+        The exception of a file is raised when its turn comes.
         """
 
-    def open_to_hash(self, source: int) -> SourceFile:
-        """Open a file that is soon to be opened again, and sent: what is read may be kept."""
+    def open_to_hash(self, source: SourceIndex) -> SourceFile:
+        """Open a file that will soon be opened again and sent, so that read bytes may be kept."""
 
-    def known_crc32(self, source: int) -> int | None:
-        """Return the CRC-32 of a file where the storage holds it; the file is not read."""
+    def known_crc32(self, source: SourceIndex) -> int | None:
+        """Return the CRC-32 of a file if the storage has it; the file is not read."""
 
-    def verify(self, file: SourceFile, source: int) -> None:
+    def verify(self, file: SourceFile, source: SourceIndex) -> None:
         """Check that an open file is still what was listed.
 
-        Raise SourceSuspected where only reading tells.
+        Raise SourceSuspected if only reading can show it.
         """
 
     def read_into(
-        self, buffer: memoryview, sources: Sequence[int], positions: Sequence[int]
+        self, buffer: memoryview, sources: Sequence[SourceIndex], positions: Sequence[int]
     ) -> None:
         """Read small files whole, each to its position in the buffer.
 
         Each is verified after its last byte was read.  A directory has no bytes.  An exception
-        names the source; with SourceSuspected that one has been read, and none behind it.
+        names the source.  With SourceSuspected that source has been read, and no later one.
         """
 
 
 class Storage(Protocol):
     """A place where albums lie."""
 
-    def list(self, archive: ArchiveId, known: Listing | None = None) -> Listing:
-        """List an album; return an earlier listing itself where another is seen to be the same.
+    def list(self, archive: ArchiveId) -> Listing:
+        """List an album.
 
         Raise ArchiveNotFound, or StorageUnavailable where a part of it can't be read.
+        """
+
+    def select(
+        self, archive: ArchiveId, wanted: Mapping[ArchiveId, WantedTree]
+    ) -> Sequence[Listing | None]:
+        """List some files of albums for a list, whose id is `archive`; None for a missing album.
+
+        What is not found, or left out of its album, is in no listing.  Raise StorageUnavailable.
         """
 
     def files(
@@ -164,20 +172,26 @@ class Storage(Protocol):
     ) -> AbstractContextManager[AlbumFiles]:
         """Give access to the files of a listing, for one thread at a time.
 
-        `close` closes descriptors that may have to be waited for.
+        `close` closes descriptors on file systems that may be slow to answer.
         """
 
     def check(self) -> bool:
-        """Look whether albums can be found; return whether there may be one.
+        """Check that albums can be listed; return whether there may be one.
 
         Raise StorageUnavailable.
         """
 
     def albums(self) -> Sequence[str]:
-        """Name what may be an album now; raise StorageUnavailable."""
+        """Return the names of what may be albums; raise StorageUnavailable."""
 
     def place(self, archive: ArchiveId) -> str:
-        """Name for the operator what an album lies on, without the whole id.  Never blocks."""
+        """Return the mount or address of an album, for the log; never waits."""
+
+    def is_at_hand(self, archive: ArchiveId) -> bool:
+        """Return whether an album is listed, and its files open, without waiting; never waits.
+
+        A listing a moment ago found that.  Then no thread is needed: a visit to one takes longer.
+        """
 
     def close(self) -> None:
-        """Free what the storage holds; calls that wait for another machine are cancelled."""
+        """Free the storage's resources; cancel calls that wait for another machine."""

@@ -1,7 +1,7 @@
 """Names that no archive has: hidden files, unfinished uploads, litter of desktops and NAS systems.
 
-A name that is left out is litter, or looks like the temporary name of an upload.  Litter counts for
-nothing.  An upload shows that the album is about to change.
+An excluded name is litter, or looks like the temporary name of an upload.  Litter is ignored.  An
+upload shows that the album is about to change.
 
 Some uploaders leave a marker beside a file: as long as `X.aria2` is there, `X` is unfinished, so it
 is left out, too.  tus keeps an upload in two files, `ID` and `ID.json` or `ID.info`, and nginx adds
@@ -78,7 +78,7 @@ _OF_NGINX = r"(?s:.+\..+\.[0-4][0-9]{9})\Z"
 _OF_NGINX_TAILS = tuple("0123456789")
 
 _HEAD, _TAIL = 1, 4
-"""The characters at both ends of names that are compared first: large albums have few of these."""
+"""The characters at both ends of names that are compared first: albums have few different ones."""
 _HEAD_OF, _TAIL_OF = itemgetter(slice(_HEAD)), itemgetter(slice(-_TAIL, None))
 _WILDCARDS = re.compile(r"[*?\[\]]")
 _EQUAL_TO_ASCII = str.maketrans("\u017f\u212a\u0130\u0131", "skii")
@@ -106,18 +106,18 @@ class Exclusion:
         names = [*map(translate, patterns), _OF_NGINX] if patterns else ["(?!)"]
         self._match = re.compile("|".join(names), re.IGNORECASE).match
         ends = [_ends(pattern) for pattern in patterns]
-        # A head is seldom as telling as a tail, and needed only where a pattern has none.
+        # A tail excludes more names than a head, which is used only if a pattern has no tail.
         self._heads = tuple(head for head, tail in ends if not tail)
         self._tails = tuple(tail for _, tail in ends if tail)
         if patterns:
             self._tails += (*_ABOUT_TUS_TAILS, *_OF_NGINX_TAILS)
 
     def matches(self, name: str) -> bool:
-        """Tell whether a file or directory of this name is left out, whatever lies beside it."""
+        """Return whether a file or directory of this name is left out, whatever lies beside it."""
         return self._match(name) is not None
 
     def is_litter(self, name: str) -> bool:
-        """Tell whether a name is left out and does not look like an upload."""
+        """Return whether a name is left out and does not look like an upload."""
         return self.matches(name) and _UPLOADS.fullmatch(name) is None
 
     def kept(self, names: Sequence[str]) -> Sequence[str]:
@@ -125,10 +125,10 @@ class Exclusion:
         return self.sort(names).kept
 
     def sort(self, names: Sequence[str]) -> SortedNames:
-        """Tell the names that are kept from those that are left out.
+        """Separate the names that are kept from those that are left out.
 
-        In most directories all are kept, and their ends prove it in a fraction of the time that a
-        look at each name takes.
+        In most directories all are kept, and their ends show that much sooner than a match of each
+        name.
         """
         candidates = self._candidates(names)
         if not candidates:

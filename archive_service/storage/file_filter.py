@@ -1,4 +1,4 @@
-"""Which files a listing gets."""
+"""Decides which non-directories are listed."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from typing import Protocol
 
 
 class FileFilter(Protocol):
-    """Says which of what is no directory a listing gets."""
+    """Decides which non-directories are listed."""
 
     def accepts_all(self, modes: array[int], inodes: array[int]) -> bool:
-        """Tell whether each of a directory is accepted for sure, and none of it is a directory.
+        """Return whether all entries of a directory are accepted, and none is a directory.
 
-        Asked first, for a call for each file takes longer than to look at it.
+        Called first: one call for each file would take longer than its `stat`.
         """
 
     def accepts(self, path: bytes, mode: int, inode: int) -> bool:
-        """Tell whether one is accepted."""
+        """Return whether one entry is accepted."""
 
 
 class RegularFiles:
-    """Accept what has bytes of its own: no link, no FIFO, socket or device; see `FileFilter`."""
+    """Accepts regular files alone: no link, FIFO, socket or device; see `FileFilter`."""
 
     def accepts_all(self, modes: array[int], inodes: array[int]) -> bool:
-        """Look at each mode once."""
+        """Return whether all modes are those of regular files."""
         return all(map(stat.S_ISREG, set(modes)))
 
     def accepts(self, path: bytes, mode: int, inode: int) -> bool:
-        """Look at the mode."""
+        """Return whether the mode is that of a regular file."""
         return stat.S_ISREG(mode)
 
 

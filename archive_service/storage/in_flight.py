@@ -1,16 +1,18 @@
 """How many operations on an album's storage are in flight at once.
 
-Theory of operation.  A caller has many items: names to look at, files to read.  It does a slice of
-them in place and measures what one takes.  While items are quick it goes on in place, in larger
-slices: to hand them to a thread would take longer than to do them.  Once they are slow, threads of
-the album's lane take slices, too.
+Theory of operation.  A caller has many items: names to `stat`, files to read.  It works on a slice
+of them in place and measures the time for one.  While items are quick it continues in place, with
+larger slices: handing an item to a thread would take longer than the item.  Once items are slow,
+threads of the album's lane take slices, too.
 
-The caller does what no thread has begun when its turn comes, and waits only for what is begun.  So
-a thread that works for one call can make another, and a lane without a free thread delays nobody.
+When a slice is due that no thread has begun, the caller does it itself; it waits only for slices
+that are begun.  So a thread that works for one call can make another, and a lane without a free
+thread causes no delay.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Hashable, Iterable
@@ -26,17 +28,19 @@ MOST_AT_ONCE = 32
 """Operations of one album; a server that answers more at once is rare."""
 _LIMITS = LaneLimits(per_lane=MOST_AT_ONCE - 1, usual=128, most=1024)
 _SLOW_ITEM_S = 300e-6
-"""From here on an item is worth a thread."""
+"""An item that takes this long is worth a thread."""
 _HAND_OVER_S = 50e-6
-"""What it takes to have a thread do an item: so many of them fit into the wait for one."""
+"""The time to hand an item to a thread; it limits how many are worth handing over."""
 _COPIED_BYTES_PER_S = 500e6
-"""To read what is in memory takes time as well."""
+"""How fast cached data is read: a large item may be slow without waiting."""
 _FIRST_ITEMS, _GROWTH, _MOST_ITEMS = 4, 8, 128
 """Items of a slice that is done in place."""
 _HANDED_ITEMS = 8
 """The most items of a slice that is handed to a thread."""
 _SLOW_SLICES = 2
-"""After so many in a row items are slow: a thread that had to wait for a processor is slow once."""
+"""Slow slices in a row until items count as slow; waiting for a processor makes one slow slice."""
+_AT_HAND_S = 1.0
+"""How long a listing shows where an album lies: later another file system may be mounted there."""
 _KEPT_ALBUMS = 1000
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -45,8 +49,8 @@ _Result = TypeVar("_Result")
 class InFlight:
     """The operations of one album, for calls from any thread.
 
-    `threads` are those that help.  What is measured is kept for the next call.  Threads may note it
-    at once: one of their notes is lost then, and the next slice tells again.
+    `threads` help with slices.  Measurements are kept for the next call.  Two threads that record
+    one at the same time may lose one of them; the next slice measures again.
     """
 
     def __init__(self, threads: Executor, clock_s: Callable[[], float] = time.perf_counter) -> None:
@@ -55,6 +59,16 @@ class InFlight:
         self._in_place = _FIRST_ITEMS
         self._slow_in_a_row = 0
         self._item_s = 0.0
+        self._at_hand_until_s = -math.inf
+
+    @property
+    def is_at_hand(self) -> bool:
+        """Whether the last listing was a moment ago, on prompt file systems, and not slow."""
+        return not self.is_slow and self._clock_s() < self._at_hand_until_s
+
+    def note_listing(self, *, is_prompt: bool) -> None:
+        """Note whether all that was listed lies on file systems that answer at once."""
+        self._at_hand_until_s = self._clock_s() + _AT_HAND_S if is_prompt else -math.inf
 
     @property
     def is_slow(self) -> bool:

@@ -22,7 +22,7 @@ from typing import Any, ParamSpec, TypeVar
 from weakref import WeakValueDictionary
 
 HANGS_AFTER_S = 10.0
-"""Work that makes no progress for so long counts as hanging."""
+"""After this time without progress, work counts as hanging."""
 _LOOK_EVERY_S = 1.0
 _IDLE_S = 10.0
 """How long a thread waits for more work before it ends."""

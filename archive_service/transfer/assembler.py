@@ -1,4 +1,4 @@
-"""Segments turned into buffers: headers packed, small files read in."""
+"""Turns segments into buffers: packs headers, reads small files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from archive_service.storage.base import AlbumFiles
 from archive_service.transfer.entry_buffer import EntryBuffer
 
 HEADERS_AT_ONCE = 64
-"""To pack one takes a few microseconds, in which the event loop does nothing else."""
+"""The most headers packed on the event loop; each takes a few microseconds."""
 
 
 class Assembler:
@@ -50,7 +50,7 @@ class Assembler:
         return []
 
     def needs_no_wait(self, segment: Segment) -> bool:
-        """Tell whether a segment is made from memory alone and in no time."""
+        """Return whether a segment is quickly made from memory alone."""
         if isinstance(segment, EndRecords):
             return True
         if isinstance(segment, CentralHeaders):
@@ -62,7 +62,7 @@ class Assembler:
         return False
 
     def make(self, segment: Entries | CentralHeaders | EndRecords, files: AlbumFiles) -> memoryview:
-        """Return the segment's bytes; raise DownloadFailed where a file isn't what was listed."""
+        """Return the segment's bytes; raise DownloadFailed if a file isn't what was listed."""
         if isinstance(segment, Entries):
             return self._entries(segment, files)
         if isinstance(segment, CentralHeaders):
@@ -88,14 +88,14 @@ class Assembler:
         return _cut(made.bytes, segment, made.start)
 
     def _is_header_part(self, segment: Entries, entry: EntryIndex) -> bool:
-        """Tell whether all bytes are of the first entry's header and need nothing of its file."""
+        """Return whether all bytes belong to the first entry's header and need none of its file."""
         if segment.stop > self._layout.data_offset(entry):
             return False
         needs_crc32 = self._layout.covers_crc32(entry, segment.start, segment.stop)
         return not (needs_crc32 and self._checksums.is_unknown(self._layout.sources[entry]))
 
     def _header_part(self, segment: Entries, entry: EntryIndex) -> memoryview:
-        """Make bytes of one header; an unknown CRC-32 is not among them."""
+        """Pack a part of one header; it has no byte of an unknown CRC-32."""
         crc32 = max(self._checksums.values[self._layout.sources[entry]], 0)
         header = self._layout.local_file_header(entry, crc32)
         return _cut(header, segment, self._layout.header_offsets[entry])
@@ -114,5 +114,5 @@ class Assembler:
 def _cut(
     made: bytes | memoryview, segment: Entries | CentralHeaders | EndRecords, made_from: int
 ) -> memoryview:
-    """Cut to the segment what was made of whole entries, from an offset on."""
+    """Cut the bytes of whole entries, which begin at `made_from`, to the segment."""
     return memoryview(made)[segment.start - made_from : segment.stop - made_from]

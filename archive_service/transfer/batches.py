@@ -1,7 +1,4 @@
-"""Batches: pieces of an archive that are made ready in one go.
-
-A batch is planned as segments and made into buffers and open files.
-"""
+"""Batches: pieces of an archive that are made in one go, from segments to buffers and files."""
 
 from __future__ import annotations
 
@@ -18,25 +15,25 @@ from archive_service.storage.base import AlbumFiles, SourceFile
 from archive_service.transfer.assembler import Assembler
 
 BATCH_BYTES = 2 * 1024 * 1024
-"""From here on a batch is full; also when its buffers have the size of a piece.  Buffers are not
-larger either: they would fall out of the processor's cache, and overflow the socket's."""
+"""A batch with so many bytes in buffers is full, as is one whose buffers have the size of a piece.
+Larger ones would overflow the processor's cache and the socket's buffer."""
 BATCH_FILES, BATCH_FILE_BYTES = 16, 16 * 1024 * 1024
-"""The most files that a batch may hold open, and from here on their data fills it.  A download has
-the batch that is sent, and those made ahead."""
+"""A batch with so many open files, or so many bytes in them, is full.  A download holds the batch
+that is sent, and those made ahead."""
 JOINED_BYTES = 16 * 1024
-"""Buffers of up to so much together are sent as one: the ends of little archives."""
+"""Buffers with at most so many bytes together are sent as one."""
 NOTHING = memoryview(b"")
 
 
 @dataclass(frozen=True, slots=True)
 class OpenData:
-    """A file that was opened for the sake of a segment."""
+    """A file that was opened for a segment."""
 
     segment: FileData
     source: SourceIndex
     file: SourceFile
     head: memoryview
-    """What is sent with the first of it."""
+    """Bytes sent with its first span."""
 
 
 Batch = list["memoryview | OpenData"]
@@ -50,14 +47,17 @@ class BatchMaker:
         layout: ArchiveLayout,
         checksums: Crc32Column,
         open_files: Callable[[], AbstractContextManager[AlbumFiles]],
+        *,
+        is_at_hand: bool = False,
     ) -> None:
         self._layout = layout
         self._checksums = checksums
         self._assembler = Assembler(layout, checksums)
         self._open_files = open_files
+        self._is_at_hand = is_at_hand
 
     def is_complete(self) -> bool:
-        """Tell whether no CRC-32 is unknown."""
+        """Return whether no CRC-32 is unknown."""
         return UNKNOWN not in self._checksums.values
 
     def to_hash(self, segment: Segment) -> list[SourceIndex]:
@@ -103,8 +103,8 @@ class BatchMaker:
             yield batch
 
     def needs_no_wait(self, segments: Sequence[Segment]) -> bool:
-        """Tell whether a batch is made from memory alone."""
-        return all(map(self._assembler.needs_no_wait, segments))
+        """Return whether a batch is made from memory, and of files that open without waiting."""
+        return all(map(self._needs_no_wait, segments))
 
     def make(self, segments: Sequence[Segment]) -> Batch:
         """Make a batch; wait for the disk unless `needs_no_wait`.
@@ -124,6 +124,11 @@ class BatchMaker:
             close_files(batch)
             raise
         return batch
+
+    def _needs_no_wait(self, segment: Segment) -> bool:
+        if isinstance(segment, FileData):
+            return self._is_at_hand
+        return self._assembler.needs_no_wait(segment)
 
     def _source(self, segment: FileData) -> SourceIndex:
         return self._layout.sources[segment.entry]
@@ -150,7 +155,7 @@ def close_files(batch: Batch) -> None:
 
 
 def _add_buffer(batch: Batch, made: memoryview) -> None:
-    """Add a buffer, joined to one in front where a copy costs less than a send."""
+    """Add a buffer; join it to the one in front if both are small."""
     if batch and isinstance(batch[-1], memoryview) and len(batch[-1]) + len(made) <= JOINED_BYTES:
         batch[-1] = memoryview(b"".join((batch[-1], made)))
     else:
@@ -158,7 +163,7 @@ def _add_buffer(batch: Batch, made: memoryview) -> None:
 
 
 def _taken_head(batch: Batch) -> memoryview:
-    """Take a small buffer off the end, to be sent with the file that follows."""
+    """Remove a small buffer from the end, to send it with the file that follows."""
     last = batch[-1] if batch else None
     if isinstance(last, memoryview) and len(last) <= JOINED_BYTES:
         batch.pop()

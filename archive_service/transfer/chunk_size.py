@@ -1,4 +1,4 @@
-"""The paces of a transfer: the size of its pieces, and the pauses between them."""
+"""Sets the pace of a transfer: the size of its pieces, and the pauses between them."""
 
 from __future__ import annotations
 
@@ -85,12 +85,12 @@ class LimitedPace:
         return min(self._pace.span_bytes(), self._limit_bytes())
 
     async def may_send(self, count: int) -> None:
-        """Take the bytes of a piece before it is sent, so a client that leaves takes no more."""
+        """Take the bytes of a piece before it is sent: a client that leaves then takes no more."""
         for share in self._shares:
             await share.take(count)
 
     def sent(self, count: int, duration_s: float) -> Awaitable[None] | None:
-        """Pass a piece that was sent on to the other pace, and pause as that does."""
+        """Report a sent piece to the other pace, and pause as that does."""
         return self._pace.sent(count, duration_s)
 
     def _limit_bytes(self) -> int:

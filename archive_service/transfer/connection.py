@@ -1,29 +1,27 @@
 """The transfer: an answer's header fields, then its body, put on the wire at the client's pace.
 
-Once the header fields are sent, a client takes whatever comes for the body.  So from then on the
-connection is in one state, "so many bytes are left", and leaves it in two ways: none are left, or
-the connection is closed.  A chunk that is longer than what is left is not sent.
+Once the header fields are sent, a client takes everything that follows as the body.  So from then
+on the connection is in one state, "so many bytes are left", and leaves it in two ways: no byte is
+left, or the connection is closed.  A chunk that is longer than the rest is not sent.
 
 The connection is closed by a FIN behind what was sent, not by a reset: clients then keep all they
-have received, and no front server takes a FIN for the end of the body.  At a reset proxies made
-with Node append the text of an error to the body.  docs/http.md has the whole comparison.
+have received, and no front server mistakes a FIN for the end of the body.  After a reset, proxies
+made with Node append the text of an error to the body.  docs/http.md has the whole comparison.
 
-Both kinds of chunks go straight to the socket, behind the backs of aiohttp and of its transport:
-buffers by `send`, spans of files from the page cache by `sendfile`.  The transport would copy what
-the socket does not take at once, and costs several turns of the event loop for each `sendfile`.
-Only while it still holds bytes, at most those of the header fields and of what came right behind,
-or where it speaks TLS, does everything go through it.
+Both kinds of chunks go straight to the socket, past aiohttp and its transport: buffers by `send`,
+spans of files from the page cache by `sendfile`.  The transport would copy the data that the socket
+does not take at once, and would take several turns of the event loop for each `sendfile`.
+Everything goes through the transport only while it still holds bytes: at most those of the header
+fields and of what came right behind.
 
-What has to be known of the parts underneath:
+Facts about the parts underneath:
 
-- asyncio refuses `add_writer` on a socket that a transport owns: `SocketWriter` uses a duplicate,
-  and TLS goes through the transport.
+- asyncio refuses `add_writer` on a socket that a transport owns: `SocketWriter` uses a duplicate.
 - `sendfile` returns short, without an error, where the file has shrunk.  So bytes are counted.
-- After a cancellation or error the transport may never work again.  So any end but the good one
-  closes the connection, which is also how a client learns of it: the body is short of its
-  Content-Length.
-- Nothing in asyncio times out a client that accepts no bytes: a `StallWatchdog` does, where the
-  system tells how far a client has come.  Elsewhere each piece has to be taken within the time.
+- After a cancellation or error the transport may never work again.  So every failure closes the
+  connection.  The client notices it, too: the body is shorter than its Content-Length.
+- asyncio has no time-out for a client that accepts no bytes.  A `StallWatchdog` cuts it, if the
+  system reports how far a client has come.  Otherwise each piece has to be taken in time.
 """
 
 from __future__ import annotations
@@ -73,7 +71,7 @@ class Transfer:
         self._stall_timeout_s = stall_timeout_s
         self._has_timed_out = False
         self._is_too_slow = False
-        self._outlet: SocketWriter | None = None
+        self._writer: SocketWriter | None = None
         self._watch: StallWatchdog | None = None
         self._unsent: Chunk | None = None
         """What is left for the transport to send."""
@@ -97,23 +95,22 @@ class Transfer:
             self._watch.end()
         if error is not None or self._left_bytes:
             self.abort()
-        if self._outlet:
-            self._outlet.close()
+        if self._writer:
+            self._writer.close()
 
     def _open(self) -> None:
         transport = self._request.transport
         if transport is not None and not transport.is_closing():
             connection: socket.socket = transport.get_extra_info("socket")
             _limit_unsent(connection)
-            if not _is_encrypted(transport):
-                # Once it holds bytes it is waited for until it holds none.
-                transport.set_write_buffer_limits(high=0)
-                # Without a descriptor left the transport does it all: the answer has begun.
-                with suppress(OSError):
-                    self._outlet = SocketWriter(connection)
+            # Once it holds bytes it is waited for until it holds none.
+            transport.set_write_buffer_limits(high=0)
+            # Without a descriptor left the transport does it all: the answer has begun.
+            with suppress(OSError):
+                self._writer = SocketWriter(connection)
 
     def begin(self, chunk: Chunk) -> int:
-        """Put on the wire what there is room for; return how many bytes are left for `finish`.
+        """Send as much of a chunk as fits; return how many bytes are left for `finish`.
 
         Raise OSError for the connection, SourceChanged for the file, LengthMismatch for a chunk
         that is longer than the rest of the body.
@@ -127,11 +124,11 @@ class Transfer:
     def _put(self, chunk: Chunk) -> int:
         transport = self._transport()
         self._unsent = None
-        if self._outlet is None or transport.get_write_buffer_size():
+        if self._writer is None or transport.get_write_buffer_size():
             self._unsent = chunk
             return len(chunk)
         try:
-            return self._outlet.begin(chunk)
+            return self._writer.begin(chunk)
         except FileNotSent as error:
             self._unsent = error.unsent
             return len(error.unsent)
@@ -139,9 +136,9 @@ class Transfer:
     async def finish(self) -> None:
         """Send the rest when the client takes it; raise as `begin` does, or TimeoutError."""
         transport = self._transport()
-        if self._outlet and self._unsent is None:
+        if self._writer and self._unsent is None:
             try:
-                await self._in_time(transport, self._outlet.finish())
+                await self._in_time(transport, self._writer.finish())
             except FileNotSent as error:
                 self._unsent = error.unsent
         if self._unsent is not None:
@@ -160,17 +157,17 @@ class Transfer:
             raise LengthMismatch
 
     def abort(self) -> None:
-        """Close the connection for good, so that the client can't take a part for the whole."""
+        """Close the connection, so that the client sees that the archive isn't complete."""
         close_now(self._request.protocol)
 
     def is_cut(self) -> bool:
-        """Tell whether the connection is no more."""
+        """Return whether the connection is closed or closing."""
         return self._request.transport is None or self._request.transport.is_closing()
 
     def acknowledged_bytes(self) -> int | None:
         """Return the bytes that the client has acknowledged on its connection so far.
 
-        None where nothing waits for the client, or the system does not tell.
+        None if no data waits for the client, or the system does not report it.
         """
         transport = self._request.transport
         if transport is None or transport.is_closing():
@@ -186,11 +183,11 @@ class Transfer:
             reset(transport)
 
     def is_too_slow(self) -> bool:
-        """Tell whether the connection was cut by `cut_slow`."""
+        """Return whether the connection was cut by `cut_slow`."""
         return self._is_too_slow
 
     def has_stalled(self) -> bool:
-        """Tell whether the client has made no progress for as long as it may."""
+        """Return whether the client has made no progress for as long as it may."""
         return self._watch.has_cut if self._watch else self._has_timed_out
 
     def _transport(self) -> asyncio.Transport:
@@ -200,7 +197,7 @@ class Transfer:
         return transport
 
     async def _in_time(self, transport: asyncio.Transport, sending: Awaitable[None]) -> None:
-        """Wait for the client, but not for one that takes nothing."""
+        """Wait for the client, with a limit on the time in which it takes nothing."""
         if self._watch is None:
             self._watch = StallWatchdog.over(transport, timeout_s=self._stall_timeout_s)
         if self._watch:
@@ -239,16 +236,11 @@ def close_now(protocol: web.RequestHandler) -> None:
     protocol.force_close()
 
 
-def _is_encrypted(transport: asyncio.Transport) -> bool:
-    return transport.get_extra_info("sslcontext") is not None
-
-
 def _limit_unsent(connection: socket.socket) -> None:
-    """Have the kernel keep little for a client beyond what is on its way to it.
+    """Have the kernel buffer little for a client beyond the data in flight.
 
-    Thousands of slow clients would fill the memory that the system has for TCP, a few hundred
-    kilobytes each, and then everybody waits.  What is on its way is not limited, so a quick client
-    is as quick as before.
+    Thousands of slow clients, with a few hundred kilobytes each, would fill the system's memory for
+    TCP, and then all clients wait.  Data in flight is not limited, so quick clients stay quick.
     """
     if _KERNEL_UNSENT_LIMIT is not None:
         with suppress(OSError):

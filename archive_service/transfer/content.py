@@ -1,10 +1,10 @@
 """The bytes of an archive: any range of a layout as chunks ready to be sent.
 
-Theory of operation.  `read_ahead` makes batches: headers are packed, small files opened, checked
-and read into buffers, large files opened and checked.  The data of a large file is not read at all:
-it is yielded as spans of the open file, which the kernel sends; that of a remote one is fetched
-ahead and yielded as it comes.  Meanwhile a task runs ahead of the send position and has large files
-hashed whose CRC-32 will be needed, so that their headers can be packed when their turn comes.
+Theory of operation.  `read_ahead` makes batches: it packs headers, reads and checks small files,
+and opens and checks large ones.  The data of a large file on disk is not read: it is yielded as
+spans of the open file, which the kernel sends.  The data of a remote file is fetched ahead and
+yielded as it comes.  Meanwhile a task ahead of the send position has large files hashed whose
+CRC-32 is unknown, so that their headers can be packed in time.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from contextlib import AbstractContextManager, aclosing, closing, contextmanager
 from dataclasses import replace
 from functools import partial
 from threading import Event
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from archive_service.archive.errors import SourceSuspected
 from archive_service.archive.layout import ArchiveLayout
@@ -32,18 +32,25 @@ from archive_service.transfer.file_span import Chunk, FileSpan, is_warm, read_sp
 from archive_service.transfer.read_ahead import Making, PieceSizes, ReadAhead, give_up
 
 KEPT_BACK_BYTES = 1
-"""Bytes not sent before their file is verified where the range ends within its data: nothing else
-would be left to withhold, and the client would take the range for complete."""
+"""Bytes that are sent only after their file is verified, if the range ends within its data.
+Otherwise no byte would be left to withhold, and the client would take the range as complete."""
 COPIED_SPAN_BYTES = 1024 * 1024
-"""The most of a span that the process holds in its own memory."""
+"""The largest span that is read into the memory of the process."""
 _Result = TypeVar("_Result")
 
 
-class ArchiveContent:
-    """The bytes of one archive.
+class AlbumDisk(NamedTuple):
+    """What an album lies on."""
 
-    `open_album` gives access to the files; `threads` is where the disk is waited for.
-    """
+    threads: Executor
+    """Where it is waited for."""
+    demand: DiskDemand
+    is_at_hand: bool
+    """Whether files open without waiting."""
+
+
+class ArchiveContent:
+    """The bytes of one archive; `open_album` gives access to the files."""
 
     def __init__(
         self,
@@ -51,15 +58,14 @@ class ArchiveContent:
         checksums: AlbumChecksums,
         *,
         open_album: Callable[[], AbstractContextManager[AnnouncedFiles]],
-        threads: Executor,
-        demand: DiskDemand,
+        disk: AlbumDisk,
     ) -> None:
         self.layout = layout
         self._checksums = checksums
         self._open_album = open_album
-        self._threads = threads
-        self._demand = demand
-        self._maker = BatchMaker(layout, checksums, open_album)
+        self._threads = disk.threads
+        self._demand = disk.demand
+        self._maker = BatchMaker(layout, checksums, open_album, is_at_hand=disk.is_at_hand)
 
     async def chunks(
         self, start: int, stop: int, pieces: PieceSizes
@@ -123,7 +129,7 @@ class ArchiveContent:
     async def _data(
         self, data: OpenData, range_stop: int, pieces: PieceSizes
     ) -> AsyncGenerator[Chunk, None]:
-        """Yield what is sent of an open file; it is verified behind its last byte."""
+        """Yield the bytes of an open file; verify it behind its last byte."""
         if not isinstance(data.file, DiskFile):
             if data.head:
                 yield data.head
@@ -134,7 +140,7 @@ class ArchiveContent:
             if isinstance(piece, memoryview) or is_warm(piece):
                 yield piece
                 continue
-            if piece.head:  # does not wait for the disk
+            if piece.head:  # it need not wait for the disk
                 yield piece.head
             yield await self._warmed(piece)
         kept_back = _kept_back(data.segment, range_stop)
@@ -162,7 +168,7 @@ class ArchiveContent:
             head = NOTHING
         while position < stop:
             span_bytes = pieces.span_bytes()
-            if not file.is_prompt:  # it is read into memory of ours
+            if not file.is_prompt:  # it is read into the memory of the process
                 span_bytes = min(span_bytes, COPIED_SPAN_BYTES)
             count = min(span_bytes - len(head), stop - position)
             yield FileSpan(file, position, count, head)
@@ -170,7 +176,7 @@ class ArchiveContent:
             head = NOTHING
 
     async def _rest(self, segment: FileData, file: DiskFile) -> memoryview:
-        """Read what was kept back."""
+        """Read the byte that was kept back."""
         offset = segment.stop - self.layout.data_offset(segment.entry) - KEPT_BACK_BYTES
         span = FileSpan(file, offset, KEPT_BACK_BYTES)
         if is_warm(span):
@@ -178,7 +184,7 @@ class ArchiveContent:
         return await self._in_thread(partial(read_span, span))
 
     async def _verify(self, file: DiskFile, data: OpenData) -> None:
-        """Check that a file is what was listed: in place where that does not wait."""
+        """Check that a file is what was listed; in place if that does not wait."""
         try:
             if file.is_prompt:
                 self._verify_now(data)
@@ -196,19 +202,19 @@ class ArchiveContent:
             files.verify(data.file, data.source)
 
     def _settle(self, source: SourceIndex, abandoned: Event) -> None:
-        """Read a suspected file again; raise SourceChanged where it has another CRC-32."""
+        """Read a suspected file again; raise SourceChanged if it has another CRC-32."""
         with self._open_album() as files:
             files.settle(source, abandoned)
 
     async def _warmed(self, span: FileSpan) -> Chunk:
-        """Return a span that is in memory: the kernel's where it stays there, otherwise ours."""
+        """Read a span into the page cache; on slow file systems, into a buffer of the process."""
         if not span.file.is_prompt:
             return await self._in_thread(partial(read_span, span))
         await self._in_thread(partial(warm_span, span))
         return replace(span, head=NOTHING)
 
     async def _in_thread(self, work: Callable[[], _Result]) -> _Result:
-        """Do what waits for the disk."""
+        """Do work that waits for the disk, in a thread."""
         with self._demand.busy():
             return await asyncio.wrap_future(self._threads.submit(work))
 

@@ -1,10 +1,10 @@
-"""The descriptions of albums: looked at anew for each request, and made anew where they changed.
+"""Describes albums: lists them for each request, and lays them out again when they have changed.
 
-Theory of operation.  Each request needs a listing that begins after it, for its visitor may know
-of a change.  One listing of an album runs, and all who come meanwhile share the one that follows.
-What the listing describes is laid out once for each version of the album: all connections of a
-download share that, and it is kept for the next as far as there is room.  A part that a query names
-is made from the description of the whole, not from a listing of its own.
+Theory of operation.  Each request needs a listing that begins after it, because its visitor may
+know of a change.  One listing of an album runs; all requests that come meanwhile share the next
+one.  Each version of an album is laid out once.  All connections of a download share that
+description, and it is kept for later requests while there is room.  A part that a query names is
+made from the description of the whole album, not from a listing of its own.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ import asyncio
 import time
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
+from functools import partial
 from itertools import islice, takewhile
 from threading import Lock
 from typing import NamedTuple
@@ -23,7 +24,7 @@ from weakref import WeakValueDictionary
 from archive_service.archive.errors import FileNotInAlbum, ListingTimedOut
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.layout import lay_out
-from archive_service.archive.listing import Listing, parents_of_directories
+from archive_service.archive.listing import Listing, SourceIndex, parents_of_directories
 from archive_service.archive.lru import WeightedLRU
 from archive_service.archive.naming import NameRules, archive_names, original_name
 from archive_service.archive.representation import ArchiveOptions, Representation, represent
@@ -36,6 +37,9 @@ from archive_service.transfer.shared_calls import SharedCalls
 _CUTTING = LaneLimits(per_lane=1, usual=1, most=1)
 """To cut a part needs no disk, and more threads that compute would only wait for each other, and
 the event loop for them."""
+_LITTLE = 64
+"""Files and directories of a known album that is listed in place where it is at hand: a visit to a
+thread would take longer."""
 
 
 class _Part(NamedTuple):
@@ -86,9 +90,9 @@ class Descriptions:
             raise ListingTimedOut from None
 
     async def upload_sign(self, whole: Representation) -> UploadSign | None:
-        """Look at young files of an album for a sign that one is not whole; raise ListingTimedOut.
+        """Check young files of an album for a sign that one is incomplete; raise ListingTimedOut.
 
-        A look begins after the listing of this call.
+        The check begins after this call.
         """
         try:
             return await self._looks.fresh_result(whole, within_s=self._timeout_s)
@@ -105,18 +109,19 @@ class Descriptions:
             return self._recent.get(archive) or self._in_use.get(archive)
 
     def _begin_listing(self, archive: ArchiveId) -> Future[Representation]:
+        known = self._known(archive)
+        if known and len(known.layout.listing) <= _LITTLE and self._storage.is_at_hand(archive):
+            return _done(partial(self._listed, archive))
         return self._lanes.of(archive).submit(self._listed, archive)
 
     def _listed(self, archive: ArchiveId) -> Representation:
         known = self._known(archive)
-        listing = self._storage.list(archive, known.layout.listing if known else None)
-        if known and known.layout.listing is listing:
-            return known
+        listing = self._storage.list(archive)
         fingerprint = listing.fingerprint()
         if known and known.fingerprint == fingerprint:
             return known
         names = archive_names(listing.paths, self._options.names)
-        made = self._laid_out(archive, listing, names, range(len(listing)), fingerprint)
+        made = self._laid_out(archive, listing, names, listing.sources(), fingerprint)
         with self._lock:
             self._recent.put(archive, made, weight=weight_of(listing))
             self._in_use[archive] = made
@@ -145,23 +150,33 @@ class Descriptions:
         archive: ArchiveId,
         listing: Listing,
         names: Sequence[bytes],
-        sources: Iterable[int],
+        sources: Iterable[SourceIndex],
         fingerprint: bytes,
     ) -> Representation:
         layout = lay_out(listing, names, sources, zone=self._options.zone)
         return represent(archive, layout, fingerprint, self._options)
 
 
+def _done(work: Callable[[], Representation]) -> Future[Representation]:
+    """Do work in place."""
+    done: Future[Representation] = Future()
+    try:
+        done.set_result(work())
+    except Exception as error:  # noqa: BLE001 - it is raised where the result is asked for
+        done.set_exception(error)
+    return done
+
+
 def _subset(
     files: Sequence[str], listing: Listing, names: Sequence[bytes], rules: NameRules
-) -> set[int]:
-    by_name: defaultdict[str, list[int]] = defaultdict(list)
-    for source, name in enumerate(names):
+) -> set[SourceIndex]:
+    by_name: defaultdict[str, list[SourceIndex]] = defaultdict(list)
+    for source, name in zip(listing.sources(), names, strict=True):
         by_name[name.decode()].append(source)
     if not by_name.keys() >= set(files):
         archived = set(by_name)
-        for source, path in enumerate(listing.paths):
-            original = original_name(path, rules)  # several paths may have one
+        for source in listing.sources():
+            original = original_name(listing.paths[source], rules)  # several paths may have one
             if original not in archived:
                 by_name[original].append(source)
     ordered = sorted(by_name) if any(file.endswith("/") for file in files) else []
@@ -170,8 +185,8 @@ def _subset(
 
 
 def _named(
-    file: str, by_name: Mapping[str, Sequence[int]], ordered: Sequence[str]
-) -> Sequence[int]:
+    file: str, by_name: Mapping[str, Sequence[SourceIndex]], ordered: Sequence[str]
+) -> Sequence[SourceIndex]:
     if not file.endswith("/"):
         if file in by_name:
             return by_name[file]

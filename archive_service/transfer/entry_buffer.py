@@ -1,4 +1,4 @@
-"""The bytes of small entries in a row, put together in memory."""
+"""Puts consecutive small entries together in memory."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from archive_service.storage.base import AlbumFiles
 
 
 class EntryBuffer:
-    """Local file headers and data of entries in a row, put together in one buffer.
+    """Local file headers and data of consecutive entries in one buffer.
 
-    The data of a large file, which only the last entry can have, is no part of it.
+    Only the last entry can be a large file; its data is not in the buffer.
     """
 
     def __init__(self, layout: ArchiveLayout, entries: range) -> None:

@@ -13,17 +13,17 @@ from archive_service.transfer.batches import NOTHING
 
 @dataclass(frozen=True, slots=True)
 class FileSpan:
-    """`count` bytes from `offset` of an open file, in memory as far as one can tell.
+    """`count` bytes from `offset` of an open file, probably in the page cache.
 
-    The file is prompt: to look at it, or to send what is in memory, does not wait.
+    The file is prompt: `fstat`, and sending cached data, do not wait.
     """
 
     file: DiskFile
     offset: int
     count: int
     head: memoryview = NOTHING
-    """Bytes to be sent in front of them: the header of the file.  A chunk of its own for each
-    would cost as much again as the span, mostly in Python."""
+    """Bytes sent in front of them: the header of the file.  As a chunk of its own it would cost as
+    much as the span, mostly in Python."""
 
     def __len__(self) -> int:
         return len(self.head) + self.count
@@ -38,14 +38,14 @@ Chunk = memoryview | FileSpan
 
 
 def is_warm(span: FileSpan) -> bool:
-    """Tell whether a span can be sent without waiting, and what follows too; never waits."""
+    """Return whether a span can be sent without waiting, and enough is read ahead; never waits."""
     if span.file.needs_read_on(span.stop):
         return False
     return span.file.is_prompt and is_cached(span.file.fileno(), span.offset, span.count)
 
 
 def read_span(span: FileSpan) -> memoryview:
-    """Read the bytes of a file, and have the kernel go on; raise DownloadFailed."""
+    """Read the bytes of a span, and have the kernel read on; raise DownloadFailed."""
     buffer = memoryview(bytearray(span.count))
     left, position = buffer, span.offset
     try:
@@ -61,7 +61,7 @@ def read_span(span: FileSpan) -> memoryview:
 
 
 def warm_span(span: FileSpan) -> None:
-    """Have the kernel hold a span in memory and read on; raise DownloadFailed."""
+    """Read a span into the page cache, and have the kernel read on; raise DownloadFailed."""
     try:
         span.file.read_on(span.stop)
         read_in(span.file.fileno(), span.offset, span.count)

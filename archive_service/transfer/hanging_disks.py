@@ -1,4 +1,4 @@
-"""Disks that do not answer, as far as threads hang that wait for them."""
+"""Reports disks that do not answer, seen by the threads that hang on them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class HangingDisks:
         self._threads: Counter[str] = Counter()
 
     def change(self, mount: str, by: int) -> None:
-        """Note that more threads, or below zero fewer, wait for a mount."""
+        """Record that more threads, or fewer if `by` is negative, wait for a mount."""
         with self._lock:
             before = self._threads[mount]
             self._threads[mount] += by

@@ -1,9 +1,9 @@
 """The engine of an archive's bytes: batches of a range, some made ahead in threads.
 
 Theory of operation.  The caller alternates two steps: it learns the CRC-32 values that `to_hash`
-names, then takes the next batch as a future.  A server awaits both, a command waits for them; what
-is made, and when, is the same.  A batch that needs the disk is made in the threads of the executor,
-one that needs memory alone in place: a visit to a thread would cost more.
+names, then takes the next batch as a future.  A server awaits both; a command blocks for them.  A
+batch that needs the disk is made in threads of the executor.  A batch that is made from memory, or
+of files that open without waiting, is made in place: handing it to a thread would take longer.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from archive_service.archive.segments import Segment
 from archive_service.transfer.batches import Batch, BatchMaker, close_files
 
 MADE_AHEAD = 2
-"""Batches made ahead of the one that is sent: one alone is not always ready in time."""
+"""Batches made ahead of the one that is sent; with one, it is not always ready in time."""
 MADE_AHEAD_FROM_BYTES = 256 * 1024
-"""Size of the pieces from which on a client counts as quick; a slow one would only hold more
-memory."""
+"""Batches are made ahead from this size of pieces on, which only quick clients reach.  For a slow
+client they would only take memory."""
 
 
 class PieceSizes(Protocol):
-    """How large chunks should be, asked for each of them."""
+    """Says how large the next chunk should be."""
 
     def buffer_bytes(self) -> int:
-        """Return the most that a buffer should have, unless one file has more."""
+        """Return the largest size of a buffer, in bytes; a single file may have more."""
 
     def span_bytes(self) -> int:
-        """Return the most that a span should have: it takes no memory."""
+        """Return the largest size of a span, in bytes; spans take no memory."""
 
 
 class Making(NamedTuple):
@@ -85,7 +85,7 @@ class ReadAhead:
         return self._makings.popleft() if self._makings else None
 
     def close(self) -> None:
-        """Give up what is made ahead."""
+        """Drop the batches that were made ahead."""
         for making in self._makings:
             give_up(making.batch)
 

@@ -1,4 +1,4 @@
-"""From an archive's id to its representation, and from that to its bytes."""
+"""Turns an archive's id into its representation, and that into its bytes."""
 
 from __future__ import annotations
 
@@ -30,49 +30,49 @@ from archive_service.checksums.suspicion import AnnouncedFiles
 from archive_service.observe.events import ArchiveAwaited, Observe, UploadAwaited, ignore
 from archive_service.storage.base import Storage
 from archive_service.storage.lanes import Lane, LaneLimits, Lanes
-from archive_service.transfer.content import ArchiveContent
+from archive_service.transfer.content import AlbumDisk, ArchiveContent
 from archive_service.transfer.descriptions import Descriptions
 from archive_service.transfer.hanging_disks import HangingDisks
 from archive_service.transfer.shared_calls import SharedCalls
 
 _READING = LaneLimits(per_lane=32, usual=128, most=1024)
-"""Listing, opening, reading and closing: slow storage is kept busy by many at once."""
+"""Listing, opening, reading and closing; many at once keep slow storage busy."""
 _HASHING = LaneLimits(per_lane=256, usual=8, most=256)
-"""More than one download may use, so that no visitor's large files hold up another's."""
+"""More threads than one download may use, so that no visitor's files delay another's."""
 _LOOKING_AT_ROOT = LaneLimits(per_lane=1, usual=1, most=1)
 ROOT_TIMEOUT_S = 5.0
-"""How long a look at the root is waited for."""
+"""How long a check of the root is waited for."""
 _ROOT = "root"
 _Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
-    """How long an album is waited for."""
+class WaitPolicy:
+    """How long a request waits for an album."""
 
     settling: SettlePolicy = NO_SETTLING
     listing_timeout_s: float = 30.0
     uploads: UploadLook = NO_UPLOAD_LOOK
-    """What looks at files for signs that they are not whole."""
+    """Checks files for signs that they are incomplete."""
 
 
 class ArchiveService:
-    """Describes archives and gives out their bytes."""
+    """Describes archives and returns their bytes."""
 
     def __init__(
         self,
         storage: Storage,
         index: CrcIndex,
         options: ArchiveOptions,
-        patience: Patience = Patience(),
+        waits: WaitPolicy = WaitPolicy(),
         observe: Observe = ignore,
     ) -> None:
         self._storage = storage
         self._index = index
-        self._patience = patience.settling
+        self._settling = waits.settling
         self._observe = observe
         self._hanging_disks = HangingDisks(observe)
-        self._sightings = FirstSeen()
+        self._first_seen = FirstSeen()
         self._reading = Lanes("read", _READING, on_hanging=self._hanging)
         self._hashing = Lanes("hash", _HASHING, on_hanging=self._hanging)
         self._root = Lanes("root", _LOOKING_AT_ROOT)
@@ -82,8 +82,8 @@ class ArchiveService:
             storage,
             options,
             self._reading,
-            timeout_s=patience.listing_timeout_s,
-            uploads=patience.uploads,
+            timeout_s=waits.listing_timeout_s,
+            uploads=waits.uploads,
         )
         self._checks = SharedCalls(self._begin_check)
         self._demand = DiskDemand()
@@ -92,22 +92,22 @@ class ArchiveService:
         self._checksums = Checksums(storage, threads)
 
     async def represent(self, archive: ArchiveId, files: Sequence[str] = ()) -> Representation:
-        """Describe an archive, or the part of it that `files` names, once the album is still.
+        """Describe an archive, or the part of it that `files` names, once the album is settled.
 
-        No file is read.  Each pause is an ArchiveAwaited.
+        No file is read.  Each pause is reported as ArchiveAwaited.
 
-        A name is one in the archive or one before it was made portable; with a trailing slash
-        it stands for a directory and all below it.
+        A name is that in the archive, or that before it was made portable.  A name with a trailing
+        slash is a directory with everything below it.
         Raise ArchiveNotFound, FileNotInAlbum, AlbumInMotion or StorageUnavailable.
         """
-        watch = SettlingWatch(archive, self._patience, self._sightings, clock_s=time.monotonic())
+        watch = SettlingWatch(archive, self._settling, self._first_seen, clock_s=time.monotonic())
         while True:
             try:
                 found = await self._descriptions.whole(archive)
             except AlbumInMotion:
                 pause_s = watch.look_again_s(clock_s=time.monotonic())
             except ArchiveNotFound:
-                await self.check()  # or else the disk of the albums is gone, not this album
+                await self.check()  # the disk may be missing, not this album
                 raise
             else:
                 pause_s = watch.pause_s(
@@ -124,7 +124,7 @@ class ArchiveService:
             await asyncio.sleep(pause_s)
 
     async def _is_uploaded(self, watch: SettlingWatch, found: Representation) -> bool:
-        """Tell whether a file of an album that is still is not whole."""
+        """Return whether a file of a settled album is incomplete."""
         if not watch.needs_look(found.layout.listing, now_ns=time.time_ns()):
             return False
         sign = await self._descriptions.upload_sign(found)
@@ -151,22 +151,21 @@ class ArchiveService:
             layout,
             checksums,
             open_album=open_album,
-            threads=lane,
-            demand=self._demand,
+            disk=AlbumDisk(lane, self._demand, self._storage.is_at_hand(archive)),
         )
 
     def in_thread(self, archive: ArchiveId, work: Callable[[], _Result]) -> Future[_Result]:
-        """Have work done for an album, in one of its threads."""
+        """Run work for an album, in one of its threads."""
         return self._reading.of(archive).submit(work)
 
     def background_hasher(self) -> BackgroundHasher:
-        """Give access to learning without being asked; close it before the service."""
+        """Return the hasher that works ahead of requests; close it before the service."""
         return BackgroundHasher(self._storage, self._checksums, self._demand)
 
     async def check(self) -> None:
-        """Make sure that albums can be found; raise StorageUnavailable.
+        """Check that albums can be listed; raise StorageUnavailable.
 
-        An empty root is no site without albums where the index knows some: its disk is missing.
+        If the root is empty and the index knows albums, its disk is not mounted.
         """
         try:
             has_albums = await self._checks.result(_ROOT, within_s=ROOT_TIMEOUT_S)
@@ -181,7 +180,7 @@ class ArchiveService:
         await self._checksums.tidy(albums)
 
     def close(self) -> None:
-        """Write what was learned and end the threads; call it when nothing is being sent."""
+        """Write the learned checksums and end the threads; call it when nothing is being sent."""
         self._storage.close()
         self._descriptions.close()
         for lanes in (self._root, self._reading, self._hashing):

@@ -1,6 +1,6 @@
-"""Calls that many ask for and few make: one runs for each key, and at most one follows.
+"""Shares calls among all who want the same result: one runs for each key, at most one follows.
 
-All methods belong to one event loop; what is called runs in threads.
+Use it from one event loop; the calls themselves run in threads.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ class _Call(Generic[Result]):
 
 
 class SharedCalls(Generic[Key, Result]):
-    """Shares the results of calls; `begin` has the call of a key made in a thread.
+    """Shares the results of calls; `begin` starts the call of a key in a thread.
 
-    A call that nobody waits for any more is not begun.  One that was begun ends by itself.
+    A call is not begun once its last waiter has left.  A call that was begun runs to its end.
     """
 
     def __init__(self, begin: Callable[[Key], Future[Result]]) -> None:
@@ -56,7 +56,8 @@ class SharedCalls(Generic[Key, Result]):
         try:
             if key not in self._running:
                 self._begin_next(key)
-            await asyncio.wait({call.done}, timeout=within_s)
+            if not call.done.done():
+                await asyncio.wait({call.done}, timeout=within_s)
             if not call.done.done():
                 raise asyncio.TimeoutError
             return call.done.result()
@@ -70,15 +71,20 @@ class SharedCalls(Generic[Key, Result]):
         if call is not None:
             self._running[key] = call
             call.work = self._begin(key)
-            asyncio.wrap_future(call.work).add_done_callback(partial(self._end, key, call))
+            if call.work.done():
+                self._end(key, call, call.work)
+            else:
+                asyncio.wrap_future(call.work).add_done_callback(partial(self._end, key, call))
 
-    def _end(self, key: Key, call: _Call[Result], done: asyncio.Future[Result]) -> None:
+    def _end(
+        self, key: Key, call: _Call[Result], done: asyncio.Future[Result] | Future[Result]
+    ) -> None:
         del self._running[key]
         if done.cancelled():
             call.done.cancel()
         elif error := done.exception():
             call.done.set_exception(error)
-            call.done.exception()  # seen here, for nobody may be waiting any more
+            call.done.exception()  # marks it as retrieved: there may be no waiter any more
         else:
             call.done.set_result(done.result())
         self._begin_next(key)

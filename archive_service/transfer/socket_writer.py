@@ -28,10 +28,6 @@ class SocketWriter:
 
     asyncio refuses `add_writer` on a socket that a transport owns, so we use a duplicate.  The
     connection closes only when the duplicate is closed, too.
-
-    asyncio's `sock_sendall` and `sock_sendfile` would change the selector twice for each wait.
-    This class registers the socket at the first wait, and unregisters it once it is writable and
-    there is nothing to send.
     """
 
     def __init__(self, connection: socket.socket) -> None:
@@ -41,16 +37,12 @@ class SocketWriter:
         # Selectors are given the descriptor: they format an object for an error first, which is
         # slow for a socket.
         self._descriptor = self._socket.fileno()
-        self._is_watched = False
         self._buffer = NOTHING
         self._file: DiskFile | None = None
         self._offset = self._count = 0
-        self._sent: asyncio.Future[None] | None = None
 
     def close(self) -> None:
         """Close the duplicate."""
-        if self._is_watched:
-            self._loop.remove_writer(self._descriptor)
         self._socket.close()
 
     def begin(self, chunk: Chunk) -> int:
@@ -67,25 +59,21 @@ class SocketWriter:
 
     async def finish(self) -> None:
         """Send the rest of the chunk as the socket takes it; raise like `begin`."""
-        self._sent = self._loop.create_future()
-        if not self._is_watched:
-            self._loop.add_writer(self._descriptor, self._on_room)
-            self._is_watched = True
+        sent = self._loop.create_future()
+        self._loop.add_writer(self._descriptor, self._on_room, sent)
         try:
-            await self._sent
+            await sent
         finally:
-            self._sent = None
-
-    def _on_room(self) -> None:
-        if self._sent is None or self._sent.done():
             self._loop.remove_writer(self._descriptor)
-            self._is_watched = False
+
+    def _on_room(self, sent: asyncio.Future[None]) -> None:
+        if sent.done():  # `finish` has not run since
             return
         try:
             if not self._go_on():
-                self._sent.set_result(None)
+                sent.set_result(None)
         except Exception as error:  # noqa: BLE001 - `finish` raises it
-            self._sent.set_exception(error)
+            sent.set_exception(error)
 
     def _go_on(self) -> int:
         """Send as much as the socket takes; return how many bytes are left."""

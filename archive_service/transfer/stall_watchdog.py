@@ -1,8 +1,8 @@
 """Cuts connections whose clients no longer accept data.
 
-The kernel's own time-out, TCP_USER_TIMEOUT, counts from the last of its buffers of up to 64 KiB
-that was acknowledged as a whole.  So it cuts clients with a tiny window that read all the time.
-Here every acknowledged byte is progress.
+The kernel's own time-out, TCP_USER_TIMEOUT, restarts only when a whole buffer of up to 64 KiB is
+acknowledged.  So it cuts clients with a tiny window that read all the time.  Here every
+acknowledged byte is progress.
 """
 
 from __future__ import annotations
@@ -66,9 +66,9 @@ class StallWatchdog:
 
 
 def reset(transport: asyncio.Transport) -> None:
-    """Close a connection, and drop what its client has not taken.
+    """Close a connection, and drop the data that its client has not taken.
 
-    It would otherwise stay in the kernel's memory for minutes.
+    The kernel would otherwise keep that data for minutes.
     """
     connection: socket.socket = transport.get_extra_info("socket")
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)

@@ -1,4 +1,4 @@
-"""The web application: routes, the fields every answer carries, and failures as pages."""
+"""The web application: routes, header fields of every answer, and failures as pages."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def create_app(
 ) -> web.Application:
     """Build the application; the caller closes the service when the application has stopped.
 
-    `observe` must raise nothing: make it with `to_each`.  Without `fair_use` there are no limits.
-    Middlewares `around` see all that a visitor does.
+    `observe` must not raise: make it with `to_each`.  Without `fair_use` there are no limits.
+    The middlewares `around` are the outermost: they see all that a visitor gets.
     """
     pages = Pages()
     fair_use = fair_use or FairUse.unlimited(observe)
@@ -54,17 +54,17 @@ def create_app(
     app = web.Application(middlewares=middlewares)
     app.on_response_prepare.extend((_add_fields, request_id.tell))
     app.router.add_get("/", handlers.index)
-    app.router.add_get("/archive/{hash}/", handlers.download)  # looked at first, as most are
+    app.router.add_get("/archive/{hash}/", handlers.download)  # the most frequent first
     app.router.add_post("/archive/{hash}/", handlers.choose)
     app.router.add_get("/archive/{hash}", handlers.redirect)
     app.router.add_get("/archive/{hash}/page", handlers.page.answer)
     app.router.add_get("/archive/", handlers.summaries.answer)
-    app.router.add_get("/archive/{hash}/manifest.json", handlers.manifest)
+    app.router.add_get("/archive/{hash}/manifest.json", handlers.manifest.answer)
     return app
 
 
 async def _add_fields(request: web.Request, response: web.StreamResponse) -> None:
-    # By the path, not by the route: a 405 has none, and is no advice against ranges.
+    # By the path, not by the route: a 405 has no route, and must not announce `none`.
     add_fields(response, accepts_ranges=is_of_archive(request))
     if "Upgrade" in request.headers:
         # aiohttp may leave what follows such a request unanswered.
@@ -80,7 +80,7 @@ def _fair_use_of_archives(fair_use: FairUse) -> Middleware:
         try:
             return await handler(request)
         except (ArchiveNotFound, InvalidArchiveId):
-            await fair_use.missed(request)
+            await fair_use.note_failed_lookups(request)
             raise
 
     return middleware
@@ -93,7 +93,7 @@ def _failures_as_pages(pages: Pages, observe: events.Observe) -> Middleware:
             return await handler(request)
         except ConnectionError:  # the client has left before it was answered
             raise
-        except Exception as error:  # noqa: BLE001 - whatever it is, the visitor gets a page
+        except Exception as error:  # noqa: BLE001 - for every error the visitor gets a page
             if event := _event_of(_archive_of(request), error):
                 observe(event)
             return failure_response(request, pages, failure_of(error))
@@ -102,7 +102,7 @@ def _failures_as_pages(pages: Pages, observe: events.Observe) -> Middleware:
 
 
 def _event_of(archive: ArchiveId | None, error: Exception) -> events.Event | None:
-    """Return the event that an error is; None where a client made a mistake."""
+    """Return the event for an error; None for a mistake of the client."""
     if isinstance(error, (NotFound, InvalidArchiveId, web.HTTPNotFound)):
         return events.ArchiveMissing(archive)
     if isinstance(error, AlbumInMotion):

@@ -7,47 +7,41 @@ the archive's link is good for it, and the button leads to that link.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable
-from urllib.parse import urlencode
+from collections.abc import Sequence
+from dataclasses import replace
 
 from aiohttp import web
 
-from archive_service.archive.errors import AlbumEmpty, LinkExpired
+from archive_service.archive.errors import AlbumEmpty, PartNotFound, TooManyChosen
+from archive_service.archive.parts import Division
 from archive_service.archive.representation import Representation
-from archive_service.archive.signed_link import Verdict
 from archive_service.http.negotiation import preferred
 from archive_service.http.query_pairs import query_pairs
+from archive_service.web.archive_links import KEPT, archive_link, part_links
+from archive_service.web.archive_look import ArchiveLook
+from archive_service.web.archive_parts import ending_of
 from archive_service.web.failures import LANGUAGES, page_response
 from archive_service.web.options import WebOptions
-from archive_service.web.pages.render import AboutArchive, Pages
-from archive_service.web.query import ArchiveQuery, parse_query
+from archive_service.web.pages.render import AboutArchive, AboutPart, Pages
+from archive_service.web.query import ArchiveQuery
 
 MAX_LISTED = 1000
 """Names that the page shows at most, where it shows any."""
-_DOWNLOAD = "download"
-"""The parameter of the button's link: an answer to it is the archive, whatever the settings say."""
-_KEPT = frozenset(("expires", "name", "file", "select", "signature"))
+_DOWNLOAD = ("download", "1")
+"""What the button's link has besides: an answer to it is the archive, whatever the settings say."""
 _SUFFIX = ".zip"
 
 
 class ArchivePage:
     """Answers `/archive/{hash}/page`."""
 
-    def __init__(
-        self,
-        pages: Pages,
-        options: WebOptions,
-        *,
-        judged: Callable[[web.Request], Verdict],
-        describe: Callable[[web.Request, ArchiveQuery], Awaitable[Representation]],
-    ) -> None:
+    def __init__(self, pages: Pages, options: WebOptions, look: ArchiveLook) -> None:
         self._pages = pages
         self._options = options
-        self._judged = judged
-        self._describe = describe
+        self._look = look
 
     def is_wanted(self, request: web.Request) -> bool:
-        """Tell whether a person has opened an archive's link, and is to see the page first.
+        """Return whether a person has opened an archive's link, and is to see the page first.
 
         A program that resumes asks for a range; the button's link has a parameter of its own.
         """
@@ -56,36 +50,55 @@ class ArchivePage:
             and request.method == "GET"
             and "Range" not in request.headers
             and "text/html" in request.headers.get("Accept", "")
-            and not query_pairs(request.rel_url.raw_query_string).values(_DOWNLOAD)
+            and not query_pairs(request.rel_url.raw_query_string).values(_DOWNLOAD[0])
         )
 
     async def answer(self, request: web.Request) -> web.Response:
         """Answer with the page; raise as the archive's link does, and AlbumEmpty."""
-        if self._judged(request) is Verdict.LAPSED:
-            raise LinkExpired
-        query = parse_query(request.rel_url.raw_query_string)
-        representation = await self._describe(request, query)
-        about = self._about(request, query, representation)
+        query, representation = await self._look.at(request)
+        language = preferred(request.headers.get("Accept-Language"), LANGUAGES)
+        about = self._about(request, query, representation, language)
         if not about.files:
             raise AlbumEmpty
-        language = preferred(request.headers.get("Accept-Language"), LANGUAGES)
+        about = replace(about, parts=await self._parts(request, query, representation))
         nonce = secrets.token_urlsafe(16)
         text = self._pages.archive(language, about, nonce=nonce)
         return page_response(text, 200, language, nonce=nonce)
 
     def _about(
-        self, request: web.Request, query: ArchiveQuery, representation: Representation
+        self,
+        request: web.Request,
+        query: ArchiveQuery,
+        representation: Representation,
+        language: str,
     ) -> AboutArchive:
         layout = representation.layout
         files = list(layout.files())
         listed = files[:MAX_LISTED] if self._options.page_lists_files else []
         pairs = query_pairs(request.rel_url.raw_query_string).pairs
-        link = [(name, value) for name, value in pairs if name in _KEPT] + [(_DOWNLOAD, "1")]
+        link = [(name, value) for name, value in pairs if name in KEPT]
         return AboutArchive(
-            name=(query.download_name or "").removesuffix(_SUFFIX),
+            name=(query.download_name or representation.download_name or "").removesuffix(_SUFFIX),
+            ending=ending_of(query.part, language).text,
             size_bytes=representation.complete_length,
             files=len(files),
-            link=f"/archive/{representation.archive.value}/?"
-            + urlencode(link, errors="surrogateescape"),
+            link=archive_link(representation.archive, [*link, _DOWNLOAD]),
             listed=[representation.name(entry) for entry in listed],
         )
+
+    async def _parts(
+        self, request: web.Request, query: ArchiveQuery, whole: Representation
+    ) -> Sequence[AboutPart]:
+        """Return the parts to offer: those of an archive that is too large for some."""
+        most_bytes = self._options.part_bytes
+        if query.part or not 0 < most_bytes < whole.complete_length:
+            return ()
+        pairs = query_pairs(request.rel_url.raw_query_string).pairs
+        try:
+            figures = await self._look.parts.figures(whole, Division(most_bytes=most_bytes))
+            links = part_links(whole.archive, pairs, len(figures), _DOWNLOAD)
+        except (PartNotFound, TooManyChosen):  # there would be too many
+            return ()
+        if len(figures) == 1:
+            return ()
+        return [AboutPart(each.size_bytes, link) for each, link in zip(figures, links, strict=True)]

@@ -24,6 +24,7 @@ from archive_service.archive.errors import (
     LinkNotSigned,
     ListingTimedOut,
     NoForm,
+    PartNotFound,
     Refused,
     SelectionOutdated,
     ServiceBusy,
@@ -33,6 +34,7 @@ from archive_service.archive.errors import (
 )
 from archive_service.archive.id import InvalidArchiveId
 from archive_service.http.negotiation import preferred
+from archive_service.http.response_plan import ResponsePlan
 from archive_service.web.pages.render import Pages
 
 LANGUAGES = ("ru", "en")
@@ -64,12 +66,14 @@ EXPECTATION_FAILED = Failure(417, "expectation_failed")
 REQUEST_LINE_TOO_LONG = Failure(414, "request_line_too_long")
 COOKIES_TOO_LONG = Failure(431, "cookies_too_long")
 FIELD_TOO_LONG = Failure(431, "field_too_long")
+_FAILED_PLANS = {each.status: each for each in (PRECONDITION_FAILED, RANGE_NOT_SATISFIABLE)}
 UNREADABLE = Failure(400, "bad_query")
 INTERNAL = Failure(500, "internal")
 _BY_EXCEPTION: tuple[tuple[type[Exception], Failure], ...] = (
     (InvalidArchiveId, Failure(404, "archive_not_found")),
     (ArchiveNotFound, Failure(404, "archive_not_found")),
     (FileNotInAlbum, Failure(404, "file_not_found")),
+    (PartNotFound, Failure(404, "part_not_found")),
     (AlbumEmpty, Failure(404, "empty_archive")),
     # A 204 would be a success that a browser may show in answer to the click.
     (SpeculativeRequest, Failure(503, "speculative", _retry_after(_RETRY_SPECULATION_AFTER_S))),
@@ -120,6 +124,16 @@ def failure_response(
         return web.json_response(body, status=failure.status, headers=headers, dumps=_PRINT_JSON)
     text = pages.failure(language, failure.status, failure.key)
     return page_response(text, failure.status, language, fields=headers)
+
+
+def failed_plan_response(
+    request: web.BaseRequest, pages: Pages, answer: ResponsePlan
+) -> web.Response | None:
+    """Make the answer of a plan that is a failure; return None for any other."""
+    failure = _FAILED_PLANS.get(answer.status)
+    if failure is None:
+        return None
+    return failure_response(request, pages, failure, dict(answer.fields))
 
 
 def page_response(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from contextlib import suppress
 
 from aiohttp import web
 
@@ -20,7 +19,6 @@ from archive_service.archive.representation import Representation
 from archive_service.archive.selection import narrowed
 from archive_service.archive.signed_link import Verdict, judge
 from archive_service.http.content_disposition import content_disposition
-from archive_service.http.multipart import Literal
 from archive_service.http.negotiation import preferred
 from archive_service.http.purpose import is_speculative
 from archive_service.http.query_pairs import query_pairs
@@ -44,27 +42,24 @@ from archive_service.transfer.chunk_size import AdaptivePace, DelayedPace
 from archive_service.transfer.connection import Transfer
 from archive_service.transfer.download import DownloadRun
 from archive_service.transfer.service import ArchiveService
+from archive_service.web.archive_look import ArchiveLook
 from archive_service.web.archive_page import ArchivePage
+from archive_service.web.archive_parts import ArchiveParts, ending_of
 from archive_service.web.failures import (
     LANGUAGES,
-    PRECONDITION_FAILED,
-    RANGE_NOT_SATISFIABLE,
-    failure_response,
+    failed_plan_response,
     page_response,
 )
 from archive_service.web.limits.admission import FairUse
 from archive_service.web.limits.resumption_guard import Beginning
-from archive_service.web.manifest import Manifests, summary, whole_manifest
+from archive_service.web.manifest import Manifests
+from archive_service.web.manifest_route import ManifestRoute
 from archive_service.web.options import WebOptions
 from archive_service.web.pages.render import Pages
 from archive_service.web.query import ArchiveQuery, parse_query, with_suffix
 from archive_service.web.selection_links import SelectionForms
 from archive_service.web.summaries import Summaries
 from archive_service.web.validators import validators_of
-
-_FAILED_PLANS = {
-    failure.status: failure for failure in (PRECONDITION_FAILED, RANGE_NOT_SATISFIABLE)
-}
 
 
 class Handlers:
@@ -85,9 +80,12 @@ class Handlers:
         self._fair_use = fair_use
         self._forms = SelectionForms()
         self._resumptions = fair_use.resumptions
-        self._manifests = Manifests(service)
-        self.summaries = Summaries(service, self._manifests, fair_use, options.signing)
-        self.page = ArchivePage(pages, options, judged=self._judged, describe=self._describe)
+        self._parts = ArchiveParts(service)
+        manifests = Manifests(service)
+        look = ArchiveLook(self._judged, self._describe, self._parts)
+        self.summaries = Summaries(service, manifests, fair_use, options.signing)
+        self.page = ArchivePage(pages, options, look)
+        self.manifest = ManifestRoute(pages, options, look, manifests)
 
     async def index(self, request: web.Request) -> web.StreamResponse:
         """Answer `/`."""
@@ -118,20 +116,20 @@ class Handlers:
         self._require_files(representation, query)
         answer = self._planned(fields, representation, verdict)
         if continues_unguarded(answer, fields) and await self._resumptions.refuses(
-            request, representation, files=query.parts
+            request, representation, files=query.taken
         ):
             answer = CHANGED_MEANWHILE
         if answer is CHANGED_MEANWHILE and not fields.is_guarded():
             await self._fair_use.not_resumed(request)
-        if answer.status in _FAILED_PLANS:
-            return self._failed_plan(request, answer)
-        response = self._response(answer, query)
+        if failed := failed_plan_response(request, self._pages, answer):
+            return failed
+        response = self._response(request, answer, query, representation=representation)
         if not answer.parts or request.method != "GET":
             await response.prepare(request)
             return response
         begun = None
         if is_beginning(answer, fields):
-            begun = self._resumptions.note_beginning(request, representation, files=query.parts)
+            begun = self._resumptions.note_beginning(request, representation, files=query.taken)
         await self._send(request, response, representation, answer=answer, begun=begun)
         return response
 
@@ -154,31 +152,8 @@ class Handlers:
         location = await self._forms.location(request, self._describe, self._options.signing)
         return web.Response(status=303, headers={"Location": location, "Content-Length": "0"})
 
-    async def manifest(self, request: web.Request) -> web.StreamResponse:
-        """Answer `/archive/{hash}/manifest.json`; the signature is that of the archive's link."""
-        if self._judged(request) is Verdict.LAPSED:
-            raise LinkExpired
-        query = parse_query(request.rel_url.raw_query_string)
-        representation = await self._describe(request, query)
-        printer = summary if query.is_summary else whole_manifest
-        head = await self._manifests.head(representation, printer)
-        now_s = int(time.time())
-        validators = validators_of(representation, now_s, etag=head.etag)
-        fields = RequestFields.of(request.method, request.headers.items())
-        target = Target(head.complete_length, "application/json", validators)
-        answer = plan(fields, target, now_s=now_s)
-        if answer.status in _FAILED_PLANS:
-            return self._failed_plan(request, answer)
-        response = web.StreamResponse(status=answer.status, headers=dict(answer.fields))
-        if not answer.parts or request.method != "GET":
-            await response.prepare(request)
-            return response
-        body = await self._manifests.body(representation, printer)
-        await self._send_manifest(request, response, answer, body)
-        return response
-
     def _require_files(self, representation: Representation, query: ArchiveQuery) -> None:
-        if query.parts or self._options.sends_empty_archives:
+        if query.taken or self._options.sends_empty_archives:
             return
         if not representation.layout.holds_files():
             raise AlbumEmpty
@@ -206,6 +181,8 @@ class Handlers:
         representation = await self._service.represent(archive, query.files)
         if query.selection is not None:
             representation = await asyncio.to_thread(narrowed, representation, query.selection)
+        if query.part is not None:
+            representation = await self._parts.part(representation, query.part)
         self._observe(
             ArchiveDescribed(
                 archive,
@@ -215,16 +192,24 @@ class Handlers:
         )
         return representation
 
-    def _response(self, answer: ResponsePlan, query: ArchiveQuery) -> web.StreamResponse:
+    def _response(
+        self,
+        request: web.Request,
+        answer: ResponsePlan,
+        query: ArchiveQuery,
+        *,
+        representation: Representation,
+    ) -> web.StreamResponse:
         response = web.StreamResponse(status=answer.status, headers=dict(answer.fields))
+        if query.part:
+            response.headers["Vary"] = "Accept-Language"
         if answer.parts:
-            name = query.download_name or with_suffix(self._options.download_name)
-            response.headers["Content-Disposition"] = content_disposition(name)
+            default = representation.download_name or self._options.download_name
+            name = query.download_name or with_suffix(default)
+            language = preferred(request.headers.get("Accept-Language"), LANGUAGES)
+            ending = ending_of(query.part, language)
+            response.headers["Content-Disposition"] = content_disposition(name, ending)
         return response
-
-    def _failed_plan(self, request: web.Request, answer: ResponsePlan) -> web.Response:
-        failure = _FAILED_PLANS[answer.status]
-        return failure_response(request, self._pages, failure, dict(answer.fields))
 
     async def _send(
         self,
@@ -259,24 +244,6 @@ class Handlers:
         finally:
             if begun:
                 self._resumptions.note_end(begun, started, sent_bytes=transfer.sent_bytes)
-
-    async def _send_manifest(
-        self,
-        request: web.Request,
-        response: web.StreamResponse,
-        answer: ResponsePlan,
-        body: bytes,
-    ) -> None:
-        with suppress(asyncio.TimeoutError):
-            async with self._transfer(request, response) as transfer:
-                for part in answer.parts:
-                    data = (
-                        memoryview(part.data)
-                        if isinstance(part, Literal)
-                        else memoryview(body)[part.start : part.stop]
-                    )
-                    if transfer.begin(data):
-                        await transfer.finish()
 
     def _transfer(self, request: web.Request, response: web.StreamResponse) -> Transfer:
         return Transfer(request, response, stall_timeout_s=self._options.stall_timeout_s)

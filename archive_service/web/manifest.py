@@ -1,7 +1,7 @@
 """The manifest: what a CMS prints beside the link to an archive.
 
-A manifest is printed once for each version of an album, however many ask, and what is known of it
-then answers HEAD and conditional requests.  Its bytes are kept as far as there is room.
+A manifest is printed once for each version of an album.  Its length and entity tag then answer HEAD
+and conditional requests.  Its bytes are kept while there is room.
 """
 
 from __future__ import annotations
@@ -26,13 +26,14 @@ _LATEST_S = int((datetime.max.replace(tzinfo=timezone.utc) - _EPOCH).total_secon
 _EARLIEST_S = int((datetime.min.replace(tzinfo=timezone.utc) - _EPOCH).total_seconds())
 _NS_PER_S = 1_000_000_000
 _KEPT_BYTES = 32 * 1024 * 1024
-"""Memory for manifests that nobody is being sent."""
+"""Bytes of printed manifests that are kept for later requests."""
 _KEPT_HEADS = 10_000
+_Value = str | int | list[str] | None
 Printer = Callable[[Representation], bytes]
 
 
 class ManifestHead(NamedTuple):
-    """What the header fields tell of a manifest."""
+    """What header fields say of a manifest."""
 
     complete_length: int
     etag: str
@@ -72,7 +73,7 @@ class Manifests:
         self._printing = SharedCalls(self._begin)
 
     async def head(self, representation: Representation, printer: Printer) -> ManifestHead:
-        """Return length and entity tag of a manifest; it is printed for the first who ask."""
+        """Return length and entity tag of a manifest; the first request has it printed."""
         order = _Order(representation, printer)
         return self._heads.get(order.version) or (await self._printed(order)).head
 
@@ -89,7 +90,7 @@ class Manifests:
         return printed
 
     def _begin(self, order: _Order) -> Future[_Printed]:
-        # Of a large album it is megabytes, and takes as long to print.
+        # That of a large album has megabytes, and printing takes time, too.
         return self._service.in_thread(order.representation.archive, partial(_print, order))
 
 
@@ -123,23 +124,26 @@ def summary(representation: Representation) -> bytes:
     return _json({**_about(representation), "modified": newest})
 
 
-def _about(representation: Representation) -> dict[str, str | int | None]:
+def _about(representation: Representation) -> dict[str, _Value]:
     layout = representation.layout
-    return {
+    about: dict[str, _Value] = {
         "size": representation.complete_length,
         "count": sum(1 for _ in layout.files()),
         "etag": representation.etag,
     }
+    if representation.missing:
+        about["missing"] = list(representation.missing)
+    return about
 
 
-def _json(value: Mapping[str, str | int | None]) -> bytes:
+def _json(value: Mapping[str, _Value]) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _file(representation: Representation, entry: EntryIndex) -> dict[str, str | int]:
+def _file(representation: Representation, entry: EntryIndex) -> dict[str, _Value]:
     layout = representation.layout
     name, original = representation.name(entry), representation.original_name(entry)
-    described: dict[str, str | int] = {
+    described: dict[str, _Value] = {
         "name": name,
         "size": layout.sizes[entry],
         "modified": _timestamp(layout.mtimes_ns[entry] // _NS_PER_S),

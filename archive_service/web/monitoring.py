@@ -1,7 +1,7 @@
-"""What the operator's programs ask: is it alive, is it ready, how much has it done.
+"""Answers monitoring programs: liveness, readiness and metrics.
 
-None of it is for visitors.  It is answered on the service's own port, of which a front web server
-passes on `/archive/` alone, or on a port apart.
+None of this is for visitors.  It is answered on the port of the service, where the web server in
+front forwards `/archive/` alone, or on a port of its own.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from archive_service.transfer.service import ArchiveService
 
 PATHS = _ALIVE, _READY, _METRICS = "/healthz", "/readyz", "/metrics"
 _PATIENCE_S = 5.0
-"""A storage that does not answer for so long is not ready."""
+"""A storage that does not answer in this time is not ready."""
 
 
 class Metrics(Protocol):
-    """Writes what Prometheus reads."""
+    """Writes metrics in the text format of Prometheus."""
 
     def __call__(self, *, is_ready: bool) -> bytes:
         """Return the text."""
@@ -37,35 +37,35 @@ class Monitoring:
         self._check: asyncio.Future[bool] | None = None
 
     def add_to(self, app: web.Application) -> None:
-        """Answer as part of an application."""
+        """Add the routes to an application."""
         app.router.add_get(_ALIVE, self.alive)
         app.router.add_get(_READY, self.ready)
         app.router.add_get(_METRICS, self.metrics)
 
     async def drain(self, _app: web.Application) -> None:
-        """Be ready no more: what is under way is finished, nothing new should come."""
+        """Report "not ready" from now on: downloads under way end, and no new ones should come."""
         self._is_draining = True
 
     async def alive(self, _request: web.Request) -> web.StreamResponse:
-        """Answer as long as the event loop turns."""
+        """Answer 200 as long as the event loop runs."""
         return web.Response(text="alive\n")
 
     async def ready(self, _request: web.Request) -> web.StreamResponse:
-        """Tell whether requests should be sent here: 200, or 503 and why not."""
+        """Answer 200 if requests should be sent here, otherwise 503 with the reason."""
         trouble = await self._trouble()
         return web.Response(status=503 if trouble else 200, text=f"{trouble or 'ready'}\n")
 
     async def metrics(self, _request: web.Request) -> web.StreamResponse:
-        """Answer Prometheus."""
+        """Answer a scrape of Prometheus."""
         is_ready = await self._trouble() is None
         text = await asyncio.to_thread(self._metrics, is_ready=is_ready)
         return web.Response(body=text, headers={"Content-Type": self._metrics_type})
 
     async def _trouble(self) -> str | None:
-        """Tell why requests should not be sent here, or None where they should."""
+        """Return why requests should not be sent here; None if they should."""
         if self._is_draining:
             return "draining"
-        # One at a time: each that a storage does not answer holds a thread.
+        # One check at a time: each check that a storage does not answer holds a thread.
         if self._check is None or self._check.done():
             self._check = asyncio.ensure_future(self._can_be_read())
         await asyncio.wait({self._check}, timeout=_PATIENCE_S)

@@ -22,6 +22,8 @@ class WebOptions:
     """Whether a browser that opens an archive's link gets the page about it first."""
     page_lists_files: bool = False
     """Whether that page has the names of the files."""
+    part_bytes: int = 0
+    """That page offers parts of at most so many bytes of a larger archive; 0 for none."""
     delay_s: float | None = None
     """The pause after each piece in debug mode; None outside of it."""
     example_albums: Sequence[str] = ()

@@ -1,17 +1,22 @@
-"""The query of an archive's URL: `name`, `file`, `select` and `summary`; others are ignored."""
+"""The query of an archive's URL; parameters that the service does not know are ignored."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from archive_service.archive.errors import BadQuery
+from archive_service.archive.parts import MOST_PARTS, Division, PartNumber
+from archive_service.archive.quantity import size_bytes
 from archive_service.http.content_disposition import is_download_name
-from archive_service.http.query_pairs import query_pairs
+from archive_service.http.query_pairs import QueryPairs, query_pairs
 
 MAX_FILES = 1000
 """More than a request line of the usual length can hold, but not than every server lets through."""
 _SUFFIX = ".zip"
+_NUMBER = r"([1-9][0-9]{0,3})"
+_COUNT, _PART = re.compile(_NUMBER), re.compile(f"{_NUMBER}/{_NUMBER}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +29,17 @@ class ArchiveQuery:
     """Whether of the manifest the short form is wanted."""
     selection: str | None = None
     """Which entries of the archive of `files`; see `archive.selection`."""
+    part: PartNumber | None = None
+    """Which part of the archive of all of these."""
+    division: Division | None = None
+    """Of which parts of it the manifest is to tell."""
 
     @property
-    def parts(self) -> Sequence[str]:
+    def taken(self) -> Sequence[str]:
         """What is taken of the album, as texts; nothing stands for all of it."""
-        return self.files if self.selection is None else (*self.files, f"select={self.selection}")
+        selected = () if self.selection is None else (f"select={self.selection}",)
+        part = () if self.part is None else (f"part={self.part.number}/{self.part.of}",)
+        return (*self.files, *selected, *part)
 
 
 def parse_query(query: str) -> ArchiveQuery:
@@ -44,6 +55,8 @@ def parse_query(query: str) -> ArchiveQuery:
         files,
         is_summary=bool(read.values("summary")),
         selection=_selection(read.values("select")),
+        part=_part(read),
+        division=_division(read),
     )
 
 
@@ -73,3 +86,39 @@ def _selection(values: Sequence[str]) -> str | None:
     if len(values) > 1:
         raise BadQuery("select")
     return values[0] if values else None
+
+
+def _part(read: QueryPairs) -> PartNumber | None:
+    values = read.values("part")
+    if not values:
+        return None
+    match = _PART.fullmatch(values[0])
+    if len(values) > 1 or match is None:
+        raise BadQuery("part")
+    part = PartNumber(int(match[1]), int(match[2]))
+    if not part.number <= part.of <= MOST_PARTS:
+        raise BadQuery("part")
+    return part
+
+
+def _division(read: QueryPairs) -> Division | None:
+    counts, sizes = read.values("parts"), read.values("part_size")
+    if not counts and not sizes:
+        return None
+    if len(counts) + len(sizes) > 1 or read.values("part"):
+        raise BadQuery("part")
+    if sizes:
+        return Division(most_bytes=_part_bytes(sizes[0]))
+    if not _COUNT.fullmatch(counts[0]) or int(counts[0]) > MOST_PARTS:
+        raise BadQuery("part")
+    return Division(int(counts[0]))
+
+
+def _part_bytes(text: str) -> int:
+    try:
+        found = size_bytes(text)
+    except ValueError:
+        found = 0
+    if not found:
+        raise BadQuery("part")
+    return found

@@ -1,43 +1,40 @@
-"""One name for a request in the logs of all who handle it: `X-Request-ID`.
+"""Gives each request an id for the logs of all programs that handle it: `X-Request-ID`.
 
-The front web server's is taken where there is one; otherwise it is made here.  Every line that is
-logged meanwhile has it, and so has the answer where the request had it.
+The id comes from the web server in front, or is made here.  Every log line of the request has it.
+The answer has it if the request had it.
 """
 
 from __future__ import annotations
 
-import random
 import re
+import secrets
 
-import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from archive_service.observe.log_context import in_each_line
+
 FIELD = "X-Request-ID"
 _SHAPE = re.compile(r"[A-Za-z0-9._:+/=-]{1,128}")
-_MADE_BITS = 64
+_MADE_BYTES = 8
 
 
 @web.middleware
 async def named(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Handle a request under its name."""
-    # It only has to differ: `secrets` asks the kernel, and lets go of the interpreter for that.
-    name = _given(request) or f"{random.getrandbits(_MADE_BITS):016x}"  # nosec B311
-    tokens = structlog.contextvars.bind_contextvars(request=name)
-    try:
+    """Handle a request with its id in all log lines."""
+    name = _given(request) or secrets.token_hex(_MADE_BYTES)
+    with in_each_line("request", name):
         return await handler(request)
-    finally:
-        structlog.contextvars.reset_contextvars(**tokens)
 
 
 async def tell(request: web.Request, response: web.StreamResponse) -> None:
-    """Put the name into the answer of whoever gave one: no other knows what to do with it."""
+    """Return a given id with the answer."""
     name = _given(request)
     if name:
         response.headers[FIELD] = name
 
 
 def _given(request: web.Request) -> str:
-    """Return the name that the request has, or nothing where it can't be one."""
+    """Return the id of the request; empty if it has none, or a malformed one."""
     given = request.headers.get(FIELD)
     return given if given and _SHAPE.fullmatch(given) else ""

@@ -1,13 +1,12 @@
 """One span of OpenTelemetry for each request, from its header to the last byte of the answer.
 
-Attributes are those of the semantic conventions for HTTP servers, but for the ones that hold the
-path or the query: there stands the archive's id.  What only the service knows of a request, an
-observer adds to the current span.
+Attributes follow the semantic conventions for HTTP servers, without those that hold the path or the
+query, because they contain the archive's id.  An observer adds what only the service knows to the
+current span.
 """
 
 from __future__ import annotations
 
-import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 from opentelemetry.propagate import extract
@@ -22,6 +21,7 @@ from opentelemetry.trace import (
     use_span,
 )
 
+from archive_service.observe.log_context import in_each_line
 from archive_service.web.monitoring import PATHS as OF_NO_VISITOR
 
 _KNOWN_METHODS = frozenset(
@@ -31,7 +31,7 @@ _STATUS_CODE, _ERROR_TYPE = "http.response.status_code", "error.type"
 
 
 def traced(tracer: Tracer) -> Middleware:
-    """Make the middleware; around all others, so that failures are answers by then."""
+    """Make the middleware; it must be the outermost, so that failures are answers by then."""
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -41,14 +41,14 @@ def traced(tracer: Tracer) -> Middleware:
         trace_id = format_trace_id(span.get_span_context().trace_id)
         with (
             use_span(span, end_on_exit=True, record_exception=False, set_status_on_exception=False),
-            structlog.contextvars.bound_contextvars(trace_id=trace_id),
+            in_each_line("trace_id", trace_id),
         ):
             try:
                 response = await handler(request)
             except BaseException as error:  # the client has left, or the service ends
-                _tell_failed(span, type(error).__name__)
+                _set_failed(span, type(error).__name__)
                 raise
-            _tell_answered(span, response.status)
+            _set_answered(span, response.status)
         return response
 
     return middleware
@@ -71,14 +71,14 @@ def _started(tracer: Tracer, request: web.Request) -> Span:
     )
 
 
-def _tell_answered(span: Span, status: int) -> None:
+def _set_answered(span: Span, status: int) -> None:
     span.set_attribute(_STATUS_CODE, status)
     if status >= web.HTTPInternalServerError.status_code:
         span.set_status(Status(StatusCode.ERROR))
-        _tell_failed(span, str(status))
+        _set_failed(span, str(status))
 
 
-def _tell_failed(span: Span, reason: str) -> None:
-    """Note a reason where the observer has noted none, who knows more."""
+def _set_failed(span: Span, reason: str) -> None:
+    """Set a reason unless the observer has set one, which is more precise."""
     if isinstance(span, ReadableSpan) and _ERROR_TYPE not in (span.attributes or {}):
         span.set_attribute(_ERROR_TYPE, reason)

@@ -15,13 +15,13 @@ _SERVER = "archive-service"
 
 
 def is_of_archive(request: web.BaseRequest) -> bool:
-    """Tell whether a request is for an archive, or for something about one."""
+    """Return whether a request is for an archive, its page, manifest or summary."""
     return request.path.startswith("/archive/")
 
 
 def add_fields(response: web.StreamResponse, *, accepts_ranges: bool) -> None:
-    """Add what an answer lacks; `accepts_ranges` speaks of its path (RFC 9110 section 14.3)."""
-    response.headers["Server"] = _SERVER  # aiohttp's own tells versions
+    """Add missing fields; `accepts_ranges` is about the path (RFC 9110 section 14.3)."""
+    response.headers["Server"] = _SERVER  # aiohttp's own reveals versions
     for name, value in _ALWAYS.items():
         response.headers.setdefault(name, value)
     response.headers.setdefault("Accept-Ranges", "bytes" if accepts_ranges else "none")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from urllib.parse import quote
 
 from aiohttp import web
 
@@ -18,12 +17,12 @@ from archive_service.archive.representation import Representation
 from archive_service.archive.selection import selection_of
 from archive_service.archive.signed_link import SigningPolicy
 from archive_service.http.query_pairs import QueryPairs, query_pairs
+from archive_service.web.archive_links import SIGNED, archive_link
 from archive_service.web.form import ChosenFiles, FormReader
 from archive_service.web.query import ArchiveQuery, parse_query, with_suffix
 
 MAX_LOCATION_BYTES = 8000
 """Web servers take request lines of 8 KB, and some count the method and the version."""
-_KEPT = frozenset(("expires", "name", "file", "signature"))
 
 
 Describe = Callable[[web.Request, ArchiveQuery], Awaitable[Representation]]
@@ -45,6 +44,8 @@ class SelectionForms:
         query = parse_query(request.rel_url.raw_query_string)
         if query.selection is not None:  # its numbers are those of the link without it
             raise BadQuery("select")
+        if query.part is not None:
+            raise BadQuery("part")
         chosen = await self._forms.read(request)
         name = _new_name(chosen, query, signing)
         whole = await describe(request, query)
@@ -77,16 +78,11 @@ def selecting_link(
 
     Raise TooManyChosen where it fits no request line.
     """
-    kept = _KEPT - {"name"} if name else _KEPT
+    kept = SIGNED - {"name"} if name else SIGNED
     pairs = [(each, value) for each, value in link.pairs if each in kept]
     pairs += [("name", name)] if name else []
     pairs += [("select", selection)] if selection else []
-    query = "&".join(f"{each}={_encoded(value)}" for each, value in pairs)
-    location = f"/archive/{archive.value}/" + (f"?{query}" if query else "")
+    location = archive_link(archive, pairs)
     if len(location) > MAX_LOCATION_BYTES:
         raise TooManyChosen
     return location
-
-
-def _encoded(value: str) -> str:
-    return quote(value, safe="", errors="surrogateescape")

@@ -61,9 +61,9 @@ class Summaries:
             raise BadQuery("archive")
         places = asyncio.Semaphore(_AT_ONCE)
         found = await asyncio.gather(*(self._summary(name, places) for name in names))
-        misses = found.count(None)
-        if misses and not is_site:
-            await self._fair_use.missed(request, misses)
+        missing = found.count(None)
+        if missing and not is_site:
+            await self._fair_use.note_failed_lookups(request, missing)
         body = _printed(dict(zip(names, found, strict=True)))
         return web.Response(
             body=body, content_type="application/json", headers={"Accept-Ranges": "none"}

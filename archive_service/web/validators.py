@@ -1,4 +1,4 @@
-"""The validators of an archive, or of what is made of it, in an answer of this moment."""
+"""The validators that an answer sends at this moment, for an archive or its manifest."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ def validators_of(
 ) -> Validators:
     """Return the validators at a time of the server's clock, in Unix seconds.
 
-    `etag` is that of what is made of the archive, where it is not the archive itself.
+    `etag` replaces that of the archive, for a manifest of it.
     """
-    # RFC 9110 section 8.8.2.1: not later than the message.  A date that had to be moved back
-    # stands for more than one state of the album, so it is not a strong one.  That of files from
-    # the future would move with the clock, at which Firefox resumes nothing: there is none then.
-    # A removal from an object store would not move it: then there is none either.
+    # RFC 9110 section 8.8.2.1: not later than the message.  A date that had to be moved back stands
+    # for more than one state of the album, so it is weak.  There is no date if files come from the
+    # future, because it would move with the clock, and Firefox would not resume.  Nor is there one
+    # for an object store, because a removal would not move it.
     changed_s = representation.changed_s
     if changed_s is None:
         return Validators(etag or representation.etag, last_modified_s=None, date_is_strong=False)

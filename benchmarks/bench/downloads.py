@@ -62,7 +62,7 @@ class Client:
         )
 
     def is_under_way(self) -> bool:
-        """Tell whether it has not ended."""
+        """Return whether it has not ended."""
         return self._process.poll() is None
 
     def abandon(self) -> None:

@@ -135,7 +135,7 @@ def _chart(outcome: Outcome, by: str, unit: str) -> Panel:
 def _linear(
     points: Sequence[tuple[float, float]], x_scale: svg.LogScale, y_scale: svg.LogScale
 ) -> str:
-    """Draw what is proportional to the size, through the last point, as far as it is in sight."""
+    """Draw the line that is proportional to the size, through the last point, within the plot."""
     x, y = points[-1]
     lowest = max(points[0][0], x * y_scale.ticks()[0] / y)
     ends = ((lowest, y * lowest / x), (x, y))

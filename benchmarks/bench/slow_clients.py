@@ -24,7 +24,7 @@ _PATIENCE_S = 180.0
 
 
 class Client:
-    """A connection that asks once, then reads no more than its share each time."""
+    """A connection that sends one request, then reads at most its share each time."""
 
     def __init__(self, address: tuple[str, int], request: bytes) -> None:
         self.got = 0

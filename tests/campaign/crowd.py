@@ -1,7 +1,7 @@
 """Two thousand clients in one event loop, half of whom do not behave.
 
 All of them are connected before the first well-behaved one asks.  Those obey `Retry-After`, and
-check each byte as it comes; the others go on with what they do until the last of them is done.
+check each byte as it comes; the others continue until the last of them is done.
 Each client has an address of its own out of 127.0.0.0/8.
 """
 
@@ -33,7 +33,7 @@ class Wanted:
 
 
 class Crowd:
-    """The clients; `counts` tells what became of them."""
+    """The clients; `counts` has their outcomes."""
 
     def __init__(self, wanted: Wanted, size: int) -> None:
         self.counts: Counter[str] = Counter()

@@ -106,7 +106,7 @@ class Scene:
         self.archive = self.oracle.archive(self.etag)
 
     def restore(self) -> None:
-        """Put the album back to how it was, but for times that nobody can set back."""
+        """Restore the album, except times that can't be set back."""
         shutil.rmtree(self.album, ignore_errors=True)
         for path, data in FILES.items():
             file = self.album / path

@@ -69,7 +69,7 @@ class Changes:
         self._last_ns = time.time_ns()
 
     def _wait_a_tick(self) -> None:
-        # Two changes within one step of the file system's clock can't be told apart.
+        # Two changes within one step of the file system's clock look the same.
         while time.time_ns() <= self._last_ns + CLOCK_TICK_NS:
             time.sleep(CLOCK_TICK_NS / 1e9)
 

@@ -33,7 +33,7 @@ def watched(
     variables: Mapping[str, str] | None = None,
     launcher: Sequence[str] = (),
 ) -> Iterator[Site]:
-    """Serve albums twice; the server under test sees them elsewhere where `seen_at` tells."""
+    """Serve albums by two servers; the one under test sees them at `seen_at`, if given."""
     photos_dir, cache_dir, oracle_dir = (directory / n for n in ("photos", "cache", "oracle"))
     for path in (photos_dir, cache_dir, oracle_dir):
         path.mkdir(exist_ok=True)

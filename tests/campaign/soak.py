@@ -1,6 +1,6 @@
 """Thousands of downloads with random cuts, resumes and changes, and a model of what must come out.
 
-One thread makes all that happens, one step after the other, so a seed repeats a run but for how far
+One thread does everything, one step after the other, so a seed repeats a run, except for how far
 the server is ahead of its clients.  Several downloads are under way at any time.
 """
 
@@ -60,7 +60,7 @@ class Flight:
 
 @dataclass(frozen=True)
 class Part:
-    """What a client has of an archive from its beginning, and may go on with."""
+    """What a client has of an archive from its beginning, and may continue."""
 
     album: Album
     version: int
@@ -229,7 +229,7 @@ class Soak:
     # What happens around them.
 
     def _change(self) -> None:
-        # Rather where somebody is downloading.
+        # Preferably an album that is being downloaded.
         album = self._chance.choice([*self._albums, *(flight.album for flight in self._flights)])
         before = album.written_in_place
         self._changes.make(album)
@@ -251,7 +251,7 @@ class Soak:
         self.counts["index spoilt"] += 1
 
     def _restart(self) -> None:
-        """End the server by force; go on with a new one."""
+        """Kill the server; continue with a new one."""
         self._server.process.send_signal(signal.SIGKILL)
         self._server.process.wait()
         for flight in list(self._flights):
@@ -334,7 +334,7 @@ class Soak:
     def _asked(self, album: Album, *field_lines: str) -> Connection:
         self.counts["downloads"] += 1
         connection = Connection(self._server.port, small_window=True)
-        # Before the server is stopped, which waits for whoever has not left.
+        # Before the server is stopped, which waits for clients that have not left.
         self._stack.callback(connection.close)
         connection.send("GET", f"/archive/{album.name}/", *field_lines)
         return connection
@@ -348,7 +348,7 @@ class Soak:
 
 
 def may_have_changed_on_its_way(flight: Flight) -> bool:
-    """Tell whether only such bytes are wrong as the kernel had already taken from a file.
+    """Return whether only such bytes are wrong as the kernel had already taken from a file.
 
     A file that is written in place may change them up to the client's doorstep (see
     docs/architecture.md, "A rewritten file").

@@ -141,7 +141,7 @@ def taken(
 def assert_right_or_known_to_be_wrong(
     scene: Scene, asked: Asked, ending: Ending, fault: Fault
 ) -> None:
-    """What looks complete is right, but for bytes changed on their way: their CRC-32 tells."""
+    """A complete answer has the right bytes; bytes that changed on the way fail their CRC-32."""
     try:
         scene.oracle.judge(ending)
     except WrongBytes:

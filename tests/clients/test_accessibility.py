@@ -24,7 +24,7 @@ def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
     need("npm")
     directory = tmp_path_factory.mktemp("axe")
     command = ["npm", "install", "--ignore-scripts", "--no-audit", "--prefix", str(directory), AXE]
-    done = run(command, variables=os.environ)  # npm is told of its registry there
+    done = run(command, variables=os.environ)  # npm finds its registry there
     if done.returncode:
         go_without(f"npm does not install {AXE}: {done.stdout}")
     return (directory / "node_modules" / "axe-core" / "axe.min.js").read_text()
@@ -34,8 +34,8 @@ def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
 def test_no_fault_is_found(
     locale: str, axe: str, serve: Serve, photos_dir: Path, tmp_path: Path
 ) -> None:
-    make_album(photos_dir, {"1.jpg": b"x"})
-    server = serve("--page-files")
+    make_album(photos_dir, {"1.jpg": bytes(900_000), "2.jpg": bytes(900_000)})
+    server = serve("--page-files", "--part-size", "1M")
     base = f"http://127.0.0.1:{server.port}"
     with visiting(tmp_path, f"{base}/", width=360, locale=locale) as (page, _):
         for width, scheme, target in product(WIDTHS, SCHEMES, PAGES):

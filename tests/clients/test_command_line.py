@@ -53,7 +53,7 @@ def whole_archive(server: Server) -> bytes:
 
 
 def curl(url: str) -> list[str]:
-    # Without -f: with it curl 7.88 fails on the 416 that tells of a complete file.
+    # Without -f: with it curl 7.88 fails on the 416 for a complete file.
     return ["curl", "-sS", "-C", "-", "-o", NAME, url]
 
 

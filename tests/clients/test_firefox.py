@@ -152,5 +152,5 @@ def test_pages_are_in_the_language_asked_for_and_ask_nobody_else(
     said = [event for event in firefox.events if event["method"] == "log.entryAdded"]
     hosts = {urlsplit(url).netloc for url in asked if not url.startswith("data:")}
     assert hosts == {f"127.0.0.1:{server.port}"}
-    # The page that is a 404 is all that the console may tell of.
+    # The console may report the 404 page only.
     assert [entry for entry in said if "404" not in entry["params"]["text"]] == []

@@ -36,6 +36,16 @@ def narrowed(document: dict[str, Any], hashes: list[str], files: list[str]) -> d
     return document
 
 
+def without(document: dict[str, Any], names: set[str]) -> dict[str, Any]:
+    """Ask for a manifest without some parameters: the document can't say which exclude others."""
+    manifest = document["paths"]["/archive/{hash}/manifest.json"]
+    references = {f"#/components/parameters/{name}" for name in names}
+    manifest["parameters"] = [
+        each for each in manifest["parameters"] if each["$ref"] not in references
+    ]
+    return document
+
+
 @pytest.mark.parametrize("about", ["anything", "what exists"])
 def test_the_server_does_what_the_document_says(
     photos_dir: Path, serve: Serve, tmp_path: Path, about: str
@@ -45,6 +55,8 @@ def test_the_server_does_what_the_document_says(
     # Only the server knows what is good there.
     selection = encoded([0], [b"1.jpg", b"a_b/2.jpg", b"empty/"])
     document["components"]["parameters"]["Select"]["schema"]["enum"] = [selection]
+    document["components"]["parameters"]["Part"]["schema"]["enum"] = ["1/1", "1/2", "2/2", "3/3"]
+    document = without(document, {"Part", "Parts" if about == "anything" else "PartSize"})
     if about == "what exists":
         document = narrowed(document, [HASH], ["1.jpg", "a:b/", "a_b/2.jpg", "empty/", "none"])
     (tmp_path / "openapi.json").write_text(json.dumps(document))

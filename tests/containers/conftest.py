@@ -5,20 +5,45 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 from containers.engine import Engine, NoEngine, engine_for_tests
+from containers.podman import podman_for_tests
 from containers.site import Site, site_in
+
+BY_PODMAN_AS_WELL = ("test_compose", "test_host_network")
+"""Modules whose tests run by Podman, too, with `-m "containers and slow"`."""
+
+BY_PODMAN_ALONE = "test_podman_compose"
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    name = metafunc.module.__name__.rpartition(".")[2]
+    docker = pytest.param(engine_for_tests, id="docker")
+    podman = pytest.param(podman_for_tests, id="podman", marks=pytest.mark.slow)
+    engines = {BY_PODMAN_ALONE: [podman]} | {each: [docker, podman] for each in BY_PODMAN_AS_WELL}
+    if "engine" in metafunc.fixturenames and name in engines:
+        metafunc.parametrize("engine", engines[name], indirect=True, scope="session")
 
 
 @pytest.fixture(scope="session")
-def engine() -> Iterator[Engine]:
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    """A container engine: Docker, unless the test says another."""
+    start = getattr(request, "param", engine_for_tests)
     with ExitStack() as stack:
         try:
-            running = stack.enter_context(engine_for_tests())
+            running = stack.enter_context(start())
         except NoEngine as reason:
             pytest.skip(str(reason))
         yield running
+
+
+@pytest.fixture
+def by_systemd(engine: Engine) -> None:
+    """Skip where the engine leaves health checks to a systemd that is not there."""
+    if engine.is_podman and not Path("/run/systemd/private").exists():
+        pytest.skip("Podman has systemd look at the health of containers")
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -45,6 +45,10 @@ class Engine:
     def __init__(self, variables: dict[str, str]) -> None:
         self.variables = variables
 
+    @property
+    def is_podman(self) -> bool:
+        return "CONTAINERS_CONF" in self.variables
+
     def docker(self, *arguments: str) -> str:
         """Run `docker`; return what it says, raise CalledProcessError where it fails."""
         return self.run(["docker", *arguments]).stdout.strip()
@@ -52,10 +56,23 @@ class Engine:
     def run(
         self, command: Sequence[str], cwd: Path | None = None, **variables: str
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command that finds this engine."""
+        """Run a command that finds this engine; print what one that fails complains of."""
+        done = self._run(command, cwd, variables)
+        if done.returncode:
+            print(done.stderr, file=sys.stderr)
+            done.check_returncode()
+        return done
+
+    def succeeds(self, *arguments: str) -> bool:
+        """Run `docker` and tell whether it succeeds."""
+        return self._run(["docker", *arguments], None, {}).returncode == 0
+
+    def _run(
+        self, command: Sequence[str], cwd: Path | None, variables: Mapping[str, str]
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             command,
-            check=True,
+            check=False,
             cwd=cwd,
             env={**os.environ, **self.variables, **variables},
             stdin=subprocess.DEVNULL,
@@ -69,26 +86,23 @@ def engine_for_tests() -> Iterator[Engine]:
     """Have an engine for a block; raise NoEngine where that can't be."""
     if shutil.which("docker") is None:
         raise NoEngine("no docker on this machine")
-    running = Engine(_with_plugins({}))
-    if _answers(running):
+    running = Engine(with_plugins({}))
+    if answers(running):
         yield running
         return
     _require_what_an_engine_needs()
     with (
         tempfile.TemporaryDirectory(prefix="engine-", ignore_cleanup_errors=True) as directory,
-        _network_restored(),
+        network_restored(),
         _daemon(Path(directory)) as engine,
     ):
-        _import_base_image(engine)
+        import_base_image(engine)
         yield engine
 
 
-def _answers(engine: Engine) -> bool:
-    try:
-        engine.docker("version", "--format", "{{.Server.Version}}")
-    except subprocess.CalledProcessError:
-        return False
-    return True
+def answers(engine: Engine) -> bool:
+    """Tell whether an engine is there."""
+    return engine.succeeds("version", "--format", "{{.Server.Version}}")
 
 
 def _require_what_an_engine_needs() -> None:
@@ -120,23 +134,27 @@ def _daemon(directory: Path) -> Iterator[Engine]:
             stderr=subprocess.STDOUT,
             start_new_session=True,  # Ctrl-C is for the tests, which still need it to clean up
         )
-    engine = Engine(_with_plugins({"DOCKER_HOST": address}))
+    engine = Engine(with_plugins({"DOCKER_HOST": address}))
     try:
-        eventually(lambda: process.poll() is not None or _answers(engine), within_s=START_TIMEOUT_S)
+        eventually(lambda: process.poll() is not None or answers(engine), within_s=START_TIMEOUT_S)
         if process.poll() is not None:
-            raise NoEngine(f"dockerd does not start: {_last_line(log)}")
+            raise NoEngine(f"dockerd does not start: {last_line(log)}")
         yield engine
     finally:
         process.terminate()
         process.wait(STOP_TIMEOUT_S)
+        # Containers in the network of the machine leave it mounted.
+        network = f"{directory}/exec/netns/default"
+        subprocess.run(["umount", network], check=False, capture_output=True)
 
 
-def _last_line(log: Path) -> str:
+def last_line(log: Path) -> str:
+    """Return what a program has said last."""
     return (log.read_text(errors="replace").splitlines() or [""])[-1]
 
 
 @contextmanager
-def _network_restored() -> Iterator[None]:
+def network_restored() -> Iterator[None]:
     """Take back what an engine does to the network of the machine it runs on."""
     rules = subprocess.run(["iptables-save"], check=True, capture_output=True).stdout
     forwarding = _FORWARDING.read_text()
@@ -149,7 +167,8 @@ def _network_restored() -> Iterator[None]:
         _FORWARDING.write_text(forwarding)
 
 
-def _import_base_image(engine: Engine) -> None:
+def import_base_image(engine: Engine) -> None:
+    """Give an engine the image that the others are made of, from the cache or newly made."""
     script, prefix = SCRIPTS / "base_image.sh", _python_prefix()
     digest = hashlib.sha256(script.read_bytes() + bytes(prefix)).hexdigest()
     archive = _cache() / f"base-image-{digest[:12]}.tar"
@@ -172,19 +191,16 @@ def _python_prefix() -> Path:
     raise NoEngine("no Python 3.12 for the base image, neither of pyenv nor in /usr/local")
 
 
-def _with_plugins(variables: dict[str, str]) -> dict[str, str]:
+def with_plugins(variables: dict[str, str]) -> dict[str, str]:
     """Add to an environment the directory with the client's plugins, if it has none."""
-    engine = Engine(variables)
-    try:
-        engine.docker("compose", "version")
-    except subprocess.CalledProcessError:
-        configuration = _cache() / "docker"
-        if not (configuration / "cli-plugins" / "docker-compose").exists():
-            if shutil.which("dpkg") is None:
-                raise NoEngine("`docker` has no `compose` on this machine") from None
-            subprocess.run([SCRIPTS / "plugins.sh", configuration / "cli-plugins"], check=True)
-        return {**variables, "DOCKER_CONFIG": str(configuration)}
-    return variables
+    if Engine(variables).succeeds("compose", "version"):
+        return variables
+    configuration = _cache() / "docker"
+    if not (configuration / "cli-plugins" / "docker-compose").exists():
+        if shutil.which("dpkg") is None:
+            raise NoEngine("`docker` has no `compose` on this machine")
+        subprocess.run([SCRIPTS / "plugins.sh", configuration / "cli-plugins"], check=True)
+    return {**variables, "DOCKER_CONFIG": str(configuration)}
 
 
 def _cache() -> Path:

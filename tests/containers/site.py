@@ -49,7 +49,7 @@ class Site:
         return self.engine.run([*program, *arguments], cwd=self.directory, **variables).stdout
 
     def up(self) -> None:
-        """Start, or start anew what `.env` has changed; wait until it answers.
+        """Start, or restart what `.env` has changed; wait until it answers.
 
         `--wait` would wait for the next of the engine's health checks, ten seconds apart.
         """
@@ -61,7 +61,7 @@ class Site:
         return self.compose("ps", "--all", "--quiet", service).strip()
 
     def state(self) -> dict[str, Any]:
-        """Return what the engine tells of the service's container."""
+        """Return the engine's data about the service's container."""
         return json.loads(self.engine.docker("inspect", self.container()))[0]
 
     def logs(self) -> str:

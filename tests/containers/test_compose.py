@@ -38,6 +38,8 @@ def assert_is_album(archive: bytes, files: dict[str, bytes]) -> None:
 @pytest.mark.usefixtures("image_in_the_making")  # by the other builder, beside this one
 def test_docker_compose_up_build_serves_what_env_names(engine: Engine, tmp_path: Path) -> None:
     """README's command, in the foreground, with the first docker-compose and builder."""
+    if engine.is_podman:
+        pytest.skip("the first docker-compose knows Docker alone")
     if shutil.which(V1[0]) is None:
         pytest.skip("no docker-compose on this machine")
     with site_in(tmp_path, engine) as site:
@@ -67,6 +69,7 @@ def test_docker_compose_up_build_serves_what_env_names(engine: Engine, tmp_path:
         assert site.state()["State"]["ExitCode"] == 0
 
 
+@pytest.mark.usefixtures("by_systemd")
 def test_docker_compose_up_build_wait_returns_when_it_is_healthy(
     engine: Engine, tmp_path: Path
 ) -> None:
@@ -218,6 +221,7 @@ def test_health_is_that_of_the_service(site: Site) -> None:
     site.execute("python", "healthcheck.py")
 
 
+@pytest.mark.usefixtures("by_systemd")
 def test_health_is_asked_on_the_port_for_it(site: Site) -> None:
     site.configure(MONITOR_PORT="9090")
     site.compose("up", "--detach", "--wait")

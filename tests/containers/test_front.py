@@ -39,7 +39,7 @@ def nginx_image(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> str
 
 @pytest.fixture
 def visitor(site: Site, nginx_image: str, tmp_path: Path) -> Iterator[Visitor]:
-    """Somebody who comes to a site that is up."""
+    """A visitor of a site that is up."""
     certificate, key = make_certificate(tmp_path)
     port = free_port()
     (tmp_path / "index.html").write_text("the site")

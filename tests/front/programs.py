@@ -1,6 +1,6 @@
 """The command of each front web server, with its file of deploy/ that an operator copies.
 
-Each file is used as it is, but for addresses, ports and paths: what is replaced has to be there.
+Each file is used as it is, except for addresses, ports and paths; each replaced text must exist.
 """
 
 from __future__ import annotations
@@ -54,6 +54,11 @@ def _nginx_that_caches(place: Place) -> list[str]:
             proxy_cache_valid any 1h;
             proxy_ignore_headers Cache-Control X-Accel-Buffering;
             proxy_buffering on;
+            proxy_buffers 4 4k;
+            proxy_buffer_size 4k;
+            proxy_busy_buffers_size 8k;
+            proxy_temp_file_write_size 8k;
+            client_max_body_size 64k;
             proxy_force_ranges on;
             proxy_intercept_errors on;
             proxy_set_header X-Forwarded-For $http_x_forwarded_for;

@@ -17,7 +17,7 @@ TOLD, VISITOR = "203.0.113.1", "203.0.113.9"
 
 @pytest.mark.parametrize("name", ["nginx", "apache", "caddy", "haproxy"])
 def test_the_cdn_is_believed_and_nobody_else(name: str) -> None:
-    """The CDN adds the address that it sees to what a visitor has told of others."""
+    """The CDN appends the address that it sees to the addresses that a visitor sent."""
     with (
         recording() as service,
         running(name, service_port=service.port, cdn=f"{CDN}/32") as front,

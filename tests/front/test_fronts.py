@@ -30,7 +30,7 @@ LARGE_TARGET = f"/archive/{LARGE}/"
 AHEAD_BYTES = 64 << 20
 """More than the buffers of two connections hold, and far less than the large album."""
 REFUSED_BY_ITSELF = {("lighttpd", f"{TARGET}?name=a%00b")}
-"""Front web servers, and what they refuse by themselves, with the status of ours."""
+"""Front web servers, and the requests that they refuse themselves, with the service's status."""
 UNCHANGED = (
     *("content-length", "content-type", "content-disposition", "etag", "last-modified"),
     *("accept-ranges", "content-range", "cache-control", "retry-after", "x-robots-tag"),
@@ -64,7 +64,7 @@ def metric(service: Server, name: str) -> float:
 
 
 class Sending:
-    """Tells whether the service has stopped sending."""
+    """Returns whether the service has stopped sending."""
 
     def __init__(self, service: Server) -> None:
         self._service = service

@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.front, pytest.mark.slow]
 TARGET = f"/archive/{HASH}/"
 HUGE_BYTES = 3_000_000_000
 PAUSE_S = 75.0
-"""Longer than the minute after which web servers cut a connection unless told otherwise."""
+"""Longer than the minute after which web servers cut a connection by default."""
 STEADY_S, STEADY_BYTES_PER_S = 150, 60_000
 
 
@@ -72,7 +72,7 @@ def test_three_gigabytes_pass_without_a_trace(site: Site) -> None:
 
 
 def pause(connection: TlsConnection) -> int:
-    # No event tells that a time-out of somebody else has not come.
+    # No event shows that another program's time-out has not come.
     time.sleep(PAUSE_S)
     return 0
 
@@ -116,7 +116,7 @@ def test_slow_client_gets_all(wait: Callable[[TlsConnection], int], tmp_path: Pa
 
 
 def is_installed(name: str) -> bool:
-    """Tell whether the programs of a front web server are there; one missing fails no other."""
+    """Return whether the programs of a front web server are there; one missing fails no other."""
     try:
         require_programs(name)
     except pytest.skip.Exception:

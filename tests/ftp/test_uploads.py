@@ -75,7 +75,7 @@ def _given_out(server: Server) -> Response | None:
 
 
 class Visitor:
-    """Downloads again and again until told to leave."""
+    """Downloads again and again until stopped."""
 
     def __init__(self, server: Server) -> None:
         self.archives: list[Response] = []
@@ -217,7 +217,7 @@ def test_what_is_renamed_or_deleted_is_so_in_the_archive(server: Server, ftp: Ft
 def test_an_album_that_is_removed_is_not_found(
     server: Server, ftp: FtpServer, photos_dir: Path
 ) -> None:
-    (photos_dir / "another").mkdir()  # a site without any album is taken for a lost disk
+    (photos_dir / "another").mkdir()  # a site without any album looks like a missing disk
     with ftp.client() as client:
         upload_all(client, {"0.jpg": PICTURES["0.jpg"]})
         await_album(server, {"0.jpg": PICTURES["0.jpg"]})

@@ -1,4 +1,4 @@
-"""The bytes of one small archive, for good.
+"""The bytes of one small archive, which must not change.
 
 A download begun before an upgrade is resumed after it: the bytes of a listing may change only
 together with FORMAT_VERSION, which is part of the ETag.  So a failure here has two ways out: undo

@@ -36,7 +36,7 @@ class Chromium:
         self.context = context
         self.downloads = downloads
         self.received_bytes = 0
-        """Of the download that told of its progress last."""
+        """Of the download that reported progress last."""
         self._list = context.pages[0]
         # Playwright would keep the files to itself, under names of its own.
         assert context.browser is not None
@@ -76,7 +76,7 @@ class Chromium:
     def finished(self, name: str) -> bytes:
         """Wait for the one download to be complete under a name; return its bytes."""
         # That a file has the name says nothing: it may be empty while the bytes have another.
-        # Nor do events tell: after an interruption there are no more of them.
+        # Events don't help either: after an interruption there are none.
         self.wait_for(lambda: self._item.evaluate("item => item.data.state") == _COMPLETE)
         assert [path.name for path in self.downloads.iterdir()] == [name]
         return (self.downloads / name).read_bytes()

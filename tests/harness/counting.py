@@ -21,8 +21,8 @@ class CountingStorage:
         self.read_bytes: Counter[bytes] = Counter()
         """Bytes that were read into the process."""
 
-    def list(self, archive: ArchiveId, known: Listing | None = None) -> Listing:
-        return self._storage.list(archive, known)
+    def list(self, archive: ArchiveId) -> Listing:
+        return self._storage.list(archive)
 
     @contextmanager
     def files(
@@ -39,6 +39,9 @@ class CountingStorage:
 
     def place(self, archive: ArchiveId) -> str:
         return self._storage.place(archive)
+
+    def is_at_hand(self, archive: ArchiveId) -> bool:
+        return self._storage.is_at_hand(archive)
 
     def close(self) -> None:
         self._storage.close()

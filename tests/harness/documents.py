@@ -1,4 +1,4 @@
-"""The code that stands in documents, to be run as whoever copies it does."""
+"""Extracts the code in documents, to be run as a reader who copies it would."""
 
 from __future__ import annotations
 

@@ -24,21 +24,21 @@ from tempfile import TemporaryFile
 
 SERVE = "archive_service.cli.serve"
 SUBCOMMANDS = "archive_service.cli.subcommands"
-_RUN_BY_IT = tuple(f"archive_service.cli.{name}" for name in ("check", "index", "link"))
+_RUN_BY_IT = tuple(f"archive_service.cli.{name}" for name in ("check", "index", "link", "list"))
 _MESSAGE_BYTES = 1 << 16
 _OF_THE_INTERPRETER = ("PYTHON", "LC_", "LANG", "LD_", "TZ")
 """How variables begin that a process reads as it starts, or as it imports."""
 
 
 def can_fork(variables: Mapping[str, str]) -> bool:
-    """Tell whether a process with these variables is the same when it is forked."""
+    """Return whether a process with these variables is the same when it is forked."""
     return sys.platform == "linux" and not any(
         name.startswith(_OF_THE_INTERPRETER) for name in variables
     )
 
 
 class ForkedProcess:
-    """A process as `subprocess.Popen` shows it, as far as tests look.
+    """A process with the part of the interface of `subprocess.Popen` that tests use.
 
     It runs the `main` of a module with `arguments`, the first of which is the program's name.
     """
@@ -117,7 +117,7 @@ def run_forked(
 
 @cache
 def _template() -> socket.socket:
-    """Start the process that forks; it ends when nobody is left to ask it."""
+    """Start the process that forks; it ends when its last client has ended."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     bare = {"LC_ALL": "C.UTF-8", "PYTHONWARNINGS": "error"}
     kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "TMPDIR")}
@@ -135,7 +135,7 @@ def _template() -> socket.socket:
 
 def _fork_as_told(control: socket.socket) -> str:
     """Fork a process for each order; return in it, with the module whose `main` it is to run."""
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the keepers are waited for by nobody
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # no process waits for the keepers
     while True:
         order, descriptors, _, _ = socket.recv_fds(control, _MESSAGE_BYTES, 3)
         if not order:

@@ -23,11 +23,11 @@ _PYFTPDLIB = Path(__file__).with_name("ftp_process.py")
 
 @dataclass(frozen=True)
 class FtpServer:
-    """A running server; whoever logs in may do everything in the directory of albums."""
+    """A running server; every login may do everything in the directory of albums."""
 
     port: int
     sets_dates_by: str
-    """The command that sets a file's modification time; MDTM was meant to tell it only."""
+    """The command that sets a file's modification time; MDTM was meant only to read it."""
 
     @contextmanager
     def client(self, encoding: str = "utf-8") -> Iterator[ftplib.FTP]:

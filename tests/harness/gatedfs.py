@@ -40,7 +40,7 @@ class GatedFs:
         self._words["held"].get(timeout=_TIMEOUT_S)
 
     def is_another_held(self) -> bool:
-        """Tell whether a request has come to the gate that was not waited for."""
+        """Return whether a request has come to the gate that was not waited for."""
         return not self._words["held"].empty()
 
     def fail(self, operation: str, path: str, error: int, *, at: int = 0) -> None:
@@ -48,7 +48,7 @@ class GatedFs:
         self._order(f"fail {operation} {at} {error} {path}")
 
     def show(self, field: str, value: int, path: str) -> None:
-        """Let `stat` tell a value of a file, such as a time in nanoseconds."""
+        """Set a value that `stat` returns for a file, such as a time in nanoseconds."""
         self._order(f"show {field} {value} {path}")
 
     def delay(self, seconds: float) -> None:
@@ -77,7 +77,7 @@ class GatedFs:
 def gated(directory: Path, mount_point: Path, *, cached_s: float = 0) -> Iterator[GatedFs]:
     """Mount a directory at another place until the block ends; skip where FUSE does not work.
 
-    The kernel asks no more for `cached_s` about what it has been told of a name.
+    For `cached_s` the kernel uses its cached answer about a name.
     """
     need_fuse()
     mount_point.mkdir()
@@ -94,7 +94,7 @@ def gated(directory: Path, mount_point: Path, *, cached_s: float = 0) -> Iterato
             pytest.skip("a FUSE file system can't be mounted here")
         yield GatedFs(process, mount_point)
     finally:
-        # Its end frees whoever still waits in it, which nothing else could.
+        # Ending it frees calls that still wait in it; nothing else could.
         process.kill()
         process.communicate()
         subprocess.run(["umount", "-l", str(mount_point)], stderr=subprocess.DEVNULL, check=False)

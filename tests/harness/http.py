@@ -1,4 +1,4 @@
-"""A client that sends the bytes it is told to and takes an answer apart no further than it must."""
+"""A client that sends given bytes and parses an answer no further than needed."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ class Connection:
         return bytes(received)
 
     def is_closed(self) -> bool:
-        """Tell whether the server ended the connection, nothing more having been sent."""
+        """Return whether the server ended the connection, nothing more having been sent."""
         try:
             return not self.reader.read1(1)
         except ConnectionError:
@@ -141,7 +141,7 @@ def get(port: int, target: str, *field_lines: str) -> Response:
 
 
 def is_ready(port: int) -> bool:
-    """Tell whether there is a service at the port that gives albums out."""
+    """Return whether there is a service at the port that serves albums."""
     connection = HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_S)
     try:
         connection.request("GET", "/readyz")

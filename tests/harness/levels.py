@@ -1,4 +1,4 @@
-"""What a server has in use, so that a test can tell whether everything was given back."""
+"""What a server has in use, so that a test can check that everything was freed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a download must be: known from a server that nobody disturbs.
+"""What a download must be: known from an undisturbed server.
 
 It serves the same directory as the server under test, with a cache of its own.  Each archive that
 it makes is read with `zipfile` and compared with the files that the test has put there.  So an
@@ -80,7 +80,7 @@ def finish(connection: Connection, status: int, fields: Mapping[str, str]) -> En
 
 
 def received(connection: Connection, length: int) -> tuple[bytes, bool]:
-    """Take bytes; tell whether all of them came."""
+    """Take bytes; return whether all of them came."""
     try:
         return connection.receive_content(length), True
     except Truncated as truncated:

@@ -12,7 +12,7 @@ _chance = SystemRandom()  # the same numbers in each process of tests were the s
 
 
 def free_port() -> int:
-    """Return a port of 127.0.0.1 that nobody listens on at the moment."""
+    """Return a port of 127.0.0.1 that is free at the moment."""
     while True:
         port = _chance.choice(_NEVER_GIVEN)
         with suppress(OSError), socket.create_server(("127.0.0.1", port)):
@@ -20,6 +20,6 @@ def free_port() -> int:
 
 
 def is_listened_on(port: int) -> bool:
-    """Tell whether a program takes connections at a port of 127.0.0.1."""
+    """Return whether a program takes connections at a port of 127.0.0.1."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0

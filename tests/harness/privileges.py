@@ -1,4 +1,4 @@
-"""A server that file permissions hold for, whoever runs the tests."""
+"""A server that obeys file permissions even if root runs the tests."""
 
 from __future__ import annotations
 

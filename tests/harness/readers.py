@@ -1,4 +1,4 @@
-"""Programs that read zip archives, run for real; each tells what it found in one.
+"""Programs that read zip archives, run for real; each returns what it found in one.
 
 They run in a time zone far from UTC, so that a reader which took a DOS time for the moment is seen
 ten hours off.
@@ -33,7 +33,7 @@ NO_DATA = hashlib.sha256().hexdigest()
 
 @dataclass(frozen=True)
 class Found:
-    """What a reader found of an entry; None where it does not tell."""
+    """What a reader found of an entry; None if it does not report it."""
 
     sha256: str
     mtime_s: int | None = None
@@ -120,7 +120,7 @@ def run(
 
 @contextmanager
 def _pipe_of(path: Path | None) -> Iterator[IO[bytes] | int]:
-    """Give a file as a pipe, in which nobody can seek."""
+    """Yield a file as a pipe, which can't seek."""
     if path is None:
         yield subprocess.DEVNULL
         return

@@ -108,7 +108,7 @@ def open_files(pid: int) -> list[str]:
 
 
 def is_alive(pid: int) -> bool:
-    """Tell whether a process has not ended yet (Linux)."""
+    """Return whether a process has not ended yet (Linux)."""
     try:
         status = Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):

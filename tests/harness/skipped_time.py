@@ -16,7 +16,7 @@ class _SkippingSelector(selectors.SelectSelector):
         self.now_s = 0.0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        if timeout is None:  # only something from outside can go on
+        if timeout is None:  # only an outside event can wake it
             return super().select(None)
         self.now_s += max(timeout, 0)
         return super().select(0)

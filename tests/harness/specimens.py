@@ -39,7 +39,7 @@ class Specimen:
 
 
 def file(path: str | bytes, name: str | None = None, data: bytes | None = None) -> Specimen:
-    """Return a file, with data of its own unless told."""
+    """Return a file, with data of its own unless given."""
     raw = path.encode() if isinstance(path, str) else path
     return Specimen(raw, name or raw.decode(), noise(100, len(raw)) + raw if data is None else data)
 

@@ -157,7 +157,7 @@ class PostgresqlServer(StoreServer):
         return False
 
     def is_made(self) -> bool:
-        """Tell whether the table is there."""
+        """Return whether the table is there."""
         return self.execute("SELECT to_regclass('archive_crc') IS NOT NULL") == [(True,)]
 
     def wipe(self) -> None:
@@ -249,7 +249,7 @@ def postgresql_server() -> Iterator[PostgresqlServer]:
 
 @contextmanager
 def _directory() -> Iterator[Path]:
-    # Not below pytest's own, which nobody but its user may enter.
+    # Not below pytest's own directory, which only its user may enter.
     path = Path(tempfile.mkdtemp(prefix="archive-store-"))
     try:
         yield path

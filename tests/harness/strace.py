@@ -1,4 +1,4 @@
-"""The system calls of a running process, as strace tells them."""
+"""The system calls of a running process, by strace."""
 
 from __future__ import annotations
 

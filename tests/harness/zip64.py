@@ -53,7 +53,7 @@ class Edge:
             make_sparse(album / name, size)
 
     def write_archive(self, path: Path) -> None:
-        """Write the archive, sparse too, from a layout: nobody goes through gigabytes."""
+        """Write the archive from a layout, sparse as well, so that no gigabytes are written."""
         layout = self.layout()
         with open(path, "xb") as archive:
             for entry, size in enumerate(layout.sizes):

@@ -113,7 +113,7 @@ def check_file(path: Path) -> list[Checked]:
 
 
 def check_mapped_structure(path: Path) -> list[Checked]:
-    """Check an archive on disk, but for the data of its entries, which is not read."""
+    """Check an archive on disk, without reading the data of its entries."""
     with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as archive:
         return check_structure(archive)
 
@@ -296,7 +296,7 @@ def _check_extra(header: Header, permissions: int) -> None:
 
 
 def _check_times(header: Header) -> None:
-    """The DOS time, in UTC here, is the timestamp's but for what its range and step can't say."""
+    """The DOS time, in UTC here, is that of the timestamp, within its range and step."""
     dos, timestamp = _dos_time(header), _timestamp(header)
     if timestamp is None:  # before 1970, or from 2038 on
         is_beyond = dos == FIRST_DOS_TIME or dos >= LAST_TIMESTAMP

@@ -1,4 +1,4 @@
-"""Where the kernel tells nothing, or the root comes and goes."""
+"""The kernel reports nothing, or the root comes and goes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Uploads are indexed as they land, told by the kernel."""
+"""Uploads are indexed as they land, by events of the kernel."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ def test_the_first_download_after_an_upload_reads_but_the_ends_of_a_large_file(
         response = get(server.port, f"/archive/{HASH}/")
     with zipfile.ZipFile(io.BytesIO(response.content)) as archive:
         assert {name: archive.read(name) for name in archive.namelist()} == files
-    # The ends tell whether a young file is whole, a byte here and there whether it is in memory.
+    # The ends show whether a young file is whole, single bytes whether it is in memory.
     assert sum(max(call.result, 0) for call in trace.of(album / "1.jpg")) < 2 * 4096 + 10
 
 
@@ -203,7 +203,7 @@ def test_more_changes_than_the_kernel_can_tell_are_found_all_the_same(
     server.wait_for(r"index_ahead\.overflown")
     for name in names:
         await_indexed(name)
-    (photos_dir / names[-1] / "fresh/2.jpg").write_bytes(b"2")  # where no event told of `fresh`
+    (photos_dir / names[-1] / "fresh/2.jpg").write_bytes(b"2")  # no event reported `fresh`
     await_indexed(names[-1])
 
 

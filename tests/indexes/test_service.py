@@ -212,7 +212,7 @@ def test_check_tells_of_the_store_and_changes_nothing(
 
 @pytest.fixture
 def without_extras(tmp_path: Path) -> Path:
-    """The packages of this Python, but for those that a shared index needs."""
+    """The packages of this Python, without those that a shared index needs."""
     packages = tmp_path / "packages"
     packages.mkdir()
     for path in map(Path, sys.path):

@@ -67,7 +67,7 @@ def mode_without_directory(specimen: Specimen) -> int:
 
 
 def untold(_: Specimen) -> None:
-    """The reader does not tell."""
+    """The reader does not report it."""
 
 
 Trait = Callable[[Specimen], int | None]

@@ -21,7 +21,7 @@ def damaged(archive: bytes, offset: int, bit: int) -> bytes:
 
 
 def is_permission(archive: bytes, offset: int, bit: int) -> bool:
-    """Tell whether a bit is one that the format leaves to the album."""
+    """Return whether a bit is one that the format leaves to the album."""
     start = archive.rfind(CENTRAL_SIGNATURE, 0, offset + 1)
     return start >= 0 and 0 <= 8 * (offset - start - PERMISSIONS_OFFSET) + bit < PERMISSIONS_BITS
 

@@ -38,7 +38,7 @@ values = st.one_of(
 
 
 def use_spoilt(spoil: Callable[[Path], object], *, is_of_use: bool = True) -> None:
-    """Spoil a full index; then what it knows is right, and it goes on to be of use.
+    """Damage a full index; then its values are right, and it still works.
 
     SQLite looks through no whole tree, so where that is spoilt a part may get lost in it.
     """

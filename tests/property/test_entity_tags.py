@@ -62,7 +62,7 @@ def described(album: Sequence[File], options: ArchiveOptions) -> Representation:
 
 
 def archive_of(made: Representation) -> bytes:
-    """Put the archive together; a file's bytes tell its size and time, as far as there are any."""
+    """Put the archive together; the bytes of a file, if it has any, are its size and time."""
     layout = made.layout
     numbers = range(layout.entries)
     data = [b"%d" % (layout.mtimes_ns[entry] % 7) * layout.sizes[entry] for entry in numbers]

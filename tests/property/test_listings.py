@@ -90,7 +90,7 @@ def assert_seamless(layout: ArchiveLayout, start: int, stop: int) -> None:
 
 
 def write_tree(root: bytes, tree: Sequence[tuple[bytes, ...]]) -> dict[bytes, bytes]:
-    """Write files of their own names, as far as none is in another's way."""
+    """Write files of their own names, except where one would stand in another's way."""
     written = {}
     for parts in tree:
         path = b"/".join(parts)
@@ -114,8 +114,8 @@ def test_names_of_any_bytes_on_a_disk_make_an_archive(
         (root / HASH).mkdir()
         written = write_tree(os.fsencode(root / HASH), tree)
         listings = [
-            LocalStorage(root, Exclusion(()), bulk).list(ALBUM)
-            for bulk in (AS_COMPILED, NOTHING_COMPILED)
+            LocalStorage(root, Exclusion(()), native).list(ALBUM)
+            for native in (AS_COMPILED, NOTHING_COMPILED)
         ]
     assert listings[0].fingerprint() == listings[1].fingerprint()
     listing = listings[0]

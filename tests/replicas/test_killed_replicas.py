@@ -1,4 +1,4 @@
-"""Replicas are killed at random under downloads, which go on at others and never begin anew.
+"""Replicas are killed at random under downloads, which continue at others and never restart.
 
 REPLICAS_SEED repeats a run; what cannot be repeated is when a byte arrives.
 """
@@ -41,7 +41,7 @@ def photos_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def expected(photos_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """The archive as a server gives it that nobody disturbs."""
+    """The archive as an undisturbed server sends it."""
     with serving(photos_dir, tmp_path_factory.mktemp("cache")) as undisturbed:
         return get(undisturbed.port, TARGET).content
 
@@ -190,7 +190,7 @@ class Namespace:
 def test_downloads_go_on_elsewhere_when_the_line_to_a_replica_is_cut(
     tmp_path: Path, photos_dir: Path, mirrors: list[Replica], expected: bytes
 ) -> None:
-    """Nothing tells the visitor: no reset, no end."""
+    """The visitor gets no sign: no reset, no end."""
     need("ip")
     with Namespace(7) as network, ExitStack() as running:
         cut_off = Replica(

@@ -165,7 +165,7 @@ def replace(old: Replica, new: Replica, *, site: Site, visitors: Visitors) -> No
     assert server
     server.process.send_signal(signal.SIGTERM)
     server.wait_for("server.stopping")
-    # It tells to the last that nothing new should come, unless it has ended already.
+    # Until its end it reports that nothing new should come.
     assert not http.is_ready(site.monitor(old))
     assert server.process.wait(60) == 0
     assert not [line for line in server.lines if "interrupted" in line]

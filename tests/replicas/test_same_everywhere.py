@@ -95,6 +95,17 @@ def test_manifests_are_the_same(plain: Server, replica: Server) -> None:
     assert found["etag"] == expected["etag"]
 
 
+def test_parts_are_the_same(plain: Server, replica: Server) -> None:
+    expected, found = (
+        get(each.port, f"{TARGET}manifest.json?parts=3") for each in (plain, replica)
+    )
+    assert found.content == expected.content
+    begun = get(replica.port, f"{TARGET}?part=2/3", "Range: bytes=0-99")
+    rest = get(plain.port, f"{TARGET}?part=2/3", "Range: bytes=100-", f"If-Range: {begun['etag']}")
+    whole = get(plain.port, f"{TARGET}?part=2/3")
+    assert (rest.status, begun.content + rest.content) == (206, whole.content)
+
+
 def test_any_replica_gives_the_rest_of_what_another_has_begun(
     plain: Server, replica: Server
 ) -> None:

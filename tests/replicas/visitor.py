@@ -1,4 +1,4 @@
-"""A visitor whose download goes on at another replica where one has left."""
+"""A visitor whose download continues at another replica when one has gone."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Visitor:
             self.ask(self._chance.choice(self._addresses))
 
     def ask(self, address: Address) -> None:
-        """Take what one replica gives until it has no more, or is gone."""
+        """Take what one replica sends until it has no more, or is gone."""
         with closing(HTTPConnection(*address, timeout=PATIENCE_S)) as connection:
             try:
                 connection.request("GET", TARGET, headers=self._fields())

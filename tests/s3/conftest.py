@@ -34,7 +34,7 @@ def proxy(shared_proxy: FaultyStore) -> Iterator[FaultyStore]:
 
 @pytest.fixture
 def album() -> str:
-    """The name of an album that nobody else has."""
+    """An unused name for an album."""
     return uuid4().hex
 
 

@@ -20,7 +20,7 @@ from archive_service.archive.errors import ArchiveNotFound, SourceChanged
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing
 from archive_service.archive.segments import LARGE_FILE_BYTES
-from archive_service.checksums.album import UNKNOWN
+from archive_service.checksums.crc32_column import UNKNOWN
 from archive_service.storage.base import Storage
 from archive_service.storage.exclusion import DEFAULT_PATTERNS, Exclusion
 from archive_service.storage.local.storage import LocalStorage

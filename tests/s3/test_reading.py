@@ -106,7 +106,7 @@ def listings(asked: Asked) -> bool:
     return asked.is_listing
 
 
-# Breaks that nobody notices
+# Breaks that remain unnoticed
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_a_reader_that_pauses_for_long_holds_no_connection(
         assert bytes(first) + read(file) == data
 
 
-# Failures that are told
+# Failures that are reported
 
 
 def test_a_read_that_never_gets_on_fails(

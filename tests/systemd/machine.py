@@ -51,7 +51,7 @@ class Machine:
         return done.stdout
 
     def state(self, unit: str, of: str = "ActiveState") -> str:
-        """Return a property of a unit, as systemd tells it."""
+        """Return a property of a unit, from systemd."""
         return self.run(f"systemctl show --value --property={of} {unit}").strip()
 
     def _journal(self) -> str:

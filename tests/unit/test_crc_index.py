@@ -375,7 +375,7 @@ def test_another_processs_lock_is_not_waited_for_long(path: Path, happened: list
         assert b"b" not in index.load(ONE)
         other.execute("ROLLBACK")
     assert len(happened) == 1
-    # It goes on to be used as soon as the other has let go.
+    # It is used again as soon as the other has released it.
     index.store(ONE, [(b"c", VERSION, 9)])
     index.close()
     assert load(path) == {b"a": (VERSION, 7), b"c": (VERSION, 9)}

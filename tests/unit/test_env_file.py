@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from archive_service.archive.errors import SettingsError
-from archive_service.config.environment import load_lightly
-from archive_service.config.groups.signing_settings import SigningSettings
+from archive_service.config.environment import load_group
 from archive_service.config.setting_docs import docs_of, groups_of, variable
 from archive_service.config.settings import Settings, load_settings
 
 pytestmark = pytest.mark.usefixtures("bare_environment")
 KEY = "k3y-of-16-signs."
-LOADS: tuple[Callable[[], SigningSettings], ...] = (
-    lambda: load_settings({}),
-    lambda: load_lightly(SigningSettings, {}),
-)
-"""The service and `archive-service link` read the keys, each in its way."""
 
 
 @pytest.mark.parametrize(
@@ -33,9 +26,8 @@ def test_empty_keys_stop_the_start(
         monkeypatch.setenv("SIGNING_KEYS", environment)
     if file is not None:
         Path(".env").write_text(f"{file}\n")
-    for load in LOADS:
-        with pytest.raises(SettingsError, match=r"^SIGNING_KEYS: is set, but empty\. Set it to"):
-            load()
+    with pytest.raises(SettingsError, match=r"^SIGNING_KEYS: is set, but empty\. Set it to"):
+        load_settings({})
 
 
 def test_a_key_of_the_environment_beats_an_empty_one_of_the_file(
@@ -43,7 +35,7 @@ def test_a_key_of_the_environment_beats_an_empty_one_of_the_file(
 ) -> None:
     Path(".env").write_text("SIGNING_KEYS=\n")
     monkeypatch.setenv("SIGNING_KEYS", KEY)
-    assert all(load().signing_keys for load in LOADS)
+    assert load_settings({}).signing_keys
 
 
 @pytest.mark.parametrize(
@@ -96,7 +88,7 @@ def test_no_setting_is_taken_for_another_misspelt() -> None:
     )
     Path(".env").write_text(lines)
     for group in groups_of(Settings):
-        assert load_lightly(group, {})
+        assert load_group(group, {})
     assert load_settings({})
 
 

@@ -7,7 +7,6 @@ import logging
 from collections.abc import Iterator
 
 import pytest
-import structlog
 
 from archive_service.archive.id import ArchiveId
 from archive_service.config.log_setup import configure_logging
@@ -42,7 +41,6 @@ def _own_logging() -> Iterator[None]:
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
-    structlog.reset_defaults()
 
 
 def test_every_event_has_a_line_or_needs_none() -> None:

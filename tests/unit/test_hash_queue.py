@@ -1,4 +1,4 @@
-"""Hashing threads are shared: nobody's large files hold up another's download."""
+"""Hashing threads are shared: large files of one download delay no other download."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WITHIN_S = 60.0
 
 
 class Endless:
-    """A task that goes on until it is stopped."""
+    """A task that runs until it is stopped."""
 
     def __init__(self) -> None:
         self.stopped = threading.Event()

@@ -17,7 +17,7 @@ _QUICK_S, _SLOW_S = 10e-6, 10e-3
 
 
 class Clock:
-    """A clock that goes on by what each item takes."""
+    """A clock that advances by the time of each item."""
 
     def __init__(self, item_s: float) -> None:
         self.item_s = item_s
@@ -196,3 +196,26 @@ def test_an_album_is_known_as_slow_until_it_is_not_used_any_more() -> None:
         assert in_flights.of("a") is in_flights.of("a")
         assert in_flights.of("a") is not in_flights.of("b")
         assert in_flights.threads == 0
+
+
+@pytest.mark.parametrize(
+    ("is_prompt", "item_s", "later_s", "is_at_hand"),
+    [
+        (True, _QUICK_S, 0.9, True),
+        (True, _QUICK_S, 1.1, False),
+        (True, _SLOW_S, 0.0, False),
+        (False, _QUICK_S, 0.0, False),
+    ],
+)
+def test_an_album_is_at_hand_for_a_moment_where_its_local_disk_is_quick(
+    item_s: float, later_s: float, *, is_prompt: bool, is_at_hand: bool
+) -> None:
+    clock = Clock(item_s)
+    in_flight = InFlight(NoThreads(), clock)
+    assert not in_flight.is_at_hand
+    for _ in range(2):
+        in_flight.measured(lambda: clock.do(0, 1))
+    in_flight.note_listing(is_prompt=is_prompt)
+    clock.item_s = later_s
+    clock.do(0, 1)
+    assert in_flight.is_at_hand == is_at_hand

@@ -1,4 +1,4 @@
-"""Learning CRC-32 values that nobody has asked for."""
+"""Learning CRC-32 values ahead of requests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ import pytest
 from harness.albums import HASH, make_album, make_sparse, noise, settle
 from harness.conditions import eventually
 from harness.counting import CountingStorage
-from harness.opens import opens_noted
 from harness.pagecache import evict
 
 from archive_service.archive.errors import SourceChanged
@@ -118,20 +117,6 @@ def test_small_files_come_first_and_then_the_others_by_size(bench: Bench, photos
     settle(make_album(photos_dir, files))
     bench.run(learn)
     assert list(bench.storage.opened) == [b"c.txt", b"d.txt", b"b.bin", b"a.bin"]
-
-
-def test_a_little_album_that_stays_the_same_is_listed_once(bench: Bench, photos_dir: Path) -> None:
-    album = settle(make_album(photos_dir, {"sub/1.jpg": b"one"}))
-
-    async def look_twice(learner: BackgroundHasher) -> bool:
-        first = await learner.look(ALBUM)
-        with opens_noted(album) as names:
-            again = await learner.look(ALBUM)
-        assert "sub" not in names
-        (album / "sub" / "2.jpg").write_bytes(b"two")
-        return again is first and len((await learner.look(ALBUM)).listing) == 2
-
-    assert bench.run(look_twice)
 
 
 def test_only_what_is_unknown_is_read(bench: Bench, photos_dir: Path) -> None:
@@ -282,10 +267,10 @@ def test_a_file_that_a_download_wants_is_left_to_it(bench: Bench, photos_dir: Pa
 class SpoiltStorage(LocalStorage):
     """Has one album that nothing was prepared for."""
 
-    def list(self, archive: ArchiveId, known: Listing | None = None) -> Listing:
+    def list(self, archive: ArchiveId) -> Listing:
         if archive.value == "bad":
             raise OverflowError("timestamp out of range")
-        return super().list(archive, known)
+        return super().list(archive)
 
 
 def test_an_error_of_one_album_leaves_the_others_to_be_indexed(photos_dir: Path) -> None:
@@ -328,10 +313,10 @@ class GatedStorage(LocalStorage):
         super().__init__(root, Exclusion(()))
         self.gate = threading.Event()
 
-    def list(self, archive: ArchiveId, known: Listing | None = None) -> Listing:
+    def list(self, archive: ArchiveId) -> Listing:
         if archive.value == "dead":
             self.gate.wait(120)
-        return super().list(archive, known)
+        return super().list(archive)
 
 
 def test_an_album_whose_disk_hangs_leaves_the_others_to_be_indexed(photos_dir: Path) -> None:

@@ -6,7 +6,6 @@ import os
 import shutil
 import socket
 import stat
-import time
 from array import array
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -15,10 +14,8 @@ from itertools import accumulate
 from pathlib import Path
 
 import pytest
-from harness.albums import HASH, LONG_AGO_S, make_album, noise, settle
-from harness.conditions import eventually
+from harness.albums import HASH, LONG_AGO_S, make_album, noise
 from harness.counting import CountingStorage
-from harness.gatedfs import gated
 
 from archive_service.archive.errors import (
     ArchiveNotFound,
@@ -28,7 +25,7 @@ from archive_service.archive.errors import (
     StorageUnavailable,
 )
 from archive_service.archive.id import ArchiveId
-from archive_service.archive.listing import CLOCK_TICK_NS, Listing
+from archive_service.archive.listing import Listing
 from archive_service.storage.base import AlbumFiles, Storage
 from archive_service.storage.exclusion import DEFAULT_PATTERNS, Exclusion
 from archive_service.storage.local.native import AS_COMPILED, NOTHING_COMPILED
@@ -385,7 +382,6 @@ def test_every_change_moves_the_newest_change(
     _let_the_file_systems_clock_tick(album)
     change(album)
     assert listed(storage).newest_change_ns > before.newest_change_ns
-    assert not is_known(storage, before)
 
 
 def _let_the_file_systems_clock_tick(album: Path) -> None:
@@ -611,100 +607,6 @@ def test_the_compiled_part_reads_an_album_in_one_call(photos_dir: Path) -> None:
             )
             (album / changed).unlink()
             (album / "moved").rename(album / changed)
-
-
-# What is known again
-
-
-def is_known(storage: Storage, listing: Listing, archive: ArchiveId = ARCHIVE) -> bool:
-    """Tell whether an album is seen to be as it was listed, without a new listing."""
-    try:
-        return storage.list(archive, listing) is listing
-    except (ArchiveNotFound, StorageUnavailable):
-        return False
-
-
-TREE = {"1.jpg": b"x", "sub/2.jpg": b"public", "sub/below/3.jpg": b"xyz", "empty/": b"", ".x": b""}
-
-
-def settled_listing(storage: Storage) -> Listing:
-    eventually(lambda: listed(storage).has_settled(time.time_ns()))
-    return listed(storage)
-
-
-def test_an_album_that_has_not_changed_is_known_again(photos_dir: Path, storage: Storage) -> None:
-    settle(make_album(photos_dir, TREE))
-    listing = listed(storage)
-    with no_descriptor_left():
-        eventually(lambda: is_known(storage, listing))
-    assert not is_known(storage, listing, ArchiveId("another"))
-    assert not is_known(LocalStorage(photos_dir / "gone", Exclusion(())), listing)
-
-
-@pytest.mark.parametrize("change", CHANGES)
-def test_an_album_that_has_changed_is_not_known_again(
-    photos_dir: Path, storage: Storage, outside: Path, change: Callable[[Path, Path], None]
-) -> None:
-    album = settle(make_album(photos_dir, TREE))
-    listing = listed(storage)
-    change(album / "sub/2.jpg", outside)
-    with no_descriptor_left():
-        assert not is_known(storage, listing)
-
-
-def test_an_album_that_may_change_without_a_trace_is_not_known_again(
-    photos_dir: Path, storage: Storage
-) -> None:
-    album = make_album(photos_dir, TREE)
-
-    def listed_in_time() -> Listing | None:
-        os.utime(album / "1.jpg")
-        listing = listed(storage)
-        is_in_time = time.time_ns() - listing.newest_change_ns <= CLOCK_TICK_NS
-        return listing if is_in_time else None
-
-    for _ in range(3):
-        assert not is_known(storage, eventually(listed_in_time))
-    settle(album)
-    eventually(lambda: is_known(storage, listed(storage)))
-
-
-@pytest.mark.parametrize("target", ["1.jpg", "missing"])
-def test_an_album_with_a_link_is_not_known_again(
-    photos_dir: Path, storage: Storage, target: str
-) -> None:
-    album = make_album(photos_dir, TREE)
-    (album / "2.jpg").symlink_to(target)
-    assert not is_known(storage, settled_listing(storage))
-
-
-def test_a_file_system_that_may_hide_changes_is_listed_anew(
-    photos_dir: Path, storage: Storage, tmp_path: Path
-) -> None:
-    make_album(tmp_path / "real", TREE)
-    with gated(tmp_path / "real", tmp_path / "mounted", cached_s=60) as fuse:
-        remote = LocalStorage(fuse.root, Exclusion(DEFAULT_PATTERNS))
-        listing = settled_listing(remote)
-        assert not is_known(remote, listing)
-        with remote.files(ARCHIVE, listing) as files:
-            files.open(0).close()
-    with gated(tmp_path / "real" / HASH, photos_dir / HASH, cached_s=60):
-        listing = settled_listing(storage)
-        assert not is_known(storage, listing)
-        with storage.files(ARCHIVE, listing) as files:
-            files.open(0).close()
-
-
-@pytest.mark.parametrize(("files", "is_little"), [(63, True), (64, False)])
-def test_only_little_albums_are_looked_at_again(
-    photos_dir: Path, storage: Storage, files: int, *, is_little: bool
-) -> None:
-    settle(make_album(photos_dir, {f"{number}.jpg": b"x" for number in range(files)}))
-    listing = listed(storage)
-    if is_little:
-        eventually(lambda: is_known(storage, listing))
-    else:
-        assert not is_known(storage, listing)
 
 
 def test_an_open_file_is_verified_again(photos_dir: Path, storage: Storage) -> None:

@@ -7,9 +7,12 @@ import logging
 from collections.abc import Iterator
 
 import pytest
-import structlog
 
+from archive_service.archive.id import ArchiveId
 from archive_service.config.log_setup import configure_logging
+from archive_service.observe.events import DownloadStarted
+from archive_service.observe.log import LogSink
+from archive_service.observe.process_events import ServerStarted
 
 
 @pytest.fixture(autouse=True)
@@ -19,27 +22,31 @@ def _own_configuration() -> Iterator[None]:
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
-    structlog.reset_defaults()
 
 
-def _log() -> structlog.stdlib.BoundLogger:
-    log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("archive_service")
-    return log
+def _log() -> logging.Logger:
+    return logging.getLogger("archive_service")
+
+
+ARCHIVE = ArchiveId("3bea29ccabbbf64bdebcc055319c5745")
+STARTED = DownloadStarted(
+    ARCHIVE, status=200, first_pos=0, content_length=9, complete_length=9, entries=2
+)
 
 
 def test_an_event_is_one_line_with_fields(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging("info")
-    _log().info("download.started", archive="3bea29…", status=200)
+    LogSink()(STARTED)
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("timestamp=")
-    assert line.endswith("level=info event=download.started archive=3bea29… status=200")
+    assert " level=info event=download.started archive=3bea29… status=200 first_pos=0 " in line
 
 
 def test_an_event_is_one_json_object_where_that_is_the_form(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     configure_logging("info", "json")
-    _log().info("download.started", archive="3bea29…", status=200)
+    LogSink()(STARTED)
     (line,) = capsys.readouterr().err.splitlines()
     fields = json.loads(line)
     assert fields.pop("timestamp").endswith("Z")
@@ -48,14 +55,19 @@ def test_an_event_is_one_json_object_where_that_is_the_form(
         "event": "download.started",
         "archive": "3bea29…",
         "status": 200,
+        "first_pos": 0,
+        "content_length": 9,
+        "complete_length": 9,
+        "entries": 2,
     }
     assert "…" in line
 
 
 def test_a_value_forges_no_line(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging("info")
-    _log().info("x", value='a\nlevel=error event="forged"')
-    assert len(capsys.readouterr().err.splitlines()) == 1
+    LogSink()(ServerStarted('a\nlevel=error event="forged"', 1, "\r"))
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith(r'host="a\nlevel=error event=\"forged\"" port=1 url="\r"')
 
 
 def test_events_below_the_level_are_left_out(capsys: pytest.CaptureFixture[str]) -> None:

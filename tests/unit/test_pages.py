@@ -47,6 +47,8 @@ KEYS = (
     "speculative",
     "bad_select",
     "bad_form",
+    "bad_part",
+    "part_not_found",
     "no_form",
     "form_timed_out",
     "too_many_chosen",

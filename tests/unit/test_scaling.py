@@ -1,4 +1,4 @@
-"""docs/scaling.md tells what its script computes, which follows from what was measured."""
+"""docs/scaling.md has the figures of its script, which computes them from measurements."""
 
 from __future__ import annotations
 

@@ -22,12 +22,13 @@ from archive_service.archive.representation import ArchiveOptions
 from archive_service.checksums.album import KEPT_FILES
 from archive_service.checksums.crc_index.memory import MemoryCrcIndex
 from archive_service.storage.exclusion import Exclusion
+from archive_service.storage.local.filesystem_type import is_prompt
 from archive_service.storage.local.storage import LocalStorage
-from archive_service.transfer.service import ArchiveService, Patience
+from archive_service.transfer.service import ArchiveService, WaitPolicy
 
 ALBUM = ArchiveId(HASH)
 OPTIONS = ArchiveOptions(NameRules(), timezone.utc)
-DEFAULTS = Patience()
+DEFAULTS = WaitPolicy()
 
 
 class GatedStorage(LocalStorage):
@@ -39,15 +40,15 @@ class GatedStorage(LocalStorage):
         self.held = threading.Event()
         self.lists = 0
 
-    def list(self, archive: ArchiveId, known: Listing | None = None) -> Listing:
+    def list(self, archive: ArchiveId) -> Listing:
         self.lists += 1
         self.held.set()
         self.gate.wait(30)
-        return super().list(archive, known)
+        return super().list(archive)
 
 
 @contextmanager
-def service_over(storage: LocalStorage, options: Patience = DEFAULTS) -> Iterator[ArchiveService]:
+def service_over(storage: LocalStorage, options: WaitPolicy = DEFAULTS) -> Iterator[ArchiveService]:
     service = ArchiveService(storage, MemoryCrcIndex(), OPTIONS, options)
     try:
         yield service
@@ -68,6 +69,52 @@ def test_a_crowd_that_waits_for_one_album_is_told_by_few_walks(photos_dir: Path)
     with service_over(storage) as service:
         assert len(asyncio.run(crowd(service))) == 1
     assert storage.lists <= 2
+
+
+class WhereListed(LocalStorage):
+    """Notes the threads in which albums are listed."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root, Exclusion(()))
+        self.threads: list[int] = []
+
+    def list(self, archive: ArchiveId) -> Listing:
+        self.threads.append(threading.get_ident())
+        return super().list(archive)
+
+
+@pytest.mark.parametrize(("files", "is_in_place"), [(3, True), (65, False)])
+def test_a_known_little_album_at_hand_is_listed_in_place(
+    photos_dir: Path, files: int, *, is_in_place: bool
+) -> None:
+    settle(make_album(photos_dir, {f"{number}.jpg": b"x" for number in range(files)}))
+    descriptor = os.open(photos_dir, os.O_RDONLY)
+    is_local = is_prompt(descriptor)
+    os.close(descriptor)
+    storage = WhereListed(photos_dir)
+
+    async def ask(service: ArchiveService) -> set[str]:
+        return {(await service.represent(ALBUM)).etag for _ in range(20)}
+
+    with service_over(storage) as service:
+        assert len(asyncio.run(ask(service))) == 1
+    assert storage.threads[0] != threading.get_ident()
+    # A machine that is busy may take longer than a moment from one to the next, but not each time.
+    assert (threading.get_ident() in storage.threads) == (is_in_place and is_local)
+
+
+def test_an_album_that_vanishes_is_not_found_in_place(photos_dir: Path) -> None:
+    album = settle(make_album(photos_dir, {"a.jpg": b"a"}))
+    make_album(photos_dir, {"a.jpg": b"a"}, name="other")
+
+    async def ask(service: ArchiveService) -> None:
+        await service.represent(ALBUM)
+        album.rename(photos_dir.parent / "gone")
+        with pytest.raises(ArchiveNotFound):
+            await service.represent(ALBUM)
+
+    with service_over(WhereListed(photos_dir)) as service:
+        asyncio.run(ask(service))
 
 
 def test_many_parts_of_one_album_are_told_by_few_walks(photos_dir: Path) -> None:
@@ -141,7 +188,7 @@ def test_a_listing_is_waited_for_no_longer_than_its_time(photos_dir: Path) -> No
         storage.gate.set()
         return (await service.represent(ALBUM)).layout.entries
 
-    with service_over(storage, Patience(listing_timeout_s=0.1)) as service:
+    with service_over(storage, WaitPolicy(listing_timeout_s=0.1)) as service:
         assert asyncio.run(ask(service)) == 1
 
 
@@ -149,7 +196,7 @@ def test_a_listing_is_waited_for_no_longer_than_its_time(photos_dir: Path) -> No
 def test_connections_share_the_layout_of_an_album_of_any_size(
     photos_dir: Path, files: tuple[str, ...]
 ) -> None:
-    """It is too large to be kept, but for as long as somebody has it."""
+    """It is too large to be kept longer than a download uses it."""
     album = make_album(photos_dir, {"1/": b"", "0": b""})
     for number in range(KEPT_FILES + 1):
         (album / "1" / f"{number}.jpg").touch()

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from archive_service.archive.errors import SettingsError
-from archive_service.config.environment import load_lightly
+from archive_service.config.environment import load_group
 from archive_service.config.groups.format_settings import FormatSettings
-from archive_service.config.groups.signing_settings import SigningSettings
 from archive_service.config.setting_docs import docs_of, flag
 from archive_service.config.settings import load_settings
 
@@ -115,15 +113,10 @@ def test_the_level_is_read_in_any_case(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_packing_files_needs_no_directory_of_albums(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PHOTOS_DIR", "/does/not/exist")
-    assert load_lightly(FormatSettings, {"timezone": "Europe/Moscow"}).timezone == "Europe/Moscow"
+    assert load_group(FormatSettings, {"timezone": "Europe/Moscow"}).timezone == "Europe/Moscow"
 
 
 KEY = "k3y-of-16-signs."
-LOADS: tuple[Callable[[], SigningSettings], ...] = (
-    lambda: load_settings({}),
-    lambda: load_lightly(SigningSettings, {}),
-)
-"""The service and `archive-service link` read the keys, each in its way."""
 
 
 @pytest.mark.parametrize(
@@ -142,8 +135,7 @@ def test_one_or_two_keys_sign_links(
     monkeypatch: pytest.MonkeyPatch, value: str, keys: list[str]
 ) -> None:
     monkeypatch.setenv("SIGNING_KEYS", value)
-    for settings in (load_settings({}), load_lightly(SigningSettings, {})):
-        assert [key.reveal() for key in settings.signing_keys] == keys
+    assert [key.reveal() for key in load_settings({}).signing_keys] == keys
 
 
 @pytest.mark.parametrize(
@@ -168,23 +160,22 @@ def test_a_wrong_key_is_told_without_showing_any(
     monkeypatch: pytest.MonkeyPatch, value: str
 ) -> None:
     monkeypatch.setenv("SIGNING_KEYS", value)
-    for load in LOADS:
-        with pytest.raises(SettingsError) as caught:
-            load()
-        text = str(caught.value)
-        assert text.startswith("SIGNING_KEYS: wrong value (")
-        assert ", takes off, or one or two keys" in text
-        assert "\n" not in text
-        assert KEY[:6] not in text
-        assert "--signing" not in text
-        assert caught.value.__suppress_context__
+    with pytest.raises(SettingsError) as caught:
+        load_settings({})
+    text = str(caught.value)
+    assert text.startswith("SIGNING_KEYS: wrong value (")
+    assert ", takes off, or one or two keys" in text
+    assert "\n" not in text
+    assert KEY[:6] not in text
+    assert "--signing" not in text
+    assert caught.value.__suppress_context__
 
 
 def test_settings_are_printed_without_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SIGNING_KEYS", KEY)
-    for settings in (load_settings({}), load_lightly(SigningSettings, {})):
-        assert settings.signing_keys
-        assert KEY not in f"{settings!r} {settings} {asdict(settings)}"
+    settings = load_settings({})
+    assert settings.signing_keys
+    assert KEY not in f"{settings!r} {settings} {asdict(settings)}"
 
 
 INDEX_URL = "redis://user:s3cret-pass@store.example/0?namespace=site"
@@ -257,7 +248,7 @@ def test_both_ways_of_reading_find_the_same(monkeypatch: pytest.MonkeyPatch, sou
         monkeypatch.setenv("TIMEZONE", "")
     if source != "default":
         Path(".env").write_text("TIMEZONE=Asia/Almaty\nNAME_ENCODING=cp866\n")
-    lightly = load_lightly(FormatSettings, given)
+    lightly = load_group(FormatSettings, given)
     everything = asdict(load_settings(given))
     assert asdict(lightly) == {name: everything[name] for name in docs_of(FormatSettings)}
     zones = {"flag": "Europe/Paris", "environment": "Europe/Moscow", "default": "UTC"}

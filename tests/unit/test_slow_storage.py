@@ -23,6 +23,7 @@ from archive_service.storage.local.album_files import AlbumPlace, LocalAlbumFile
 from archive_service.storage.local.native import AS_COMPILED, NOTHING_COMPILED, NativeCalls
 from archive_service.storage.local.storage import LocalStorage
 from archive_service.storage.local.walk import Walk
+from archive_service.storage.wanted import WantedTree
 
 ARCHIVE = ArchiveId.parse("7kna")
 FILES = {f"{number:02}.jpg": noise(100 + number, number) for number in range(40)}
@@ -36,7 +37,7 @@ _READ_BYTES = 128 * 1024
 
 
 @pytest.fixture(params=[AS_COMPILED, NOTHING_COMPILED], ids=["compiled", "plain"])
-def bulk(request: pytest.FixtureRequest) -> NativeCalls:
+def native(request: pytest.FixtureRequest) -> NativeCalls:
     return request.param
 
 
@@ -51,9 +52,16 @@ def slow(tmp_path: Path, files: dict[str, bytes]) -> Iterator[GatedFs]:
 def held_at_once(
     fuse: GatedFs, operation: str, paths: list[str], work: Callable[[], object]
 ) -> None:
-    """Do work in which requests for all of the paths are in flight at once."""
+    """Do work in which requests for all of the paths of the album are in flight at once."""
+    held_below_root(fuse, operation, [f"{ARCHIVE.value}/{path}" for path in paths], work)
+
+
+def held_below_root(
+    fuse: GatedFs, operation: str, paths: list[str], work: Callable[[], object]
+) -> None:
+    """Do the same for paths below the root."""
     for path in paths:
-        fuse.hold(operation, f"{ARCHIVE.value}/{path}")
+        fuse.hold(operation, path)
     with ThreadPoolExecutor(1) as thread:
         done = thread.submit(work)
         for _ in paths:
@@ -70,10 +78,10 @@ def read_small(storage: LocalStorage, listing: Listing) -> bytes:
     return bytes(buffer)
 
 
-def test_files_are_looked_at_at_once(tmp_path: Path, bulk: NativeCalls) -> None:
+def test_files_are_looked_at_at_once(tmp_path: Path, native: NativeCalls) -> None:
     # In directories of their own, for some kernels ask about one name of a directory at a time.
     with slow(tmp_path, TREE) as fuse:
-        storage = LocalStorage(fuse.root, Exclusion(()), bulk)
+        storage = LocalStorage(fuse.root, Exclusion(()), native)
         held_at_once(
             fuse,
             "stat",
@@ -83,21 +91,36 @@ def test_files_are_looked_at_at_once(tmp_path: Path, bulk: NativeCalls) -> None:
         storage.close()
 
 
-def test_directories_are_looked_at_at_once(tmp_path: Path, bulk: NativeCalls) -> None:
+def test_directories_are_looked_at_at_once(tmp_path: Path, native: NativeCalls) -> None:
     with slow(tmp_path, TREE) as fuse:
-        storage = LocalStorage(fuse.root, Exclusion(()), bulk)
+        storage = LocalStorage(fuse.root, Exclusion(()), native)
         held_at_once(
             fuse, "list", [f"{number:02}" for number in range(6)], lambda: storage.list(ARCHIVE)
         )
         storage.close()
 
 
+def test_the_albums_of_a_list_are_looked_at_at_once(tmp_path: Path, native: NativeCalls) -> None:
+    names = [f"album-{number:02}" for number in range(30)]
+    for name in names:
+        make_album(tmp_path / "real", {"1.jpg": b"one", "2.jpg": b"two"}, name)
+    wanted = {ArchiveId(name): WantedTree.of([b"1.jpg"]) for name in names}
+    with gated(tmp_path / "real", tmp_path / "mounted") as fuse:
+        fuse.delay(_DELAY_S)
+        storage = LocalStorage(fuse.root, Exclusion(()), native)
+        later = [names[number] for number in LATER]
+        held_below_root(fuse, "list", later, lambda: storage.select(ARCHIVE, wanted))
+        found = storage.select(ARCHIVE, wanted)
+        storage.close()
+    assert [listing.paths for listing in found if listing] == [[b"1.jpg"]] * len(names)
+
+
 @pytest.mark.parametrize("files", [FILES, TREE], ids=["files", "tree"])
 def test_the_listing_is_that_of_quick_storage(
-    tmp_path: Path, bulk: NativeCalls, files: dict[str, bytes]
+    tmp_path: Path, native: NativeCalls, files: dict[str, bytes]
 ) -> None:
     with slow(tmp_path, files) as fuse:
-        storage = LocalStorage(fuse.root, Exclusion(()), bulk)
+        storage = LocalStorage(fuse.root, Exclusion(()), native)
         found = storage.list(ARCHIVE)
         storage.close()
     expected = LocalStorage(tmp_path / "real", Exclusion(())).list(ARCHIVE)
@@ -105,19 +128,19 @@ def test_the_listing_is_that_of_quick_storage(
     assert found.fingerprint() == expected.fingerprint()
 
 
-def test_the_first_directory_that_fails_is_reported(tmp_path: Path, bulk: NativeCalls) -> None:
+def test_the_first_directory_that_fails_is_reported(tmp_path: Path, native: NativeCalls) -> None:
     with slow(tmp_path, TREE) as fuse:
         fuse.fail("list", f"{ARCHIVE.value}/05", errno.EIO)
         fuse.fail("list", f"{ARCHIVE.value}/06", errno.EACCES)
-        storage = LocalStorage(fuse.root, Exclusion(()), bulk)
+        storage = LocalStorage(fuse.root, Exclusion(()), native)
         with pytest.raises(StorageUnavailable, match="EIO"):
             storage.list(ARCHIVE)
         storage.close()
 
 
-def test_small_files_are_read_at_once(tmp_path: Path, bulk: NativeCalls) -> None:
+def test_small_files_are_read_at_once(tmp_path: Path, native: NativeCalls) -> None:
     with slow(tmp_path, FILES) as fuse:
-        storage = LocalStorage(fuse.root, Exclusion(()), bulk)
+        storage = LocalStorage(fuse.root, Exclusion(()), native)
         listing = storage.list(ARCHIVE)
         read: list[bytes] = []
         held_at_once(
@@ -130,9 +153,9 @@ def test_small_files_are_read_at_once(tmp_path: Path, bulk: NativeCalls) -> None
     assert read == [b"".join(FILES.values())]
 
 
-def test_the_first_file_that_fails_is_named(tmp_path: Path, bulk: NativeCalls) -> None:
+def test_the_first_file_that_fails_is_named(tmp_path: Path, native: NativeCalls) -> None:
     with slow(tmp_path, FILES) as fuse:
-        storage = LocalStorage(fuse.root, Exclusion(()), bulk)
+        storage = LocalStorage(fuse.root, Exclusion(()), native)
         listing = storage.list(ARCHIVE)
         fuse.fail("open", f"{ARCHIVE.value}/21.jpg", errno.EIO)
         fuse.fail("open", f"{ARCHIVE.value}/22.jpg", errno.EACCES)
@@ -186,17 +209,17 @@ class NoThreads(Executor):
 
 @pytest.mark.parametrize("files", [FILES, TREE], ids=["files", "tree"])
 def test_quick_storage_is_used_by_one_thread(
-    tmp_path: Path, bulk: NativeCalls, files: dict[str, bytes]
+    tmp_path: Path, native: NativeCalls, files: dict[str, bytes]
 ) -> None:
     make_album(tmp_path, files, ARCHIVE.value)
     in_flight = InFlight(NoThreads(), clock_s=lambda: 0.0)
-    walk = Walk(Exclusion(()), in_flight=in_flight, bulk=bulk)
+    walk = Walk(Exclusion(()), in_flight=in_flight, native=native)
     walk.tree(tmp_path / ARCHIVE.value)
     listing = walk.listing()
     place = AlbumPlace(Path("/"))
     buffer = bytearray(sum(listing.sizes))
     positions = [0, *accumulate(listing.sizes)][:-1]
-    with LocalAlbumFiles(place, listing, bulk, in_flight=in_flight) as opened:
+    with LocalAlbumFiles(place, listing, native, in_flight=in_flight) as opened:
         opened.read_into(memoryview(buffer), range(len(listing)), positions)
         with closing(opened.open_each(range(len(listing)))) as each:
             for file in each:

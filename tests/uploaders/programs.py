@@ -31,7 +31,7 @@ class Upload(Protocol):
     """An upload that pauses."""
 
     def go_on(self) -> None:
-        """Let it go on, and wait for its end."""
+        """Let it continue, and wait for its end."""
 
     def kill(self) -> None:
         """Kill it, and wait for its end."""
@@ -40,8 +40,8 @@ class Upload(Protocol):
 Uploader = Callable[[Path, Path], AbstractContextManager[Upload]]
 
 
-class _Stopped:
-    """A program and its children, stopped by a signal."""
+class Stopped:
+    """A program and its children, which a signal stops and lets go on."""
 
     def __init__(self, command: Sequence[str | Path]) -> None:
         self._process = subprocess.Popen(
@@ -51,6 +51,9 @@ class _Stopped:
             stdout=subprocess.DEVNULL,
             start_new_session=True,
         )
+
+    def has_failed(self) -> bool:
+        return bool(self._process.poll())
 
     def pause(self) -> None:
         os.killpg(self._process.pid, signal.SIGSTOP)
@@ -66,17 +69,19 @@ class _Stopped:
 
 
 @contextmanager
-def _stopping(
+def stopping(
     command: Sequence[str | Path], album: Path, *, least_bytes: int = 1
-) -> Iterator[_Stopped]:
+) -> Iterator[Stopped]:
+    """Run a program until the block ends, and stop it when an album has a file of its."""
     before = set(album.iterdir())
 
     def has_begun() -> bool:
         return any(path.stat().st_size >= least_bytes for path in set(album.iterdir()) - before)
 
-    upload = _Stopped(command)
+    upload = Stopped(command)
     try:
-        eventually(has_begun, within_s=WITHIN_S)
+        eventually(lambda: has_begun() or upload.has_failed(), within_s=WITHIN_S)
+        assert not upload.has_failed()
         upload.pause()
         yield upload
     finally:
@@ -86,7 +91,7 @@ def _stopping(
 def rsync(source: Path, target: Path, *flags: str) -> AbstractContextManager[Upload]:
     """Write to a temporary name."""
     need("rsync")
-    return _stopping(["rsync", "--bwlimit=500", *flags, source, target], target.parent)
+    return stopping(["rsync", "--bwlimit=500", *flags, source, target], target.parent)
 
 
 def rsync_in_place(source: Path, target: Path) -> AbstractContextManager[Upload]:
@@ -98,7 +103,7 @@ def rclone(source: Path, target: Path) -> AbstractContextManager[Upload]:
     """Write to a temporary name that ends in `.partial`."""
     need("rclone")
     command = ["rclone", "copyto", "--bwlimit=500k", "--config=", source, target]
-    return _stopping(command, target.parent)
+    return stopping(command, target.parent)
 
 
 def sftp(source: Path, target: Path) -> AbstractContextManager[Upload]:
@@ -109,7 +114,7 @@ def sftp(source: Path, target: Path) -> AbstractContextManager[Upload]:
     batch = source.with_name("batch")
     batch.write_text(f"put {source} {target}\n")
     command = ["sftp", "-q", "-l", "4000", "-D", _SFTP_SERVER, "-b", batch]
-    return _stopping(command, target.parent)
+    return stopping(command, target.parent)
 
 
 @contextmanager
@@ -124,7 +129,7 @@ def samba(source: Path, target: Path) -> Iterator[Upload]:
     with _smbd(target.parent, work_dir, port):
         command = ["smbclient", "//127.0.0.1/album", "-N", "-p", f"{port}"]
         command += ["-s", str(work_dir / "smb.conf"), "-c", f"put {source} {target.name}"]
-        with _stopping(command, target.parent, least_bytes=0) as upload:
+        with stopping(command, target.parent, least_bytes=0) as upload:
             yield upload
 
 
@@ -160,7 +165,7 @@ def _smbd(album: Path, work_dir: Path, port: int) -> Iterator[None]:
 class _Loading:
     """A program that loads a file from a server of this process, which pauses half-way."""
 
-    def __init__(self, program: _Stopped, more: threading.Event) -> None:
+    def __init__(self, program: Stopped, more: threading.Event) -> None:
         self._program = program
         self._more = more
 
@@ -181,7 +186,7 @@ def _loading(
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    program = _Stopped(command(f"http://127.0.0.1:{server.server_port}/1.jpg", target))
+    program = Stopped(command(f"http://127.0.0.1:{server.server_port}/1.jpg", target))
     try:
         assert has_begun.wait(WITHIN_S)
         eventually(lambda: len(list(target.parent.iterdir())) > 1, within_s=WITHIN_S)

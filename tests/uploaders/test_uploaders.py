@@ -17,6 +17,7 @@ from harness.conditions import eventually
 from harness.http import get
 from harness.server import Server
 from uploaders.programs import UPLOADERS, WITHIN_S, Upload, Uploader
+from uploaders.servers import SERVERS
 
 LINK = f"/archive/{HASH}/"
 SETTLE_TIME_S = 0.2
@@ -54,7 +55,7 @@ def paused(uploader: Uploader, photos_dir: Path, tmp_path: Path) -> Iterator[Upl
         yield upload
 
 
-@pytest.mark.parametrize("uploader", UPLOADERS)
+@pytest.mark.parametrize("uploader", [*UPLOADERS, *SERVERS])
 def test_an_album_is_held_while_an_upload_pauses(
     serve: Serve, photos_dir: Path, tmp_path: Path, uploader: Uploader
 ) -> None:
@@ -67,7 +68,7 @@ def test_an_album_is_held_while_an_upload_pauses(
     eventually(lambda: files_in(server) == wanted, within_s=WITHIN_S)
 
 
-@pytest.mark.parametrize("uploader", UPLOADERS)
+@pytest.mark.parametrize("uploader", [*UPLOADERS, *SERVERS])
 def test_an_upload_that_was_killed_does_not_hold_its_album(
     serve: Serve, photos_dir: Path, tmp_path: Path, uploader: Uploader
 ) -> None:

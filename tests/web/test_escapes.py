@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
-import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
@@ -14,12 +12,11 @@ from zipfile import ZipFile
 import pytest
 from harness.albums import HASH, make_album
 from harness.http import Connection, Response, connected, get
+from harness.odd_files import LINKS, OTHER, SECRET, SPECIAL
 from harness.opens import opens_noted
 from harness.server import Server, serving
 
-SECRET = b"what lies outside of the album"
 ALBUM = f"/archive/{HASH}/".encode()
-OTHER = "ffffffffffffffffffffffffffffffff"
 FILES = {"1.jpg": b"one", "sub/2.jpg": b"two", "sub/a..b.jpg": b"dots", "sub/Case.jpg": b"case"}
 
 
@@ -258,56 +255,6 @@ def test_a_file_of_the_album_is_found_however_it_is_encoded(
 
 
 # On the disk
-
-
-def link(target: str) -> Callable[[Path], None]:
-    return lambda place: place.symlink_to(target)
-
-
-def device(kind: int, major: int, minor: int) -> Callable[[Path], None]:
-    def make(place: Path) -> None:
-        try:
-            os.mknod(place, kind | 0o666, os.makedev(major, minor))
-        except PermissionError:
-            pytest.skip("only root makes devices")
-
-    return make
-
-
-def unix_socket(place: Path) -> None:
-    descriptor = os.open(place.parent, os.O_RDONLY)
-    try:
-        with socket.socket(socket.AF_UNIX) as unix:
-            unix.bind(f"/proc/self/fd/{descriptor}/{place.name}")  # a long path does not fit
-    finally:
-        os.close(descriptor)
-
-
-SPECIAL: dict[str, Callable[[Path], None]] = {
-    "FIFO": os.mkfifo,
-    "socket": unix_socket,
-    "/dev/null": device(stat.S_IFCHR, 1, 3),
-    "/dev/zero": device(stat.S_IFCHR, 1, 5),
-    "/dev/tty": device(stat.S_IFCHR, 5, 0),
-    "a loop device": device(stat.S_IFBLK, 7, 0),
-}
-LINKS: dict[str, Callable[[Path], None]] = {
-    "relative": link("../" * 4 + "outside"),
-    "relative to a file": link("../" * 4 + "outside/secret.txt"),
-    "to the albums": link("../.."),
-    "to the root": link("/"),
-    "to /etc/passwd": link("/etc/passwd"),
-    "to the working directory": link("/proc/self/cwd"),
-    "to the root by /proc": link("/proc/self/root"),
-    "to an open file": link("/proc/self/fd/0"),
-    "to a device": link("/dev/zero"),
-    "to itself": link("special"),
-    "to one that leads back": link("other"),
-    "to nothing": link("../" * 5 + "none"),
-    "with a name too long": link("a" * 300),
-    "out and in again": link(f"../../../photos/../outside/../photos/{OTHER}"),
-}
-
 
 PLACES = {"in the album": ".", "in a directory": "sub", "deep down": "sub/a/b"}
 ALBUMS = {

@@ -91,7 +91,7 @@ def server(photos_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 def has_settled(answer: Response) -> bool:
-    """Tell whether Last-Modified stays as it is."""
+    """Return whether Last-Modified stays as it is."""
     return parsedate_to_datetime(answer["date"]) > parsedate_to_datetime(answer["last-modified"])
 
 

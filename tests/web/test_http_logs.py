@@ -1,4 +1,4 @@
-"""What the log tells of requests, and what it never tells."""
+"""What the log says of requests, and what it never says."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def site(leveled: tuple[str, Server], photos_dir: Path) -> Site:
 
 @pytest.fixture
 def stages(leveled: tuple[str, Server]) -> set[str]:
-    """The events that tell the stages of a download, which only one level shows."""
+    """The events of the stages of a download, which only one level shows."""
     return {"archive.described", "download.piece"} if leveled[0] == "debug" else set()
 
 

@@ -90,7 +90,7 @@ def known(request: pytest.FixtureRequest, connection: Connection) -> Known:
 
 
 def has_strong_date(port: int, target: str) -> bool:
-    """Tell whether the second that Last-Modified names is over (section 8.8.2.2)."""
+    """Return whether the second that Last-Modified names is over (section 8.8.2.2)."""
     answer = request(port, "HEAD", target)
     return parsedate_to_datetime(answer["date"]) > parsedate_to_datetime(answer["last-modified"])
 

@@ -339,7 +339,7 @@ def test_several_connections_are_resumed(connection: Connection, whole: Response
         ("If-Range: {etag}",),
         ("If-Match: {etag}",),
         ("If-None-Match: {etag}",),
-        ("Range: bytes=0-", "If-Range: {etag}"),  # that would begin anew
+        ("Range: bytes=0-", "If-Range: {etag}"),  # that would be a new download
         ("Range: bytes=0-99", "If-Match: {etag}"),
         ("Range: bytes=100-199,0-0", "If-Range: {etag}"),
         ("Range: bytes=-99999999", "If-Range: {etag}"),

@@ -1,4 +1,4 @@
-"""One album's disk does not answer: everybody else is served, and told the truth.
+"""One album's disk does not answer: all other requests are served, with true answers.
 
 The album is a mount of its own, whose requests are held one by one.  The servers have a compiled
 part or none.
@@ -49,7 +49,7 @@ class Scene:
         return visitor
 
     def assert_others_are_served(self) -> None:
-        """Download an album that nobody has asked for yet, with what is to be hashed."""
+        """Download an album for the first time, so that its files are hashed."""
         self.others += 1
         name = f"other-{self.others}"
         make_album(self.photos_dir, {"1.jpg": SMALL, "large.bin": LARGE}, name)
@@ -149,14 +149,16 @@ def test_an_indexed_download_that_hangs_holds_up_nobody_else(
 def test_a_file_is_verified_without_holding_up_anybody(scene: Scene) -> None:
     get(scene.server.port, f"/archive/{DEAD}/")
     visitor = scene.visit(small_window=True)
-    visitor.receive_head()
+    _, field_lines = visitor.receive_head()
+    length = int(dict(field_lines)["content-length"])
     scene.gates.hold("stat", "large.bin")
     visitor.open_window()
     with ThreadPoolExecutor() as pool:
-        pool.submit(visitor.reader.read)
+        content = pool.submit(visitor.receive_content, length)
         scene.gates.wait_held()
         scene.assert_others_are_served()
         scene.gates.clear()
+        assert len(content.result()) == length
 
 
 def test_a_download_that_is_left_while_its_disk_hangs_frees_what_it_has(scene: Scene) -> None:

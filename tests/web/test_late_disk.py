@@ -77,7 +77,7 @@ def test_an_empty_directory_of_a_new_site_is_ready(serve: Serve) -> None:
 def test_a_directory_on_a_disk_that_does_not_answer_is_not_ready(
     photos_dir: Path, tmp_path: Path
 ) -> None:
-    """Whoever asks is told within a time; health never waits."""
+    """Every request gets an answer in time; health never waits."""
     make_album(photos_dir, {"1.jpg": b"x"})
     with gated(photos_dir, tmp_path / "mounted") as gates, serving(gates.root, tmp_path) as server:
         assert status(server, LINK) == 200

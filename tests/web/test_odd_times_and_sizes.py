@@ -1,4 +1,4 @@
-"""Whatever times a disk tells, there is an archive; sizes that nothing can count are refused."""
+"""With any times on the disk there is an archive; uncountable sizes are refused."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def assert_whole(answer: Response) -> None:
 @pytest.mark.parametrize("time_ns", [YEAR_1_NS, -1, YEAR_2301_NS, YEAR_30000_NS])
 @pytest.mark.parametrize("path", ["", "/1.jpg", "/d/2.jpg", "/empty"])
 def test_any_time_makes_an_archive(tmp_path: Path, field: str, time_ns: int, path: str) -> None:
-    """Such are told of damaged inodes, and of directories by SeaweedFS' mount."""
+    """Damaged inodes have such times, and directories of SeaweedFS' mount."""
     album = make_album(tmp_path / "photos", FILES)
     with gated(album.parent, tmp_path / "mounted") as fs:
         fs.show(field, time_ns, HASH + path)

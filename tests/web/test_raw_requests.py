@@ -1,4 +1,4 @@
-"""Bytes of any kind on a connection: answered in HTTP or closed, and never an error of ours."""
+"""Any bytes on a connection: answered in HTTP or closed, never an internal error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests that carry a body: it is read to no end for a moment, and nobody waits for it."""
+"""Requests with a body: it is discarded for a moment, and no answer waits for it."""
 
 from __future__ import annotations
 

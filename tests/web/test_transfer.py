@@ -6,9 +6,6 @@ import asyncio
 import io
 import os
 import resource
-import shutil
-import ssl
-import subprocess
 import zipfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import (
@@ -310,61 +307,10 @@ async def running(
         await runner.cleanup()
 
 
-@pytest.fixture
-def certificate(tmp_path: Path) -> Path:
-    """A file with a certificate for localhost and its key."""
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl is not installed")
-    path = tmp_path / "localhost.pem"
-    subprocess.run(
-        [
-            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
-            *("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"),
-            *("-keyout", str(tmp_path / "key"), "-out", str(tmp_path / "certificate")),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    path.write_text((tmp_path / "key").read_text() + (tmp_path / "certificate").read_text())
-    return path
-
-
-def test_over_tls_the_bytes_are_the_same(
-    server: Server, photos_dir: Path, certificate: Path
-) -> None:
-    album = make_album(photos_dir, some_files())
-    make_sparse(album / "6.bin", 10_000_000)
-    whole = get(server.port, TARGET).content
-    server_side = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    server_side.load_cert_chain(certificate)
-    client_side = ssl.create_default_context(cafile=str(certificate))
-
-    def site(runner: web.AppRunner) -> web.BaseSite:
-        return web.TCPSite(runner, "127.0.0.1", 0, ssl_context=server_side)
-
-    async def body(url: str, fields: dict[str, str]) -> bytes:
-        async with (
-            ClientSession() as session,
-            session.get(
-                url, headers=fields, ssl=client_side, server_hostname="localhost"
-            ) as response,
-        ):
-            return await response.read()
-
-    async def download() -> tuple[bytes, bytes]:
-        async with running(make_app(photos_dir, ignore), site) as runner:
-            url = f"https://127.0.0.1:{runner.addresses[0][1]}{TARGET}"
-            return await body(url, {}), await body(url, {"Range": "bytes=1000-8000000"})
-
-    archive, part = asyncio.run(download())
-    assert archive == whole
-    assert part == whole[1000:8000001]
-
-
 def test_where_the_kernel_does_not_tell_of_progress_a_stalled_client_is_cut_too(
     photos_dir: Path, tmp_path: Path
 ) -> None:
-    """A Unix socket tells nothing of its peer, so each piece has its time."""
+    """A Unix socket reports nothing of its peer, so each piece has its time."""
     happened: list[Event] = []
     make_sparse(photos_dir / HASH / "a.bin", 50_000_000)
     path = str(tmp_path / "s")

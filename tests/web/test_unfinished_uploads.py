@@ -88,7 +88,9 @@ def test_inotify_shows_open_files_where_leases_do_not(serve: Serve, photos_dir: 
     album = make_album(photos_dir, {"1.jpg": b"one", "a/2.jpg": PICTURE})
     server = serve(*SOON, "--open-files", "watch", "--index-ahead", "watch")
     server.wait_for("index_ahead.watching")
-    with (album / "a/3.jpg").open("wb"):
+    with (album / "a/3.jpg").open("wb") as upload:
+        upload.write(PICTURE)
+        upload.flush()
         still(album)
         eventually(lambda: is_refused(server) and _awaits(server))
     wanted = {"1.jpg": b"one", "a/2.jpg": PICTURE}

@@ -11,9 +11,9 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta, timezone, tzinfo
 from itertools import repeat
 
-_FIRST_YEAR, _LAST_YEAR = 1980, 2107
+FIRST_YEAR, LAST_YEAR = 1980, 2107
 _EARLIEST = (1 << 5 | 1) << 16
-_LATEST = ((_LAST_YEAR - _FIRST_YEAR) << 9 | 12 << 5 | 31) << 16 | 23 << 11 | 59 << 5 | 29
+_LATEST = ((LAST_YEAR - FIRST_YEAR) << 9 | 12 << 5 | 31) << 16 | 23 << 11 | 59 << 5 | 29
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 # Wider than the range by more than any time zone, so a clamped value stays outside of it.
 _EARLIEST_S = (datetime(1979, 12, 30, tzinfo=timezone.utc) - _EPOCH) // timedelta(seconds=1)
@@ -31,9 +31,9 @@ def dos_times(mtimes_s: Iterable[int], zone: tzinfo) -> array[int]:
 
 
 def _dos_time(local: datetime) -> int:
-    if local.year < _FIRST_YEAR:
+    if local.year < FIRST_YEAR:
         return _EARLIEST
-    if local.year > _LAST_YEAR:
+    if local.year > LAST_YEAR:
         return _LATEST
-    date = (local.year - _FIRST_YEAR) << 9 | local.month << 5 | local.day
+    date = (local.year - FIRST_YEAR) << 9 | local.month << 5 | local.day
     return date << 16 | local.hour << 11 | local.minute << 5 | local.second // 2

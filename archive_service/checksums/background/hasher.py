@@ -19,9 +19,8 @@ from typing import Any, NamedTuple, TypeVar
 from archive_service.archive.errors import DownloadFailed, SourceChanged, StorageUnavailable
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing, SourceIndex
-from archive_service.archive.lru import WeightedLRU
 from archive_service.archive.segments import LARGE_FILE_BYTES
-from archive_service.checksums.album import AlbumChecksums, Checksums, weight_of
+from archive_service.checksums.album import AlbumChecksums, Checksums
 from archive_service.checksums.background.page_hints import Pages, pages_of
 from archive_service.checksums.background.throttle import LOOK_AGAIN_S, Throttle
 from archive_service.checksums.disk_demand import DiskDemand
@@ -32,7 +31,7 @@ from archive_service.storage.lanes import LaneLimits, Lanes
 TURN_S = 30.0
 """How long one album is hashed before others have their turn."""
 LOOK_EVERY_BYTES = 8 * 1024 * 1024
-"""Bytes of a file between two looks at whether it is still there and the same."""
+"""Bytes of a file between two checks that it is still there and unchanged."""
 ANSWER_WITHIN_S = 60.0
 """How long one call is waited for; also to list an album may take many seconds."""
 _LIMITS = LaneLimits(per_lane=1, usual=2, most=32)
@@ -41,8 +40,6 @@ _VISIT_S = 1.0
 """How long one call works."""
 _FROM_MEMORY_S = 50e-6
 """Small files that take longer, each on average, have come from the disk."""
-_KEPT_FILES = 50_000
-"""Files of little albums whose listings are kept for the next look."""
 _Result = TypeVar("_Result")
 
 
@@ -72,7 +69,7 @@ class _TakenOver(DownloadFailed):
 
 
 class BackgroundHasher:
-    """Looks at albums and hashes their unknown files; for calls from one event loop."""
+    """Lists albums and hashes their unknown files; for calls from one event loop."""
 
     def __init__(
         self,
@@ -91,8 +88,6 @@ class BackgroundHasher:
         self._answer_within_s = answer_within_s
         self._threads = Lanes("ahead", _LIMITS)
         self._awaited: dict[ArchiveId, Future[Any]] = {}
-        self._lock = threading.Lock()
-        self._looked_at: WeightedLRU[ArchiveId, Seen] = WeightedLRU(_KEPT_FILES)
 
     async def albums(self) -> Sequence[str]:
         """Name what may be an album; raise StorageUnavailable."""
@@ -118,7 +113,7 @@ class BackgroundHasher:
                 if self._stopping.is_set() or time.monotonic() >= stop_s:
                     await self._answer(archive, steps.close)
                     return Learned(run.files, is_complete=False)
-                while run.throttle.makes_way():  # noqa: ASYNC110 - threads tell no event loop
+                while run.throttle.makes_way():  # noqa: ASYNC110 - threads set no asyncio.Event
                     await asyncio.sleep(LOOK_AGAIN_S)
         finally:
             album.flush()
@@ -151,16 +146,8 @@ class BackgroundHasher:
         await asyncio.to_thread(self._threads.close)
 
     def _look(self, archive: ArchiveId) -> Seen:
-        with self._lock:
-            last = self._looked_at.get(archive)
-        listing = self._storage.list(archive, last.listing if last else None)
-        if last and listing is last.listing:
-            return last
-        seen = Seen(listing, listing.fingerprint())
-        if listing.snapshot:  # otherwise the next look lists all the same
-            with self._lock:
-                self._looked_at.put(archive, seen, weight=weight_of(listing))
-        return seen
+        listing = self._storage.list(archive)
+        return Seen(listing, listing.fingerprint())
 
     def _advance(self, steps: Iterator[None], throttle: Throttle) -> bool:
         """Take steps for a while; return whether more may be left."""
@@ -187,7 +174,7 @@ class _AlbumRun:
         known.
         """
         sizes = self.album.listing.sizes
-        unknown = list(filter(self.album.is_unknown, map(SourceIndex, range(len(sizes)))))
+        unknown = list(filter(self.album.is_unknown, self.album.listing.sources()))
         small = [source for source in unknown if sizes[source] < LARGE_FILE_BYTES]
         large = [source for source in unknown if sizes[source] >= LARGE_FILE_BYTES]
         with storage.files(archive, self.album.listing) as files:

@@ -78,7 +78,7 @@ class IndexAhead:
         self._root_gone = asyncio.Event()
 
     async def run(self) -> None:
-        """Go on until cancelled, whatever fails."""
+        """Run until cancelled, whatever fails."""
         while True:
             try:
                 await self._root_is_there()
@@ -89,7 +89,7 @@ class IndexAhead:
                 self._report_state(IndexAheadScanning(failed.reason))
             except (_RootGone, StorageUnavailable):
                 self._indexer.forget()  # the index may have been pruned meanwhile
-            except Exception as error:  # noqa: BLE001 - a fault of ours must not end it for good
+            except Exception as error:  # noqa: BLE001 - a bug must not end it for good
                 self._report_state(IndexAheadFailed(type(error).__name__))
                 await asyncio.sleep(_AFTER_FAILURE_S)
 
@@ -239,7 +239,7 @@ class IndexAhead:
         self._news.set()
 
     def _report_state(self, event: Event) -> None:
-        """Report a state that is new: to go on scanning for another reason, or none, is not."""
+        """Report a new state; scanning on for another reason is the same state."""
         if type(event) is not self._state:
             self._state = type(event)
             self._observe(event)

@@ -1,4 +1,4 @@
-"""Indexing one album: looked at, waited for, hashed."""
+"""Indexes one album: lists it, waits until it is settled, hashes its files."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ class Indexer:
         self._observe = observe
         self._settle_time_s = settle_time_s
         self._done: dict[str, bytes] = {}  # fingerprints
-        self._sightings = FirstSeen()
+        self._first_seen = FirstSeen()
         self._failures = FirstTimes()
 
     async def add_old(self, album: str) -> None:
-        """Queue an album for when there is time for it, unless it is complete."""
+        """Queue an album for an idle moment, unless the index has all of it."""
         if seen := await self._incomplete(album):
             self._queue.found(album, changed_ns=seen.listing.newest_change_ns)
 
@@ -122,8 +122,8 @@ class Indexer:
         # As long as the clock may not have ticked since, no value would be remembered.
         still_s = max(self._settle_time_s, 2 * seen.listing.clock_tick_ns() / _NS_PER_S)
         age_s = (now_ns - newest_change_ns(seen.listing, now_ns)) / _NS_PER_S
-        if seen.listing.has_litter:  # it may have moved the times, and go on moving them
+        if seen.listing.has_litter:  # it may be what moves the times
             clock_s = time.monotonic()
-            since_s = self._sightings.unchanged_since_s(archive, seen.fingerprint, clock_s=clock_s)
+            since_s = self._first_seen.unchanged_since_s(archive, seen.fingerprint, clock_s=clock_s)
             age_s = max(age_s, clock_s - since_s)
         return max(0.0, still_s - age_s)

@@ -12,7 +12,7 @@ class Pages(Protocol):
     """The pages of one file."""
 
     def are_cached(self, offset: int, count: int) -> bool:
-        """Tell whether bytes may be in memory."""
+        """Return whether bytes may be in memory."""
 
     def let_go(self, offset: int, count: int) -> None:
         """Drop bytes that were not in memory before."""
@@ -30,7 +30,7 @@ class LocalPages:
         return not is_cold(self._descriptor, offset, count)
 
     def let_go(self, offset: int, count: int) -> None:
-        """Tell the system; see `Pages.let_go`."""
+        """Drop the pages from memory; see `Pages.let_go`."""
         let_go(self._descriptor, offset, count)
 
 

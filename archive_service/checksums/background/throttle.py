@@ -17,7 +17,7 @@ COLD_BYTES_PER_S = 32 * 1024 * 1024
 _WORK_S, _WORK_COLD_BYTES = 0.01, 1024 * 1024
 """The thread rests after so much work."""
 LOOK_AGAIN_S = 0.1
-"""Between two looks at whether downloads need the disk."""
+"""Between two checks whether downloads need the disk."""
 
 
 class Throttle:
@@ -40,7 +40,7 @@ class Throttle:
         self._resume()
 
     def makes_way(self) -> bool:
-        """Tell whether a download needs the disk that was just read."""
+        """Return whether a download needs the disk that was just read."""
         return self._was_cold and self._demand.is_recent()
 
     def _resume(self) -> None:

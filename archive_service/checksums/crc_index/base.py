@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from archive_service.archive.id import ArchiveId
-from archive_service.archive.listing import Listing
+from archive_service.archive.listing import Listing, SourceIndex
 
 Row = tuple[bytes, bytes, int]
 """Path within the album, version, CRC-32."""
@@ -21,7 +21,7 @@ Row = tuple[bytes, bytes, int]
 class CrcIndex(Protocol):
     """CRC-32 values by album, path and version."""
 
-    def versions(self, listing: Listing, sources: Sequence[int]) -> Iterator[bytes]:
+    def versions(self, listing: Listing, sources: Sequence[SourceIndex]) -> Iterator[bytes]:
         """Yield the versions of files in the form that this index stores."""
 
     def load(self, archive: ArchiveId) -> Mapping[bytes, tuple[bytes, int]]:

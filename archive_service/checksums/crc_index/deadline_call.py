@@ -1,6 +1,6 @@
 """Calls a store with a deadline.
 
-The libraries' own time-outs don't bound a whole answer: they start anew with each piece of it,
+The libraries' own time-outs don't bound a whole answer: they restart with each piece of it,
 leave out the name server, or are at least two seconds for a connection.  So a thread calls the
 store, and the caller stops waiting for a call that takes too long.
 """

@@ -74,7 +74,7 @@ def parse_index_url(text: str) -> IndexAddress:
     except ValueError:
         raise ValueError("no address") from None
     if "#" in text or "@" in url.path + url.query:
-        # The URL would be split in the wrong place, and a part of the password taken for the host.
+        # The URL would be split in the wrong place: part of the password would become the host.
         raise ValueError("in a password / is %2F, ? is %3F and # is %23, and elsewhere @ is %40")
     kind = _KINDS.get(url.scheme)
     if kind is None:

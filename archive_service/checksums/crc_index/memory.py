@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 from archive_service.archive.id import ArchiveId
-from archive_service.archive.listing import Listing
+from archive_service.archive.listing import Listing, SourceIndex
 from archive_service.checksums.crc_index.base import Row
 
 MOST_ROWS = 200_000
@@ -23,7 +23,7 @@ class MemoryCrcIndex:
         self._rows = 0
         self._albums: dict[str, dict[bytes, tuple[bytes, int]]] = {}
 
-    def versions(self, listing: Listing, sources: Sequence[int]) -> Iterator[bytes]:
+    def versions(self, listing: Listing, sources: Sequence[SourceIndex]) -> Iterator[bytes]:
         """Yield versions with their change tokens."""
         return listing.versions(sources)
 

@@ -15,7 +15,7 @@ from threading import Thread
 from typing import TypeVar
 
 from archive_service.archive.id import ArchiveId
-from archive_service.archive.listing import Listing
+from archive_service.archive.listing import Listing, SourceIndex
 from archive_service.checksums.crc_index.album_digest import album_digest
 from archive_service.checksums.crc_index.base import Row
 from archive_service.checksums.crc_index.circuit import Circuit
@@ -40,7 +40,7 @@ PRUNE_TIMEOUT_S = 600.0
 ROWS_AT_ONCE = 50_000
 """About 3 MB: on a slow network more would exceed the deadline of an answer."""
 _Result = TypeVar("_Result")
-Versions = Callable[[Listing, Sequence[int]], Iterator[bytes]]
+Versions = Callable[[Listing, Sequence[SourceIndex]], Iterator[bytes]]
 
 
 class SharedCrcIndex:
@@ -67,7 +67,7 @@ class SharedCrcIndex:
         self._memory = MemoryCrcIndex()
         self._outage = Outage()
 
-    def versions(self, listing: Listing, sources: Sequence[int]) -> Iterator[bytes]:
+    def versions(self, listing: Listing, sources: Sequence[SourceIndex]) -> Iterator[bytes]:
         """Yield versions that are equal on all machines."""
         return self._versions(listing, sources)
 

@@ -15,8 +15,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from archive_service.archive.first_time import FirstTimes
 from archive_service.archive.id import ArchiveId
-from archive_service.archive.listing import Listing
+from archive_service.archive.listing import Listing, SourceIndex
 from archive_service.checksums.crc_index.album_digest import album_digest
 from archive_service.checksums.crc_index.base import Row
 from archive_service.checksums.crc_index.memory import MemoryCrcIndex
@@ -60,11 +61,11 @@ class SqliteCrcIndex:
     def __init__(self, path: Path, observe: Observe) -> None:
         self._path = path
         self._observe = observe
-        self._reported: set[str] = set()
+        self._reported = FirstTimes()
         self._memory = MemoryCrcIndex()
         self._connection: sqlite3.Connection | None = None
 
-    def versions(self, listing: Listing, sources: Sequence[int]) -> Iterator[bytes]:
+    def versions(self, listing: Listing, sources: Sequence[SourceIndex]) -> Iterator[bytes]:
         """Yield versions with their change tokens, valid on one machine like the file."""
         return listing.versions(sources)
 
@@ -153,8 +154,7 @@ class SqliteCrcIndex:
         return True
 
     def _report(self, text: str) -> None:
-        if text not in self._reported:
-            self._reported.add(text)
+        if self._reported.is_first(text):
             self._observe(IndexImpaired(text))
 
 

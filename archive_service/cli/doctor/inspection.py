@@ -10,13 +10,22 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
 from functools import partial
 from http import HTTPStatus
+from itertools import islice
 from pathlib import Path
 
 from archive_service.archive.errors import DownloadFailed, StorageUnavailable
 from archive_service.archive.id import ArchiveId, InvalidArchiveId
 from archive_service.cli.doctor.findings import Finding, Verdict
 from archive_service.cli.doctor.index_inspection import index_findings
-from archive_service.cli.doctor.store_inspection import store_findings
+from archive_service.cli.doctor.list_inspection import list_findings
+from archive_service.cli.doctor.store_inspection import addressing_advice, store_findings
+from archive_service.cli.doctor.surroundings_inspection import (
+    front_findings,
+    is_selinux_in_force,
+    mount_findings,
+    selinux_findings,
+    temporary_findings,
+)
 from archive_service.cli.doctor.upload_inspection import upload_findings
 from archive_service.cli.sockets import NoSuchHost, NotListening, listening
 from archive_service.config.album_storage import advice, permission_advice, storage_of
@@ -26,6 +35,7 @@ from archive_service.config.settings import Settings
 from archive_service.http.client_address import UNKNOWN
 from archive_service.storage.base import Storage
 from archive_service.storage.deadline import within
+from archive_service.storage.local.filesystem_type import filesystem_of, is_changed_by_others
 from archive_service.storage.local.native import AS_COMPILED, NOTHING_COMPILED
 
 LOOKED_AT_ALBUMS = 1000
@@ -72,9 +82,8 @@ def _albums(settings: Settings) -> Iterator[Finding]:
         try:
             names = storage.albums()
         except StorageUnavailable as error:
-            text = (
-                f"{settings.photos_dir} can't be read ({error}): {advice(settings, error.reason)}"
-            )
+            cure = addressing_advice(settings, error.reason) or advice(settings, error.reason)
+            text = f"{settings.photos_dir} can't be read ({error}): {cure}"
             yield Finding(Verdict.WRONG, "albums", text)
             return
         yield from _looked_at(settings, storage, names)
@@ -90,7 +99,7 @@ def _looked_at(settings: Settings, storage: Storage, names: Sequence[str]) -> It
             Verdict.WRONG,
             "albums",
             f"{len(unreadable):,} of the {len(sample):,} looked at can't be "
-            f"read by this user, such as {_shown(unreadable[0])}: {permission_advice(settings)}",
+            f"read by this user, such as {_shown(unreadable[0])}: {_cure(settings)}",
         )
     nameless = [name for name in names if not _is_id(name)]
     if nameless:
@@ -102,13 +111,22 @@ def _looked_at(settings: Settings, storage: Storage, names: Sequence[str]) -> It
         )
 
 
+def _cure(settings: Settings) -> str:
+    cure = permission_advice(settings)
+    if isinstance(settings.photos_dir, Path) and is_selinux_in_force():
+        cure += (
+            "; or SELinux denies it: `ausearch -m avc -ts recent` tells, and restorecon, or :z at "
+            "the volume of a container, cures it"
+        )
+    return cure
+
+
 def _can_be_read(storage: Storage, name: str) -> bool:
     try:
         archive = ArchiveId.parse(name)
         listing = storage.list(archive)
-        files = [source for source, path in enumerate(listing.paths) if not path.endswith(b"/")]
         with storage.files(archive, listing) as album:
-            for source in files[:1]:
+            for source in islice(listing.files(), 1):
                 with album.open(source) as file:
                     file.readinto(memoryview(bytearray(1)))
     except InvalidArchiveId:
@@ -156,6 +174,11 @@ def _watching(settings: Settings) -> Iterator[Finding]:
         return
     if not isinstance(settings.photos_dir, Path):
         text = "object stores don't report uploads: set INDEX_AHEAD=scan to index them ahead"
+        yield Finding(Verdict.GOOD, "watching", text)
+        return
+    if is_changed_by_others(settings.photos_dir):
+        kind = filesystem_of(settings.photos_dir)
+        text = f"{kind} does not report uploads, so they are looked for every 10 seconds"
         yield Finding(Verdict.GOOD, "watching", text)
         return
     if not limit_file.exists():
@@ -231,13 +254,18 @@ CHECKS: tuple[Check, ...] = (
     _settings,
     _signing,
     _albums,
+    list_findings,
     store_findings,
     index_findings,
     _limits,
     _watching,
     upload_findings,
+    mount_findings,
+    temporary_findings,
     _ports,
     _neighbours,
+    front_findings,
+    selinux_findings,
 )
 _OF_ALBUMS = (_albums, _watching, upload_findings)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from archive_service.archive.id import ArchiveId, is_archive_id
 from archive_service.cli.doctor.findings import Finding, Verdict
 from archive_service.config.album_storage import storage_of
 from archive_service.config.settings import Settings
+from archive_service.storage.s3.location import Addressing
 
 if TYPE_CHECKING:
     from archive_service.storage.s3.storage import S3Storage
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 LOOKED_AT_ALBUMS = 3
 """Albums searched for an object that is not empty."""
+_ADDRESSINGS: Sequence[Addressing] = ("virtual", "path")
+_MAY_BE_ADDRESSING = ("other addressing", "store error", "unreachable", "no bucket")
+"""What stores, and networks without their names, make of a bucket in the wrong place."""
 _CONDITIONS = (
     "ignores If-Match: the service compares the entity tag of each answer itself, so an object "
     "that is replaced cuts a download and spoils none"
@@ -39,6 +43,18 @@ _TEXTS = {
     "CHECKSUMS": (Verdict.WRONG, _CHECKSUMS),
     "OTHER_TAGS": (Verdict.WRONG, _OTHER_TAGS),
 }
+
+
+def addressing_advice(settings: Settings, reason: str) -> str | None:
+    """Return which S3_ADDRESSING lets a bucket be read that can't be read, if one does."""
+    if isinstance(settings.photos_dir, Path) or reason not in _MAY_BE_ADDRESSING:
+        return None
+    for addressing in _ADDRESSINGS:
+        storage = storage_of(settings, addressing=addressing)
+        with closing(storage), suppress(StorageUnavailable):
+            storage.albums()
+            return f"set S3_ADDRESSING={addressing}, with which the store answers"
+    return None
 
 
 def store_findings(settings: Settings) -> Iterator[Finding]:

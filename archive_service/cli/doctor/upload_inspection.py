@@ -1,4 +1,4 @@
-"""Whether the service can notice a file that somebody has open for writing."""
+"""Checks whether the service can detect files that are open for writing."""
 
 from __future__ import annotations
 
@@ -72,8 +72,7 @@ def _tried(storage: Storage, name: str) -> _Tried:
     with suppress(InvalidArchiveId, StorageUnavailable, DownloadFailed, OSError):
         archive = ArchiveId.parse(name)
         listing = storage.list(archive)
-        files_only = (s for s, path in enumerate(listing.paths) if not path.endswith(b"/"))
-        source = next(files_only, None)
+        source = next(listing.files(), None)
         if source is None:
             return {}
         with storage.files(archive, listing) as files, files.open(source) as file:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from archive_service.archive.errors import StorageUnavailable
-from archive_service.archive.listing import Listing
+from archive_service.archive.listing import Listing, SourceIndex
 from archive_service.cli.packing.pack_errors import PackingRefused
 from archive_service.cli.packing.target import Identity
 from archive_service.storage.exclusion import Exclusion
@@ -55,7 +55,7 @@ class Root(NamedTuple):
     name: bytes
     """The base name."""
     is_directory: bool
-    first_source: int
+    first_source: SourceIndex
     """The sources of a root follow one another."""
 
 
@@ -66,7 +66,7 @@ class Sources:
     listing: Listing
     roots: Sequence[Root]
 
-    def given(self, source: int) -> bytes:
+    def given(self, source: SourceIndex) -> bytes:
         """Return the path of a source as it was given on the command line."""
         root = self.roots[bisect_right(self.roots, source, key=_first_source) - 1]
         return _given(root, self.listing.paths[source])
@@ -120,7 +120,9 @@ class _Collection:
             raise PackingRefused(given, _reason(error)) from None
         is_directory = stat.S_ISDIR(status.st_mode)
         name = _base_name(given, path)
-        root = Root(given, bytes(path).rstrip(b"/"), name, is_directory, len(self.walk))
+        root = Root(
+            given, bytes(path).rstrip(b"/"), name, is_directory, SourceIndex(len(self.walk))
+        )
         if (root.path, root.name) in self._named:
             return
         self._named.add((root.path, root.name))
@@ -190,7 +192,7 @@ def _base_name(given: bytes, path: Path) -> bytes:
     return name
 
 
-def _first_source(root: Root) -> int:
+def _first_source(root: Root) -> SourceIndex:
     return root.first_source
 
 

@@ -8,7 +8,6 @@ survives a crash.  A new file is not synced, as with `cp` and `zip`.
 from __future__ import annotations
 
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -89,7 +88,7 @@ def replacing(target: Target) -> Iterator[int]:
     directory = os.open(target.path.parent, _OPEN_DIRECTORY)
     try:
         # The name is known before the file exists, so that it can be removed after a signal.
-        temporary = f".archive-{secrets.token_hex(8)}.tmp"
+        temporary = f".archive-{os.urandom(8).hex()}.tmp"
         try:
             with _created(temporary, directory) as output:
                 yield output

@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from archive_service.archive.id import is_archive_id
 from archive_service.config import values
 from archive_service.config.setting_docs import setting
 from archive_service.config.values import Text, ValueKind
@@ -72,6 +73,24 @@ def albums_place(text: str) -> Path | S3Location:
     return location
 
 
+def lists_place(text: str) -> Path | S3Location | None:
+    """Return the same for lists, None for no lists; raise ValueError."""
+    return None if text.lower() == "none" else albums_place(text)
+
+
+def are_served(lists_dir: Path | S3Location, photos_dir: Path | S3Location) -> bool:
+    """Tell whether lists lie in what can be an album."""
+    if isinstance(lists_dir, Path) and isinstance(photos_dir, Path):
+        lists, photos = lists_dir.resolve(), photos_dir.resolve()
+        below = lists.relative_to(photos).parts if lists.is_relative_to(photos) else ()
+        return bool(below) and is_archive_id(below[0])
+    if isinstance(lists_dir, S3Location) and isinstance(photos_dir, S3Location):
+        is_below = lists_dir.prefix.startswith(photos_dir.prefix)
+        first = lists_dir.prefix[len(photos_dir.prefix) :].partition("/")[0]
+        return lists_dir.bucket == photos_dir.bucket and is_below and is_archive_id(first)
+    return False
+
+
 @dataclass(frozen=True, kw_only=True)
 class AlbumSettings:
     """Where albums lie, and what of them an archive has."""
@@ -96,6 +115,30 @@ class AlbumSettings:
         russian="Каталог с альбомами или их место в объектном хранилище. Для хранилища нужно "
         "дополнение `s3`: см. "
         "[Альбомы в объектном хранилище](operations.ru.md#альбомы-в-объектном-хранилище).",
+    )
+    lists_dir: Path | S3Location | None = setting(
+        ValueKind(
+            lists_place,
+            Text(
+                "a directory that this user may read and that is no album, s3://BUCKET/PREFIX, "
+                "or none",
+                "каталог, который может читать этот пользователь и который не альбом, "
+                "s3://BUCKET/PREFIX или none",
+            ),
+            "DIR",
+        ),
+        default="none",
+        summary="directory with lists of files, each of which is an archive",
+        details="See [An archive from a list](integration.md#an-archive-from-a-list).",
+        russian="Каталог со списками файлов, каждый из которых — архив: см. "
+        "[Архив по списку](integration.ru.md#архив-по-списку).",
+    )
+    list_size: int = setting(
+        values.size(least="1K"),
+        default="32M",
+        summary="largest list that is read",
+        details="100,000 entries take some 10M.",
+        russian="Самый большой список, который читается. 100 000 записей — около 10M.",
     )
     exclude: tuple[str, ...] = setting(
         values.patterns(),
@@ -132,8 +175,8 @@ class AlbumSettings:
     open_files: Literal["both", "lease", "watch", "off"] = setting(
         values.choice("both", "lease", "watch", "off"),
         default="both",
-        summary="how a file is noticed that somebody has open for writing, so that it is not sent",
-        details="`lease` asks the kernel, `watch` uses what inotify reports to the index ahead. "
+        summary="how to detect files that are open for writing, so that they are not sent",
+        details="`lease` asks the kernel, `watch` uses the inotify events of `INDEX_AHEAD`. "
         "`archive-service check` says what works here; see "
         "[What uploaders leave on the disk](operations.md#what-uploaders-leave-on-the-disk).",
         russian="Как замечать файл, который кто-то держит открытым на запись, чтобы его не отдать: "
@@ -158,6 +201,16 @@ class AlbumSettings:
         russian="Замечать подменённые файлы по ctime и inode, а объекты хранилища — по их ETag. "
         "Выключайте для каталогов, которые копируют с машины на машину.",
     )
+    s3_addressing: Literal["auto", "path", "virtual"] = setting(
+        values.choice("auto", "path", "virtual"),
+        default="auto",
+        summary="where requests to an object store name the bucket: in the path or in the host",
+        details="`virtual` is for stores that refuse the path, such as those of Alibaba and "
+        "Tencent; `auto` leaves it to botocore and to the file of `AWS_CONFIG_FILE`.",
+        russian="Где в запросах к объектному хранилищу стоит имя бакета: `path` — в пути, "
+        "`virtual` — в имени хоста; второе для хранилищ, которые не принимают путь, например "
+        "Alibaba и Tencent. `auto` оставляет выбор botocore и файлу из `AWS_CONFIG_FILE`.",
+    )
     s3_memory: int = setting(
         values.size(least="16M"),
         default="256M",
@@ -169,6 +222,6 @@ class AlbumSettings:
     s3_timeout: float = setting(
         values.seconds(0.1, 300),
         default="10",
-        summary="how long an object store may take to connect or to send anything",
+        summary="how long an object store may take to connect or to send the next bytes",
         russian="Сколько объектное хранилище может устанавливать соединение или молчать.",
     )

@@ -33,7 +33,7 @@ class DownloadSettings:
     archive_pages: Literal["link", "browsers"] = setting(
         values.choice("link", "browsers"),
         default="link",
-        summary="who sees the page about an archive: who opens its /page, or every browser",
+        summary="when the page about an archive is shown: at its /page only, or to every browser",
         details="With `browsers` a link opened in a browser shows name, size and a button first; "
         "programs get the archive at once.",
         russian="Кто видит страницу об архиве: `link` — только тот, кто открыл её адрес (`/page`), "
@@ -44,6 +44,16 @@ class DownloadSettings:
         default="off",
         summary="list the files on the page about an archive",
         russian="Показывать на странице об архиве список файлов.",
+    )
+    part_size: int = setting(
+        values.size("1M", zero=Text("never", "никогда")),
+        default="4G",
+        summary="size above which the page about an archive offers it in parts",
+        details="A part has at most so many bytes, or a single file. 4G is what FAT32 and old "
+        "unzip programs take.",
+        russian="С какого размера страница об архиве предлагает скачать его по частям. Часть не "
+        "больше этого размера, если только это не один файл. 4G — сколько принимают FAT32 и "
+        "старые программы распаковки.",
     )
     stall_timeout: float = setting(
         values.seconds(0.1, 3600),
@@ -64,6 +74,6 @@ class DownloadSettings:
     delay: float = setting(
         values.seconds(0, 60),
         default="1",
-        summary="pause after each 256 KiB where DEBUG is on",
+        summary="pause after each 256 KiB if DEBUG is on",
         russian="Пауза после каждых 256 КиБ, если включён `DEBUG`.",
     )

@@ -69,7 +69,7 @@ class IndexSettings:
         values.choice("watch", "scan", "off"),
         default="watch",
         summary="how uploads are found, to compute checksums before the first download",
-        details="`watch` uses inotify. `scan` looks at all albums every 10 seconds, in an object "
+        details="`watch` uses inotify. `scan` lists all albums every 10 seconds, in an object "
         "store every 10 minutes. Object stores have no notifications, so there `watch` means "
         "`off`.",
         russian="Как находить загруженные альбомы, чтобы вычислить контрольные суммы до первого "

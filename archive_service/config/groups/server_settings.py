@@ -55,6 +55,6 @@ class ServerSettings:
     shutdown_timeout: float = setting(
         values.seconds(0, 86400),
         default="30",
-        summary="how long active downloads may go on after SIGTERM or Ctrl-C",
+        summary="how long active downloads may continue after SIGTERM or Ctrl-C",
         russian="Сколько ещё могут идти начатые загрузки после SIGTERM или Ctrl-C.",
     )

@@ -28,7 +28,7 @@ def _site_addresses(text: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class VisitorSettings:
-    """Who visitors are, and how much each may have."""
+    """How visitors are identified, and how much each may have."""
 
     TITLE: ClassVar = Text("Visitors and fair use", "Посетители и справедливый делёж")
 
@@ -61,9 +61,9 @@ class VisitorSettings:
         ),
         default=AUTO,
         example="172.18.0.5",
-        summary="addresses of the site's own requests, which are never taken for guesses",
-        details="`auto` is this machine, where `TRUSTED_PROXIES` is set. "
-        "A request that a proxy passes on is a visitor's, whatever its address.",
+        summary="addresses of the site's own requests, which never count as guesses",
+        details="`auto` is this machine, if `TRUSTED_PROXIES` is set. "
+        "A request that a proxy forwards is a visitor's, whatever its address.",
         russian="С каких адресов обращается сам сайт: его запросы никогда не принимаются за "
         "подбор ссылок. `auto` — с этой же машины, если задан `TRUSTED_PROXIES`. Запрос, который "
         "передал прокси, — всегда запрос посетителя.",

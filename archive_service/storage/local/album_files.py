@@ -18,7 +18,8 @@ from archive_service.archive.errors import (
     SourceSuspected,
     SourceUnreadable,
 )
-from archive_service.archive.listing import Listing
+from archive_service.archive.id import ArchiveId
+from archive_service.archive.listing import Listing, SourceIndex
 from archive_service.storage.base import DiskFile, SourceFile
 from archive_service.storage.in_flight import InFlight
 from archive_service.storage.local.filesystem_type import is_prompt
@@ -38,6 +39,11 @@ class AlbumPlace(NamedTuple):
     """Relative to the root, '/'-separated."""
 
 
+def album_place(root: Path, archive: ArchiveId, listing: Listing) -> AlbumPlace:
+    """Return where the locations of a listing start: in the album, or for a list in the root."""
+    return AlbumPlace(root) if listing.listed else AlbumPlace(root, os.fsencode(archive.value))
+
+
 class LocalAlbumFiles:
     """The files of one listing; keeps the directory it opened a file in last.
 
@@ -48,14 +54,14 @@ class LocalAlbumFiles:
         self,
         place: AlbumPlace,
         listing: Listing,
-        bulk: NativeCalls = AS_COMPILED,
+        native: NativeCalls = AS_COMPILED,
         *,
         in_flight: InFlight,
         close: Callable[[int], object] = os.close,
     ) -> None:
         self._place = place
         self._listing = listing
-        self._bulk = bulk
+        self._native = native
         self._in_flight = in_flight
         self._close = close
         self._directory = _Directory(place)
@@ -71,30 +77,30 @@ class LocalAlbumFiles:
     ) -> None:
         self._directory.close()
 
-    def open(self, source: int) -> DiskFile:
+    def open(self, source: SourceIndex) -> DiskFile:
         """Open the file of a source, verified; see `AlbumFiles.open`."""
         return self._in_flight.measured(partial(self._opened, source, self._directory))
 
-    def open_each(self, sources: Iterable[int]) -> Generator[DiskFile, None, None]:
+    def open_each(self, sources: Iterable[SourceIndex]) -> Generator[DiskFile, None, None]:
         """Open files; see `AlbumFiles.open_each`."""
         if self._in_flight.is_slow:
             return self._in_flight.in_order(self._open_alone, sources, discard=DiskFile.close)
         return (self.open(source) for source in sources)
 
-    def open_to_hash(self, source: int) -> DiskFile:
+    def open_to_hash(self, source: SourceIndex) -> DiskFile:
         """Open a file, which the system keeps in memory; see `AlbumFiles.open_to_hash`."""
         return self.open(source)
 
-    def known_crc32(self, source: int) -> None:
+    def known_crc32(self, source: SourceIndex) -> None:
         """Know none: no file system keeps it; see `AlbumFiles.known_crc32`."""
 
-    def verify(self, file: SourceFile, source: int) -> None:
+    def verify(self, file: SourceFile, source: SourceIndex) -> None:
         """Check that an open file is still what was listed; see `AlbumFiles.verify`."""
         if isinstance(file, DiskFile):
             self._verify(file.fileno(), source)
 
     def read_into(
-        self, buffer: memoryview, sources: Sequence[int], positions: Sequence[int]
+        self, buffer: memoryview, sources: Sequence[SourceIndex], positions: Sequence[int]
     ) -> None:
         """Read small files whole; see `AlbumFiles.read_into`."""
         wanted, places = array("L", sources), array("Q", positions)
@@ -111,7 +117,7 @@ class LocalAlbumFiles:
                 try:
                     count = self._read_first(buffer, wanted, places, directory)
                 except DownloadFailed as error:
-                    error.source = wanted[0]
+                    error.source = SourceIndex(wanted[0])
                     raise
                 wanted, places = wanted[count:], places[count:]
 
@@ -124,7 +130,7 @@ class LocalAlbumFiles:
     ) -> int:
         """Read at least one of the files; return how many."""
         listing = self._listing
-        count = self._bulk.read_files(
+        count = self._native.read_files(
             bytes(self._place.root),
             self._place.path,
             listing.locations,
@@ -136,10 +142,10 @@ class LocalAlbumFiles:
         if count:
             return count
         if not listing.locations[sources[0]].endswith(b"/"):
-            self._read(sources[0], buffer[positions[0] :], directory)
+            self._read(SourceIndex(sources[0]), buffer[positions[0] :], directory)
         return 1
 
-    def _read(self, source: int, buffer: memoryview, directory: _Directory) -> None:
+    def _read(self, source: SourceIndex, buffer: memoryview, directory: _Directory) -> None:
         descriptor = self._open(source, directory)
         try:
             _read_exactly(descriptor, buffer[: self._listing.sizes[source]])
@@ -150,11 +156,11 @@ class LocalAlbumFiles:
         finally:
             os.close(descriptor)
 
-    def _open_alone(self, source: int) -> DiskFile:
+    def _open_alone(self, source: SourceIndex) -> DiskFile:
         with closing(_Directory(self._place)) as directory:
             return self._opened(source, directory)
 
-    def _opened(self, source: int, directory: _Directory) -> DiskFile:
+    def _opened(self, source: SourceIndex, directory: _Directory) -> DiskFile:
         descriptor = self._open(source, directory)
         try:
             with suppress(SourceSuspected):  # raised again by `verify`, once all was read
@@ -164,14 +170,14 @@ class LocalAlbumFiles:
             os.close(descriptor)
             raise
 
-    def _open(self, source: int, directory: _Directory) -> int:
+    def _open(self, source: SourceIndex, directory: _Directory) -> int:
         parent, _, name = self._listing.locations[source].rpartition(b"/")
         try:
             return os.open(name, _OPEN_FILE, dir_fd=directory.entered(parent))
         except OSError as error:
             raise _failure(error) from None
 
-    def _verify(self, descriptor: int, source: int) -> None:
+    def _verify(self, descriptor: int, source: SourceIndex) -> None:
         listing = self._listing
         try:
             status = os.fstat(descriptor)
@@ -224,7 +230,7 @@ def _read_exactly(descriptor: int, buffer: memoryview) -> None:
 
 
 def _failure(error: OSError) -> DownloadFailed:
-    """Return what a download is told of an error of opening."""
+    """Return the failure of a download for an error of opening."""
     if error.errno in VANISHED:
         return SourceChanged("vanished")
     return SourceUnreadable.of(error)

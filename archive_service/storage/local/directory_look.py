@@ -1,4 +1,4 @@
-"""One look at a directory: its names, and what the system tells of each."""
+"""One look at a directory: its names, and the `stat` of each."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from archive_service.archive.errors import AlbumInMotion
 from archive_service.storage.exclusion import Exclusion, SortedNames
 from archive_service.storage.local.native import NativeCalls
 from archive_service.storage.local.stat_record import ROW, SIZE, row
+from archive_service.storage.wanted import WantedTree
 
 _TRIES = 10
 
@@ -24,6 +25,8 @@ class Place:
     location: bytes = b""
     """Where it is; another path than the prefix below a link."""
     depth: int = 0
+    wanted: WantedTree | None = None
+    """What is collected of it; None stands for all."""
 
     @property
     def is_linked(self) -> bool:
@@ -33,7 +36,16 @@ class Place:
     def below(self, name: bytes, target: bytes | None) -> Place:
         """Return the place of a directory in this one, or of the target of a link in it."""
         location = self.location + name if target is None else target
-        return Place(self.prefix + name + b"/", location + b"/", self.depth + 1)
+        wanted = self.wanted and self.wanted.below(name)
+        return Place(self.prefix + name + b"/", location + b"/", self.depth + 1, wanted)
+
+    def kept(self, names: list[bytes]) -> list[bytes]:
+        """Return the names in it that are wanted."""
+        return names if self.wanted is None else self.wanted.kept(names)
+
+    def leads_to(self, name: bytes) -> bool:
+        """Tell whether anything is wanted of a directory in it."""
+        return self.wanted is None or name in self.wanted.directories
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +61,6 @@ class DirectoryLook:
     uploads: list[bytes]
     """Names that are left out, but look like uploads."""
     upload_rows: bytes
-    tells_changes: bool
-    """Whether its times tell what is added."""
 
     def without_placeholders(self) -> tuple[list[bytes], bytes]:
         """Return names and rows without the empty files that an upload holds its name with."""
@@ -82,12 +92,12 @@ def stable_names(descriptor: int, exclusion: Exclusion) -> tuple[SortedNames, os
     raise AlbumInMotion
 
 
-def rows_of(directory: int, names: list[bytes], bulk: NativeCalls) -> tuple[list[bytes], bytes]:
+def rows_of(directory: int, names: list[bytes], native: NativeCalls) -> tuple[list[bytes], bytes]:
     """Return the names that are still there, and their rows."""
     there: list[bytes] = []
     rows: list[bytes] = []
     while names:
-        rows.append(bulk.stat_files(directory, names))
+        rows.append(native.stat_files(directory, names))
         count = len(rows[-1]) // ROW.size
         there += names[:count]
         for name in names[count : count + 1]:  # for which something is out of the ordinary
@@ -99,5 +109,5 @@ def rows_of(directory: int, names: list[bytes], bulk: NativeCalls) -> tuple[list
 
 
 def encoded(names: Sequence[str]) -> list[bytes]:
-    """Return names as bytes: all at once, for a call for each takes longer than to list it."""
+    """Return names as bytes; encoded all at once, because one call for each takes longer."""
     return os.fsencode("\0".join(names)).split(b"\0") if names else []

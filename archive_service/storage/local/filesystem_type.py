@@ -1,4 +1,4 @@
-"""Which file system a file or directory lies on, where that decides how it is used."""
+"""Tells file systems apart, where that decides how their files are used."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ _PROMPT = frozenset(
         0x794C7630,  # overlayfs
     }
 )
-"""`f_type` of statfs(2) of the file systems that ask no other machine or program.
+"""`f_type` of statfs(2) of file systems that depend on no other machine or program.
 
-An open file there is looked at, closed, and sent from memory without waiting.  Those of macOS and
-others have no such numbers, so nothing is prompt there.
+`fstat`, `close` and sending from memory never wait there.  macOS and other systems have no such
+numbers, so no file is prompt there.
 """
 _STATFS_WORDS = 64
-"""More than any system's `struct statfs` has, whose first word is `f_type` on Linux."""
+"""More than any system's `struct statfs` has; its first word is `f_type` on Linux."""
 
 
 def _fstatfs() -> Callable[[int, ctypes.Array[ctypes.c_long]], int] | None:
@@ -53,9 +53,9 @@ _FSTATFS = _fstatfs()
 
 
 def is_prompt(descriptor: int) -> bool:
-    """Tell whether a file lies on a file system that is trusted to answer at once.
+    """Return whether a file lies on a file system that is trusted to answer at once.
 
-    To ask may take long where it does not.
+    On other file systems this call may wait.
     """
     if _FSTATFS is None:
         return False
@@ -66,14 +66,14 @@ def is_prompt(descriptor: int) -> bool:
 
 
 def mount_point(path: Path) -> Path:
-    """Return the mount that a path lies on, as far as its text tells; the path is not looked at."""
+    """Return the mount that a path lies on, from its text alone; never touches the path."""
     return Path(os.fsdecode(_mount(bytes(path))[0] or b"/"))
 
 
 def is_changed_by_others(directory: Path) -> bool:
-    """Tell whether other machines or programs may change files without the kernel's knowledge.
+    """Return whether other machines or programs may change files without inotify reporting it.
 
-    That is so on the network, where a virtual machine shares its host's files, and with FUSE.
+    This holds for network file systems, files shared with a virtual machine's host, and FUSE.
     """
     return may_hang(directory.resolve())
 
@@ -82,6 +82,11 @@ def may_hang(path: Path) -> bool:
     """Tell whether a path without links lies on such a mount, as far as its text tells."""
     kind = _mount(bytes(path))[1]
     return kind in _CHANGED_BY_OTHERS or kind.startswith(b"fuse")
+
+
+def filesystem_of(directory: Path) -> str:
+    """Return the kind of the file system of a directory, "fuse.sshfs" say; empty where unknown."""
+    return _mount(os.fsencode(directory.resolve()))[1].decode()
 
 
 def _mount(path: bytes) -> tuple[bytes, bytes]:

@@ -7,25 +7,19 @@ from array import array
 from collections.abc import Mapping, Sequence
 
 from archive_service.archive.errors import StorageUnavailable
-from archive_service.archive.listing import (
-    CHANGE_TOKEN_SIZE,
-    SNAPSHOT_FILES,
-    Listing,
-    Snapshot,
-    column_bytes,
-)
+from archive_service.archive.listing import CHANGE_TOKEN_SIZE, Listing, column_bytes
 from archive_service.storage.local.stat_record import COLUMNS, CTIME, INODE, MODE, MTIME, SIZE
 
 MAX_LINKED = 100_000
-"""Sources that links lead to: many links to one large directory would have no end."""
+"""The most sources behind links: many links to one large directory would have no end."""
 MOST_UPLOADS = 64
-"""Files of an album under temporary names whose paths are kept: more are seldom under way."""
+"""The most paths of unfinished uploads that are kept: more are seldom under way."""
 
 
-class Columns:
-    """Collects sources, as many at a time as one directory has.
+class ListingBuilder:
+    """Collects the sources of one directory after another.
 
-    A call for each file and column would cost as much as to look at the file.
+    A call for each file and column would cost as much as the `stat` of the file.
     """
 
     def __init__(self) -> None:
@@ -36,9 +30,6 @@ class Columns:
         self._modes = array("H")
         self._ctimes_ns = array("q")
         self._inodes = array("Q")
-        self._looked_at_all = True
-        self._looked_at: list[bytes] = []
-        self._rows_looked_at: list[bytes] = []
         self._newest_ctime_ns = 0
         self._newest_mtime_ns = 0
         self._newest_upload_ns = 0
@@ -49,9 +40,9 @@ class Columns:
         return len(self._paths)
 
     def add(self, paths: Sequence[bytes], rows: bytes, linked: Mapping[int, bytes]) -> None:
-        """Collect sources by their rows; `linked` tells where to open some, by number among them.
+        """Collect sources by their rows; `linked` has the locations of some, by number among them.
 
-        Raise StorageUnavailable where too many are linked.
+        Raise StorageUnavailable if too many are linked.
         """
         if not paths:
             return
@@ -70,16 +61,16 @@ class Columns:
         self.note_times(max(ctimes_ns), max(mtimes_ns))
 
     def note_times(self, newest_ctime_ns: int, newest_mtime_ns: int) -> None:
-        """Note times of what has changed, also of a directory."""
+        """Record the times of a change, also of a directory."""
         self._newest_ctime_ns = max(self._newest_ctime_ns, newest_ctime_ns)
         self._newest_mtime_ns = max(self._newest_mtime_ns, newest_mtime_ns)
 
     def note_litter(self) -> None:
-        """Note that something is left out that is no upload."""
+        """Record that a file is left out that is no upload."""
         self._has_litter = True
 
     def note_uploads(self, paths: Sequence[bytes], rows: bytes) -> None:
-        """Note what is left out and looks like uploads."""
+        """Record files that are left out and look like uploads."""
         if paths:
             newest_ns = max(array("q", rows)[CTIME::COLUMNS])
             self._newest_upload_ns = max(self._newest_upload_ns, newest_ns)
@@ -87,24 +78,8 @@ class Columns:
             files = [path for path, mode in zip(paths, modes, strict=True) if stat.S_ISREG(mode)]
             self._uploads += files[: MOST_UPLOADS - len(self._uploads)]
 
-    def note_unseen(self) -> None:
-        """Note that the album may change without a trace in what the system tells of it."""
-        self._looked_at_all = False
-
-    def note_rows(self, location: bytes, names: Sequence[bytes], rows: bytes) -> None:
-        """Note what the system told of all that a directory holds; those of a large album go.
-
-        What a link leads to may change without a trace in the album.
-        """
-        modes = array("Q", rows)[MODE::COLUMNS]
-        if len(self._looked_at) + len(names) > SNAPSHOT_FILES or any(map(stat.S_ISLNK, modes)):
-            self._looked_at_all = False
-        if self._looked_at_all:
-            self._looked_at += [location + name for name in names]
-            self._rows_looked_at.append(rows)
-
     def listing(self) -> Listing:
-        """Return what was collected."""
+        """Return the listing."""
         return Listing(
             self._paths,
             self._locations(),
@@ -114,16 +89,10 @@ class Columns:
             _change_tokens(self._ctimes_ns, self._inodes),
             self._newest_ctime_ns,
             self._newest_mtime_ns,
-            snapshot=self._snapshot(),
             newest_upload_ns=self._newest_upload_ns,
             uploads=self._uploads,
             has_litter=self._has_litter,
         )
-
-    def _snapshot(self) -> Snapshot | None:
-        if not self._looked_at_all:
-            return None
-        return Snapshot(self._looked_at, b"".join(self._rows_looked_at))
 
     def _locations(self) -> list[bytes]:
         if not self._linked:
@@ -135,7 +104,7 @@ class Columns:
 
 
 def _change_tokens(ctimes_ns: array[int], inodes: array[int]) -> bytes:
-    """Return what `change_token` makes of each file, for whole columns."""
+    """Return the change tokens of whole columns; see `change_token`."""
     pairs = array("Q", bytes(CHANGE_TOKEN_SIZE * len(inodes)))
     pairs[0::2], pairs[1::2] = array("Q", ctimes_ns.tobytes()), inodes
     return column_bytes(pairs)

@@ -1,7 +1,7 @@
-"""What is done to many files in one call, as far as that was compiled.
+"""Calls that handle many files at once, if the compiled part is there.
 
-All functions stop at the first file that has anything out of the ordinary, and leave it and what
-follows to their callers.  So it is no error that most do nothing where nothing is compiled.
+All functions stop at the first unusual file, and leave it and the rest to their callers.  So
+without the compiled part they may do nothing.
 """
 
 from __future__ import annotations

@@ -1,15 +1,15 @@
-"""Files of albums that somebody has open for writing, or that begin and end with zeros.
+"""Detects files that a program has open for writing, or that begin and end with zeros.
 
-Theory of operation.  A read lease (fcntl(2), F_SETLEASE) is refused with EAGAIN while anybody has
-the file open for writing, a shared writable mapping included.  It is taken and given back at once.
-Meanwhile another's `open` for writing waits for a moment, or fails with EAGAIN where it may not
-wait.  The kernel signals that with what F_SETSIG says; the default, SIGIO, would end the process.
-A lease takes the file's owner or CAP_LEASE, else it is refused with EACCES.  Network file systems
-refuse it for reasons of their own, so a refusal counts on local disks alone.
+Theory of operation.  A read lease (fcntl(2), F_SETLEASE) fails with EAGAIN while a program has the
+file open for writing or mapped shared and writable.  The lease is taken and released at once.  In
+between, an `open` for writing waits for a moment, or fails with EAGAIN if it must not wait.  The
+kernel then sends the signal of F_SETSIG; the default, SIGIO, would end this process.  A lease needs
+the file's owner or CAP_LEASE, or it fails with EACCES.  Network file systems refuse leases for
+other reasons, so EAGAIN counts on local disks alone.
 
-Where the lease says nothing, the watcher of the index ahead does: see `WrittenFiles`.
+If leases say nothing, the watcher of the index ahead is asked: see `WrittenFiles`.
 
-Only files that changed a short while ago are looked at, so old albums cost nothing.
+Only files that changed lately are checked, so old albums cost nothing.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from archive_service.archive.listing import Listing, SourceIndex
 from archive_service.archive.settling import LOOKED_AT_S, OPEN_S, YOUNG_S, UploadSign
 from archive_service.observe.events import Observe, OpenFileIgnored, ignore
 from archive_service.storage.in_flight import InFlights
-from archive_service.storage.local.album_files import AlbumPlace, LocalAlbumFiles
+from archive_service.storage.local.album_files import AlbumPlace, LocalAlbumFiles, album_place
 from archive_service.storage.local.filesystem_type import is_prompt
 from archive_service.storage.local.open_beneath import opened_to_pass
 from archive_service.storage.local.stat_record import ctime_ns
@@ -44,7 +44,7 @@ else:
     _HAS_LEASES = hasattr(fcntl, "F_SETLEASE")
 
 MOST_LOOKED_AT = 10_000
-"""Files of an album that are looked at, those that changed last: some 100 ms."""
+"""The most files of an album that are checked, the newest first: some 100 ms."""
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _END_BYTES = 4096
 _NS_PER_S = 1_000_000_000
@@ -54,28 +54,28 @@ class Lease(Enum):
     """What a read lease on a file has shown."""
 
     FREE = "free"
-    """Nobody has it open for writing."""
+    """It is not open for writing."""
     WRITTEN = "written"
-    """Somebody has."""
+    """It is open for writing."""
     DENIED = "denied"
-    """Leases are not for this user."""
+    """This user may take no lease."""
     UNKNOWN = "unknown"
-    """The file system has none that tell."""
+    """The file system has no leases, or refuses them for other reasons."""
 
 
 class NoLeases:
-    """Learn nothing from leases."""
+    """Takes no lease."""
 
     def of(self, descriptor: int) -> Lease:
-        """Take none."""
+        """Return Lease.UNKNOWN."""
         return Lease.UNKNOWN
 
 
 class Leases:
-    """Take leases where the system has them."""
+    """Takes leases if the system has them."""
 
     def of(self, descriptor: int) -> Lease:
-        """Take a read lease and give it back; return what that has shown."""
+        """Take a read lease and release it; return the outcome."""
         if not _HAS_LEASES:
             return Lease.UNKNOWN
         try:
@@ -89,7 +89,7 @@ class Leases:
 
 
 class OpenWriters:
-    """Looks at the files of albums below a root; for calls from any thread; see `UploadLook`."""
+    """Checks the files of albums below a root, for calls from any thread; see `UploadLook`."""
 
     def __init__(
         self,
@@ -116,8 +116,10 @@ class OpenWriters:
         look = _AlbumLook(archive, listing, now_ns, self)
         in_flight = self._in_flights.of(archive)
 
+        place = self.place(archive, listing)
+
         def look_at(start: int, stop: int) -> None:
-            with LocalAlbumFiles(self.place(archive), listing, in_flight=in_flight) as files:
+            with LocalAlbumFiles(place, listing, in_flight=in_flight) as files:
                 look.at_each(files, young[start:stop])
 
         try:
@@ -126,12 +128,12 @@ class OpenWriters:
             return seen.sign
         return UploadSign.OPEN if any(map(look.is_written_to, listing.uploads)) else None
 
-    def place(self, archive: ArchiveId) -> AlbumPlace:
+    def place(self, archive: ArchiveId, listing: Listing) -> AlbumPlace:
         """Return where an album lies."""
-        return AlbumPlace(self._root, os.fsencode(archive.value))
+        return album_place(self._root, archive, listing)
 
     def is_written(self, archive: ArchiveId, name: bytes, descriptor: int) -> bool:
-        """Tell whether somebody has an open file, of this base name, open for writing."""
+        """Return whether a program has a file of an album, of this base name, open for writing."""
         lease = self._leases.of(descriptor)
         if lease in (Lease.FREE, Lease.WRITTEN):
             return lease is Lease.WRITTEN
@@ -139,7 +141,7 @@ class OpenWriters:
         return self._written.has(archive.value, os.fsdecode(name), or_made=not has_other_names)
 
     def report_left_open(self, archive: ArchiveId) -> None:
-        """Report, once for each album, a file that was open for too long without a change."""
+        """Report, once for each album, a file that stays open for long without a change."""
         if self._reported.is_first(archive.value):
             self._observe(OpenFileIgnored(archive))
 
@@ -153,7 +155,7 @@ class _Seen(Exception):
 
 
 class _AlbumLook:
-    """One look at an album."""
+    """One check of an album."""
 
     def __init__(
         self, archive: ArchiveId, listing: Listing, now_ns: int, writers: OpenWriters
@@ -164,7 +166,7 @@ class _AlbumLook:
         self._writers = writers
 
     def at_each(self, files: LocalAlbumFiles, sources: Iterable[SourceIndex]) -> None:
-        """Look at files of the listing; raise _Seen."""
+        """Check files of the listing; raise _Seen."""
         for source in sources:
             try:
                 found = self._at(files, source)
@@ -177,13 +179,14 @@ class _AlbumLook:
 
     def _at(self, files: LocalAlbumFiles, source: SourceIndex) -> UploadSign | None:
         listing = self._listing
-        name = listing.paths[source].rpartition(b"/")[2]
+        album, path = listing.origin(self._archive, source)
+        name = path.rpartition(b"/")[2]
         changed_ns = listing.ctime_ns(source)
         if listing.mtimes_ns[source] <= self._now_ns:
             changed_ns = max(changed_ns, listing.mtimes_ns[source])
         with files.open(source) as file:
             descriptor = file.fileno()
-            if self._holds(name, descriptor, changed_ns):
+            if self._holds(album, name, descriptor, changed_ns=changed_ns):
                 return UploadSign.OPEN
             if 0 <= self._now_ns - changed_ns < YOUNG_S * _NS_PER_S and _has_zeros(
                 descriptor, listing.sizes[source]
@@ -195,18 +198,22 @@ class _AlbumLook:
         return None
 
     def is_written_to(self, path: bytes) -> bool:
-        """Tell whether what is left out is open for writing."""
+        """Return whether a file that is left out is open for writing."""
         directory, _, name = path.rpartition(b"/")
+        album = self._archive
+        if self._listing.listed:
+            album = ArchiveId(os.fsdecode(directory.partition(b"/")[0]))
         with suppress(OSError), self._directory(directory) as parent:
             descriptor = os.open(name, _OPEN, dir_fd=parent)
             try:
-                return self._holds(name, descriptor, ctime_ns(os.fstat(descriptor)))
+                changed_ns = ctime_ns(os.fstat(descriptor))
+                return self._holds(album, name, descriptor, changed_ns=changed_ns)
             finally:
                 os.close(descriptor)
         return False
 
-    def _holds(self, name: bytes, descriptor: int, changed_ns: int) -> bool:
-        if not self._writers.is_written(self._archive, name, descriptor):
+    def _holds(self, album: ArchiveId, name: bytes, descriptor: int, *, changed_ns: int) -> bool:
+        if not self._writers.is_written(album, name, descriptor):
             return False
         if self._now_ns - changed_ns < OPEN_S * _NS_PER_S:
             return True
@@ -215,7 +222,7 @@ class _AlbumLook:
 
     @contextmanager
     def _directory(self, path: bytes) -> Iterator[int]:
-        place = self._writers.place(self._archive)
+        place = self._writers.place(self._archive, self._listing)
         with opened_directory(place.root) as root:
             descriptor = opened_to_pass(root, place.path + b"/" + path)
         try:
@@ -232,7 +239,7 @@ def _refused(descriptor: int, error: OSError) -> Lease:
 
 
 def _has_zeros(descriptor: int, size: int) -> bool:
-    """Tell whether a file has nothing but zeros at both ends."""
+    """Return whether the first and the last block of a file are zeros."""
     first = os.pread(descriptor, _END_BYTES, 0)
     if not first or first.count(0) < len(first):
         return False

@@ -1,19 +1,22 @@
-"""Whether file data is in memory, and how to get it there.
+"""Checks whether file data is in the page cache, and reads it in.
 
-`sendfile` runs on the event loop's thread.  Where the data is not in the page cache the call waits
-for the disk, and with it every other download; so a cold piece is read in a worker thread first.
+`sendfile` runs on the event loop's thread.  If the data is not in the page cache, the call waits
+for the disk, and every other download waits with it.  So a cold piece is read in a worker thread
+first.
 
-Two things are asked.  The number of pages there are, where the kernel tells it (Linux 6.5,
-cachestat): a system short of memory drops pages here and there, which no sample finds.  And a
-sample of bytes, for a page that is yet to be filled counts like any other: it tells how far
-read-ahead has come, and has to be a larger one where it alone tells a cold file.
+Two checks are made:
+
+- cachestat (Linux 6.5) counts the pages.  A system short of memory drops single pages, which a
+sample
+  would miss.
+- A sample of bytes is read without waiting, because cachestat also counts pages that are not filled
+  yet.  It shows how far read-ahead has come.  Without cachestat the sample is larger.
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
-import platform
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -22,8 +25,8 @@ _CACHESTAT = 451
 """The number of the system call on every machine but Alpha."""
 _FAR_WINDOW = 1024 * 1024
 _NEAR_WINDOW = 128 * 1024
-"""The kernel's usual read-ahead.  The last byte is asked for of each window, and it does not take
-more than a window of one advice."""
+"""The kernel's usual read-ahead.  The sample has the last byte of each window; one advice reads at
+most one window."""
 _READ_SIZE = 256 * 1024
 _PAGE = os.sysconf("SC_PAGESIZE")
 
@@ -44,10 +47,10 @@ class _Counts(ctypes.Structure):
 
 
 def _system_call() -> Callable[..., int] | None:
-    if sys.platform != "linux" or platform.machine() == "alpha":
+    if sys.platform != "linux" or os.uname().machine == "alpha":
         return None
     with suppress(OSError, AttributeError):
-        # It waits for nothing, so the interpreter's lock is kept.
+        # It never waits, so it keeps the interpreter's lock.
         return ctypes.PyDLL(None).syscall
     return None
 
@@ -56,7 +59,7 @@ _SYSTEM_CALL = _system_call()
 
 
 def is_cached(descriptor: int, offset: int, count: int) -> bool:
-    """Tell whether the data can be expected to be in memory.
+    """Return whether the data is probably in memory.
 
     Where nothing tells, the answer is no.  It never waits where the file system is prompt; see
     `filesystem_type`.
@@ -65,7 +68,7 @@ def is_cached(descriptor: int, offset: int, count: int) -> bool:
 
 
 def is_cold(descriptor: int, offset: int, count: int) -> bool:
-    """Tell whether some of the data is known not to be in memory; as `is_cached`."""
+    """Return whether some of the data is certainly not in memory; see `is_cached`."""
     return _are_in_memory(descriptor, offset, count) is False
 
 
@@ -79,7 +82,7 @@ def _are_in_memory(descriptor: int, offset: int, count: int) -> bool | None:
 
 
 def _has_all_pages(descriptor: int, offset: int, count: int) -> bool | None:
-    """Tell whether there is a page for all of the data; None where the kernel does not tell.
+    """Return whether all of the data has pages; None if the kernel does not say.
 
     Since Linux 6.14 it tells only of files that the user owns or may write.
     """
@@ -101,7 +104,7 @@ def _pages(offset: int, count: int) -> int:
 
 
 def _has_samples(descriptor: int, offset: int, count: int, *, window: int) -> bool | None:
-    """Tell whether a byte of each window can be read without waiting; None where nothing tells.
+    """Return whether a byte of each window can be read without waiting; None if unknown.
 
     RWF_NOWAIT is Linux's, and not of all its file systems.
     """
@@ -124,7 +127,7 @@ def read_in(descriptor: int, offset: int, count: int) -> None:
     """Read the data so that it is in memory; waits for the disk.  Raise OSError."""
     buffer = memoryview(bytearray(_READ_SIZE))
     position, stop = offset, offset + count
-    # Before what can't be read it reads short; only the next call tells.
+    # A read error makes this read short; the next call raises it.
     while position < stop:
         read = os.preadv(descriptor, (buffer[: stop - position],), position)
         if not read:
@@ -133,22 +136,22 @@ def read_in(descriptor: int, offset: int, count: int) -> None:
 
 
 def read_ahead(descriptor: int, offset: int, count: int) -> None:
-    """Have the kernel begin to read the data, where it can; wait at most for room for requests."""
+    """Have the kernel begin to read the data; wait at most for a free slot in its queue."""
     if not hasattr(os, "posix_fadvise"):
         return
-    with suppress(OSError):  # reading tells
+    with suppress(OSError):  # reading raises it again
         for position in range(offset, offset + count, _NEAR_WINDOW):
             length = min(_NEAR_WINDOW, offset + count - position)
             os.posix_fadvise(descriptor, position, length, os.POSIX_FADV_WILLNEED)
 
 
 def read_no_further(descriptor: int) -> None:
-    """Have the kernel read no more than it is asked for; call it before anything is read."""
+    """Switch the kernel's read-ahead off for a file; call it before the first read."""
     if hasattr(os, "posix_fadvise"):
         os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_RANDOM)
 
 
 def let_go(descriptor: int, offset: int, count: int) -> None:
-    """Let memory go in which the data has been read; it is worth nothing to anybody else."""
+    """Drop the data from the page cache, where no one else uses it."""
     if hasattr(os, "posix_fadvise"):
         os.posix_fadvise(descriptor, offset, count, os.POSIX_FADV_DONTNEED)

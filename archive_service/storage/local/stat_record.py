@@ -1,4 +1,4 @@
-"""What the system tells of a file, as the columns of a listing have it: one row a file."""
+"""The `stat` of files as rows for the columns of a listing."""
 
 from __future__ import annotations
 

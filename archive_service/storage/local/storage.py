@@ -14,26 +14,27 @@ from __future__ import annotations
 
 import errno
 import os
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Literal
 
 from archive_service.archive.errors import ArchiveNotFound, StorageUnavailable, errno_name
 from archive_service.archive.id import ArchiveId
-from archive_service.archive.listing import Listing, Snapshot
+from archive_service.archive.listing import Listing
 from archive_service.observe.events import Observe, ignore
 from archive_service.storage.exclusion import Exclusion
-from archive_service.storage.in_flight import InFlights
-from archive_service.storage.local.album_files import AlbumPlace, LocalAlbumFiles
+from archive_service.storage.in_flight import InFlight, InFlights
+from archive_service.storage.local.album_files import LocalAlbumFiles, album_place
 from archive_service.storage.local.directory_look import Place
-from archive_service.storage.local.filesystem_type import mount_point
+from archive_service.storage.local.filesystem_type import is_prompt, mount_point
+from archive_service.storage.local.left_out_links import LeftOutLinks
 from archive_service.storage.local.native import AS_COMPILED, NativeCalls
 from archive_service.storage.local.open_beneath import OPEN_DIRECTORY
-from archive_service.storage.local.symlinks import AlbumLinks, Links, NoLinks, SkippedLinks
+from archive_service.storage.local.symlinks import AlbumLinks, Links, NoLinks
 from archive_service.storage.local.walk import VANISHED, Walk, opened_directory
+from archive_service.storage.wanted import WantedTree
 
 _NO_ALBUM = (*VANISHED, errno.ENAMETOOLONG)
 SymlinkPolicy = Literal["inside", "never"]
@@ -49,23 +50,35 @@ class LocalStorage:
         self,
         root: Path,
         exclusion: Exclusion,
-        bulk: NativeCalls = AS_COMPILED,
+        native: NativeCalls = AS_COMPILED,
         *,
         symlinks: SymlinkPolicy = "inside",
         observe: Observe = ignore,
     ) -> None:
         self._root = root
         self._exclusion = exclusion
-        self._bulk = bulk
+        self._native = native
         self._symlinks = symlinks
         self._in_flights = InFlights()
-        self._link_skipped = SkippedLinks(observe)
+        self._link_skipped = LeftOutLinks(observe)
 
-    def list(self, archive: ArchiveId, known: Listing | None = None) -> Listing:
+    def list(self, archive: ArchiveId) -> Listing:
         """List the album's files and empty directories; see `Storage.list`."""
         try:
             with opened_directory(self._root) as root:
-                return self._list_album(archive, root, known)
+                return self._list_album(archive, root)
+        except OSError as error:
+            raise StorageUnavailable(errno_name(error)) from None
+
+    def select(
+        self, archive: ArchiveId, wanted: Mapping[ArchiveId, WantedTree]
+    ) -> Sequence[Listing | None]:
+        """List what is wanted of albums; see `Storage.select`."""
+        albums = self._in_flights.of(archive)
+        try:
+            with opened_directory(self._root) as root:
+                select = partial(self._selected, root, albums)
+                return list(albums.in_order(select, wanted.items()))
         except OSError as error:
             raise StorageUnavailable(errno_name(error)) from None
 
@@ -73,9 +86,9 @@ class LocalStorage:
         self, archive: ArchiveId, listing: Listing, close: Callable[[int], object] = os.close
     ) -> LocalAlbumFiles:
         """Give access to the files of a listing; see `Storage.files`."""
-        place = AlbumPlace(self._root, os.fsencode(archive.value))
+        place = album_place(self._root, archive, listing)
         in_flight = self._in_flights.of(archive)
-        return LocalAlbumFiles(place, listing, self._bulk, in_flight=in_flight, close=close)
+        return LocalAlbumFiles(place, listing, self._native, in_flight=in_flight, close=close)
 
     def check(self) -> bool:
         """Look for the first directory below the root; see `Storage.check`."""
@@ -99,11 +112,41 @@ class LocalStorage:
         mount = mount_point(root / archive.value)
         return f"{root}/{archive}" if mount.is_relative_to(root) and mount != root else str(mount)
 
+    def is_at_hand(self, archive: ArchiveId) -> bool:
+        """Return whether the album lies on local disks and is cached; see `Storage.is_at_hand`."""
+        return self._in_flights.of(archive).is_at_hand
+
     def close(self) -> None:
         """End the threads that helped; see `Storage.close`."""
         self._in_flights.close()
 
-    def _list_album(self, archive: ArchiveId, root: int, known: Listing | None) -> Listing:
+    def _list_album(self, archive: ArchiveId, root: int) -> Listing:
+        with self._opened_album(archive, root) as album:
+            in_flight = self._in_flights.of(archive)
+            walk = self._walked(archive, album, Place(), in_flight)
+            in_flight.note_listing(is_prompt=walk.is_prompt and is_prompt(root))
+            return walk.listing()
+
+    def _selected(
+        self, root: int, in_flight: InFlight, wanted: tuple[ArchiveId, WantedTree]
+    ) -> Listing | None:
+        archive, tree = wanted
+        try:
+            with self._opened_album(archive, root) as album:
+                place = Place(wanted=None if tree.is_whole else tree)
+                return self._walked(archive, album, place, in_flight).listing()
+        except ArchiveNotFound:
+            return None
+
+    def _walked(self, archive: ArchiveId, album: int, place: Place, in_flight: InFlight) -> Walk:
+        links = self._links(archive, album)
+        walk = Walk(self._exclusion, in_flight=in_flight, links=links, native=self._native)
+        walk.directory(album, place)
+        return walk
+
+    @contextmanager
+    def _opened_album(self, archive: ArchiveId, root: int) -> Iterator[int]:
+        """Open an album; raise ArchiveNotFound."""
         try:
             album = os.open(archive.value, OPEN_DIRECTORY, dir_fd=root)
         except OSError as error:
@@ -111,24 +154,9 @@ class LocalStorage:
                 raise ArchiveNotFound from None
             raise
         try:
-            if known and known.snapshot and self._holds(known.snapshot, album):
-                return known
-            began_ns = time.time_ns()
-            walk = Walk(
-                self._exclusion,
-                in_flight=self._in_flights.of(archive),
-                links=self._links(archive, album),
-                bulk=self._bulk,
-            )
-            walk.directory(album, Place())
-            listing = walk.listing()
-            return listing if listing.has_settled(began_ns) else replace(listing, snapshot=None)
+            yield album
         finally:
             os.close(album)
-
-    def _holds(self, snapshot: Snapshot, album: int) -> bool:
-        """Tell whether each directory and file of a little album is what it was."""
-        return self._bulk.stat_files(album, snapshot.locations) == snapshot.rows
 
     def _links(self, archive: ArchiveId, album: int) -> Links:
         skipped = partial(self._link_skipped, archive)

@@ -1,9 +1,9 @@
-"""Symbolic links of an album, followed only to what the same album holds.
+"""Symbolic links of an album, followed only to targets in the same album.
 
-The system never follows one of them.  The text of a link is read and resolved here, component by
-component, to a path without links, from which the file is then opened like every other: so a link
-swapped in at any moment leads nowhere.  A path through a name that no archive has leads nowhere
-either, for a link must not show what is hidden.
+The kernel never follows one of them.  The text of a link is read and resolved here, component by
+component, to a path without links.  The file is then opened by that path like every other, so a
+link that is swapped in at any moment leads nowhere.  A path through an excluded name leads nowhere
+either: a link must not show what is hidden.
 """
 
 from __future__ import annotations
@@ -14,36 +14,33 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from archive_service.archive.first_time import FirstTimes
-from archive_service.archive.id import ArchiveId
-from archive_service.observe.events import LinkSkipped, Observe
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.local.open_beneath import opened_to_list, opened_to_pass
 
 _MOST_LINKS = 40
-"""Links on the way to one target, as Linux has it."""
+"""The most links on the way to one target; Linux has the same limit."""
 _LEADS_NOWHERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
 
 Skipped = Callable[[int, str], None]
-"""Told the inode number of a link that is left out, and a short fixed word that says why."""
+"""Called with the inode number of a link that is left out, and a short fixed reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a link leads to: its path in the album, and what the system tells of it."""
+    """The target of a link: its path in the album, and its `stat`."""
 
     path: bytes
     status: os.stat_result
 
 
 class Links(Protocol):
-    """What is done about the links of an album."""
+    """How the links of an album are handled."""
 
     def follow(self, path: bytes, inode: int) -> Target | None:
-        """Return the target of a link, or None where it is to be left out; raise OSError."""
+        """Return the target of a link, or None if it is left out; raise OSError."""
 
     def skip(self, inode: int, reason: str) -> None:
-        """Note that a link is left out after all."""
+        """Report that a link is left out after all."""
 
     def open_directory(self, path: bytes) -> int:
         """Open a target for listing; raise OSError."""
@@ -58,8 +55,9 @@ class _LeadsNowhere(Exception):
 class AlbumLinks:
     """Links that are followed within the album.
 
-    `album` is its descriptor, `places` tells the absolute paths under which links may name it; it
-    is called when there is such a link, for to resolve a path takes as long as to list an album.
+    `album` is its descriptor.  `places` returns the absolute paths by which links may name it; it
+    is called only when a link needs them, because resolving a path takes as long as listing an
+    album.
     """
 
     def __init__(
@@ -160,26 +158,12 @@ class NoLinks:
         self._skipped(inode, "never")
 
     def skip(self, inode: int, reason: str) -> None:
-        """Note that a link is left out; see `Links.skip`."""
+        """Report that a link is left out; see `Links.skip`."""
         self._skipped(inode, reason)
 
     def open_directory(self, path: bytes) -> int:
-        """Refuse, for nothing leads here; see `Links.open_directory`."""
+        """Raise FileNotFoundError: no link has a target; see `Links.open_directory`."""
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
-
-
-class SkippedLinks:
-    """Reports each link that is left out once, however often its album is listed."""
-
-    def __init__(self, observe: Observe) -> None:
-        self._observe = observe
-        self._reported = FirstTimes()
-
-    def __call__(self, archive: ArchiveId, inode: int, reason: str) -> None:
-        """Report a link, if it is the first time."""
-        event = LinkSkipped(archive, inode, reason)
-        if self._reported.is_first(event):
-            self._observe(event)
 
 
 def _go_up(passed: list[bytes]) -> None:

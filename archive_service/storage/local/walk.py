@@ -1,7 +1,7 @@
-"""A walk through a directory tree, which ends in a listing.
+"""Walks through a directory tree and makes a listing.
 
-Each directory is opened relative to its parent's descriptor and not when it is a symbolic link, so
-no link, swapped in at any moment, leads out of the tree.
+Each directory is opened relative to its parent's descriptor, and never if it is a symbolic link.
+So no link, swapped in at any moment, leads out of the tree.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from archive_service.storage.local.directory_look import (
     stable_names,
 )
 from archive_service.storage.local.filesystem_type import is_prompt
-from archive_service.storage.local.listing_builder import Columns
+from archive_service.storage.local.listing_builder import ListingBuilder
 from archive_service.storage.local.native import AS_COMPILED, NativeCalls
 from archive_service.storage.local.open_beneath import OPEN_DIRECTORY
 from archive_service.storage.local.stat_record import (
@@ -45,9 +45,9 @@ from archive_service.storage.local.stat_record import (
 from archive_service.storage.local.symlinks import Links, Target
 
 MAX_DEPTH = 64
-"""Directories within directories; each costs a descriptor while it is walked."""
+"""The most directories within directories; each holds a descriptor while it is walked."""
 VANISHED = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
-"""The errors of opening what was replaced or removed since its name was read."""
+"""The errors of opening a file that was replaced or removed since its name was read."""
 
 
 _Named = tuple[bytes, "bytes | None"]
@@ -57,7 +57,7 @@ _Named = tuple[bytes, "bytes | None"]
 class Walk:
     """Collects the columns of a listing, a directory at a time.
 
-    Where the storage is slow, several directories and files are looked at ahead, at once.  They are
+    On slow storage several directories and files are listed ahead at the same time.  They are
     collected in order.
     """
 
@@ -68,22 +68,24 @@ class Walk:
         *,
         in_flight: InFlight,
         links: Links | None = None,
-        bulk: NativeCalls = AS_COMPILED,
+        native: NativeCalls = AS_COMPILED,
     ) -> None:
         self.reached = b""
-        """The directory entered last: where an error was met."""
+        """The directory entered last, where an error occurred."""
+        self.is_prompt = True
+        """Whether all directories lie on file systems that answer at once."""
         self._exclusion = exclusion
         self._acceptance = acceptance
         self._in_flight = in_flight
         self._links = links
-        self._bulk = bulk
-        self._columns = Columns()
+        self._native = native
+        self._columns = ListingBuilder()
 
     def __len__(self) -> int:
         return len(self._columns)
 
     def listing(self) -> Listing:
-        """Return what was collected."""
+        """Return the listing."""
         return self._columns.listing()
 
     def file(self, path: bytes, status: os.stat_result) -> None:
@@ -111,36 +113,31 @@ class Walk:
         if place.depth > MAX_DEPTH:
             raise StorageUnavailable("too deep")
         names, status = stable_names(descriptor, self._exclusion)
-        kept = encoded(names.kept)
+        kept = place.kept(encoded(names.kept))
         found = self._in_flight.in_slices(
             lambda start, stop: self._rows(descriptor, kept[start:stop]), len(kept)
         )
         there = list(chain.from_iterable(names for names, _ in found))
         rows = b"".join(rows for _, rows in found)
         uploads = self._rows(descriptor, encoded(names.uploads))
-        return DirectoryLook(
-            descriptor, place, status, names, there, rows, *uploads, is_prompt(descriptor)
-        )
+        return DirectoryLook(descriptor, place, status, names, there, rows, *uploads)
 
     def _rows(self, descriptor: int, names: list[bytes]) -> tuple[list[bytes], bytes]:
-        return rows_of(descriptor, names, self._bulk)
+        return rows_of(descriptor, names, self._native)
 
     def _collect(self, look: DirectoryLook) -> bool:
         place, status = look.place, look.status
         before = len(self)
-        if not place.depth:
-            self._columns.note_rows(place.location, [b"."], row(status))
-        self._columns.note_rows(place.location, look.names, look.rows)
+        self.is_prompt = self.is_prompt and is_prompt(look.descriptor)
         self._note_left_out(look)
-        if not look.tells_changes:
-            self._columns.note_unseen()
+        below = self._add_files(*look.without_placeholders(), place)
         leads_to_empty = self._collect_below(
-            look, self._add_files(*look.without_placeholders(), place)
+            look, [directory for directory in below if place.leads_to(directory[0])]
         )
         if os.fstat(look.descriptor).st_ctime_ns != status.st_ctime_ns:
-            raise AlbumInMotion  # something may be missing of which no time of the listing tells
+            raise AlbumInMotion  # the directory changed while we read it: entries may be missing
         self._columns.note_times(ctime_ns(status), mtime_ns(status))
-        is_kept = leads_to_empty or len(self) == before
+        is_kept = leads_to_empty or (len(self) == before and place.wanted is None)
         if place.prefix and is_kept:
             self._columns.add([place.prefix], empty_row(status), {})
         return is_kept
@@ -150,7 +147,6 @@ class Walk:
         if look.sorted_names.has_litter:
             self._columns.note_litter()
         if look.uploads:
-            self._columns.note_rows(location, look.uploads, look.upload_rows)
             self._columns.note_uploads([location + n for n in look.uploads], look.upload_rows)
 
     def _collect_below(self, look: DirectoryLook, directories: Sequence[_Named]) -> bool:
@@ -216,7 +212,7 @@ class Walk:
         return None
 
     def _look_below(self, above: DirectoryLook, named: _Named) -> DirectoryLook | None:
-        """Look at a directory in another; return None where it is there no more."""
+        """Look at a directory in another; return None if it is gone."""
         name, target = named
         try:
             descriptor = self._opened(above.descriptor, name, target)
@@ -246,7 +242,7 @@ class Walk:
 
 @contextmanager
 def opened_directory(path: Path) -> Iterator[int]:
-    """Open a directory, by descriptor; it may be a link, for the operator named it."""
+    """Open a directory, by descriptor; it may be a link, because the operator named it."""
     descriptor = os.open(path, OPEN_DIRECTORY & ~os.O_NOFOLLOW)
     try:
         yield descriptor

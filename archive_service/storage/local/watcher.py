@@ -1,11 +1,11 @@
-"""The directories of albums, watched for changes by the kernel (inotify(7)).
+"""Watches the directories of albums for changes with inotify(7).
 
-What is told is only that something in an album has changed: what, a new listing tells.  So files
-that land in a fresh directory before it is watched are not lost, and no path has to be kept for a
-watch.  A directory is watched before it is read, so none within it is missed either.
+It reports only that an album has changed; a new listing shows what.  So files that land in a new
+directory before it is watched are not lost, and no path has to be kept for a watch.  A directory is
+watched before it is read, so none of its subdirectories is missed.
 
-Paths are followed here as they are, in a race with whoever swaps links: nothing is read but names
-of directories, and a watch too many tells of a change that is none.
+Paths are followed here without protection against swapped links: only names of directories are
+read, and a watch on a wrong directory merely causes a needless listing.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ if TYPE_CHECKING:
     from inotify_simple import INotify
 
 MOST_WATCHES = 200_000
-"""Each takes about a kilobyte of the kernel's memory and 100 bytes of ours."""
+"""Each takes about a kilobyte in the kernel and 100 bytes in the process."""
 _READ_BYTES = 32 * 1024
-"""Some hundred events, so that the event loop is soon free again."""
-# Of inotify.h; the library's own are slow to compute with.
+"""Some hundred events at once, so that the event loop is soon free again."""
+# From inotify.h; the library's own enum is slow to compute with.
 _MODIFY, _ATTRIB, _CLOSE_WRITE = 0x2, 0x4, 0x8
 _MOVED_FROM, _MOVED_TO, _CREATE, _DELETE = 0x40, 0x80, 0x100, 0x200
 _DELETE_SELF, _MOVE_SELF = 0x400, 0x800
 _UNMOUNT, _OVERFLOW, _IGNORED = 0x2000, 0x4000, 0x8000
 _ONLYDIR, _DONT_FOLLOW, _ISDIR = 0x1000000, 0x2000000, 0x40000000
-# An attribute too: a client that sets a file's date moves its ctime, and so its change token.
+# Attributes, too: setting a file's date moves its ctime, and so its change token.
 _WRITING = _MODIFY | _CREATE | _CLOSE_WRITE | _MOVED_FROM | _MOVED_TO
 _IN_ALBUM = _ATTRIB | _WRITING | _ONLYDIR | _DONT_FOLLOW
 _IN_ROOT = _ATTRIB | _MOVED_FROM | _MOVED_TO | _CREATE | _DELETE | _DELETE_SELF | _MOVE_SELF
@@ -53,26 +53,26 @@ class WatchFailed(Exception):
 
 
 class Changes(NamedTuple):
-    """What has been told since the last time."""
+    """The changes since the last call."""
 
     albums: set[str]
     """Albums in which something has changed."""
     unwatched: set[str]
-    """Those among them that may have other directories than are watched."""
+    """Those of them whose directories may have changed, so that they must be watched again."""
     has_overflown: bool
-    """Whether there was more than the kernel could keep."""
+    """Whether the kernel's queue overflowed."""
     is_root_gone: bool
     """Whether the root was removed, moved away or unmounted."""
 
 
 class AlbumWatcher:
-    """The watches on one root and what lies below it.
+    """The watches on one root and the albums below it.
 
     `watch` is called from one thread at a time, everything else from the event loop's.
     """
 
     def __init__(self, root: Path, exclusion: Exclusion, written: WrittenFiles) -> None:
-        """Watch the root; raise StorageUnavailable where there is none, and WatchFailed.
+        """Watch the root; raise StorageUnavailable if there is none, and WatchFailed.
 
         `written` gets the files that are written to.
         """
@@ -95,7 +95,7 @@ class AlbumWatcher:
             raise
 
     def is_of_root(self) -> bool:
-        """Tell whether the root is what it was: something else may have been mounted on it."""
+        """Return whether the root is the same directory: another may have been mounted on it."""
         try:
             return _identity(self._root) == self._root_identity
         except OSError:
@@ -106,14 +106,14 @@ class AlbumWatcher:
         return int(self._inotify.fileno())
 
     def close(self) -> None:
-        """Watch no more."""
+        """End all watches."""
         self._inotify.close()
         self._writing.forget()
 
     def watch(self, album: str) -> None:
-        """Watch all directories of an album, those that are watched already included.
+        """Watch all directories of an album, including those already watched.
 
-        Raise WatchFailed where there are too many.
+        Raise WatchFailed if there are too many.
         """
         watched = set()
         pending = [(os.path.join(self._root, album), 0)]  # noqa: PTH118 - a Path takes longer
@@ -133,7 +133,7 @@ class AlbumWatcher:
             self._forget_all_but(watched, album)
 
     def changes(self) -> Changes:
-        """Return what has been told, as far as it is read in a moment."""
+        """Return the changes that one short read gets."""
         from inotify_simple import parse_events  # noqa: PLC0415 - of Linux only
 
         changes = Changes(set(), set(), has_overflown=False, is_root_gone=False)

@@ -1,8 +1,8 @@
 """Files that were made or written to and not closed since, as inotify(7) reports it.
 
-The kernel reports nothing of what was opened before the directory was watched, of mappings, and of
-what others do on a network disk.  No path is kept for a watch, so a file is known by its album, its
-directory's watch and its base name, and asked for by album and base name.
+The kernel does not report files that were opened before the directory was watched, mappings, and
+changes by other machines on a network disk.  No path is kept for a watch.  So a file is recorded by
+its album, its directory's watch and its base name, and looked up by album and base name.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from typing import NamedTuple
 from archive_service.archive.settling import OPEN_S
 
 MOST_FILES = 10_000
-"""Those that are kept in all; beyond that the oldest go."""
+"""The most files that are recorded; beyond that the oldest is dropped."""
 
 
 class _Writing(NamedTuple):
     since_s: float
-    """When it was made or written to last."""
+    """When it was last created or written to."""
     is_written: bool
-    """Whether it was written to; a file that was only made may be another's second name."""
+    """Whether it was written to; a file that was only created may be a hard link."""
 
 
 class _Key(NamedTuple):
@@ -42,36 +42,36 @@ class WrittenFiles:
         self._watches: defaultdict[tuple[str, str], set[int]] = defaultdict(set)
 
     def note_made(self, watch: int, album: str, name: str) -> None:
-        """Note that a file was made; its writer may go on."""
+        """Record that a file was created; its writer may continue."""
         with self._lock:
             self._put(_Key(watch, album, name), _Writing(self._clock(), is_written=False))
 
     def note_written(self, watch: int, album: str, name: str) -> None:
-        """Note that a file was written to; its writer may go on."""
+        """Record that a file was written to; its writer may continue."""
         with self._lock:
             self._put(_Key(watch, album, name), _Writing(self._clock(), is_written=True))
 
     def note_closed(self, watch: int, album: str, name: str) -> None:
-        """Note that a writer has closed a file."""
+        """Record that a writer has closed a file."""
         with self._lock:
             self._take(_Key(watch, album, name))
 
     def note_renamed(self, old: tuple[int, str, str], new: tuple[int, str, str]) -> None:
-        """Note another name of a file, whose writer may go on; both are a watch, album and name."""
+        """Record that a file was renamed; `old` and `new` are a watch, album and name."""
         with self._lock:
             if writing := self._take(_Key(*old)):
                 self._put(_Key(*new), writing)
 
     def clear(self) -> None:
-        """Know nothing: events were lost, or nothing is watched any more."""
+        """Forget all files: events were lost, or nothing is watched any more."""
         with self._lock:
             self._files.clear()
             self._watches.clear()
 
     def has(self, album: str, name: str, *, or_made: bool) -> bool:
-        """Tell whether a file of an album with this base name was written to and not closed.
+        """Return whether a file with this base name was written to and not closed since.
 
-        `or_made` counts one that was only made, too.
+        `or_made` also counts a file that was only created.
         """
         oldest_s = self._clock() - OPEN_S
         with self._lock:

@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterable, Sequence
 from types import TracebackType
 
 from archive_service.archive.errors import DownloadFailed, SourceUnreadable
-from archive_service.archive.listing import Listing
+from archive_service.archive.listing import Listing, SourceIndex
 from archive_service.storage.base import SourceFile
 from archive_service.storage.s3.fetch import TRIES
 from archive_service.storage.s3.object_file import FetchedFile, KeepingFile, KeptFile
@@ -20,7 +20,10 @@ _AT_ONCE = 16
 
 
 class S3AlbumFiles:
-    """The files of one listing, whose keys begin with `prefix`; see `AlbumFiles`."""
+    """The files of one listing; see `AlbumFiles`.
+
+    Their keys begin with `prefix`: that of the album, or for a list that of all albums.
+    """
 
     def __init__(self, context: StoreContext, prefix: str, listing: Listing) -> None:
         self._context = context
@@ -38,25 +41,25 @@ class S3AlbumFiles:
     ) -> None:
         """Do nothing: each read is a request of its own."""
 
-    def open(self, source: int) -> SourceFile:
+    def open(self, source: SourceIndex) -> SourceFile:
         """Open an object; reading it shows whether it is still the one that was listed."""
         whole = self.whole(source)
         if chunks := self._context.kept.taken(whole):
             return KeptFile(self._context, whole, chunks)
         return FetchedFile(self._context, whole)
 
-    def open_each(self, sources: Iterable[int]) -> Generator[SourceFile, None, None]:
+    def open_each(self, sources: Iterable[SourceIndex]) -> Generator[SourceFile, None, None]:
         """Open objects; see `AlbumFiles.open_each`."""
         yield from map(self.open, sources)  # nothing is asked before the first byte
 
-    def open_to_hash(self, source: int) -> SourceFile:
+    def open_to_hash(self, source: SourceIndex) -> SourceFile:
         """Open an object and keep it if it is small; see `AlbumFiles.open_to_hash`."""
         whole = self.whole(source)
         if self._context.kept.hold(whole.size):
             return KeepingFile(self._context, whole)
         return FetchedFile(self._context, whole)
 
-    def known_crc32(self, source: int) -> int | None:
+    def known_crc32(self, source: SourceIndex) -> int | None:
         """Ask the store for the CRC-32 of an object; see `AlbumFiles.known_crc32`."""
         if not self._context.checksum_probe.is_worthwhile():
             return None
@@ -64,24 +67,25 @@ class S3AlbumFiles:
         self._context.checksum_probe.record(crc32)
         return crc32
 
-    def verify(self, file: SourceFile, source: int) -> None:
+    def verify(self, file: SourceFile, source: SourceIndex) -> None:
         """Do nothing: each read has already checked the entity tag."""
 
     def read_into(
-        self, buffer: memoryview, sources: Sequence[int], positions: Sequence[int]
+        self, buffer: memoryview, sources: Sequence[SourceIndex], positions: Sequence[int]
     ) -> None:
         """Read small objects whole, several at once; see `AlbumFiles.read_into`."""
         self._context.loop.run(self._read_into(buffer, sources, positions))
 
-    def whole(self, source: int) -> Part:
+    def whole(self, source: SourceIndex) -> Part:
         """Return the part that is a source's whole object."""
         listing = self._listing
-        key = self._prefix + listing.paths[source].decode()
+        paths = listing.listed.origins if listing.listed else listing.paths
+        key = self._prefix + paths[source].decode()
         size = listing.sizes[source]
         return Part(key, listing.locations[source].decode(), size, 0, size)
 
     async def _read_into(
-        self, buffer: memoryview, sources: Sequence[int], positions: Sequence[int]
+        self, buffer: memoryview, sources: Sequence[SourceIndex], positions: Sequence[int]
     ) -> None:
         wanted = iter(zip(sources, positions, strict=True))
 
@@ -99,7 +103,7 @@ class S3AlbumFiles:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _read(self, buffer: memoryview, source: int) -> None:
+    async def _read(self, buffer: memoryview, source: SourceIndex) -> None:
         whole = self.whole(source)
         for tries in range(1, TRIES + 1):
             try:

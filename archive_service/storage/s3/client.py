@@ -18,6 +18,7 @@ from aiobotocore.session import get_session
 from botocore.exceptions import BotoCoreError, ClientError
 
 from archive_service.archive.errors import StorageUnavailable
+from archive_service.storage.s3.location import Addressing
 from archive_service.storage.s3.store_errors import EXPIRED, reason_of
 from archive_service.storage.s3.timestamps import moment
 
@@ -37,8 +38,9 @@ class Clients:
     Expired credentials are looked up anew, by a new client: they may have been renewed in a file.
     """
 
-    def __init__(self, *, timeout_s: float) -> None:
+    def __init__(self, *, timeout_s: float, addressing: Addressing) -> None:
         self._timeout_s = timeout_s
+        self._addressing = addressing
         self._lock = asyncio.Lock()
         self._client: Client | None = None
         self._made_s = 0.0
@@ -91,6 +93,8 @@ class Clients:
             # The archive's own CRC-32 protects the content, and no store sends one for a range.
             response_checksum_validation="when_required",
         )
+        if self._addressing != "auto":  # which would count above the file of AWS_CONFIG_FILE
+            config = config.merge(AioConfig(s3={"addressing_style": self._addressing}))
         # botocore only reads AWS_DEFAULT_REGION; all other SDKs of AWS read this one.
         region = os.environ.get("AWS_REGION") or None
         made: AbstractAsyncContextManager[Client] = session.create_client(

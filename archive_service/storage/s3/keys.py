@@ -8,7 +8,7 @@ not UTF-8 is left out and reported, because no client can request it.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from hashlib import blake2b
 from itertools import chain, groupby
 from operator import itemgetter
@@ -17,11 +17,14 @@ from archive_service.archive.errors import AlbumArchived
 from archive_service.archive.listing import CHANGE_TOKEN_SIZE, Listing, held_ns, parent, parents
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.s3.objects import Found
+from archive_service.storage.wanted import WantedTree
 
 FILE_MODE, DIRECTORY_MODE = 0o644, 0o755
 """Objects have no permission bits; these are the usual ones of files."""
 _NS_PER_S = 1_000_000_000
 _ROOT = b""
+_FEW_FILES = 4
+"""So many files of a directory are asked for one by one: it may hold thousands of others."""
 
 
 class Tree:
@@ -60,12 +63,13 @@ class Tree:
             named_members = ((name, found) for _, name, found in members if name)
             self._members.setdefault(directory, {}).update(named_members)
 
-    def listing(self) -> Listing:
+    def listing(self, wanted: WantedTree | None = None) -> Listing:
         """Return the listing: files, empty directories and the parents of these.
 
+        `wanted` are the files that a list names, and others are left out.
         Raise AlbumArchived if a file must be restored before it can be read.
         """
-        found_files = self._kept_files()
+        found_files = self._kept_files(wanted)
         if any(found.is_archived for found in found_files.values()):
             raise AlbumArchived
         times_s = self._times_s()
@@ -93,13 +97,16 @@ class Tree:
             is_of_objects=True,
         )
 
-    def _kept_files(self) -> dict[bytes, Found]:
+    def _kept_files(self, wanted: WantedTree | None) -> dict[bytes, Found]:
         """Return the files by path: what lies beside one may show that it is unfinished."""
-        return {
+        found_files = {
             members[name].key[self._prefix_size :]: members[name]
             for members in self._members.values()
             for name in self._exclusion.kept(list(members))
         }
+        if wanted is None:
+            return found_files
+        return {path: found for path, found in found_files.items() if wanted.includes(path)}
 
     def _named(self, found: Found) -> tuple[bytes, str, Found] | None:
         """Return the directory and the name of an object; None if it is left out."""
@@ -127,6 +134,20 @@ class Tree:
                 above = parent(directory)
                 times_s[above] = max(times_s.get(above, 0), times_s[directory])
         return times_s
+
+
+def lookups(wanted: WantedTree) -> Iterator[tuple[bytes, bool]]:
+    """Yield what the keys of wanted files begin with, and whether keys with more slashes count.
+
+    What lies beside a file may show that it is unfinished, and has a name that begins with its own.
+    """
+    for path, tree in wanted.walk():
+        if tree.is_whole:
+            yield path, True
+        elif len(tree.files) > _FEW_FILES:
+            yield path, False
+        else:
+            yield from ((path + name, False) for name in tree.files)
 
 
 def _change_token(etag: bytes) -> bytes:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal
 
 SCHEME = "s3://"
+Addressing = Literal["auto", "path", "virtual"]
+"""Where a request names the bucket; "auto" leaves it to botocore."""
 # The names of buckets in any store: S3 itself rejects capitals and `_`, older stores accept them.
 _URL = re.compile(r"s3://(?P<bucket>[A-Za-z0-9][A-Za-z0-9._-]{1,254})(?:/(?P<prefix>[^\0]*))?")
 
@@ -17,6 +20,7 @@ class S3Location:
     bucket: str
     prefix: str = ""
     """Empty, or ends in a slash."""
+    addressing: Addressing = field(default="auto", compare=False)
 
     @classmethod
     def parse(cls, text: str) -> S3Location:

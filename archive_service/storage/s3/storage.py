@@ -12,8 +12,9 @@ tag of every answer is compared here, too.
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from archive_service.archive.errors import ArchiveNotFound
@@ -24,12 +25,16 @@ from archive_service.observe.events import ObjectSkipped, Observe, ignore
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.s3.album_objects import S3AlbumFiles
 from archive_service.storage.s3.client import Clients
-from archive_service.storage.s3.keys import Tree
+from archive_service.storage.s3.keys import Tree, lookups
 from archive_service.storage.s3.location import S3Location
-from archive_service.storage.s3.loop import LoopThread
+from archive_service.storage.s3.loop import LoopThread, gathered
 from archive_service.storage.s3.objects import Objects
 from archive_service.storage.s3.store_context import StoreContext
 from archive_service.storage.s3.store_probe import Flaw, flaws_of
+from archive_service.storage.wanted import WantedTree
+
+_REQUESTS_AT_ONCE = 32
+"""For one list: pages of keys that are asked for at once."""
 
 
 class S3Storage:
@@ -53,7 +58,7 @@ class S3Storage:
         self._observe = observe
         self._reported = FirstTimes()
         self._loop = LoopThread("s3")
-        self._clients = Clients(timeout_s=timeout_s)
+        self._clients = Clients(timeout_s=timeout_s, addressing=location.addressing)
         self._objects = Objects(self._clients, location.bucket)
         self._context = StoreContext(self._loop, self._objects, memory_bytes=memory_bytes)
 
@@ -62,25 +67,36 @@ class S3Storage:
         """The bytes of memory taken: for bytes that wait for a reader, and for those to come."""
         return self._context.ahead.used + self._context.kept.used
 
-    def list(self, archive: ArchiveId, known: Listing | None = None) -> Listing:
+    def list(self, archive: ArchiveId) -> Listing:
         """List the objects of an album; see `Storage.list`."""
         tree = self._loop.run(self._tree(archive))
         if not tree:
             raise ArchiveNotFound
         return tree.listing()
 
+    def is_at_hand(self, archive: ArchiveId) -> bool:
+        """Return False, because objects come from another machine; see `Storage.is_at_hand`."""
+        return False
+
+    def select(
+        self, archive: ArchiveId, wanted: Mapping[ArchiveId, WantedTree]
+    ) -> Sequence[Listing | None]:
+        """List what is wanted of albums; see `Storage.select`."""
+        return self._loop.run(self._select(wanted))
+
     def files(
         self, archive: ArchiveId, listing: Listing, close: Callable[[int], object] = os.close
     ) -> S3AlbumFiles:
         """Give access to the objects of a listing; see `Storage.files`."""
-        return S3AlbumFiles(self._context, self._prefix_of(archive), listing)
+        prefix = self._prefix if listing.listed else self._prefix_of(archive)
+        return S3AlbumFiles(self._context, prefix, listing)
 
     def flaws(self, archive: ArchiveId, listing: Listing) -> Sequence[Flaw] | None:
         """Probe the store with an object of a listing; return None if none has two bytes.
 
         Raise DownloadFailed.
         """
-        source = next((source for source, size in enumerate(listing.sizes) if size > 1), None)
+        source = next((source for source in listing.sources() if listing.sizes[source] > 1), None)
         if source is None:
             return None
         whole = self.files(archive, listing).whole(source)
@@ -111,6 +127,30 @@ class S3Storage:
         async for page in self._objects.pages(prefix):
             tree.add(page.objects)
         return tree
+
+    async def _select(self, wanted: Mapping[ArchiveId, WantedTree]) -> Sequence[Listing | None]:
+        requests = asyncio.Semaphore(_REQUESTS_AT_ONCE)
+        trees = [self._selected(album, tree, requests) for album, tree in wanted.items()]
+        return await gathered(trees)
+
+    async def _selected(
+        self, album: ArchiveId, wanted: WantedTree, requests: asyncio.Semaphore
+    ) -> Listing | None:
+        prefix = self._prefix_of(album)
+        tree = Tree(prefix.encode(), self._exclusion, partial(self._skipped, album))
+
+        async def look(key: str, **more: object) -> None:
+            async with requests:
+                async for page in self._objects.pages(key, **more):
+                    tree.add(page.objects)
+
+        await gathered(
+            [
+                look(prefix + path.decode(), **({} if is_deep else {"Delimiter": "/"}))
+                for path, is_deep in lookups(wanted)
+            ]
+        )
+        return tree.listing(None if wanted.is_whole else wanted) if tree else None
 
     async def _check(self) -> bool:
         async for page in self._objects.pages(self._prefix, MaxKeys=1):

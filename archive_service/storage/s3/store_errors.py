@@ -15,6 +15,7 @@ from archive_service.archive.errors import DownloadFailed, SourceChanged, Source
 
 EXPIRED = "credentials expired"
 ARCHIVED = "archived"
+OTHER_ADDRESSING = "other addressing"
 _SLOW_DOWN, _DENIED, _TIMEOUT, _UNREACHABLE = "slow down", "access denied", "timeout", "unreachable"
 _STORE_ERROR, _WRONG, _NO_CREDENTIALS = "store error", "wrong credentials", "no credentials"
 # An answer to HEAD has no body, so its code is the status.
@@ -38,6 +39,8 @@ _BY_CODE: Mapping[str, str] = {
     "AllAccessDisabled": _DENIED,
     "403": _DENIED,
     "RequestTimeTooSkewed": "clock skew",
+    "SecondLevelDomainForbidden": OTHER_ADDRESSING,  # Alibaba
+    "PathStyleDomainForbidden": OTHER_ADDRESSING,  # Tencent
     "NoSuchBucket": "no bucket",
     "PermanentRedirect": "other region",
     "IllegalLocationConstraintException": "other region",

@@ -1,7 +1,7 @@
-"""How long the header of a request may be, and what to say of one that is longer.
+"""Limits the header of a request, and chooses the answer for a longer one.
 
-Browsers send the cookies of the whole site with a download, in one field once a web server in front
-has joined them: three of 4 KB are common.  They cost a visitor nothing here.
+Browsers send all cookies of the site with a download, and a web server in front may join them into
+one field: three of 4 KB are common.  So the limit for a field is generous.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ MAX_REQUEST_TARGET_BYTES = 8190
 MAX_FIELD_BYTES = 65_536
 """Of a field's name and value."""
 MAX_HEADER_BYTES = 131_072
-"""Of a request line and all fields; beyond it nothing is read, nor answered."""
+"""Of the request line and all fields; a longer header is neither read nor answered."""
 _COOKIE = b"cookie"
 
 
 def header_failure(error: BaseException | None, header: bytes) -> Failure:
-    """Return what is wrong with a header, given its beginning: up to what could not be read."""
+    """Return the failure for a header, given its bytes up to where parsing stopped."""
     if not isinstance(error, LineTooLong):
         return UNREADABLE
     if MAX_REQUEST_TARGET_BYTES in error.args:

@@ -28,10 +28,10 @@ from archive_service.web.pages.render import Pages
 from archive_service.web.response_headers import add_fields, is_of_archive
 
 QUIET_S = 0.4
-"""After this time without progress, a half-closed connection is taken for abandoned."""
+"""After this time without progress, a half-closed connection counts as abandoned."""
 SILENT_S = 3.0
-"""How long a client may send no whole header while other connections wait to be taken, before its
-first request or after an answer.  A request that was lost twice on its way has come by then."""
+"""How long a client may send no whole header while other connections wait to be accepted, before
+its first request or after an answer.  Even a request that was lost twice has arrived by then."""
 
 
 _CONTINUE = "100-continue"
@@ -69,10 +69,10 @@ class Runner(web.AppRunner):
         self._count = count
         self._pages = Pages()
         self._awaited: dict[_Connection, float] = {}
-        """Connections whose header is awaited, and since when; the longest first."""
+        """Connections whose header is awaited, and since when; the longest wait first."""
 
     def close_silent(self) -> None:
-        """Close the connections of clients that hold one and ask for nothing."""
+        """Close connections whose clients send no request."""
         now_s = asyncio.get_running_loop().time()
         for connection, since_s in list(self._awaited.items()):
             if now_s - since_s < SILENT_S:
@@ -198,7 +198,7 @@ class _Connection(web.RequestHandler):
         if self._is_idle():
             self.force_close()
 
-    def eof_received(self) -> bool:  # type: ignore[override] # asyncio looks at it
+    def eof_received(self) -> bool:  # type: ignore[override] # asyncio uses it
         """Continue the answer after the client has closed its side: it may still be reading.
 
         A client that has left looks the same until something is sent to it.  So the connection is
@@ -227,9 +227,9 @@ class _Connection(web.RequestHandler):
             self._look_later(now)
 
     def _progress(self) -> Progress | None:
-        """Return the progress of the connection; None if it is closed or encrypted."""
+        """Return the progress of the connection; None if it is closed."""
         transport = self.transport
-        if transport is None or transport.is_closing() or transport.get_extra_info("sslcontext"):
+        if transport is None or transport.is_closing():
             return None
         return progress_of(transport.get_extra_info("socket"))
 

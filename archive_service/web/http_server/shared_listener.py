@@ -1,18 +1,18 @@
 """Accepts connections from a listening socket that one process has, or several share.
 
 The kernel wakes every process that waits for the socket, and the first to call accept gets the
-connection.  A process that is sending is awake already, so this is unfair: of 480 pairs of
-downloads on two workers and two cores, the second begun 0 to 0.3 s after the first, 224 pairs
-shared one worker while the other idled.  So a process with more connections than another waits a
-moment, and then accepts what is still there, because the other may hang or may have ended.  Then 5
-of 480 pairs shared a worker.
+connection.  A process that is sending is awake already, so it would get most connections: of 480
+pairs of downloads on two workers and two cores, the second begun 0 to 0.3 s after the first, 224
+pairs shared one worker while the other was idle.  So a process with more connections than another
+waits a moment before it accepts.  Then 5 of 480 pairs shared a worker.  It does accept after that
+moment, because the other process may hang or may have ended.
 
 A process accepts one connection at a time; asyncio would accept the whole backlog.  SO_REUSEPORT
 was rejected: it distributes connections by a hash of their addresses, without regard to load.
 
-A process without descriptors to spare accepts no connection: it stays in the backlog, and those
-that ask for nothing are closed to make room.  asyncio's own server would try a thousand times in a
-row and log each, and the downloads under way would find no descriptor for their files.
+A process without spare descriptors accepts no connection: new ones stay in the backlog, and idle
+ones are closed to make room.  asyncio's own server would retry a thousand times in a row and log
+each time, and downloads under way would find no descriptor for their files.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from archive_service.archive.errors import errno_name
 from archive_service.observe.events import Observe
 from archive_service.observe.process_events import ConnectionNotTaken
 from archive_service.web.http_server.runner import Runner
-from archive_service.web.limits.connection_counts import Load
+from archive_service.web.limits.connection_counts import ConnectionCount
 from archive_service.web.limits.descriptors import has_room_for_another
 
 _MOMENT_S = 0.02
 """Enough for an idle process to wake up while all cores are busy."""
 _RETRY_S = 0.25
-"""Until the next try where there are too few descriptors, or too little memory."""
+"""Pause before the next try, if there are too few descriptors or too little memory."""
 _NO_ROOM = "reserve"
 
 
@@ -42,13 +42,18 @@ class SharedListener(web.BaseSite):
     """Accepts connections while there are descriptors for their downloads."""
 
     def __init__(
-        self, runner: Runner, *, listener: socket.socket, load: Load, observe: Observe
+        self,
+        runner: Runner,
+        *,
+        listener: socket.socket,
+        connections: ConnectionCount,
+        observe: Observe,
     ) -> None:
         super().__init__(runner)
         self._make_connection = cast("Callable[[], asyncio.Protocol]", runner.server)
         self._close_silent = runner.close_silent
         self._listener = listener
-        self._load = load
+        self._connections = connections
         self._observe = observe
         self._taking: asyncio.Task[None] | None = None
         self._is_stopped = False
@@ -84,9 +89,9 @@ class SharedListener(web.BaseSite):
         self._taking.add_done_callback(lambda _: self._wait())
 
     async def _take(self) -> None:
-        if self._load.is_above_least():
+        if self._connections.is_above_least():
             await asyncio.sleep(_MOMENT_S)
-        if not has_room_for_another(self._load.own()):
+        if not has_room_for_another(self._connections.own()):
             self._close_silent()
             await self._wait_for_room(_NO_ROOM)
             return

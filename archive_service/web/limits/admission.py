@@ -65,7 +65,7 @@ class FairUse:
             least_bytes_per_s=limits.least_bytes_per_s if limits.downloads else 0,
             window_s=limits.slow_window_s,
         )
-        self._misses = counts.failed_lookups if limits.misses_per_minute else None
+        self._failed_lookups = counts.failed_lookups if limits.misses_per_minute else None
         self._held = 0
         self._rate = SharedRate(lambda: limits.bytes_per_s * self._slots.own_share())
         self._rates: dict[object, SharedRate] = {}
@@ -79,25 +79,27 @@ class FairUse:
     def admit(self, request: web.Request) -> None:
         """Admit a request; raise ClientRefused."""
         now_s = time.monotonic()
-        if self._misses is None or not self._misses.refuses_any_client(now_s):
+        if self._failed_lookups is None or not self._failed_lookups.refuses_any_client(now_s):
             return
         client = self._client(request)
-        refused_s = self._misses.refused_for_s(client.key, now_s)
+        refused_s = self._failed_lookups.refused_for_s(client.key, now_s)
         if refused_s and client.is_known and not self.is_site(request):
             raise ClientRefused(math.ceil(refused_s))
 
     def is_site(self, request: web.Request) -> bool:
-        """Return whether a request is the site's own; its misses are no guesses."""
+        """Return whether a request is the site's own; its failed lookups are no guesses."""
         return self._site.includes(request.remote or "", request.headers)
 
-    async def missed(self, request: web.Request, count: int = 1) -> None:
-        """Count links that don't exist, and wait for as long as their answer has to."""
-        if self._misses is None or self.is_site(request):
+    async def note_failed_lookups(self, request: web.Request, count: int = 1) -> None:
+        """Count lookups of missing archives; wait as long as their answer is delayed."""
+        if self._failed_lookups is None or self.is_site(request):
             return
         client = self._client(request)
         delay_s = 0.0
         for _ in range(count):
-            delay_s = self._misses.add(client.key, time.monotonic(), may_be_refused=client.is_known)
+            delay_s = self._failed_lookups.add(
+                client.key, time.monotonic(), may_be_refused=client.is_known
+            )
         await self._hold(delay_s)
 
     async def not_resumed(self, request: web.Request) -> None:
@@ -106,10 +108,10 @@ class FairUse:
         Some programs repeat a refused request dozens of times a second.  That is no guessing, so it
         is counted separately and never blocks the client.
         """
-        if self._misses is None:
+        if self._failed_lookups is None:
             return
         key = blake2b(_NOT_RESUMED + self._client(request).key, digest_size=CLIENT_BYTES).digest()
-        await self._hold(self._misses.add(key, time.monotonic(), may_be_refused=False))
+        await self._hold(self._failed_lookups.add(key, time.monotonic(), may_be_refused=False))
 
     async def _hold(self, delay_s: float) -> None:
         if not delay_s or self._held >= MOST_HELD:

@@ -79,7 +79,7 @@ class BegunDownloads:
         own = _digest(etag)
         return any(tag != own for tag in tags) if tags else None
 
-    def may_go_on(self, download: bytes, etag: str, *, now_ns: int) -> bool:
+    def may_resume(self, download: bytes, etag: str, *, now_ns: int) -> bool:
         """Return whether a download that has begun another state may continue this one.
 
         A brief beginning does not count: some programs ask for the start before they resume, to

@@ -13,10 +13,10 @@ def shared_counts(processes: int) -> memoryview:
     return memoryview(mmap.mmap(-1, _COUNT.size * processes)).cast("I")
 
 
-class Load:
+class ConnectionCount:
     """The count of one process.
 
-    Only this process writes it, so there is no lock; the others may read an older value.
+    Only this process writes it, so it needs no lock; others may read an older value.
     Idle connections count, too: the next request may come on any of them.
     """
 

@@ -13,11 +13,11 @@ PER_DOWNLOAD = 3
 """The connection, its duplicate (`SocketWriter`) and the file that is sent."""
 _MOST_RESERVED = 256
 _RESERVED_PART = 4
-"""At most a fourth of all is kept for listings, hashing, reading ahead and the index."""
+"""At most a quarter is reserved for listings, hashing, reading ahead and the index."""
 
 
 def has_room_for_another(connections: int) -> bool:
-    """Tell whether a process that has so many connections has descriptors for one more."""
+    """Return whether a process with so many connections has descriptors for one more."""
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if limit == resource.RLIM_INFINITY:
         return True
@@ -26,7 +26,7 @@ def has_room_for_another(connections: int) -> bool:
 
 
 def _lowest_free() -> int:
-    """Return the number of the lowest free descriptor: so many are in use, at least."""
+    """Return the lowest free descriptor: at least so many are in use."""
     try:
         descriptor = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:  # none is free

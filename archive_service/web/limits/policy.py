@@ -10,7 +10,7 @@ from archive_service.web.limits.slots import Slots, slot_records
 from archive_service.web.limits.slow_downloads import WINDOW_S
 
 PROBE_BYTES = 1024
-"""The most that is sent without a slot, for the probes of link previews and download managers."""
+"""The largest answer that takes no slot, for probes of link previews and download managers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,18 +22,18 @@ class Limits:
     bytes_per_s: int = 0
     bytes_per_s_per_download: int = 0
     least_bytes_per_s: int = 0
-    """What a download is cut below while slots are scarce."""
+    """Slower downloads may be cut while slots are scarce."""
     slow_window_s: float = WINDOW_S
     """The time over which that rate is averaged."""
     clients_are_known: bool = False
-    """Whether clients, as a rule, can be told from proxies."""
+    """Whether clients can, as a rule, be distinguished from proxies."""
     misses_per_minute: int = 0
     refused_s: float = 0.0
     """How long a client is refused after too many failed lookups."""
 
     @property
     def tell_clients_apart(self) -> bool:
-        """Whether it matters whose a download is."""
+        """Whether a limit depends on the client of a download."""
         return bool(self.records_clients or self.bytes_per_s or self.bytes_per_s_per_download)
 
     @property

@@ -7,7 +7,7 @@ remembers the entity tags that a client began with, and refuses to continue with
   its address counts, because a user may resume with another program; but only if the address
   belongs to a visitor, not to an unidentified proxy.
 - A client that has also begun the current archive is admitted: several visitors may share an
-  address.  A look at the start is no beginning: aria2 and axel do that before they resume.
+  address.  A short request for the start does not count: aria2 and axel send it before they resume.
 - A client without a record is admitted: another replica may have answered it before.
 """
 
@@ -34,7 +34,7 @@ MOMENT_S = 0.5
 
 The connections of a program arrive in any order, and the end of one may be noticed late."""
 BRIEF_BYTES = 1024 * 1024
-"""A shorter beginning may be a mere look; the kernel buffers some bytes that no client reads."""
+"""A shorter beginning may be a probe; the kernel takes some bytes that the client never reads."""
 
 
 class Beginning(NamedTuple):
@@ -63,8 +63,8 @@ class ResumptionGuard:
         return Beginning(downloads, representation.etag, begun_ns)
 
     def note_end(self, beginning: Beginning, answer: DownloadStarted, *, sent_bytes: int) -> None:
-        """Record whether the client took enough for a download, or may only have looked."""
-        if answer.first_pos:  # a reader that begins at the end needs no more than that
+        """Record whether the client took enough for a download, or may only have probed."""
+        if answer.first_pos:  # a reader may begin at the end and take no more
             return
         for download in beginning.downloads:
             if _is_brief(answer, sent_bytes):
@@ -81,7 +81,7 @@ class ResumptionGuard:
             has = self._begun.has_begun_another(download, etag, now_ns=time.monotonic_ns())
             if has:
                 await asyncio.sleep(MOMENT_S)
-                return not self._begun.may_go_on(download, etag, now_ns=time.monotonic_ns())
+                return not self._begun.may_resume(download, etag, now_ns=time.monotonic_ns())
             if has is not None:
                 return False
         return False

@@ -17,13 +17,13 @@ from archive_service.web.limits.shared_memory import SharedRecords
 CONNECTIONS_PER_DOWNLOAD = 16
 """The most that download managers open; one more counts as another download."""
 MOST_RECORDS = 100_000
-"""The most downloads that one process records; its descriptors mostly end before."""
+"""The most downloads that one process records; descriptors mostly run out earlier."""
 CLIENT_BYTES = DOWNLOAD_BYTES = 16
 """Length of the keys of a client and of a download."""
 _SCARCE_FROM = 9, 10
 """Slots are scarce while more than this part of them is taken."""
 _SCARCE_PER_CLIENT = 10
-"""A known client has at most one in so many of the slots while they are scarce."""
+"""A known client gets at most one slot in ten while slots are scarce."""
 _HEAD = Struct("II")  # downloads under way; records below which all of them are
 _RECORD = Struct(f"{CLIENT_BYTES}s{DOWNLOAD_BYTES}s")
 
@@ -58,7 +58,7 @@ class Slots:
 
         `download` is the same for all connections of a client that may belong to one download.
         Without a limit for each client, neither argument matters.  A client that `is_known` gets
-        no more than its part of the slots while they are scarce.
+        only its part of the slots while they are scarce.
         """
         index = self._enter(client, download)
         try:
@@ -76,11 +76,11 @@ class Slots:
         return self._own / max(self.under_way(), 1)
 
     def are_half_taken(self) -> bool:
-        """Tell whether half of the slots are taken, in all processes."""
+        """Return whether half of the slots are taken, in all processes."""
         return bool(self._most) and 2 * self.under_way() > self._most
 
     def own_excess(self) -> int:
-        """Return how many downloads of this process to end, so that slots are scarce no more."""
+        """Return how many downloads of this process to end, until slots are no longer scarce."""
         return ceil(self._excess() * self.own_share())
 
     def _excess(self) -> int:

@@ -4,9 +4,9 @@ A client that takes a few bytes now and then never stalls, and a handful of such
 all slots.  So while more than nine tenths of the slots are taken, the slowest downloads below the
 least rate are cut, as many as are above that.  While slots are free, no download is cut.
 
-The rate is that of the bytes that the client has acknowledged, averaged over a window in which some
-waited for it all the time.  A download that waits for us (a disk, a hash, its share of a rate) is
-never slow.  Where the system does not tell of that (TCP_INFO), no download is cut.
+The rate counts the bytes that the client has acknowledged, over a window in which data waited for
+it all the time.  So a download that waits for the service (a disk, a hash, its share of a rate) is
+never slow.  If the system does not report acknowledged bytes (TCP_INFO), no download is cut.
 """
 
 from __future__ import annotations
@@ -79,21 +79,21 @@ class SlowDownloads:
 
 
 class _Rate:
-    """How quickly a client takes what waits for it."""
+    """The rate at which a client takes the data that waits for it."""
 
     __slots__ = ("_samples", "_window_s")
 
     def __init__(self, window_s: float) -> None:
         self._window_s = window_s
         self._samples: deque[tuple[float, int]] = deque()
-        """Times, and the bytes acknowledged by then; the first is as old as the window, or less."""
+        """Times, and the bytes acknowledged by then; the first is at most a window old."""
 
     def forget(self) -> None:
-        """Begin anew."""
+        """Start a new window."""
         self._samples.clear()
 
     def add(self, now_s: float, acknowledged_bytes: int | None) -> None:
-        """Add a sample; None where nothing waits for the client."""
+        """Add a sample; None if no data waits for the client."""
         if acknowledged_bytes is None:
             self.forget()
             return
@@ -102,7 +102,7 @@ class _Rate:
             self._samples.popleft()
 
     def bytes_per_s(self) -> float | None:
-        """Return the average over the window; None before that is over."""
+        """Return the average over a whole window; None until there is one."""
         if not self._samples:
             return None
         (first_s, first_bytes), (last_s, last_bytes) = self._samples[0], self._samples[-1]

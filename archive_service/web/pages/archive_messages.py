@@ -22,6 +22,11 @@ class ArchiveWords:
     copied: str
     files_title: str
     more: str
+    part_ending: str
+    """Of the name of a part; also in file names."""
+    part: str
+    parts_title: str
+    parts_hint: str
 
 
 ARCHIVE: Mapping[str, ArchiveWords] = MappingProxyType(
@@ -39,6 +44,11 @@ ARCHIVE: Mapping[str, ArchiveWords] = MappingProxyType(
             copied="Скопировано",
             files_title="Файлы в архиве",
             more="и другие",
+            part_ending=" ({number} из {of})",
+            part="Часть {number}",
+            parts_title="Скачать по частям",
+            parts_hint="Если диск или программа не берёт такой большой файл. Каждая часть — "
+            "отдельный архив: скачайте все и распакуйте в одну папку.",
         ),
         "en": ArchiveWords(
             title="An archive of photos",
@@ -53,6 +63,11 @@ ARCHIVE: Mapping[str, ArchiveWords] = MappingProxyType(
             copied="Copied",
             files_title="Files in the archive",
             more="and others",
+            part_ending=" ({number} of {of})",
+            part="Part {number}",
+            parts_title="Download in parts",
+            parts_hint="Where a disk or a program takes no file as large as this. Each part is an "
+            "archive of its own: download all of them and unpack them into one folder.",
         ),
     }
 )

@@ -54,6 +54,16 @@ _RU = {
         "Возможно, ссылка скопирована не целиком. Откройте страницу альбома и выберите файлы "
         "заново.",
     ),
+    "bad_part": FailureWords(
+        "Не подходит часть архива в ссылке",
+        "Часть задаётся номером и числом частей, не больше 1000: например, part=2/5. В "
+        "manifest.json — parts=5 или part_size=2G, что-то одно.",
+    ),
+    "part_not_found": FailureWords(
+        "Такой части у архива нет",
+        "Частей не больше, чем файлов, и не больше 1000. Возможно, из альбома что-то удалили. "
+        "Откройте страницу архива ещё раз.",
+    ),
     "bad_form": FailureWords(
         "Не подходит форма выбора файлов",
         "Имя архива (name) в форме не то, что в подписанной ссылке, на которую она отправлена.",
@@ -114,6 +124,16 @@ _EN = {
     "bad_select": FailureWords(
         "The list of chosen files in the link can't be used",
         "The link may be incomplete. Open the page of the album and choose the files again.",
+    ),
+    "bad_part": FailureWords(
+        "The part of the archive in the link can't be used",
+        "A part is its number and how many there are, 1,000 at most, as in part=2/5. For "
+        "manifest.json it is parts=5 or part_size=2G, one of them.",
+    ),
+    "part_not_found": FailureWords(
+        "The archive has not so many parts",
+        "There are no more parts than files, and no more than 1,000. Something may have been "
+        "removed from the album. Open the page of the archive again.",
     ),
     "bad_form": FailureWords(
         "The form of chosen files can't be used",

@@ -9,13 +9,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from functools import cache, partial
+from typing import TYPE_CHECKING, NamedTuple
 
 from archive_service.web.pages.archive_messages import ARCHIVE
 from archive_service.web.pages.figures import number_text, plural_category, size_text
 from archive_service.web.pages.index_page import INDEX
 from archive_service.web.pages.messages import FAILURES
+
+if TYPE_CHECKING:
+    from jinja2 import Environment, Template
+
+
+class AboutPart(NamedTuple):
+    """What the page says of a part of the archive."""
+
+    size_bytes: int
+    link: str
+    """Path and query."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,32 +35,24 @@ class AboutArchive:
 
     name: str
     """Without the suffix; empty where the link gives none."""
+    ending: str
+    """Of a part's name."""
     size_bytes: int
     files: int
     link: str
     """Of the archive: path and query."""
     listed: Sequence[str]
     """The names to show."""
+    parts: Sequence[AboutPart] = ()
+    """The parts to offer."""
 
 
 class Pages:
     """Renders the pages in a visitor's language, "ru" or "en"."""
 
-    def __init__(self) -> None:
-        environment = Environment(
-            loader=PackageLoader("archive_service.web.pages"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._index = environment.get_template("index.html")
-        self._archive = environment.get_template("archive.html")
-        self._failure = environment.get_template("failure.html")
-
     def index(self, language: str, *, example_albums: Sequence[str], nonce: str) -> str:
         """Return the index page, with links to the albums given and to no other."""
-        return self._index.render(
+        return _template("index.html").render(
             language=language,
             nonce=nonce,
             words=INDEX[language],
@@ -60,21 +63,42 @@ class Pages:
     def archive(self, language: str, about: AboutArchive, *, nonce: str) -> str:
         """Return the page about an archive."""
         words = INDEX[language].files[plural_category(about.files, language)]
-        size = size_text(about.size_bytes, language)
-        return self._archive.render(
+        size = partial(size_text, language=language)
+        return _template("archive.html").render(
             language=language,
             nonce=nonce,
             words=ARCHIVE[language],
             about=about,
-            figures=f"{number_text(about.files, language)}\u00a0{words}, {size}",
+            figures=f"{number_text(about.files, language)}\u00a0{words}, {size(about.size_bytes)}",
+            size=size,
         )
 
     def failure(self, language: str, status: int, key: str) -> str:
         """Return the page of a failure."""
-        return self._failure.render(
+        return _template("failure.html").render(
             language=language, nonce=None, status=status, words=FAILURES[language][key]
         )
 
     def failure_text(self, language: str, key: str) -> str:
         """Return what happened in one sentence, without a full stop."""
         return FAILURES[language][key].title
+
+
+@cache
+def _template(name: str) -> Template:
+    """Return a template; it is compiled for the first page that needs it."""
+    return _environment().get_template(name)
+
+
+@cache
+def _environment() -> Environment:
+    # Imported for the first page: many a process never shows one, and none needs one to start.
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415
+
+    return Environment(
+        loader=PackageLoader("archive_service.web.pages"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

@@ -15,6 +15,7 @@ from bench.scenarios import (
     growth,
     little,
     neighbours,
+    parts,
     resume,
     save,
     slow,
@@ -52,6 +53,7 @@ SCENARIOS = {
     "slow-storage-memory": Scenario(slow_memory.slow_memory, no_profile),
     "neighbours": Scenario(neighbours.neighbours, no_profile),
     "resume": Scenario(resume.resume, resume.profile),
+    "parts": Scenario(parts.parts, no_profile),
     # Last, for they fill the page cache with zeros.
     "growth-files": Scenario(growth.files, growth.profile(growth.files_albums)),
     "growth-bytes": Scenario(growth.bytes_, growth.profile(growth.bytes_albums)),

@@ -58,21 +58,13 @@ def _measured(plan: Plan, album: Album) -> Outcome:
     workers = len(servers_cores)
     if workers < 2:
         raise CannotRun("there is one core only")
-    warm(make(plan.photos, album))
     all_cores = f"{workers} workers"
     with ExitStack() as stack:
         servers = [
             replace(stack.enter_context(_service(plan, count, servers_cores)), name=name)
             for name, count in ((all_cores, workers), (_ONE, 1))
         ]
-        for server in servers:
-            _download_together(server, album, workers, clients_cores)
-        rounds = in_turn(
-            servers,
-            plan.rounds,
-            lambda server: _sample(server, album, workers, clients_cores),
-        )
-    samples = {server.name: rounds[server] for server in servers}
+        samples = _samples(plan, album, servers, workers, clients_cores)
     is_short = servers_cores == clients_cores
     target = _target_where_cores_are_short if is_short else _target
     return Outcome(
@@ -83,6 +75,22 @@ def _measured(plan: Plan, album: Album) -> Outcome:
         ours=all_cores,
         targets=[target(samples, all_cores, workers)],
     )
+
+
+def _samples(
+    plan: Plan,
+    album: Album,
+    servers: Sequence[Server],
+    workers: int,
+    clients_cores: Sequence[int],
+) -> Samples:
+    warm(make(plan.photos, album))
+    for server in servers:
+        _download_together(server, album, workers, clients_cores)
+    rounds = in_turn(
+        servers, plan.rounds, lambda server: _sample(server, album, workers, clients_cores)
+    )
+    return {server.name: rounds[server] for server in servers}
 
 
 def _target(samples: Samples, all_cores: str, _workers: int) -> Target:

@@ -79,9 +79,7 @@ def _amount(plan: Plan) -> tuple[int, int]:
 
 
 def _sample(server: Server, plan: Plan, count: int, seconds: int) -> Sample:
-    url = urlsplit(server.address(plan.album.name))
-    command = [sys.executable, str(HERE / "bench" / "slow_clients.py"), url.hostname or ""]
-    command += [str(url.port), url.path, str(count), str(_BYTES_PER_S), str(seconds)]
+    command = _clients_command(server.address(plan.album.name), count, seconds)
     with watched(server.pid) as usage:
         began_s = time.monotonic()
         clients = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -110,6 +108,12 @@ def _sample(server: Server, plan: Plan, count: int, seconds: int) -> Sample:
         _TCP_MEMORY: tcp_memory / 1e6,
         _CPU: usage.cpu_s / (connecting_s + seconds) * 100,
     }
+
+
+def _clients_command(address: str, count: int, seconds: int) -> list[str]:
+    url = urlsplit(address)
+    command = [sys.executable, str(HERE / "bench" / "slow_clients.py"), url.hostname or ""]
+    return [*command, str(url.port), url.path, str(count), str(_BYTES_PER_S), str(seconds)]
 
 
 def _latencies_s(address: str, *, seconds: float) -> list[float]:

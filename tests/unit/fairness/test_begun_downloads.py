@@ -40,7 +40,7 @@ def verdict(begun: BegunDownloads, etag: str, *, client: bytes = ANN, at_ns: int
     has = begun.has_begun_another(client, etag, now_ns=at_ns)
     if has is None:
         return "unknown"
-    if has and not begun.may_go_on(client, etag, now_ns=at_ns):
+    if has and not begun.may_resume(client, etag, now_ns=at_ns):
         return "refused"
     return "good"
 

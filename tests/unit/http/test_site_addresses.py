@@ -1,4 +1,4 @@
-"""Whose request is the site's own, by address and by what a web server in front adds."""
+"""Which requests are the site's own, by address and by the fields of a web server in front."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KNOWN = TrustedProxies.parse("127.0.0.1")
         ("auto", KNOWN, "::ffff:127.0.0.1", True),
         ("auto", KNOWN, "10.0.0.1", False),
         ("AUTO", TrustedProxies.parse("none"), "127.0.0.1", True),
-        # a proxy that nobody has named may pass visitors on without a field
+        # a proxy that no setting names may forward visitors without a field
         ("auto", TrustedProxies.parse("unknown"), "127.0.0.1", False),
         ("none", KNOWN, "127.0.0.1", False),
         ("10.0.0.5, 172.18.0.0/16", KNOWN, "10.0.0.5", True),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import pytest
 
-from archive_service.http.content_disposition import MAX_NAME_BYTES, content_disposition
+from archive_service.http.content_disposition import MAX_NAME_BYTES, Ending, content_disposition
 
 
 @pytest.mark.parametrize(
@@ -120,3 +120,22 @@ def test_a_long_plain_name_is_cut_too() -> None:
 
 def test_a_name_of_accents_alone_is_cut_all_the_same() -> None:
     assert saved_as("\u0301" * 300 + ".zip") == "\u0301" * 118 + ".zip"
+
+
+def test_an_ending_stands_before_the_extension_and_is_plain_in_the_fallback() -> None:
+    ending = Ending(" (2 из 5)", " (2 of 5)")
+    assert content_disposition("Лето.zip", ending) == (
+        'attachment; filename="archive (2 of 5).zip"; '
+        f"filename*=UTF-8''{quote('Лето (2 из 5).zip')}"
+    )
+    plain = Ending(" (2 of 5)", " (2 of 5)")
+    assert content_disposition("Summer.zip", plain) == 'attachment; filename="Summer (2 of 5).zip"'
+
+
+@pytest.mark.parametrize(("stem", "extension"), [("я" * 150, ".zip"), ("z" * 150 + "я" * 150, "")])
+def test_a_long_name_keeps_its_ending(stem: str, extension: str) -> None:
+    ending = Ending(" (1000 из 1000)", " (1000 of 1000)")
+    _, _, extended = content_disposition(stem + extension, ending).partition("UTF-8''")
+    saved = unquote(extended)
+    assert saved.endswith(ending.text + extension)
+    assert MAX_NAME_BYTES - 1 <= len(saved.encode()) <= MAX_NAME_BYTES

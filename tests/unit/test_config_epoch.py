@@ -1,4 +1,4 @@
-"""What is remembered of a configuration."""
+"""The moment at which format settings took effect is stored."""
 
 from __future__ import annotations
 

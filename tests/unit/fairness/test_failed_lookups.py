@@ -1,4 +1,4 @@
-"""FailedLookups: who asks for links to nothing waits, then is refused, then forgotten."""
+"""FailedLookups: a client with many is delayed, then refused, then forgotten."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whom a request is counted for; the oracles are RFC 7239 and what proxies are seen to write."""
+"""The client of a request; the oracles are RFC 7239 and the fields that real proxies send."""
 
 from __future__ import annotations
 

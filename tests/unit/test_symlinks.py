@@ -1,4 +1,4 @@
-"""Symbolic links in an album: followed to what the same album holds, and nowhere else."""
+"""Symbolic links in an album are followed within the same album only."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SECRET = b"secret"
 
 
 @pytest.fixture(params=[AS_COMPILED, NOTHING_COMPILED], ids=["as compiled", "in Python"])
-def bulk(request: pytest.FixtureRequest) -> NativeCalls:
+def native(request: pytest.FixtureRequest) -> NativeCalls:
     return request.param
 
 
@@ -37,11 +37,11 @@ def happened() -> list[Event]:
 
 
 @pytest.fixture
-def storage(photos_dir: Path, bulk: NativeCalls, happened: list[Event]) -> LocalStorage:
+def storage(photos_dir: Path, native: NativeCalls, happened: list[Event]) -> LocalStorage:
     return LocalStorage(
         photos_dir,
         Exclusion(DEFAULT_PATTERNS),
-        bulk,
+        native,
         observe=happened.append,
     )
 
@@ -98,13 +98,13 @@ def test_a_link_to_a_file_of_the_album_is_that_file(
 
 
 def test_an_album_is_named_by_where_its_root_really_is_too(
-    photos_dir: Path, tmp_path: Path, bulk: NativeCalls
+    photos_dir: Path, tmp_path: Path, native: NativeCalls
 ) -> None:
     album = make_album(photos_dir, {"1.jpg": b"one"})
     (tmp_path / "root").symlink_to(photos_dir)
     (album / "a.jpg").symlink_to(album / "1.jpg")
     (album / "b.jpg").symlink_to(tmp_path / "root" / HASH / "1.jpg")
-    storage = LocalStorage(tmp_path / "root", Exclusion(()), bulk)
+    storage = LocalStorage(tmp_path / "root", Exclusion(()), native)
     assert contents(storage) == dict.fromkeys(("1.jpg", "a.jpg", "b.jpg"), b"one")
 
 
@@ -207,7 +207,7 @@ def test_a_link_that_is_left_out_is_told_of_once(
     assert sorted(reasons(happened)) == ["broken", "outside"]
 
 
-def test_no_link_is_followed_where_none_may_be(photos_dir: Path, bulk: NativeCalls) -> None:
+def test_no_link_is_followed_where_none_may_be(photos_dir: Path, native: NativeCalls) -> None:
     album = make_album(photos_dir, {"1.jpg": b"one", "d/2.jpg": b"two"})
     (album / "link").symlink_to("1.jpg")
     (album / "e").symlink_to("d")
@@ -215,7 +215,7 @@ def test_no_link_is_followed_where_none_may_be(photos_dir: Path, bulk: NativeCal
     storage = LocalStorage(
         photos_dir,
         Exclusion(()),
-        bulk,
+        native,
         symlinks="never",
         observe=happened.append,
     )

@@ -14,7 +14,7 @@ from harness.conditions import eventually
 from archive_service.observe.events import ignore
 from archive_service.web.http_server.runner import Runner
 from archive_service.web.http_server.shared_listener import SharedListener
-from archive_service.web.limits.connection_counts import Load, shared_counts
+from archive_service.web.limits.connection_counts import ConnectionCount, shared_counts
 
 TIMEOUT_S = 120.0
 A_FEW_TURNS = 20
@@ -27,8 +27,8 @@ class Shared:
 
     def __init__(self, listener: socket.socket) -> None:
         self.counts = shared_counts(2)
-        self.load = Load(self.counts, 0)
-        self.other_load = Load(self.counts, 1)
+        self.load = ConnectionCount(self.counts, 0)
+        self.other_load = ConnectionCount(self.counts, 1)
         self._listener = listener
         self._port = listener.getsockname()[1]
 
@@ -55,7 +55,7 @@ async def sharing() -> AsyncIterator[Shared]:
         runner = Runner(app, shutdown_timeout_s=1.0, count=shared.load.change)
         await runner.setup()
         await SharedListener(
-            runner, listener=listener.dup(), load=shared.load, observe=ignore
+            runner, listener=listener.dup(), connections=shared.load, observe=ignore
         ).start()
         try:
             yield shared
@@ -124,7 +124,7 @@ def test_connections_are_counted_until_they_are_lost() -> None:
 
 def test_a_new_process_of_a_number_counts_from_nothing() -> None:
     counts = shared_counts(2)
-    Load(counts, 1).change(5)
-    assert not Load(counts, 0).is_above_least()
-    Load(counts, 1)
+    ConnectionCount(counts, 1).change(5)
+    assert not ConnectionCount(counts, 0).is_above_least()
+    ConnectionCount(counts, 1)
     assert list(counts) == [0, 0]

@@ -32,10 +32,10 @@ def changed(ctime_ns: int, mtime_ns: int = 0) -> Listing:
 
 
 def watching(
-    patience: SettlePolicy = PATIENCE, sightings: FirstSeen | None = None, *, clock_s: float = 0
+    patience: SettlePolicy = PATIENCE, first_seen: FirstSeen | None = None, *, clock_s: float = 0
 ) -> SettlingWatch:
     """Return the look-out of a request that came when `clock_s` seconds had passed since NOW_NS."""
-    return SettlingWatch(ONE, patience, sightings or FirstSeen(), clock_s=clock_s)
+    return SettlingWatch(ONE, patience, first_seen or FirstSeen(), clock_s=clock_s)
 
 
 def pause_s(
@@ -127,7 +127,7 @@ def test_a_young_empty_file_is_awaited_for_a_minute() -> None:
     sightings = FirstSeen()
     album = listed({b"1.jpg": 9, b"2.jpg": 0}, NOW_NS - 10 * SECOND_NS)
     assert pause_s(watching(PATIENCE, sightings), album, 0) == 2
-    for clock_s in (5, 40, YOUNG_S - 11):  # looked at often, for it may be whole soon
+    for clock_s in (5, 40, YOUNG_S - 11):  # checked often: it may be whole soon
         watch = watching(PATIENCE, sightings, clock_s=clock_s)
         assert pause_s(watch, album, clock_s) == min(2, YOUNG_S - 10 - clock_s)
     for clock_s in (YOUNG_S - 10, 1000):

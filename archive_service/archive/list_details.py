@@ -1,0 +1,39 @@
+"""What a listing has beside its columns where a list names its files, and not one directory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ListDetails:
+    """Where the sources of a list lie, and what the list itself says."""
+
+    origins: Sequence[bytes]
+    """The path of each source below the root, its album in front; that of a text has none."""
+    texts: Mapping[int, bytes]
+    """The content of those sources that the list itself holds."""
+    missing: Sequence[str] = ()
+    """The names of files that were not found, and are left out for the list says so."""
+    download_name: str | None = None
+    """The file name of the archive where its link has none."""
+
+    def origin(self, source: int) -> tuple[str, bytes]:
+        """Return the album that a source lies in, and its path in that album."""
+        album, _, path = self.origins[source].partition(b"/")
+        return album.decode(), path
+
+    def fingerprint(self) -> bytes:
+        """Return a digest of all of it."""
+        digest = blake2b(b"\0".join(self.origins), digest_size=16)
+        digest.update(repr((self.missing, self.download_name)).encode())
+        for source in sorted(self.texts):
+            digest.update(content_digest(self.texts[source]))
+        return digest.digest()
+
+
+def content_digest(text: bytes) -> bytes:
+    """Return what stands for the content of a text in validators."""
+    return blake2b(text, digest_size=16).digest()

@@ -1,0 +1,146 @@
+"""An archive in parts: several archives that hold its files together, in its order.
+
+Each file is in one part, so a part has whole files.  The entries of directories before a file stay
+with it; in front of an empty directory a part repeats the entries of the directories above it, for
+readers that make no parents.
+
+What a part costs is the sum of what its entries take in the whole, and of the whole's end.  Nothing
+stands further behind in a part, so nothing is longer there: where the whole has ZIP64 fields that
+the part does without, it is some bytes shorter than its cost.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from itertools import pairwise, repeat
+from operator import add, sub
+from typing import NamedTuple
+
+from archive_service.archive.errors import AlbumEmpty, PartNotFound
+from archive_service.archive.excerpt import Excerpts
+from archive_service.archive.layout import ArchiveLayout
+from archive_service.archive.listing import parents
+from archive_service.archive.partition import Pieces, fewest_parts, partition
+from archive_service.archive.representation import Representation
+
+MOST_PARTS = 1000
+"""Of 4 GB each they hold 4 TB."""
+
+
+class PartNumber(NamedTuple):
+    """Which part of how many; both count from 1."""
+
+    number: int
+    of: int
+
+
+class Division(NamedTuple):
+    """How an archive is to be divided: by the number of parts, or else by their size."""
+
+    parts: int | None = None
+    most_bytes: int = 0
+
+
+class Parts:
+    """Cuts one archive."""
+
+    def __init__(self, whole: Representation) -> None:
+        self._whole = whole
+        self._layout = whole.layout
+        self._directories = _Directories(whole.layout)
+        self._first_entries = _first_entries(whole.layout)
+
+    def fewest(self, most_bytes: int) -> int:
+        """Return into how few parts the archive fits that have at most so many bytes.
+
+        A part of a single file may have more.
+        """
+        if len(self._layout) <= most_bytes:
+            return 1
+        return fewest_parts(self._pieces(), max(most_bytes - len(self._layout.end_records), 0))
+
+    def part(self, wanted: PartNumber) -> Representation:
+        """Return one part; raise AlbumEmpty, or PartNotFound where there are not so many."""
+        cuts = self._cuts(wanted.of)
+        if wanted.of == 1:
+            return self._whole
+        return Excerpts(self._whole).of(self._entries(*cuts[wanted.number - 1 : wanted.number + 1]))
+
+    def divided(self, division: Division) -> Iterator[Representation]:
+        """Yield the parts of a division; raise as `all` does."""
+        return self.all(division.parts or self.fewest(division.most_bytes))
+
+    def all(self, of: int) -> Iterator[Representation]:
+        """Yield all parts; raise AlbumEmpty, or PartNotFound where there are not so many."""
+        cuts, excerpts = self._cuts(of), Excerpts(self._whole)
+        return (excerpts.of(self._entries(first, stop)) for first, stop in pairwise(cuts))
+
+    def _cuts(self, parts: int) -> Sequence[int]:
+        """Return the first entry of each part, and the number of entries."""
+        if len(self._first_entries) == 1:
+            raise AlbumEmpty
+        if parts > min(len(self._first_entries) - 1, MOST_PARTS):
+            raise PartNotFound
+        return [self._first_entries[cut] for cut in partition(self._pieces(), parts)]
+
+    def _pieces(self) -> Pieces:
+        costs = _costs_before(self._layout)
+        before = list(map(costs.__getitem__, self._first_entries))
+        if not self._directories:
+            return Pieces(before[:-1], before[1:])
+        repeated = (self._cost_repeated(first, costs) for first in self._first_entries[:-1])
+        return Pieces(list(map(sub, before, repeated)), before[1:])
+
+    def _cost_repeated(self, first: int, costs: Sequence[int]) -> int:
+        above = self._directories.above_first_behind(first)
+        return sum(costs[entry + 1] - costs[entry] for entry in above)
+
+    def _entries(self, first: int, stop: int) -> Sequence[int]:
+        if not self._directories.has_any(first, stop):
+            return range(first, stop)
+        return [*self._directories.above_first_behind(first), *range(first, stop)]
+
+
+class _Directories:
+    """The entries of an archive that are directories, in its order."""
+
+    def __init__(self, layout: ArchiveLayout) -> None:
+        self._names = layout.names
+        self._entries = [at for at, name in enumerate(layout.names) if name.endswith(b"/")]
+        self._by_name = {layout.names[entry]: entry for entry in self._entries}
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def has_any(self, first: int, stop: int) -> bool:
+        """Return whether one is among the entries from `first` up to `stop`."""
+        found = bisect_left(self._entries, first)
+        return found < len(self._entries) and self._entries[found] < stop
+
+    def above_first_behind(self, entry: int) -> Sequence[int]:
+        """Return those above the first one that is not before an entry.
+
+        They are before the entry.  So are all above a later one, if they are not behind the entry:
+        in the order of names, all between a directory and what is below it is below it as well.
+        """
+        found = bisect_left(self._entries, entry)
+        if found == len(self._entries):
+            return ()
+        above = map(self._by_name.get, parents(self._names[self._entries[found]]))
+        return [each for each in above if each is not None]
+
+
+def _costs_before(layout: ArchiveLayout) -> Sequence[int]:
+    """Return what all before each entry costs, then what all entries cost."""
+    central = map(sub, layout.central_offsets, repeat(layout.central_offsets[0]))
+    return list(map(add, layout.header_offsets, central))
+
+
+def _first_entries(layout: ArchiveLayout) -> Sequence[int]:
+    """Return where pieces begin, each of a file, and the number of entries; [0] without a file."""
+    files = list(layout.files())
+    if len(files) == layout.entries:
+        return range(layout.entries + 1)
+    behind = [file + 1 for file in files[:-1]]
+    return [0, *behind, layout.entries] if files else [0]

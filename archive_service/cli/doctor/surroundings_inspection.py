@@ -1,0 +1,108 @@
+"""What around the service keeps visitors out: the mount, /tmp, nginx's connections, SELinux."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from archive_service.cli.doctor.findings import Finding, Verdict
+from archive_service.config.settings import Settings
+from archive_service.storage.local.filesystem_type import filesystem_of, is_changed_by_others
+
+NGINX = Path("/etc/nginx")
+SELINUX = Path("/sys/fs/selinux")
+_MAY_CALL = "httpd_can_network_connect"
+CONNECTIONS_PER_DOWNLOAD = 2
+"""One to the visitor and one to the service."""
+_DEFAULT_CONNECTIONS = 512
+_DIRECTIVE = r"(?:^|[{{;])\s*{}\s+(\w+)\s*;"
+_COMMENT = re.compile(r"#.*")
+_CONFIGURATIONS = ("nginx.conf", "conf.d/*.conf", "sites-enabled/*")
+
+
+def mount_findings(settings: Settings) -> Iterator[Finding]:
+    """Tell of a mount that remembers directories for a while, so that a new album is a 404."""
+    if isinstance(settings.photos_dir, Path) and is_changed_by_others(settings.photos_dir):
+        yield Finding(
+            Verdict.ADVICE,
+            "mount",
+            f"{settings.photos_dir} lies on {filesystem_of(settings.photos_dir)}, where nobody "
+            "tells of changes: a new album is a 404 for as long as the mount remembers its "
+            "directories. Make that short (--dir-cache-time of rclone, dcache_timeout of sshfs, "
+            "lookupcache=positive of NFS)",
+        )
+
+
+def temporary_findings(settings: Settings) -> Iterator[Finding]:
+    """Tell whether processes have a place for the metrics that they share."""
+    if settings.workers == 1:
+        return
+    found = None
+    with suppress(FileNotFoundError):
+        found = Path(tempfile.gettempdir())
+    if found is None or found.samefile(Path.cwd()):
+        yield Finding(
+            Verdict.WRONG if found is None else Verdict.ADVICE,
+            "temporary",
+            "no directory for temporary files can be written, where processes share their metrics: "
+            "permit /tmp to this user, or name another one in TMPDIR",
+        )
+    else:
+        yield Finding(Verdict.GOOD, "temporary", f"metrics are shared in {found}")
+
+
+def front_findings(settings: Settings, nginx: Path = NGINX) -> Iterator[Finding]:
+    """Tell whether nginx runs out of connections before the service does, if it is in front."""
+    paths = [path for pattern in _CONFIGURATIONS for path in sorted(nginx.glob(pattern))]
+    texts = [_COMMENT.sub("", _text(path)) for path in paths]
+    if not any("/archive/" in text for text in texts):
+        return
+    connections = _number(texts, "worker_connections", _DEFAULT_CONNECTIONS)
+    processes = _number(texts, "worker_processes", 1, auto=os.cpu_count() or 1)
+    downloads = connections * processes // CONNECTIONS_PER_DOWNLOAD
+    if settings.max_downloads and downloads >= settings.max_downloads:
+        text = f"nginx has connections for {downloads:,} downloads"
+        yield Finding(Verdict.GOOD, "front", text)
+        return
+    yield Finding(
+        Verdict.ADVICE,
+        "front",
+        f"nginx has connections for {downloads:,} downloads, then it refuses the whole site: raise "
+        f"worker_connections (now {connections:,}) and worker_rlimit_nofile in "
+        f"{nginx}/nginx.conf, or set MAX_DOWNLOADS to less than {downloads:,}",
+    )
+
+
+def selinux_findings(_settings: Settings, selinux: Path = SELINUX) -> Iterator[Finding]:
+    """Tell what SELinux denies, if it is in force."""
+    if is_selinux_in_force(selinux) and _text(selinux / "booleans" / _MAY_CALL).startswith("0"):
+        yield Finding(
+            Verdict.ADVICE,
+            "selinux",
+            "a web server of this system may not call the service, so visitors get a 502: "
+            f"setsebool -P {_MAY_CALL} on",
+        )
+
+
+def is_selinux_in_force(selinux: Path = SELINUX) -> bool:
+    """Tell whether SELinux may be what denies access to a file."""
+    return _text(selinux / "enforce").strip() == "1"
+
+
+def _text(path: Path) -> str:
+    with suppress(OSError):
+        return path.read_text(errors="replace")
+    return ""
+
+
+def _number(texts: list[str], directive: str, default: int, *, auto: int = 0) -> int:
+    """Return the value of a directive; nginx takes it once."""
+    pattern = re.compile(_DIRECTIVE.format(directive), re.MULTILINE)
+    found = next(filter(None, (pattern.search(text) for text in texts)), None)
+    if found is None:
+        return default
+    return int(found[1]) if found[1].isdigit() else auto

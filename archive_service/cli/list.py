@@ -1,0 +1,223 @@
+"""The command `archive-service list`: shows what a list holds, or writes one.
+
+Exit statuses: 0 all is well; 1 the list can't be sent; 2 an argument or a setting is wrong.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from archive_service.archive.errors import SettingsError, StorageUnavailable
+from archive_service.archive.id import ArchiveId, is_archive_id
+from archive_service.archive.layout import ArchiveLayout, lay_out
+from archive_service.archive.listing import Listing
+from archive_service.archive.naming import NameRules, archive_names
+from archive_service.cli.arguments import OneLineParser, add_settings, given_settings
+from archive_service.cli.console import complain, printable, quiet_on_closed_pipe
+from archive_service.cli.list_lines import LineRules
+from archive_service.config.album_storage import storage_of
+from archive_service.config.listed_archives import list_place_of
+from archive_service.config.settings import Settings, load_settings
+from archive_service.storage.file_lists.list_model import ListBroken, read_list
+from archive_service.storage.file_lists.list_place import SUFFIX, ListTimes
+from archive_service.storage.file_lists.merging import resolved
+from archive_service.storage.file_lists.parsed_list import FileList
+
+_FAILURE, _USAGE_ERROR = 1, 2
+_STDIN = "-"
+_EPILOG = (
+    "show takes the HASH of a list in LISTS_DIR, or the path of a list's file, and prints size and"
+    " name of each file that its archive has, or what is wrong. write takes paths below PHOTOS_DIR,"
+    " with a slash behind them for directories, or reads them from standard input, one a line, and"
+    " prints the list; a name may follow behind a tab. Lines of a manifest for nginx's mod_zip are"
+    " taken as well. exit status: 0 all is well, 1 the list can't be sent, 2 an argument or a"
+    " setting is wrong"
+)
+
+
+@quiet_on_closed_pipe
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Show or write a list; return the exit status."""
+    options = parser().parse_args(arguments)
+    try:
+        settings = load_settings(given_settings(options, Settings))
+    except SettingsError as error:
+        complain(str(error))
+        return _USAGE_ERROR
+    return _write(options, settings) if options.action == "write" else _show(options, settings)
+
+
+def parser() -> ArgumentParser:
+    """Return the parser of the command's arguments."""
+    made = OneLineParser(
+        description="Show what a list holds, or write one.", epilog=_EPILOG, allow_abbrev=False
+    )
+    made.add_argument("action", choices=("show", "write"), help="what to do, see below")
+    made.add_argument("paths", metavar="LIST_OR_PATH", nargs="*", help="see below")
+    made.add_argument("--name", help="the file name of the archive where its link has none")
+    made.add_argument(
+        "--skip-missing", action="store_true", help="leave files out that are missing, as a list's"
+    )
+    made.add_argument(
+        "--save", metavar="FILE", help="where to write the list, by rename; without it, print it"
+    )
+    made.add_argument(
+        "--hash", type=_hash, help="write the list to LISTS_DIR under this hash, by rename"
+    )
+    made.add_argument("--album", metavar="HASH", type=_hash, help="the album that all paths are in")
+    made.add_argument(
+        "--strip", metavar="PREFIX", default="/", help="what paths begin with that is not theirs"
+    )
+    add_settings(made, Settings)
+    return made
+
+
+def _hash(text: str) -> str:
+    if not is_archive_id(text):
+        raise ArgumentTypeError("takes letters, digits and - _ ~ . with no dot in front")
+    return text
+
+
+def _show(options: Namespace, settings: Settings) -> int:
+    if len(options.paths) != 1:
+        complain("show takes one HASH or file")
+        return _USAGE_ERROR
+    given: str = options.paths[0]
+    try:
+        content = _content(given, settings)
+        found = FileList.of(content)
+        listing = _listing(found, settings)
+    except ListBroken as error:
+        complain(f"{given}: {error}")
+        return _FAILURE
+    except (OSError, StorageUnavailable) as error:
+        complain(f"{given}: can't be read ({_reason(error)})")
+        return _FAILURE
+    return _shown(listing, found, settings, given=given)
+
+
+def _content(given: str, settings: Settings) -> bytes:
+    """Return a list's bytes; raise OSError, StorageUnavailable or ListBroken."""
+    place = None if "/" in given or given.endswith(SUFFIX) else list_place_of(settings)
+    if place is None:
+        return Path(given).read_bytes()
+    with closing(place):
+        file = place.read(ArchiveId(given), b"") if is_archive_id(given) else None
+    if file is None or file.content is None:
+        raise ListBroken("missing", f"there is no such list in {settings.lists_dir}")
+    return file.content
+
+
+def _listing(found: FileList, settings: Settings) -> Listing:
+    """List what a list names, without what is missing."""
+    with closing(storage_of(settings)) as storage:
+        every = replace(found, skips_missing=True)
+        return resolved(storage, ArchiveId("list"), every, times=ListTimes(0, 0))
+
+
+def _shown(listing: Listing, found: FileList, settings: Settings, *, given: str) -> int:
+    names = archive_names(listing.paths, NameRules(settings.portable_names, settings.name_encoding))
+    zone = ZoneInfo(settings.timezone)
+    layout = lay_out(listing, names, listing.sources(), zone=zone)
+    for entry in layout.files():
+        print(f"{layout.sizes[entry]:>15,}  {printable(layout.names[entry])}")
+    missing = listing.listed.missing if listing.listed else ()
+    for name in missing:
+        complain(f"{given}: {printable(name.encode())}: is missing, or left out of its album")
+    print(_summary(layout, len(missing)))
+    if missing and not found.skips_missing:
+        complain(f'{given}: can\'t be sent; "missing": "skip" would leave out what is missing')
+        return _FAILURE
+    return 0
+
+
+def _summary(layout: ArchiveLayout, missing: int) -> str:
+    files = sum(1 for _ in layout.files())
+    return f"{files:,} files, an archive of {len(layout):,} bytes; {missing:,} missing"
+
+
+def _write(options: Namespace, settings: Settings) -> int:
+    lines = options.paths if options.paths and options.paths != [_STDIN] else _lines_of_stdin()
+    entries, left_out = _entries(lines, LineRules(options.strip, options.album or ""))
+    written = _text(options, entries)
+    try:
+        read_list(written.encode("utf-8", "surrogateescape"))
+        _save(written, _target(options, settings))
+    except ListBroken as error:
+        complain(str(error))
+        return _USAGE_ERROR
+    except OSError as error:
+        complain(f"the list can't be written ({error.strerror})")
+        return _FAILURE
+    if left_out:
+        complain(f"{left_out:,} empty directories are left out: a list has none of its own")
+    return 0
+
+
+def _lines_of_stdin() -> Iterator[str]:
+    return (line.rstrip("\r\n") for line in sys.stdin)
+
+
+def _entries(lines: Iterable[str], rules: LineRules) -> tuple[list[dict[str, str]], int]:
+    """Return the entries of lines, and how many can't be entries."""
+    entries: list[dict[str, str]] = []
+    left_out = 0
+    for line in filter(None, lines):
+        entry = rules.entry(line)
+        if entry is None:
+            left_out += 1
+        elif entry.name is None:
+            entries.append({"path": entry.path})
+        else:
+            entries.append({"path": entry.path, "as": entry.name})
+    return entries, left_out
+
+
+def _text(options: Namespace, entries: Sequence[dict[str, str]]) -> str:
+    head: dict[str, str] = {}
+    if options.name is not None:
+        head["name"] = options.name
+    if options.skip_missing:
+        head["missing"] = "skip"
+    members = [f"{_json(key)}: {_json(value)}" for key, value in head.items()]
+    files = ",\n  ".join(map(_json, entries))
+    return "{" + ",\n ".join([*members, f'"files": [\n  {files}\n ]']) + "}\n"
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _target(options: Namespace, settings: Settings) -> Path | None:
+    """Return where the list is to be written, None for standard output; raise ListBroken."""
+    if options.hash is None:
+        return None if options.save is None else Path(options.save)
+    if not isinstance(settings.lists_dir, Path):
+        raise ListBroken("no place", "--hash writes to LISTS_DIR, which has to be a directory")
+    return settings.lists_dir / f"{options.hash}{SUFFIX}"
+
+
+def _save(written: str, target: Path | None) -> None:
+    if target is None:
+        print(written, end="")
+        return
+    beside = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        beside.write_text(written, encoding="utf-8")
+        beside.replace(target)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _reason(error: OSError | StorageUnavailable) -> str:
+    if isinstance(error, StorageUnavailable):
+        return error.reason
+    return error.strerror or "no file"

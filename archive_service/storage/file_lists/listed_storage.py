@@ -1,0 +1,121 @@
+"""Albums, and lists of files of albums: an archive for each directory, and for each list.
+
+Theory of operation.  An id is looked up among the albums first: a directory wins over a list.  A
+list is read again when its file has changed.  What it names is then listed by the storage of the
+albums, which knows how to open a path, what links may lead to and what is left out; so a list
+reaches nothing that an archive of an album does not have.  A list that can't be used is as good as
+none for a visitor, and one event for the operator.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from threading import Lock
+
+from archive_service.archive.errors import ArchiveNotFound
+from archive_service.archive.first_time import FirstTimes
+from archive_service.archive.id import ArchiveId
+from archive_service.archive.listing import Listing
+from archive_service.archive.lru import WeightedLRU
+from archive_service.observe.events import ListRejected, Observe, ignore
+from archive_service.storage.base import AlbumFiles, Storage
+from archive_service.storage.file_lists.list_model import ListBroken
+from archive_service.storage.file_lists.list_place import ListPlace, ListTimes
+from archive_service.storage.file_lists.merging import resolved
+from archive_service.storage.file_lists.parsed_list import FileList
+from archive_service.storage.file_lists.text_files import FilesWithTexts
+from archive_service.storage.wanted import WantedTree
+
+_KEPT_ENTRIES = 100_000
+"""Entries of lists that are kept as they were read, some 300 bytes each."""
+_ENTRIES_PER_LIST = 30
+"""A list takes as much memory as so many entries, beside its own."""
+
+
+class ListedStorage:
+    """A storage of albums with the lists of a place; see `Storage`."""
+
+    def __init__(self, albums: Storage, place: ListPlace, observe: Observe = ignore) -> None:
+        self._albums = albums
+        self._place = place
+        self._observe = observe
+        self._reported = FirstTimes()
+        self._lock = Lock()
+        self._read: WeightedLRU[ArchiveId, tuple[bytes, FileList]] = WeightedLRU(_KEPT_ENTRIES)
+
+    def list(self, archive: ArchiveId) -> Listing:
+        """List an album, or what a list names; see `Storage.list`."""
+        try:
+            return self._albums.list(archive)
+        except ArchiveNotFound:
+            try:
+                return self.listed(archive)
+            except ListBroken as error:
+                self._report(ListRejected(archive, error.reason, error.entry))
+                raise ArchiveNotFound from None
+
+    def listed(self, archive: ArchiveId) -> Listing:
+        """List what a list names; raise ArchiveNotFound, ListBroken or StorageUnavailable."""
+        found, times = self._found(archive)
+        return resolved(self._albums, archive, found, times=times)
+
+    def select(
+        self, archive: ArchiveId, wanted: Mapping[ArchiveId, WantedTree]
+    ) -> Sequence[Listing | None]:
+        """List what is wanted of albums; see `Storage.select`."""
+        return self._albums.select(archive, wanted)
+
+    def files(
+        self, archive: ArchiveId, listing: Listing, close: Callable[[int], object] = os.close
+    ) -> AbstractContextManager[AlbumFiles]:
+        """Give access to the files of a listing; see `Storage.files`."""
+        files = self._albums.files(archive, listing, close)
+        texts = listing.listed.texts if listing.listed else {}
+        return FilesWithTexts(files, texts) if texts else files
+
+    def check(self) -> bool:
+        """Look for albums; see `Storage.check`."""
+        return self._albums.check()
+
+    def albums(self) -> Sequence[str]:
+        """Name what may be an album, no list; see `Storage.albums`."""
+        return self._albums.albums()
+
+    def lists(self) -> Sequence[str]:
+        """Return the ids of all lists; raise StorageUnavailable."""
+        return self._place.names()
+
+    def place(self, archive: ArchiveId) -> str:
+        """Name what an album lies on; see `Storage.place`."""
+        return self._albums.place(archive)
+
+    def is_at_hand(self, archive: ArchiveId) -> bool:
+        """Return whether an album lies on local disks and is cached; see `Storage.is_at_hand`."""
+        return self._albums.is_at_hand(archive)
+
+    def close(self) -> None:
+        """Free what both hold; see `Storage.close`."""
+        self._place.close()
+        self._albums.close()
+
+    def _found(self, archive: ArchiveId) -> tuple[FileList, ListTimes]:
+        """Return a list and when it was changed."""
+        with self._lock:
+            known = self._read.get(archive)
+        file = self._place.read(archive, known[0] if known else b"")
+        if file is None:
+            raise ArchiveNotFound
+        if known and file.content is None:
+            return known[1], file.times
+        found = FileList.of(file.content or b"")
+        if file.version:
+            with self._lock:
+                weight = len(found) + _ENTRIES_PER_LIST
+                self._read.put(archive, (file.version, found), weight=weight)
+        return found, file.times
+
+    def _report(self, event: ListRejected) -> None:
+        if self._reported.is_first(event):
+            self._observe(event)

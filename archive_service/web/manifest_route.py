@@ -1,0 +1,123 @@
+"""Answers requests for manifests: what the archive of a link holds, and its parts."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from hashlib import blake2b
+from typing import NamedTuple
+
+from aiohttp import web
+
+from archive_service.archive.representation import Representation
+from archive_service.http.multipart import Literal
+from archive_service.http.query_pairs import query_pairs
+from archive_service.http.request_fields import RequestFields
+from archive_service.http.response_plan import ResponsePlan, Target, plan
+from archive_service.transfer.connection import Transfer
+from archive_service.web.archive_links import part_links
+from archive_service.web.archive_look import ArchiveLook
+from archive_service.web.failures import failed_plan_response
+from archive_service.web.manifest import ManifestHead, Manifests, summary, whole_manifest
+from archive_service.web.options import WebOptions
+from archive_service.web.pages.render import Pages
+from archive_service.web.query import ArchiveQuery
+from archive_service.web.validators import validators_of
+
+
+class ManifestRoute:
+    """Answers `/archive/{hash}/manifest.json`; the signature is that of the archive's link."""
+
+    def __init__(
+        self, pages: Pages, options: WebOptions, look: ArchiveLook, manifests: Manifests
+    ) -> None:
+        self._pages = pages
+        self._stall_timeout_s = options.stall_timeout_s
+        self._look = look
+        self._manifests = manifests
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        """Answer with the manifest; raise as the archive's link does."""
+        query, representation = await self._look.at(request)
+        printer = summary if query.is_summary else whole_manifest
+        parts = await self._parts(request, query, representation)
+        head = _extended(await self._manifests.head(representation, printer), parts)
+        now_s = int(time.time())
+        validators = validators_of(representation, now_s, etag=head.etag)
+        fields = RequestFields.of(request.method, request.headers.items())
+        target = Target(head.complete_length, "application/json", validators)
+        answer = plan(fields, target, now_s=now_s)
+        if failed := failed_plan_response(request, self._pages, answer):
+            return failed
+        response = web.StreamResponse(status=answer.status, headers=dict(answer.fields))
+        if not answer.parts or request.method != "GET":
+            await response.prepare(request)
+            return response
+        body = await self._manifests.body(representation, printer)
+        await self._send(request, response, answer, _Body(body, parts + _END))
+        return response
+
+    async def _parts(
+        self, request: web.Request, query: ArchiveQuery, whole: Representation
+    ) -> bytes:
+        """Print the member that tells of the parts; nothing where the request asks for none."""
+        if query.division is None:
+            return b""
+        figures = await self._look.parts.figures(whole, query.division)
+        pairs = query_pairs(request.rel_url.raw_query_string).pairs
+        links = part_links(whole.archive, pairs, len(figures))
+        described = [
+            {"size": part.size_bytes, "count": part.files, "etag": part.etag, "link": link}
+            for part, link in zip(figures, links, strict=True)
+        ]
+        return b',"parts":' + json.dumps(described, separators=(",", ":")).encode()
+
+    async def _send(
+        self,
+        request: web.Request,
+        response: web.StreamResponse,
+        answer: ResponsePlan,
+        body: _Body,
+    ) -> None:
+        with suppress(asyncio.TimeoutError):
+            async with Transfer(
+                request, response, stall_timeout_s=self._stall_timeout_s
+            ) as transfer:
+                for part in answer.parts:
+                    pieces = (
+                        (memoryview(part.data),)
+                        if isinstance(part, Literal)
+                        else body.pieces(part.start, part.stop)
+                    )
+                    for piece in pieces:
+                        if transfer.begin(piece):
+                            await transfer.finish()
+
+
+_END = b"}"
+"""What follows the last member of a manifest."""
+
+
+class _Body(NamedTuple):
+    """A manifest, which all who ask at once share, and what an answer has in place of its end."""
+
+    manifest: bytes
+    rest: bytes
+
+    def pieces(self, start: int, stop: int) -> Iterator[memoryview]:
+        """Yield the bytes from `start` up to `stop`."""
+        edge = len(self.manifest) - len(_END)
+        if start < edge:
+            yield memoryview(self.manifest)[start : min(stop, edge)]
+        if stop > edge:
+            yield memoryview(self.rest)[max(start - edge, 0) : stop - edge]
+
+
+def _extended(head: ManifestHead, members: bytes) -> ManifestHead:
+    if not members:
+        return head
+    digest = blake2b(head.etag.encode() + members, digest_size=16)
+    return ManifestHead(head.complete_length + len(members), f'"{digest.hexdigest()}"')
