@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import resource
 import signal
 import socket
@@ -49,6 +50,9 @@ _USAGE_ERROR, _FAILURE = 2, 1
 _SWITCH_S = 0.0005
 """How long the event loop waits for a thread that computes, each time it comes back from a system
 call; ten times are a request.  Python's own 5 ms would make 50 ms of that."""
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
+"""Of malloc.h; see mallopt(3)."""
+_KEPT_FREE_BYTES = 8 * 1024 * 1024
 _EVERY_ADDRESS = ("0.0.0.0", "::")  # nosec B104 # noqa: S104 - compared, not bound
 
 
@@ -62,6 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     configure_logging(settings.level, settings.log_format)
     _allow_many_connections()
     sys.setswitchinterval(_SWITCH_S)
+    _take_memory_from_one_place()
     try:
         require_good_tracing(settings)
         listeners = _listeners(settings)
@@ -119,6 +124,19 @@ def _allow_many_connections() -> None:
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     with suppress(OSError, ValueError):  # macOS grants less than its hard limit
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def _take_memory_from_one_place() -> None:
+    """Let all threads share one arena of glibc's malloc.
+
+    Otherwise it keeps for each thread what that has freed, and a download of 50,000 files takes
+    113 MB instead of 80.  The buffers of batches come and go: some stay for the next.
+    """
+    with suppress(OSError, AttributeError):  # musl and macOS have no arenas
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(_M_ARENA_MAX, 1)
+        mallopt(_M_MMAP_THRESHOLD, _KEPT_FREE_BYTES)
+        mallopt(_M_TRIM_THRESHOLD, _KEPT_FREE_BYTES)
 
 
 def _serve_alone(

@@ -324,7 +324,7 @@ def test_an_album_whose_disk_hangs_leaves_the_others_to_be_indexed(photos_dir: P
         settle(make_album(photos_dir, {"1.jpg": b"x"}, name=name))
     storage = GatedStorage(photos_dir)
     bench = Bench(photos_dir, storage)
-    bench.answer_within_s = 0.2
+    bench.answer_within_s = 1.0
     noting = Noting()
 
     async def index(learner: BackgroundHasher) -> None:
@@ -342,5 +342,8 @@ def test_an_album_whose_disk_hangs_leaves_the_others_to_be_indexed(photos_dir: P
         running.cancel()
         await asyncio.wait({running})
 
-    bench.run(index)
+    try:
+        bench.run(index)
+    finally:
+        storage.gate.set()
     assert noting.failed == []
