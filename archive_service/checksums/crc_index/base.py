@@ -4,6 +4,8 @@ A row belongs to one path of one album and one version of the file behind it (`L
 size, mtime and change token), so a value is never used for other content.
 An index only saves time: no method raises, and a value that can't be read is treated as unknown.
 All calls block; one worker thread makes them.
+
+An index on a server that machines share is a `Store` (`store.py`), which `SharedCrcIndex` wraps.
 """
 
 from __future__ import annotations
