@@ -68,18 +68,6 @@ OPTIMISATIONS = {
             ),
         ),
     ),
-    "kept-checksums": Optimisation(
-        "the next download of an album does not ask the index",
-        ("thumbnails", "first-byte"),
-        (
-            Replacement(
-                "checksums/album.py",
-                "            self._recent.put((archive.value, fingerprint), album, "
-                "weight=weight_of(listing))\n",
-                "            pass\n",
-            ),
-        ),
-    ),
     "made-ahead": Optimisation(
         "two batches are made while one is sent",
         ("thumbnails", "slow-storage-thumbnails", "slow-storage-album"),

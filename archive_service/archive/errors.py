@@ -203,8 +203,10 @@ class SourceSuspected(SourceChanged):
     Only reading the file shows whether its content has changed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_inode_alone: bool = False) -> None:
         super().__init__("rewritten")
+        self.is_inode_alone = is_inode_alone
+        """Whether the ctime is as listed: some file systems change inode numbers by themselves."""
 
 
 class SourceUnreadable(DownloadFailed):

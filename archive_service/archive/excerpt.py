@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from archive_service.archive.layout import lay_out
-from archive_service.archive.representation import Representation, represent
+from archive_service.archive.representation import Representation, represent_part
 
 
 class Excerpts:
@@ -23,4 +23,4 @@ class Excerpts:
         whole = self._whole
         sources = map(whole.layout.sources.__getitem__, entries)
         layout = lay_out(whole.layout.listing, self._names, sources, zone=whole.options.zone)
-        return represent(whole.archive, layout, whole.fingerprint, whole.options)
+        return represent_part(whole, layout)

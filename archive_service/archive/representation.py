@@ -5,11 +5,14 @@ The validators are the entity tag (`etag`) and the time of the newest change (La
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import tzinfo
 from hashlib import blake2b
+from typing import Protocol
 
+from archive_service.archive.file_version import joined_stamps, stamps_of
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.layout import ArchiveLayout, is_all_in_order
 from archive_service.archive.list_details import content_digest
@@ -43,6 +46,27 @@ class ArchiveOptions:
     """The Unix second since which these options have been in force; None if unknown."""
 
 
+class Contents(Protocol):
+    """What is known of the contents of an album's files, for the validators."""
+
+    @property
+    def stamps(self) -> array[int] | None:
+        """The stamps of all sources, see `file_version`; None for objects."""
+
+    def date_of(self, etag: str) -> int | None:
+        """Return the date that the album with an entity tag had before, Unix seconds."""
+
+
+class Unread:
+    """The contents of a listing of which nothing is remembered; see `Contents`."""
+
+    def __init__(self, listing: Listing) -> None:
+        self.stamps = None if listing.is_of_objects else stamps_of(listing)
+
+    def date_of(self, etag: str) -> None:
+        """Remember none."""
+
+
 class _WeaklyReferable:
     """Gives weak references to a class with slots."""
 
@@ -58,6 +82,7 @@ class Representation(_WeaklyReferable):
     fingerprint: bytes
     """The fingerprint of the layout's listing."""
     options: ArchiveOptions
+    contents: Contents
     etag: str
     """Strong, with its quotes (RFC 9110 section 8.8.3)."""
     changed_s: int | None
@@ -108,11 +133,26 @@ class Representation(_WeaklyReferable):
 
 
 def represent(
-    archive: ArchiveId, layout: ArchiveLayout, fingerprint: bytes, options: ArchiveOptions
+    archive: ArchiveId,
+    layout: ArchiveLayout,
+    fingerprint: bytes,
+    options: ArchiveOptions,
+    contents: Contents | None = None,
 ) -> Representation:
-    """Add the validators to a layout, given the fingerprint of its listing."""
+    """Add the validators to a layout of a whole album, given the fingerprint of its listing."""
+    contents = contents or Unread(layout.listing)
+    etag = _etag(layout, options, contents)
     changed_s = _changed_s(layout.listing, options)
-    return Representation(archive, layout, fingerprint, options, _etag(layout, options), changed_s)
+    if changed_s is not None:
+        # What is left out of an album, and a change of owner, move times and no byte.
+        changed_s = contents.date_of(etag) or changed_s
+    return Representation(archive, layout, fingerprint, options, contents, etag, changed_s)
+
+
+def represent_part(whole: Representation, layout: ArchiveLayout) -> Representation:
+    """Add the validators to a layout of a part of an album."""
+    etag = _etag(layout, whole.options, whole.contents)
+    return replace(whole, layout=layout, etag=etag)
 
 
 def _changed_s(listing: Listing, options: ArchiveOptions) -> int | None:
@@ -125,7 +165,7 @@ def _changed_s(listing: Listing, options: ArchiveOptions) -> int | None:
     return (newest_ns + _CLOCK_LAG_NS) // _NS_PER_S + 1
 
 
-def _etag(layout: ArchiveLayout, options: ArchiveOptions) -> str:
+def _etag(layout: ArchiveLayout, options: ArchiveOptions, contents: Contents) -> str:
     """Digest what the headers hold and what stands for the content (RFC 9110 section 8.8.1).
 
     The digest holds the DOS times, not the name of the time zone: the data behind a name differs
@@ -141,8 +181,11 @@ def _etag(layout: ArchiveLayout, options: ArchiveOptions) -> str:
     digest.update(column_bytes(layout.modes))
     if options.change_token:
         is_as_listed = is_all_in_order(sources, listing)
-        tokens = listing.change_tokens
-        digest.update(tokens if is_as_listed else b"".join(map(listing.change_token, sources)))
+        stamps, tokens = contents.stamps, listing.change_tokens
+        if stamps is None:
+            digest.update(tokens if is_as_listed else b"".join(map(listing.change_token, sources)))
+        else:
+            digest.update(column_bytes(stamps if is_as_listed else joined_stamps(stamps, sources)))
     if listing.listed and listing.listed.texts:
         for source in filter(listing.is_text, sources):
             digest.update(content_digest(listing.listed.texts[source]))

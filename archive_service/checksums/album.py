@@ -3,78 +3,51 @@
 All downloads of one listing share one `AlbumChecksums`, so a file is hashed once however many
 wait for it, and its value is kept even when the client that asked has left.  A job whose last
 waiter leaves stops within one block; the next one goes on from there.
+
+The index is read once, before the album is described: the entity tag digests the stamps of its
+rows, and each stamp stands for one content.  A suspected file is read before anything of it is
+sent.  Where its value is another, the row gets a new stamp, and what was described with the old one
+is superseded: its downloads are cut, and the next request is described anew.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Generator, Iterable, Sequence
-from concurrent.futures import Executor
-from threading import Semaphore
-from weakref import WeakValueDictionary
+from array import array
+from collections.abc import Generator, Iterable, Sequence
+from concurrent.futures import Future
+from itertools import accumulate
+from threading import Lock
 
 from archive_service.archive.errors import DownloadFailed
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing, SourceIndex
-from archive_service.archive.lru import WeightedLRU
-from archive_service.checksums.begun_hashes import BegunHashes
-from archive_service.checksums.crc32_column import Crc32Column
-from archive_service.checksums.crc_index.base import CrcIndex
-from archive_service.checksums.disk_demand import DiskDemand
+from archive_service.checksums.album_hashing import JobHashing, SettlingHashing
+from archive_service.checksums.crc32_column import UNKNOWN, Crc32Column, rewritten
 from archive_service.checksums.hash_job import HashJob
-from archive_service.checksums.hash_queue import HashQueue
-from archive_service.checksums.hashing import Hashing, HashState
-from archive_service.checksums.index_rows import IndexRows
-from archive_service.checksums.kept_files import MOST_KEPT, KeptFiles
-from archive_service.observe.events import HashingBacklogChanged, Observe, ignore
-from archive_service.storage.base import AlbumFiles, DiskFile, SourceFile, Storage
+from archive_service.checksums.hash_threads import HashThreads
+from archive_service.checksums.hashing import HashState
+from archive_service.checksums.kept_files import KeptFiles
+from archive_service.checksums.known_files import ALBUM_PATH, KnownFiles
+from archive_service.checksums.suspicion import AnnouncedFiles
+from archive_service.observe.events import HashingBacklogChanged
+from archive_service.storage.base import Storage
 
 STORE_EVERY_S = 5.0
 """How often learned values are written to the index during a download."""
 KEPT_FILES = 100_000
 """Files whose values are kept in memory for the next download."""
+SOON_READ_BYTES = 64 * 1024 * 1024
+"""Suspected files up to so much together are read before a description is used."""
+_LATEST_S = 2**32 - 1
+"""The latest date that a row of the index can hold."""
 _FILES_PER_ALBUM = 30
 """An album takes as much memory as so many files, beside its own."""
 
 
-class _JobHashing(Hashing):
-    """Hashes the files of a job; the first failure ends it."""
-
-    def __init__(self, files: AlbumFiles, album: AlbumChecksums) -> None:
-        super().__init__(files, album.listing)
-        self._album = album
-
-    def learned(
-        self, sources: Sequence[SourceIndex], crc32s: Sequence[int], *, read_from_ns: int
-    ) -> None:
-        self._album.learn(sources, crc32s, read_from_ns=read_from_ns)
-
-    def failed(self, source: SourceIndex, error: DownloadFailed) -> None:
-        raise error
-
-    def begun(self, source: SourceIndex) -> HashState:
-        return self._album.begun(source)
-
-    def left(self, source: SourceIndex, state: HashState) -> None:
-        self._album.leave_hash(source, state)
-
-    def opened(self, source: SourceIndex, state: HashState) -> SourceFile:
-        # What is not read from its start can't be kept whole.
-        if state.offset:
-            return self.files.open(source)
-        file = self.files.open_to_hash(source)
-        if isinstance(file, DiskFile):
-            file.begin(0, self.listing.sizes[source])
-        return file
-
-    def hashed(self, source: SourceIndex, file: SourceFile) -> None:
-        if isinstance(file, DiskFile):
-            self._album.kept.keep(source, file)
-
-
 class AlbumChecksums(Crc32Column):
-    """The CRC-32 values of one listing, by source."""
+    """The CRC-32 values of one listing, by source, and the stamps of its files."""
 
     def __init__(
         self, archive: ArchiveId, listing: Listing, storage: Storage, threads: HashThreads
@@ -82,36 +55,118 @@ class AlbumChecksums(Crc32Column):
         super().__init__(len(listing))
         self.listing = listing
         self.kept = KeptFiles(threads.kept_room)
+        self.is_superseded = False
+        """Whether a file has another content than its stamp stands for."""
+        self.looked_at_s = time.monotonic()
+        """When the index was read, or was found to say the same."""
         self._archive = archive
         self._storage = storage
         self._threads = threads
-        self._rows = IndexRows(archive, listing, threads.index)
         self._jobs: dict[SourceIndex, HashJob] = {}
         self._learned: list[SourceIndex] = []
         self._stored_at_s = time.monotonic()
-        self._loading: asyncio.Future[None] | None = None
+        self._is_lasting = listing.has_settled(time.time_ns())
+        self._known = KnownFiles(archive, listing)
+        self._lock = Lock()
+        self._loading: Future[None] | None = None
+        self._settling: Future[None] | None = None
+        self._is_described = self._is_provisional = False
+        for source, crc32 in self._known.crc32s.items():
+            self.values[source] = crc32
+
+    @property
+    def stamps(self) -> array[int] | None:
+        """The stamps of all sources; None for objects.  See `file_version`."""
+        return self._known.stamps
+
+    @property
+    def may_be_kept(self) -> bool:
+        """Whether the values stand for the listing as long as it stays what it is.
+
+        A file that has just changed may change again unnoticed, and the index may not have
+        answered.
+        """
+        return self._is_lasting and not self._is_provisional and not self.is_superseded
 
     async def load(self) -> None:
-        """Take what the index knows; it is asked once for all downloads of the listing."""
-        if self._loading is None:
-            self._loading = self._threads.in_index_thread(self._load)
-        if not self._loading.done() or self._loading.exception():
-            await asyncio.shield(self._loading)
+        """Take what the index knows."""
+        loading = self.begin_load()
+        if not loading.done():
+            await asyncio.shield(asyncio.wrap_future(loading))
+
+    def begin_load(self) -> Future[None]:
+        """Have the index read, once."""
+        with self._lock:
+            if self._loading is None:
+                self._loading = self._threads.in_index_thread(self._load)
+            return self._loading
+
+    def wait_loaded(self) -> None:
+        """Wait until the index has answered, in a thread; go on without it where it does not.
+
+        What is described from here on has the stamps of this moment.
+        """
+        self._threads.wait_for_index(self.begin_load())
+        with self._lock:
+            self._is_provisional = not self._is_described
+
+    def date_of(self, etag: str) -> int | None:
+        """Return the remembered date of a description of the album; see `remember_date`."""
+        date = self._known.date
+        return date[1] if date and date[0] == etag else None
+
+    def remember_date(self, etag: str, changed_s: int | None) -> None:
+        """Keep the date that a description has from now on, in all processes."""
+        if changed_s is None or self._is_provisional or not 0 <= changed_s <= _LATEST_S:
+            return
+        if self._known.date != (etag, changed_s):
+            self._known.date = etag, changed_s
+            row = ALBUM_PATH, etag.strip('"').encode(), changed_s
+            self._threads.in_index_thread(lambda: self._threads.index.store(self._archive, [row]))
+
+    def agrees_with(self, later: AlbumChecksums) -> bool:
+        """Return whether the index still says the same of the same listing."""
+        return self.stamps == later.stamps and all(
+            mine in (UNKNOWN, theirs) or theirs == UNKNOWN
+            for mine, theirs in zip(self.values, later.values, strict=True)
+        )
+
+    def announced(self, source: SourceIndex) -> int:
+        """Return the CRC-32 that a file has unless it was rewritten; UNKNOWN if none is known."""
+        value = self.values[source]
+        return self._known.suspected.get(source, UNKNOWN) if value == UNKNOWN else value
+
+    def is_suspected(self, source: SourceIndex) -> bool:
+        """Tell whether a file must be read before anything of it is sent."""
+        return source in self._known.suspected and self.is_unknown(source)
 
     def learn(
         self, sources: Sequence[SourceIndex], crc32s: Iterable[int], *, read_from_ns: int
     ) -> None:
-        """Note values, from any thread; `read_from_ns` is the Unix time when reading began."""
-        super().learn(sources, crc32s, read_from_ns=read_from_ns)
+        """Note values, from any thread; `read_from_ns` is the Unix time when reading began.
+
+        Raise SourceChanged where a suspected file has another than expected.
+        """
+        values = dict(zip(sources, crc32s, strict=True))
+        others = {s: crc32 for s, crc32 in values.items() if self._known.is_another(s, crc32)}
+        learned = [source for source in values if source not in others]
+        super().learn(learned, map(values.__getitem__, learned), read_from_ns=read_from_ns)
         # Otherwise a second change in the same step of the clock would look like no change.
-        if self.listing.has_settled(read_from_ns):
-            self._learned += sources
+        has_settled = self.listing.has_settled(read_from_ns)
+        if has_settled:
+            self._learned += learned
+        if others:
+            change = self._store if has_settled else self._forget
+            self._threads.in_index_thread(lambda: change(others))
+            self._supersede()
+            raise rewritten(next(iter(others)))
 
     def flush(self) -> None:
         """Write learned values to the index, in its thread."""
         if self._learned:
             learned, self._learned, self._stored_at_s = self._learned, [], time.monotonic()
-            self._threads.in_index_thread(lambda: self._store(learned))
+            values = {source: self.values[source] for source in learned}
+            self._threads.in_index_thread(lambda: self._store(values))
 
     def flush_if_due(self) -> None:
         """Do the same where the last time is STORE_EVERY_S ago."""
@@ -149,6 +204,37 @@ class AlbumChecksums(Crc32Column):
             finally:
                 job.leave()
 
+    def begin_settling(self) -> Future[None] | None:
+        """Have suspected files read that are soon read; None where none is suspected."""
+        if not self._known.suspected:
+            return None
+        with self._lock:
+            if self._settling is None:
+                sizes = self.listing.sizes
+                suspected = sorted(self._known.suspected, key=sizes.__getitem__)
+                stops = zip(suspected, accumulate(map(sizes.__getitem__, suspected)), strict=True)
+                self._settling = self._settle([s for s, stop in stops if stop <= SOON_READ_BYTES])
+            return self._settling
+
+    def _supersede(self) -> None:
+        """Have all suspected files read: otherwise each would cut a download of its own."""
+        with self._lock:
+            if self.is_superseded:
+                return
+            self.is_superseded = True
+        self._settle(list(self._known.suspected))
+
+    def _settle(self, sources: Sequence[SourceIndex]) -> Future[None]:
+        size_bytes = sum(self.listing.sizes[source] for source in sources)
+        steps = self._settling_steps(sources)
+        return self._threads.hashing.submit(self._archive, steps, size_bytes=size_bytes)
+
+    def _settling_steps(self, sources: Sequence[SourceIndex]) -> Generator[None, None, None]:
+        opened = self._storage.files(self._archive, self.listing)
+        with AnnouncedFiles(opened, self.listing, self.announced) as files:
+            yield from SettlingHashing(files, self).steps(filter(self.is_suspected, sources))
+        self.flush()
+
     def _start(self, sources: Sequence[SourceIndex]) -> HashJob:
         job = HashJob([s for s in sources if self.is_unknown(s) and not self._under_way(s)])
         self._jobs.update(dict.fromkeys(job.sources, job))
@@ -174,79 +260,33 @@ class AlbumChecksums(Crc32Column):
     def _hash(self, job: HashJob) -> Generator[None, None, None]:
         if job.abandoned.is_set():
             return
-        with self._threads.demand.busy(), self._storage.files(self._archive, self.listing) as files:
-            for _ in _JobHashing(files, self).steps(job.sources):
+        opened = self._storage.files(self._archive, self.listing)
+        announced = AnnouncedFiles(opened, self.listing, self.announced)
+        with self._threads.demand.busy(), announced as files:
+            for _ in JobHashing(files, self).steps(job.sources):
                 if job.abandoned.is_set():
                     return
                 yield
 
     def _load(self) -> None:
-        self._rows.load(self.values)
+        found = KnownFiles(self._archive, self.listing)
+        found.load(self._threads.index)
+        with self._lock:
+            if self._is_provisional:  # it was described without the index
+                return
+            self._is_described = True
+            self._known = found
+            for source, crc32 in found.crc32s.items():
+                self.values[source] = crc32
+        found.crc32s.clear()  # they are in the column
+        if found.gone:
+            self._threads.index.forget(self._archive, found.gone)
 
-    def _store(self, sources: Sequence[SourceIndex]) -> None:
-        self._rows.store(sources, self.values)
+    def _forget(self, sources: Iterable[SourceIndex]) -> None:
+        self._known.forget(self._threads.index, sources)
 
-
-class HashThreads:
-    """Where hashing and the index run: threads that the event loop never waits in.
-
-    `observe` gets a HashingBacklogChanged as files begin and cease to wait to be hashed.
-    """
-
-    def __init__(
-        self,
-        index: CrcIndex,
-        hashing: Executor,
-        indexing: Executor,
-        observe: Observe = ignore,
-        demand: DiskDemand | None = None,
-    ) -> None:
-        self.index = index
-        self.hashing = HashQueue(hashing)
-        self.begun = BegunHashes()
-        self.kept_room = Semaphore(MOST_KEPT)
-        self.observe = observe
-        self.demand = demand or DiskDemand()
-        self._indexing = indexing
-
-    def in_index_thread(self, work: Callable[[], None]) -> asyncio.Future[None]:
-        """Run work in the one thread that uses the index."""
-        return asyncio.get_running_loop().run_in_executor(self._indexing, work)
-
-
-class Checksums:
-    """Hands out one `AlbumChecksums` for all downloads of the same listing.
-
-    Those of the last downloads are kept, so the next one does not ask the index.
-    """
-
-    def __init__(self, storage: Storage, threads: HashThreads) -> None:
-        self._storage = storage
-        self._threads = threads
-        self._albums: WeakValueDictionary[tuple[str, bytes], AlbumChecksums] = WeakValueDictionary()
-        self._recent: WeightedLRU[tuple[str, bytes], AlbumChecksums] = WeightedLRU(KEPT_FILES)
-
-    def of(self, archive: ArchiveId, listing: Listing, fingerprint: bytes) -> AlbumChecksums:
-        """Return the checksums of a listing, whose fingerprint is given."""
-        album = self.peek(archive, listing, fingerprint)
-        # A file that has just changed may change unnoticed: nothing is kept of it.
-        if listing.has_settled(time.time_ns()):
-            self._recent.put((archive.value, fingerprint), album, weight=weight_of(listing))
-        return album
-
-    def peek(self, archive: ArchiveId, listing: Listing, fingerprint: bytes) -> AlbumChecksums:
-        """Return the same without keeping it for a next download."""
-        key = (archive.value, fingerprint)
-        album = self._recent.get(key) or self._albums.get(key)
-        if album is None:
-            album = AlbumChecksums(archive, listing, self._storage, self._threads)
-            self._albums[key] = album
-        return album
-
-    async def tidy(self, albums: Sequence[str]) -> None:
-        """Make room in the index, such as that of albums that no longer exist."""
-        if albums:  # none at all: more likely a disk that is not mounted
-            await self._threads.in_index_thread(lambda: self._threads.index.tidy(albums))
+    def _store(self, values: dict[SourceIndex, int]) -> None:
+        self._known.store(self._threads.index, values)
 
 
 def weight_of(listing: Listing) -> int:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
+from archive_service.archive.errors import SourceChanged, SourceSuspected
 from archive_service.archive.listing import SourceIndex
 
 UNKNOWN = -1
@@ -20,9 +22,42 @@ class Crc32Column:
         """Return whether a value is yet to be learned."""
         return self.values[source] == UNKNOWN
 
+    def is_suspected(self, source: SourceIndex) -> bool:
+        """Tell whether not even the data of a file may be sent before its value is learned."""
+        return False
+
     def learn(
         self, sources: Sequence[SourceIndex], crc32s: Iterable[int], *, read_from_ns: int
     ) -> None:
         """Set values; `read_from_ns` is the Unix time when reading began."""
         for source, value in zip(sources, crc32s, strict=True):
             self.values[source] = value
+
+
+def check_suspected(
+    suspected: SourceSuspected, source: SourceIndex, *, crc32: int, announced: int
+) -> None:
+    """Raise SourceChanged unless a suspected file, which was read, is what it was.
+
+    It is so where it has the announced CRC-32.  Where none was announced, UNKNOWN, the ctime tells:
+    nothing that was sent before could be compared.
+    """
+    is_same = suspected.is_inode_alone if announced == UNKNOWN else crc32 == announced
+    if not is_same:
+        raise rewritten(source)
+
+
+@contextmanager
+def checked_suspicion(source: SourceIndex, crc32: int, announced: int) -> Iterator[None]:
+    """Do `check_suspected` where the block raises SourceSuspected of a file that was read."""
+    try:
+        yield
+    except SourceSuspected as suspected:
+        check_suspected(suspected, source, crc32=crc32, announced=announced)
+
+
+def rewritten(source: SourceIndex) -> SourceChanged:
+    """Return the failure for a file that has another content than announced."""
+    error = SourceChanged("rewritten")
+    error.source = source
+    return error

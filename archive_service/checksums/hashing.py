@@ -20,6 +20,7 @@ from zlib_ng import zlib_ng
 from archive_service.archive.errors import DownloadFailed, SourceChanged, SourceUnreadable
 from archive_service.archive.listing import Listing, SourceIndex
 from archive_service.archive.segments import LARGE_FILE_BYTES
+from archive_service.checksums.crc32_column import UNKNOWN, checked_suspicion
 from archive_service.storage.base import AlbumFiles, DiskFile, SourceFile
 from archive_service.storage.lanes import note_progress
 from archive_service.storage.local.holes import TRUSTED_AGE_NS, data_offset
@@ -178,6 +179,10 @@ class Hashing(ABC):
     def failed(self, source: SourceIndex, error: DownloadFailed) -> None:
         """Note a file that can't be hashed, or raise the error to end the run."""
 
+    def announced(self, source: SourceIndex) -> int:
+        """Return the CRC-32 that a file has unless it was rewritten; UNKNOWN if none is known."""
+        return UNKNOWN
+
     def known_crc32(self, source: SourceIndex) -> int | None:
         """Return a value that the storage knows without reading."""
         return self.files.known_crc32(source)
@@ -238,7 +243,8 @@ class Hashing(ABC):
                     state = reached
                     if state.offset < size:  # a run that is left at the end has its value
                         yield
-                self.files.verify(file, source)
+                with checked_suspicion(source, state.crc32, self.announced(source)):
+                    self.files.verify(file, source)
                 self.hashed(source, file)
         finally:
             if 0 < state.offset < size:

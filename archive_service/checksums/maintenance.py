@@ -9,13 +9,15 @@ from dataclasses import dataclass, field
 from archive_service.archive.errors import DownloadFailed
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing, SourceIndex
+from archive_service.checksums.crc32_column import UNKNOWN
 from archive_service.checksums.crc_index.base import CrcIndex
 from archive_service.checksums.hashing import Hashing
+from archive_service.checksums.known_files import KnownFiles
+from archive_service.checksums.suspicion import AnnouncedFiles
 from archive_service.storage.base import AlbumFiles, Storage
 
 _STORE_EVERY = 1000
 """Rows in one write: what an interruption may lose."""
-_NOT_KNOWN = (b"", 0)
 
 
 @dataclass(slots=True)
@@ -43,56 +45,53 @@ class Maintenance:
         """Learn what the index does not know of an album."""
         listing = self._storage.list(archive)
         known = self._known(archive, listing)
-        learned: dict[SourceIndex, int] = {}
-
-        def take(values: Mapping[SourceIndex, int], read_from_ns: int) -> None:
-            if listing.has_settled(read_from_ns):
-                learned.update(values)
-            if len(learned) >= _STORE_EVERY:
-                self._store(archive, listing, learned)
-                learned.clear()
-
-        unknown = [source for source in listing.files() if source not in known]
-        with self._storage.files(archive, listing) as files:
-            outcome = _Fill(files, listing, take).outcome_of(unknown)
-        self._store(archive, listing, learned)
-        return outcome
+        unknown = [source for source in listing.files() if source not in known.crc32s]
+        return self._read(_Fill, archive, listing, known, unknown)
 
     def verify(self, archive: ArchiveId) -> Outcome:
-        """Hash again what the index knows of an album; forget what is different."""
+        """Hash again what the index knows of an album; mend what is different."""
         listing = self._storage.list(archive)
         known = self._known(archive, listing)
-        different: list[bytes] = []
+        sources = [source for source in listing.files() if known.announced(source) != UNKNOWN]
+        return self._read(_Verify, archive, listing, known, sources)
 
-        def compare(values: Mapping[SourceIndex, int], _read_from_ns: int) -> None:
-            different.extend(
-                listing.paths[source] for source, value in values.items() if value != known[source]
-            )
-
-        with self._storage.files(archive, listing) as files:
-            outcome = _Verify(files, listing, compare).outcome_of(list(known))
-        outcome.different = different
-        if different:
-            self._index.forget(archive, different)
-        return outcome
-
-    def _known(self, archive: ArchiveId, listing: Listing) -> dict[SourceIndex, int]:
-        """Return the CRC-32 of each file that the index has in its present version."""
-        rows = self._index.load(archive)
-        sources = list(listing.files())
-        known: dict[SourceIndex, int] = {}
-        for source, version in zip(sources, self._index.versions(listing, sources), strict=True):
-            known_version, value = rows.get(listing.paths[source], _NOT_KNOWN)
-            if known_version == version:
-                known[source] = value
+    def _known(self, archive: ArchiveId, listing: Listing) -> KnownFiles:
+        known = KnownFiles(archive, listing)
+        known.load(self._index)
         return known
 
-    def _store(
-        self, archive: ArchiveId, listing: Listing, learned: Mapping[SourceIndex, int]
-    ) -> None:
-        versions = self._index.versions(listing, list(learned))
-        paths = (listing.paths[source] for source in learned)
-        self._index.store(archive, list(zip(paths, versions, learned.values(), strict=True)))
+    def _read(
+        self,
+        reading: type[_Fill],
+        archive: ArchiveId,
+        listing: Listing,
+        known: KnownFiles,
+        sources: Sequence[SourceIndex],
+    ) -> Outcome:
+        """Hash files, and store what is new."""
+        learned: dict[SourceIndex, int] = {}
+        different: list[bytes] = []
+
+        def store() -> None:
+            if learned:
+                known.store(self._index, learned)
+            learned.clear()
+
+        def take(values: Mapping[SourceIndex, int], read_from_ns: int) -> None:
+            others = [source for source in values if known.is_another(source, values[source])]
+            different.extend(listing.paths[source] for source in others)
+            if listing.has_settled(read_from_ns):
+                kept = known.crc32s.keys() - others
+                learned.update((s, crc32) for s, crc32 in values.items() if s not in kept)
+            if len(learned) >= _STORE_EVERY:
+                store()
+
+        opened = self._storage.files(archive, listing)
+        with AnnouncedFiles(opened, listing, known.announced) as files:
+            outcome = reading(files, listing, known, take).outcome_of(sources)
+        store()
+        outcome.different = different
+        return outcome
 
 
 class _Fill(Hashing):
@@ -102,9 +101,11 @@ class _Fill(Hashing):
         self,
         files: AlbumFiles,
         listing: Listing,
+        known: KnownFiles,
         take: Callable[[Mapping[SourceIndex, int], int], None],
     ) -> None:
         super().__init__(files, listing)
+        self._known = known
         self._take = take
         self._outcome = Outcome()
 
@@ -120,6 +121,9 @@ class _Fill(Hashing):
         self._outcome.files += len(sources)
         self._outcome.size += sum(self.listing.sizes[source] for source in sources)
         self._take(dict(zip(sources, crc32s, strict=True)), read_from_ns)
+
+    def announced(self, source: SourceIndex) -> int:
+        return self._known.announced(source)
 
     def found(self, source: SourceIndex, crc32: int) -> None:
         self._take({source: crc32}, time.time_ns())

@@ -3,7 +3,8 @@
 A change of owner, links or label moves the ctime, and some file systems give an untouched file
 another inode number.  Neither says that the content is another, and only reading tells.  What an
 archive has announced of a file is its CRC-32: where the content still has that, the download goes
-on; where it has another, or none was announced, the download is cut.
+on; where it has another, the download is cut.  Where none was announced, another ctime cuts it, and
+another inode number alone does not.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from types import TracebackType
 
 from zlib_ng import zlib_ng
 
-from archive_service.archive.errors import SourceChanged, SourceSuspected
+from archive_service.archive.errors import SourceSuspected
 from archive_service.archive.listing import Listing, SourceIndex
+from archive_service.checksums.crc32_column import UNKNOWN, check_suspected
 from archive_service.checksums.hashing import begin_hash, hash_blocks, thread_block
 from archive_service.storage.base import AlbumFiles, DiskFile, SourceFile
 
@@ -24,7 +26,7 @@ from archive_service.storage.base import AlbumFiles, DiskFile, SourceFile
 class AnnouncedFiles:
     """The files of an album as a download reads them; see `AlbumFiles`.
 
-    `crc32_of` returns the announced CRC-32 of a source, UNKNOWN where there is none; `kept` a file
+    `announced` returns the announced CRC-32 of a source, UNKNOWN where there is none; `kept` a file
     that was kept open when it was hashed.
     """
 
@@ -32,13 +34,13 @@ class AnnouncedFiles:
         self,
         opened: AbstractContextManager[AlbumFiles],
         listing: Listing,
-        crc32_of: Callable[[int], int],
+        announced: Callable[[SourceIndex], int],
         *,
-        kept: Callable[[int], DiskFile | None] = lambda _source: None,
+        kept: Callable[[SourceIndex], DiskFile | None] = lambda _source: None,
     ) -> None:
         self._opened = opened
         self._listing = listing
-        self._crc32_of = crc32_of
+        self._announced = announced
         self._kept = kept
 
     def __enter__(self) -> AnnouncedFiles:
@@ -89,11 +91,17 @@ class AnnouncedFiles:
         """Check an open file without reading it; SourceSuspected asks for `settle`."""
         self._files.verify(file, source)
 
-    def settle(self, source: SourceIndex, abandoned: threading.Event) -> None:
-        """Read a suspected file; raise SourceChanged unless it has the announced CRC-32.
+    def settle(
+        self, source: SourceIndex, suspected: SourceSuspected, abandoned: threading.Event
+    ) -> None:
+        """Read a suspected file; raise SourceChanged unless it is what it was.
 
         Once it is abandoned the reading stops, and the outcome means nothing.
         """
+        announced = self._announced(source)
+        if announced == UNKNOWN:
+            check_suspected(suspected, source, crc32=UNKNOWN, announced=UNKNOWN)
+            return
         size, crc32 = self._listing.sizes[source], 0
         with self._files.open(source) as file:
             blocks = hash_blocks(file, begin_hash(), size=size, buffers=iter(thread_block, None))
@@ -103,8 +111,7 @@ class AnnouncedFiles:
                     return
             with suppress(SourceSuspected):  # size and mtime are as listed
                 self._files.verify(file, source)
-        if crc32 != self._crc32_of(source):
-            raise _changed(source)
+        check_suspected(suspected, source, crc32=crc32, announced=announced)
 
     def read_into(
         self, buffer: memoryview, sources: Sequence[SourceIndex], positions: Sequence[int]
@@ -116,15 +123,9 @@ class AnnouncedFiles:
                 return self._files.read_into(buffer, sources[first:], positions[first:])
             except SourceSuspected as error:
                 first = sources.index(error.source, first)
-                start = positions[first]
-                data = buffer[start : start + self._listing.sizes[sources[first]]]
-                if zlib_ng.crc32(data) != self._crc32_of(sources[first]):
-                    raise _changed(sources[first]) from None
+                source, start = SourceIndex(sources[first]), positions[first]
+                crc32 = zlib_ng.crc32(buffer[start : start + self._listing.sizes[source]])
+                announced = self._announced(source)
+                check_suspected(error, source, crc32=crc32, announced=announced)
                 first += 1
         return None
-
-
-def _changed(source: SourceIndex) -> SourceChanged:
-    error = SourceChanged("rewritten")
-    error.source = source
-    return error

@@ -32,7 +32,7 @@ _FAILURE, _USAGE_ERROR, _SIGNALLED = 1, 2, 128
 _EPILOG = (
     "fill computes the checksums that are not known yet, so that no first download has to; verify"
     " reads all files of known checksums, reports those whose content has changed while size and"
-    " times have not, as failing disks do it, and forgets their checksums; prune forgets albums"
+    " times have not, as failing disks do it, and mends their checksums; prune forgets albums"
     " that are gone. All three may run beside the service, as the same user and with the same"
     " settings. exit status: 0 all is well, 1 it is not, 2 an argument or a setting is wrong"
 )
@@ -153,8 +153,8 @@ def _worked_on(
         return Outcome(), [f"{archive}: can't be read ({error.reason})"]
     complaints = [f"{archive}/{printable(path)}: can't be read" for path in outcome.failed]
     complaints += [
-        f"{archive}/{printable(path)}: is not what it was, though its size and times are; compare"
-        " it with a backup"
+        f"{archive}/{printable(path)}: is not what it was, though its size and times are; its"
+        " checksum is mended; compare the file with a backup"
         for path in outcome.different
     ]
     return outcome, complaints

@@ -127,13 +127,16 @@ class LogSink:
         line = LINES.get(type(event))
         if line is None:
             return
+        level = line.level_of(event)
+        if not self._log.isEnabledFor(level):
+            return
         fields = line.fields_of(event)
         if line.every_s:
             count = self._recurrences.due(event, every_s=line.every_s)
             if not count:
                 return
             fields["count"] = count
-        self._log.log(line.level_of(event), line.name, extra={_FIELDS: fields})
+        self._log.log(level, line.name, extra={_FIELDS: fields})
 
 
 def fields_of(record: logging.LogRecord) -> Mapping[str, object]:

@@ -14,6 +14,7 @@ from archive_service.archive.segments import (
     EndRecords,
     Entries,
     EntryIndex,
+    FileData,
     Segment,
 )
 from archive_service.checksums.crc32_column import UNKNOWN, Crc32Column
@@ -38,6 +39,9 @@ class Assembler:
     def to_hash(self, segment: Segment) -> list[SourceIndex]:
         """Return the sources whose CRC-32 must be learned before the segment is made."""
         sources = self._layout.sources
+        if isinstance(segment, FileData):
+            source = sources[segment.entry]
+            return [source] if self._checksums.is_suspected(source) else []
         if isinstance(segment, CentralHeaders):
             named = self._layout.central_headers_between(segment.start, segment.stop)
             return list(filter(self._checksums.is_unknown, sources[named.start : named.stop]))

@@ -74,7 +74,6 @@ class ArchiveContent:
 
         Raise DownloadFailed.
         """
-        await self._checksums.load()
         reading = ReadAhead(self._maker, self._threads, pieces, start=start, stop=stop)
         hashing = _nothing() if reading.is_complete else self._hashing_ahead(start, stop)
         with closing(reading), hashing as reached:
@@ -190,10 +189,10 @@ class ArchiveContent:
                 self._verify_now(data)
             else:
                 await self._in_thread(partial(self._verify_now, data))
-        except SourceSuspected:
+        except SourceSuspected as suspected:
             abandoned = Event()
             try:
-                await self._in_thread(partial(self._settle, data.source, abandoned))
+                await self._in_thread(partial(self._settle, data.source, suspected, abandoned))
             finally:
                 abandoned.set()
 
@@ -201,10 +200,10 @@ class ArchiveContent:
         with self._open_album() as files:
             files.verify(data.file, data.source)
 
-    def _settle(self, source: SourceIndex, abandoned: Event) -> None:
-        """Read a suspected file again; raise SourceChanged if it has another CRC-32."""
+    def _settle(self, source: SourceIndex, suspected: SourceSuspected, abandoned: Event) -> None:
+        """Read a suspected file again; raise SourceChanged where it has another CRC-32."""
         with self._open_album() as files:
-            files.settle(source, abandoned)
+            files.settle(source, suspected, abandoned)
 
     async def _warmed(self, span: FileSpan) -> Chunk:
         """Read a span into the page cache; on slow file systems, into a buffer of the process."""

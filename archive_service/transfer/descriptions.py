@@ -11,24 +11,28 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from functools import partial
 from threading import Lock
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar, cast
 from weakref import WeakValueDictionary
 
-from archive_service.archive.errors import ListingTimedOut
+from archive_service.archive.errors import ArchiveServiceError, ListingTimedOut
 from archive_service.archive.file_names import FileNames
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.layout import lay_out
-from archive_service.archive.listing import Listing, SourceIndex
 from archive_service.archive.lru import WeightedLRU
 from archive_service.archive.naming import archive_names
-from archive_service.archive.representation import ArchiveOptions, Representation, represent
+from archive_service.archive.representation import (
+    ArchiveOptions,
+    Representation,
+    represent,
+    represent_part,
+)
 from archive_service.archive.settling import UploadLook, UploadSign
-from archive_service.checksums.album import KEPT_FILES, weight_of
-from archive_service.storage.base import Storage
+from archive_service.checksums.album import KEPT_FILES, AlbumChecksums, weight_of
+from archive_service.checksums.album_registry import AlbumRegistry
 from archive_service.storage.lanes import LaneLimits, Lanes
 from archive_service.transfer.shared_calls import SharedCalls
 
@@ -38,6 +42,7 @@ the event loop for them."""
 _LITTLE = 64
 """Files and directories of a known album that is listed in place where it is at hand: a visit to a
 thread would take longer."""
+_Result = TypeVar("_Result")
 
 _KEPT_NAMES = 20_000
 """Files of an album whose names are kept for the next part of it, some 250 bytes each."""
@@ -62,16 +67,17 @@ class Descriptions:
 
     def __init__(
         self,
-        storage: Storage,
         options: ArchiveOptions,
         lanes: Lanes,
+        albums: AlbumRegistry,
         *,
         timeout_s: float,
         uploads: UploadLook,
     ) -> None:
-        self._storage = storage
+        self._storage = albums.storage
         self._options = options
         self._lanes = lanes
+        self._albums = albums
         self._timeout_s = timeout_s
         self._lock = Lock()
         self._recent: WeightedLRU[ArchiveId, Representation] = WeightedLRU(KEPT_FILES)
@@ -119,24 +125,48 @@ class Descriptions:
 
     def _begin_listing(self, archive: ArchiveId) -> Future[Representation]:
         known = self._known(archive)
-        if known and len(known.layout.listing) <= _LITTLE and self._storage.is_at_hand(archive):
-            return _done(partial(self._listed, archive))
+        if known and self._is_unchanged(known):
+            return _done(lambda: known)
         return self._lanes.of(archive).submit(self._listed, archive)
+
+    def _needs_no_wait(self, known: Representation) -> bool:
+        return len(known.layout.listing) <= _LITTLE and self._storage.is_at_hand(known.archive)
+
+    def _is_unchanged(self, known: Representation) -> bool:
+        """List a little album in place; whatever needs the index is left to a thread."""
+        contents = checksums_of(known)
+        if not self._needs_no_wait(known) or not contents.may_be_kept:
+            return False
+        if self._albums.is_due(contents):
+            return False
+        try:
+            return self._storage.list(known.archive).fingerprint() == known.fingerprint
+        except ArchiveServiceError:
+            return False
 
     def _listed(self, archive: ArchiveId) -> Representation:
         known = self._known(archive)
         listing = self._storage.list(archive)
         fingerprint = listing.fingerprint()
-        if known and known.fingerprint == fingerprint:
+        if known and known.fingerprint == fingerprint and self._is_current(known):
             return known
+        contents = self._albums.loaded(archive, listing, fingerprint)
         names = archive_names(listing.paths, self._options.names)
-        made = self._laid_out(archive, listing, names, listing.sources(), fingerprint)
+        layout = lay_out(listing, names, listing.sources(), zone=self._options.zone)
+        made = represent(archive, layout, fingerprint, self._options, contents)
+        contents.remember_date(made.etag, made.changed_s)
         with self._lock:
             self._recent.put(archive, made, weight=weight_of(listing))
             self._in_use[archive] = made
         return made
 
+    def _is_current(self, known: Representation) -> bool:
+        contents = checksums_of(known)
+        return self._albums.is_current(known.archive, contents, known.fingerprint)
+
     def _begin_look(self, whole: Representation) -> Future[UploadSign | None]:
+        if self._needs_no_wait(whole):
+            return _done(partial(self._look, whole))
         return self._lanes.of(whole.archive).submit(self._look, whole)
 
     def _look(self, whole: Representation) -> UploadSign | None:
@@ -149,7 +179,7 @@ class Descriptions:
         whole, listing = wanted.whole, wanted.whole.layout.listing
         names, by_name = self._names_of(whole)
         sources = by_name.sources(wanted.files)
-        made = self._laid_out(whole.archive, listing, names, sources, whole.fingerprint)
+        made = represent_part(whole, lay_out(listing, names, sources, zone=self._options.zone))
         with self._lock:
             self._parts[wanted] = made
         return made
@@ -164,21 +194,15 @@ class Descriptions:
         self._last_cut = (whole, found) if len(listing) <= _KEPT_NAMES else None
         return found
 
-    def _laid_out(
-        self,
-        archive: ArchiveId,
-        listing: Listing,
-        names: Sequence[bytes],
-        sources: Iterable[SourceIndex],
-        fingerprint: bytes,
-    ) -> Representation:
-        layout = lay_out(listing, names, sources, zone=self._options.zone)
-        return represent(archive, layout, fingerprint, self._options)
+
+def checksums_of(representation: Representation) -> AlbumChecksums:
+    """Return the checksums whose stamps the entity tag digests."""
+    return cast(AlbumChecksums, representation.contents)
 
 
-def _done(work: Callable[[], Representation]) -> Future[Representation]:
+def _done(work: Callable[[], _Result]) -> Future[_Result]:
     """Do work in place."""
-    done: Future[Representation] = Future()
+    done: Future[_Result] = Future()
     try:
         done.set_result(work())
     except Exception as error:  # noqa: BLE001 - it is raised where the result is asked for

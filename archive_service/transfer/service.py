@@ -22,16 +22,17 @@ from archive_service.archive.settling import (
     SettlingWatch,
     UploadLook,
 )
-from archive_service.checksums.album import Checksums, HashThreads
+from archive_service.checksums.album_registry import AlbumRegistry
 from archive_service.checksums.background.hasher import BackgroundHasher
 from archive_service.checksums.crc_index.base import CrcIndex
 from archive_service.checksums.disk_demand import DiskDemand
+from archive_service.checksums.hash_threads import HashThreads
 from archive_service.checksums.suspicion import AnnouncedFiles
 from archive_service.observe.events import ArchiveAwaited, Observe, UploadAwaited, ignore
 from archive_service.storage.base import Storage
 from archive_service.storage.lanes import Lane, LaneLimits, Lanes
 from archive_service.transfer.content import AlbumDisk, ArchiveContent
-from archive_service.transfer.descriptions import Descriptions
+from archive_service.transfer.descriptions import Descriptions, checksums_of
 from archive_service.transfer.hanging_disks import HangingDisks
 from archive_service.transfer.shared_calls import SharedCalls
 
@@ -42,6 +43,8 @@ _HASHING = LaneLimits(per_lane=256, usual=8, most=256)
 _LOOKING_AT_ROOT = LaneLimits(per_lane=1, usual=1, most=1)
 ROOT_TIMEOUT_S = 5.0
 """How long a check of the root is waited for."""
+SETTLED_WITHIN_S = 0.5
+"""How long a description waits for suspected files to be read again."""
 _ROOT = "root"
 _Result = TypeVar("_Result")
 
@@ -78,29 +81,30 @@ class ArchiveService:
         self._root = Lanes("root", _LOOKING_AT_ROOT)
         self._root_lane = self._root.of(_ROOT)
         self._indexing = ThreadPoolExecutor(1, "index")
-        self._descriptions = Descriptions(
-            storage,
-            options,
-            self._reading,
-            timeout_s=waits.listing_timeout_s,
-            uploads=waits.uploads,
-        )
         self._checks = SharedCalls(self._begin_check)
         self._demand = DiskDemand()
         hashing = self._hashing.of("hash")
         threads = HashThreads(index, hashing, self._indexing, observe, self._demand)
-        self._checksums = Checksums(storage, threads)
+        self._albums = AlbumRegistry(storage, threads)
+        self._descriptions = Descriptions(
+            options,
+            self._reading,
+            self._albums,
+            timeout_s=waits.listing_timeout_s,
+            uploads=waits.uploads,
+        )
 
     async def represent(self, archive: ArchiveId, files: Sequence[str] = ()) -> Representation:
         """Describe an archive, or the part of it that `files` names, once the album is settled.
 
-        No file is read.  Each pause is reported as ArchiveAwaited.
+        No file is read, except suspected ones.  Each pause is reported as ArchiveAwaited.
 
         A name is that in the archive, or that before it was made portable.  A name with a trailing
         slash is a directory with everything below it.
         Raise ArchiveNotFound, FileNotInAlbum, AlbumInMotion or StorageUnavailable.
         """
         watch = SettlingWatch(archive, self._settling, self._first_seen, clock_s=time.monotonic())
+        is_compared = False
         while True:
             try:
                 found = await self._descriptions.whole(archive)
@@ -118,10 +122,22 @@ class ArchiveService:
                 )
                 if not pause_s and await self._is_uploaded(watch, found):
                     pause_s = watch.look_again_s(clock_s=time.monotonic())
+                if not pause_s and not is_compared and await self._is_another(found):
+                    is_compared = True
+                    continue
                 if not pause_s:
                     return await self._descriptions.part(found, files) if files else found
             self._observe(ArchiveAwaited(archive))
             await asyncio.sleep(pause_s)
+
+    async def _is_another(self, found: Representation) -> bool:
+        """Read suspected files for a moment; tell whether one has another content than the tag."""
+        contents = checksums_of(found)
+        settling = contents.begin_settling()
+        if settling and not settling.done():
+            waiting = asyncio.gather(asyncio.wrap_future(settling), return_exceptions=True)
+            await asyncio.wait({waiting}, timeout=SETTLED_WITHIN_S)
+        return contents.is_superseded
 
     async def _is_uploaded(self, watch: SettlingWatch, found: Representation) -> bool:
         """Return whether a file of a settled album is incomplete."""
@@ -139,13 +155,12 @@ class ArchiveService:
         listing = layout.listing
         lane = self._reading.of(archive)
         close = partial(_close_in, lane)
-        checksums = self._checksums.of(archive, listing, representation.fingerprint)
+        checksums = checksums_of(representation)
         checksums.kept.close_by(close)
 
         def open_album() -> AnnouncedFiles:
             files = self._storage.files(archive, listing, close)
-            crc32_of = checksums.values.__getitem__
-            return AnnouncedFiles(files, listing, crc32_of, kept=checksums.kept.taken)
+            return AnnouncedFiles(files, listing, checksums.announced, kept=checksums.kept.taken)
 
         return ArchiveContent(
             layout,
@@ -160,7 +175,7 @@ class ArchiveService:
 
     def background_hasher(self) -> BackgroundHasher:
         """Return the hasher that works ahead of requests; close it before the service."""
-        return BackgroundHasher(self._storage, self._checksums, self._demand)
+        return BackgroundHasher(self._storage, self._albums, self._demand)
 
     async def check(self) -> None:
         """Check that albums can be listed; raise StorageUnavailable.
@@ -177,7 +192,7 @@ class ArchiveService:
     async def tidy_index(self) -> None:
         """Make room in the CRC index; raise StorageUnavailable."""
         albums = await asyncio.wrap_future(self._root_lane.submit(self._storage.albums))
-        await self._checksums.tidy(albums)
+        await self._albums.tidy(albums)
 
     def close(self) -> None:
         """Write the learned checksums and end the threads; call it when nothing is being sent."""

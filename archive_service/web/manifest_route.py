@@ -16,7 +16,13 @@ from archive_service.archive.representation import Representation
 from archive_service.http.multipart import Literal
 from archive_service.http.query_pairs import query_pairs
 from archive_service.http.request_fields import RequestFields
-from archive_service.http.response_plan import ResponsePlan, Target, plan
+from archive_service.http.response_plan import (
+    CHANGED_MEANWHILE,
+    ResponsePlan,
+    Target,
+    continues_unguarded,
+    plan,
+)
 from archive_service.transfer.connection import Transfer
 from archive_service.web.archive_links import part_links
 from archive_service.web.archive_look import ArchiveLook
@@ -50,6 +56,8 @@ class ManifestRoute:
         fields = RequestFields.of(request.method, request.headers.items())
         target = Target(head.complete_length, "application/json", validators)
         answer = plan(fields, target, now_s=now_s)
+        if continues_unguarded(answer, fields):  # nobody needs it, and it might splice two
+            answer = CHANGED_MEANWHILE
         if failed := failed_plan_response(request, self._pages, answer):
             return failed
         response = web.StreamResponse(status=answer.status, headers=dict(answer.fields))

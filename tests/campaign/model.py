@@ -32,6 +32,8 @@ class Album:
     version: int = 0
     written_in_place: int = 0
     """The last version made by writing into a file that was there."""
+    given: int = 0
+    """How often all ctimes have moved and no byte."""
 
     @property
     def name(self) -> str:
@@ -54,6 +56,7 @@ class Changes:
             self._rewrite,
             self._move,
             self._litter,
+            self._give_to_its_owner,
             *([self._forbid] if may_forbid else []),
         ]
 
@@ -176,6 +179,12 @@ class Changes:
     def _litter(self, album: Album) -> None:
         """Add what no archive has."""
         (album.path / f"{self._chance.randrange(5)}.part").write_bytes(b"half")
+
+    def _give_to_its_owner(self, album: Album) -> None:
+        """Move all ctimes and no byte, as `chown -R` does."""
+        for path in (album.path, *album.path.rglob("*")):
+            os.chown(path, os.getuid(), os.getgid())
+        album.given += 1
 
     def _note_in_place(self, album: Album) -> None:
         album.version += 1

@@ -127,7 +127,7 @@ def test_curl_resumes_after_its_link_has_expired_where_it_is_told_the_entity_tag
     assert refused.returncode == 22, refused.stdout
     assert (downloads / NAME).read_bytes() == begun
     tag = (downloads / "tag").read_text().strip()
-    told = ["-H", f"If-Range: {tag}"]
+    told = ["-H", f"If-Match: {tag}"]
     done = run_client(
         ["curl", "-sS", "-f", "-C", "-", *told, "-o", NAME, url(second, -60)], downloads
     )

@@ -51,6 +51,10 @@ class GatedFs:
         """Set a value that `stat` returns for a file, such as a time in nanoseconds."""
         self._order(f"show {field} {value} {path}")
 
+    def renumber(self, number: int) -> None:
+        """Be like sshfs, which has no ctime, after the kernel has dropped all names."""
+        self._order(f"renumber {number}")
+
     def delay(self, seconds: float) -> None:
         """Let each request take so long from now on."""
         self._order(f"delay {seconds}")

@@ -6,6 +6,7 @@ standard input, one a line, and tells of itself on standard output:
     hold OPERATION OFFSET PATH         answered by "held" once a request has come to the gate
     fail OPERATION OFFSET ERRNO PATH   any such request from now on gets the error
     show FIELD VALUE PATH              a field of `stat` is told to have a value from now on
+    renumber NUMBER                    other inode numbers from now on, and each ctime is the mtime
     delay SECONDS                      any request from now on takes so long
     clear                              no gate, no error; what is held goes on
 
@@ -54,6 +55,7 @@ class GatedFs(Operations):
         self._gates: list[Gate] = []
         self._delay_s = 0.0
         self._shown: dict[str, dict[str, int]] = {}
+        self._numbered = 0
 
     def obey(self, command: str) -> None:
         name, *rest = command.rstrip("\n").split(" ", 1)
@@ -66,6 +68,8 @@ class GatedFs(Operations):
         elif name == "show":
             field_name, value, path = rest[0].split(" ", 2)
             self._shown.setdefault("/" + path.lstrip("/"), {})[field_name] = int(value)
+        elif name == "renumber":
+            self._numbered = int(rest[0])
         elif name == "delay":
             self._delay_s = float(rest[0])
         elif name == "clear":
@@ -80,6 +84,9 @@ class GatedFs(Operations):
         status = os.lstat(self._below(path))
         fields = {name: getattr(status, name) for name in _FIELDS}
         times = {name: getattr(status, f"{name}_ns") for name in _TIMES}
+        if self._numbered:
+            fields["st_ino"] += self._numbered
+            times["st_ctime"] = times["st_mtime"]
         return {**fields, **times, **self._shown.get(path, {})}
 
     def readdir(self, path: str, fh: int) -> Iterator[tuple[str, dict[str, int], int]]:

@@ -8,7 +8,7 @@ import os
 import threading
 import zipfile
 import zlib
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
@@ -24,16 +24,18 @@ from harness.counting import CountingStorage
 
 from archive_service.archive.errors import DownloadFailed, SourceChanged
 from archive_service.archive.id import ArchiveId
-from archive_service.archive.listing import CLOCK_TICK_NS, Listing
+from archive_service.archive.listing import CLOCK_TICK_NS, Listing, SourceIndex
 from archive_service.archive.naming import NameRules
 from archive_service.archive.representation import ArchiveOptions, Representation
 from archive_service.archive.segments import LARGE_FILE_BYTES
 from archive_service.archive.zip.headers import LOCAL_CRC32_OFFSET
-from archive_service.checksums.album import AlbumChecksums, HashThreads
+from archive_service.checksums.album import AlbumChecksums
 from archive_service.checksums.crc32_column import UNKNOWN
 from archive_service.checksums.crc_index.base import CrcIndex
 from archive_service.checksums.crc_index.memory import MemoryCrcIndex
+from archive_service.checksums.hash_threads import HashThreads
 from archive_service.checksums.hashing import BLOCK_BYTES
+from archive_service.checksums.known_files import ALBUM_PATH
 from archive_service.storage.base import DiskFile
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.local.album_files import AlbumPlace, LocalAlbumFiles
@@ -57,6 +59,10 @@ class Site:
 
     photos_dir: Path
     index: CrcIndex = field(default_factory=MemoryCrcIndex)
+
+    def known(self) -> set[bytes]:
+        """Return the paths of files that the index knows."""
+        return self.index.load(ARCHIVE).keys() - {ALBUM_PATH}
 
     @asynccontextmanager
     async def service(self) -> AsyncIterator[tuple[ArchiveService, CountingStorage]]:
@@ -247,7 +253,7 @@ def test_hashing_stops_when_nobody_waits_any_more(site: Site, photos_dir: Path) 
             return storage
 
     assert run(leave()).opened == {b"a.bin": 1}
-    assert site.index.load(ARCHIVE) == {}
+    assert site.known() == set()
 
 
 def test_after_all_have_left_another_starts_afresh(site: Site, photos_dir: Path) -> None:
@@ -295,11 +301,11 @@ def test_values_of_files_that_are_gone_are_forgotten(site: Site, photos_dir: Pat
             await download(service, await described(service))
 
     run(whole())
-    assert set(site.index.load(ARCHIVE)) == {b"a.bin", b"b.bin"}
+    assert site.known() == {b"a.bin", b"b.bin"}
     (album / "a.bin").unlink()
     settle(album)
     run(whole())
-    assert set(site.index.load(ARCHIVE)) == {b"b.bin"}
+    assert site.known() == {b"b.bin"}
 
 
 def test_values_of_albums_that_are_gone_are_pruned(site: Site, photos_dir: Path) -> None:
@@ -331,7 +337,7 @@ def test_a_subset_does_not_forget_the_rest(site: Site, photos_dir: Path) -> None
 
     run(one_then())
     run(one_then("b.bin"))
-    assert set(site.index.load(ARCHIVE)) == {b"a.bin", b"b.bin"}
+    assert site.known() == {b"a.bin", b"b.bin"}
 
 
 class OneAlbum:
@@ -347,6 +353,45 @@ class OneAlbum:
         with ThreadPoolExecutor(2) as hashing, ThreadPoolExecutor(1) as indexing:
             threads = HashThreads(self.index, hashing, indexing)
             yield AlbumChecksums(ARCHIVE, self.listing, self.storage, threads)
+
+
+class HangingIndex(MemoryCrcIndex):
+    """Answers when it is let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may_answer = threading.Event()
+
+    def load(self, archive: ArchiveId) -> Mapping[bytes, tuple[bytes, int]]:
+        assert self.may_answer.wait(60)
+        return super().load(archive)
+
+
+def test_an_album_is_described_without_an_index_that_does_not_answer(photos_dir: Path) -> None:
+    album = settle(make_album(photos_dir, {"a.bin": b"a"}))
+    storage, index = LocalStorage(photos_dir, Exclusion(())), HangingIndex()
+    listing = storage.list(ARCHIVE)
+    (version,) = listing.versions([SourceIndex(0)])
+    index.store(ARCHIVE, [(b"a.bin", version, 7)])
+    (album / "a.bin").chmod((album / "a.bin").stat().st_mode)  # another ctime
+    settle(album)
+    with ThreadPoolExecutor(1) as hashing, ThreadPoolExecutor(1) as indexing:
+        threads = HashThreads(index, hashing, indexing)
+        threads.index_within_s = 0.01
+        albums = [
+            AlbumChecksums(ARCHIVE, storage.list(ARCHIVE), storage, threads) for _ in range(3)
+        ]
+        for hanging in albums[:2]:
+            hanging.wait_loaded()
+            assert not hanging.may_be_kept
+        index.may_answer.set()
+        for loading in (each.begin_load() for each in albums):
+            loading.result(60)
+        albums[2].wait_loaded()
+    # What was described without it stays as it was described.
+    assert [each.announced(SourceIndex(0)) for each in albums] == [UNKNOWN, UNKNOWN, 7]
+    assert albums[0].stamps == albums[1].stamps != albums[2].stamps
+    assert [each.may_be_kept for each in albums] == [False, False, True]
 
 
 @pytest.mark.parametrize(

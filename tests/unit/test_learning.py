@@ -23,7 +23,7 @@ from archive_service.archive.errors import SourceChanged
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing, SourceIndex
 from archive_service.archive.segments import LARGE_FILE_BYTES
-from archive_service.checksums.album import Checksums, HashThreads
+from archive_service.checksums.album_registry import AlbumRegistry
 from archive_service.checksums.background.hasher import (
     ANSWER_WITHIN_S,
     TURN_S,
@@ -34,6 +34,7 @@ from archive_service.checksums.background.index_ahead import IndexAhead
 from archive_service.checksums.background.throttle import COLD_BYTES_PER_S
 from archive_service.checksums.crc_index.memory import MemoryCrcIndex
 from archive_service.checksums.disk_demand import DiskDemand
+from archive_service.checksums.hash_threads import HashThreads
 from archive_service.observe.events import Event
 from archive_service.observe.index_events import AlbumIndexed, AlbumNotIndexed
 from archive_service.storage.exclusion import Exclusion
@@ -70,7 +71,7 @@ class Bench:
     def learner(self) -> BackgroundHasher:
         pools = [self._stack.enter_context(ThreadPoolExecutor(1)) for _ in range(2)]
         threads = HashThreads(self.index, *pools, demand=self.demand)
-        self.checksums = Checksums(self.storage, threads)
+        self.checksums = AlbumRegistry(self.storage, threads)
         return BackgroundHasher(
             self.storage,
             self.checksums,
@@ -186,7 +187,7 @@ def test_a_download_and_the_learner_share_what_they_learn(bench: Bench, photos_d
 
     async def learn_after_a_download_has_begun(learner: BackgroundHasher) -> list[int]:
         seen = await learner.look(ALBUM)
-        download = bench.checksums.of(ALBUM, *seen)
+        download = bench.checksums.peek(ALBUM, *seen)
         await download.load()
         await download.hashed(0)
         await learner.learn(ALBUM, seen)
@@ -256,7 +257,8 @@ def test_a_file_that_a_download_wants_is_left_to_it(bench: Bench, photos_dir: Pa
 
     async def meanwhile(learner: BackgroundHasher) -> Learned:
         seen = await learner.look(ALBUM)
-        job = bench.checksums.of(ALBUM, *seen).request([SourceIndex(0)])
+        download = bench.checksums.peek(ALBUM, *seen)
+        job = download.request([SourceIndex(0)])
         learned = await learner.learn(ALBUM, seen)
         job.leave()
         return learned

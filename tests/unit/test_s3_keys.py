@@ -98,6 +98,25 @@ def test_times_are_those_of_the_objects() -> None:
     assert listing.newest_change_ns == listing.newest_mtime_ns == (T + 5) * 10**9
 
 
+@pytest.mark.parametrize(
+    "litter", [b".DS_Store", b"a/Thumbs.db", b"@eaDir/x", b".git/a/b", b"b/.DS_Store"]
+)
+def test_litter_has_no_time(litter: bytes) -> None:
+    found = []
+    for modified_s in (T + 1, T + 2):
+        made = tree("a/1", exclude=DEFAULT_PATTERNS, modified_s=T)
+        made.add([Found(PREFIX + litter, 1, modified_s, b"e")])
+        found.append(made.listing())
+    assert found[0].newest_change_ns == T * 10**9
+    assert found[0].fingerprint() == found[1].fingerprint()
+
+
+def test_an_upload_that_is_left_out_has_a_time() -> None:
+    made = tree("a/1", exclude=DEFAULT_PATTERNS, modified_s=T)
+    made.add([Found(PREFIX + b"a/2.jpg.part", 1, T + 1, b"e")])
+    assert made.listing().newest_change_ns == (T + 1) * 10**9
+
+
 def test_the_order_of_the_answers_changes_nothing() -> None:
     keys = ["b/1", "a/1", "b/2", "c/", "d/e/.x", "d/e/y"]
     forwards, backwards = tree(*keys).listing(), tree(*reversed(keys)).listing()

@@ -255,7 +255,7 @@ def test_what_is_no_file_and_no_directory_is_not_found(photos_dir: Path, file: s
 
 
 def test_an_album_that_is_what_it_was_is_not_described_again(photos_dir: Path) -> None:
-    make_album(photos_dir, {"a": b"a", "b/c": b"c"})
+    settle(make_album(photos_dir, {"a": b"a", "b/c": b"c"}))
     with service_over(LocalStorage(photos_dir, Exclusion(()))) as service:
         first = asyncio.run(service.represent(ALBUM))
         assert asyncio.run(service.represent(ALBUM)) is first

@@ -158,6 +158,7 @@ def test_an_album_removed_while_it_is_waited_for_is_not_found(
     serve: Serve, photos_dir: Path
 ) -> None:
     server = serve("--settle-time", "1", "--settle-wait", "60", "--level", "debug")
+    make_album(photos_dir, {"1.jpg": b"one"}, "another")
     album = make_album(photos_dir, {"1.jpg": b"one"})
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(get, server.port, LINK)

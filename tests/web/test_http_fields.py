@@ -235,12 +235,14 @@ def read_bytes(server: Server) -> int:
 
 
 def known_checksums(cache_dir: Path) -> int:
-    """Return how many CRC-32 values the index holds."""
+    """Return how many CRC-32 values of files the index holds, in blocks without a date."""
     for path in cache_dir.glob("crc-*.sqlite3"):
         with closing(sqlite3.connect(path)) as index:
             # The server may be about to make the table.
             if not index.execute("SELECT 1 FROM sqlite_master WHERE name = 'crc'").fetchone():
                 continue
-            (found,) = index.execute("SELECT sum(length(crc32s)) FROM crc").fetchone()
+            (found,) = index.execute(
+                "SELECT sum(length(crc32s)) FROM crc WHERE length(paths) > 0"
+            ).fetchone()
             return int(found or 0) // 4
     return 0

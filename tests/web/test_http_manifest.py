@@ -229,8 +229,20 @@ def test_both_forms_have_fields_and_tags_of_their_own(connection: Connection, fo
     assert head["etag"] == answer["etag"]
     unchanged = connection.exchange("GET", target, f"If-None-Match: {answer['etag']}")
     assert unchanged.status == 304
-    part = connection.exchange("GET", target, "Range: bytes=5-9")
+    guard = f"If-Match: {answer['etag']}"
+    part = connection.exchange("GET", target, "Range: bytes=5-9", guard)
     assert (part.status, part.content) == (206, answer.content[5:10])
+
+
+@pytest.mark.parametrize(
+    ("bare", "status"), [("0-9", 206), ("-9", 206), ("5-9", 412), ("5-", 412), ("1000000-", 412)]
+)
+def test_a_bare_range_never_continues_a_manifest(
+    connection: Connection, bare: str, status: int
+) -> None:
+    """The client may have the start of another one."""
+    target = f"{TARGET}manifest.json"
+    assert connection.exchange("GET", target, f"Range: bytes={bare}").status == status
 
 
 def test_the_manifest_is_printed_once_for_all_who_ask(photos_dir: Path, tmp_path: Path) -> None:

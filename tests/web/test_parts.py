@@ -251,7 +251,8 @@ def test_the_manifest_with_parts_has_a_tag_and_ranges_of_its_own(server: Server)
     assert get(server.port, target, f"If-None-Match: {whole['etag']}").status == 304
     edge = len(plain.content) - 1
     for first, last in ((0, 10), (edge - 5, edge + 5), (edge, edge), (edge + 3, edge + 9)):
-        answer = get(server.port, target, f"Range: bytes={first}-{last}")
+        guard = f"If-Match: {whole['etag']}"
+        answer = get(server.port, target, f"Range: bytes={first}-{last}", guard)
         assert answer.content == whole.content[first : last + 1]
 
 

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
@@ -20,11 +21,13 @@ from archive_service.archive.errors import DownloadFailed, SourceChanged, Storag
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing, SourceIndex
 from archive_service.archive.segments import LARGE_FILE_BYTES
-from archive_service.checksums.album import AlbumChecksums, Checksums
+from archive_service.checksums.album import AlbumChecksums
+from archive_service.checksums.album_registry import AlbumRegistry
 from archive_service.checksums.background.page_hints import Pages, pages_of
 from archive_service.checksums.background.throttle import LOOK_AGAIN_S, Throttle
 from archive_service.checksums.disk_demand import DiskDemand
 from archive_service.checksums.hashing import Hashing, HashState
+from archive_service.checksums.suspicion import AnnouncedFiles
 from archive_service.storage.base import AlbumFiles, DiskFile, SourceFile, Storage
 from archive_service.storage.lanes import LaneLimits, Lanes
 
@@ -74,7 +77,7 @@ class BackgroundHasher:
     def __init__(
         self,
         storage: Storage,
-        checksums: Checksums,
+        checksums: AlbumRegistry,
         demand: DiskDemand,
         *,
         turn_s: float = TURN_S,
@@ -117,6 +120,8 @@ class BackgroundHasher:
                     await asyncio.sleep(LOOK_AGAIN_S)
         finally:
             album.flush()
+        if album.is_superseded:
+            raise SourceChanged("rewritten")
         is_taken_over = run.is_taken_over
         return Learned(run.files, is_complete=not is_taken_over, is_taken_over=is_taken_over)
 
@@ -173,11 +178,13 @@ class _AlbumRun:
         Small files come first, in their order, then the others by size: a turn makes most files
         known.
         """
-        sizes = self.album.listing.sizes
-        unknown = list(filter(self.album.is_unknown, self.album.listing.sources()))
+        listing = self.album.listing
+        sizes = listing.sizes
+        unknown = list(filter(self.album.is_unknown, listing.sources()))
         small = [source for source in unknown if sizes[source] < LARGE_FILE_BYTES]
         large = [source for source in unknown if sizes[source] >= LARGE_FILE_BYTES]
-        with storage.files(archive, self.album.listing) as files:
+        opened = storage.files(archive, listing)
+        with AnnouncedFiles(opened, listing, self.album.announced) as files:
             hashing = _BackgroundHashing(files, self)
             yield from hashing.steps(small)
             yield from hashing.steps(sorted(large, key=sizes.__getitem__))
@@ -196,7 +203,8 @@ class _BackgroundHashing(Hashing):
     def learned(
         self, sources: Sequence[SourceIndex], crc32s: Sequence[int], *, read_from_ns: int
     ) -> None:
-        self._run.album.learn(sources, crc32s, read_from_ns=read_from_ns)
+        with suppress(SourceChanged):  # the others have to be settled, too
+            self._run.album.learn(sources, crc32s, read_from_ns=read_from_ns)
         self._run.files += len(sources)
 
     def failed(self, source: SourceIndex, error: DownloadFailed) -> None:
@@ -204,6 +212,9 @@ class _BackgroundHashing(Hashing):
             raise error
         if isinstance(error, _TakenOver):
             self._run.is_taken_over |= self._run.album.is_unknown(source)
+
+    def announced(self, source: SourceIndex) -> int:
+        return self._run.album.announced(source)
 
     def begun(self, source: SourceIndex) -> HashState:
         self._leave_to_download(source)

@@ -25,7 +25,7 @@ from archive_service.storage.in_flight import InFlight
 from archive_service.storage.local.filesystem_type import is_prompt
 from archive_service.storage.local.native import AS_COMPILED, Columns, NativeCalls
 from archive_service.storage.local.open_beneath import opened_to_pass
-from archive_service.storage.local.stat_record import change_token, mtime_ns
+from archive_service.storage.local.stat_record import change_token, ctime_ns, mtime_ns
 from archive_service.storage.local.walk import VANISHED, opened_directory
 
 _OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -190,7 +190,7 @@ class LocalAlbumFiles:
         if mtime_ns(status) != listing.mtimes_ns[source]:
             raise SourceChanged("rewritten")
         if change_token(status) != listing.change_token(source):
-            raise SourceSuspected
+            raise SourceSuspected(is_inode_alone=ctime_ns(status) == listing.ctime_ns(source))
 
 
 class _Directory:

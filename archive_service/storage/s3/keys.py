@@ -23,6 +23,7 @@ FILE_MODE, DIRECTORY_MODE = 0o644, 0o755
 """Objects have no permission bits; these are the usual ones of files."""
 _NS_PER_S = 1_000_000_000
 _ROOT = b""
+_NO_TIME_S = 0
 _FEW_FILES = 4
 """So many files of a directory are asked for one by one: it may hold thousands of others."""
 
@@ -43,8 +44,11 @@ class Tree:
         self._members: dict[bytes, dict[str, Found]] = {}
         """The objects in each directory that is kept, by name."""
         self._is_kept = {_ROOT: True}
+        self._is_litter = {_ROOT: False}
         self._newest_s: dict[bytes, int] = {}
-        """The newest change of an object directly in each directory, Unix seconds."""
+        """The newest change of an object directly in each directory, Unix seconds.
+
+        Litter has no time of its own: it may be made anew while the album stays what it is."""
 
     def __bool__(self) -> bool:
         """Return whether the album exists: whether it has any key."""
@@ -55,7 +59,7 @@ class Tree:
         named = filter(None, map(self._named, objects))
         for directory, group in groupby(named, itemgetter(0)):
             members = list(group)
-            newest_s = max(found.modified_s for _, _, found in members)
+            newest_s = self._newest_change_s(directory, members)
             self._newest_s[directory] = max(newest_s, self._newest_s.get(directory, newest_s))
             if not self._keeps(directory):
                 continue
@@ -118,6 +122,26 @@ class Tree:
             self._on_skipped("not UTF-8")
             return None
 
+    def _newest_change_s(
+        self, directory: bytes, members: Iterable[tuple[bytes, str, Found]]
+    ) -> int:
+        if self._lies_in_litter(directory):
+            return _NO_TIME_S
+        times_s = (
+            found.modified_s for _, name, found in members if not self._exclusion.is_litter(name)
+        )
+        return max(times_s, default=_NO_TIME_S)
+
+    def _lies_in_litter(self, directory: bytes) -> bool:
+        """Return whether a directory, or one above it, is litter."""
+        if directory not in self._is_litter:
+            above = parent(directory)
+            name = directory[len(above) : -1].decode()
+            self._is_litter[directory] = self._lies_in_litter(above) or self._exclusion.is_litter(
+                name
+            )
+        return self._is_litter[directory]
+
     def _keeps(self, directory: bytes) -> bool:
         """Return whether a directory is archived: no name in its path is excluded."""
         if directory not in self._is_kept:
@@ -132,7 +156,7 @@ class Tree:
         for directory in sorted({*self._is_kept, *times_s}, key=len, reverse=True):
             if directory:
                 above = parent(directory)
-                times_s[above] = max(times_s.get(above, 0), times_s[directory])
+                times_s[above] = max(times_s.get(above, _NO_TIME_S), times_s[directory])
         return times_s
 
 

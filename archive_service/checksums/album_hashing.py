@@ -1,0 +1,74 @@
+"""What hashing files of an album for its downloads does between the blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from archive_service.archive.errors import DownloadFailed, SourceChanged
+from archive_service.archive.listing import SourceIndex
+from archive_service.checksums.hashing import Hashing, HashState
+from archive_service.storage.base import AlbumFiles, DiskFile, SourceFile
+
+if TYPE_CHECKING:
+    from archive_service.checksums.album import AlbumChecksums
+
+
+class JobHashing(Hashing):
+    """Hashes the files of a job; the first failure ends it."""
+
+    def __init__(self, files: AlbumFiles, album: AlbumChecksums) -> None:
+        super().__init__(files, album.listing)
+        self._album = album
+
+    def learned(
+        self, sources: Sequence[SourceIndex], crc32s: Sequence[int], *, read_from_ns: int
+    ) -> None:
+        """Take values, as the album has them."""
+        self._album.learn(sources, crc32s, read_from_ns=read_from_ns)
+
+    def failed(self, source: SourceIndex, error: DownloadFailed) -> None:
+        """End the job."""
+        raise error
+
+    def announced(self, source: SourceIndex) -> int:
+        """Return the CRC-32 that a file should have."""
+        return self._album.announced(source)
+
+    def begun(self, source: SourceIndex) -> HashState:
+        """Go on from where a hash was left."""
+        return self._album.begun(source)
+
+    def left(self, source: SourceIndex, state: HashState) -> None:
+        """Keep how far a file is hashed."""
+        self._album.leave_hash(source, state)
+
+    def opened(self, source: SourceIndex, state: HashState) -> SourceFile:
+        """Open a large file, and keep what is read of it where that helps."""
+        # What is not read from its start can't be kept whole.
+        if state.offset:
+            return self.files.open(source)
+        file = self.files.open_to_hash(source)
+        if isinstance(file, DiskFile):
+            file.begin(0, self.listing.sizes[source])
+        return file
+
+    def hashed(self, source: SourceIndex, file: SourceFile) -> None:
+        """Keep a file open until it is sent."""
+        if isinstance(file, DiskFile):
+            self._album.kept.keep(source, file)
+
+
+class SettlingHashing(JobHashing):
+    """Hashes suspected files when one of them has turned out to be rewritten."""
+
+    def learned(
+        self, sources: Sequence[SourceIndex], crc32s: Sequence[int], *, read_from_ns: int
+    ) -> None:
+        """Take values; go on behind those that were rewritten."""
+        with suppress(SourceChanged):  # each that was rewritten has its new row now
+            super().learned(sources, crc32s, read_from_ns=read_from_ns)
+
+    def failed(self, source: SourceIndex, error: DownloadFailed) -> None:
+        """Go on: the next listing shows what became of it."""

@@ -1,0 +1,124 @@
+"""What the rows of an index say of the files of a listing."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
+
+from zlib_ng import zlib_ng
+
+from archive_service.archive.file_version import (
+    Known,
+    known,
+    stamps_of,
+    with_new_content,
+    with_stamp,
+)
+from archive_service.archive.id import ArchiveId
+from archive_service.archive.listing import Listing, SourceIndex
+from archive_service.checksums.crc32_column import UNKNOWN
+from archive_service.checksums.crc_index.base import CrcIndex, Row
+from archive_service.checksums.index_rows import AlbumRows, rows_by_album
+
+_OF_NOTHING = 0  # the CRC-32 of a directory
+ALBUM_PATH = b""
+"""The path of the row that is about the archive itself; no file has it."""
+
+
+class KnownFiles:
+    """CRC-32 values by source, and stamps, of the listing of an archive; methods may block."""
+
+    def __init__(self, archive: ArchiveId, listing: Listing) -> None:
+        self.crc32s: dict[SourceIndex, int] = {}
+        self.suspected: dict[SourceIndex, int] = {}
+        """The CRC-32 that a file has unless it was rewritten: reading it tells."""
+        self.stamps: array[int] | None = None if listing.is_of_objects else stamps_of(listing)
+        """The stamps of all sources; see `file_version`.  None for objects."""
+        self.gone: AbstractSet[bytes] = frozenset()
+        """Paths of rows whose files the album has no more."""
+        self.date: tuple[str, int] | None = None
+        """An entity tag of the archive and the date that it had."""
+        self._archive = archive
+        self._listing = listing
+        self._matched = 0
+        for source, path in enumerate(listing.paths):
+            if path.endswith(b"/"):
+                self.crc32s[SourceIndex(source)] = _OF_NOTHING
+        for source, text in listing.listed.texts.items() if listing.listed else ():
+            self.crc32s[SourceIndex(source)] = zlib_ng.crc32(text)
+
+    def load(self, index: CrcIndex) -> None:
+        """Take what the rows of an index say."""
+        listing = self._listing
+        for album in rows_by_album(self._archive, listing, listing.sources()):
+            rows = index.load(album.album)
+            if rows:
+                self._take(index, album, rows)
+                self._note_gone(rows)
+        if listing.listed is not None:
+            self._note_date(index.load(self._archive))
+
+    def store(self, index: CrcIndex, learned: Mapping[SourceIndex, int]) -> None:
+        """Store values that were learned by reading."""
+        for album in rows_by_album(self._archive, self._listing, learned):
+            index.store(album.album, self._rows(index, album, learned))
+
+    def forget(self, index: CrcIndex, sources: Iterable[SourceIndex]) -> None:
+        """Drop the rows of sources."""
+        for album in rows_by_album(self._archive, self._listing, sources):
+            index.forget(album.album, album.paths)
+
+    def announced(self, source: SourceIndex) -> int:
+        """Return the CRC-32 that a file has unless it was rewritten; UNKNOWN if none is known."""
+        return self.crc32s.get(source, self.suspected.get(source, UNKNOWN))
+
+    def is_another(self, source: SourceIndex, crc32: int) -> bool:
+        """Return whether a file has another content than its size and mtime told."""
+        return self.suspected.get(source, self.crc32s.get(source, crc32)) != crc32
+
+    def _take(self, index: CrcIndex, album: AlbumRows, rows: Mapping[bytes, _Row]) -> None:
+        versions = index.versions(self._listing, album.sources)
+        for source, path, listed in zip(album.sources, album.paths, versions, strict=True):
+            row = rows.get(path)
+            if row is None:
+                continue
+            self._matched += 1
+            if row[0] == listed:
+                self.crc32s[source] = row[1]
+            elif self.stamps is not None and (found := known(row[0], listed)):
+                self.stamps[source] = found.stamp
+                (self.suspected if found.is_suspected else self.crc32s)[source] = row[1]
+
+    def _note_gone(self, rows: Mapping[bytes, _Row]) -> None:
+        if self._listing.listed is not None:  # a list does not say what else its albums hold
+            return
+        self._note_date(rows)
+        if len(rows) > self._matched:
+            self.gone = rows.keys() - {*self._listing.paths, ALBUM_PATH}
+
+    def _note_date(self, rows: Mapping[bytes, _Row]) -> None:
+        if row := rows.get(ALBUM_PATH):
+            self.date = f'"{row[0].decode(errors="replace")}"', row[1]
+
+    def _rows(
+        self, index: CrcIndex, album: AlbumRows, learned: Mapping[SourceIndex, int]
+    ) -> list[Row]:
+        versions = index.versions(self._listing, album.sources)
+        return [
+            (path, self._version(source, listed, learned[source]), learned[source])
+            for source, path, listed in zip(album.sources, album.paths, versions, strict=True)
+        ]
+
+    def _version(self, source: SourceIndex, listed: bytes, crc32: int) -> bytes:
+        if self.stamps is None:
+            return listed
+        if self.is_another(source, crc32):
+            before = Known(self.stamps[source], source in self.suspected)
+            return with_new_content(listed, crc32, before)
+        has_row = source in self.suspected or source in self.crc32s
+        return with_stamp(listed, self.stamps[source]) if has_row else listed
+
+
+_Row = tuple[bytes, int]
+"""Version and CRC-32."""
