@@ -10,7 +10,8 @@ import struct
 import sys
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from hashlib import blake2b
 from itertools import repeat
 from typing import NewType, cast
 
@@ -79,6 +80,8 @@ class Listing:
     directories, as removals do."""
     listed: ListDetails | None = None
     """Where the files lie if a list names them; otherwise they are those of one directory."""
+    newest_empty_ns: int | None = field(init=False)
+    """When a file without bytes changed last, on a disk; None where there is none."""
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -121,8 +124,11 @@ class Listing:
         """
         return self.is_of_objects or at_ns - self.newest_change_ns > self.clock_tick_ns()
 
-    def newest_empty_ns(self) -> int | None:
-        """Return when a file without bytes changed last; None where there is none."""
+    def __post_init__(self) -> None:
+        # Here, in a thread: each of many requests asks for it.
+        object.__setattr__(self, "newest_empty_ns", self._newest_empty_ns())
+
+    def _newest_empty_ns(self) -> int | None:
         if 0 not in self.sizes:
             return None
         return max(
@@ -176,7 +182,6 @@ class Listing:
         With litter, the times of directories are left out: litter moves them, too.
         """
         # Imported here: it loads OpenSSL, which `main.py` needs for nothing.
-        from hashlib import blake2b  # noqa: PLC0415
 
         digest = blake2b(b"\0".join(self.paths), digest_size=16)
         for column in (self.sizes, self.mtimes_ns, self.modes):

@@ -108,7 +108,7 @@ class SettlingWatch:
         """
         settle_time_s = self._policy.settle_time_s
         still_for_s = (now_ns - newest_change_ns(listing, now_ns)) / _NS_PER_S
-        empty_ns = None if listing.is_of_objects else listing.newest_empty_ns()
+        empty_ns = None if listing.is_of_objects else listing.newest_empty_ns
         young_s = 0.0
         if empty_ns is not None or still_for_s < settle_time_s:
             since_s = self._first_seen.unchanged_since_s(

@@ -28,6 +28,7 @@ from archive_service.checksums.crc32_column import UNKNOWN, Crc32Column, rewritt
 from archive_service.checksums.hash_job import HashJob
 from archive_service.checksums.hash_threads import HashThreads
 from archive_service.checksums.hashing import HashState
+from archive_service.checksums.kept_files import KeptFiles
 from archive_service.checksums.known_files import ALBUM_PATH, KnownFiles
 from archive_service.checksums.suspicion import AnnouncedFiles
 from archive_service.observe.events import HashingBacklogChanged
@@ -53,6 +54,7 @@ class AlbumChecksums(Crc32Column):
     ) -> None:
         super().__init__(len(listing))
         self.listing = listing
+        self.kept = KeptFiles(threads.kept_room)
         self.is_superseded = False
         """Whether a file has another content than its stamp stands for."""
         self.looked_at_s = time.monotonic()

@@ -54,6 +54,11 @@ class JobHashing(Hashing):
             file.begin(0, self.listing.sizes[source])
         return file
 
+    def hashed(self, source: SourceIndex, file: SourceFile) -> None:
+        """Keep a file open until it is sent."""
+        if isinstance(file, DiskFile):
+            self._album.kept.keep(source, file)
+
 
 class SettlingHashing(JobHashing):
     """Hashes suspected files when one of them has turned out to be rewritten."""

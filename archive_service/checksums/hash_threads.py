@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from concurrent.futures import TimeoutError as NoAnswer
+from threading import Semaphore
 
 from archive_service.checksums.begun_hashes import BegunHashes
 from archive_service.checksums.crc_index.base import CrcIndex
 from archive_service.checksums.disk_demand import DiskDemand
 from archive_service.checksums.hash_queue import HashQueue
+from archive_service.checksums.kept_files import MOST_KEPT
 from archive_service.observe.events import Observe, ignore
 
 INDEX_WITHIN_S = 3.0
@@ -30,6 +32,7 @@ class HashThreads:
         self.index = index
         self.hashing = HashQueue(hashing)
         self.begun = BegunHashes()
+        self.kept_room = Semaphore(MOST_KEPT)
         self.observe = observe
         self.demand = demand or DiskDemand()
         self._indexing = indexing

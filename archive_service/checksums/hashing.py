@@ -198,6 +198,9 @@ class Hashing(ABC):
         """Open a large file that is to be hashed from a state on."""
         return self.files.open(source)
 
+    def hashed(self, source: SourceIndex, file: SourceFile) -> None:  # noqa: B027
+        """Take a large file that was hashed, before it is closed."""
+
     def before_block(self, offset: int, count: int) -> None:  # noqa: B027
         """Do what is to be done before bytes of a large file are read."""
 
@@ -242,6 +245,7 @@ class Hashing(ABC):
                         yield
                 with checked_suspicion(source, state.crc32, self.announced(source)):
                     self.files.verify(file, source)
+                self.hashed(source, file)
         finally:
             if 0 < state.offset < size:
                 self.left(source, state)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Generator, Iterable, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, closing, suppress
 from types import TracebackType
 
 from zlib_ng import zlib_ng
@@ -20,13 +20,14 @@ from archive_service.archive.errors import SourceSuspected
 from archive_service.archive.listing import Listing, SourceIndex
 from archive_service.checksums.crc32_column import UNKNOWN, check_suspected
 from archive_service.checksums.hashing import begin_hash, hash_blocks, thread_block
-from archive_service.storage.base import AlbumFiles, SourceFile
+from archive_service.storage.base import AlbumFiles, DiskFile, SourceFile
 
 
 class AnnouncedFiles:
     """The files of an album as a download reads them; see `AlbumFiles`.
 
-    `announced` returns the announced CRC-32 of a source, UNKNOWN where there is none.
+    `announced` returns the announced CRC-32 of a source, UNKNOWN where there is none; `kept` a file
+    that was kept open when it was hashed.
     """
 
     def __init__(
@@ -34,10 +35,13 @@ class AnnouncedFiles:
         opened: AbstractContextManager[AlbumFiles],
         listing: Listing,
         announced: Callable[[SourceIndex], int],
+        *,
+        kept: Callable[[SourceIndex], DiskFile | None] = lambda _source: None,
     ) -> None:
         self._opened = opened
         self._listing = listing
         self._announced = announced
+        self._kept = kept
 
     def __enter__(self) -> AnnouncedFiles:
         self._files = self._opened.__enter__()
@@ -56,8 +60,24 @@ class AnnouncedFiles:
         return self._files.open(source)
 
     def open_each(self, sources: Iterable[SourceIndex]) -> Generator[SourceFile, None, None]:
-        """Open files; see `AlbumFiles.open_each`."""
-        return self._files.open_each(sources)
+        """Open files, or take those that are kept; see `AlbumFiles.open_each`."""
+        wanted = list(sources)
+        kept = {source: file for source in wanted if (file := self._kept(source))}
+        if not kept:
+            return self._files.open_each(wanted)
+        return self._mixed(wanted, kept)
+
+    def _mixed(
+        self, wanted: Sequence[SourceIndex], kept: dict[SourceIndex, DiskFile]
+    ) -> Generator[SourceFile, None, None]:
+        others = self._files.open_each([source for source in wanted if source not in kept])
+        with closing(others):
+            try:
+                for source in wanted:
+                    yield kept.pop(source) if source in kept else next(others)
+            finally:
+                for file in kept.values():
+                    file.close()
 
     def open_to_hash(self, source: SourceIndex) -> SourceFile:
         """Open a file to hash it; see `AlbumFiles.open_to_hash`."""

@@ -12,7 +12,7 @@ from archive_service.archive.errors import SettingsError
 from archive_service.cli.arguments import OneLineParser, add_settings, given_settings
 from archive_service.cli.console import complain, quiet_on_closed_pipe
 from archive_service.cli.doctor.findings import Verdict
-from archive_service.cli.doctor.inspection import CHECKS
+from archive_service.cli.doctor.inspection import checks_for
 from archive_service.config.settings import Settings, load_settings
 
 _WRONG, _USAGE_ERROR = 1, 2
@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SettingsError as error:
         complain(str(error))
         return _USAGE_ERROR
-    found = [finding for check in CHECKS for finding in check(settings)]
+    found = [finding for check in checks_for(settings) for finding in check(settings)]
     for verdict, subject, text in found:
         print(f"{verdict.value:<7}{subject:<12}{text}")
     return _WRONG if any(verdict is Verdict.WRONG for verdict, _, _ in found) else 0

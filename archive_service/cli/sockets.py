@@ -6,10 +6,12 @@ import errno
 import os
 import socket
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import NamedTuple
 
 BACKLOG = 1024
+_SILENT_S = 10
+"""How long; the kernel makes 15 s of it."""
 _ABSENT = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
 
@@ -78,7 +80,15 @@ def open_listeners(host: str, port: int) -> list[socket.socket]:
                 absent = error
             else:
                 listeners.append(on_failure.enter_context(listener))
+                _take_silent_ones_late(listener)
         if not listeners:
             raise absent
         on_failure.pop_all()
     return listeners
+
+
+def _take_silent_ones_late(listener: socket.socket) -> None:
+    """Have the kernel keep connections without a byte for a while: they cost no descriptor."""
+    if hasattr(socket, "TCP_DEFER_ACCEPT"):
+        with suppress(OSError):
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, _SILENT_S)

@@ -13,6 +13,7 @@ from archive_service.observe.events import Observe, ignore
 from archive_service.storage.base import Storage
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.local.open_writers import Leases, NoLeases, OpenWriters
+from archive_service.storage.local.real_path import real_path
 from archive_service.storage.local.storage import LocalStorage
 from archive_service.storage.local.written_files import WrittenFiles
 from archive_service.storage.s3.location import Addressing, S3Location
@@ -76,7 +77,7 @@ def upload_look(settings: Settings, written: WrittenFiles, observe: Observe) -> 
 
 def place_bytes(place: Path | S3Location) -> bytes:
     """Return what identifies one PHOTOS_DIR among others."""
-    return bytes(place.resolve()) if isinstance(place, Path) else str(place).encode()
+    return bytes(real_path(place)) if isinstance(place, Path) else str(place).encode()
 
 
 def advice(settings: Settings, reason: str) -> str:

@@ -60,7 +60,7 @@ class DiskFile(FileIO):
     """
 
     def __init__(
-        self, descriptor: int, close_elsewhere: Callable[[], object] | None = None
+        self, descriptor: int, close_elsewhere: Callable[[int], object] | None = None
     ) -> None:
         super().__init__(descriptor, closefd=close_elsewhere is None)
         self._close_elsewhere = close_elsewhere
@@ -93,12 +93,17 @@ class DiskFile(FileIO):
             read_ahead(self.fileno(), start, stop - start)
         self._ahead = max(start, stop)
 
+    def duplicate(self, close_elsewhere: Callable[[int], object] | None) -> DiskFile:
+        """Return the same open file on another descriptor, as if not read yet; raise OSError."""
+        return DiskFile(os.dup(self.fileno()), close_elsewhere)
+
     def close(self) -> None:
         """Close the file, or have it closed; never waits."""
         if not self.closed:
+            descriptor = self.fileno()
             super().close()
             if self._close_elsewhere:
-                self._close_elsewhere()
+                self._close_elsewhere(descriptor)
 
 
 SourceFile = DiskFile | RemoteFile

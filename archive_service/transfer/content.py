@@ -95,7 +95,8 @@ class ArchiveContent:
         prefetch = Prefetch(self.layout, self._checksums)
         task = asyncio.ensure_future(prefetch.run(start, stop))
         try:
-            yield prefetch.reached
+            with self._checksums.kept.used():
+                yield prefetch.reached
         finally:
             task.cancel()
             self._checksums.flush()

@@ -11,22 +11,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from bisect import bisect_left
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from functools import partial
-from itertools import islice, takewhile
 from threading import Lock
 from typing import NamedTuple, TypeVar, cast
 from weakref import WeakValueDictionary
 
-from archive_service.archive.errors import ArchiveServiceError, FileNotInAlbum, ListingTimedOut
+from archive_service.archive.errors import ArchiveServiceError, ListingTimedOut
+from archive_service.archive.file_names import FileNames
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.layout import lay_out
-from archive_service.archive.listing import Listing, SourceIndex, parents_of_directories
 from archive_service.archive.lru import WeightedLRU
-from archive_service.archive.naming import NameRules, archive_names, original_name
+from archive_service.archive.naming import archive_names
 from archive_service.archive.representation import (
     ArchiveOptions,
     Representation,
@@ -36,13 +33,26 @@ from archive_service.archive.representation import (
 from archive_service.archive.settling import UploadLook, UploadSign
 from archive_service.checksums.album import KEPT_FILES, AlbumChecksums, weight_of
 from archive_service.checksums.album_registry import AlbumRegistry
-from archive_service.storage.lanes import Lanes
+from archive_service.storage.lanes import LaneLimits, Lanes
 from archive_service.transfer.shared_calls import SharedCalls
 
+_CUTTING = LaneLimits(per_lane=1, usual=1, most=1)
+"""To cut a part needs no disk, and more threads that compute would only wait for each other, and
+the event loop for them."""
 _LITTLE = 64
 """Files and directories of a known album that is listed in place where it is at hand: a visit to a
 thread would take longer."""
 _Result = TypeVar("_Result")
+
+_KEPT_NAMES = 20_000
+"""Files of an album whose names are kept for the next part of it, some 250 bytes each."""
+
+
+class _Names(NamedTuple):
+    """The names of the files of an album in its archive, and the files by name."""
+
+    names: Sequence[bytes]
+    by_name: FileNames
 
 
 class _Part(NamedTuple):
@@ -77,6 +87,12 @@ class Descriptions:
         self._uploads = uploads
         self._looks = SharedCalls(self._begin_look)
         self._cuttings = SharedCalls(self._begin_cutting)
+        self._cutters = Lanes("cut", _CUTTING)
+        self._last_cut: tuple[Representation, _Names] | None = None
+
+    def close(self) -> None:
+        """End the threads that cut."""
+        self._cutters.close()
 
     async def whole(self, archive: ArchiveId) -> Representation:
         """Describe an album as it is now.
@@ -157,16 +173,26 @@ class Descriptions:
         return self._uploads.sign(whole.archive, whole.layout.listing, now_ns=time.time_ns())
 
     def _begin_cutting(self, wanted: _Part) -> Future[Representation]:
-        return self._lanes.of(wanted.whole.archive).submit(self._cut, wanted)
+        return self._cutters.of(wanted.whole.archive).submit(self._cut, wanted)
 
     def _cut(self, wanted: _Part) -> Representation:
         whole, listing = wanted.whole, wanted.whole.layout.listing
-        names = archive_names(listing.paths, self._options.names)
-        sources = _subset(wanted.files, listing, names, self._options.names)
+        names, by_name = self._names_of(whole)
+        sources = by_name.sources(wanted.files)
         made = represent_part(whole, lay_out(listing, names, sources, zone=self._options.zone))
         with self._lock:
             self._parts[wanted] = made
         return made
+
+    def _names_of(self, whole: Representation) -> _Names:
+        """Return the names in an album; for the one thread that cuts."""
+        if self._last_cut and self._last_cut[0] is whole:
+            return self._last_cut[1]
+        listing = whole.layout.listing
+        names = archive_names(listing.paths, self._options.names)
+        found = _Names(names, FileNames(listing, names, self._options.names))
+        self._last_cut = (whole, found) if len(listing) <= _KEPT_NAMES else None
+        return found
 
 
 def checksums_of(representation: Representation) -> AlbumChecksums:
@@ -182,34 +208,3 @@ def _done(work: Callable[[], _Result]) -> Future[_Result]:
     except Exception as error:  # noqa: BLE001 - it is raised where the result is asked for
         done.set_exception(error)
     return done
-
-
-def _subset(
-    files: Sequence[str], listing: Listing, names: Sequence[bytes], rules: NameRules
-) -> set[SourceIndex]:
-    by_name: defaultdict[str, list[SourceIndex]] = defaultdict(list)
-    for source, name in zip(listing.sources(), names, strict=True):
-        by_name[name.decode()].append(source)
-    if not by_name.keys() >= set(files):
-        archived = set(by_name)
-        for source in listing.sources():
-            original = original_name(listing.paths[source], rules)  # several paths may have one
-            if original not in archived:
-                by_name[original].append(source)
-    ordered = sorted(by_name) if any(file.endswith("/") for file in files) else []
-    named = {source for file in files for source in _named(file, by_name, ordered)}
-    return named | set(parents_of_directories(listing, named))
-
-
-def _named(
-    file: str, by_name: Mapping[str, Sequence[SourceIndex]], ordered: Sequence[str]
-) -> Sequence[SourceIndex]:
-    if not file.endswith("/"):
-        if file in by_name:
-            return by_name[file]
-        raise FileNotInAlbum
-    following = islice(ordered, bisect_left(ordered, file), None)
-    below = list(takewhile(lambda name: name.startswith(file), following))
-    if not below:
-        raise FileNotInAlbum
-    return [source for name in below for source in by_name[name]]

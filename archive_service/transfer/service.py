@@ -156,10 +156,11 @@ class ArchiveService:
         lane = self._reading.of(archive)
         close = partial(_close_in, lane)
         checksums = checksums_of(representation)
+        checksums.kept.close_by(close)
 
         def open_album() -> AnnouncedFiles:
             files = self._storage.files(archive, listing, close)
-            return AnnouncedFiles(files, listing, checksums.announced)
+            return AnnouncedFiles(files, listing, checksums.announced, kept=checksums.kept.taken)
 
         return ArchiveContent(
             layout,
@@ -196,6 +197,7 @@ class ArchiveService:
     def close(self) -> None:
         """Write the learned checksums and end the threads; call it when nothing is being sent."""
         self._storage.close()
+        self._descriptions.close()
         for lanes in (self._root, self._reading, self._hashing):
             lanes.close()
         self._indexing.submit(self._index.close)

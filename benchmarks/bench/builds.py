@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.plan import REPOSITORY, CannotRun
@@ -40,3 +41,13 @@ def other_build(worktree: Path) -> Build:
     build = Build("other build", worktree, str(own) if own.exists() else sys.executable)
     subprocess.run(build.command("tools/compile_smallfiles.py"), check=True)
     return build
+
+
+def uncompiled(build: Build, directory: Path) -> Build:
+    """Copy a build to a directory, without its compiled part."""
+    without = shutil.ignore_patterns("*.so", "__pycache__")
+    package = "archive_service"
+    shutil.copytree(build.repository / package, directory / package, ignore=without)
+    for script in ("server.py", "main.py"):
+        shutil.copy(build.repository / script, directory)
+    return replace(build, repository=directory)

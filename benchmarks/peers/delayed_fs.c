@@ -1,9 +1,11 @@
 /* A read-only view of a directory in which every operation takes a fixed time.
  *
- *     delayed_fs MOUNTPOINT SOURCE MICROSECONDS [FUSE OPTIONS]
+ *     delayed_fs MOUNTPOINT SOURCE MICROSECONDS [OPERATION=MICROSECONDS ...] [FUSE OPTIONS]
  *     cc -O2 -o delayed_fs delayed_fs.c $(pkg-config fuse3 --cflags --libs)
  *
  * The delay is the only cost: each request has a thread of its own, and data is not copied.
+ * The delays of single operations (getattr, readdir, open, read) hold from SIGUSR1 on.  At the end
+ * it prints how many there were of each.
  */
 #define FUSE_USE_VERSION 31
 #define _GNU_SOURCE
@@ -12,6 +14,8 @@
 #include <fcntl.h>
 #include <fuse.h>
 #include <limits.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,27 +25,57 @@
 
 #define CACHED_S 1.0 /* attributes and entries, as network file systems have it */
 
+enum operation { GETATTR, READDIR, OPEN, READ, OPERATIONS };
+
+static const char *const names[OPERATIONS] = {"getattr", "readdir", "open", "read"};
 static int source = -1;
-static struct timespec delay;
+static struct timespec delay, later_delays[OPERATIONS];
+static atomic_bool is_later;
+static atomic_long counts[OPERATIONS];
+
+static void begin_later(int number)
+{
+    (void)number;
+    is_later = 1;
+}
+
+static struct timespec of_microseconds(long microseconds)
+{
+    return (struct timespec){microseconds / 1000000, microseconds % 1000000 * 1000};
+}
+
+/* Take OPERATION=MICROSECONDS; return whether it is one. */
+static int take_later_delay(const char *argument)
+{
+    const char *value = strchr(argument, '=');
+    for (int i = 0; value && i < OPERATIONS; i++)
+        if (strlen(names[i]) == (size_t)(value - argument) &&
+            !strncmp(names[i], argument, value - argument)) {
+            later_delays[i] = of_microseconds(strtol(value + 1, NULL, 10));
+            return 1;
+        }
+    return 0;
+}
 
 /* Wait, then return the path as `openat` takes it. */
-static const char *after_delay(const char *path)
+static const char *after_delay(enum operation operation, const char *path)
 {
-    nanosleep(&delay, NULL);
+    counts[operation]++;
+    nanosleep(is_later ? &later_delays[operation] : &delay, NULL);
     return path[1] ? path + 1 : ".";
 }
 
 static int fs_getattr(const char *path, struct stat *status, struct fuse_file_info *file)
 {
     (void)file;
-    return fstatat(source, after_delay(path), status, AT_SYMLINK_NOFOLLOW) ? -errno : 0;
+    return fstatat(source, after_delay(GETATTR, path), status, AT_SYMLINK_NOFOLLOW) ? -errno : 0;
 }
 
 static int fs_readdir(const char *path, void *buffer, fuse_fill_dir_t fill, off_t offset,
                       struct fuse_file_info *file, enum fuse_readdir_flags flags)
 {
     (void)offset, (void)file, (void)flags;
-    int descriptor = openat(source, after_delay(path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int descriptor = openat(source, after_delay(READDIR, path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *directory = descriptor < 0 ? NULL : fdopendir(descriptor);
     if (!directory)
         return -errno;
@@ -53,7 +87,7 @@ static int fs_readdir(const char *path, void *buffer, fuse_fill_dir_t fill, off_
 
 static int fs_open(const char *path, struct fuse_file_info *file)
 {
-    int descriptor = openat(source, after_delay(path), O_RDONLY | O_CLOEXEC);
+    int descriptor = openat(source, after_delay(OPEN, path), O_RDONLY | O_CLOEXEC);
     if (descriptor < 0)
         return -errno;
     file->fh = descriptor;
@@ -63,7 +97,7 @@ static int fs_open(const char *path, struct fuse_file_info *file)
 static int fs_read(const char *path, struct fuse_bufvec **data, size_t count, off_t offset,
                    struct fuse_file_info *file)
 {
-    after_delay(path);
+    after_delay(READ, path);
     struct fuse_bufvec *found = malloc(sizeof *found);
     if (!found)
         return -ENOMEM;
@@ -91,6 +125,13 @@ static void *fs_init(struct fuse_conn_info *connection, struct fuse_config *conf
     return NULL;
 }
 
+static void fs_destroy(void *data)
+{
+    (void)data;
+    for (int i = 0; i < OPERATIONS; i++)
+        printf("%s %ld\n", names[i], counts[i]);
+}
+
 static const struct fuse_operations operations = {
     .getattr = fs_getattr,
     .readdir = fs_readdir,
@@ -98,26 +139,34 @@ static const struct fuse_operations operations = {
     .read_buf = fs_read,
     .release = fs_release,
     .init = fs_init,
+    .destroy = fs_destroy,
 };
 
 int main(int count, char **arguments)
 {
     if (count < 4) {
-        fprintf(stderr, "usage: delayed_fs MOUNTPOINT SOURCE MICROSECONDS [FUSE OPTIONS]\n");
+        fprintf(stderr, "usage: delayed_fs MOUNTPOINT SOURCE MICROSECONDS "
+                        "[OPERATION=MICROSECONDS ...] [FUSE OPTIONS]\n");
         return 2;
     }
-    long microseconds = strtol(arguments[3], NULL, 10);
-    delay = (struct timespec){microseconds / 1000000, microseconds % 1000000 * 1000};
+    delay = of_microseconds(strtol(arguments[3], NULL, 10));
+    int taken = 4;
+    for (int i = 0; i < OPERATIONS; i++)
+        later_delays[i] = delay;
+    while (taken < count && take_later_delay(arguments[taken]))
+        taken++;
+    sigaction(SIGUSR1, &(struct sigaction){.sa_handler = begin_later, .sa_flags = SA_RESTART}, NULL);
     source = open(arguments[2], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (source < 0) {
         perror(arguments[2]);
         return 1;
     }
-    char *given[count - 1];
-    given[0] = arguments[0];
-    given[1] = arguments[1];
-    for (int i = 4; i < count; i++)
-        given[i - 2] = arguments[i];
-    given[count - 2] = NULL;
-    return fuse_main(count - 2, given, &operations, NULL);
+    char *given[count];
+    int left = 0;
+    given[left++] = arguments[0];
+    given[left++] = arguments[1];
+    for (int i = taken; i < count; i++)
+        given[left++] = arguments[i];
+    given[left] = NULL;
+    return fuse_main(left, given, &operations, NULL);
 }

@@ -14,7 +14,7 @@ from harness.albums import make_album, make_sparse, noise
 from harness.conditions import eventually
 from harness.ending import HOLDING_BYTES, held
 from harness.http import get
-from harness.server import Server, serving
+from harness.server import Server, open_files, serving
 
 if shutil.which("prlimit") is None or not Path("/proc/self/fd").exists():
     pytest.skip("no prlimit here", allow_module_level=True)
@@ -65,6 +65,32 @@ def test_a_visitor_is_served_beside_those_who_ask_for_nothing(server: Server) ->
         assert get(server.port, f"/archive/{OTHER}/").status == 200
         assert sockets[-1].fileno() >= 0
         assert not [line for line in server.lines if "level=error" in line]
+
+
+def test_a_visitor_is_served_beside_those_who_have_asked_and_keep_their_connections(
+    server: Server,
+) -> None:
+    request = f"GET /archive/{OTHER}/ HTTP/1.1\r\nHost: a\r\n\r\n".encode()
+    with silent(server.port, DESCRIPTORS) as sockets:
+        for each in sockets:
+            with suppress(OSError):  # it was closed to make room
+                each.sendall(request)
+        assert get(server.port, f"/archive/{OTHER}/").status == 200
+    assert not [line for line in server.lines if "level=error" in line]
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_DEFER_ACCEPT"), reason="Linux alone has it")
+def test_who_has_sent_nothing_takes_no_descriptor(server: Server) -> None:
+    before = sockets_of(server)
+    with silent(server.port, SILENT):
+        assert get(server.port, f"/archive/{OTHER}/").status == 200  # all were seen by then
+        assert sockets_of(server) - before < SILENT // 10
+
+
+def sockets_of(server: Server) -> int:
+    """Count the sockets of all processes of a server."""
+    pids = server.workers() or [server.pid]
+    return sum(path.startswith("socket:") for pid in pids for path in open_files(pid))
 
 
 def test_all_who_are_taken_and_ask_can_download(server: Server) -> None:

@@ -113,6 +113,13 @@ def test_all_of_an_album_is_learned(bench: Bench, photos_dir: Path) -> None:
     assert bench.known() == {path.encode(): crc32(data) for path, data in files.items()}
 
 
+def test_small_files_come_first_and_then_the_others_by_size(bench: Bench, photos_dir: Path) -> None:
+    files = {"a.bin": LARGE, "b.bin": noise(LARGE_FILE_BYTES), "c.txt": b"c", "d.txt": b""}
+    settle(make_album(photos_dir, files))
+    bench.run(learn)
+    assert list(bench.storage.opened) == [b"c.txt", b"d.txt", b"b.bin", b"a.bin"]
+
+
 def test_only_what_is_unknown_is_read(bench: Bench, photos_dir: Path) -> None:
     album = settle(make_album(photos_dir, {"1.jpg": LARGE, "2.jpg": b"two"}))
     bench.run(learn)

@@ -169,7 +169,7 @@ def test_files_are_read_where_they_lie_and_texts_from_the_list(shop: Shop) -> No
     texts = [{"text": "hello", "as": "a"}, {"text": "", "as": "c"}]
     write_list(shop.lists_dir, {"files": [*files, *texts]}, ARCHIVE.value)
     listing = shop.storage.list(ARCHIVE)
-    assert listing.newest_empty_ns() is None  # an empty text is no upload that has just begun
+    assert listing.newest_empty_ns is None  # an empty text is no upload that has just begun
     with shop.storage.files(ARCHIVE, listing) as opened:
         buffer = memoryview(bytearray(sum(listing.sizes)))
         positions = [sum(listing.sizes[:source]) for source in range(4)]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from conftest import Serve
 from harness.albums import HASH, make_album, noise
+from harness.commands import run_command
 from harness.conditions import eventually
 from harness.gatedfs import gated
 from harness.http import get
@@ -87,3 +88,29 @@ def test_a_directory_on_a_disk_that_does_not_answer_is_not_ready(
         gates.clear()
         assert answers == [503, 503]
         assert eventually(lambda: status(server, "/readyz") == 200)
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_disk_that_does_not_answer_at_the_start_is_waited_for(
+    photos_dir: Path, tmp_path: Path, workers: str
+) -> None:
+    make_album(photos_dir, {"1.jpg": b"x"})
+    with gated(photos_dir, tmp_path / "mounted") as gates:
+        for operation in ("stat", "list"):
+            gates.hold(operation, "")
+        with serving(gates.root, tmp_path, "--workers", workers) as server:
+            assert status(server, "/healthz") == 200
+            assert status(server, "/readyz") == 503
+            gates.clear()
+            assert eventually(lambda: status(server, "/readyz") == 200)
+            assert status(server, LINK) == 200
+
+
+def test_check_tells_of_a_disk_that_does_not_answer(photos_dir: Path, tmp_path: Path) -> None:
+    with gated(photos_dir, tmp_path / "mounted") as gates:
+        for operation in ("stat", "list"):
+            gates.hold(operation, "")
+        flags = ("--photos-dir", str(gates.root), "--cache-dir", str(tmp_path), "--port", "0")
+        done = run_command(("check", *flags), tmp_path)
+        assert done.returncode == 1
+        assert "does not answer" in done.stdout

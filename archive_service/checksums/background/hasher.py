@@ -20,6 +20,7 @@ from typing import Any, NamedTuple, TypeVar
 from archive_service.archive.errors import DownloadFailed, SourceChanged, StorageUnavailable
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing, SourceIndex
+from archive_service.archive.segments import LARGE_FILE_BYTES
 from archive_service.checksums.album import AlbumChecksums
 from archive_service.checksums.album_registry import AlbumRegistry
 from archive_service.checksums.background.page_hints import Pages, pages_of
@@ -172,12 +173,21 @@ class _AlbumRun:
         self.is_taken_over = False
 
     def steps(self, storage: Storage, archive: ArchiveId) -> Generator[None, None, None]:
-        """Hash unknown files, the files opened in the thread that takes the first step."""
+        """Hash unknown files, the files opened in the thread that takes the first step.
+
+        Small files come first, in their order, then the others by size: a turn makes most files
+        known.
+        """
         listing = self.album.listing
+        sizes = listing.sizes
+        unknown = list(filter(self.album.is_unknown, listing.sources()))
+        small = [source for source in unknown if sizes[source] < LARGE_FILE_BYTES]
+        large = [source for source in unknown if sizes[source] >= LARGE_FILE_BYTES]
         opened = storage.files(archive, listing)
         with AnnouncedFiles(opened, listing, self.album.announced) as files:
             hashing = _BackgroundHashing(files, self)
-            yield from hashing.steps(filter(self.album.is_unknown, self.album.listing.sources()))
+            yield from hashing.steps(small)
+            yield from hashing.steps(sorted(large, key=sizes.__getitem__))
 
 
 class _BackgroundHashing(Hashing):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import http.client
+import os
 import resource
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
+from functools import partial
 from http import HTTPStatus
 from itertools import islice
 from pathlib import Path
@@ -32,6 +34,7 @@ from archive_service.config.setting_docs import docs_of, variable
 from archive_service.config.settings import Settings
 from archive_service.http.client_address import UNKNOWN
 from archive_service.storage.base import Storage
+from archive_service.storage.deadline import within
 from archive_service.storage.local.filesystem_type import filesystem_of, is_changed_by_others
 from archive_service.storage.local.native import AS_COMPILED, NOTHING_COMPILED
 
@@ -41,6 +44,8 @@ LOOKED_AT_IN_STORE = 3
 FILES_PER_DOWNLOAD = 4
 """Open files of a download: the connection twice, a directory and the file being sent."""
 _ANSWER_TIMEOUT_S = 2.0
+ANSWER_WITHIN_S = 5.0
+"""How long PHOTOS_DIR is waited for."""
 _ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # nosec B104 # noqa: S104 - compared, not bound
 
 
@@ -150,15 +155,16 @@ def _limits(settings: Settings) -> Iterator[Finding]:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = FILES_PER_DOWNLOAD * settings.max_downloads
     if hard != resource.RLIM_INFINITY and (not needed or hard < needed):
+        wanted = f"MAX_DOWNLOADS={settings.max_downloads} needs {needed:,} open files"
         yield Finding(
             Verdict.ADVICE,
             "limits",
-            f"{hard:,} open files are enough for some {hard // FILES_PER_DOWNLOAD:,} downloads at "
-            "once: raise the limit (LimitNOFILE of systemd, ulimits of compose), or set "
-            "MAX_DOWNLOADS to that",
+            f"{wanted if needed else 'MAX_DOWNLOADS=0 needs no limit of open files'}: {hard:,} are "
+            f"allowed, enough for some {hard // FILES_PER_DOWNLOAD:,} downloads at once. Raise the "
+            "limit (LimitNOFILE of systemd, ulimits of compose), or set MAX_DOWNLOADS to that",
         )
     else:
-        text = f"open files for {settings.max_downloads:,} downloads at once"
+        text = f"open files for {settings.max_downloads:,} downloads at once: {needed:,}"
         yield Finding(Verdict.GOOD, "limits", text)
 
 
@@ -242,7 +248,8 @@ def _neighbours(settings: Settings) -> Iterator[Finding]:
         )
 
 
-CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
+Check = Callable[[Settings], Iterator[Finding]]
+CHECKS: tuple[Check, ...] = (
     _program,
     _settings,
     _signing,
@@ -260,3 +267,25 @@ CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     front_findings,
     selinux_findings,
 )
+_OF_ALBUMS = (_albums, _watching, upload_findings)
+
+
+def checks_for(settings: Settings) -> Sequence[Check]:
+    """Return the checks; where PHOTOS_DIR does not answer, none that would wait for it."""
+    if not isinstance(settings.photos_dir, Path):
+        return CHECKS
+    with suppress(OSError):
+        try:
+            within(ANSWER_WITHIN_S, partial(os.scandir, settings.photos_dir)).close()
+        except TimeoutError:
+            return [_hanging, *(check for check in CHECKS if check not in _OF_ALBUMS)]
+    return CHECKS
+
+
+def _hanging(settings: Settings) -> Iterator[Finding]:
+    yield Finding(
+        Verdict.WRONG,
+        "albums",
+        f"{settings.photos_dir} does not answer within {ANSWER_WITHIN_S:.0f} seconds: look at its "
+        "disk, or at the server that it is mounted from",
+    )

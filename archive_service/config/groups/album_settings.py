@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -13,6 +15,7 @@ from archive_service.archive.id import is_archive_id
 from archive_service.config import values
 from archive_service.config.setting_docs import setting
 from archive_service.config.values import Text, ValueKind
+from archive_service.storage.deadline import within
 from archive_service.storage.exclusion import DEFAULT_PATTERNS
 from archive_service.storage.s3.location import SCHEME, S3Location
 
@@ -33,24 +36,31 @@ _MAY_COME = frozenset(
     }
 )
 """What the system says of a disk that is not mounted, or does not answer."""
+LOOK_WITHIN_S = 2.0
 
 
 def albums_directory(path: Path) -> Path:
     """Return a directory whose files can be listed and opened, or one that is yet to be mounted.
 
+    A mount that does not answer within LOOK_WITHIN_S is waited for like one that is missing.
     A relative path is no mount: there, the working directory is more likely wrong.
     Raise ValueError for another.
     """
+    with suppress(TimeoutError):
+        within(LOOK_WITHIN_S, partial(_require_readable, path))
+    return path
+
+
+def _require_readable(path: Path) -> None:
     try:
         with os.scandir(path):
             pass
     except OSError as error:
         if error.errno in _MAY_COME and path.is_absolute():
-            return path
+            return
         raise ValueError(f"{error.strerror}") from None
     if not os.access(path, os.X_OK):
         raise ValueError("its files can be listed, but not opened")
-    return path
 
 
 def albums_place(text: str) -> Path | S3Location:

@@ -165,13 +165,10 @@ class LocalAlbumFiles:
         try:
             with suppress(SourceSuspected):  # raised again by `verify`, once all was read
                 self._verify(descriptor, source)
-            return DiskFile(descriptor, self._closing(descriptor))
+            return DiskFile(descriptor, None if is_prompt(descriptor) else self._close)
         except BaseException:
             os.close(descriptor)
             raise
-
-    def _closing(self, descriptor: int) -> Callable[[], object] | None:
-        return None if is_prompt(descriptor) else partial(self._close, descriptor)
 
     def _open(self, source: SourceIndex, directory: _Directory) -> int:
         parent, _, name = self._listing.locations[source].rpartition(b"/")

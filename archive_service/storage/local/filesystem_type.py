@@ -75,7 +75,12 @@ def is_changed_by_others(directory: Path) -> bool:
 
     This holds for network file systems, files shared with a virtual machine's host, and FUSE.
     """
-    kind = filesystem_of(directory).encode()
+    return may_hang(directory.resolve())
+
+
+def may_hang(path: Path) -> bool:
+    """Tell whether a path without links lies on such a mount, as far as its text tells."""
+    kind = _mount(bytes(path))[1]
     return kind in _CHANGED_BY_OTHERS or kind.startswith(b"fuse")
 
 

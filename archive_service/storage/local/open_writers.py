@@ -17,7 +17,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from enum import Enum
 from pathlib import Path
@@ -103,7 +103,7 @@ class OpenWriters:
         self._written = written
         self._observe = observe
         self._reported = FirstTimes()
-        self._in_flights = InFlights()  # files are opened one by one: no thread helps
+        self._in_flights = InFlights()
 
     def sign(self, archive: ArchiveId, listing: Listing, *, now_ns: int) -> UploadSign | None:
         """Return a sign that a file is not whole; see `UploadLook.sign`.
@@ -115,15 +115,17 @@ class OpenWriters:
             young = sorted(young, key=listing.ctime_ns)[-MOST_LOOKED_AT:]
         look = _AlbumLook(archive, listing, now_ns, self)
         in_flight = self._in_flights.of(archive)
-        with LocalAlbumFiles(self.place(archive, listing), listing, in_flight=in_flight) as files:
-            for source in young:
-                try:
-                    if found := look.at(files, source):
-                        return found
-                except SourceUnreadable:
-                    continue
-                except DownloadFailed:
-                    return UploadSign.CHANGED
+
+        place = self.place(archive, listing)
+
+        def look_at(start: int, stop: int) -> None:
+            with LocalAlbumFiles(place, listing, in_flight=in_flight) as files:
+                look.at_each(files, young[start:stop])
+
+        try:
+            in_flight.in_slices(look_at, len(young))
+        except _Seen as seen:
+            return seen.sign
         return UploadSign.OPEN if any(map(look.is_written_to, listing.uploads)) else None
 
     def place(self, archive: ArchiveId, listing: Listing) -> AlbumPlace:
@@ -144,6 +146,14 @@ class OpenWriters:
             self._observe(OpenFileIgnored(archive))
 
 
+class _Seen(Exception):
+    """A sign was seen, and the look ends."""
+
+    def __init__(self, sign: UploadSign) -> None:
+        super().__init__(sign)
+        self.sign = sign
+
+
 class _AlbumLook:
     """One check of an album."""
 
@@ -155,8 +165,19 @@ class _AlbumLook:
         self._now_ns = now_ns
         self._writers = writers
 
-    def at(self, files: LocalAlbumFiles, source: SourceIndex) -> UploadSign | None:
-        """Check a file of the listing; raise DownloadFailed."""
+    def at_each(self, files: LocalAlbumFiles, sources: Iterable[SourceIndex]) -> None:
+        """Check files of the listing; raise _Seen."""
+        for source in sources:
+            try:
+                found = self._at(files, source)
+            except SourceUnreadable:
+                continue
+            except DownloadFailed:
+                found = UploadSign.CHANGED
+            if found:
+                raise _Seen(found)
+
+    def _at(self, files: LocalAlbumFiles, source: SourceIndex) -> UploadSign | None:
         listing = self._listing
         album, path = listing.origin(self._archive, source)
         name = path.rpartition(b"/")[2]

@@ -30,8 +30,8 @@ from archive_service.web.response_headers import add_fields, is_of_archive
 QUIET_S = 0.4
 """After this time without progress, a half-closed connection counts as abandoned."""
 SILENT_S = 3.0
-"""How long a client may send no whole header while other connections wait to be accepted.  Even a
-request whose packet was lost twice has arrived by then."""
+"""How long a client may send no whole header while other connections wait to be accepted, before
+its first request or after an answer.  Even a request that was lost twice has arrived by then."""
 
 
 _CONTINUE = "100-continue"
@@ -77,7 +77,7 @@ class Runner(web.AppRunner):
         for connection, since_s in list(self._awaited.items()):
             if now_s - since_s < SILENT_S:
                 break
-            connection.force_close()
+            connection.close_silent()
 
     async def setup(self) -> None:
         """Set the application up."""
@@ -188,10 +188,15 @@ class _Connection(web.RequestHandler):
         self._awaited[self] = loop.time()
 
     def _expect_no_header(self) -> None:
+        self._awaited.pop(self, None)
         if self._header_deadline is not None:
             self._header_deadline.cancel()
             self._header_deadline = None
-            self._awaited.pop(self, None)
+
+    def close_silent(self) -> None:
+        """Close the connection unless a request is being answered."""
+        if self._is_idle():
+            self.force_close()
 
     def eof_received(self) -> bool:  # type: ignore[override] # asyncio uses it
         """Continue the answer after the client has closed its side: it may still be reading.
@@ -244,6 +249,9 @@ class _Connection(web.RequestHandler):
             return resp, True
         finished = await super().finish_response(request, resp, start_time)
         self._body = request.content
+        if self.transport is not None:
+            self._awaited.pop(self, None)
+            self._awaited[self] = asyncio.get_running_loop().time()
         return finished
 
     def close(self) -> None:

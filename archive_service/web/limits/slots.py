@@ -112,15 +112,24 @@ class Slots:
         if self._most and self.under_way() > self._most:
             raise ServiceBusy
         most = self._most_per_client
-        if not most and is_known and self._excess():
-            most = max(self._most // _SCARCE_PER_CLIENT, 1)
         if most and self._downloads_of(client) > most:
+            raise ClientBusy
+        is_scarce = not most and is_known and self._excess()
+        # Each connection has a slot: one album would be worth sixteen of them otherwise.
+        if is_scarce and self._slots_of(client) > max(self._most // _SCARCE_PER_CLIENT, 1):
             raise ClientBusy
 
     def _downloads_of(self, client: bytes) -> int:
-        connections = Counter(
+        counts = self._connections_of(client).values()
+        return sum(-(-count // CONNECTIONS_PER_DOWNLOAD) for count in counts)
+
+    def _slots_of(self, client: bytes) -> int:
+        return self._connections_of(client).total()
+
+    def _connections_of(self, client: bytes) -> Counter[tuple[bytes, ...]]:
+        """Count the connections of a client, by download."""
+        return Counter(
             self._shared.record(number, index)
             for number in self._shared.numbers
             for index in self._shared.find(client, number, below=self._shared.head(number)[1])
         )
-        return sum(-(-count // CONNECTIONS_PER_DOWNLOAD) for count in connections.values())

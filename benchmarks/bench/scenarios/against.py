@@ -29,7 +29,7 @@ from bench.results import (
     ratio_at_most,
 )
 from bench.rounds import download_sample, in_turn
-from bench.scenarios import slow_storage
+from bench.scenarios import neighbours, slow_storage
 from bench.scenarios.little import cores, requests_sample
 from bench.scenarios.save import command_sample, save_command
 from bench.servers import Server, service
@@ -202,5 +202,6 @@ _ROWS: dict[str, Row] = {
 _SLOW_STORAGE = {
     "slow-storage-thumbnails": slow_storage.thumbnails,
     "slow-storage-album": slow_storage.album,
+    "neighbours": neighbours.neighbours,
 }
 ROW_NAMES = (*_ROWS, *_SLOW_STORAGE)

@@ -41,8 +41,8 @@ class _Scene:
     def sample(self, way: _Way) -> Sample:
         """Measure a way on a mount of its own, with nothing cached."""
         mountpoint = self.directory / "mount"
-        with mounted(self.program, self.plan.photos, mountpoint, delay_us=_DELAY_US) as photos:
-            return way(photos / self.album.name)
+        with mounted(self.program, self.plan.photos, mountpoint, delay_us=_DELAY_US) as mount:
+            return way(mount.path / self.album.name)
 
 
 def thumbnails(plan: Plan) -> Outcome:

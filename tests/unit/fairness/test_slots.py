@@ -136,11 +136,12 @@ def test_each_process_ends_its_part_of_what_makes_slots_scarce(held: ExitStack) 
     assert [slots.own_excess() for slots in (one, two, three)] == [2, 1, 0]
 
 
-def test_a_known_client_has_a_tenth_while_slots_are_scarce(held: ExitStack) -> None:
+@pytest.mark.parametrize("albums", [1, 18])
+def test_a_known_client_has_a_tenth_while_slots_are_scarce(held: ExitStack, albums: int) -> None:
     shared = SharedCounts(Limits(downloads=20, clients_are_known=True), 2)
     one, two = (shared.of(number).slots for number in range(2))
     for number in range(18):
-        held.enter_context(one.taken(ANN, bytes([number]) * 16, is_known=True))
+        held.enter_context(one.taken(ANN, bytes([number % albums]) * 16, is_known=True))
     with pytest.raises(ClientBusy), two.taken(ANN, A, is_known=True):
         pass
     with two.taken(BOB, A, is_known=True), two.taken(ANN, A):
