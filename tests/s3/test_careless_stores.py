@@ -21,7 +21,12 @@ from harness.s3 import BUCKET, CREDENTIALS, PREFIX, Bucket
 from harness.server import REPOSITORY, environment, serving
 from harness.zipcheck import check
 
-from archive_service.archive.errors import AlbumArchived, DownloadFailed, SourceChanged
+from archive_service.archive.errors import (
+    AlbumArchived,
+    DownloadFailed,
+    SourceChanged,
+    StorageUnavailable,
+)
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing
 from archive_service.storage.exclusion import Exclusion
@@ -35,6 +40,10 @@ FOREVER = 1_000_000
 
 def is_whole_read(asked: Asked) -> bool:
     return asked.method == "GET" and not asked.is_listing and not asked.range
+
+
+def of_listings(asked: Asked) -> bool:
+    return asked.is_listing
 
 
 def of_objects(asked: Asked) -> bool:
@@ -234,6 +243,22 @@ def test_an_object_that_turns_out_to_be_archived_is_cut_once_and_refused_then(
         storage.list(ArchiveId(album))
     careless.put(f"{album}/1.jpg", NEW)
     assert storage.list(ArchiveId(album)).sizes[0] == len(NEW)
+
+
+def test_a_listing_that_ends_before_its_end_is_no_album(
+    careless: Bucket, storage: S3Storage, proxy: FaultyStore, album: str
+) -> None:
+    careless.put(f"{album}/1.jpg", OLD)
+    listed = (
+        b"<ListBucketResult><IsTruncated>true</IsTruncated><EncodingType>url</EncodingType>"
+        b"<Contents><Key>%s/1.jpg</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified>"
+        b"<ETag>&quot;0&quot;</ETag><Size>1</Size></Contents></ListBucketResult>"
+    )
+    proxy.heal()
+    proxy.befall(Fault(of_listings, 1, status=200, content=listed % album.encode()))
+    with pytest.raises(StorageUnavailable) as caught:
+        storage.list(ArchiveId(album))
+    assert caught.value.reason == "incomplete listing"
 
 
 # The real thing

@@ -86,9 +86,11 @@ class Objects:
                 restore_status = {"OptionalObjectAttributes": ["RestoreStatus"]}
                 answer = await self._listed({**asked, **restore_status})
             yield self._page(answer)
-            token = answer.get("NextContinuationToken")
-            if not answer.get("IsTruncated") or not token:
+            if not answer.get("IsTruncated"):
                 return
+            token = answer.get("NextContinuationToken")
+            if not token:  # there are more objects, which nothing leads to
+                raise StorageUnavailable("incomplete listing")
             asked["ContinuationToken"] = token
 
     @asynccontextmanager
