@@ -4,7 +4,7 @@
     ├── NotFound
     │   ├── ArchiveNotFound      no album under this id
     │   ├── FileNotInAlbum       a requested file is not part of the album
-    │   └── PartNotFound         the archive has not so many parts
+    │   └── PartNotFound         the archive has fewer parts
     ├── AlbumEmpty               the album has no file yet
     ├── SpeculativeRequest       a browser asks ahead of a click that may never come
     ├── LinkRefused              where links have to be signed
@@ -58,7 +58,7 @@ class FileNotInAlbum(NotFound):
 
 
 class PartNotFound(NotFound):
-    """The archive has not so many parts."""
+    """The archive has fewer parts."""
 
 
 class AlbumEmpty(ArchiveServiceError):

@@ -1,8 +1,8 @@
 """An archive in parts: several archives that hold its files together, in its order.
 
-Each file is in one part, so a part has whole files.  The entries of directories before a file stay
-with it; in front of an empty directory a part repeats the entries of the directories above it, for
-readers that make no parents.
+`partition` says where one part ends and the next begins.  Each file is in one part, so a part has
+whole files.  The entries of directories before a file stay with it; in front of an empty directory
+a part repeats the entries of the directories above it, for readers that make no parents.
 
 What a part costs is the sum of what its entries take in the whole, and of the whole's end.  Nothing
 stands further behind in a part, so nothing is longer there: where the whole has ZIP64 fields that
@@ -61,7 +61,7 @@ class Parts:
         return fewest_parts(self._pieces(), max(most_bytes - len(self._layout.end_records), 0))
 
     def part(self, wanted: PartNumber) -> Representation:
-        """Return one part; raise AlbumEmpty, or PartNotFound where there are not so many."""
+        """Return one part; raise AlbumEmpty, or PartNotFound where there are fewer."""
         cuts = self._cuts(wanted.of)
         if wanted.of == 1:
             return self._whole
@@ -72,7 +72,7 @@ class Parts:
         return self.all(division.parts or self.fewest(division.most_bytes))
 
     def all(self, of: int) -> Iterator[Representation]:
-        """Yield all parts; raise AlbumEmpty, or PartNotFound where there are not so many."""
+        """Yield all parts; raise AlbumEmpty, or PartNotFound where there are fewer."""
         cuts, excerpts = self._cuts(of), Excerpts(self._whole)
         return (excerpts.of(self._entries(first, stop)) for first, stop in pairwise(cuts))
 

@@ -1,4 +1,7 @@
-"""An archive as a visitor may have it at one moment: its layout and its validators."""
+"""An archive as a visitor may have it at one moment: its layout and its validators.
+
+The validators are the entity tag (`etag`) and the time of the newest change (Last-Modified).
+"""
 
 from __future__ import annotations
 

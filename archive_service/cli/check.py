@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def parser() -> ArgumentParser:
     """Return the parser of the command's arguments."""
     made = OneLineParser(
-        description="Look whether all is well for the service here: set-up, permissions, limits "
+        description="Check the service here: settings, permissions, limits "
         "and index.  Run it as the user that the service runs as, with the same settings.",
         epilog="exit status: 0 nothing is wrong, 1 something is, 2 a setting is",
         allow_abbrev=False,

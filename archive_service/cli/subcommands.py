@@ -15,9 +15,9 @@ SUBCOMMANDS = {
     "serve": "serve archives; server.py does the same",
     "pack": "pack files into a zip archive; main.py does the same",
     "index": "fill, verify or prune the index of checksums",
-    "link": "print a signed link, which ends after a time",
+    "link": "print a signed link, which expires",
     "list": "show what a list of files holds, or write one",
-    "check": "look whether all is well for the service here, and say what to do",
+    "check": "check the set-up of the service here, and say what to do",
 }
 
 

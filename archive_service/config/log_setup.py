@@ -50,8 +50,8 @@ class _Formatter(logging.Formatter):
                 "timestamp": time.isoformat(timespec="microseconds").replace("+00:00", "Z"),
                 "level": record.levelname.lower(),
                 "event": record.getMessage().partition("\n")[0],
-                **context_fields(),
                 **fields_of(record),
+                **context_fields(),
                 **dict(_exception_fields(record)),
             }
         )

@@ -1,4 +1,7 @@
-"""Reports disks that do not answer, seen by the threads that hang on them."""
+"""Reports disks that do not answer, by the threads that hang on them.
+
+`storage/lanes.py` finds these threads and puts others in their place.
+"""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def test_the_exposure_is_what_the_document_says(machine: Machine) -> None:
     text = machine.run(f"systemd-analyze security --no-pager {OLD} | tail -1")
     found = re.search(r"exposure level for .*: (\S+) OK", text)
     assert found, text
-    assert f"an exposure of {found[1]} " in INSTALLING
+    assert f"its exposure {found[1]} " in INSTALLING
 
 
 def test_nothing_but_the_index_can_be_written(machine: Machine) -> None:
@@ -126,6 +126,7 @@ def test_the_drop_in_for_lxc_needs_no_namespace(machine: Machine) -> None:
         assert "NoNewPrivs:\t1" in machine.run(f"cat /proc/{pid}/status")
     finally:
         machine.run(f"rm -r {directory}; systemctl daemon-reload; systemctl restart {OLD}")
+        eventually(lambda: is_ready(PORTS["8080"]))
 
 
 def test_an_upgrade_as_documented_lets_downloads_finish(machine: Machine) -> None:

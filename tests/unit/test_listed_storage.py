@@ -21,7 +21,7 @@ from archive_service.archive.errors import (
 )
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.list_details import ListDetails
-from archive_service.archive.listing import Listing
+from archive_service.archive.listing import CLOCK_TICK_NS, Listing
 from archive_service.archive.settling import UploadSign
 from archive_service.observe.events import Event, ListRejected
 from archive_service.storage.exclusion import DEFAULT_PATTERNS, Exclusion
@@ -110,6 +110,33 @@ def test_nothing_is_opened_beside_the_directories_that_are_named(shop: Shop) -> 
         assert len(shop.listing("one/1.jpg")) == 1
     finally:
         (album / "other").chmod(0o755)
+
+
+def test_a_list_is_read_again_when_its_file_has_changed_and_only_then(shop: Shop) -> None:
+    written = shop.write("one/1.jpg")
+    settle(shop.lists_dir)
+    place = ListDirectory(shop.lists_dir, 10_000)
+    first = place.read(ARCHIVE, b"")
+    assert first is not None
+    assert first.content == written.read_bytes()
+    again = place.read(ARCHIVE, first.version)
+    assert again == (first.version, first.times, None)
+    shop.write("two/1.jpg")
+    at_once = place.read(ARCHIVE, first.version)
+    assert at_once is not None
+    assert at_once.content == written.read_bytes()
+
+
+def test_a_list_that_may_change_unseen_has_no_version(shop: Shop) -> None:
+    place = ListDirectory(shop.lists_dir, 10_000)
+    for _ in range(1000):  # until it is read within the step of the clock that it was written in
+        written = shop.write("one/1.jpg")
+        found = place.read(ARCHIVE, b"")
+        assert found is not None
+        if time.time_ns() - written.stat().st_ctime_ns <= CLOCK_TICK_NS:
+            assert found.version == b""
+            return
+    pytest.skip("this machine takes longer than a step of the clock")
 
 
 def test_a_file_that_somebody_writes_to_holds_the_list(shop: Shop) -> None:

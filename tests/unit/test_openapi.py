@@ -22,7 +22,7 @@ from archive_service.storage.local.storage import LocalStorage
 from archive_service.transfer.service import ArchiveService
 from archive_service.web.app import create_app
 from archive_service.web.options import WebOptions
-from archive_service.web.pages.messages import FAILURES
+from archive_service.web.pages.failure_messages import FAILURES
 from archive_service.web.response_headers import _ALWAYS
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"

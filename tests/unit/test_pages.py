@@ -25,8 +25,8 @@ from archive_service.web.failures import (
     Failure,
     failure_of,
 )
+from archive_service.web.pages.failure_messages import FAILURES
 from archive_service.web.pages.index_page import INDEX, IndexWords
-from archive_service.web.pages.messages import FAILURES
 from archive_service.web.pages.render import Pages
 
 ALBUMS = ("3bea29ccabbbf64bdebcc055319c5745", "af1ad8c76fda2e48ea9aed2937e972ea")

@@ -30,6 +30,9 @@ FILES = {
     "a b+c%.jpg": b"reserved",
 }
 JSON = "Accept: application/json"
+ROUTES = re.findall(r"^  (/.*):$", (REPOSITORY / "docs/openapi.yaml").read_text(), re.MULTILINE)
+"""Those of the application; tests/unit/test_openapi.py holds the document to them."""
+OF_AN_ARCHIVE = [path for path in ROUTES if path.startswith("/archive/{hash}/")]
 DAY_S, HOUR_S = 86400, 3600
 GRACE_S = DAY_S
 """The default."""
@@ -202,6 +205,13 @@ def test_changed_link_is_refused(connection: Connection, old: str, new: str, tai
     assert old in link
     assert connection.exchange("GET", link).status == 200
     assert error(connection.exchange("GET", link.replace(old, new), JSON)) == NOT_SIGNED
+
+
+@pytest.mark.parametrize("path", OF_AN_ARCHIVE)
+def test_no_route_of_an_archive_is_open_without_a_signature(
+    connection: Connection, path: str
+) -> None:
+    assert connection.exchange("GET", path.replace("{hash}", HASH)).status == 403
 
 
 def test_link_of_a_strange_key_is_refused(connection: Connection) -> None:

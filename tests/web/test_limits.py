@@ -16,7 +16,7 @@ from harness.http import connected, get
 from harness.server import Server
 
 from archive_service.web.http_server.runner import ConnectionTimes, Runner
-from archive_service.web.pages.messages import FAILURES
+from archive_service.web.pages.failure_messages import FAILURES
 from archive_service.web.query import MAX_FILES
 
 LINK = f"/archive/{HASH}/"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from pathlib import Path
 
 from archive_service.archive.errors import ArchiveNotFound, StorageUnavailable
 from archive_service.archive.id import ArchiveId
@@ -14,6 +15,8 @@ from archive_service.storage.file_lists.list_model import ListBroken
 from archive_service.storage.file_lists.listed_storage import ListedStorage
 
 LOOKED_AT_LISTS = 1000
+LOOKED_AT_IN_STORES = 3
+"""Each takes requests for the list and for what it names."""
 _SHOWN = 3
 
 
@@ -26,7 +29,7 @@ def list_findings(settings: Settings) -> Iterator[Finding]:
         try:
             names = storage.lists()
             yield Finding(Verdict.GOOD, "lists", f"{len(names):,} in {settings.lists_dir}")
-            yield from _broken(storage, names[-LOOKED_AT_LISTS:])
+            yield from _broken(storage, names[-_most_looked_at(settings) :])
             hidden = shadowed(storage)
         except StorageUnavailable as error:
             text = f"{settings.lists_dir} can't be read ({error}): mount it, or permit it"
@@ -39,6 +42,12 @@ def list_findings(settings: Settings) -> Iterator[Finding]:
             f"{len(hidden):,} have the name of an album, such as {hidden[0]}, and the album is "
             "sent: give the list, or the directory, another name",
         )
+
+
+def _most_looked_at(settings: Settings) -> int:
+    places = (settings.lists_dir, settings.photos_dir)
+    is_local = all(isinstance(place, Path) for place in places)
+    return LOOKED_AT_LISTS if is_local else LOOKED_AT_IN_STORES
 
 
 def _broken(storage: ListedStorage, names: Sequence[str]) -> Iterator[Finding]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archive_service.archive.errors import ArchiveNotFound, DownloadFailed, StorageUnavailable
@@ -13,7 +12,7 @@ from archive_service.archive.id import ArchiveId, is_archive_id
 from archive_service.cli.doctor.findings import Finding, Verdict
 from archive_service.config.album_storage import storage_of
 from archive_service.config.settings import Settings
-from archive_service.storage.s3.location import Addressing
+from archive_service.storage.s3.location import Addressing, S3Location
 
 if TYPE_CHECKING:
     from archive_service.storage.s3.storage import S3Storage
@@ -47,7 +46,7 @@ _TEXTS = {
 
 def addressing_advice(settings: Settings, reason: str) -> str | None:
     """Return which S3_ADDRESSING lets a bucket be read that can't be read, if one does."""
-    if isinstance(settings.photos_dir, Path) or reason not in _MAY_BE_ADDRESSING:
+    if not isinstance(settings.photos_dir, S3Location) or reason not in _MAY_BE_ADDRESSING:
         return None
     for addressing in _ADDRESSINGS:
         storage = storage_of(settings, addressing=addressing)
@@ -59,7 +58,7 @@ def addressing_advice(settings: Settings, reason: str) -> str | None:
 
 def store_findings(settings: Settings) -> Iterator[Finding]:
     """Probe the object store, if PHOTOS_DIR is one; another check reports listing failures."""
-    if isinstance(settings.photos_dir, Path):
+    if not isinstance(settings.photos_dir, S3Location):
         return
     with closing(storage_of(settings)) as storage:
         try:

@@ -91,7 +91,7 @@ class AlbumSettings:
         ValueKind(
             albums_place,
             Text(
-                "a directory that this user may read, which may appear later, or s3://BUCKET/PREFIX",
+                "a directory that this user may read (it may appear later), or s3://BUCKET/PREFIX",
                 "каталог, который может читать этот пользователь (он может появиться и позже), "
                 "или s3://BUCKET/PREFIX",
             ),

@@ -54,7 +54,7 @@ ARCHIVE: Mapping[str, ArchiveWords] = MappingProxyType(
             title="An archive of photos",
             kind="Zip archive",
             download="Download",
-            resume="If the download breaks off, the browser goes on where it stopped.",
+            resume="If the download breaks off, the browser resumes where it stopped.",
             app_title="Nothing happens?",
             app_hint="Inside apps such as Telegram, Facebook or Instagram downloads often don't "
             "work. Open the menu ⋮ or … and choose “Open in browser”, or copy the link and paste "

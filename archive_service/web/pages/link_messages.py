@@ -131,7 +131,7 @@ _EN = {
         "manifest.json it is parts=5 or part_size=2G, one of them.",
     ),
     "part_not_found": FailureWords(
-        "The archive has not so many parts",
+        "The archive doesn't have that many parts",
         "There are no more parts than files, and no more than 1,000. Something may have been "
         "removed from the album. Open the page of the archive again.",
     ),

@@ -13,9 +13,9 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from archive_service.web.pages.archive_messages import ARCHIVE
+from archive_service.web.pages.failure_messages import FAILURES
 from archive_service.web.pages.figures import number_text, plural_category, size_text
 from archive_service.web.pages.index_page import INDEX
-from archive_service.web.pages.messages import FAILURES
 
 if TYPE_CHECKING:
     from jinja2 import Environment, Template
