@@ -58,6 +58,7 @@ _EVERY_ADDRESS = ("0.0.0.0", "::")  # nosec B104 # noqa: S104 - compared, not bo
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until SIGINT, SIGTERM or SIGHUP; return the exit status."""
+    _take_memory_from_one_place()  # before the first thread
     try:
         settings = load_settings(given_settings(parser().parse_args(arguments), Settings))
     except SettingsError as error:
@@ -66,7 +67,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     configure_logging(settings.level, settings.log_format)
     _allow_many_connections()
     sys.setswitchinterval(_SWITCH_S)
-    _take_memory_from_one_place()
     try:
         require_good_tracing(settings)
         listeners = _listeners(settings)

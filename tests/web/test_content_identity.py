@@ -168,7 +168,7 @@ def test_inode_numbers_that_change_by_themselves_change_nothing(
     photos_dir: Path, tmp_path: Path
 ) -> None:
     """As on sshfs; also while nothing is known of the album yet."""
-    make_album(photos_dir, FILES)
+    a_second_later(make_album(photos_dir, FILES))
     with ExitStack() as stack:
         mounted = stack.enter_context(gated(photos_dir, tmp_path / "mounted"))
         mounted.renumber(1)
