@@ -349,3 +349,22 @@ def test_an_album_whose_disk_hangs_leaves_the_others_to_be_indexed(photos_dir: P
     finally:
         storage.gate.set()
     assert noting.failed == []
+
+
+def test_a_stop_is_never_lost(photos_dir: Path) -> None:
+    """At whichever moment it comes, also together with an answer of the disk."""
+    settle(make_album(photos_dir, {"1.jpg": b"x"}, name="a"))
+
+    async def stop(learner: BackgroundHasher) -> None:
+        for times in range(200):
+            ahead = IndexAhead(
+                learner, Noting(), settle_time_s=0.0, open_watch=None, scan_every_s=0.0
+            )
+            running = asyncio.ensure_future(ahead.run())
+            for _ in range(times):
+                await asyncio.sleep(0)
+            running.cancel()
+            done, _ = await asyncio.wait({running}, timeout=10)
+            assert done, f"after {times} turns of the loop"
+
+    Bench(photos_dir, LocalStorage(photos_dir, Exclusion(()))).run(stop)

@@ -17,6 +17,7 @@ from archive_service.storage.s3.byte_queue import ByteQueue
 from archive_service.storage.s3.memory_budget import Room
 from archive_service.storage.s3.objects import Body, Objects, Part
 from archive_service.storage.s3.store_errors import may_be_tried_again
+from archive_service.storage.time_limit import timeout
 
 CHUNK_BYTES = 256 * 1024
 """Chunk size: smaller chunks cost more switches of threads, larger ones arrive later."""
@@ -116,7 +117,8 @@ class Fetch:
         self._is_waiting = True
         try:
             while not (granted := self._grant()):
-                await asyncio.wait_for(self._may_go_on.wait(), within_s)
+                async with timeout(within_s):
+                    await self._may_go_on.wait()
         except asyncio.TimeoutError:
             return 0
         finally:
