@@ -21,6 +21,7 @@ from importlib import import_module
 from pathlib import Path
 from select import select
 from tempfile import TemporaryFile
+from threading import Timer
 
 SERVE = "archive_service.cli.serve"
 SUBCOMMANDS = "archive_service.cli.subcommands"
@@ -105,11 +106,14 @@ def run_forked(
             variables=variables,
             stdout=stdout.fileno(),
         )
+        killing = Timer(timeout_s, process.kill)
+        killing.start()
         try:
             with process.stderr:
                 stderr = process.stderr.read()
             status = process.wait(timeout_s)
         finally:
+            killing.cancel()
             process.kill()
         stdout.seek(0)
         return subprocess.CompletedProcess(arguments, status, stdout.read(), stderr)

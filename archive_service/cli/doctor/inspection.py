@@ -267,7 +267,7 @@ CHECKS: tuple[Check, ...] = (
     front_findings,
     selinux_findings,
 )
-_OF_ALBUMS = (_albums, _watching, upload_findings)
+_OF_ALBUMS = (_albums, list_findings, _watching, upload_findings, mount_findings)
 
 
 def checks_for(settings: Settings) -> Sequence[Check]:
