@@ -29,6 +29,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import sys
 from collections.abc import Awaitable
 from contextlib import suppress
 from functools import partial
@@ -37,11 +38,15 @@ from types import TracebackType
 from aiohttp import web
 
 from archive_service.archive.errors import LengthMismatch, SourceChanged, SourceUnreadable
-from archive_service.storage.time_limit import timeout
 from archive_service.transfer.file_span import Chunk, FileSpan
 from archive_service.transfer.socket_writer import FileNotSent, SocketWriter
 from archive_service.transfer.stall_watchdog import StallWatchdog, reset
 from archive_service.transfer.tcp_info import progress_of
+
+if sys.version_info >= (3, 11):
+    from asyncio import timeout
+else:
+    from async_timeout import timeout
 
 UNSENT_BYTES = 128 * 1024
 """The most that the kernel takes of a download beyond what is on its way."""

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from archive_service.archive.errors import FormTimedOut, NoForm, ServiceBusy, TooManyChosen
 from archive_service.http.query_pairs import query_pairs
-from archive_service.storage.time_limit import timeout
+from archive_service.storage.time_limit import ended_within
 from archive_service.web.query import download_name, file_names
 
 MAX_FORM_BYTES = 4 * 1024 * 1024
@@ -49,8 +49,7 @@ class FormReader:
             raise TooManyChosen
         body = bytearray()
         try:
-            async with timeout(FORM_TIMEOUT_S):
-                await self._receive(request, body)
+            await ended_within(FORM_TIMEOUT_S, self._receive(request, body))
             return await asyncio.to_thread(_parsed, bytes(body))
         except asyncio.TimeoutError:
             raise FormTimedOut from None

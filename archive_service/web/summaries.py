@@ -21,7 +21,7 @@ from archive_service.archive.errors import (
 from archive_service.archive.id import ArchiveId, InvalidArchiveId
 from archive_service.archive.signed_link import SigningPolicy
 from archive_service.http.query_pairs import query_pairs
-from archive_service.storage.time_limit import timeout
+from archive_service.storage.time_limit import ended_within
 from archive_service.transfer.service import ArchiveService
 from archive_service.web.limits.admission import FairUse
 from archive_service.web.manifest import Manifests, summary
@@ -74,8 +74,7 @@ class Summaries:
         """Return the summary of an album; None where there is no album."""
         try:
             archive = ArchiveId.parse(name)
-            async with timeout(DEADLINE_S):
-                return await self._described(archive, places)
+            return await ended_within(DEADLINE_S, self._described(archive, places))
         except (ArchiveNotFound, InvalidArchiveId):
             return None
         except (StorageUnavailable, asyncio.TimeoutError):

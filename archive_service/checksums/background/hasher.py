@@ -30,7 +30,7 @@ from archive_service.checksums.hashing import Hashing, HashState
 from archive_service.checksums.suspicion import AnnouncedFiles
 from archive_service.storage.base import AlbumFiles, DiskFile, SourceFile, Storage
 from archive_service.storage.lanes import LaneLimits, Lanes
-from archive_service.storage.time_limit import timeout
+from archive_service.storage.time_limit import ended_within
 
 TURN_S = 30.0
 """How long one album is hashed before others have their turn."""
@@ -138,8 +138,7 @@ class BackgroundHasher:
         answer = self._threads.of(archive).submit(work)
         self._awaited[archive] = answer
         try:
-            async with timeout(self._answer_within_s):
-                return await asyncio.wrap_future(answer)
+            return await ended_within(self._answer_within_s, asyncio.wrap_future(answer))
         except asyncio.TimeoutError:
             raise StorageUnavailable("hangs") from None
         finally:

@@ -31,7 +31,7 @@ from archive_service.observe.index_events import (
     IndexAheadWatching,
 )
 from archive_service.storage.local.watcher import AlbumWatcher, WatchFailed
-from archive_service.storage.time_limit import timeout
+from archive_service.storage.time_limit import ended_within
 
 SCAN_EVERY_S = 10.0
 """The pause between two passes where the kernel reports nothing."""
@@ -253,6 +253,5 @@ def _close_opened(opening: asyncio.Future[AlbumWatcher]) -> None:
 
 async def _is_set(event: asyncio.Event, *, within_s: float | None) -> bool:
     with suppress(asyncio.TimeoutError):
-        async with timeout(within_s):
-            await event.wait()
+        await ended_within(within_s, event.wait())
     return event.is_set()

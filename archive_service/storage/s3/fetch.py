@@ -17,7 +17,7 @@ from archive_service.storage.s3.byte_queue import ByteQueue
 from archive_service.storage.s3.memory_budget import Room
 from archive_service.storage.s3.objects import Body, Objects, Part
 from archive_service.storage.s3.store_errors import may_be_tried_again
-from archive_service.storage.time_limit import timeout
+from archive_service.storage.time_limit import ended_within
 
 CHUNK_BYTES = 256 * 1024
 """Chunk size: smaller chunks cost more switches of threads, larger ones arrive later."""
@@ -117,8 +117,7 @@ class Fetch:
         self._is_waiting = True
         try:
             while not (granted := self._grant()):
-                async with timeout(within_s):
-                    await self._may_go_on.wait()
+                await ended_within(within_s, self._may_go_on.wait())
         except asyncio.TimeoutError:
             return 0
         finally:
