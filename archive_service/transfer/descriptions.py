@@ -130,7 +130,10 @@ class Descriptions:
         return self._lanes.of(archive).submit(self._listed, archive)
 
     def _needs_no_wait(self, known: Representation) -> bool:
-        return len(known.layout.listing) <= _LITTLE and self._storage.is_at_hand(known.archive)
+        listing = known.layout.listing
+        if listing.listed or len(listing) > _LITTLE:  # lists lie on a disk of their own
+            return False
+        return self._storage.is_at_hand(known.archive)
 
     def _is_unchanged(self, known: Representation) -> bool:
         """List a little album in place; whatever needs the index is left to a thread."""

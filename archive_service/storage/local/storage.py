@@ -74,13 +74,16 @@ class LocalStorage:
         self, archive: ArchiveId, wanted: Mapping[ArchiveId, WantedTree]
     ) -> Sequence[Listing | None]:
         """List what is wanted of albums; see `Storage.select`."""
-        albums = self._in_flights.of(archive)
+        in_flight = self._in_flights.of(archive)
         try:
             with opened_directory(self._root) as root:
-                select = partial(self._selected, root, albums)
-                return list(albums.in_order(select, wanted.items()))
+                select = partial(self._selected, root, in_flight)
+                walks = list(in_flight.in_order(select, wanted.items()))
+                are_prompt = all(walk is None or walk.is_prompt for walk in walks)
+                in_flight.note_listing(is_prompt=are_prompt and is_prompt(root))
         except OSError as error:
             raise StorageUnavailable(errno_name(error)) from None
+        return [None if walk is None else walk.listing() for walk in walks]
 
     def files(
         self, archive: ArchiveId, listing: Listing, close: Callable[[int], object] = os.close
@@ -129,12 +132,12 @@ class LocalStorage:
 
     def _selected(
         self, root: int, in_flight: InFlight, wanted: tuple[ArchiveId, WantedTree]
-    ) -> Listing | None:
+    ) -> Walk | None:
         archive, tree = wanted
         try:
             with self._opened_album(archive, root) as album:
                 place = Place(wanted=None if tree.is_whole else tree)
-                return self._walked(archive, album, place, in_flight).listing()
+                return self._walked(archive, album, place, in_flight)
         except ArchiveNotFound:
             return None
 
