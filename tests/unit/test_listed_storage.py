@@ -25,7 +25,7 @@ from archive_service.archive.listing import CLOCK_TICK_NS, Listing
 from archive_service.archive.settling import UploadSign
 from archive_service.observe.events import Event, ListRejected
 from archive_service.storage.exclusion import DEFAULT_PATTERNS, Exclusion
-from archive_service.storage.file_lists.list_place import ListDirectory
+from archive_service.storage.file_lists.list_place import ListDirectory, ListFile
 from archive_service.storage.file_lists.listed_storage import ListedStorage
 from archive_service.storage.local.open_writers import Leases, NoLeases, OpenWriters
 from archive_service.storage.local.storage import LocalStorage
@@ -299,3 +299,27 @@ def test_names_of_any_bytes_below_a_directory_are_listed(shop: Shop) -> None:
         Path(os.fsdecode(bytes(shop.photos_dir / album / "old") + b"/" + name)).write_bytes(b"x")
     listing = shop.listing("one/old/", "two/old/")
     assert listing.paths == sorted([b"old/" + name, b"old/" + name[:-4] + b" (2).jpg"])
+
+
+class NotingDirectory(ListDirectory):
+    """Notes at each look whether the content was read."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root, 100_000_000)
+        self.reads: list[bool] = []
+
+    def read(self, archive: ArchiveId, known_version: bytes) -> ListFile | None:
+        found = super().read(archive, known_version)
+        self.reads.append(found is not None and found.content is not None)
+        return found
+
+
+def test_a_list_of_a_hundred_thousand_entries_is_read_once(shop: Shop) -> None:
+    shop.write(*(f"one/{number}.jpg" for number in range(100_000)), missing="skip")
+    time.sleep(2 * CLOCK_TICK_NS / 10**9)  # until a change of it would be noticed
+    place = NotingDirectory(shop.lists_dir)
+    storage = ListedStorage(LocalStorage(shop.photos_dir, Exclusion(())), place)
+    listings = [storage.list(ARCHIVE) for _ in range(2)]
+    storage.close()
+    assert [len(listing) for listing in listings] == [2, 2]
+    assert place.reads == [True, False]

@@ -28,7 +28,7 @@ from archive_service.storage.file_lists.parsed_list import FileList
 from archive_service.storage.file_lists.text_files import FilesWithTexts
 from archive_service.storage.wanted import WantedTree
 
-_KEPT_ENTRIES = 100_000
+_KEPT_ENTRIES = 250_000
 """Entries of lists that are kept as they were read, some 300 bytes each."""
 _ENTRIES_PER_LIST = 30
 """A list takes as much memory as so many entries, beside its own."""
