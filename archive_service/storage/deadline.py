@@ -1,8 +1,14 @@
-"""Calls that may hang, before there is anything that keeps threads."""
+"""Time limits: for what is awaited, and for calls that may hang before anything keeps threads.
+
+`asyncio.wait_for` loses a cancellation that comes together with the result, before Python 3.12, and
+so does `async_timeout` with one that comes together with its time-out, on Python 3.10.  A task that
+is stopped then goes on, and whoever waits for its end waits for ever.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 from concurrent import futures
 from concurrent.futures import Future
 from threading import Thread
@@ -29,3 +35,20 @@ def within(seconds: float, work: Callable[[], _Result]) -> _Result:
         return done.result(seconds)
     except futures.TimeoutError:  # not the built-in one before Python 3.11
         raise TimeoutError from None
+
+
+async def ended_within(seconds: float | None, work: Awaitable[_Result]) -> _Result:
+    """Return the result of work, or raise what it raises.
+
+    Where it takes longer, cancel it, wait for its end and raise asyncio.TimeoutError.
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.wait({task}, timeout=seconds)
+        if task.done():
+            return task.result()
+    finally:
+        if not task.done():
+            task.cancel()
+            await asyncio.wait({task})
+    raise asyncio.TimeoutError

@@ -29,8 +29,8 @@ from archive_service.checksums.disk_demand import DiskDemand
 from archive_service.checksums.hashing import Hashing, HashState
 from archive_service.checksums.suspicion import AnnouncedFiles
 from archive_service.storage.base import AlbumFiles, DiskFile, SourceFile, Storage
+from archive_service.storage.deadline import ended_within
 from archive_service.storage.lanes import LaneLimits, Lanes
-from archive_service.storage.time_limit import ended_within
 
 TURN_S = 30.0
 """How long one album is hashed before others have their turn."""

@@ -13,11 +13,11 @@ import asyncio
 from collections.abc import Callable
 
 from archive_service.archive.errors import DownloadFailed, SourceUnreadable
+from archive_service.storage.deadline import ended_within
 from archive_service.storage.s3.byte_queue import ByteQueue
 from archive_service.storage.s3.memory_budget import Room
 from archive_service.storage.s3.objects import Body, Objects, Part
 from archive_service.storage.s3.store_errors import may_be_tried_again
-from archive_service.storage.time_limit import ended_within
 
 CHUNK_BYTES = 256 * 1024
 """Chunk size: smaller chunks cost more switches of threads, larger ones arrive later."""
