@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 from argparse import ArgumentParser
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -24,7 +24,7 @@ from archive_service.cli.sockets import (
     NotListening,
     listening,
 )
-from archive_service.cli.supervisor import Hooks, Supervisor, Worker, heeded_signals
+from archive_service.cli.supervisor import Hooks, Supervisor, Worker, heard_signals, next_signal
 from archive_service.config.build import Site, Sites, accepting, archive_options, limits
 from archive_service.config.groups.signing_settings import signing_state
 from archive_service.config.log_setup import configure_logging
@@ -142,12 +142,8 @@ def _take_memory_from_one_place() -> None:
 def _serve_alone(
     settings: Settings, options: ArchiveOptions, listeners: Listeners, *, log: Observe
 ) -> int:
-    async def serve() -> None:
-        loop = asyncio.get_running_loop()
-        signals: asyncio.Queue[signal.Signals] = asyncio.Queue()
-        heeded = heeded_signals()
-        for number in heeded:
-            loop.add_signal_handler(number, signals.put_nowait, number)
+    async def serve(heard: socket.socket) -> None:
+        next_one = partial(next_signal, heard)
         counts = SharedCounts(limits(settings)).of(0)
         archives, monitoring = (
             ConnectionCount(shared_counts(1), 0),
@@ -160,14 +156,12 @@ def _serve_alone(
         ):
             _report_start(settings, port, observe=observe)
             async with housekeeping.going_on():
-                observe(_stopping(settings, await signals.get()))
-            await _stop(runner, signals, timeout_s=settings.shutdown_timeout)
-        for number in heeded:
-            loop.remove_signal_handler(number)
-            signal.signal(number, signal.SIG_IGN)  # the process ends anyway
+                observe(_stopping(settings, await next_one()))
+            await _stop(runner, next_one, timeout_s=settings.shutdown_timeout)
 
     observe, port = to_each(log), _port(listeners.archives)
-    asyncio.run(serve())
+    with heard_signals() as heard:
+        asyncio.run(serve(heard))
     observe(ServerStopped())
     return 0
 
@@ -241,7 +235,7 @@ async def _be_worker(
         # One worker is enough: all of them share the index.
         async with housekeeping.going_on() if worker.number == 0 else nullcontext():
             await orders.get()
-        await _stop(runner, orders, timeout_s=settings.shutdown_timeout)
+        await _stop(runner, orders.get, timeout_s=settings.shutdown_timeout)
 
 
 def _sites(
@@ -281,12 +275,12 @@ def _stopping(settings: Settings, received: signal.Signals) -> ServerStopping:
 
 
 async def _stop(
-    runner: Runner, signals: asyncio.Queue[signal.Signals], *, timeout_s: float
+    runner: Runner, next_one: Callable[[], Awaitable[signal.Signals]], *, timeout_s: float
 ) -> None:
     """Wait for downloads to finish; abort them after the time-out or a second signal."""
     answering = asyncio.all_tasks() - {asyncio.current_task()}
     stopping = asyncio.ensure_future(runner.cleanup())
-    impatient = asyncio.ensure_future(signals.get())
+    impatient = asyncio.ensure_future(next_one())
     await asyncio.wait(
         {stopping, impatient}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED
     )

@@ -43,7 +43,7 @@ _MOST_AT_ONCE = 64
 _FAILURE = 1
 
 
-def heeded_signals() -> Sequence[signal.Signals]:
+def _heeded_signals() -> Sequence[signal.Signals]:
     """Return the signals that stop this process: not SIGHUP under `nohup`."""
     is_nohup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     return tuple(each for each in STOPPING if each is not signal.SIGHUP or not is_nohup)
@@ -127,7 +127,7 @@ class Supervisor:
 
     def run(self) -> bool:
         """Supervise until a signal; return False if no worker ever came up."""
-        with _heard_signals() as signals:
+        with heard_signals() as signals:
             self._fill_places()
             while self._lines() or (self._some_were_up and not self._is_stopping):
                 ready, _, _ = select.select([signals, *self._lines()], [], [], self._pause_s())
@@ -246,18 +246,31 @@ def _be_worker(
 
 
 @contextmanager
-def _heard_signals() -> Iterator[socket.socket]:
-    """Yield a socket that receives each signal's number as a byte."""
+def heard_signals() -> Iterator[socket.socket]:
+    """Yield a socket that receives the number of each stopping signal as a byte.
+
+    Afterwards the process ignores them: it ends, and a signal must not change its exit status.
+    `loop.remove_signal_handler` and the end of the interpreter would let one kill the process.
+    """
     heard, written = socket.socketpair()
+    heeded = _heeded_signals()
     with heard, written:
-        written.setblocking(False)  # noqa: FBT003 - so is its signature
+        for end in (heard, written):
+            end.setblocking(False)  # noqa: FBT003 - so is its signature
         signal.set_wakeup_fd(written.fileno())
-        for number in heeded_signals():
-            signal.signal(number, _ignore)  # never restored: the process ends afterwards
+        for number in heeded:
+            signal.signal(number, _ignore)
         try:
             yield heard
         finally:
+            for number in heeded:
+                signal.signal(number, signal.SIG_IGN)
             signal.set_wakeup_fd(-1)
+
+
+async def next_signal(heard: socket.socket) -> signal.Signals:
+    """Wait for the next signal on the socket of `heard_signals`."""
+    return signal.Signals((await asyncio.get_running_loop().sock_recv(heard, 1))[0])
 
 
 @contextmanager

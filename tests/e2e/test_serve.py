@@ -320,13 +320,16 @@ def test_hashing_does_not_hold_up_the_end(serve: Serve, photos_dir: Path) -> Non
     assert_quiet(server)
 
 
+@pytest.mark.parametrize("workers", [1, 2])
 @SIGNALS
-def test_signals_do_not_break_off_the_end(serve: Serve, number: signal.Signals) -> None:
+def test_signals_do_not_break_off_the_end(
+    serve: Serve, number: signal.Signals, workers: int
+) -> None:
     """Nor does one that comes when the process has hardly anything left to do."""
-    process = serve().process
+    process = serve("--workers", f"{workers}").process
     while process.poll() is None:
         process.send_signal(number)
-        time.sleep(0.001)
+        time.sleep(0.0001)
     assert process.wait() == 0
 
 
