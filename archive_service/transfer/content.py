@@ -144,10 +144,10 @@ class ArchiveContent:
                 close_files(batch)
 
     async def _made(self, making: Making) -> Batch:
-        if making.batch.done():  # otherwise a client that takes all at once would have the loop
-            await asyncio.sleep(0)
-            return making.batch.result()
         try:
+            if making.batch.done():  # otherwise a client that takes all at once would have the loop
+                await asyncio.sleep(0)
+                return making.batch.result()
             return await asyncio.shield(asyncio.wrap_future(making.batch))
         except asyncio.CancelledError:
             give_up(making.batch)
