@@ -24,7 +24,8 @@ from archive_service.cli.sockets import (
     NotListening,
     listening,
 )
-from archive_service.cli.supervisor import Hooks, Supervisor, Worker, heard_signals, next_signal
+from archive_service.cli.stop_signals import heard_signals, next_signal
+from archive_service.cli.supervisor import Hooks, Supervisor, Worker
 from archive_service.config.build import Site, Sites, accepting, archive_options, limits
 from archive_service.config.groups.signing_settings import signing_state
 from archive_service.config.log_setup import configure_logging
