@@ -69,10 +69,10 @@ class AlbumRegistry:
         age_s = time.monotonic() - album.looked_at_s
         return not album.listing.is_of_objects and age_s >= LOOK_AGAIN_S
 
-    async def tidy(self, albums: Sequence[str]) -> None:
-        """Make room in the index, such as that of albums that no longer exist."""
-        if albums:  # none at all: more likely a disk that is not mounted
-            tidying = self._threads.in_index_thread(lambda: self._threads.index.tidy(albums))
+    async def tidy(self, archives: Sequence[str]) -> None:
+        """Make room in the index, such as that of archives that no longer exist."""
+        if archives:  # none at all: more likely a disk that is not mounted
+            tidying = self._threads.in_index_thread(lambda: self._threads.index.tidy(archives))
             await asyncio.wrap_future(tidying)
 
     def _made(self, archive: ArchiveId, listing: Listing, fingerprint: bytes) -> AlbumChecksums:

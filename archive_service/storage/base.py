@@ -184,6 +184,12 @@ class Storage(Protocol):
     def albums(self) -> Sequence[str]:
         """Return the names of what may be albums; raise StorageUnavailable."""
 
+    def archives(self) -> Sequence[str]:
+        """Return the same, and the ids of lists; none where no album is.
+
+        Then more likely a disk is not mounted than all albums are gone.
+        """
+
     def place(self, archive: ArchiveId) -> str:
         """Return the mount or address of an album, for the log; never waits."""
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timezone
 from pathlib import Path
 
 import pytest
 from harness.albums import make_album, settle
+from harness.conditions import eventually
 from harness.lists import write_list
 from harness.opens import opens_noted
 
@@ -23,7 +26,10 @@ from archive_service.archive.fingerprint import details_digest, fingerprint_of
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.list_details import ListDetails
 from archive_service.archive.listing import CLOCK_TICK_NS, Listing
+from archive_service.archive.naming import NameRules
+from archive_service.archive.representation import ArchiveOptions
 from archive_service.archive.settling import UploadSign
+from archive_service.checksums.crc_index.memory import MemoryCrcIndex
 from archive_service.observe.events import Event, ListRejected
 from archive_service.storage.exclusion import DEFAULT_PATTERNS, Exclusion
 from archive_service.storage.file_lists.list_place import ListDirectory, ListFile
@@ -32,6 +38,7 @@ from archive_service.storage.local.open_writers import Leases, NoLeases, OpenWri
 from archive_service.storage.local.storage import LocalStorage
 from archive_service.storage.local.written_files import WrittenFiles
 from archive_service.storage.wanted import WantedTree
+from archive_service.transfer.service import ArchiveService
 
 ARCHIVE = ArchiveId("order")
 FILES = {"1.jpg": b"one", "2.jpg": b"two", "sub/3.jpg": b"three", "other/4.jpg": b"four"}
@@ -126,6 +133,36 @@ def test_a_list_is_read_again_when_its_file_has_changed_and_only_then(shop: Shop
     at_once = place.read(ARCHIVE, first.version)
     assert at_once is not None
     assert at_once.content == written.read_bytes()
+
+
+def test_the_date_of_a_list_outlives_the_tidying_of_the_index(shop: Shop) -> None:
+    written = shop.write("one/1.jpg", "two/1.jpg")
+    settle(shop.photos_dir)
+    settle(shop.lists_dir)
+    index = MemoryCrcIndex()
+
+    async def described() -> tuple[str, int | None]:
+        service = ArchiveService(shop.storage, index, ArchiveOptions(NameRules(), timezone.utc))
+        found = await service.represent(ARCHIVE)
+        await service.tidy_index()
+        service.close()
+        return found.etag, found.changed_s
+
+    before = asyncio.run(described())
+    moved_s = written.stat().st_ctime + 2
+    eventually(lambda: time.time() > moved_s)
+    written.touch()  # written anew with the same content
+    settle(shop.lists_dir)
+    assert asyncio.run(described()) == before
+    assert asyncio.run(described()) == before
+
+
+def test_no_album_at_all_is_no_archive_either(shop: Shop) -> None:
+    shop.write("one/1.jpg")
+    assert {*shop.storage.archives()} == {"one", "two", ARCHIVE.value}
+    shop.photos_dir.rename(shop.photos_dir.with_name("elsewhere"))
+    shop.photos_dir.mkdir()  # where a disk is not mounted
+    assert shop.storage.archives() == []
 
 
 def test_a_list_that_may_change_unseen_has_no_version(shop: Shop) -> None:
