@@ -14,10 +14,9 @@ from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 
-from archive_service.archive.errors import SettingsError
 from archive_service.archive.representation import ArchiveOptions
 from archive_service.cli.arguments import OneLineParser, add_settings, given_settings, help_of
-from archive_service.cli.console import complain
+from archive_service.cli.console import complain, refusing_wrong_settings
 from archive_service.cli.sockets import (
     Listeners,
     NoSuchHost,
@@ -47,7 +46,7 @@ from archive_service.web.http_server.shared_listener import SharedListener
 from archive_service.web.limits.connection_counts import ConnectionCount, shared_counts
 from archive_service.web.limits.policy import SharedCounts
 
-_USAGE_ERROR, _FAILURE = 2, 1
+_FAILURE = 1
 _SWITCH_S = 0.0005
 """How long the event loop waits for a thread that computes, each time it comes back from a system
 call; ten times are a request.  Python's own 5 ms would make 50 ms of that."""
@@ -57,23 +56,17 @@ _KEPT_FREE_BYTES = 8 * 1024 * 1024
 _EVERY_ADDRESS = ("0.0.0.0", "::")  # nosec B104 # noqa: S104 - compared, not bound
 
 
+@refusing_wrong_settings
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until SIGINT, SIGTERM or SIGHUP; return the exit status."""
     _take_memory_from_one_place()  # before the first thread
-    try:
-        settings = load_settings(given_settings(parser().parse_args(arguments), Settings))
-    except SettingsError as error:
-        complain(str(error))
-        return _USAGE_ERROR
+    settings = load_settings(given_settings(parser().parse_args(arguments), Settings))
     configure_logging(settings.level, settings.log_format)
     _allow_many_connections()
     sys.setswitchinterval(_SWITCH_S)
+    require_good_tracing(settings)
     try:
-        require_good_tracing(settings)
         listeners = _listeners(settings)
-    except SettingsError as error:
-        complain(str(error))
-        return _USAGE_ERROR
     except NotListening as error:
         complain(str(error))
         return _FAILURE

@@ -25,7 +25,6 @@ from archive_service.web.failures import failure_of, failure_response
 from archive_service.web.handlers import Handlers
 from archive_service.web.limits.admission import FairUse
 from archive_service.web.options import WebOptions
-from archive_service.web.pages.render import Pages
 from archive_service.web.response_headers import add_fields, is_of_archive
 
 
@@ -42,13 +41,12 @@ def create_app(
     `observe` must not raise: make it with `to_each`.  Without `fair_use` there are no limits.
     The middlewares `around` are the outermost: they see all that a visitor gets.
     """
-    pages = Pages()
     fair_use = fair_use or FairUse.unlimited(observe)
-    handlers = Handlers(service, observe, pages, options, fair_use)
+    handlers = Handlers(service, observe, options, fair_use)
     middlewares = [
         *around,
         request_id.named,
-        _failures_as_pages(pages, observe),
+        _failures_as_pages(observe),
         _fair_use_of_archives(fair_use),
     ]
     app = web.Application(middlewares=middlewares)
@@ -86,7 +84,7 @@ def _fair_use_of_archives(fair_use: FairUse) -> Middleware:
     return middleware
 
 
-def _failures_as_pages(pages: Pages, observe: events.Observe) -> Middleware:
+def _failures_as_pages(observe: events.Observe) -> Middleware:
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
@@ -96,7 +94,7 @@ def _failures_as_pages(pages: Pages, observe: events.Observe) -> Middleware:
         except Exception as error:  # noqa: BLE001 - for every error the visitor gets a page
             if event := _event_of(_archive_of(request), error):
                 observe(event)
-            return failure_response(request, pages, failure_of(error))
+            return failure_response(request, failure_of(error))
 
     return middleware
 

@@ -35,7 +35,7 @@ from archive_service.archive.errors import (
 from archive_service.archive.id import InvalidArchiveId
 from archive_service.http.negotiation import preferred
 from archive_service.http.response_plan import ResponsePlan
-from archive_service.web.pages.render import Pages
+from archive_service.web.pages.render import failure_text, render_failure
 
 LANGUAGES = ("ru", "en")
 _FORMATS = ("text/html", "application/json")
@@ -111,7 +111,6 @@ def failure_of(error: Exception) -> Failure:
 
 def failure_response(
     request: web.BaseRequest,
-    pages: Pages,
     failure: Failure,
     fields: Mapping[str, str] | None = None,
 ) -> web.Response:
@@ -119,21 +118,19 @@ def failure_response(
     language = preferred(request.headers.get("Accept-Language"), LANGUAGES)
     headers = {**failure.fields, **(fields or {}), **_negotiated(language)}
     if preferred(request.headers.get("Accept"), _FORMATS) == "application/json":
-        message = pages.failure_text(language, failure.key)
+        message = failure_text(language, failure.key)
         body = {"status": failure.status, "error": failure.key, "message": message}
         return web.json_response(body, status=failure.status, headers=headers, dumps=_PRINT_JSON)
-    text = pages.failure(language, failure.status, failure.key)
+    text = render_failure(language, failure.status, failure.key)
     return page_response(text, failure.status, language, fields=headers)
 
 
-def failed_plan_response(
-    request: web.BaseRequest, pages: Pages, answer: ResponsePlan
-) -> web.Response | None:
+def failed_plan_response(request: web.BaseRequest, answer: ResponsePlan) -> web.Response | None:
     """Make the answer of a plan that is a failure; return None for any other."""
     failure = _FAILED_PLANS.get(answer.status)
     if failure is None:
         return None
-    return failure_response(request, pages, failure, dict(answer.fields))
+    return failure_response(request, failure, dict(answer.fields))
 
 
 def page_response(

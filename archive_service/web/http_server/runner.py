@@ -24,7 +24,6 @@ from archive_service.web.http_server.header_limits import (
     MAX_REQUEST_TARGET_BYTES,
     header_failure,
 )
-from archive_service.web.pages.render import Pages
 from archive_service.web.response_headers import add_fields, is_of_archive
 
 QUIET_S = 0.4
@@ -67,7 +66,6 @@ class Runner(web.AppRunner):
         super().__init__(app, handler_cancellation=True, shutdown_timeout=shutdown_timeout_s)
         self._times = times
         self._count = count
-        self._pages = Pages()
         self._awaited: dict[_Connection, float] = {}
         """Connections whose header is awaited, and since when; the longest wait first."""
 
@@ -95,7 +93,6 @@ class Runner(web.AppRunner):
         connection = partial(
             _Connection,
             server,
-            self._pages,
             times=self._times,
             count=self._count,
             awaited=self._awaited,
@@ -124,13 +121,11 @@ class _Connection(web.RequestHandler):
         "_header",
         "_header_deadline",
         "_header_timeout_s",
-        "_pages",
     )
 
     def __init__(
         self,
         server: web.Server,
-        pages: Pages,
         *,
         times: ConnectionTimes,
         count: Callable[[int], None] | None,
@@ -150,7 +145,6 @@ class _Connection(web.RequestHandler):
         """The body of the last request answered; some of it may not have arrived."""
         self._header = b""
         """The bytes of the last header, and those received with its end."""
-        self._pages = pages
         self._count = count
         self._awaited = awaited
         self._header_timeout_s = times.header_s
@@ -242,7 +236,7 @@ class _Connection(web.RequestHandler):
         would take a second answer for the body of the first.
         """
         if isinstance(resp, web.HTTPExpectationFailed):
-            resp = failure_response(request, self._pages, EXPECTATION_FAILED)
+            resp = failure_response(request, EXPECTATION_FAILED)
             add_fields(resp, accepts_ranges=is_of_archive(request))
         if request.writer.output_size and not resp.prepared:
             close_now(self)
@@ -277,7 +271,7 @@ class _Connection(web.RequestHandler):
         else:
             super().handle_error(request, status, exc, message)  # logs it
             failure = INTERNAL
-        response = failure_response(request, self._pages, failure)
+        response = failure_response(request, failure)
         add_fields(response, accepts_ranges=False)
         response.force_close()
         return response
