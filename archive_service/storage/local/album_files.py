@@ -9,7 +9,6 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 from typing import NamedTuple
 
 from archive_service.archive.errors import (
@@ -69,12 +68,7 @@ class LocalAlbumFiles:
     def __enter__(self) -> LocalAlbumFiles:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self._directory.close()
 
     def open(self, source: SourceIndex) -> DiskFile:
