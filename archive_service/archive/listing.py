@@ -16,6 +16,7 @@ from typing import NewType, cast
 
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.list_details import ListDetails
+from archive_service.archive.quantity import NS_PER_S
 
 SourceIndex = NewType("SourceIndex", int)
 """The index of a file or directory in a listing, which differs from that of its entry."""
@@ -30,7 +31,6 @@ CLOCK_TICK_NS = 10_000_000
 """The coarsest step of a file system's timestamps."""
 COARSE_CLOCK_TICK_NS = 2_000_000_000
 """The same for file systems with timestamps in whole seconds, such as ext3 and FAT."""
-_NS_PER_S = 1_000_000_000
 _TIME_MIN_NS, _TIME_MAX_NS = -(2**63), 2**63 - 1
 MOST_BYTES = 2**63 - 1
 """The largest file, and archive, that systems and clients can count."""
@@ -112,7 +112,7 @@ class Listing:
         """Return the step of the timestamps; 0 for objects, whose changes their tokens show."""
         if self.is_of_objects:
             return 0
-        is_coarse = self.newest_change_ns % _NS_PER_S == 0
+        is_coarse = self.newest_change_ns % NS_PER_S == 0
         return COARSE_CLOCK_TICK_NS if is_coarse else CLOCK_TICK_NS
 
     def has_settled(self, at_ns: int) -> bool:

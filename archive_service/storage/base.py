@@ -9,7 +9,6 @@ import os
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from io import FileIO
-from types import TracebackType
 from typing import Protocol
 
 from archive_service.archive.id import ArchiveId
@@ -29,12 +28,7 @@ class RemoteFile(Protocol):
 
     def __enter__(self) -> RemoteFile: ...
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None: ...
+    def __exit__(self, *raised: object) -> None: ...
 
     def begin(self, start: int, stop: int) -> None:
         """Have the bytes from `start` up to `stop` fetched ahead; otherwise all are read."""

@@ -62,8 +62,7 @@ def create_app(
 
 
 async def _add_fields(request: web.Request, response: web.StreamResponse) -> None:
-    # By the path, not by the route: a 405 has no route, and must not announce `none`.
-    add_fields(response, accepts_ranges=is_of_archive(request))
+    add_fields(request, response)
     if "Upgrade" in request.headers:
         # aiohttp may leave what follows such a request unanswered.
         response.force_close()

@@ -214,12 +214,12 @@ def test_files_are_read_where_they_lie_and_texts_from_the_list(shop: Shop) -> No
         opened.read_into(buffer, range(4), positions)
         assert bytes(buffer) == b"hellothreeuno"
         read = []
-        for source in range(4):
+        for source in (1, 3):
             with opened.open(source) as file:
                 block = memoryview(bytearray(10))
                 read.append(bytes(block[: file.readinto(block)]))
                 opened.verify(file, source)
-    assert read == [b"hello", b"three", b"", b"uno"]
+    assert read == [b"three", b"uno"]
 
 
 def test_a_file_that_changed_is_suspected_or_changed_as_one_of_an_album(shop: Shop) -> None:

@@ -13,13 +13,13 @@ from archive_service.archive.errors import (
 )
 from archive_service.archive.first_time import FirstTimes
 from archive_service.archive.id import ArchiveId, InvalidArchiveId
+from archive_service.archive.quantity import NS_PER_S
 from archive_service.archive.settling import FirstSeen, newest_change_ns
 from archive_service.checksums.background.album_queue import AlbumQueue
 from archive_service.checksums.background.hasher import BackgroundHasher, Seen
 from archive_service.observe.events import Observe
 from archive_service.observe.index_events import AlbumIndexed, AlbumNotIndexed
 
-_NS_PER_S = 1_000_000_000
 _NO_ALBUM = (ArchiveNotFound, StorageUnavailable, InvalidArchiveId)
 """Reported when a visitor asks for the album."""
 
@@ -120,8 +120,8 @@ class Indexer:
 
     def _pause_s(self, archive: ArchiveId, seen: Seen, *, now_ns: int) -> float:
         # As long as the clock may not have ticked since, no value would be remembered.
-        still_s = max(self._settle_time_s, 2 * seen.listing.clock_tick_ns() / _NS_PER_S)
-        age_s = (now_ns - newest_change_ns(seen.listing, now_ns)) / _NS_PER_S
+        still_s = max(self._settle_time_s, 2 * seen.listing.clock_tick_ns() / NS_PER_S)
+        age_s = (now_ns - newest_change_ns(seen.listing, now_ns)) / NS_PER_S
         if seen.listing.has_litter:  # it may be what moves the times
             clock_s = time.monotonic()
             since_s = self._first_seen.unchanged_since_s(archive, seen.fingerprint, clock_s=clock_s)

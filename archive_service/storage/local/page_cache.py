@@ -7,8 +7,7 @@ first.
 Two checks are made:
 
 - cachestat (Linux 6.5) counts the pages.  A system short of memory drops single pages, which a
-sample
-  would miss.
+  sample would miss.
 - A sample of bytes is read without waiting, because cachestat also counts pages that are not filled
   yet.  It shows how far read-ahead has come.  Without cachestat the sample is larger.
 """

@@ -1,13 +1,13 @@
 """Albums as directories on a local disk (or what is mounted like one).
 
-Nothing is ever opened by a path: each component is opened relative to the descriptor of its
-parent and never followed when it is a symbolic link, so no link, swapped in at any moment, leads
-out of the album; what a link leads to is opened by the path that `links` has found.  A file is
-opened without blocking, so a FIFO put in a file's place can't hang a thread.
+Nothing is ever opened by a path: each component is opened relative to the descriptor of its parent
+and never followed if it is a symbolic link.  So no link, swapped in at any moment, leads out of the
+album.  The target of a link is opened by the path that `symlinks` has found.  A file is opened
+without blocking, so a FIFO put in a file's place can't hang a thread.
 
 The change token is the pair of ctime and inode number: a file's owner can set its mtime back, as
-FTP clients do, but not its ctime.  Where it alone has changed since the listing, a file is
-suspected: its content may be another, and is the same after a change of owner.
+FTP clients do, but not its ctime.  A file is suspected if only its token has changed since the
+listing: it may have been rewritten, or only its owner has changed.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ from archive_service.web.http_server.header_limits import (
     MAX_REQUEST_TARGET_BYTES,
     header_failure,
 )
-from archive_service.web.response_headers import add_fields, is_of_archive
+from archive_service.web.response_headers import add_fields
 
 QUIET_S = 0.4
 """After this time without progress, a half-closed connection counts as abandoned."""
@@ -237,7 +237,7 @@ class _Connection(web.RequestHandler):
         """
         if isinstance(resp, web.HTTPExpectationFailed):
             resp = failure_response(request, EXPECTATION_FAILED)
-            add_fields(resp, accepts_ranges=is_of_archive(request))
+            add_fields(request, resp)
         if request.writer.output_size and not resp.prepared:
             close_now(self)
             return resp, True
@@ -272,6 +272,6 @@ class _Connection(web.RequestHandler):
             super().handle_error(request, status, exc, message)  # logs it
             failure = INTERNAL
         response = failure_response(request, failure)
-        add_fields(response, accepts_ranges=False)
+        add_fields(request, response)
         response.force_close()
         return response
