@@ -65,9 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with closing(index), closing(storage):
             is_well = _work(options.action, options.hashes, storage, index)
     except StorageUnavailable as error:
-        places = settings.photos_dir, settings.lists_dir
-        place = " or ".join(str(place) for place in places if place is not None)
-        complain(f"{place} can't be read ({error}): {advice(settings, error.reason)}")
+        complain(f"{_places(settings)} can't be read ({error}): {advice(settings, error.reason)}")
         return _FAILURE
     except KeyboardInterrupt:  # the index keeps what was hashed
         return _SIGNALLED + signal.SIGINT
@@ -114,6 +112,11 @@ def _prune(index: CrcIndex, storage: Storage) -> bool:
     index.prune(archives)
     print(f"the index has nothing but what {len(storage.albums()):,} albums have")
     return True
+
+
+def _places(settings: Settings) -> str:
+    places = settings.photos_dir, settings.lists_dir
+    return " or ".join(str(place) for place in places if place is not None)
 
 
 def _go_through(albums: Sequence[ArchiveId], work: Callable[[ArchiveId], Outcome]) -> bool:
