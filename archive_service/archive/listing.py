@@ -97,6 +97,14 @@ class Listing:
         start = source * CHANGE_TOKEN_SIZE
         return self.change_tokens[start : start + CHANGE_TOKEN_SIZE]
 
+    def is_same_file(self, source: SourceIndex, other: Listing, theirs: SourceIndex) -> bool:
+        """Return whether a file differs from one of another listing in its ctime alone, at most."""
+        return (
+            self.sizes[source] == other.sizes[theirs]
+            and self.mtimes_ns[source] == other.mtimes_ns[theirs]
+            and self.change_token(source)[_CTIME_SIZE:] == other.change_token(theirs)[_CTIME_SIZE:]
+        )
+
     def origin(self, archive: ArchiveId, source: SourceIndex) -> tuple[ArchiveId, bytes]:
         """Return the album that a source of an archive lies in, and its path in that album."""
         if self.listed is None:

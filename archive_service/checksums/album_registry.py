@@ -56,6 +56,8 @@ class AlbumRegistry:
             return True
         album.flush()
         later = AlbumChecksums(archive, album.listing, self.storage, self._threads)
+        with self._lock:
+            later.earlier = self._of(archive)
         later.wait_loaded()
         if later.may_be_kept and not album.agrees_with(later):
             with self._lock:
@@ -77,9 +79,13 @@ class AlbumRegistry:
 
     def _made(self, archive: ArchiveId, listing: Listing, fingerprint: bytes) -> AlbumChecksums:
         # What was learned of the album as it was is still true of most of its files.
-        for (value, _), other in list(self._albums.items()):
-            if value == archive.value:
-                other.flush()
+        earlier = self._of(archive)
+        for other in earlier:
+            other.flush()
         album = AlbumChecksums(archive, listing, self.storage, self._threads)
+        album.earlier = earlier
         self._albums[archive.value, fingerprint] = album
         return album
+
+    def _of(self, archive: ArchiveId) -> list[AlbumChecksums]:
+        return [album for (name, _), album in list(self._albums.items()) if name == archive.value]

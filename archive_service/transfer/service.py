@@ -160,7 +160,13 @@ class ArchiveService:
 
         def open_album() -> AnnouncedFiles:
             files = self._storage.files(archive, listing, close)
-            return AnnouncedFiles(files, listing, checksums.announced, kept=checksums.kept.taken)
+            return AnnouncedFiles(
+                files,
+                listing,
+                checksums.announced,
+                kept=checksums.kept.taken,
+                is_unwritten=checksums.unread.is_unwritten,
+            )
 
         return ArchiveContent(
             layout,
