@@ -47,7 +47,7 @@ class Housekeeping:
         """Do it while the block runs."""
         if self._settings.lists_dir is not None:
             look = partial(report_shadowed_lists, self._settings, self._observe)
-            Thread(target=look, name="lists", daemon=True).start()  # nobody waits for its disk
+            Thread(target=look, name="lists", daemon=True).start()  # its disk may hang
         tasks = [asyncio.ensure_future(self._tidy())]
         if self._is_local():
             tasks.append(asyncio.ensure_future(self._watch_root()))

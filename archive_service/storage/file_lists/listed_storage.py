@@ -31,7 +31,7 @@ from archive_service.storage.wanted import WantedTree
 _KEPT_ENTRIES = 250_000
 """Entries of lists that are kept as they were read, some 300 bytes each."""
 _ENTRIES_PER_LIST = 30
-"""A list takes as much memory as so many entries, beside its own."""
+"""The memory that a list takes beside its entries, counted in entries."""
 
 
 class ListedStorage:
@@ -64,7 +64,7 @@ class ListedStorage:
     def select(
         self, archive: ArchiveId, wanted: Mapping[ArchiveId, WantedTree]
     ) -> Sequence[Listing | None]:
-        """List what is wanted of albums; see `Storage.select`."""
+        """List some files of albums; see `Storage.select`."""
         return self._albums.select(archive, wanted)
 
     def files(

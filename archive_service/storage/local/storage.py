@@ -73,7 +73,7 @@ class LocalStorage:
     def select(
         self, archive: ArchiveId, wanted: Mapping[ArchiveId, WantedTree]
     ) -> Sequence[Listing | None]:
-        """List what is wanted of albums; see `Storage.select`."""
+        """List some files of albums; see `Storage.select`."""
         in_flight = self._in_flights.of(archive)
         try:
             with opened_directory(self._root) as root:

@@ -81,7 +81,7 @@ class S3Storage:
     def select(
         self, archive: ArchiveId, wanted: Mapping[ArchiveId, WantedTree]
     ) -> Sequence[Listing | None]:
-        """List what is wanted of albums; see `Storage.select`."""
+        """List some files of albums; see `Storage.select`."""
         return self._loop.run(self._select(wanted))
 
     def files(
