@@ -11,7 +11,6 @@ import sys
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from itertools import repeat
 from typing import NewType, cast
 
@@ -26,7 +25,6 @@ CHANGE_TOKEN_SIZE = 16
 
 _CTIME_SIZE = 8
 """The bytes with which the change token of a file on a disk begins."""
-_TIME = struct.Struct("<q")
 _VERSION = struct.Struct(f"<Qq{CHANGE_TOKEN_SIZE}s")
 _NO_TOKEN = bytes(CHANGE_TOKEN_SIZE)
 CLOCK_TICK_NS = 10_000_000
@@ -98,6 +96,14 @@ class Listing:
         """Return the store's change token of one source."""
         start = source * CHANGE_TOKEN_SIZE
         return self.change_tokens[start : start + CHANGE_TOKEN_SIZE]
+
+    def is_same_file(self, source: SourceIndex, other: Listing, theirs: SourceIndex) -> bool:
+        """Return whether a file differs from one of another listing in its ctime alone, at most."""
+        return (
+            self.sizes[source] == other.sizes[theirs]
+            and self.mtimes_ns[source] == other.mtimes_ns[theirs]
+            and self.change_token(source)[_CTIME_SIZE:] == other.change_token(theirs)[_CTIME_SIZE:]
+        )
 
     def origin(self, archive: ArchiveId, source: SourceIndex) -> tuple[ArchiveId, bytes]:
         """Return the album that a source of an archive lies in, and its path in that album."""
@@ -175,25 +181,6 @@ class Listing:
         sizes = map(self.sizes.__getitem__, sources)
         mtimes_ns = map(self.mtimes_ns.__getitem__, sources)
         return map(_VERSION.pack, sizes, mtimes_ns, repeat(_NO_TOKEN))
-
-    def fingerprint(self) -> bytes:
-        """Return a digest of everything in the listing that shapes an archive, and of uploads.
-
-        With litter, the times of directories are left out: litter moves them, too.
-        """
-        digest = blake2b(b"\0".join(self.paths), digest_size=16)
-        for column in (self.sizes, self.mtimes_ns, self.modes):
-            digest.update(column_bytes(column))
-        digest.update(self.change_tokens)
-        digest.update(_TIME.pack(self.newest_upload_ns))
-        if not self.has_litter:
-            digest.update(_TIME.pack(self.newest_change_ns))
-            digest.update(_TIME.pack(self.newest_mtime_ns))
-        if self.locations is not self.paths:
-            digest.update(b"\0".join(self.locations))
-        if self.listed:
-            digest.update(self.listed.fingerprint())
-        return digest.digest()
 
 
 def held_ns(time_ns: int) -> int:

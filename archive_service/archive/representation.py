@@ -13,9 +13,9 @@ from hashlib import blake2b
 from typing import Protocol
 
 from archive_service.archive.file_version import joined_stamps, stamps_of
+from archive_service.archive.fingerprint import content_digest
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.layout import ArchiveLayout, is_all_in_order
-from archive_service.archive.list_details import content_digest
 from archive_service.archive.listing import Listing, column_bytes
 from archive_service.archive.naming import NameRules, original_name
 from archive_service.archive.quantity import NS_PER_S

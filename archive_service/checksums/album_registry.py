@@ -56,6 +56,8 @@ class AlbumRegistry:
             return True
         album.flush()
         later = AlbumChecksums(archive, album.listing, self.storage, self._threads)
+        with self._lock:
+            later.earlier = self._of(archive)
         later.wait_loaded()
         if later.may_be_kept and not album.agrees_with(later):
             with self._lock:
@@ -69,17 +71,21 @@ class AlbumRegistry:
         age_s = time.monotonic() - album.looked_at_s
         return not album.listing.is_of_objects and age_s >= LOOK_AGAIN_S
 
-    async def tidy(self, albums: Sequence[str]) -> None:
-        """Make room in the index, such as that of albums that no longer exist."""
-        if albums:  # none at all: more likely a disk that is not mounted
-            tidying = self._threads.in_index_thread(lambda: self._threads.index.tidy(albums))
+    async def tidy(self, archives: Sequence[str]) -> None:
+        """Make room in the index, such as that of archives that no longer exist."""
+        if archives:  # none at all: more likely a disk that is not mounted
+            tidying = self._threads.in_index_thread(lambda: self._threads.index.tidy(archives))
             await asyncio.wrap_future(tidying)
 
     def _made(self, archive: ArchiveId, listing: Listing, fingerprint: bytes) -> AlbumChecksums:
         # What was learned of the album as it was is still true of most of its files.
-        for (value, _), other in list(self._albums.items()):
-            if value == archive.value:
-                other.flush()
+        earlier = self._of(archive)
+        for other in earlier:
+            other.flush()
         album = AlbumChecksums(archive, listing, self.storage, self._threads)
+        album.earlier = earlier
         self._albums[archive.value, fingerprint] = album
         return album
+
+    def _of(self, archive: ArchiveId) -> list[AlbumChecksums]:
+        return [album for (name, _), album in list(self._albums.items()) if name == archive.value]

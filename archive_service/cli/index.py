@@ -27,8 +27,9 @@ from archive_service.cli.console import (
     quiet_on_closed_pipe,
     refusing_wrong_settings,
 )
-from archive_service.config.album_storage import advice, storage_of
+from archive_service.config.album_storage import advice
 from archive_service.config.crc_index_choice import index_for
+from archive_service.config.listed_archives import served_storage
 from archive_service.config.settings import Settings, load_settings
 from archive_service.observe.events import Event
 from archive_service.observe.index_events import IndexImpaired
@@ -59,12 +60,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(event, IndexImpaired):
             troubles.append(event.reason)
 
-    index, storage = index_for(settings, record), storage_of(settings)
+    index, storage = index_for(settings, record), served_storage(settings)
     try:
         with closing(index), closing(storage):
             is_well = _work(options.action, options.hashes, storage, index)
     except StorageUnavailable as error:
-        complain(f"{settings.photos_dir} can't be read ({error}): {advice(settings, error.reason)}")
+        complain(f"{_places(settings)} can't be read ({error}): {advice(settings, error.reason)}")
         return _FAILURE
     except KeyboardInterrupt:  # the index keeps what was hashed
         return _SIGNALLED + signal.SIGINT
@@ -94,22 +95,28 @@ def parser() -> ArgumentParser:
 
 def _work(action: str, hashes: Sequence[ArchiveId], storage: Storage, index: CrcIndex) -> bool:
     """Run an action on albums, all of them if none is named; return whether all is well."""
-    albums = storage.albums()
     if action == "prune":
-        return _prune(index, albums)
+        return _prune(index, storage)
+    albums = storage.albums()
     maintenance = Maintenance(storage, index)
     work = maintenance.fill if action == "fill" else maintenance.verify
     named = hashes or [ArchiveId.parse(name) for name in albums if is_archive_id(name)]
     return _go_through(named, work)
 
 
-def _prune(index: CrcIndex, albums: Sequence[str]) -> bool:
-    if not albums:  # more likely a disk that is not mounted
+def _prune(index: CrcIndex, storage: Storage) -> bool:
+    archives = storage.archives()
+    if not archives:  # more likely a disk that is not mounted
         complain("there is no album at all, so nothing is forgotten: is the disk mounted?")
         return False
-    index.prune(albums)
-    print(f"the index has nothing but what {len(albums):,} albums have")
+    index.prune(archives)
+    print(f"the index has nothing but what {len(storage.albums()):,} albums have")
     return True
+
+
+def _places(settings: Settings) -> str:
+    places = settings.photos_dir, settings.lists_dir
+    return " or ".join(str(place) for place in places if place is not None)
 
 
 def _go_through(albums: Sequence[ArchiveId], work: Callable[[ArchiveId], Outcome]) -> bool:

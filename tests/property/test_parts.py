@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from archive_service.archive.errors import AlbumEmpty, PartNotFound
 from archive_service.archive.excerpt import Excerpts
+from archive_service.archive.fingerprint import fingerprint_of
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.layout import lay_out
 from archive_service.archive.listing import CHANGE_TOKEN_SIZE, Listing, parents
@@ -45,7 +46,7 @@ def archive_of(files: Mapping[str, int], empty: Sequence[str] = ()) -> Represent
         0,
     )
     layout = lay_out(listing, paths, range(len(paths)), zone=timezone.utc)
-    return represent(ArchiveId.parse("0" * 32), layout, listing.fingerprint(), OPTIONS)
+    return represent(ArchiveId.parse("0" * 32), layout, fingerprint_of(listing), OPTIONS)
 
 
 def files_of(archive: Representation) -> list[bytes]:

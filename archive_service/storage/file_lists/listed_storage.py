@@ -83,6 +83,11 @@ class ListedStorage:
         """Name what may be an album, no list; see `Storage.albums`."""
         return self._albums.albums()
 
+    def archives(self) -> Sequence[str]:
+        """Name what may be an album, and all lists; see `Storage.archives`."""
+        albums = self._albums.albums()
+        return [*albums, *self.lists()] if albums else []
+
     def lists(self) -> Sequence[str]:
         """Return the ids of all lists; raise StorageUnavailable."""
         return self._place.names()

@@ -24,8 +24,7 @@ _CACHESTAT = 451
 """The number of the system call on every machine but Alpha."""
 _FAR_WINDOW = 1024 * 1024
 _NEAR_WINDOW = 128 * 1024
-"""The kernel's usual read-ahead.  The sample has the last byte of each window; one advice reads at
-most one window."""
+"""The kernel's usual read-ahead.  The sample has the last byte of each window."""
 _READ_SIZE = 256 * 1024
 _PAGE = os.sysconf("SC_PAGESIZE")
 
@@ -132,25 +131,3 @@ def read_in(descriptor: int, offset: int, count: int) -> None:
         if not read:
             return
         position += read
-
-
-def read_ahead(descriptor: int, offset: int, count: int) -> None:
-    """Have the kernel begin to read the data; wait at most for a free slot in its queue."""
-    if not hasattr(os, "posix_fadvise"):
-        return
-    with suppress(OSError):  # reading raises it again
-        for position in range(offset, offset + count, _NEAR_WINDOW):
-            length = min(_NEAR_WINDOW, offset + count - position)
-            os.posix_fadvise(descriptor, position, length, os.POSIX_FADV_WILLNEED)
-
-
-def read_no_further(descriptor: int) -> None:
-    """Switch the kernel's read-ahead off for a file; call it before the first read."""
-    if hasattr(os, "posix_fadvise"):
-        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_RANDOM)
-
-
-def let_go(descriptor: int, offset: int, count: int) -> None:
-    """Drop the data from the page cache, where no one else uses it."""
-    if hasattr(os, "posix_fadvise"):
-        os.posix_fadvise(descriptor, offset, count, os.POSIX_FADV_DONTNEED)

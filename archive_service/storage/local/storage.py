@@ -109,6 +109,10 @@ class LocalStorage:
         except OSError as error:
             raise StorageUnavailable(errno_name(error)) from None
 
+    def archives(self) -> Sequence[str]:
+        """Return the same; see `Storage.archives`."""
+        return self.albums()
+
     def place(self, archive: ArchiveId) -> str:
         """Name the mount that an album lies on; see `Storage.place`."""
         root = Path(os.path.abspath(self._root))  # noqa: PTH100 - looks at nothing

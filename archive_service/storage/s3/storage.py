@@ -110,6 +110,10 @@ class S3Storage:
         """Return the names directly below the prefix; see `Storage.albums`."""
         return self._loop.run(self._albums())
 
+    def archives(self) -> Sequence[str]:
+        """Return the same; see `Storage.archives`."""
+        return self.albums()
+
     def place(self, archive: ArchiveId) -> str:
         """Return the address of bucket and prefix; see `Storage.place`."""
         return str(self._location)
