@@ -15,7 +15,7 @@ class ListDetails:
     texts: Mapping[int, bytes]
     """The content of those sources that the list itself holds."""
     missing: Sequence[str] = ()
-    """The names of files that were not found, and are left out for the list says so."""
+    """The names of missing files, which the list permits to leave out."""
     download_name: str | None = None
     """The file name of the archive where its link has none."""
 

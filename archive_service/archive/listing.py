@@ -70,7 +70,7 @@ class Listing:
 
     Then a change token identifies the content at any time, and a removal changes no timestamp."""
     newest_upload_ns: int = 0
-    """The newest change of what is left out and looks like an upload."""
+    """The newest change of a file that is left out and looks like an upload."""
     uploads: Sequence[bytes] = ()
     """The paths of the first of these files."""
     has_litter: bool = False
@@ -113,7 +113,7 @@ class Listing:
         return ArchiveId(album), path
 
     def is_text(self, source: SourceIndex) -> bool:
-        """Tell whether a list holds the content of a source itself."""
+        """Return whether the list itself holds the content of a source."""
         return self.listed is not None and source in self.listed.texts
 
     def clock_tick_ns(self) -> int:

@@ -47,7 +47,7 @@ class ArchiveOptions:
 
 
 class Contents(Protocol):
-    """What is known of the contents of an album's files, for the validators."""
+    """What validators need to know of the contents of an album's files."""
 
     @property
     def stamps(self) -> array[int] | None:
@@ -58,13 +58,13 @@ class Contents(Protocol):
 
 
 class Unread:
-    """The contents of a listing of which nothing is remembered; see `Contents`."""
+    """The contents of a listing without an index; see `Contents`."""
 
     def __init__(self, listing: Listing) -> None:
         self.stamps = None if listing.is_of_objects else stamps_of(listing)
 
     def date_of(self, etag: str) -> None:
-        """Remember none."""
+        """Return None: no date is remembered."""
 
 
 class _WeaklyReferable:
@@ -118,7 +118,7 @@ class Representation(_WeaklyReferable):
 
     @property
     def missing(self) -> Sequence[str]:
-        """The names of files that a list names and are left out, for they are missing."""
+        """The names of files that a list names and that are missing."""
         listed = self.layout.listing.listed
         return listed.missing if listed else ()
 

@@ -41,11 +41,11 @@ STORE_EVERY_S = 5.0
 KEPT_FILES = 100_000
 """Files whose values are kept in memory for the next download."""
 SOON_READ_BYTES = 64 * 1024 * 1024
-"""Suspected files up to so much together are read before a description is used."""
+"""The most bytes of suspected files that are read before a description is used."""
 _LATEST_S = 2**32 - 1
 """The latest date that a row of the index can hold."""
 _FILES_PER_ALBUM = 30
-"""An album takes as much memory as so many files, beside its own."""
+"""The memory that an album takes beside its files, counted in files."""
 
 
 class AlbumChecksums(Crc32Column):

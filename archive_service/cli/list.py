@@ -116,7 +116,7 @@ def _content(given: str, settings: Settings) -> bytes:
 
 
 def _listing(found: FileList, settings: Settings) -> Listing:
-    """List what a list names, without what is missing."""
+    """List the files that a list names; leave out missing ones."""
     with closing(storage_of(settings)) as storage:
         every = replace(found, skips_missing=True)
         return resolved(storage, ArchiveId("list"), every, times=ListTimes(0, 0))

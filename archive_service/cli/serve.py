@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
-import resource
 import signal
 import socket
-import sys
 from argparse import ArgumentParser
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 
 from archive_service.archive.representation import ArchiveOptions
 from archive_service.cli.arguments import OneLineParser, add_settings, given_settings, help_of
 from archive_service.cli.console import complain, refusing_wrong_settings
+from archive_service.cli.process_tuning import (
+    allow_many_connections,
+    give_way_to_event_loop,
+    take_memory_from_one_place,
+)
 from archive_service.cli.sockets import (
     Listeners,
     NoSuchHost,
@@ -47,23 +49,17 @@ from archive_service.web.limits.connection_counts import ConnectionCount, shared
 from archive_service.web.limits.policy import SharedCounts
 
 _FAILURE = 1
-_SWITCH_S = 0.0005
-"""How long the event loop waits for a thread that computes, each time it comes back from a system
-call; ten times are a request.  Python's own 5 ms would make 50 ms of that."""
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
-"""Of malloc.h; see mallopt(3)."""
-_KEPT_FREE_BYTES = 8 * 1024 * 1024
 _EVERY_ADDRESS = ("0.0.0.0", "::")  # nosec B104 # noqa: S104 - compared, not bound
 
 
 @refusing_wrong_settings
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until SIGINT, SIGTERM or SIGHUP; return the exit status."""
-    _take_memory_from_one_place()  # before the first thread
+    take_memory_from_one_place()  # before the first thread
     settings = load_settings(given_settings(parser().parse_args(arguments), Settings))
     configure_logging(settings.level, settings.log_format)
-    _allow_many_connections()
-    sys.setswitchinterval(_SWITCH_S)
+    allow_many_connections()
+    give_way_to_event_loop()
     require_good_tracing(settings)
     try:
         listeners = _listeners(settings)
@@ -111,26 +107,6 @@ def _listening(host_name: str, host: str, port_name: str, port: int) -> list[soc
         return listening(host, port, flags=f"{flag(host_name)} and {flag(port_name)}")
     except NoSuchHost as error:
         raise wrong_value(Settings, host_name, host, reason=str(error)) from None
-
-
-def _allow_many_connections() -> None:
-    """Raise the limit of open files, often 1024, to the hard limit."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with suppress(OSError, ValueError):  # macOS grants less than its hard limit
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-
-
-def _take_memory_from_one_place() -> None:
-    """Let all threads share one arena of glibc's malloc.
-
-    Otherwise it keeps for each thread what that has freed, and a download of 50,000 files takes
-    113 MB instead of 80.  The buffers of batches come and go: some stay for the next.
-    """
-    with suppress(OSError, AttributeError):  # musl and macOS have no arenas
-        mallopt = ctypes.CDLL(None).mallopt
-        mallopt(_M_ARENA_MAX, 1)
-        mallopt(_M_MMAP_THRESHOLD, _KEPT_FREE_BYTES)
-        mallopt(_M_TRIM_THRESHOLD, _KEPT_FREE_BYTES)
 
 
 def _serve_alone(

@@ -49,7 +49,7 @@ else:
     from async_timeout import timeout
 
 UNSENT_BYTES = 128 * 1024
-"""The most that the kernel takes of a download beyond what is on its way."""
+"""The most bytes of a download that the kernel buffers beyond those in flight."""
 _KERNEL_UNSENT_LIMIT = getattr(socket, "TCP_NOTSENT_LOWAT", None)
 
 
@@ -187,7 +187,7 @@ class Transfer:
         return self._is_too_slow
 
     def has_stalled(self) -> bool:
-        """Return whether the client has made no progress for as long as it may."""
+        """Return whether the client has made no progress for the stall time-out."""
         return self._watch.has_cut if self._watch else self._has_timed_out
 
     def _transport(self) -> asyncio.Transport:

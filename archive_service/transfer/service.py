@@ -133,7 +133,7 @@ class ArchiveService:
             await asyncio.sleep(pause_s)
 
     async def _is_another(self, found: Representation) -> bool:
-        """Read suspected files for a moment; tell whether one has another content than the tag."""
+        """Read suspected files for a moment; return whether one has not the content of its tag."""
         contents = checksums_of(found)
         settling = contents.begin_settling()
         if settling and not settling.done():

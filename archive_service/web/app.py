@@ -50,7 +50,7 @@ def create_app(
         _fair_use_of_archives(fair_use),
     ]
     app = web.Application(middlewares=middlewares)
-    app.on_response_prepare.extend((_add_fields, request_id.tell))
+    app.on_response_prepare.extend((_add_fields, request_id.echo))
     app.router.add_get("/", handlers.index)
     app.router.add_get("/archive/{hash}/", handlers.download)  # the most frequent first
     app.router.add_post("/archive/{hash}/", handlers.choose)

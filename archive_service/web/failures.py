@@ -97,7 +97,7 @@ _BY_EXCEPTION: tuple[tuple[type[Exception], Failure], ...] = (
 
 
 def failure_of(error: Exception) -> Failure:
-    """Return what a visitor is told of an exception."""
+    """Return the failure that a visitor sees for an exception."""
     if isinstance(error, BadQuery):
         return Failure(400, f"bad_{error.parameter}")
     if isinstance(error, web.HTTPMethodNotAllowed):
@@ -141,7 +141,7 @@ def page_response(
     nonce: str | None = None,
     fields: Mapping[str, str] | None = None,
 ) -> web.Response:
-    """Make an answer of a page, which may load nothing but what it carries."""
+    """Make the answer of a page, which may load nothing from elsewhere."""
     headers = {**(fields or {}), **_negotiated(language), "Content-Security-Policy": _policy(nonce)}
     return web.Response(text=text, status=status, content_type="text/html", headers=headers)
 

@@ -52,7 +52,9 @@ class ManifestRoute:
         fields = RequestFields.of(request.method, request.headers.items())
         target = Target(head.complete_length, "application/json", validators)
         answer = plan(fields, target, now_s=now_s)
-        if continues_unguarded(answer, fields):  # nobody needs it, and it might splice two
+        if continues_unguarded(
+            answer, fields
+        ):  # no client needs it, and it might splice two manifests
             answer = CHANGED_MEANWHILE
         if failed := failed_plan_response(request, answer):
             return failed
@@ -67,7 +69,7 @@ class ManifestRoute:
     async def _parts(
         self, request: web.Request, query: ArchiveQuery, whole: Representation
     ) -> bytes:
-        """Print the member that tells of the parts; nothing where the request asks for none."""
+        """Print the member `parts`; nothing if the request asks for no parts."""
         if query.division is None:
             return b""
         figures = await self._look.parts.figures(whole, query.division)
@@ -106,7 +108,7 @@ _END = b"}"
 
 
 class _Body(NamedTuple):
-    """A manifest, which all who ask at once share, and what an answer has in place of its end."""
+    """A manifest, shared by requests, and the bytes that an answer has in place of its end."""
 
     manifest: bytes
     rest: bytes

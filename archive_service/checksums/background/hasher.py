@@ -193,7 +193,7 @@ class _AlbumRun:
 
 
 class _BackgroundHashing(Hashing):
-    """Leaves pages, disk and processor to others, and unreadable files out."""
+    """Hashes at a low priority: drops pages, rests, and skips unreadable files."""
 
     def __init__(self, files: AlbumFiles, run: _AlbumRun) -> None:
         super().__init__(files, run.album.listing)

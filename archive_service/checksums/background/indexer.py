@@ -11,7 +11,6 @@ from archive_service.archive.errors import (
     SourceChanged,
     StorageUnavailable,
 )
-from archive_service.archive.first_time import FirstTimes
 from archive_service.archive.id import ArchiveId, InvalidArchiveId
 from archive_service.archive.quantity import NS_PER_S
 from archive_service.archive.settling import FirstSeen, newest_change_ns
@@ -19,6 +18,7 @@ from archive_service.checksums.background.album_queue import AlbumQueue
 from archive_service.checksums.background.hasher import BackgroundHasher, Seen
 from archive_service.observe.events import Observe
 from archive_service.observe.index_events import AlbumIndexed, AlbumNotIndexed
+from archive_service.observe.recurrence import once
 
 _NO_ALBUM = (ArchiveNotFound, StorageUnavailable, InvalidArchiveId)
 """Reported when a visitor asks for the album."""
@@ -44,7 +44,7 @@ class Indexer:
         self._settle_time_s = settle_time_s
         self._done: dict[str, bytes] = {}  # fingerprints
         self._first_seen = FirstSeen()
-        self._failures = FirstTimes()
+        self._observe_once = once(observe)
 
     async def add_old(self, album: str) -> None:
         """Queue an album for an idle moment, unless the index has all of it."""
@@ -75,9 +75,7 @@ class Indexer:
 
     def report(self, album: str, error: Exception) -> None:
         """Report an unexpected error of one album, once."""
-        reason = type(error).__name__
-        if self._failures.is_first(album, reason):
-            self._observe(AlbumNotIndexed(ArchiveId.parse(album), reason))
+        self._observe_once(AlbumNotIndexed(ArchiveId.parse(album), type(error).__name__))
 
     def forget(self) -> None:
         """Look at every album again."""

@@ -78,8 +78,8 @@ def _cure(settings: Settings) -> str:
     cure = permission_advice(settings)
     if isinstance(settings.photos_dir, Path) and is_selinux_in_force():
         cure += (
-            "; or SELinux denies it: `ausearch -m avc -ts recent` tells, and restorecon, or :z at "
-            "the volume of a container, cures it"
+            "; or SELinux denies it: `ausearch -m avc -ts recent` shows it, and restorecon, or :z "
+            "at the volume of a container, permits it"
         )
     return cure
 
@@ -135,7 +135,7 @@ def _watch_limit(albums: int, limit: int) -> Finding:
 
 
 def hanging_findings(settings: Settings) -> Iterator[Finding]:
-    """Tell of a PHOTOS_DIR that does not answer."""
+    """Report that PHOTOS_DIR does not answer."""
     yield Finding(
         Verdict.WRONG,
         "albums",

@@ -1,4 +1,4 @@
-"""Tells file systems apart, where that decides how their files are used."""
+"""Recognises file systems: which answer at once, and which change without inotify events."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def is_changed_by_others(directory: Path) -> bool:
 
 
 def may_hang(path: Path) -> bool:
-    """Tell whether a path without links lies on such a mount, as far as its text tells."""
+    """Return whether a path without links lies on such a mount, judged by its text alone."""
     kind = _mount(bytes(path))[1]
     return kind in _CHANGED_BY_OTHERS or kind.startswith(b"fuse")
 

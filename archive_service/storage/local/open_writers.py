@@ -23,12 +23,12 @@ from enum import Enum
 from pathlib import Path
 
 from archive_service.archive.errors import DownloadFailed, SourceSuspected, SourceUnreadable
-from archive_service.archive.first_time import FirstTimes
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing, SourceIndex
 from archive_service.archive.quantity import NS_PER_S
 from archive_service.archive.settling import LOOKED_AT_S, OPEN_S, YOUNG_S, UploadSign
 from archive_service.observe.events import Observe, OpenFileIgnored, ignore
+from archive_service.observe.recurrence import once
 from archive_service.storage.in_flight import InFlights
 from archive_service.storage.local.album_files import AlbumPlace, LocalAlbumFiles, album_place
 from archive_service.storage.local.filesystem_type import is_prompt
@@ -100,8 +100,7 @@ class OpenWriters:
         self._root = root
         self._leases = leases
         self._written = written
-        self._observe = observe
-        self._reported = FirstTimes()
+        self._observe = once(observe)
         self._in_flights = InFlights()
 
     def sign(self, archive: ArchiveId, listing: Listing, *, now_ns: int) -> UploadSign | None:
@@ -141,8 +140,7 @@ class OpenWriters:
 
     def report_left_open(self, archive: ArchiveId) -> None:
         """Report, once for each album, a file that stays open for long without a change."""
-        if self._reported.is_first(archive.value):
-            self._observe(OpenFileIgnored(archive))
+        self._observe(OpenFileIgnored(archive))
 
 
 class _Seen(Exception):

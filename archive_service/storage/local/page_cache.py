@@ -59,7 +59,7 @@ _SYSTEM_CALL = _system_call()
 def is_cached(descriptor: int, offset: int, count: int) -> bool:
     """Return whether the data is probably in memory.
 
-    Where nothing tells, the answer is no.  It never waits where the file system is prompt; see
+    If the system does not say, the answer is no.  It never waits on prompt file systems; see
     `filesystem_type`.
     """
     return _are_in_memory(descriptor, offset, count) is True
@@ -82,7 +82,7 @@ def _are_in_memory(descriptor: int, offset: int, count: int) -> bool | None:
 def _has_all_pages(descriptor: int, offset: int, count: int) -> bool | None:
     """Return whether all of the data has pages; None if the kernel does not say.
 
-    Since Linux 6.14 it tells only of files that the user owns or may write.
+    Since Linux 6.14 it answers only for files that the user owns or may write.
     """
     if _SYSTEM_CALL is None:
         return None

@@ -23,13 +23,13 @@ from typing import Literal
 from archive_service.archive.errors import ArchiveNotFound, StorageUnavailable, errno_name
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing
-from archive_service.observe.events import Observe, ignore
+from archive_service.observe.events import LinkSkipped, Observe, ignore
+from archive_service.observe.recurrence import once
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.in_flight import InFlight, InFlights
 from archive_service.storage.local.album_files import LocalAlbumFiles, album_place
 from archive_service.storage.local.directory_look import Place
 from archive_service.storage.local.filesystem_type import is_prompt, mount_point
-from archive_service.storage.local.left_out_links import LeftOutLinks
 from archive_service.storage.local.native import AS_COMPILED, NativeCalls
 from archive_service.storage.local.open_beneath import OPEN_DIRECTORY
 from archive_service.storage.local.symlinks import AlbumLinks, Links, NoLinks
@@ -60,7 +60,7 @@ class LocalStorage:
         self._native = native
         self._symlinks = symlinks
         self._in_flights = InFlights()
-        self._link_skipped = LeftOutLinks(observe)
+        self._observe = once(observe)
 
     def list(self, archive: ArchiveId) -> Listing:
         """List the album's files and empty directories; see `Storage.list`."""
@@ -73,7 +73,7 @@ class LocalStorage:
     def select(
         self, archive: ArchiveId, wanted: Mapping[ArchiveId, WantedTree]
     ) -> Sequence[Listing | None]:
-        """List what is wanted of albums; see `Storage.select`."""
+        """List some files of albums; see `Storage.select`."""
         in_flight = self._in_flights.of(archive)
         try:
             with opened_directory(self._root) as root:
@@ -166,11 +166,14 @@ class LocalStorage:
             os.close(album)
 
     def _links(self, archive: ArchiveId, album: int) -> Links:
-        skipped = partial(self._link_skipped, archive)
+        skipped = partial(self._skipped, archive)
         if self._symlinks == "never":
             return NoLinks(skipped)
         places = partial(self._places, archive)
         return AlbumLinks(album, places, exclusion=self._exclusion, skipped=skipped)
+
+    def _skipped(self, archive: ArchiveId, inode: int, reason: str) -> None:
+        self._observe(LinkSkipped(archive, inode, reason))
 
     def _places(self, archive: ArchiveId) -> Sequence[bytes]:
         """Return the absolute paths of an album."""

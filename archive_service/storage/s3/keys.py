@@ -25,7 +25,7 @@ FILE_MODE, DIRECTORY_MODE = 0o644, 0o755
 _ROOT = b""
 _NO_TIME_S = 0
 _FEW_FILES = 4
-"""So many files of a directory are asked for one by one: it may hold thousands of others."""
+"""Up to this number, files of a directory are asked for one by one: it may hold thousands more."""
 
 
 class Tree:
