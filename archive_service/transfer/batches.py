@@ -15,13 +15,13 @@ from archive_service.storage.base import AlbumFiles, SourceFile
 from archive_service.transfer.assembler import Assembler
 
 BATCH_BYTES = 2 * 1024 * 1024
-"""A batch with so many bytes in buffers is full, as is one whose buffers have the size of a piece.
-Larger ones would overflow the processor's cache and the socket's buffer."""
+"""A batch is full with this many bytes in buffers, or with those of a piece.  A larger one would
+overflow the processor's cache and the socket's buffer."""
 BATCH_FILES, BATCH_FILE_BYTES = 16, 16 * 1024 * 1024
-"""A batch with so many open files, or so many bytes in them, is full.  A download holds the batch
-that is sent, and those made ahead."""
+"""A batch is full with this many open files, or this many bytes in them.  A download holds the
+batch that is sent, and those made ahead."""
 JOINED_BYTES = 16 * 1024
-"""Buffers with at most so many bytes together are sent as one."""
+"""Neighbouring buffers up to this size together are sent as one."""
 NOTHING = memoryview(b"")
 
 

@@ -49,7 +49,7 @@ else:
     from async_timeout import timeout
 
 UNSENT_BYTES = 128 * 1024
-"""The most that the kernel takes of a slow download beyond what is on its way."""
+"""The most bytes of a slow download that the kernel buffers beyond those in flight."""
 MOST_UNSENT_BYTES = 2 * 1024 * 1024
 """The same for a quick one.  Twice as much saves little more, and keeps the event loop longer."""
 _KERNEL_UNSENT_LIMIT = getattr(socket, "TCP_NOTSENT_LOWAT", None)
@@ -202,7 +202,7 @@ class Transfer:
         return self._is_too_slow
 
     def has_stalled(self) -> bool:
-        """Return whether the client has made no progress for as long as it may."""
+        """Return whether the client has made no progress for the stall time-out."""
         return self._watch.has_cut if self._watch else self._has_timed_out
 
     def _transport(self) -> asyncio.Transport:

@@ -15,6 +15,7 @@ from concurrent.futures import Executor
 from contextlib import AbstractContextManager, aclosing, closing, contextmanager
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 from threading import Event
 from typing import NamedTuple, TypeVar
 
@@ -23,6 +24,7 @@ from archive_service.archive.layout import ArchiveLayout
 from archive_service.archive.listing import SourceIndex
 from archive_service.archive.segments import FileData
 from archive_service.checksums.album import AlbumChecksums
+from archive_service.checksums.crc32_column import UNKNOWN
 from archive_service.checksums.disk_demand import DiskDemand
 from archive_service.checksums.prefetch import Prefetch
 from archive_service.checksums.suspicion import AnnouncedFiles
@@ -34,6 +36,12 @@ from archive_service.transfer.read_ahead import Making, PieceSizes, ReadAhead, g
 KEPT_BACK_BYTES = 1
 """Bytes that are sent only after their file is verified, if the range ends within its data.
 Otherwise no byte would be left to withhold, and the client would take the range as complete."""
+WATCHED_FIRST = 100
+"""Unread files that are watched before anything is sent: to open them takes a few milliseconds."""
+WATCHED_FILES = 5_000
+"""The most unread files that are watched."""
+WATCH_OTHERS_AFTER_S = 1.0
+"""When the others are watched: by then most small files are read."""
 COPIED_SPAN_BYTES = 1024 * 1024
 """The largest span that is read into the memory of the process."""
 _Result = TypeVar("_Result")
@@ -82,6 +90,8 @@ class ArchiveContent:
         reading = ReadAhead(self._maker, self._threads, pieces, start=start, stop=stop)
         hashing = _nothing() if reading.is_complete else self._hashing_ahead(start, stop)
         with closing(reading), hashing as reached:
+            if not reading.is_complete:
+                await self._watch_unread(WATCHED_FIRST)
             while making := await self._next_batch(reading):
                 batch = await self._made(making)
                 reached(making.offset)
@@ -103,13 +113,31 @@ class ArchiveContent:
     def _hashing_ahead(self, start: int, stop: int) -> Iterator[Callable[[int], None]]:
         """Hash what is unknown ahead of the position that the caller reports."""
         prefetch = Prefetch(self.layout, self._checksums)
-        task = asyncio.ensure_future(prefetch.run(start, stop))
+        tasks = [
+            asyncio.ensure_future(work)
+            for work in (prefetch.run(start, stop), self._watch_others())
+        ]
+        self._checksums.unread.join()
         try:
             with self._checksums.kept.used():
                 yield prefetch.reached
         finally:
-            task.cancel()
+            for task in tasks:
+                task.cancel()
+            self._checksums.unread.leave()
             self._checksums.flush()
+
+    async def _watch_others(self) -> None:
+        await asyncio.sleep(WATCH_OTHERS_AFTER_S)
+        await self._watch_unread(WATCHED_FILES)
+
+    async def _watch_unread(self, most: int) -> None:
+        """Have files watched of which nothing is known, where any later change can be seen."""
+        checksums = self._checksums
+        if checksums.stamps is not None and checksums.may_be_kept:
+            files = self.layout.listing.files()
+            unread = (source for source in files if checksums.announced(source) == UNKNOWN)
+            await self._in_thread(partial(checksums.unread.watch, list(islice(unread, most))))
 
     async def _next_batch(self, reading: ReadAhead) -> Making | None:
         """Begin the next batch, once the CRC-32 values that it needs are known."""

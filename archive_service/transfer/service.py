@@ -133,7 +133,7 @@ class ArchiveService:
             await asyncio.sleep(pause_s)
 
     async def _is_another(self, found: Representation) -> bool:
-        """Read suspected files for a moment; tell whether one has another content than the tag."""
+        """Read suspected files for a moment; return whether one has not the content of its tag."""
         contents = checksums_of(found)
         settling = contents.begin_settling()
         if settling and not settling.done():
@@ -168,7 +168,13 @@ class ArchiveService:
 
         def open_album() -> AnnouncedFiles:
             files = self._storage.files(archive, listing, close)
-            return AnnouncedFiles(files, listing, checksums.announced, kept=checksums.kept.taken)
+            return AnnouncedFiles(
+                files,
+                listing,
+                checksums.announced,
+                kept=checksums.kept.taken,
+                is_unwritten=checksums.unread.is_unwritten,
+            )
 
         return ArchiveContent(
             layout,
@@ -199,8 +205,8 @@ class ArchiveService:
 
     async def tidy_index(self) -> None:
         """Make room in the CRC index; raise StorageUnavailable."""
-        albums = await asyncio.wrap_future(self._root_lane.submit(self._storage.albums))
-        await self._albums.tidy(albums)
+        archives = await asyncio.wrap_future(self._root_lane.submit(self._storage.archives))
+        await self._albums.tidy(archives)
 
     def close(self) -> None:
         """Write the learned checksums and end the threads; call it when nothing is being sent."""

@@ -32,8 +32,6 @@ class Album:
     version: int = 0
     written_in_place: int = 0
     """The last version made by writing into a file that was there."""
-    given: int = 0
-    """How often all ctimes have moved and no byte."""
 
     @property
     def name(self) -> str:
@@ -184,7 +182,6 @@ class Changes:
         """Move all ctimes and no byte, as `chown -R` does."""
         for path in (album.path, *album.path.rglob("*")):
             os.chown(path, os.getuid(), os.getgid())
-        album.given += 1
 
     def _note_in_place(self, album: Album) -> None:
         album.version += 1

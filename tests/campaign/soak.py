@@ -245,14 +245,12 @@ class Soak:
     def _change(self) -> None:
         # Preferably an album that is being downloaded.
         album = self._chance.choice([*self._albums, *(flight.album for flight in self._flights)])
-        before, given = album.written_in_place, album.given
+        before = album.written_in_place
         self._changes.make(album)
         self.counts["changes"] += 1
         for flight in self._flights:
             if flight.album is album and album.written_in_place != before:
                 flight.exposed.append(len(flight.content))
-            if flight.album is album and album.given != given:
-                flight.version = -1  # what is hashed for the first time is cut
 
     def _touch_index(self) -> None:
         """Flip a byte of the index."""

@@ -186,8 +186,8 @@ class Walk:
         kept: list[bytes] = []
         kept_rows: list[bytes] = []
         linked: dict[int, bytes] = {}
-        for name, told in zip(names, ROW.iter_unpack(rows), strict=True):
-            mode, inode = told[MODE], told[INODE]
+        for name, fields in zip(names, ROW.iter_unpack(rows), strict=True):
+            mode, inode = fields[MODE], fields[INODE]
             if stat.S_ISDIR(mode):
                 directories.append((name, None))
             elif stat.S_ISLNK(mode) and self._links is not None:
@@ -200,7 +200,7 @@ class Walk:
                     kept_rows.append(row(target.status))
             elif self._acceptance.accepts(place.prefix + name, mode, inode):
                 kept.append(name)
-                kept_rows.append(ROW.pack(*told))
+                kept_rows.append(ROW.pack(*fields))
         self._add(place, kept, b"".join(kept_rows), linked)
         return directories
 
