@@ -129,8 +129,19 @@ class Walk:
         )
         there = list(chain.from_iterable(names for names, _ in found))
         rows = b"".join(rows for _, rows in found)
-        uploads = self._rows(descriptor, encoded(names.uploads))
-        return DirectoryLook(descriptor, place, status, names, there, rows, *uploads)
+        uploads, upload_rows = self._rows(descriptor, encoded(names.uploads))
+        return DirectoryLook(
+            descriptor,
+            place,
+            status,
+            names,
+            there,
+            rows,
+            uploads,
+            upload_rows,
+            status_behind=os.fstat(descriptor),
+            is_prompt=is_prompt(descriptor),
+        )
 
     def _rows(self, descriptor: int, names: list[bytes]) -> tuple[list[bytes], bytes]:
         return rows_of(descriptor, names, self._native)
@@ -138,13 +149,14 @@ class Walk:
     def _collect(self, look: DirectoryLook) -> bool:
         place, status = look.place, look.status
         before = len(self)
-        self.is_prompt = self.is_prompt and is_prompt(look.descriptor)
+        self.is_prompt = self.is_prompt and look.is_prompt
         self._note_left_out(look)
         below = self._add_files(*look.without_placeholders(), place)
         leads_to_empty = self._collect_below(
             look, [directory for directory in below if place.leads_to(directory[0])]
         )
-        if os.fstat(look.descriptor).st_ctime_ns != status.st_ctime_ns:
+        behind = os.fstat(look.descriptor) if below else look.status_behind
+        if behind.st_ctime_ns != status.st_ctime_ns:
             raise AlbumInMotion  # the directory changed while we read it: entries may be missing
         self._columns.note_times(ctime_ns(status), mtime_ns(status))
         is_kept = leads_to_empty or (len(self) == before and place.wanted is None)
