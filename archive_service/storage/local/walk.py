@@ -16,7 +16,7 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 
-from archive_service.archive.errors import AlbumInMotion, StorageUnavailable
+from archive_service.archive.errors import AlbumInMotion, AlbumUnpackable
 from archive_service.archive.listing import Listing
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.file_filter import REGULAR_FILES, FileFilter
@@ -121,7 +121,7 @@ class Walk:
 
     def _look(self, descriptor: int, place: Place) -> DirectoryLook:
         if place.depth > MAX_DEPTH:
-            raise StorageUnavailable("too deep")
+            raise AlbumUnpackable("too deep")
         names, status = stable_names(descriptor, self._exclusion)
         kept = place.kept(encoded(names.kept))
         found = self._in_flight.in_slices(
