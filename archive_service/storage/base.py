@@ -129,7 +129,7 @@ class AlbumFiles(Protocol):
         """Return the CRC-32 of a file if the storage has it; the file is not read."""
 
     def verify(self, file: SourceFile, source: SourceIndex) -> None:
-        """Check that an open file is still what was listed.
+        """Check that an open file is still what was listed, at any time and from any thread.
 
         Raise SourceSuspected if only reading can show it.
         """

@@ -53,12 +53,15 @@ class AlbumDisk(NamedTuple):
     threads: Executor
     """Where it is waited for."""
     demand: DiskDemand
-    is_at_hand: bool
-    """Whether files open without waiting."""
+    is_at_hand: Callable[[], bool]
+    """Tells whether files open without waiting."""
 
 
 class ArchiveContent:
-    """The bytes of one archive; `open_album` gives access to the files."""
+    """The bytes of one archive, for all of its downloads; `open_album` gives access to the files.
+
+    For calls from one event loop.
+    """
 
     def __init__(
         self,
@@ -82,14 +85,17 @@ class ArchiveContent:
 
         Raise DownloadFailed.
         """
+        if self._maker.is_complete():
+            self._maker.keep_draft()
         reading = ReadAhead(self._maker, self._threads, pieces, start=start, stop=stop)
         hashing = _nothing() if reading.is_complete else self._hashing_ahead(start, stop)
         with closing(reading), hashing as reached:
             if not reading.is_complete:
                 await self._watch_unread(WATCHED_FIRST)
-            async with aclosing(self._batches(reading)) as batches:
-                async for offset, batch in batches:
-                    reached(offset)
+            while making := await self._next_batch(reading):
+                batch = await self._made(making)
+                reached(making.offset)
+                try:
                     for ready in batch:
                         if isinstance(ready, memoryview):
                             yield ready
@@ -97,7 +103,11 @@ class ArchiveContent:
                         async with aclosing(self._data(ready, stop, pieces)) as data:
                             async for chunk in data:
                                 yield chunk
-                    self._checksums.flush_if_due()
+                finally:
+                    close_files(batch)
+                self._checksums.flush_if_due()
+                if reading.has_more():  # a client that takes all at once would have the loop
+                    await asyncio.sleep(0)
 
     @contextmanager
     def _hashing_ahead(self, start: int, stop: int) -> Iterator[Callable[[int], None]]:
@@ -129,23 +139,14 @@ class ArchiveContent:
             unread = (source for source in files if checksums.announced(source) == UNKNOWN)
             await self._in_thread(partial(checksums.unread.watch, list(islice(unread, most))))
 
-    async def _batches(self, reading: ReadAhead) -> AsyncGenerator[tuple[int, Batch], None]:
-        """Yield batches and where they start; close the files of each afterwards."""
-        while True:
-            for source in reading.to_hash():
-                await self._checksums.hashed(source)
-            making = reading.next_batch()
-            if making is None:
-                return
-            batch = await self._made(making)
-            try:
-                yield making.offset, batch
-            finally:
-                close_files(batch)
+    async def _next_batch(self, reading: ReadAhead) -> Making | None:
+        """Begin the next batch, once the CRC-32 values that it needs are known."""
+        for source in reading.to_hash():
+            await self._checksums.hashed(source)
+        return reading.next_batch()
 
     async def _made(self, making: Making) -> Batch:
-        if making.batch.done():  # otherwise a client that takes all at once would have the loop
-            await asyncio.sleep(0)
+        if making.batch.done():
             return making.batch.result()
         try:
             return await asyncio.shield(asyncio.wrap_future(making.batch))
@@ -214,19 +215,15 @@ class ArchiveContent:
         """Check that a file is what was listed; in place if that does not wait."""
         try:
             if file.is_prompt:
-                self._verify_now(data)
+                data.verify()
             else:
-                await self._in_thread(partial(self._verify_now, data))
+                await self._in_thread(data.verify)
         except SourceSuspected as suspected:
             abandoned = Event()
             try:
                 await self._in_thread(partial(self._settle, data.source, suspected, abandoned))
             finally:
                 abandoned.set()
-
-    def _verify_now(self, data: OpenData) -> None:
-        with self._open_album() as files:
-            files.verify(data.file, data.source)
 
     def _settle(self, source: SourceIndex, suspected: SourceSuspected, abandoned: Event) -> None:
         """Read a suspected file again; raise SourceChanged where it has another CRC-32."""

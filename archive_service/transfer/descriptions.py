@@ -100,6 +100,9 @@ class Descriptions:
 
         Raise ArchiveNotFound, AlbumInMotion or StorageUnavailable.
         """
+        known = self._known(archive)
+        if known and self._is_unchanged(known):
+            return known
         try:
             return await self._listings.fresh_result(archive, within_s=self._timeout_s)
         except asyncio.TimeoutError:
@@ -125,9 +128,6 @@ class Descriptions:
             return self._recent.get(archive) or self._in_use.get(archive)
 
     def _begin_listing(self, archive: ArchiveId) -> Future[Representation]:
-        known = self._known(archive)
-        if known and self._is_unchanged(known):
-            return _done(lambda: known)
         return self._lanes.of(archive).submit(self._listed, archive)
 
     def _needs_no_wait(self, known: Representation) -> bool:

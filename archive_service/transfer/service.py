@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
+from weakref import WeakKeyDictionary
 
 from archive_service.archive.errors import AlbumInMotion, ArchiveNotFound, StorageUnavailable
 from archive_service.archive.id import ArchiveId
@@ -78,6 +79,7 @@ class ArchiveService:
         self._first_seen = FirstSeen()
         self._reading = Lanes("read", _READING, on_hanging=self._hanging)
         self._hashing = Lanes("hash", _HASHING, on_hanging=self._hanging)
+        self._contents: WeakKeyDictionary[Representation, ArchiveContent] = WeakKeyDictionary()
         self._root = Lanes("root", _LOOKING_AT_ROOT)
         self._root_lane = self._root.of(_ROOT)
         self._indexing = ThreadPoolExecutor(1, "index")
@@ -150,7 +152,13 @@ class ArchiveService:
         return True
 
     def content(self, representation: Representation) -> ArchiveContent:
-        """Give access to the bytes of an archive."""
+        """Give access to the bytes of an archive, the same for all of its downloads."""
+        content = self._contents.get(representation)
+        if content is None:
+            content = self._contents[representation] = self._content(representation)
+        return content
+
+    def _content(self, representation: Representation) -> ArchiveContent:
         archive, layout = representation.archive, representation.layout
         listing = layout.listing
         lane = self._reading.of(archive)
@@ -172,7 +180,7 @@ class ArchiveService:
             layout,
             checksums,
             open_album=open_album,
-            disk=AlbumDisk(lane, self._demand, self._storage.is_at_hand(archive)),
+            disk=AlbumDisk(lane, self._demand, partial(self._storage.is_at_hand, archive)),
         )
 
     def in_thread(self, archive: ArchiveId, work: Callable[[], _Result]) -> Future[_Result]:

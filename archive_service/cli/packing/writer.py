@@ -120,8 +120,7 @@ class ArchiveWriter(ABC):
         for block in self._read_ahead(self._blocks(data.file, data.source)):
             self._send(block.data)
             value = block.state.crc32
-        with self._open_files() as files:
-            files.verify(data.file, data.source)
+        data.verify()
         return value
 
     def _blocks(self, file: SourceFile, source: SourceIndex) -> Iterator[HashedBlock]:
