@@ -135,8 +135,9 @@ class OpenWriters:
         lease = self._leases.of(descriptor)
         if lease in (Lease.FREE, Lease.WRITTEN):
             return lease is Lease.WRITTEN
-        has_other_names = os.fstat(descriptor).st_nlink > 1
-        return self._written.has(archive.value, os.fsdecode(name), or_made=not has_other_names)
+        has_other_names = os.fstat(descriptor).st_nlink > 1  # it may only have been linked
+        is_open = self._written.is_written if has_other_names else self._written.is_begun
+        return is_open(archive.value, os.fsdecode(name))
 
     def report_left_open(self, archive: ArchiveId) -> None:
         """Report, once for each album, a file that stays open for long without a change."""
