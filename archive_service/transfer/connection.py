@@ -114,11 +114,12 @@ class Transfer:
                 self._writer = SocketWriter(connection)
 
     def suit(self, piece_bytes: int) -> None:
-        """Let the kernel take a piece of a quick client beyond what is on its way.
+        """Let the kernel buffer more for a client that takes large pieces, and little for another.
 
         The event loop is woken less often then, and each `sendfile` sends more.
         """
-        limit_bytes = min(max(piece_bytes, UNSENT_BYTES), MOST_UNSENT_BYTES)
+        is_quick = piece_bytes >= MOST_UNSENT_BYTES
+        limit_bytes = MOST_UNSENT_BYTES if is_quick else UNSENT_BYTES
         transport = self._request.transport
         if limit_bytes != self._limit_bytes and transport is not None:
             self._limit_bytes = limit_bytes

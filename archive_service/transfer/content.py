@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import Executor
-from contextlib import AbstractContextManager, aclosing, closing, contextmanager
+from contextlib import AbstractContextManager, aclosing, closing, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -44,6 +44,7 @@ WATCH_OTHERS_AFTER_S = 1.0
 """When the others are watched: by then most small files are read."""
 COPIED_SPAN_BYTES = 1024 * 1024
 """The largest span that is read into the memory of the process."""
+_NO_HASHING: nullcontext[Callable[[int], None]] = nullcontext(lambda _position: None)
 _Result = TypeVar("_Result")
 
 
@@ -88,7 +89,7 @@ class ArchiveContent:
         if self._maker.is_complete():
             self._maker.keep_draft()
         reading = ReadAhead(self._maker, self._threads, pieces, start=start, stop=stop)
-        hashing = _nothing() if reading.is_complete else self._hashing_ahead(start, stop)
+        hashing = _NO_HASHING if reading.is_complete else self._hashing_ahead(start, stop)
         with closing(reading), hashing as reached:
             if not reading.is_complete:
                 await self._watch_unread(WATCHED_FIRST)
@@ -241,11 +242,6 @@ class ArchiveContent:
         """Do work that waits for the disk, in a thread."""
         with self._demand.busy():
             return await asyncio.wrap_future(self._threads.submit(work))
-
-
-@contextmanager
-def _nothing() -> Iterator[Callable[[int], None]]:
-    yield lambda _position: None
 
 
 def _kept_back(segment: FileData, range_stop: int) -> int:

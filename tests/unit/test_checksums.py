@@ -678,3 +678,46 @@ def test_what_another_download_has_hashed_of_a_file_is_not_read_again(
             return storage
 
     assert run(leave_and_come()).read_bytes[b"a.bin"] <= size + 2 * BLOCK_BYTES
+
+
+# Little archives of large files, whose plan is kept
+
+
+@pytest.mark.parametrize(
+    "names",
+    [["a.bin"], ["a.bin", "b.bin", "c.bin"], ["a.bin", "d/e.bin", "empty/"]],
+    ids=["one", "three", "a directory"],
+)
+def test_a_planned_archive_is_the_same_as_its_ranges(site: Site, names: list[str]) -> None:
+    """Ranges are planned for each download; the whole is planned once."""
+    files = {name: b"" if name.endswith("/") else noise(LARGE_BYTES) for name in names}
+    settle(make_album(site.photos_dir, files))
+
+    async def twice() -> None:
+        async with site.service() as (service, _):
+            first = await download(service, await described(service))
+            found = await described(service)
+            assert await download(service, found) == first
+            assert await download(service, found) == first
+            middle = len(first) // 2
+            start = await download(service, found, 0, middle)
+            assert start + await download(service, found, middle) == first
+            assert_sound(first)
+
+    run(twice())
+
+
+def test_a_planned_archive_is_cut_where_a_file_was_rewritten(site: Site) -> None:
+    album = settle(make_album(site.photos_dir, {"a.bin": noise(LARGE_BYTES)}))
+
+    async def after_a_change() -> None:
+        async with site.service() as (service, _):
+            for _ in range(2):  # the second is planned once and for all
+                found = await described(service)
+                await download(service, found)
+            (album / "a.bin").write_bytes(noise(LARGE_BYTES, seed=1))
+            os.utime(album / "a.bin", (LONG_AGO_S, LONG_AGO_S))
+            with pytest.raises(SourceChanged):
+                await download(service, found)
+
+    run(after_a_change())

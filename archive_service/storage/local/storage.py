@@ -159,6 +159,8 @@ class LocalStorage:
 
     def _unchanged(self, archive: ArchiveId, album: int, in_flight: InFlight) -> Listing | None:
         """Return the last listing of a flat album on a prompt file system, if it still holds."""
+        if in_flight.is_slow:  # only a listing finds out when that is over
+            return None
         with self._lock:
             flat, listing = self._flat_albums.get(archive) or (None, None)
         if flat and in_flight.measured(partial(flat.is_unchanged, album, self._native)):
