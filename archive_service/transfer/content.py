@@ -84,7 +84,8 @@ class ArchiveContent:
                         if isinstance(ready, memoryview):
                             yield ready
                             continue
-                        async with aclosing(self._data(ready, stop, pieces)) as data:
+                        sending = self._data(ready, reading, stop, pieces)
+                        async with aclosing(sending) as data:
                             async for chunk in data:
                                 yield chunk
                     self._checksums.flush_if_due()
@@ -126,7 +127,7 @@ class ArchiveContent:
             raise
 
     async def _data(
-        self, data: OpenData, range_stop: int, pieces: PieceSizes
+        self, data: OpenData, reading: ReadAhead, range_stop: int, pieces: PieceSizes
     ) -> AsyncGenerator[Chunk, None]:
         """Yield the bytes of an open file; verify it behind its last byte."""
         if not isinstance(data.file, DiskFile):
@@ -139,6 +140,7 @@ class ArchiveContent:
             if isinstance(piece, memoryview) or is_warm(piece):
                 yield piece
                 continue
+            reading.note_cold()
             if piece.head:  # it need not wait for the disk
                 yield piece.head
             yield await self._warmed(piece)

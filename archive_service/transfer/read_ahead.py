@@ -67,6 +67,7 @@ class ReadAhead:
         )
         self._segments = next(self._plan, None)
         self._makings: deque[Making] = deque()
+        self._is_cold = False
 
     def to_hash(self) -> list[SourceIndex]:
         """Return the sources whose CRC-32 must be learned before `next_batch`."""
@@ -84,12 +85,18 @@ class ReadAhead:
             self._segments = next(self._plan, None)
         return self._makings.popleft() if self._makings else None
 
+    def note_cold(self) -> None:
+        """Note that a large file is not in memory: those of batches made ahead are read then."""
+        self._is_cold = True
+
     def close(self) -> None:
         """Drop the batches that were made ahead."""
         for making in self._makings:
             give_up(making.batch)
 
     def _begin(self, segments: Sequence[Segment]) -> Future[Batch]:
+        if self._is_cold and self._makings:
+            return self._threads.submit(self._maker.make_ahead, segments)
         if not self._maker.needs_no_wait(segments):
             return self._threads.submit(self._maker.make, segments)
         making: Future[Batch] = Future()
