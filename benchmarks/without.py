@@ -75,7 +75,7 @@ OPTIMISATIONS = {
     ),
     "disk-ahead": Optimisation(
         "a disk reads the files of later batches once one was not in memory",
-        ("cold", "album"),
+        ("cold",),
         (Replacement("transfer/read_ahead.py", "        self._is_cold = True\n", ""),),
     ),
     "plain-names": Optimisation(
