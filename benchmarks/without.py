@@ -76,7 +76,7 @@ OPTIMISATIONS = {
     "disk-ahead": Optimisation(
         "a disk reads the files of later batches once one was not in memory",
         ("cold",),
-        (Replacement("transfer/read_ahead.py", "        self._is_cold = True\n", ""),),
+        (Replacement("transfer/read_ahead.py", "        self._have_read = have_read\n", ""),),
     ),
     "plain-names": Optimisation(
         "names that no rule touches are proven plain in one pass",
