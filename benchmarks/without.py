@@ -106,6 +106,11 @@ OPTIMISATIONS = {
         ("thumbnails", "slow-storage-thumbnails", "slow-storage-album"),
         (Replacement("transfer/read_ahead.py", "MADE_AHEAD = 2\n", "MADE_AHEAD = 0\n"),),
     ),
+    "disk-ahead": Optimisation(
+        "a disk reads the files of later batches once one was not in memory",
+        ("cold",),
+        (Replacement("transfer/read_ahead.py", "        self._have_read = have_read\n", ""),),
+    ),
     "plain-names": Optimisation(
         "names that no rule touches are proven plain in one pass",
         ("first-thumbnails",),

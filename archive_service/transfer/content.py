@@ -29,8 +29,22 @@ from archive_service.checksums.disk_demand import DiskDemand
 from archive_service.checksums.prefetch import Prefetch
 from archive_service.checksums.suspicion import AnnouncedFiles
 from archive_service.storage.base import DiskFile, RemoteFile
-from archive_service.transfer.batches import NOTHING, Batch, BatchMaker, OpenData, close_files
-from archive_service.transfer.file_span import Chunk, FileSpan, is_warm, read_span, warm_span
+from archive_service.transfer.batches import (
+    BATCH_FILE_BYTES,
+    NOTHING,
+    Batch,
+    BatchMaker,
+    OpenData,
+    close_files,
+)
+from archive_service.transfer.file_span import (
+    Chunk,
+    FileSpan,
+    begin_to_read,
+    is_warm,
+    read_span,
+    warm_span,
+)
 from archive_service.transfer.read_ahead import Making, PieceSizes, ReadAhead, give_up
 
 KEPT_BACK_BYTES = 1
@@ -101,7 +115,8 @@ class ArchiveContent:
                         if isinstance(ready, memoryview):
                             yield ready
                             continue
-                        async with aclosing(self._data(ready, stop, pieces)) as data:
+                        sending = self._data(ready, reading, stop, pieces)
+                        async with aclosing(sending) as data:
                             async for chunk in data:
                                 yield chunk
                 finally:
@@ -156,7 +171,7 @@ class ArchiveContent:
             raise
 
     async def _data(
-        self, data: OpenData, range_stop: int, pieces: PieceSizes
+        self, data: OpenData, reading: ReadAhead, range_stop: int, pieces: PieceSizes
     ) -> AsyncGenerator[Chunk, None]:
         """Yield the bytes of an open file; verify it behind its last byte."""
         if not isinstance(data.file, DiskFile):
@@ -169,6 +184,7 @@ class ArchiveContent:
             if isinstance(piece, memoryview) or is_warm(piece):
                 yield piece
                 continue
+            reading.note_cold(self._have_read)
             if piece.head:  # it need not wait for the disk
                 yield piece.head
             yield await self._warmed(piece)
@@ -230,6 +246,14 @@ class ArchiveContent:
         """Read a suspected file again; raise SourceChanged where it has another CRC-32."""
         with self._open_album() as files:
             files.settle(source, suspected, abandoned)
+
+    def _have_read(self, batch: Batch) -> None:
+        """Have a local disk read the large files of a batch at once."""
+        for ready in batch:
+            if isinstance(ready, OpenData) and isinstance(ready.file, DiskFile):
+                offset = ready.segment.start - self.layout.data_offset(ready.segment.entry)
+                count = min(ready.segment.stop - ready.segment.start, BATCH_FILE_BYTES)
+                begin_to_read(FileSpan(ready.file, offset, count))
 
     async def _warmed(self, span: FileSpan) -> Chunk:
         """Read a span into the page cache; on slow file systems, into a buffer of the process."""

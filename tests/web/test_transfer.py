@@ -151,6 +151,29 @@ def test_a_cold_file_is_waited_for_in_a_thread(
     assert {call.thread for call in calls if call.name == "sendfile"} == {server.pid}
 
 
+def test_behind_a_cold_file_the_disk_reads_the_files_of_later_batches(
+    server: Server, photos_dir: Path, tmp_path: Path
+) -> None:
+    files = {f"{number:02}.bin": noise(4 * MEBIBYTE, seed=number) for number in range(16)}
+    album = settle(make_album(photos_dir, files))
+    whole = get(server.port, TARGET).content
+
+    def advised(trace_name: str) -> dict[str, set[int]]:
+        """Return the threads that have files read ahead, by file."""
+        with traced(server.pid, tmp_path / trace_name, "fadvise64") as trace:
+            assert get(server.port, TARGET).content == whole
+        threads = {name: {call.thread for call in trace.of(album / name)} for name in files}
+        return {name: found for name, found in threads.items() if found}
+
+    assert not advised("warm")
+    for name in files:
+        evict(album / name)
+    ahead = advised("cold")
+    assert "00.bin" not in ahead
+    assert "15.bin" in ahead
+    assert server.pid not in set().union(*ahead.values())
+
+
 def test_a_header_does_not_wait_for_the_disk(photos_dir: Path, tmp_path: Path) -> None:
     names = ("1.bin", "2.bin")
     settle(make_album(photos_dir, {name: noise(LARGE_BYTES) for name in names}))
