@@ -72,7 +72,8 @@ class AnnouncedFiles(WrappedFiles):
         try:
             self._files.verify(file, source)
         except SourceSuspected:
-            if not self._is_unwritten(source, file):
+            # Where a CRC-32 was announced, reading tells more.
+            if self._announced(source) != UNKNOWN or not self._is_unwritten(source, file):
                 raise
 
     def settle(
