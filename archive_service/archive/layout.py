@@ -17,6 +17,7 @@ from typing import NamedTuple, cast
 
 from archive_service.archive.errors import AlbumUnpackable, ArchiveTooLarge
 from archive_service.archive.listing import MOST_BYTES, Listing, SourceIndex
+from archive_service.archive.quantity import NS_PER_S
 from archive_service.archive.segments import (
     LARGE_FILE_BYTES,
     CentralHeaders,
@@ -38,7 +39,6 @@ MAX_ARCHIVE_BYTES = MOST_BYTES
 
 _OWNER_FILE, _OWNER_DIRECTORY = 0o600, 0o700
 _PERMISSIONS = 0o777
-_NS_PER_S = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -262,7 +262,7 @@ def is_all_in_order(sources: Sequence[SourceIndex], listing: Listing) -> bool:
 
 
 def _seconds(times_ns: array[int]) -> list[int]:
-    return list(map(floordiv, times_ns, repeat(_NS_PER_S)))
+    return list(map(floordiv, times_ns, repeat(NS_PER_S)))
 
 
 def _archived_modes(names: Sequence[bytes], sizes: array[int], modes: array[int]) -> array[int]:

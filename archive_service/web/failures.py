@@ -36,7 +36,7 @@ from archive_service.archive.errors import (
 from archive_service.archive.id import InvalidArchiveId
 from archive_service.http.negotiation import preferred
 from archive_service.http.response_plan import ResponsePlan
-from archive_service.web.pages.render import Pages
+from archive_service.web.pages.render import failure_text, render_failure
 
 LANGUAGES = ("ru", "en")
 _FORMATS = ("text/html", "application/json")
@@ -101,7 +101,7 @@ _BY_EXCEPTION: tuple[tuple[type[Exception], Failure], ...] = (
 
 
 def failure_of(error: Exception) -> Failure:
-    """Return what a visitor is told of an exception."""
+    """Return the failure that a visitor sees for an exception."""
     if isinstance(error, BadQuery):
         return Failure(400, f"bad_{error.parameter}")
     if isinstance(error, web.HTTPMethodNotAllowed):
@@ -115,7 +115,6 @@ def failure_of(error: Exception) -> Failure:
 
 def failure_response(
     request: web.BaseRequest,
-    pages: Pages,
     failure: Failure,
     fields: Mapping[str, str] | None = None,
 ) -> web.Response:
@@ -123,21 +122,19 @@ def failure_response(
     language = preferred(request.headers.get("Accept-Language"), LANGUAGES)
     headers = {**failure.fields, **(fields or {}), **_negotiated(language)}
     if preferred(request.headers.get("Accept"), _FORMATS) == "application/json":
-        message = pages.failure_text(language, failure.key)
+        message = failure_text(language, failure.key)
         body = {"status": failure.status, "error": failure.key, "message": message}
         return web.json_response(body, status=failure.status, headers=headers, dumps=_PRINT_JSON)
-    text = pages.failure(language, failure.status, failure.key)
+    text = render_failure(language, failure.status, failure.key)
     return page_response(text, failure.status, language, fields=headers)
 
 
-def failed_plan_response(
-    request: web.BaseRequest, pages: Pages, answer: ResponsePlan
-) -> web.Response | None:
+def failed_plan_response(request: web.BaseRequest, answer: ResponsePlan) -> web.Response | None:
     """Make the answer of a plan that is a failure; return None for any other."""
     failure = _FAILED_PLANS.get(answer.status)
     if failure is None:
         return None
-    return failure_response(request, pages, failure, dict(answer.fields))
+    return failure_response(request, failure, dict(answer.fields))
 
 
 def page_response(
@@ -148,7 +145,7 @@ def page_response(
     nonce: str | None = None,
     fields: Mapping[str, str] | None = None,
 ) -> web.Response:
-    """Make an answer of a page, which may load nothing but what it carries."""
+    """Make the answer of a page, which may load nothing from elsewhere."""
     headers = {**(fields or {}), **_negotiated(language), "Content-Security-Policy": _policy(nonce)}
     return web.Response(text=text, status=status, content_type="text/html", headers=headers)
 

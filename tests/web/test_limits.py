@@ -15,7 +15,8 @@ from harness.albums import HASH, make_album
 from harness.http import connected, get
 from harness.server import Server
 
-from archive_service.web.http_server.runner import ConnectionTimes, Runner
+from archive_service.web.http_server.client_connection import ConnectionTimes
+from archive_service.web.http_server.runner import Runner
 from archive_service.web.pages.failure_messages import FAILURES
 from archive_service.web.query import MAX_FILES
 
