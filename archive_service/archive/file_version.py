@@ -70,6 +70,8 @@ def known(row: bytes, listed: bytes) -> Known | None:
 def with_stamp(listed: bytes, stamp: int) -> bytes:
     """Return the version for the row of a file that was read and has the content of a stamp."""
     size, mtime_ns, ctime, inode = _VERSION.unpack(listed)
+    if not (ctime or inode):  # of an index that holds no ctimes
+        return listed
     return _VERSION.pack(size, mtime_ns, stamp, _hint(ctime, inode, stamp))
 
 

@@ -17,6 +17,7 @@ import time
 from array import array
 from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from itertools import accumulate
 from threading import Lock
 
@@ -31,19 +32,20 @@ from archive_service.checksums.hashing import HashState
 from archive_service.checksums.kept_files import KeptFiles
 from archive_service.checksums.known_files import ALBUM_PATH, KnownFiles
 from archive_service.checksums.suspicion import AnnouncedFiles
+from archive_service.checksums.unread_files import UnreadFiles
 from archive_service.observe.events import HashingBacklogChanged
-from archive_service.storage.base import Storage
+from archive_service.storage.base import AlbumFiles, Storage
 
 STORE_EVERY_S = 5.0
 """How often learned values are written to the index during a download."""
 KEPT_FILES = 100_000
 """Files whose values are kept in memory for the next download."""
 SOON_READ_BYTES = 64 * 1024 * 1024
-"""Suspected files up to so much together are read before a description is used."""
+"""The most bytes of suspected files that are read before a description is used."""
 _LATEST_S = 2**32 - 1
 """The latest date that a row of the index can hold."""
 _FILES_PER_ALBUM = 30
-"""An album takes as much memory as so many files, beside its own."""
+"""The memory that an album takes beside its files, counted in files."""
 
 
 class AlbumChecksums(Crc32Column):
@@ -55,6 +57,9 @@ class AlbumChecksums(Crc32Column):
         super().__init__(len(listing))
         self.listing = listing
         self.kept = KeptFiles(threads.kept_room)
+        self.unread = UnreadFiles(listing, self._files, threads.write_watches)
+        self.earlier: Sequence[AlbumChecksums] = ()
+        """Of other listings of the album: stamps that are still true are taken from them."""
         self.is_superseded = False
         """Whether a file has another content than its stamp stands for."""
         self.looked_at_s = time.monotonic()
@@ -156,8 +161,8 @@ class AlbumChecksums(Crc32Column):
         if has_settled:
             self._learned += learned
         if others:
-            change = self._store if has_settled else self._forget
-            self._threads.in_index_thread(lambda: change(others))
+            change = self._known.store if has_settled else self._known.forget
+            self._threads.in_index_thread(lambda: change(self._threads.index, others))
             self._supersede()
             raise rewritten(next(iter(others)))
 
@@ -166,7 +171,7 @@ class AlbumChecksums(Crc32Column):
         if self._learned:
             learned, self._learned, self._stored_at_s = self._learned, [], time.monotonic()
             values = {source: self.values[source] for source in learned}
-            self._threads.in_index_thread(lambda: self._store(values))
+            self._threads.in_index_thread(lambda: self._known.store(self._threads.index, values))
 
     def flush_if_due(self) -> None:
         """Do the same where the last time is STORE_EVERY_S ago."""
@@ -230,8 +235,7 @@ class AlbumChecksums(Crc32Column):
         return self._threads.hashing.submit(self._archive, steps, size_bytes=size_bytes)
 
     def _settling_steps(self, sources: Sequence[SourceIndex]) -> Generator[None, None, None]:
-        opened = self._storage.files(self._archive, self.listing)
-        with AnnouncedFiles(opened, self.listing, self.announced) as files:
+        with AnnouncedFiles(self._files(), self.listing, self.announced) as files:
             yield from SettlingHashing(files, self).steps(filter(self.is_suspected, sources))
         self.flush()
 
@@ -260,8 +264,9 @@ class AlbumChecksums(Crc32Column):
     def _hash(self, job: HashJob) -> Generator[None, None, None]:
         if job.abandoned.is_set():
             return
-        opened = self._storage.files(self._archive, self.listing)
-        announced = AnnouncedFiles(opened, self.listing, self.announced)
+        announced = AnnouncedFiles(
+            self._files(), self.listing, self.announced, is_unwritten=self.unread.is_unwritten
+        )
         with self._threads.demand.busy(), announced as files:
             for _ in JobHashing(files, self).steps(job.sources):
                 if job.abandoned.is_set():
@@ -271,6 +276,9 @@ class AlbumChecksums(Crc32Column):
     def _load(self) -> None:
         found = KnownFiles(self._archive, self.listing)
         found.load(self._threads.index)
+        earlier, self.earlier = self.earlier, ()
+        for other in earlier:
+            found.inherit(other.unread, other.stamps)
         with self._lock:
             if self._is_provisional:  # it was described without the index
                 return
@@ -282,11 +290,8 @@ class AlbumChecksums(Crc32Column):
         if found.gone:
             self._threads.index.forget(self._archive, found.gone)
 
-    def _forget(self, sources: Iterable[SourceIndex]) -> None:
-        self._known.forget(self._threads.index, sources)
-
-    def _store(self, values: dict[SourceIndex, int]) -> None:
-        self._known.store(self._threads.index, values)
+    def _files(self) -> AbstractContextManager[AlbumFiles]:
+        return self._storage.files(self._archive, self.listing)
 
 
 def weight_of(listing: Listing) -> int:

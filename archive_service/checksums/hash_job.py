@@ -1,4 +1,4 @@
-"""A job of hashing, and the downloads that wait for it."""
+"""A hashing job and the downloads that wait for it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from archive_service.archive.listing import SourceIndex
 
 
 class HashJob:
-    """Files that are hashed for as long as a download waits for them."""
+    """Files to hash while a download waits for them."""
 
     def __init__(self, sources: Sequence[SourceIndex]) -> None:
         self.sources = sources

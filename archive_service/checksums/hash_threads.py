@@ -13,6 +13,7 @@ from archive_service.checksums.disk_demand import DiskDemand
 from archive_service.checksums.hash_queue import HashQueue
 from archive_service.checksums.kept_files import MOST_KEPT
 from archive_service.observe.events import Observe, ignore
+from archive_service.storage.local.write_watch import WriteWatches
 
 INDEX_WITHIN_S = 3.0
 """How long a description waits for the index, whose own answers have a deadline of a second."""
@@ -33,6 +34,7 @@ class HashThreads:
         self.hashing = HashQueue(hashing)
         self.begun = BegunHashes()
         self.kept_room = Semaphore(MOST_KEPT)
+        self.write_watches = WriteWatches()
         self.observe = observe
         self.demand = demand or DiskDemand()
         self._indexing = indexing
@@ -44,9 +46,9 @@ class HashThreads:
         return self._indexing.submit(work)
 
     def wait_for_index(self, work: Future[None]) -> None:
-        """Wait for work in the index thread, but not for long, and not where others wait in vain.
+        """Wait for work in the index thread, up to `index_within_s`; raise what it raises; blocks.
 
-        Blocks; raises what the work raises.
+        Do not wait at all while an earlier wait is still unanswered.
         """
         last = self._unanswered
         try:

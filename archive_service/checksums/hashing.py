@@ -30,7 +30,7 @@ BLOCK_BYTES = 512 * 1024
 GROUP_FILES, GROUP_BYTES = 64, 8 * 1024 * 1024
 """Small files read in one call."""
 _HOLE_LOOK_BYTES = 8 * 1024 * 1024
-"""After so much data we ask again whether a hole follows."""
+"""The data after which the file is asked again for a hole."""
 
 
 class HashState(NamedTuple):
@@ -125,7 +125,7 @@ def _over_hole(file: SourceFile, state: HashState, *, size: int, trusted_age_ns:
 
 
 def crc32_of_zeros(count: int) -> int:
-    """Return the CRC-32 of so many zeros, in a time that grows with the digits of the number."""
+    """Return the CRC-32 of a number of zeros, in a time that grows with its digits."""
     crc32 = done = 0
     for digit in f"{count:b}":
         crc32 = zlib_ng.crc32_combine(crc32, crc32, done)
@@ -155,9 +155,9 @@ def hash_groups(listing: Listing, sources: Iterable[SourceIndex]) -> Iterator[li
 
 
 class Hashing(ABC):
-    """One run over files of one listing; a subclass decides what becomes of it.
+    """One run over files of one listing; a subclass decides what happens with the results.
 
-    What it need not decide has a default (so the methods that do nothing are B027's exceptions).
+    Most methods have a default, and some do nothing, hence the exceptions of B027.
     All methods are called from one thread at a time.
     """
 
@@ -202,13 +202,13 @@ class Hashing(ABC):
         """Take a large file that was hashed, before it is closed."""
 
     def before_block(self, offset: int, count: int) -> None:  # noqa: B027
-        """Do what is to be done before bytes of a large file are read."""
+        """Prepare to read bytes of a large file."""
 
     def after_block(self, source: SourceIndex, state: HashState, count: int) -> None:  # noqa: B027
-        """Do what is to be done once `count` bytes up to a state are hashed."""
+        """Note that `count` bytes up to a state were hashed."""
 
     def after_group(self, files: int, size_bytes: int, *, duration_s: float) -> None:  # noqa: B027
-        """Do what is to be done once small files are hashed."""
+        """Note that small files were hashed."""
 
     def steps(self, sources: Iterable[SourceIndex]) -> Iterator[None]:
         """Hash files; the run can be left, or go on in another thread, after each step."""
@@ -281,8 +281,7 @@ _NO_DATA = memoryview(b"")
 
 
 class _Blocks(local):
-    def __init__(self) -> None:
-        self.block = memoryview(bytearray(BLOCK_BYTES))
+    block: memoryview | None = None
 
 
 _blocks = _Blocks()
@@ -293,4 +292,7 @@ def thread_block() -> memoryview:
 
     To make one for each file would take longer than to hash a small one.
     """
-    return _blocks.block
+    block = _blocks.block
+    if block is None:
+        block = _blocks.block = memoryview(bytearray(BLOCK_BYTES))
+    return block

@@ -20,6 +20,7 @@ from archive_service.archive.listing import Listing, SourceIndex
 from archive_service.checksums.crc32_column import UNKNOWN
 from archive_service.checksums.crc_index.base import CrcIndex, Row
 from archive_service.checksums.index_rows import AlbumRows, rows_by_album
+from archive_service.checksums.unread_files import UnreadFiles
 
 _OF_NOTHING = 0  # the CRC-32 of a directory
 ALBUM_PATH = b""
@@ -37,6 +38,7 @@ class KnownFiles:
         """The stamps of all sources; see `file_version`.  None for objects."""
         self.gone: AbstractSet[bytes] = frozenset()
         """Paths of rows whose files the album has no more."""
+        self._inherited: set[SourceIndex] = set()
         self.date: tuple[str, int] | None = None
         """An entity tag of the archive and the date that it had."""
         self._archive = archive
@@ -58,6 +60,19 @@ class KnownFiles:
                 self._note_gone(rows)
         if listing.listed is not None:
             self._note_date(index.load(self._archive))
+
+    def inherit(self, unread: UnreadFiles, stamps: array[int] | None) -> None:
+        """Keep the stamps of an earlier listing whose content is proven to be the present one."""
+        listing, earlier = self._listing, unread.listing
+        known = self.crc32s.keys() | self.suspected.keys()
+        mine = {listing.paths[source]: source for source in listing.files() if source not in known}
+        for theirs in unread.unwritten():
+            source = mine.get(earlier.paths[theirs])
+            if source is None or stamps is None or self.stamps is None:
+                continue
+            if listing.is_same_file(source, earlier, theirs):
+                self.stamps[source] = stamps[theirs]
+                self._inherited.add(source)
 
     def store(self, index: CrcIndex, learned: Mapping[SourceIndex, int]) -> None:
         """Store values that were learned by reading."""
@@ -117,7 +132,8 @@ class KnownFiles:
             before = Known(self.stamps[source], source in self.suspected)
             return with_new_content(listed, crc32, before)
         has_row = source in self.suspected or source in self.crc32s
-        return with_stamp(listed, self.stamps[source]) if has_row else listed
+        has_stamp = has_row or source in self._inherited
+        return with_stamp(listed, self.stamps[source]) if has_stamp else listed
 
 
 _Row = tuple[bytes, int]

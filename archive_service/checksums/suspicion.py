@@ -3,8 +3,9 @@
 A change of owner, links or label moves the ctime, and some file systems give an untouched file
 another inode number.  Neither says that the content is another, and only reading tells.  What an
 archive has announced of a file is its CRC-32: where the content still has that, the download goes
-on; where it has another, the download is cut.  Where none was announced, another ctime cuts it, and
-another inode number alone does not.
+on; where it has another, the download is cut.  Where none was announced, another inode number alone
+changes nothing, and another ctime cuts it unless `UnreadFiles` proves that nobody has written to
+the file.
 """
 
 from __future__ import annotations
@@ -12,22 +13,23 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import AbstractContextManager, closing, suppress
-from types import TracebackType
 
 from zlib_ng import zlib_ng
 
 from archive_service.archive.errors import SourceSuspected
 from archive_service.archive.listing import Listing, SourceIndex
-from archive_service.checksums.crc32_column import UNKNOWN, check_suspected
+from archive_service.checksums.crc32_column import UNKNOWN, check_suspected, checked_suspicion
 from archive_service.checksums.hashing import begin_hash, hash_blocks, thread_block
 from archive_service.storage.base import AlbumFiles, DiskFile, SourceFile
+from archive_service.storage.wrapped_files import WrappedFiles
 
 
-class AnnouncedFiles:
+class AnnouncedFiles(WrappedFiles):
     """The files of an album as a download reads them; see `AlbumFiles`.
 
     `announced` returns the announced CRC-32 of a source, UNKNOWN where there is none; `kept` a file
-    that was kept open when it was hashed.
+    that was kept open when it was hashed; `is_unwritten` whether it is proven that nobody has
+    written to an open file since it was listed.
     """
 
     def __init__(
@@ -37,27 +39,13 @@ class AnnouncedFiles:
         announced: Callable[[SourceIndex], int],
         *,
         kept: Callable[[SourceIndex], DiskFile | None] = lambda _source: None,
+        is_unwritten: Callable[[SourceIndex, SourceFile], bool] = lambda _source, _file: False,
     ) -> None:
-        self._opened = opened
+        super().__init__(opened)
         self._listing = listing
         self._announced = announced
         self._kept = kept
-
-    def __enter__(self) -> AnnouncedFiles:
-        self._files = self._opened.__enter__()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._opened.__exit__(kind, error, traceback)
-
-    def open(self, source: SourceIndex) -> SourceFile:
-        """Open a file; see `AlbumFiles.open`."""
-        return self._files.open(source)
+        self._is_unwritten = is_unwritten
 
     def open_each(self, sources: Iterable[SourceIndex]) -> Generator[SourceFile, None, None]:
         """Open files, or take those that are kept; see `AlbumFiles.open_each`."""
@@ -79,17 +67,13 @@ class AnnouncedFiles:
                 for file in kept.values():
                     file.close()
 
-    def open_to_hash(self, source: SourceIndex) -> SourceFile:
-        """Open a file to hash it; see `AlbumFiles.open_to_hash`."""
-        return self._files.open_to_hash(source)
-
-    def known_crc32(self, source: SourceIndex) -> int | None:
-        """Return what the storage knows; see `AlbumFiles.known_crc32`."""
-        return self._files.known_crc32(source)
-
     def verify(self, file: SourceFile, source: SourceIndex) -> None:
         """Check an open file without reading it; SourceSuspected asks for `settle`."""
-        self._files.verify(file, source)
+        try:
+            self._files.verify(file, source)
+        except SourceSuspected:
+            if not self._is_unwritten(source, file):
+                raise
 
     def settle(
         self, source: SourceIndex, suspected: SourceSuspected, abandoned: threading.Event
@@ -124,8 +108,27 @@ class AnnouncedFiles:
             except SourceSuspected as error:
                 first = sources.index(error.source, first)
                 source, start = SourceIndex(sources[first]), positions[first]
-                crc32 = zlib_ng.crc32(buffer[start : start + self._listing.sizes[source]])
+                data = buffer[start : start + self._listing.sizes[source]]
                 announced = self._announced(source)
-                check_suspected(error, source, crc32=crc32, announced=announced)
+                if announced == UNKNOWN and not error.is_inode_alone:
+                    self._read_unwritten(source, data)
+                else:
+                    crc32 = zlib_ng.crc32(data)
+                    check_suspected(error, source, crc32=crc32, announced=announced)
                 first += 1
         return None
+
+    def _read_unwritten(self, source: SourceIndex, data: memoryview) -> None:
+        """Read a small file again, of which it has to be proven that nobody has written to it.
+
+        What was read before may be another file, which has lain in its place for a moment.
+        """
+        with self._files.open(source) as file:
+            blocks = hash_blocks(
+                file, begin_hash(), size=len(data), buffers=iter(thread_block, None)
+            )
+            for block in blocks:
+                stop = block.state.offset
+                data[stop - len(block.data) : stop] = block.data
+            with checked_suspicion(source, UNKNOWN, UNKNOWN):
+                self.verify(file, source)

@@ -135,7 +135,7 @@ def _size_bytes(index: IndexAddress) -> int | None:
 
 
 def archive_options(settings: Settings) -> ArchiveOptions:
-    """Take from the settings what shapes an archive."""
+    """Return the options that shape an archive, as the settings say."""
     names = NameRules(settings.portable_names, settings.name_encoding)
     zone = ZoneInfo(settings.timezone)
     shape = (
@@ -163,7 +163,7 @@ def _zone_data(zone: ZoneInfo) -> str:
 
 
 def limits(settings: Settings) -> Limits:
-    """Take from the settings what is fair."""
+    """Return the limits that the settings ask for."""
     return Limits(
         downloads=settings.max_downloads,
         downloads_per_client=settings.max_downloads_per_client,

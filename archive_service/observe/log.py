@@ -14,7 +14,7 @@ _FIELDS = "event_fields"
 """The attribute of a `LogRecord` that has the fields."""
 _DEBUG, _INFO, _WARNING, _ERROR = logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR
 SELDOM_S = 60.0
-"""The least time between two lines about a limit, of which thousands may be reached a second."""
+"""The least time between two lines about a limit, which may be reached all the time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,8 @@ LINES: Mapping[type[events.Event], Line] = {
     process_events.WorkerFailed: Line("worker.failed", _ERROR),
     process_events.WorkerDied: Line("worker.died", _WARNING),
 }
-"""By the class of event; the others, which come with every file or request, are not logged."""
+"""By the class of event.  Events of other classes, which come with every file or request, are not
+logged."""
 _ATTRIBUTES: Mapping[type[events.Event], tuple[str, ...]] = {
     each: tuple(field.name for field in fields(each))  # type: ignore[arg-type] # each is one
     for each in LINES

@@ -205,7 +205,7 @@ def _of_index(registry: CollectorRegistry) -> _Actions:
     help_of_impaired = "Times that the CRC index could not be used as it should"
     help_of_hashing = "Files that wait to be hashed or are being hashed"
     help_of_backlog = "Albums that wait to be indexed ahead, once they are still"
-    help_of_overflown = "Times that the kernel could not tell of all changes"
+    help_of_overflown = "Times that the kernel's queue of changes has overflown"
     counter = partial(Counter, registry=registry)
     impaired = counter("archive_index_impaired", help_of_impaired)
     hashing = _gauge(registry, "archive_hashing_backlog_files", help_of_hashing)

@@ -15,6 +15,7 @@ from concurrent.futures import Executor
 from contextlib import AbstractContextManager, aclosing, closing, contextmanager
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 from threading import Event
 from typing import NamedTuple, TypeVar
 
@@ -23,6 +24,7 @@ from archive_service.archive.layout import ArchiveLayout
 from archive_service.archive.listing import SourceIndex
 from archive_service.archive.segments import FileData
 from archive_service.checksums.album import AlbumChecksums
+from archive_service.checksums.crc32_column import UNKNOWN
 from archive_service.checksums.disk_demand import DiskDemand
 from archive_service.checksums.prefetch import Prefetch
 from archive_service.checksums.suspicion import AnnouncedFiles
@@ -34,6 +36,12 @@ from archive_service.transfer.read_ahead import Making, PieceSizes, ReadAhead, g
 KEPT_BACK_BYTES = 1
 """Bytes that are sent only after their file is verified, if the range ends within its data.
 Otherwise no byte would be left to withhold, and the client would take the range as complete."""
+WATCHED_FIRST = 100
+"""Unread files that are watched before anything is sent: to open them takes a few milliseconds."""
+WATCHED_FILES = 5_000
+"""The most unread files that are watched."""
+WATCH_OTHERS_AFTER_S = 1.0
+"""When the others are watched: by then most small files are read."""
 COPIED_SPAN_BYTES = 1024 * 1024
 """The largest span that is read into the memory of the process."""
 _Result = TypeVar("_Result")
@@ -45,12 +53,15 @@ class AlbumDisk(NamedTuple):
     threads: Executor
     """Where it is waited for."""
     demand: DiskDemand
-    is_at_hand: bool
-    """Whether files open without waiting."""
+    is_at_hand: Callable[[], bool]
+    """Tells whether files open without waiting."""
 
 
 class ArchiveContent:
-    """The bytes of one archive; `open_album` gives access to the files."""
+    """The bytes of one archive, for all of its downloads; `open_album` gives access to the files.
+
+    For calls from one event loop.
+    """
 
     def __init__(
         self,
@@ -74,12 +85,17 @@ class ArchiveContent:
 
         Raise DownloadFailed.
         """
+        if self._maker.is_complete():
+            self._maker.keep_draft()
         reading = ReadAhead(self._maker, self._threads, pieces, start=start, stop=stop)
         hashing = _nothing() if reading.is_complete else self._hashing_ahead(start, stop)
         with closing(reading), hashing as reached:
-            async with aclosing(self._batches(reading)) as batches:
-                async for offset, batch in batches:
-                    reached(offset)
+            if not reading.is_complete:
+                await self._watch_unread(WATCHED_FIRST)
+            while making := await self._next_batch(reading):
+                batch = await self._made(making)
+                reached(making.offset)
+                try:
                     for ready in batch:
                         if isinstance(ready, memoryview):
                             yield ready
@@ -87,37 +103,50 @@ class ArchiveContent:
                         async with aclosing(self._data(ready, stop, pieces)) as data:
                             async for chunk in data:
                                 yield chunk
-                    self._checksums.flush_if_due()
+                finally:
+                    close_files(batch)
+                self._checksums.flush_if_due()
+                if reading.has_more():  # a client that takes all at once would have the loop
+                    await asyncio.sleep(0)
 
     @contextmanager
     def _hashing_ahead(self, start: int, stop: int) -> Iterator[Callable[[int], None]]:
         """Hash what is unknown ahead of the position that the caller reports."""
         prefetch = Prefetch(self.layout, self._checksums)
-        task = asyncio.ensure_future(prefetch.run(start, stop))
+        tasks = [
+            asyncio.ensure_future(work)
+            for work in (prefetch.run(start, stop), self._watch_others())
+        ]
+        self._checksums.unread.join()
         try:
             with self._checksums.kept.used():
                 yield prefetch.reached
         finally:
-            task.cancel()
+            for task in tasks:
+                task.cancel()
+            self._checksums.unread.leave()
             self._checksums.flush()
 
-    async def _batches(self, reading: ReadAhead) -> AsyncGenerator[tuple[int, Batch], None]:
-        """Yield batches and where they start; close the files of each afterwards."""
-        while True:
-            for source in reading.to_hash():
-                await self._checksums.hashed(source)
-            making = reading.next_batch()
-            if making is None:
-                return
-            batch = await self._made(making)
-            try:
-                yield making.offset, batch
-            finally:
-                close_files(batch)
+    async def _watch_others(self) -> None:
+        await asyncio.sleep(WATCH_OTHERS_AFTER_S)
+        await self._watch_unread(WATCHED_FILES)
+
+    async def _watch_unread(self, most: int) -> None:
+        """Have files watched of which nothing is known."""
+        checksums = self._checksums
+        if checksums.stamps is not None:
+            files = self.layout.listing.files()
+            unread = (source for source in files if checksums.announced(source) == UNKNOWN)
+            await self._in_thread(partial(checksums.unread.watch, list(islice(unread, most))))
+
+    async def _next_batch(self, reading: ReadAhead) -> Making | None:
+        """Begin the next batch, once the CRC-32 values that it needs are known."""
+        for source in reading.to_hash():
+            await self._checksums.hashed(source)
+        return reading.next_batch()
 
     async def _made(self, making: Making) -> Batch:
-        if making.batch.done():  # otherwise a client that takes all at once would have the loop
-            await asyncio.sleep(0)
+        if making.batch.done():
             return making.batch.result()
         try:
             return await asyncio.shield(asyncio.wrap_future(making.batch))
@@ -186,19 +215,15 @@ class ArchiveContent:
         """Check that a file is what was listed; in place if that does not wait."""
         try:
             if file.is_prompt:
-                self._verify_now(data)
+                data.verify()
             else:
-                await self._in_thread(partial(self._verify_now, data))
+                await self._in_thread(data.verify)
         except SourceSuspected as suspected:
             abandoned = Event()
             try:
                 await self._in_thread(partial(self._settle, data.source, suspected, abandoned))
             finally:
                 abandoned.set()
-
-    def _verify_now(self, data: OpenData) -> None:
-        with self._open_album() as files:
-            files.verify(data.file, data.source)
 
     def _settle(self, source: SourceIndex, suspected: SourceSuspected, abandoned: Event) -> None:
         """Read a suspected file again; raise SourceChanged where it has another CRC-32."""

@@ -84,6 +84,10 @@ class ReadAhead:
             self._segments = next(self._plan, None)
         return self._makings.popleft() if self._makings else None
 
+    def has_more(self) -> bool:
+        """Return whether another batch follows."""
+        return bool(self._makings) or self._segments is not None
+
     def close(self) -> None:
         """Drop the batches that were made ahead."""
         for making in self._makings:

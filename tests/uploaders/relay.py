@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -20,6 +21,16 @@ from uploaders.programs import WITHIN_S, Stopped, Upload
 
 Command = Sequence[str | Path]
 _READ_BYTES = 1 << 16
+_SYSTEM = f"{os.environ['PATH']}:/usr/sbin:/sbin"
+
+
+def installed(*programs: str) -> str:
+    """Return the path of the last program, or skip the test where one is missing."""
+    paths = [shutil.which(program, path=_SYSTEM) for program in programs]
+    for program, path in zip(programs, paths, strict=True):
+        if path is None:
+            pytest.skip(f"{program} is not installed")
+    return str(paths[-1])
 
 
 @contextmanager

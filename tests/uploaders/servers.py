@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
@@ -16,19 +15,9 @@ from pathlib import Path
 
 import pytest
 from harness.ports import free_port
+from uploaders.node import node, require_package
 from uploaders.programs import WITHIN_S, Upload, Uploader, stopping
-from uploaders.relay import Command, served, through_relay
-
-_SYSTEM = f"{os.environ['PATH']}:/usr/sbin:/sbin"
-
-
-def installed(*programs: str) -> str:
-    """Return the path of the last program, or skip the test where one is missing."""
-    paths = [shutil.which(program, path=_SYSTEM) for program in programs]
-    for program, path in zip(programs, paths, strict=True):
-        if path is None:
-            pytest.skip(f"{program} is not installed")
-    return str(paths[-1])
+from uploaders.relay import Command, installed, served, through_relay
 
 
 def _curl(*arguments: str | Path) -> Command:
@@ -103,6 +92,11 @@ def pure_ftpd_hidden(source: Path, target: Path) -> Iterator[Upload]:
 
 def _put(source: Path, target: Path) -> Callable[[int], Command]:
     return lambda port: _curl("-T", source, f"http://127.0.0.1:{port}/{target.name}")
+
+
+def _form(source: Path, target: Path) -> Callable[[int], Command]:
+    field = f"file=@{source};filename={target.name}"
+    return lambda port: _curl("-F", field, f"http://127.0.0.1:{port}/")
 
 
 def _wsgidav(album: Path) -> Callable[[int], Command]:
@@ -203,15 +197,11 @@ def copyparty(source: Path, target: Path) -> AbstractContextManager[Upload]:
 
 
 def _node(script: str, album: Path) -> Callable[[int], Command]:
-    program = installed("curl", "node")
+    installed("curl")
     path = Path(__file__).with_name(script)
     for package in re.findall(r'require\("([^"]+)"\)', path.read_text()):
-        found = subprocess.run(
-            [program, "-e", f"require.resolve({package!r})"], check=False, capture_output=True
-        )
-        if found.returncode:
-            pytest.skip(f"Node does not find {package}: NODE_PATH says where packages are")
-    return lambda port: [program, path, album, f"{port}"]
+        require_package(package)
+    return lambda port: [*node(script), album, f"{port}"]
 
 
 def tus(source: Path, target: Path) -> AbstractContextManager[Upload]:
@@ -238,11 +228,47 @@ def tus(source: Path, target: Path) -> AbstractContextManager[Upload]:
 
 def multer(source: Path, target: Path) -> AbstractContextManager[Upload]:
     """Write to the final name."""
+    server = _node("multer_server.js", target.parent)
+    return through_relay(server, _form(source, target), source, target.parent)
+
+
+def uploadserver(source: Path, target: Path) -> AbstractContextManager[Upload]:
+    """Write to a temporary name of Python, `tmp` and eight letters."""
+    program = installed("curl", "uploadserver")
+
+    def server(port: int) -> Command:
+        place = ("--bind", "127.0.0.1", "--directory", target.parent)
+        return ["env", "PYTHONWARNINGS=ignore", program, *place, f"{port}"]
 
     def client(port: int) -> Command:
-        return _curl("-F", f"file=@{source};filename={target.name}", f"http://127.0.0.1:{port}/")
+        there = f"http://127.0.0.1:{port}/upload"
+        return _curl("-F", f"files=@{source};filename={target.name}", there)
 
-    return through_relay(_node("multer_server.js", target.parent), client, source, target.parent)
+    return through_relay(server, client, source, target.parent)
+
+
+def _npm_server(package: str, album: Path) -> Callable[[int], Command]:
+    installed("curl")
+    command = node("npm_servers.js", package)
+    return lambda port: [*command, album, f"{port}"]
+
+
+def busboy(source: Path, target: Path) -> AbstractContextManager[Upload]:
+    """Write to the final name."""
+    server = _npm_server("busboy", target.parent)
+    return through_relay(server, _form(source, target), source, target.parent)
+
+
+def formidable(source: Path, target: Path) -> AbstractContextManager[Upload]:
+    """Write to a name of 25 letters and digits, which it removes when the client leaves."""
+    server = _npm_server("formidable", target.parent)
+    return through_relay(server, _form(source, target), source, target.parent)
+
+
+def webdav_server(source: Path, target: Path) -> AbstractContextManager[Upload]:
+    """Write to the final name."""
+    server = _npm_server("webdav-server", target.parent)
+    return through_relay(server, _put(source, target), source, target.parent)
 
 
 SERVERS: Sequence[Uploader] = (
@@ -257,4 +283,8 @@ SERVERS: Sequence[Uploader] = (
     copyparty,
     tus,
     multer,
+    busboy,
+    webdav_server,
 )
+OF_NO_KNOWN_NAME: Sequence[Uploader] = (formidable, uploadserver)
+"""If these servers are killed, their parts look like any other file."""

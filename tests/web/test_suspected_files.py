@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import mmap
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from conftest import Serve
 from harness.albums import HASH, make_album, noise
-from harness.http import Truncated, connected, get
+from harness.conditions import eventually
+from harness.http import Truncated, connected, get, request
+from harness.oracle import contents_of
 from harness.server import Server
 
 TARGET = f"/archive/{HASH}/"
@@ -48,6 +52,40 @@ def rewrite(path: Path) -> None:
         file.seek(-1, os.SEEK_END)
         file.write(bytes([last ^ 1]))
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def relabel(path: Path) -> None:
+    os.setxattr(path, "user.label", b"another")
+
+
+def rewrite_by_another_name(path: Path) -> None:
+    other = path.parent.parent / "another name"
+    os.link(path, other)
+    rewrite(other)
+    other.unlink()
+
+
+def rewrite_mapped(path: Path) -> None:
+    """Write through a mapping, which inotify does not report."""
+    status = path.stat()
+    with path.open("r+b") as file, mmap.mmap(file.fileno(), 0) as mapped:
+        mapped[-1] ^= 1
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def exchange_for_a_moment(path: Path) -> None:
+    kept = path.parent.parent / "kept"
+    path.rename(kept)
+    copy = path.parent.parent / "copy"
+    copy.write_bytes(bytes(len(kept.read_bytes())))
+    os.utime(copy, ns=(0, kept.stat().st_mtime_ns))
+    copy.rename(path)
+
+
+def validators(server: Server) -> tuple[str, str]:
+    answer = request(server.port, "HEAD", TARGET)
+    assert answer.status == 200
+    return answer["etag"], answer["last-modified"]
 
 
 def received_while(server: Server, change: Callable[[], None]) -> bytes:
@@ -89,9 +127,48 @@ def test_a_download_is_cut_where_a_byte_has_changed_and_size_and_time_have_not(
     server.wait_for("download.interrupted.*reason=rewritten")
 
 
-def test_what_was_never_read_before_is_cut(photos_dir: Path, serve: Serve) -> None:
-    """No checksum was announced to compare with, and the entity tag may stand for another."""
+@pytest.mark.parametrize("touch", [give_to_its_owner, link_elsewhere, relabel])
+def test_a_first_download_goes_on_where_no_byte_has_changed(
+    photos_dir: Path, serve: Serve, touch: Callable[[Path], None]
+) -> None:
+    album = make_album(photos_dir, FILES)
+    server = serve()
+    changed_s = max(path.stat().st_ctime for path in (album, *album.iterdir()))
+    eventually(
+        lambda: time.time() > int(changed_s) + 2
+    )  # the date is that of the album from now on
+    before = validators(server)
+    seen = []
+
+    def touch_all() -> None:
+        for name in FILES:
+            touch(album / name)
+        seen.append(validators(server))
+
+    whole = received_while(server, touch_all)
+    assert contents_of(whole) == FILES
+    assert [*seen, validators(server), validators(serve())] == [before] * 3
+
+
+@pytest.mark.parametrize("change", [rewrite, rewrite_by_another_name, rewrite_mapped])
+@pytest.mark.parametrize("name", FILES)
+def test_a_first_download_is_cut_where_a_byte_has_changed_and_size_and_time_have_not(
+    photos_dir: Path, serve: Serve, name: str, change: Callable[[Path], None]
+) -> None:
+    album = make_album(photos_dir, FILES)
+    server = serve()
+    before = validators(server)
+    with pytest.raises(Truncated):
+        received_while(server, lambda: change(album / name))
+    assert validators(server) != before
+
+
+@pytest.mark.parametrize("change", [replace_by_a_copy, exchange_for_a_moment])
+def test_a_first_download_is_cut_where_another_file_has_lain_in_the_place(
+    photos_dir: Path, serve: Serve, change: Callable[[Path], None]
+) -> None:
+    """Which bytes the file had that was listed, nobody knows."""
     album = make_album(photos_dir, FILES)
     server = serve()
     with pytest.raises(Truncated):
-        received_while(server, lambda: give_to_its_owner(album / "d.txt"))
+        received_while(server, lambda: change(album / "d.txt"))

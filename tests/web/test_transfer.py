@@ -43,7 +43,8 @@ from archive_service.transfer.connection import Transfer
 from archive_service.transfer.file_span import Chunk, FileSpan
 from archive_service.transfer.service import ArchiveService
 from archive_service.web.app import create_app
-from archive_service.web.http_server.runner import ConnectionTimes, Runner
+from archive_service.web.http_server.client_connection import ConnectionTimes
+from archive_service.web.http_server.runner import Runner
 from archive_service.web.options import WebOptions
 
 Serve = Callable[..., Server]

@@ -18,6 +18,7 @@ from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 from archive_service.archive.errors import DownloadFailed, SourceChanged, StorageUnavailable
+from archive_service.archive.fingerprint import fingerprint_of
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing, SourceIndex
 from archive_service.archive.segments import LARGE_FILE_BYTES
@@ -153,7 +154,7 @@ class BackgroundHasher:
 
     def _look(self, archive: ArchiveId) -> Seen:
         listing = self._storage.list(archive)
-        return Seen(listing, listing.fingerprint())
+        return Seen(listing, fingerprint_of(listing))
 
     def _advance(self, steps: Iterator[None], throttle: Throttle) -> bool:
         """Take steps for a while; return whether more may be left."""
@@ -192,7 +193,7 @@ class _AlbumRun:
 
 
 class _BackgroundHashing(Hashing):
-    """Leaves pages, disk and processor to others, and unreadable files out."""
+    """Hashes at a low priority: drops pages, rests, and skips unreadable files."""
 
     def __init__(self, files: AlbumFiles, run: _AlbumRun) -> None:
         super().__init__(files, run.album.listing)
