@@ -90,7 +90,7 @@ class ArchiveContent:
         reading = ReadAhead(self._maker, self._threads, pieces, start=start, stop=stop)
         hashing = _nothing() if reading.is_complete else self._hashing_ahead(start, stop)
         with closing(reading), hashing as reached:
-            if not reading.is_complete:
+            if not reading.is_complete and reading.needs_files():
                 await self._watch_unread(WATCHED_FIRST)
             while making := await self._next_batch(reading):
                 batch = await self._made(making)

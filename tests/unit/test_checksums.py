@@ -161,7 +161,7 @@ def test_probe_of_what_stands_before_a_checksum_opens_no_file(
     site: Site, photos_dir: Path, first: str
 ) -> None:
     size = LARGE_BYTES if first.endswith("large") else 100
-    make_album(photos_dir, {first: noise(size), "2.large": noise(LARGE_BYTES), "3": b"3"})
+    settle(make_album(photos_dir, {first: noise(size), "2.large": noise(LARGE_BYTES), "3": b"3"}))
 
     async def probes() -> None:
         async with site.service() as (service, storage):
