@@ -15,7 +15,7 @@ from itertools import accumulate, count, repeat
 from operator import add, eq, floordiv
 from typing import NamedTuple, cast
 
-from archive_service.archive.errors import ArchiveTooLarge, StorageUnavailable
+from archive_service.archive.errors import AlbumUnpackable, ArchiveTooLarge
 from archive_service.archive.listing import MOST_BYTES, Listing, SourceIndex
 from archive_service.archive.quantity import NS_PER_S
 from archive_service.archive.segments import (
@@ -177,13 +177,13 @@ def lay_out(
     """Lay out an archive of sources of a listing; `names` has a name for each of the listing's.
 
     `zone` is the time zone of the DOS times.
-    Raise StorageUnavailable for a name that no zip can hold (APPNOTE 4.4.10: two bytes of length),
+    Raise AlbumUnpackable for a name that no zip can hold (APPNOTE 4.4.10: two bytes of length),
     and ArchiveTooLarge.
     """
     ordered = cast("Sequence[SourceIndex]", array("L", sorted(sources, key=names.__getitem__)))
     entry_names = list(map(names.__getitem__, ordered))
     if max(map(len, entry_names), default=0) > headers.MAX_NAME_BYTES:
-        raise StorageUnavailable("name too long")
+        raise AlbumUnpackable("name too long")
     sizes, mtimes_ns, listed_modes = _columns(listing, ordered)
     if sum(sizes) > MAX_ARCHIVE_BYTES:
         raise ArchiveTooLarge

@@ -281,8 +281,7 @@ _NO_DATA = memoryview(b"")
 
 
 class _Blocks(local):
-    def __init__(self) -> None:
-        self.block = memoryview(bytearray(BLOCK_BYTES))
+    block: memoryview | None = None
 
 
 _blocks = _Blocks()
@@ -293,4 +292,7 @@ def thread_block() -> memoryview:
 
     To make one for each file would take longer than to hash a small one.
     """
-    return _blocks.block
+    block = _blocks.block
+    if block is None:
+        block = _blocks.block = memoryview(bytearray(BLOCK_BYTES))
+    return block

@@ -7,6 +7,7 @@ downloaded for the first time, its unread files are watched, see `write_watch`.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, suppress
 from threading import Lock
@@ -34,6 +35,8 @@ class UnreadFiles:
         self._watches = watches
         self._lock = Lock()
         self._watched: dict[SourceIndex, Watched] = {}
+        # Of a file that changed later, the ctime may be the same after one more change.
+        self._settled_ns = time.time_ns() - listing.clock_tick_ns()
         self._users = 0
 
     def join(self) -> None:
@@ -53,7 +56,7 @@ class UnreadFiles:
         """Watch files that are still as listed; blocks."""
         with self._open_album() as files:
             for source in sources:
-                if source in self._watched:
+                if source in self._watched or self.listing.ctime_ns(source) >= self._settled_ns:
                     continue
                 try:
                     with files.open(source) as file:

@@ -132,9 +132,9 @@ class ArchiveContent:
         await self._watch_unread(WATCHED_FILES)
 
     async def _watch_unread(self, most: int) -> None:
-        """Have files watched of which nothing is known, where any later change can be seen."""
+        """Have files watched of which nothing is known."""
         checksums = self._checksums
-        if checksums.stamps is not None and checksums.may_be_kept:
+        if checksums.stamps is not None:
             files = self.layout.listing.files()
             unread = (source for source in files if checksums.announced(source) == UNKNOWN)
             await self._in_thread(partial(checksums.unread.watch, list(islice(unread, most))))

@@ -13,6 +13,7 @@ from archive_service.archive.errors import (
     AlbumArchived,
     AlbumEmpty,
     AlbumInMotion,
+    AlbumUnpackable,
     ArchiveNotFound,
     ArchiveTooLarge,
     BadQuery,
@@ -67,7 +68,9 @@ REQUEST_LINE_TOO_LONG = Failure(414, "request_line_too_long")
 COOKIES_TOO_LONG = Failure(431, "cookies_too_long")
 FIELD_TOO_LONG = Failure(431, "field_too_long")
 _FAILED_PLANS = {each.status: each for each in (PRECONDITION_FAILED, RANGE_NOT_SATISFIABLE)}
-UNREADABLE = Failure(400, "bad_query")
+TOO_MANY_FIELDS = Failure(431, "too_many_fields")
+LINK_UNREADABLE = Failure(400, "bad_query")
+REQUEST_UNREADABLE = Failure(400, "bad_request")
 INTERNAL = Failure(500, "internal")
 _BY_EXCEPTION: tuple[tuple[type[Exception], Failure], ...] = (
     (InvalidArchiveId, Failure(404, "archive_not_found")),
@@ -83,6 +86,7 @@ _BY_EXCEPTION: tuple[tuple[type[Exception], Failure], ...] = (
     (NoForm, Failure(415, "no_form")),
     (FormTimedOut, Failure(408, "form_timed_out")),
     (ArchiveTooLarge, Failure(503, "too_large")),
+    (AlbumUnpackable, Failure(503, "unpackable")),
     (AlbumInMotion, Failure(503, "in_motion", _retry_after(_RETRY_MOVING_AFTER_S))),
     (AlbumArchived, Failure(503, "archived", _retry_after(_RETRY_ARCHIVED_AFTER_S))),
     (LinkNotSigned, Failure(403, "link_not_signed")),

@@ -5,13 +5,16 @@ Each change is made on the disk and in memory, so it is known at any time what a
 
 from __future__ import annotations
 
+import mmap
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from random import Random
+from typing import BinaryIO
 
 from archive_service.archive.listing import CLOCK_TICK_NS
 from archive_service.archive.segments import LARGE_FILE_BYTES
@@ -19,6 +22,21 @@ from archive_service.archive.segments import LARGE_FILE_BYTES
 _SIZES = (0, 1, 100, 5_000, LARGE_FILE_BYTES - 1, LARGE_FILE_BYTES, 300_000, 2_000_000, 4_000_000)
 _DIRECTORIES = ("", "", "day 1/", "день/")
 _MOST_FILES = 10
+_NS_PER_S = 1_000_000_000
+
+
+@dataclass
+class Upload:
+    """A file that its program has open, and what is still to be written."""
+
+    file: BinaryIO
+    name: str
+    data: bytes
+    order: list[int]
+    """The pieces to come, by number."""
+
+
+_PIECES = 4
 
 
 @dataclass
@@ -32,18 +50,30 @@ class Album:
     version: int = 0
     written_in_place: int = 0
     """The last version made by writing into a file that was there."""
+    upload: Upload | None = None
+    """An upload under way."""
 
     @property
     def name(self) -> str:
         return self.path.name
 
+    def has_gap(self) -> bool:
+        """Return whether an upload that broke off may have left zeros at both ends of a file."""
+        return any(not (data[:4096] + data[-4096:]).strip(b"\0") for data in self.contents.values())
+
 
 class Changes:
     """Makes random changes of albums."""
 
-    def __init__(self, chance: Random, *, may_forbid: bool) -> None:
+    def __init__(
+        self, chance: Random, others: Path, *, may_forbid: bool, smallest: int = 0
+    ) -> None:
+        """`others` is a directory on the same file system, for what is in no album."""
         self._chance = chance
-        self._last_ns = 0
+        self._smallest = smallest
+        self._sizes = [size for size in _SIZES if size >= smallest]
+        self._others = others
+        self._numbers = count()
         self._all: list[Callable[[Album], None]] = [
             self._add,
             self._add,
@@ -55,24 +85,30 @@ class Changes:
             self._move,
             self._litter,
             self._give_to_its_owner,
+            self._link_elsewhere,
+            self._relabel,
+            self._copy_over,
+            self._add_twin,
+            self._exchange,
+            self._rewrite_mapped,
+            self._fill_hole,
+            self._become_directory,
+            self._date_ahead,
             *([self._forbid] if may_forbid else []),
         ]
 
     def make(self, album: Album) -> None:
         """Let something happen to an album."""
-        self._wait_a_tick()
-        if not album.is_there:
+        if album.upload:
+            self._go_on(album, album.upload)
+        elif not album.is_there:
             self._appear(album)
         elif self._chance.random() < 0.03:
             self._disappear(album)
         else:
             self._chance.choice(self._all)(album)
-        self._last_ns = time.time_ns()
-
-    def _wait_a_tick(self) -> None:
         # Two changes within one step of the file system's clock look the same.
-        while time.time_ns() <= self._last_ns + CLOCK_TICK_NS:
-            time.sleep(CLOCK_TICK_NS / 1e9)
+        time.sleep(CLOCK_TICK_NS / 1e9 + 0.001)
 
     def _appear(self, album: Album) -> None:
         album.path.mkdir()
@@ -93,7 +129,7 @@ class Changes:
             return
         name = f"{self._chance.choice(_DIRECTORIES)}{self._chance.randrange(10**6)}.jpg"
         if name not in album.contents:
-            self._write(album, name, self._data(self._chance.choice(_SIZES)))
+            self._write(album, name, self._data(self._chance.choice(self._sizes)))
 
     def _write(self, album: Album, name: str, data: bytes) -> None:
         path = album.path / name
@@ -118,7 +154,7 @@ class Changes:
     def _truncate(self, album: Album) -> None:
         if name := self._some_file(album):
             data = album.contents[name]
-            size = self._chance.randrange(len(data) + 1)
+            size = self._chance.randrange(min(self._smallest, len(data)), len(data) + 1)
             os.truncate(album.path / name, size)
             album.contents[name] = data[:size]
             self._note_in_place(album)
@@ -183,6 +219,137 @@ class Changes:
         for path in (album.path, *album.path.rglob("*")):
             os.chown(path, os.getuid(), os.getgid())
 
+    def _link_elsewhere(self, album: Album) -> None:
+        """Give each file one more name, as `cp -al` does."""
+        for name in album.contents:
+            self._others.mkdir(exist_ok=True)
+            os.link(album.path / name, self._others / f"{next(self._numbers)}")
+
+    def _relabel(self, album: Album) -> None:
+        for name in album.contents:
+            os.setxattr(album.path / name, "user.label", self._data(5))
+
+    def _copy_over(self, album: Album) -> None:
+        """Replace the album by a copy of the same bytes and times.
+
+        Of a file that was never read nobody knows whether it is the same.
+        """
+        copy, old = (self._others / f"{next(self._numbers)}" for _ in range(2))
+        shutil.copytree(album.path, copy, symlinks=True)
+        album.path.rename(old)
+        copy.rename(album.path)
+        shutil.rmtree(old)
+        album.version += 1
+
+    def _add_twin(self, album: Album) -> None:
+        """Add a file of the size and time of another."""
+        name = self._some_file(album)
+        if name and len(album.contents) < _MOST_FILES:
+            twin = f"{self._chance.randrange(10**6)}.twin.jpg"
+            self._write(album, twin, self._data(len(album.contents[name])))
+            os.utime(album.path / twin, ns=(0, (album.path / name).stat().st_mtime_ns))
+
+    def _exchange(self, album: Album) -> None:
+        """Let two files swap their names, those of one size if there are any."""
+        names = sorted(set(album.contents) - album.unreadable)
+        pairs = [(a, b) for a in names for b in names if a < b]
+        twins = [(a, b) for a, b in pairs if len(album.contents[a]) == len(album.contents[b])]
+        if not pairs:
+            return
+        one, other = self._chance.choice(twins or pairs)
+        aside = self._others / f"{next(self._numbers)}"
+        (album.path / one).rename(aside)
+        (album.path / other).rename(album.path / one)
+        aside.rename(album.path / other)
+        contents = album.contents
+        contents[one], contents[other] = contents[other], contents[one]
+        album.version += 1
+
+    def _rewrite_mapped(self, album: Album) -> None:
+        name = self._some_file(album)
+        if name and album.contents[name]:
+            path = album.path / name
+            status = path.stat()
+            data = self._data(status.st_size)
+            with path.open("r+b") as file, mmap.mmap(file.fileno(), 0) as mapped:
+                mapped[:] = data
+            os.utime(path, ns=(0, status.st_mtime_ns))
+            album.contents[name] = data
+            self._note_in_place(album)
+
+    def _fill_hole(self, album: Album) -> None:
+        """Fill the hole at the end of a file, and put its time back."""
+        if name := self._some_file(album):
+            path = album.path / name
+            size, hole = len(album.contents[name]), self._chance.randrange(1, 300_000)
+            os.truncate(path, size + hole)
+            status = path.stat()
+            data = self._data(hole)
+            with path.open("r+b") as file:
+                file.seek(size)
+                file.write(data)
+            os.utime(path, ns=(0, status.st_mtime_ns))
+            album.contents[name] += data
+            self._note_in_place(album)
+
+    def _become_directory(self, album: Album) -> None:
+        name = self._some_file(album)
+        if name and name.endswith(".jpg") and "/" not in name:
+            data = album.contents[name]
+            self._unlink(album, name)
+            self._write(album, f"{name}/{self._chance.randrange(10**6)}.png", data)
+
+    def _date_ahead(self, album: Album) -> None:
+        if name := self._some_file(album):
+            ahead_ns = time.time_ns() + self._chance.randrange(1, 10**6) * _NS_PER_S
+            os.utime(album.path / name, ns=(0, ahead_ns))
+            album.version += 1
+
+    def begin_upload(self, album: Album) -> None:
+        """Open a new file, and write a part of it or none."""
+        data = self._data(self._chance.choice((5_000, 300_000, 2_000_000)))
+        name = f"{self._chance.randrange(10**6)}.upload.jpg"
+        order = list(range(_PIECES))
+        file = (album.path / name).open("wb")
+        album.upload = Upload(file, name, data, order)
+        if self._chance.random() < 0.5:  # as aria2 does
+            file.truncate(len(data))
+            self._chance.shuffle(order)
+        self._go_on(album, album.upload)
+
+    def _go_on(self, album: Album, upload: Upload) -> None:
+        """Write the next piece; close the file behind the last, or sometimes before it."""
+        if upload.order and self._chance.random() < 0.9:
+            size = -(-len(upload.data) // _PIECES)
+            start = upload.order.pop(0) * size
+            upload.file.seek(start)
+            upload.file.write(upload.data[start : start + size])
+            upload.file.flush()
+            return
+        upload.file.close()
+        album.contents[upload.name] = (album.path / upload.name).read_bytes()
+        album.upload = None
+        album.version += 1
+
+    def end_uploads(self, albums: Iterable[Album]) -> None:
+        """Close the files that are being uploaded."""
+        for album in albums:
+            while album.upload:
+                self._go_on(album, album.upload)
+
+    def swap(self, one: Album, other: Album) -> None:
+        """Rename two albums into each other."""
+        if not (one.is_there and other.is_there) or one is other or one.upload or other.upload:
+            return
+        aside = self._others / f"{next(self._numbers)}"
+        one.path.rename(aside)
+        other.path.rename(one.path)
+        aside.rename(other.path)
+        one.contents, other.contents = other.contents, one.contents
+        one.unreadable, other.unreadable = other.unreadable, one.unreadable
+        for album in (one, other):
+            album.version += 1
+
     def _note_in_place(self, album: Album) -> None:
         album.version += 1
         album.written_in_place = album.version
@@ -194,4 +361,5 @@ class Changes:
         return self._chance.choices(names, weights)[0] if names else None
 
     def _data(self, size: int) -> bytes:
-        return self._chance.randbytes(size)
+        """Make data that is no zeros, which would look like an upload."""
+        return b"\xff"[:size] + self._chance.randbytes(max(size - 1, 0))

@@ -12,7 +12,8 @@ import zipfile
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 from random import Random
 
@@ -24,8 +25,11 @@ from harness.oracle import Oracle, WrongBytes, contents_of, received
 from harness.privileges import without_override
 from harness.server import Server, serving
 
+from archive_service.web.limits.resumption_guard import BRIEF_BYTES
+
 _FLAGS = ("--empty-archives", "zip")
 """An album that loses all its files stays an archive."""
+_PROMPT_SETTLING = ("--settle-time", "0.05", "--settle-wait", "0.3")
 
 ALBUMS = 6
 FLIGHTS = 5
@@ -42,6 +46,7 @@ class Flight:
     """A download under way: the range from `start` to `stop` of an archive."""
 
     connection: Connection
+    client: str
     album: Album
     version: int
     etag: str
@@ -62,6 +67,10 @@ class Flight:
 class Part:
     """What a client has of an archive from its beginning, and may continue."""
 
+    client: str
+    """Its address."""
+    is_remembered: bool
+    """Whether the server knows what the client began with: it has not been killed since."""
     album: Album
     version: int
     etag: str
@@ -71,17 +80,23 @@ class Part:
 
 
 class Soak:
-    """One run."""
+    """One run.  Each client has an address of its own, and comes again from there."""
+
+    flags = _FLAGS
+    smallest = 0
+    """Bytes of a file."""
 
     def __init__(self, directory: Path, seed: int) -> None:
         self.counts: Counter[str] = Counter()
         self._chance = Random(seed)
-        self._changes = Changes(self._chance, may_forbid=os.geteuid() == 0)
-        self._photos_dir, self._cache_dir, oracle_dir = (
-            directory / name for name in ("photos", "cache", "oracle")
+        self._photos_dir, self._cache_dir, oracle_dir, others = (
+            directory / name for name in ("photos", "cache", "oracle", "others")
         )
-        for path in (self._photos_dir, self._cache_dir, oracle_dir):
+        for path in (self._photos_dir, self._cache_dir, oracle_dir, others):
             path.mkdir()
+        may_forbid = os.geteuid() == 0
+        self._changes = Changes(self._chance, others, may_forbid=may_forbid, smallest=self.smallest)
+        self._clients = count()
         self._albums = [Album(self._photos_dir / f"{n:032x}") for n in range(ALBUMS)]
         self._flights: list[Flight] = []
         self._parts: list[Part] = []
@@ -104,20 +119,29 @@ class Soak:
 
     def _served(self) -> Server:
         return self._stack.enter_context(
-            serving(self._photos_dir, self._cache_dir, *_FLAGS, launcher=without_override())
+            serving(self._seen_at(), self._cache_dir, *self.flags, launcher=without_override())
         )
 
-    def _step(self) -> None:
-        steps: list[tuple[Callable[[], None], float]] = [
+    def _seen_at(self) -> Path:
+        """Return where the server under test sees the albums."""
+        return self._photos_dir
+
+    def _steps(self) -> list[tuple[Callable[[], None], float]]:
+        return [
             (self._start, 10.0),
-            (self._resume, 5.0),
+            (self._resume, 3.0),
+            (self._resume_bare, 3.0),
             (self._advance, 15.0),
             (self._finish, 10.0),
             (self._leave, 4.0),
             (self._change, 8.0),
+            (self._swap_albums, 0.2),
             (self._ask_for_parts, 1.0),
             (self._touch_index, 0.1),
         ]
+
+    def _step(self) -> None:
+        steps = self._steps()
         step = self._chance.choices([s for s, _ in steps], [weight for _, weight in steps])[0]
         before = self.counts["downloads"]
         step()
@@ -125,10 +149,10 @@ class Soak:
             self._now_and_then()
 
     def _now_and_then(self) -> None:
-        count = self.counts["downloads"]
-        if count % RESTART_EVERY == RESTART_EVERY // 2:  # so that no run ends with a new server
+        done = self.counts["downloads"]
+        if done % RESTART_EVERY == RESTART_EVERY // 2:  # so that no run ends with a new server
             self._restart()
-        elif count % CHECK_EVERY == 0:
+        elif done % CHECK_EVERY == 0:
             self._land_all()
             self._check_levels()
 
@@ -142,7 +166,10 @@ class Soak:
             assert get(self._server.port, f"/archive/{album.name}/").status == 404
             self.counts["missing"] += 1
             return
-        etag, archive = self._known(album)
+        known = self._known(album)
+        if known is None:
+            return
+        etag, archive = known
         start, stop = 0, len(archive)
         field_lines = []
         if self._chance.random() < 0.4 and len(archive) > 1:
@@ -150,7 +177,8 @@ class Soak:
             stop = self._chance.randrange(start, len(archive)) + 1
             # Without a validator it would be refused where this client has begun another version.
             field_lines = [f"Range: bytes={start}-{stop - 1}", f"If-Match: {etag}"]
-        connection = self._asked(album, *field_lines)
+        client = self._new_client()
+        connection = self._asked(album, client, *field_lines)
         status, fields = self._head(connection)
         if status == 412:  # a file was found to be another meanwhile
             connection.close()
@@ -161,6 +189,7 @@ class Soak:
         self._flights.append(
             Flight(
                 connection,
+                client,
                 album,
                 self._version_of(album, etag, archive),
                 etag,
@@ -173,29 +202,69 @@ class Soak:
         )
 
     def _resume(self) -> None:
-        if not self._parts or len(self._flights) >= FLIGHTS:
+        part = self._taken_part()
+        known = part and self._known(part.album)
+        if part is None or known is None:
             return
-        part = self._parts.pop(self._chance.randrange(len(self._parts)))
-        album = part.album
-        if not album.is_there:
-            return
-        etag, archive = self._known(album)
+        archive = known[1]
         connection = self._asked(
-            album, f"Range: bytes={len(part.content)}-", f"If-Range: {part.etag}"
+            part.album, part.client, f"Range: bytes={len(part.content)}-", f"If-Range: {part.etag}"
         )
         status, fields = self._head(connection)
-        etag = fields["etag"]
-        version = self._version_of(album, etag, archive)
         if status == 206:
-            assert etag == part.etag, "a part of another archive"
+            assert fields["etag"] == part.etag, "a part of another archive"
             self.counts["resumed"] += 1
+            self._go_on(part, connection, fields["etag"], archive)
         else:
             assert status == 200, status
             self.counts["begun afresh"] += 1
-        begun, exposed = (part.content, part.exposed) if status == 206 else (b"", [])
+            nothing = replace(part, content=b"", exposed=[])
+            self._go_on(nothing, connection, fields["etag"], archive)
+
+    def _resume_bare(self) -> None:
+        """Resume as wget does: without a validator, and appending whatever comes."""
+        part = self._taken_part()
+        known = part and self._known(part.album)
+        if part is None or known is None or not part.is_remembered:
+            return
+        etag, archive = known
+        connection = self._asked(part.album, part.client, f"Range: bytes={len(part.content)}-")
+        status, fields = self._head(connection)
+        if status == 206:
+            if fields["etag"] != part.etag:
+                raise WrongBytes("two archives in one file")
+            self.counts["resumed without a validator"] += 1
+            self._go_on(part, connection, part.etag, archive)
+            return
+        connection.close()
+        assert status == 412, status
+        if etag == part.etag and len(part.content) >= BRIEF_BYTES:
+            # A file may have been found to be another meanwhile.
+            now = request(self._server.port, "HEAD", f"/archive/{part.album.name}/")
+            assert now["etag"] != part.etag, "refused to go on with the same archive"
+        self.counts["refused to make one file of two archives"] += 1
+
+    def _taken_part(self) -> Part | None:
+        if not self._parts or len(self._flights) >= FLIGHTS:
+            return None
+        part = self._parts.pop(self._chance.randrange(len(self._parts)))
+        return part if part.album.is_there else None
+
+    def _go_on(self, part: Part, connection: Connection, etag: str, archive: bytes) -> None:
+        version = self._version_of(part.album, etag, archive)
+        archive = self._bound[etag]
         self._flights.append(
             Flight(
-                connection, album, version, etag, self._bound[etag], 0, len(archive), begun, exposed
+                connection,
+                part.client,
+                part.album,
+                version,
+                etag,
+                archive,
+                0,
+                len(archive),
+                part.content,
+                part.exposed,
             )
         )
 
@@ -223,9 +292,10 @@ class Soak:
 
     def _ask_for_parts(self) -> None:
         album = self._chance.choice(self._albums)
-        if not album.is_there or album.unreadable:
+        known = None if album.unreadable or not album.is_there else self._known(album)
+        if known is None:
             return
-        _, archive = self._known(album)
+        archive = known[1]
         at = self._chance.randrange(len(archive))
         answer = get(
             self._server.port, f"/archive/{album.name}/", f"Range: bytes=0-0,{at}-{at + 5000},-1"
@@ -252,6 +322,9 @@ class Soak:
             if flight.album is album and album.written_in_place != before:
                 flight.exposed.append(len(flight.content))
 
+    def _swap_albums(self) -> None:
+        self._changes.swap(self._chance.choice(self._albums), self._chance.choice(self._albums))
+
     def _touch_index(self) -> None:
         """Flip a byte of the index."""
         paths = sorted(self._cache_dir.glob("*.sqlite3*"))
@@ -272,6 +345,7 @@ class Soak:
             flight.version = -1
             self._take_the_rest(flight)
         self.counts["restarts"] += 1
+        self._parts = [replace(part, is_remembered=False) for part in self._parts]
         self._server = self._served()
         self._before = None
 
@@ -321,6 +395,8 @@ class Soak:
         if flight.start == 0 and 0 < len(flight.content) < len(flight.archive):
             self._parts.append(
                 Part(
+                    flight.client,
+                    True,
                     flight.album,
                     flight.version,
                     flight.etag,
@@ -347,18 +423,31 @@ class Soak:
         self._oracle.forget()
         self._bound.clear()
 
-    def _known(self, album: Album) -> tuple[str, bytes]:
+    def _known(self, album: Album) -> tuple[str, bytes] | None:
         """Return the entity tag that the server gives, and bytes of the archive as it must be now.
 
+        Return None where a file is being uploaded, so that there is none.
         The oracle is root, and may read what the server under test may not.  Its index has seen
         other states of the album, so a file may have another stamp there.
         """
+        answer = request(self._server.port, "HEAD", f"/archive/{album.name}/")
+        if album.upload:
+            assert answer.status == 503, "half an upload"
+        if answer.status == 503:
+            assert album.upload or album.has_gap(), "nothing is uploaded"
+            self.counts["asked for while something is uploaded"] += 1
+            return None
+        assert answer.status == 200, answer.status
         archive = self._oracle.archive(self._oracle.learn(album.name, album.contents))
-        return request(self._server.port, "HEAD", f"/archive/{album.name}/")["etag"], archive
+        return answer["etag"], archive
 
-    def _asked(self, album: Album, *field_lines: str) -> Connection:
+    def _new_client(self) -> str:
+        number = next(self._clients)
+        return f"127.{number // 62500 + 2}.{number // 250 % 250}.{number % 250 + 1}"
+
+    def _asked(self, album: Album, client: str, *field_lines: str) -> Connection:
         self.counts["downloads"] += 1
-        connection = Connection(self._server.port, small_window=True)
+        connection = Connection(self._server.port, small_window=True, address=client)
         # Before the server is stopped, which waits for clients that have not left.
         self._stack.callback(connection.close)
         connection.send("GET", f"/archive/{album.name}/", *field_lines)
@@ -370,6 +459,22 @@ class Soak:
 
     def _some_flight(self) -> Flight | None:
         return self._chance.choice(self._flights) if self._flights else None
+
+
+class UploadSoak(Soak):
+    """A run in which files are uploaded into the albums, as programs do that hold them open."""
+
+    flags = (*_FLAGS, *_PROMPT_SETTLING)
+    smallest = 1  # a young empty file is waited for like an upload
+
+    def _steps(self) -> list[tuple[Callable[[], None], float]]:
+        return [*super()._steps(), (self._begin_upload, 1.5)]
+
+    def _begin_upload(self) -> None:
+        album = self._chance.choice(self._albums)
+        if album.is_there and not album.upload:
+            self._changes.begin_upload(album)
+            self.counts["uploads"] += 1
 
 
 def may_have_changed_on_its_way(flight: Flight) -> bool:

@@ -9,15 +9,15 @@ import os
 from pathlib import Path
 
 import pytest
-from campaign.soak import Soak
+from campaign.soak import Soak, UploadSoak
 
 pytestmark = pytest.mark.skipif(
     not Path("/proc/self/fd").exists(), reason="looks at open files by /proc"
 )
 
 
-def soak(directory: Path, *, seed: int, downloads: int) -> None:
-    run = Soak(directory, seed)
+def soak(kind: type[Soak], directory: Path, *, seed: int, downloads: int) -> None:
+    run = kind(directory, seed)
     print(f"CAMPAIGN_SEED={seed} CAMPAIGN_DOWNLOADS={downloads}")
     try:
         run.run(downloads)
@@ -25,11 +25,17 @@ def soak(directory: Path, *, seed: int, downloads: int) -> None:
         print(", ".join(f"{what}: {count}" for what, count in sorted(run.counts.items())))
 
 
-def test_two_hundred_downloads_with_cuts_resumes_and_changes(tmp_path: Path) -> None:
-    soak(tmp_path, seed=5, downloads=200)
+@pytest.mark.parametrize("kind", [Soak, UploadSoak])
+def test_two_hundred_downloads_with_cuts_resumes_and_changes(
+    tmp_path: Path, kind: type[Soak]
+) -> None:
+    soak(kind, tmp_path, seed=5, downloads=200)
 
 
 @pytest.mark.campaign
-def test_ten_thousand_downloads_with_cuts_resumes_and_changes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", [Soak, UploadSoak])
+def test_ten_thousand_downloads_with_cuts_resumes_and_changes(
+    tmp_path: Path, kind: type[Soak]
+) -> None:
     seed = int(os.environ.get("CAMPAIGN_SEED") or int.from_bytes(os.urandom(4), "big"))
-    soak(tmp_path, seed=seed, downloads=int(os.environ.get("CAMPAIGN_DOWNLOADS", "10000")))
+    soak(kind, tmp_path, seed=seed, downloads=int(os.environ.get("CAMPAIGN_DOWNLOADS", "10000")))

@@ -49,8 +49,12 @@ class Response:
 class Connection:
     """One connection to the server."""
 
-    def __init__(self, port: int, *, small_window: bool = False) -> None:
+    def __init__(
+        self, port: int, *, small_window: bool = False, address: str = "127.0.0.1"
+    ) -> None:
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        if address != "127.0.0.1":
+            self.socket.bind((address, 0))
         if small_window:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
         self.socket.settimeout(TIMEOUT_S)

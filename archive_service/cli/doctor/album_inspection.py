@@ -19,12 +19,22 @@ from archive_service.config.settings import Settings
 from archive_service.storage.base import Storage
 from archive_service.storage.deadline import within
 from archive_service.storage.local.filesystem_type import filesystem_of, is_changed_by_others
+from archive_service.storage.local.listing_builder import MAX_LINKED
+from archive_service.storage.local.walk import MAX_DEPTH
 
 LOOKED_AT_ALBUMS = 1000
 LOOKED_AT_IN_STORE = 3
 """Each takes two requests, and permissions mostly apply to the whole bucket."""
 ANSWER_WITHIN_S = 5.0
 """How long PHOTOS_DIR is waited for."""
+_UNFIT = {
+    "too deep": f"has more than {MAX_DEPTH} directories within directories: move the innermost up",
+    "too many links": f"has links to more than {MAX_LINKED:,} files: link to fewer",
+    "file too large": "has a file of an impossible size: remove it, or repair the disk",
+    "timeout": "is on a disk that does not answer in time: look at the disk, or at the mount",
+    "archived": "has objects in cold storage: restore them",
+}
+"""What is wrong with albums that permissions have nothing to do with, by the reason."""
 _WATCH_LIMIT = Path("/proc/sys/fs/inotify/max_user_watches")
 
 
@@ -56,14 +66,12 @@ def _looked_at(settings: Settings, storage: Storage, names: Sequence[str]) -> It
     yield Finding(Verdict.GOOD, "albums", f"{len(names):,} in {settings.photos_dir}")
     is_local = isinstance(settings.photos_dir, Path)
     sample = names[: LOOKED_AT_ALBUMS if is_local else LOOKED_AT_IN_STORE]
-    unreadable = [name for name in sample if not _can_be_read(storage, name)]
-    if unreadable:
-        yield Finding(
-            Verdict.WRONG,
-            "albums",
-            f"{len(unreadable):,} of the {len(sample):,} looked at can't be "
-            f"read by this user, such as {_shown(unreadable[0])}: {_cure(settings)}",
-        )
+    reasons = [(name, _why_unreadable(storage, name)) for name in sample]
+    for reason in sorted({reason for _, reason in reasons if reason is not None}):
+        names_of_it = [name for name, each in reasons if each == reason]
+        cure = _UNFIT.get(reason) or f"can't be read by this user: {_cure(settings)}"
+        text = f"{len(names_of_it):,} of the {len(sample):,} looked at, such as"
+        yield Finding(Verdict.WRONG, "albums", f"{text} {_shown(names_of_it[0])}, {cure}")
     nameless = [name for name in names if not _is_id(name)]
     if nameless:
         yield Finding(
@@ -84,9 +92,10 @@ def _cure(settings: Settings) -> str:
     return cure
 
 
-def _can_be_read(storage: Storage, name: str) -> bool:
+def _why_unreadable(storage: Storage, name: str) -> str | None:
+    """Return the reason of what can't be read of an album; empty where its user may not read it."""
     if not is_archive_id(name):
-        return True
+        return None
     archive = ArchiveId(name)
     try:
         listing = storage.list(archive)
@@ -94,9 +103,11 @@ def _can_be_read(storage: Storage, name: str) -> bool:
             for source in islice(listing.files(), 1):
                 with album.open(source) as file:
                     file.readinto(memoryview(bytearray(1)))
-    except (StorageUnavailable, DownloadFailed, OSError):
-        return False
-    return True
+    except StorageUnavailable as error:
+        return error.reason if error.reason in _UNFIT else ""
+    except (DownloadFailed, OSError):
+        return ""
+    return None
 
 
 def _is_id(name: str) -> bool:

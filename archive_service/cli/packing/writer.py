@@ -13,6 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing, contextmanager
+from functools import cached_property
 from itertools import cycle
 
 from archive_service.archive.errors import DownloadFailed, SourceChanged
@@ -47,8 +48,6 @@ class ArchiveWriter(ABC):
         self._open_files = open_files
         self._output = output
         self._on_progress = on_progress
-        # One is filled while the other is written.
-        self._buffers = cycle([memoryview(bytearray(BLOCK_BYTES)) for _ in range(2)])
         self._checksums = Crc32Column(len(layout.listing))
         self._maker = BatchMaker(layout, self._checksums, open_files)
 
@@ -126,6 +125,11 @@ class ArchiveWriter(ABC):
     def _blocks(self, file: SourceFile, source: SourceIndex) -> Iterator[HashedBlock]:
         size = self._layout.listing.sizes[source]
         return hash_blocks(file, begin_hash(), size=size, buffers=self._buffers)
+
+    @cached_property
+    def _buffers(self) -> Iterator[memoryview]:
+        """Two blocks for large files: one is filled while the other is written."""
+        return cycle([memoryview(bytearray(BLOCK_BYTES)) for _ in range(2)])
 
     def _read_ahead(self, blocks: Iterator[HashedBlock]) -> Iterator[HashedBlock]:
         """Yield blocks, while a thread reads and hashes the next one."""

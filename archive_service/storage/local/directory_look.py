@@ -61,6 +61,10 @@ class DirectoryLook:
     uploads: list[bytes]
     """Names that are left out, but look like uploads."""
     upload_rows: bytes
+    status_behind: os.stat_result
+    """Its state once all was looked at."""
+    is_prompt: bool
+    """Whether its file system answers at once."""
 
     def without_placeholders(self) -> tuple[list[bytes], bytes]:
         """Return names and rows without the empty files that an upload holds its name with."""

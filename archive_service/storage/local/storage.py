@@ -14,15 +14,18 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import Literal
 
 from archive_service.archive.errors import ArchiveNotFound, StorageUnavailable, errno_name
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing
+from archive_service.archive.lru import WeightedLRU
 from archive_service.observe.events import LinkSkipped, Observe, ignore
 from archive_service.observe.recurrence import once
 from archive_service.storage.exclusion import Exclusion
@@ -30,6 +33,7 @@ from archive_service.storage.in_flight import InFlight, InFlights
 from archive_service.storage.local.album_files import LocalAlbumFiles, album_place
 from archive_service.storage.local.directory_look import Place
 from archive_service.storage.local.filesystem_type import is_prompt, mount_point
+from archive_service.storage.local.flat_album import FlatAlbum
 from archive_service.storage.local.native import AS_COMPILED, NativeCalls
 from archive_service.storage.local.open_beneath import OPEN_DIRECTORY
 from archive_service.storage.local.symlinks import AlbumLinks, Links, NoLinks
@@ -37,6 +41,8 @@ from archive_service.storage.local.walk import VANISHED, Walk, opened_directory
 from archive_service.storage.wanted import WantedTree
 
 _NO_ALBUM = (*VANISHED, errno.ENAMETOOLONG)
+_KEPT_ALBUMS = 1000
+"""Flat albums whose last listing is kept."""
 SymlinkPolicy = Literal["inside", "never"]
 
 
@@ -60,6 +66,10 @@ class LocalStorage:
         self._native = native
         self._symlinks = symlinks
         self._in_flights = InFlights()
+        self._lock = Lock()
+        self._flat_albums: WeightedLRU[ArchiveId, tuple[FlatAlbum, Listing]] = WeightedLRU(
+            _KEPT_ALBUMS
+        )
         self._observe = once(observe)
 
     def list(self, archive: ArchiveId) -> Listing:
@@ -130,9 +140,30 @@ class LocalStorage:
     def _list_album(self, archive: ArchiveId, root: int) -> Listing:
         with self._opened_album(archive, root) as album:
             in_flight = self._in_flights.of(archive)
-            walk = self._walked(archive, album, Place(), in_flight)
-            in_flight.note_listing(is_prompt=walk.is_prompt and is_prompt(root))
-            return walk.listing()
+            if known := self._unchanged(archive, album, in_flight):
+                in_flight.note_listing(is_prompt=True)
+                return known
+            listed_from_ns = time.time_ns()
+            walk = self._walk(archive, album, in_flight)
+            flat = walk.album(album)
+            listing = walk.listing()
+            are_prompt = walk.is_prompt and is_prompt(root)
+            in_flight.note_listing(is_prompt=are_prompt)
+            if flat and are_prompt and listing.has_settled(listed_from_ns):
+                self._keep(archive, flat, listing)
+            return listing
+
+    def _keep(self, archive: ArchiveId, flat: FlatAlbum, listing: Listing) -> None:
+        with self._lock:
+            self._flat_albums.put(archive, (flat, listing), weight=1)
+
+    def _unchanged(self, archive: ArchiveId, album: int, in_flight: InFlight) -> Listing | None:
+        """Return the last listing of a flat album on a prompt file system, if it still holds."""
+        with self._lock:
+            flat, listing = self._flat_albums.get(archive) or (None, None)
+        if flat and in_flight.measured(partial(flat.is_unchanged, album, self._native)):
+            return listing
+        return None
 
     def _selected(
         self, root: int, in_flight: InFlight, wanted: tuple[ArchiveId, WantedTree]
@@ -141,15 +172,15 @@ class LocalStorage:
         try:
             with self._opened_album(archive, root) as album:
                 place = Place(wanted=None if tree.is_whole else tree)
-                return self._walked(archive, album, place, in_flight)
+                walk = self._walk(archive, album, in_flight)
+                walk.directory(album, place)
+                return walk
         except ArchiveNotFound:
             return None
 
-    def _walked(self, archive: ArchiveId, album: int, place: Place, in_flight: InFlight) -> Walk:
+    def _walk(self, archive: ArchiveId, album: int, in_flight: InFlight) -> Walk:
         links = self._links(archive, album)
-        walk = Walk(self._exclusion, in_flight=in_flight, links=links, native=self._native)
-        walk.directory(album, place)
-        return walk
+        return Walk(self._exclusion, in_flight=in_flight, links=links, native=self._native)
 
     @contextmanager
     def _opened_album(self, archive: ArchiveId, root: int) -> Iterator[int]:

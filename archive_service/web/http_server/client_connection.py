@@ -18,6 +18,7 @@ from archive_service.transfer.tcp_info import Progress, progress_of
 from archive_service.web.failures import EXPECTATION_FAILED, INTERNAL, failure_response
 from archive_service.web.http_server.header_limits import (
     MAX_FIELD_BYTES,
+    MAX_FIELDS,
     MAX_HEADER_BYTES,
     MAX_REQUEST_TARGET_BYTES,
     header_failure,
@@ -73,6 +74,7 @@ class ClientConnection(web.RequestHandler):
             lingering_time=times.drain_s,
             max_line_size=MAX_REQUEST_TARGET_BYTES,
             max_field_size=MAX_FIELD_BYTES,
+            max_headers=MAX_FIELDS,
         )
         self._body: StreamReader | None = None
         """The body of the last request answered; some of it may not have arrived."""
