@@ -142,7 +142,7 @@ class ArchiveContent:
     async def _next_batch(self, reading: ReadAhead) -> Making | None:
         """Begin the next batch, once the CRC-32 values that it needs are known."""
         for source in reading.to_hash():
-            await self._checksums.hashed(source)
+            await self._checksums.jobs.hashed(source)
         return reading.next_batch()
 
     async def _made(self, making: Making) -> Batch:

@@ -256,5 +256,5 @@ class _BackgroundHashing(Hashing):
 
     def _leave_to_download(self, source: SourceIndex) -> None:
         album = self._run.album
-        if album.is_requested(source) or not album.is_unknown(source):
+        if album.jobs.has(source) or not album.is_unknown(source):
             raise _TakenOver
