@@ -34,8 +34,8 @@ from archive_service.checksums.album import AlbumChecksums
 from archive_service.checksums.crc32_column import UNKNOWN
 from archive_service.checksums.crc_index.base import CrcIndex
 from archive_service.checksums.crc_index.memory import MemoryCrcIndex
+from archive_service.checksums.hash_blocks import BLOCK_BYTES
 from archive_service.checksums.hash_threads import HashThreads
-from archive_service.checksums.hashing import BLOCK_BYTES
 from archive_service.checksums.known_files import ALBUM_PATH
 from archive_service.storage.base import DiskFile
 from archive_service.storage.exclusion import Exclusion
