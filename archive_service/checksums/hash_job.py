@@ -9,7 +9,8 @@ from concurrent.futures import Future
 
 from archive_service.archive.errors import DownloadFailed
 from archive_service.archive.listing import SourceIndex
-from archive_service.observe.events import HashingBacklogChanged, Observe
+from archive_service.observe.events import Observe
+from archive_service.observe.index_events import HashingBacklogChanged
 
 
 class HashJob:
