@@ -143,7 +143,7 @@ OPTIMISATIONS = {
         ("first-album", "save-album"),
         (
             Replacement(
-                "checksums/hashing.py",
+                "checksums/hash_blocks.py",
                 "crc32 = zlib_ng.crc32(data, crc32)",
                 "crc32 = __import__('zlib').crc32(data, crc32)",
             ),

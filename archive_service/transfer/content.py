@@ -105,7 +105,7 @@ class ArchiveContent:
         reading = ReadAhead(self._maker, self._threads, pieces, start=start, stop=stop)
         hashing = _NO_HASHING if reading.is_complete else self._hashing_ahead(start, stop)
         with closing(reading), hashing as reached:
-            if not reading.is_complete:
+            if not reading.is_complete and reading.needs_files():
                 await self._watch_unread(WATCHED_FIRST)
             while making := await self._next_batch(reading):
                 batch = await self._made(making)
@@ -158,7 +158,7 @@ class ArchiveContent:
     async def _next_batch(self, reading: ReadAhead) -> Making | None:
         """Begin the next batch, once the CRC-32 values that it needs are known."""
         for source in reading.to_hash():
-            await self._checksums.hashed(source)
+            await self._checksums.jobs.hashed(source)
         return reading.next_batch()
 
     async def _made(self, making: Making) -> Batch:

@@ -34,8 +34,8 @@ from archive_service.checksums.album import AlbumChecksums
 from archive_service.checksums.crc32_column import UNKNOWN
 from archive_service.checksums.crc_index.base import CrcIndex
 from archive_service.checksums.crc_index.memory import MemoryCrcIndex
+from archive_service.checksums.hash_blocks import BLOCK_BYTES
 from archive_service.checksums.hash_threads import HashThreads
-from archive_service.checksums.hashing import BLOCK_BYTES
 from archive_service.checksums.known_files import ALBUM_PATH
 from archive_service.storage.base import DiskFile
 from archive_service.storage.exclusion import Exclusion
@@ -161,7 +161,7 @@ def test_probe_of_what_stands_before_a_checksum_reads_no_file(
     site: Site, photos_dir: Path, first: str
 ) -> None:
     size = LARGE_BYTES if first.endswith("large") else 100
-    make_album(photos_dir, {first: noise(size), "2.large": noise(LARGE_BYTES), "3": b"3"})
+    settle(make_album(photos_dir, {first: noise(size), "2.large": noise(LARGE_BYTES), "3": b"3"}))
 
     async def probes() -> None:
         async with site.service() as (service, storage):
@@ -448,7 +448,7 @@ def test_a_change_while_it_is_hashed_fails_all_who_wait(photos_dir: Path) -> Non
 
     async def two_wait() -> list[BaseException | None]:
         async with album.checksums() as checksums:
-            waiting = [asyncio.ensure_future(checksums.hashed(0)) for _ in range(2)]
+            waiting = [asyncio.ensure_future(checksums.jobs.hashed(0)) for _ in range(2)]
             await asyncio.to_thread(eventually, lambda: album.storage.read_bytes[b"a.bin"] > 0)
             with path.open("ab") as file:
                 file.write(b"x")
@@ -469,8 +469,8 @@ def test_a_failure_of_one_file_is_none_of_another(photos_dir: Path) -> None:
 
     async def share() -> int:
         async with album.checksums() as checksums:
-            job = checksums.request([0, 1])
-            waiting = asyncio.ensure_future(checksums.hashed(1))
+            job = checksums.jobs.request([0, 1])
+            waiting = asyncio.ensure_future(checksums.jobs.hashed(1))
             await asyncio.to_thread(eventually, lambda: album.storage.read_bytes[b"a.bin"] > 0)
             with (photos_dir / HASH / "a.bin").open("ab") as file:
                 file.write(b"x")
@@ -491,10 +491,10 @@ def test_a_job_that_has_failed_a_moment_ago_is_not_joined(photos_dir: Path) -> N
 
     async def ask_before_its_end_is_dealt_with() -> int:
         async with album.checksums() as checksums:
-            failed = checksums.request([0, 1])
+            failed = checksums.jobs.request([0, 1])
             while not (failed.done and failed.done.done()):  # noqa: ASYNC110 - not a turn later
                 await asyncio.sleep(0)
-            another = checksums.request([1])
+            another = checksums.jobs.request([1])
             assert another is not failed
             await another.finished()
             with pytest.raises(DownloadFailed):
@@ -510,8 +510,8 @@ def test_a_value_once_known_is_not_hashed_again(photos_dir: Path) -> None:
 
     async def twice() -> None:
         async with album.checksums() as checksums:
-            await asyncio.gather(*(checksums.hashed(0) for _ in range(10)))
-            await checksums.hashed(0)
+            await asyncio.gather(*(checksums.jobs.hashed(0) for _ in range(10)))
+            await checksums.jobs.hashed(0)
 
     run(twice())
     assert album.storage.opened == {b"a.bin": 1}

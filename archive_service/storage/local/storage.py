@@ -26,8 +26,9 @@ from archive_service.archive.errors import ArchiveNotFound, StorageUnavailable, 
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing
 from archive_service.archive.lru import WeightedLRU
-from archive_service.observe.events import LinkSkipped, Observe, ignore
+from archive_service.observe.events import Observe, ignore
 from archive_service.observe.recurrence import once
+from archive_service.observe.storage_events import LinkSkipped
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.in_flight import InFlight, InFlights
 from archive_service.storage.local.album_files import LocalAlbumFiles, album_place
