@@ -157,7 +157,7 @@ def test_a_later_download_reads_no_large_file(site: Site, photos_dir: Path) -> N
 
 
 @pytest.mark.parametrize("first", ["1.large", "1.small"])
-def test_probe_of_what_stands_before_a_checksum_reads_no_file(
+def test_probe_of_what_stands_before_a_checksum_opens_no_file(
     site: Site, photos_dir: Path, first: str
 ) -> None:
     size = LARGE_BYTES if first.endswith("large") else 100
@@ -169,7 +169,7 @@ def test_probe_of_what_stands_before_a_checksum_reads_no_file(
             second = representation.layout.header_offsets[1]
             ranges = [(0, 1), (0, LOCAL_CRC32_OFFSET), (second + 3, second + 5)]
             parts = [await download(service, representation, *each) for each in ranges]
-            assert not storage.read_bytes
+            assert not storage.opened
             whole = await download(service, representation)
             assert parts == [whole[start:stop] for start, stop in ranges]
 
