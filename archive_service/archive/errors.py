@@ -18,6 +18,7 @@
     ├── SelectionOutdated        files were added, removed or renamed since a link was made
     ├── StorageUnavailable       the album exists, but cannot be described now
     │   ├── AlbumInMotion        it is being changed, most likely uploaded
+    │   ├── AlbumUnpackable      no archive can hold it as it is
     │   ├── ArchiveTooLarge      the archive is longer than clients and systems can count
     │   ├── AlbumArchived        its objects have to be restored by the store first
     │   └── ListingTimedOut      its disk does not answer in time
@@ -133,11 +134,15 @@ class AlbumInMotion(StorageUnavailable):
         super().__init__("changing")
 
 
-class ArchiveTooLarge(StorageUnavailable):
-    """The archive has 2⁶³ bytes or more: too many for a file offset or a signed 64-bit length."""
+class AlbumUnpackable(StorageUnavailable):
+    """No archive can hold the album until its owner changes it; the reason says why."""
 
-    def __init__(self) -> None:
-        super().__init__("too large")
+
+class ArchiveTooLarge(StorageUnavailable):
+    """The archive, or a file, has 2⁶³ bytes or more: too many for a file offset or a length."""
+
+    def __init__(self, reason: str = "too large") -> None:
+        super().__init__(reason)
 
 
 class AlbumArchived(StorageUnavailable):

@@ -15,8 +15,9 @@ from itertools import accumulate, count, repeat
 from operator import add, eq, floordiv
 from typing import NamedTuple, cast
 
-from archive_service.archive.errors import ArchiveTooLarge, StorageUnavailable
+from archive_service.archive.errors import AlbumUnpackable, ArchiveTooLarge
 from archive_service.archive.listing import MOST_BYTES, Listing, SourceIndex
+from archive_service.archive.quantity import NS_PER_S
 from archive_service.archive.segments import (
     LARGE_FILE_BYTES,
     CentralHeaders,
@@ -38,7 +39,6 @@ MAX_ARCHIVE_BYTES = MOST_BYTES
 
 _OWNER_FILE, _OWNER_DIRECTORY = 0o600, 0o700
 _PERMISSIONS = 0o777
-_NS_PER_S = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -177,13 +177,13 @@ def lay_out(
     """Lay out an archive of sources of a listing; `names` has a name for each of the listing's.
 
     `zone` is the time zone of the DOS times.
-    Raise StorageUnavailable for a name that no zip can hold (APPNOTE 4.4.10: two bytes of length),
+    Raise AlbumUnpackable for a name that no zip can hold (APPNOTE 4.4.10: two bytes of length),
     and ArchiveTooLarge.
     """
     ordered = cast("Sequence[SourceIndex]", array("L", sorted(sources, key=names.__getitem__)))
     entry_names = list(map(names.__getitem__, ordered))
     if max(map(len, entry_names), default=0) > headers.MAX_NAME_BYTES:
-        raise StorageUnavailable("name too long")
+        raise AlbumUnpackable("name too long")
     sizes, mtimes_ns, listed_modes = _columns(listing, ordered)
     if sum(sizes) > MAX_ARCHIVE_BYTES:
         raise ArchiveTooLarge
@@ -262,7 +262,7 @@ def is_all_in_order(sources: Sequence[SourceIndex], listing: Listing) -> bool:
 
 
 def _seconds(times_ns: array[int]) -> list[int]:
-    return list(map(floordiv, times_ns, repeat(_NS_PER_S)))
+    return list(map(floordiv, times_ns, repeat(NS_PER_S)))
 
 
 def _archived_modes(names: Sequence[bytes], sizes: array[int], modes: array[int]) -> array[int]:

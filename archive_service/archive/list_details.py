@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -16,7 +15,7 @@ class ListDetails:
     texts: Mapping[int, bytes]
     """The content of those sources that the list itself holds."""
     missing: Sequence[str] = ()
-    """The names of files that were not found, and are left out for the list says so."""
+    """The names of missing files, which the list permits to leave out."""
     download_name: str | None = None
     """The file name of the archive where its link has none."""
 
@@ -24,16 +23,3 @@ class ListDetails:
         """Return the album that a source lies in, and its path in that album."""
         album, _, path = self.origins[source].partition(b"/")
         return album.decode(), path
-
-    def fingerprint(self) -> bytes:
-        """Return a digest of all of it."""
-        digest = blake2b(b"\0".join(self.origins), digest_size=16)
-        digest.update(repr((self.missing, self.download_name)).encode())
-        for source in sorted(self.texts):
-            digest.update(content_digest(self.texts[source]))
-        return digest.digest()
-
-
-def content_digest(text: bytes) -> bytes:
-    """Return what stands for the content of a text in validators."""
-    return blake2b(text, digest_size=16).digest()

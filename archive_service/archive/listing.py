@@ -11,12 +11,12 @@ import sys
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from itertools import repeat
 from typing import NewType, cast
 
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.list_details import ListDetails
+from archive_service.archive.quantity import NS_PER_S
 
 SourceIndex = NewType("SourceIndex", int)
 """The index of a file or directory in a listing, which differs from that of its entry."""
@@ -25,14 +25,12 @@ CHANGE_TOKEN_SIZE = 16
 
 _CTIME_SIZE = 8
 """The bytes with which the change token of a file on a disk begins."""
-_TIME = struct.Struct("<q")
 _VERSION = struct.Struct(f"<Qq{CHANGE_TOKEN_SIZE}s")
 _NO_TOKEN = bytes(CHANGE_TOKEN_SIZE)
 CLOCK_TICK_NS = 10_000_000
 """The coarsest step of a file system's timestamps."""
 COARSE_CLOCK_TICK_NS = 2_000_000_000
 """The same for file systems with timestamps in whole seconds, such as ext3 and FAT."""
-_NS_PER_S = 1_000_000_000
 _TIME_MIN_NS, _TIME_MAX_NS = -(2**63), 2**63 - 1
 MOST_BYTES = 2**63 - 1
 """The largest file, and archive, that systems and clients can count."""
@@ -72,7 +70,7 @@ class Listing:
 
     Then a change token identifies the content at any time, and a removal changes no timestamp."""
     newest_upload_ns: int = 0
-    """The newest change of what is left out and looks like an upload."""
+    """The newest change of a file that is left out and looks like an upload."""
     uploads: Sequence[bytes] = ()
     """The paths of the first of these files."""
     has_litter: bool = False
@@ -115,14 +113,14 @@ class Listing:
         return ArchiveId(album), path
 
     def is_text(self, source: SourceIndex) -> bool:
-        """Tell whether a list holds the content of a source itself."""
+        """Return whether the list itself holds the content of a source."""
         return self.listed is not None and source in self.listed.texts
 
     def clock_tick_ns(self) -> int:
         """Return the step of the timestamps; 0 for objects, whose changes their tokens show."""
         if self.is_of_objects:
             return 0
-        is_coarse = self.newest_change_ns % _NS_PER_S == 0
+        is_coarse = self.newest_change_ns % NS_PER_S == 0
         return COARSE_CLOCK_TICK_NS if is_coarse else CLOCK_TICK_NS
 
     def has_settled(self, at_ns: int) -> bool:
@@ -183,27 +181,6 @@ class Listing:
         sizes = map(self.sizes.__getitem__, sources)
         mtimes_ns = map(self.mtimes_ns.__getitem__, sources)
         return map(_VERSION.pack, sizes, mtimes_ns, repeat(_NO_TOKEN))
-
-    def fingerprint(self) -> bytes:
-        """Return a digest of everything in the listing that shapes an archive, and of uploads.
-
-        With litter, the times of directories are left out: litter moves them, too.
-        """
-        # Imported here: it loads OpenSSL, which `main.py` needs for nothing.
-
-        digest = blake2b(b"\0".join(self.paths), digest_size=16)
-        for column in (self.sizes, self.mtimes_ns, self.modes):
-            digest.update(column_bytes(column))
-        digest.update(self.change_tokens)
-        digest.update(_TIME.pack(self.newest_upload_ns))
-        if not self.has_litter:
-            digest.update(_TIME.pack(self.newest_change_ns))
-            digest.update(_TIME.pack(self.newest_mtime_ns))
-        if self.locations is not self.paths:
-            digest.update(b"\0".join(self.locations))
-        if self.listed:
-            digest.update(self.listed.fingerprint())
-        return digest.digest()
 
 
 def held_ns(time_ns: int) -> int:

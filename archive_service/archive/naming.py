@@ -211,7 +211,7 @@ def _spelled(name: str) -> str:
 
 
 def _distinct(wanted: Mapping[bytes, str], key: Callable[[str], str]) -> Mapping[bytes, bytes]:
-    """Number all but the first of the names whose keys are equal.
+    """Give names with equal keys a number, all but the first.
 
     Names as stored come before names that were changed; then the stored bytes decide.
     """

@@ -29,12 +29,12 @@ class Pieces(NamedTuple):
     stops: Sequence[int]
 
     def cost(self, first: int, stop: int) -> int:
-        """Return what a part costs that has the pieces from `first` up to `stop`."""
+        """Return the cost of a part with the pieces from `first` up to `stop`."""
         return self.stops[stop - 1] - self.starts[first]
 
 
 def fewest_parts(pieces: Pieces, room: int) -> int:
-    """Return into how few parts pieces fit, if none but those of one piece may cost more."""
+    """Return the fewest parts within a room; a part of a single piece may cost more."""
     return sum(1 for _ in _furthest_cuts(pieces, room))
 
 
@@ -71,7 +71,7 @@ def _fits(pieces: Pieces, parts: int, room: int) -> bool:
 
 
 def _furthest_cuts(pieces: Pieces, room: int) -> Iterator[int]:
-    """Yield where parts end of which each takes all for which it has room."""
+    """Yield where parts end if each takes as many pieces as it has room for."""
     cut = 0
     while cut < len(pieces.stops):
         cut = _reach(pieces, cut, room)
@@ -83,7 +83,7 @@ def _reach(pieces: Pieces, first: int, room: int) -> int:
 
 
 def _earliest_cuts(pieces: Pieces, parts: int, room: int) -> list[int]:
-    """Return by a number of parts where the rest may begin that they can take."""
+    """Return, for each number of parts, the first piece from which they can take the rest."""
     cuts = [len(pieces.stops)]
     for _ in range(1, parts):
         cut = cuts[-1]
@@ -93,7 +93,7 @@ def _earliest_cuts(pieces: Pieces, parts: int, room: int) -> list[int]:
 
 
 def _nearest_to_share(pieces: Pieces, last: int, left: int) -> int:
-    """Return the cut nearest to an equal share of what follows a cut."""
+    """Return where to cut next, so that the part is nearest to an equal share of the rest."""
     done = pieces.stops[last - 1] if last else 0
     goal = done + (pieces.stops[-1] - done) // left
     cut = bisect_left(pieces.stops, goal) + 1

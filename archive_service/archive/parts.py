@@ -52,10 +52,7 @@ class Parts:
         self._first_entries = _first_entries(whole.layout)
 
     def fewest(self, most_bytes: int) -> int:
-        """Return into how few parts the archive fits that have at most so many bytes.
-
-        A part of a single file may have more.
-        """
+        """Return the fewest parts of at most `most_bytes`; one of a single file may have more."""
         if len(self._layout) <= most_bytes:
             return 1
         return fewest_parts(self._pieces(), max(most_bytes - len(self._layout.end_records), 0))
@@ -132,7 +129,7 @@ class _Directories:
 
 
 def _costs_before(layout: ArchiveLayout) -> Sequence[int]:
-    """Return what all before each entry costs, then what all entries cost."""
+    """Return the cost of all entries before each entry, then that of all entries."""
     central = map(sub, layout.central_offsets, repeat(layout.central_offsets[0]))
     return list(map(add, layout.header_offsets, central))
 

@@ -1,4 +1,4 @@
-"""Sizes and durations as people write them: `64M`, `7d`."""
+"""Units of time, and sizes and durations as people write them: `64M`, `7d`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from math import isfinite
 
+NS_PER_S = 1_000_000_000
 _SIZE = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)([KMGkmg]?)")
 _BYTES: Mapping[str, int] = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
 _SECONDS: Mapping[str, int] = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}

@@ -13,18 +13,18 @@ from hashlib import blake2b
 from typing import Protocol
 
 from archive_service.archive.file_version import has_made, joined_stamps, stamps_of
+from archive_service.archive.fingerprint import content_digest
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.layout import ArchiveLayout, is_all_in_order
-from archive_service.archive.list_details import content_digest
 from archive_service.archive.listing import Listing, column_bytes
 from archive_service.archive.naming import NameRules, original_name
+from archive_service.archive.quantity import NS_PER_S
 from archive_service.archive.segments import EntryIndex
 
 FORMAT_VERSION = 2
 """Grows with each change of the bytes that a listing becomes; part of the ETag."""
 _CLOCK_LAG_NS = 50_000_000
 """The kernel stamps changes with a coarse clock, which may lag this far behind."""
-_NS_PER_S = 1_000_000_000
 CHANGED_WITHIN_S = 2
 """How far `changed_s` of a change made now may lie after the current Unix second.
 
@@ -47,7 +47,7 @@ class ArchiveOptions:
 
 
 class Contents(Protocol):
-    """What is known of the contents of an album's files, for the validators."""
+    """What validators need to know of the contents of an album's files."""
 
     @property
     def stamps(self) -> array[int] | None:
@@ -58,13 +58,13 @@ class Contents(Protocol):
 
 
 class Unread:
-    """The contents of a listing of which nothing is remembered; see `Contents`."""
+    """The contents of a listing without an index; see `Contents`."""
 
     def __init__(self, listing: Listing) -> None:
         self.stamps = None if listing.is_of_objects else stamps_of(listing)
 
     def date_of(self, etag: str) -> None:
-        """Remember none."""
+        """Return None: no date is remembered."""
 
 
 class _WeaklyReferable:
@@ -119,7 +119,7 @@ class Representation(_WeaklyReferable):
 
     @property
     def missing(self) -> Sequence[str]:
-        """The names of files that a list names and are left out, for they are missing."""
+        """The names of files that a list names and that are missing."""
         listed = self.layout.listing.listed
         return listed.missing if listed else ()
 
@@ -165,7 +165,7 @@ def _changed_s(listing: Listing, options: ArchiveOptions) -> int | None:
     # 8.8.2.2).
     newest_ns = listing.newest_change_ns if options.change_token else listing.newest_mtime_ns
     # It depends only on the album, so all replicas return the same.
-    return (newest_ns + _CLOCK_LAG_NS) // _NS_PER_S + 1
+    return (newest_ns + _CLOCK_LAG_NS) // NS_PER_S + 1
 
 
 def _etag(layout: ArchiveLayout, options: ArchiveOptions, contents: Contents) -> str:

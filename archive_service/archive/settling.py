@@ -22,8 +22,8 @@ from archive_service.archive.errors import AlbumInMotion
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing
 from archive_service.archive.lru import WeightedLRU
+from archive_service.archive.quantity import NS_PER_S
 
-_NS_PER_S = 1_000_000_000
 _SHORTEST_PAUSE_S = 0.1
 _KEPT_ALBUMS = 10_000
 YOUNG_S = 60.0
@@ -107,7 +107,7 @@ class SettlingWatch:
         `now_ns` is the Unix time.  Raise AlbumInMotion where no time is left to wait.
         """
         settle_time_s = self._policy.settle_time_s
-        still_for_s = (now_ns - newest_change_ns(listing, now_ns)) / _NS_PER_S
+        still_for_s = (now_ns - newest_change_ns(listing, now_ns)) / NS_PER_S
         empty_ns = None if listing.is_of_objects else listing.newest_empty_ns
         young_s = 0.0
         if empty_ns is not None or still_for_s < settle_time_s:
@@ -117,7 +117,7 @@ class SettlingWatch:
             seen_for_s = clock_s - since_s
             still_for_s = max(still_for_s, seen_for_s) if empty_ns is None else seen_for_s
             if empty_ns is not None and settle_time_s:
-                young_s = YOUNG_S - max((now_ns - empty_ns) / _NS_PER_S, seen_for_s)
+                young_s = YOUNG_S - max((now_ns - empty_ns) / NS_PER_S, seen_for_s)
         # A young empty file is checked again and again: the upload may complete it soon.
         pause_s = max(settle_time_s - still_for_s, min(young_s, settle_time_s))
         return self._bounded_s(pause_s, clock_s)
@@ -129,7 +129,7 @@ class SettlingWatch:
         that stays open.
         """
         newest_ns = newest_change_ns(listing, now_ns)
-        may_be_young = now_ns - newest_ns < LOOKED_AT_S * _NS_PER_S
+        may_be_young = now_ns - newest_ns < LOOKED_AT_S * NS_PER_S
         return bool(self._policy.settle_time_s) and not listing.is_of_objects and may_be_young
 
     def look_again_s(self, *, clock_s: float) -> float:

@@ -1,4 +1,4 @@
-"""What hashing files of an album for its downloads does between the blocks."""
+"""Hashing for an album's downloads: where values go, and which files stay open."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from archive_service.archive.errors import DownloadFailed, SourceChanged
 from archive_service.archive.listing import SourceIndex
-from archive_service.checksums.hashing import Hashing, HashState
+from archive_service.checksums.hash_blocks import HashState
+from archive_service.checksums.hashing import Hashing
 from archive_service.storage.base import AlbumFiles, DiskFile, SourceFile
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class JobHashing(Hashing):
         return self._album.announced(source)
 
     def begun(self, source: SourceIndex) -> HashState:
-        """Go on from where a hash was left."""
+        """Continue from where a hash was left."""
         return self._album.begun(source)
 
     def left(self, source: SourceIndex, state: HashState) -> None:
@@ -45,7 +46,7 @@ class JobHashing(Hashing):
         self._album.leave_hash(source, state)
 
     def opened(self, source: SourceIndex, state: HashState) -> SourceFile:
-        """Open a large file, and keep what is read of it where that helps."""
+        """Open a large file; have it kept, and read ahead, if it is read from its start."""
         # What is not read from its start can't be kept whole.
         if state.offset:
             return self.files.open(source)
@@ -66,9 +67,9 @@ class SettlingHashing(JobHashing):
     def learned(
         self, sources: Sequence[SourceIndex], crc32s: Sequence[int], *, read_from_ns: int
     ) -> None:
-        """Take values; go on behind those that were rewritten."""
+        """Take values; continue after a file that was rewritten."""
         with suppress(SourceChanged):  # each that was rewritten has its new row now
             super().learned(sources, crc32s, read_from_ns=read_from_ns)
 
     def failed(self, source: SourceIndex, error: DownloadFailed) -> None:
-        """Go on: the next listing shows what became of it."""
+        """Continue: the next listing shows what became of the file."""

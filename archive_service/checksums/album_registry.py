@@ -15,8 +15,8 @@ from archive_service.checksums.hash_threads import HashThreads
 from archive_service.storage.base import Storage
 
 LOOK_AGAIN_S = 60.0
-"""How long a description that is in use is not compared with the index: `index verify` may have
-found another content, of which no time of the file tells."""
+"""How often a description in use is compared with the index.  `index verify` may have found content
+that has changed without any time of its file."""
 
 
 class AlbumRegistry:
@@ -29,9 +29,9 @@ class AlbumRegistry:
         self._albums: WeakValueDictionary[tuple[str, bytes], AlbumChecksums] = WeakValueDictionary()
 
     def peek(self, archive: ArchiveId, listing: Listing, fingerprint: bytes) -> AlbumChecksums:
-        """Return the checksums of a listing, whose fingerprint is given; the index may be unread.
+        """Return the checksums of a listing, given its fingerprint; do not wait for the index.
 
-        Those that may not be kept are made anew.
+        Checksums that may not be kept are replaced by new ones.
         """
         with self._lock:
             album = self._albums.get((archive.value, fingerprint))
@@ -40,15 +40,15 @@ class AlbumRegistry:
             return album
 
     def loaded(self, archive: ArchiveId, listing: Listing, fingerprint: bytes) -> AlbumChecksums:
-        """Return the same with what the index says, as far as it answers; blocks."""
+        """Return the same, with the values of the index if it answers; blocks."""
         album = self.peek(archive, listing, fingerprint)
         album.wait_loaded()
         return album
 
     def is_current(self, archive: ArchiveId, album: AlbumChecksums, fingerprint: bytes) -> bool:
-        """Return whether what was described may be used again; compare it with the index if due.
+        """Return whether a description may be used again.
 
-        Blocks.
+        Compare it with the index if that is due; blocks.
         """
         if not album.may_be_kept:
             return False
@@ -67,14 +67,14 @@ class AlbumRegistry:
         return True
 
     def is_due(self, album: AlbumChecksums) -> bool:
-        """Return whether what was described has to be compared with the index."""
+        """Return whether a description is due to be compared with the index."""
         age_s = time.monotonic() - album.looked_at_s
         return not album.listing.is_of_objects and age_s >= LOOK_AGAIN_S
 
-    async def tidy(self, albums: Sequence[str]) -> None:
-        """Make room in the index, such as that of albums that no longer exist."""
-        if albums:  # none at all: more likely a disk that is not mounted
-            tidying = self._threads.in_index_thread(lambda: self._threads.index.tidy(albums))
+    async def tidy(self, archives: Sequence[str]) -> None:
+        """Make room in the index, such as that of archives that no longer exist."""
+        if archives:  # none at all: more likely a disk that is not mounted
+            tidying = self._threads.in_index_thread(lambda: self._threads.index.tidy(archives))
             await asyncio.wrap_future(tidying)
 
     def _made(self, archive: ArchiveId, listing: Listing, fingerprint: bytes) -> AlbumChecksums:

@@ -1,4 +1,4 @@
-"""How far large files were hashed whose hashing was left."""
+"""Keeps unfinished hashes of large files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from threading import Lock
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing, SourceIndex
 from archive_service.archive.lru import WeightedLRU
-from archive_service.checksums.hashing import HashState, begin_hash
+from archive_service.checksums.hash_blocks import HashState, begin_hash
 
 _KEPT = 10_000
 """States kept, a few hundred bytes each."""
@@ -15,7 +15,7 @@ _Key = tuple[str, bytes, bytes]
 
 
 class BegunHashes:
-    """States by album, path and version, so that each new attempt begins where the last was left.
+    """States by album, path and version, so that a new attempt continues the last one.
 
     Call it from any thread.
     """
@@ -25,7 +25,7 @@ class BegunHashes:
         self._states: WeightedLRU[_Key, HashState] = WeightedLRU(_KEPT)
 
     def state(self, archive: ArchiveId, listing: Listing, source: SourceIndex) -> HashState:
-        """Return the state to go on from: that of a new hash where none is kept."""
+        """Return the state to continue from; without a kept one, that of a new hash."""
         with self._lock:
             return self._states.get(_key(archive, listing, source)) or begin_hash()
 

@@ -1,4 +1,4 @@
-"""Whether downloads need the disk, so that what is not urgent can wait."""
+"""Notes whether downloads need the disk, so that background work can wait."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from threading import Lock
 
 QUIET_S = 0.5
-"""So long after its last use the next piece of the same download may be as cold."""
+"""How long after its last use the disk still counts as needed, for a download's next piece."""
 
 
 class DiskDemand:

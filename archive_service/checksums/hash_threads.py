@@ -46,9 +46,9 @@ class HashThreads:
         return self._indexing.submit(work)
 
     def wait_for_index(self, work: Future[None]) -> None:
-        """Wait for work in the index thread, but not for long, and not where others wait in vain.
+        """Wait for work in the index thread, up to `index_within_s`; raise what it raises; blocks.
 
-        Blocks; raises what the work raises.
+        Do not wait at all while an earlier wait is still unanswered.
         """
         last = self._unanswered
         try:

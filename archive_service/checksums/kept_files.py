@@ -51,7 +51,7 @@ class KeptFiles:
                     file.close()
 
     def keep(self, source: int, file: DiskFile) -> None:
-        """Keep a file that was just hashed, unless it is prompt or nobody is to send it."""
+        """Keep a file that was just hashed, unless it is prompt or no download will send it."""
         if file.is_prompt:
             return
         with self._lock:

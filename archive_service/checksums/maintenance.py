@@ -42,14 +42,14 @@ class Maintenance:
         self._index = index
 
     def fill(self, archive: ArchiveId) -> Outcome:
-        """Learn what the index does not know of an album."""
+        """Hash an album's files that the index does not know."""
         listing = self._storage.list(archive)
         known = self._known(archive, listing)
         unknown = [source for source in listing.files() if source not in known.crc32s]
         return self._read(_Fill, archive, listing, known, unknown)
 
     def verify(self, archive: ArchiveId) -> Outcome:
-        """Hash again what the index knows of an album; mend what is different."""
+        """Hash an album's known files again; correct the rows of those that differ."""
         listing = self._storage.list(archive)
         known = self._known(archive, listing)
         sources = [source for source in listing.files() if known.announced(source) != UNKNOWN]
@@ -133,7 +133,7 @@ class _Fill(Hashing):
 
 
 class _Verify(_Fill):
-    """Reads every file, also one whose CRC-32 the storage knows."""
+    """Reads every file, even if the storage knows its CRC-32."""
 
     def known_crc32(self, source: SourceIndex) -> None:
         return None

@@ -13,18 +13,18 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import AbstractContextManager, closing, suppress
-from types import TracebackType
 
 from zlib_ng import zlib_ng
 
 from archive_service.archive.errors import SourceSuspected
 from archive_service.archive.listing import Listing, SourceIndex
 from archive_service.checksums.crc32_column import UNKNOWN, check_suspected, checked_suspicion
-from archive_service.checksums.hashing import begin_hash, hash_blocks, thread_block
+from archive_service.checksums.hash_blocks import begin_hash, hash_blocks, thread_block
 from archive_service.storage.base import AlbumFiles, DiskFile, SourceFile
+from archive_service.storage.wrapped_files import WrappedFiles
 
 
-class AnnouncedFiles:
+class AnnouncedFiles(WrappedFiles):
     """The files of an album as a download reads them; see `AlbumFiles`.
 
     `announced` returns the announced CRC-32 of a source, UNKNOWN where there is none; `kept` a file
@@ -41,27 +41,11 @@ class AnnouncedFiles:
         kept: Callable[[SourceIndex], DiskFile | None] = lambda _source: None,
         is_unwritten: Callable[[SourceIndex, SourceFile], bool] = lambda _source, _file: False,
     ) -> None:
-        self._opened = opened
+        super().__init__(opened)
         self._listing = listing
         self._announced = announced
         self._kept = kept
         self._is_unwritten = is_unwritten
-
-    def __enter__(self) -> AnnouncedFiles:
-        self._files = self._opened.__enter__()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._opened.__exit__(kind, error, traceback)
-
-    def open(self, source: SourceIndex) -> SourceFile:
-        """Open a file; see `AlbumFiles.open`."""
-        return self._files.open(source)
 
     def open_each(self, sources: Iterable[SourceIndex]) -> Generator[SourceFile, None, None]:
         """Open files, or take those that are kept; see `AlbumFiles.open_each`."""
@@ -82,14 +66,6 @@ class AnnouncedFiles:
             finally:
                 for file in kept.values():
                     file.close()
-
-    def open_to_hash(self, source: SourceIndex) -> SourceFile:
-        """Open a file to hash it; see `AlbumFiles.open_to_hash`."""
-        return self._files.open_to_hash(source)
-
-    def known_crc32(self, source: SourceIndex) -> int | None:
-        """Return what the storage knows; see `AlbumFiles.known_crc32`."""
-        return self._files.known_crc32(source)
 
     def verify(self, file: SourceFile, source: SourceIndex) -> None:
         """Check an open file without reading it; SourceSuspected asks for `settle`."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, BooleanOptionalAction, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, BooleanOptionalAction, Namespace
 from typing import NoReturn
 
+from archive_service.archive.id import ArchiveId, InvalidArchiveId
+from archive_service.cli.console import USAGE_ERROR
 from archive_service.config.setting_docs import (
     SettingDoc,
     docs_of,
@@ -20,7 +22,16 @@ class OneLineParser(ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print the message on one line and exit."""
-        self.exit(2, f"{self.prog}: {message}; -h explains every parameter\n")
+        self.exit(USAGE_ERROR, f"{self.prog}: {message}; -h explains every parameter\n")
+
+
+def hash_argument(text: str) -> ArchiveId:
+    """Read an argument that is the hash of an archive; raise ArgumentTypeError."""
+    try:
+        return ArchiveId.parse(text)
+    except InvalidArchiveId:
+        reason = "takes letters, digits and - _ ~ . with no dot in front"
+        raise ArgumentTypeError(reason) from None
 
 
 def add_settings(parser: ArgumentParser, settings: type) -> None:

@@ -8,24 +8,20 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from collections.abc import Sequence
 
-from archive_service.archive.errors import SettingsError
 from archive_service.cli.arguments import OneLineParser, add_settings, given_settings
-from archive_service.cli.console import complain, quiet_on_closed_pipe
+from archive_service.cli.console import quiet_on_closed_pipe, refusing_wrong_settings
 from archive_service.cli.doctor.findings import Verdict
 from archive_service.cli.doctor.inspection import checks_for
 from archive_service.config.settings import Settings, load_settings
 
-_WRONG, _USAGE_ERROR = 1, 2
+_WRONG = 1
 
 
 @quiet_on_closed_pipe
+@refusing_wrong_settings
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print a line for each check; return the exit status."""
-    try:
-        settings = load_settings(given_settings(parser().parse_args(arguments), Settings))
-    except SettingsError as error:
-        complain(str(error))
-        return _USAGE_ERROR
+    settings = load_settings(given_settings(parser().parse_args(arguments), Settings))
     found = [finding for check in checks_for(settings) for finding in check(settings)]
     for verdict, subject, text in found:
         print(f"{verdict.value:<7}{subject:<12}{text}")

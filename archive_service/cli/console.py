@@ -1,4 +1,4 @@
-"""What the commands share: their name, one-line messages, and closed pipes."""
+"""What the commands share: their name, one-line messages, wrong settings and closed pipes."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from functools import wraps
 from pathlib import Path
 from typing import ParamSpec
 
+from archive_service.archive.errors import SettingsError
+
 COMMAND = "archive-service"
 """The console command and the package on PyPI."""
 
@@ -19,8 +21,26 @@ def program() -> str:
     return Path(sys.argv[0]).name
 
 
+USAGE_ERROR = 2
+"""The exit status for arguments and settings that a command can't use."""
 _SIGNALLED = 128
 _Parameters = ParamSpec("_Parameters")
+
+
+def refusing_wrong_settings(
+    main: Callable[_Parameters, int],
+) -> Callable[_Parameters, int]:
+    """Make a command complain about a wrong setting in one line, and exit with USAGE_ERROR."""
+
+    @wraps(main)
+    def refusing(*args: _Parameters.args, **kwargs: _Parameters.kwargs) -> int:
+        try:
+            return main(*args, **kwargs)
+        except SettingsError as error:
+            complain(str(error))
+            return USAGE_ERROR
+
+    return refusing
 
 
 def quiet_on_closed_pipe(main: Callable[_Parameters, int]) -> Callable[_Parameters, int]:

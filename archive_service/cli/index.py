@@ -7,28 +7,35 @@ from __future__ import annotations
 
 import signal
 import sys
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentParser
 from collections.abc import Callable, Sequence
+from contextlib import closing
 
 from archive_service.archive.errors import (
     ArchiveNotFound,
     DownloadFailed,
-    SettingsError,
     StorageUnavailable,
 )
-from archive_service.archive.id import ArchiveId, InvalidArchiveId, is_archive_id
+from archive_service.archive.id import ArchiveId, is_archive_id
 from archive_service.checksums.crc_index.base import CrcIndex
 from archive_service.checksums.maintenance import Maintenance, Outcome
-from archive_service.cli.arguments import OneLineParser, add_settings, given_settings
-from archive_service.cli.console import complain, printable, quiet_on_closed_pipe
-from archive_service.config.album_storage import advice, storage_of
+from archive_service.cli.arguments import OneLineParser, add_settings, given_settings, hash_argument
+from archive_service.cli.console import (
+    USAGE_ERROR,
+    complain,
+    printable,
+    quiet_on_closed_pipe,
+    refusing_wrong_settings,
+)
+from archive_service.config.album_storage import advice
 from archive_service.config.crc_index_choice import index_for
+from archive_service.config.listed_archives import served_storage
 from archive_service.config.settings import Settings, load_settings
 from archive_service.observe.events import Event
 from archive_service.observe.index_events import IndexImpaired
 from archive_service.storage.base import Storage
 
-_FAILURE, _USAGE_ERROR, _SIGNALLED = 1, 2, 128
+_FAILURE, _SIGNALLED = 1, 128
 _EPILOG = (
     "fill computes the checksums that are not known yet, so that no first download has to; verify"
     " reads all files of known checksums, reports those whose content has changed while size and"
@@ -39,35 +46,29 @@ _EPILOG = (
 
 
 @quiet_on_closed_pipe
+@refusing_wrong_settings
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the action that the arguments name; return the exit status."""
     options = parser().parse_args(arguments)
-    try:
-        settings = load_settings(given_settings(options, Settings))
-    except SettingsError as error:
-        complain(str(error))
-        return _USAGE_ERROR
+    settings = load_settings(given_settings(options, Settings))
     if options.action == "prune" and options.hashes:
         complain("prune takes no HASH: it looks at all albums")
-        return _USAGE_ERROR
+        return USAGE_ERROR
     troubles: list[str] = []
 
     def record(event: Event) -> None:
         if isinstance(event, IndexImpaired):
             troubles.append(event.reason)
 
-    index = index_for(settings, record)
-    storage = storage_of(settings)
+    index, storage = index_for(settings, record), served_storage(settings)
     try:
-        is_well = _work(options.action, options.hashes, storage, index)
+        with closing(index), closing(storage):
+            is_well = _work(options.action, options.hashes, storage, index)
     except StorageUnavailable as error:
-        complain(f"{settings.photos_dir} can't be read ({error}): {advice(settings, error.reason)}")
+        complain(f"{_places(settings)} can't be read ({error}): {advice(settings, error.reason)}")
         return _FAILURE
     except KeyboardInterrupt:  # the index keeps what was hashed
         return _SIGNALLED + signal.SIGINT
-    finally:
-        index.close()
-        storage.close()
     for trouble in troubles:
         complain(f"{trouble}: `archive-service check` says more")
     return 0 if is_well and not troubles else _FAILURE
@@ -84,7 +85,7 @@ def parser() -> ArgumentParser:
     made.add_argument(
         "hashes",
         metavar="HASH",
-        type=_hash,
+        type=hash_argument,
         nargs="*",
         help="names of albums' directories, all albums if none is given",
     )
@@ -94,29 +95,28 @@ def parser() -> ArgumentParser:
 
 def _work(action: str, hashes: Sequence[ArchiveId], storage: Storage, index: CrcIndex) -> bool:
     """Run an action on albums, all of them if none is named; return whether all is well."""
-    albums = storage.albums()
     if action == "prune":
-        return _prune(index, albums)
+        return _prune(index, storage)
+    albums = storage.albums()
     maintenance = Maintenance(storage, index)
     work = maintenance.fill if action == "fill" else maintenance.verify
     named = hashes or [ArchiveId.parse(name) for name in albums if is_archive_id(name)]
     return _go_through(named, work)
 
 
-def _hash(given: str) -> ArchiveId:
-    try:
-        return ArchiveId.parse(given)
-    except InvalidArchiveId:
-        raise ArgumentTypeError("takes letters, digits and - _ ~ . as a link has them") from None
-
-
-def _prune(index: CrcIndex, albums: Sequence[str]) -> bool:
-    if not albums:  # more likely a disk that is not mounted
-        complain("there is no album at all, so nothing is forgotten: is the disk mounted?")
+def _prune(index: CrcIndex, storage: Storage) -> bool:
+    archives = storage.archives()
+    if not archives:  # more likely a disk that is not mounted
+        complain("there are no albums, so nothing is pruned: is the disk mounted?")
         return False
-    index.prune(albums)
-    print(f"the index has nothing but what {len(albums):,} albums have")
+    index.prune(archives)
+    print(f"pruned; albums kept: {len(storage.albums()):,}")
     return True
+
+
+def _places(settings: Settings) -> str:
+    places = settings.photos_dir, settings.lists_dir
+    return " or ".join(str(place) for place in places if place is not None)
 
 
 def _go_through(albums: Sequence[ArchiveId], work: Callable[[ArchiveId], Outcome]) -> bool:

@@ -11,17 +11,19 @@ from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Sequence
 from contextlib import suppress
 
-from archive_service.archive.errors import SettingsError
-from archive_service.archive.id import ArchiveId, InvalidArchiveId
 from archive_service.archive.quantity import DURATION_UNITS, duration_s
 from archive_service.archive.signed_link import LATEST_EXPIRY_S, Link
-from archive_service.cli.arguments import OneLineParser
-from archive_service.cli.console import complain, quiet_on_closed_pipe
+from archive_service.cli.arguments import OneLineParser, hash_argument
+from archive_service.cli.console import (
+    USAGE_ERROR,
+    complain,
+    quiet_on_closed_pipe,
+    refusing_wrong_settings,
+)
 from archive_service.config.environment import load_group
 from archive_service.config.groups.signing_settings import SigningSettings
 from archive_service.http.content_disposition import MAX_NAME_CHARACTERS, is_download_name
 
-_USAGE_ERROR = 2
 _DEFAULT_LIFE = "7d"
 _BASE = re.compile(r"https?://[^\s?#]+")
 _UNIX_TIME = re.compile("[0-9]{1,12}")
@@ -33,13 +35,11 @@ _KEYLESS = (
 
 
 @quiet_on_closed_pipe
+@refusing_wrong_settings
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the link that the arguments describe; return the exit status."""
     options = parser().parse_args(arguments)
-    try:
-        keys = load_group(SigningSettings, {}).signing_keys
-    except SettingsError as error:
-        return _refuse(str(error))
+    keys = load_group(SigningSettings, {}).signing_keys
     if not keys:
         return _refuse(_KEYLESS)
     now_s = int(time.time())
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f" takes a time after now, {now_s}, and up to {LATEST_EXPIRY_S}"
         )
     names = () if options.name is None else (options.name,)
-    link = Link(options.hash, expires_s, names, options.file)
+    link = Link(options.hash.value, expires_s, names, options.file)
     print((options.base or "") + link.signed(keys[0].reveal().encode()))
     return 0
 
@@ -63,7 +63,9 @@ def parser() -> ArgumentParser:
         "environment or else from the file .env: it has to be that of the service.",
         allow_abbrev=False,
     )
-    made.add_argument("hash", metavar="HASH", type=_hash, help="name of the album's directory")
+    made.add_argument(
+        "hash", metavar="HASH", type=hash_argument, help="name of the album's directory"
+    )
     made.add_argument("--name", type=_name, help="the file name that the archive is saved under")
     made.add_argument(
         "--file",
@@ -98,14 +100,6 @@ def _add_expiry(made: ArgumentParser) -> None:
         type=_unix_time,
         help="the Unix second at which it ends",
     )
-
-
-def _hash(text: str) -> str:
-    try:
-        return ArchiveId.parse(text).value
-    except InvalidArchiveId:
-        reason = "takes letters, digits and - _ ~ . with no dot in front"
-        raise ArgumentTypeError(reason) from None
 
 
 def _name(text: str) -> str:
@@ -145,4 +139,4 @@ def _base(text: str) -> str:
 
 def _refuse(reason: str) -> int:
     complain(reason)
-    return _USAGE_ERROR
+    return USAGE_ERROR

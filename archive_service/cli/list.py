@@ -8,20 +8,26 @@ from __future__ import annotations
 import json
 import os
 import sys
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from archive_service.archive.errors import SettingsError, StorageUnavailable
+from archive_service.archive.errors import StorageUnavailable
 from archive_service.archive.id import ArchiveId, is_archive_id
 from archive_service.archive.layout import ArchiveLayout, lay_out
 from archive_service.archive.listing import Listing
 from archive_service.archive.naming import NameRules, archive_names
-from archive_service.cli.arguments import OneLineParser, add_settings, given_settings
-from archive_service.cli.console import complain, printable, quiet_on_closed_pipe
+from archive_service.cli.arguments import OneLineParser, add_settings, given_settings, hash_argument
+from archive_service.cli.console import (
+    USAGE_ERROR,
+    complain,
+    printable,
+    quiet_on_closed_pipe,
+    refusing_wrong_settings,
+)
 from archive_service.cli.list_lines import LineRules
 from archive_service.config.album_storage import storage_of
 from archive_service.config.listed_archives import list_place_of
@@ -31,7 +37,7 @@ from archive_service.storage.file_lists.list_place import SUFFIX, ListTimes
 from archive_service.storage.file_lists.merging import resolved
 from archive_service.storage.file_lists.parsed_list import FileList
 
-_FAILURE, _USAGE_ERROR = 1, 2
+_FAILURE = 1
 _STDIN = "-"
 _EPILOG = (
     "show takes the HASH of a list in LISTS_DIR, or the path of a list's file, and prints size and"
@@ -44,14 +50,11 @@ _EPILOG = (
 
 
 @quiet_on_closed_pipe
+@refusing_wrong_settings
 def main(arguments: Sequence[str] | None = None) -> int:
     """Show or write a list; return the exit status."""
     options = parser().parse_args(arguments)
-    try:
-        settings = load_settings(given_settings(options, Settings))
-    except SettingsError as error:
-        complain(str(error))
-        return _USAGE_ERROR
+    settings = load_settings(given_settings(options, Settings))
     return _write(options, settings) if options.action == "write" else _show(options, settings)
 
 
@@ -70,9 +73,11 @@ def parser() -> ArgumentParser:
         "--save", metavar="FILE", help="where to write the list, by rename; without it, print it"
     )
     made.add_argument(
-        "--hash", type=_hash, help="write the list to LISTS_DIR under this hash, by rename"
+        "--hash", type=hash_argument, help="write the list to LISTS_DIR under this hash, by rename"
     )
-    made.add_argument("--album", metavar="HASH", type=_hash, help="the album that all paths are in")
+    made.add_argument(
+        "--album", metavar="HASH", type=hash_argument, help="the album that all paths are in"
+    )
     made.add_argument(
         "--strip", metavar="PREFIX", default="/", help="what paths begin with that is not theirs"
     )
@@ -80,16 +85,10 @@ def parser() -> ArgumentParser:
     return made
 
 
-def _hash(text: str) -> str:
-    if not is_archive_id(text):
-        raise ArgumentTypeError("takes letters, digits and - _ ~ . with no dot in front")
-    return text
-
-
 def _show(options: Namespace, settings: Settings) -> int:
     if len(options.paths) != 1:
         complain("show takes one HASH or file")
-        return _USAGE_ERROR
+        return USAGE_ERROR
     given: str = options.paths[0]
     try:
         content = _content(given, settings)
@@ -117,7 +116,7 @@ def _content(given: str, settings: Settings) -> bytes:
 
 
 def _listing(found: FileList, settings: Settings) -> Listing:
-    """List what a list names, without what is missing."""
+    """List the files that a list names; leave out missing ones."""
     with closing(storage_of(settings)) as storage:
         every = replace(found, skips_missing=True)
         return resolved(storage, ArchiveId("list"), every, times=ListTimes(0, 0))
@@ -141,19 +140,21 @@ def _shown(listing: Listing, found: FileList, settings: Settings, *, given: str)
 
 def _summary(layout: ArchiveLayout, missing: int) -> str:
     files = sum(1 for _ in layout.files())
-    return f"{files:,} files, an archive of {len(layout):,} bytes; {missing:,} missing"
+    return f"files: {files:,}, missing: {missing:,}, archive: {len(layout):,} bytes"
 
 
 def _write(options: Namespace, settings: Settings) -> int:
     lines = options.paths if options.paths and options.paths != [_STDIN] else _lines_of_stdin()
-    entries, left_out = _entries(lines, LineRules(options.strip, options.album or ""))
+    entries, left_out = _entries(
+        lines, LineRules(options.strip, options.album.value if options.album else "")
+    )
     written = _text(options, entries)
     try:
         read_list(written.encode("utf-8", "surrogateescape"))
         _save(written, _target(options, settings))
     except ListBroken as error:
         complain(str(error))
-        return _USAGE_ERROR
+        return USAGE_ERROR
     except OSError as error:
         complain(f"the list can't be written ({error.strerror})")
         return _FAILURE
@@ -202,7 +203,7 @@ def _target(options: Namespace, settings: Settings) -> Path | None:
         return None if options.save is None else Path(options.save)
     if not isinstance(settings.lists_dir, Path):
         raise ListBroken("no place", "--hash writes to LISTS_DIR, which has to be a directory")
-    return settings.lists_dir / f"{options.hash}{SUFFIX}"
+    return settings.lists_dir / f"{options.hash.value}{SUFFIX}"
 
 
 def _save(written: str, target: Path | None) -> None:

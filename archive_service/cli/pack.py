@@ -21,14 +21,13 @@ from zoneinfo import ZoneInfo
 
 from archive_service.archive.errors import (
     DownloadFailed,
-    SettingsError,
     SourceUnreadable,
     StorageUnavailable,
 )
 from archive_service.archive.layout import ArchiveLayout, lay_out
 from archive_service.archive.naming import NameRules
 from archive_service.cli.arguments import OneLineParser, add_settings, given_settings
-from archive_service.cli.console import complain, printable
+from archive_service.cli.console import USAGE_ERROR, complain, printable, refusing_wrong_settings
 from archive_service.cli.packing.entry_names import packed_names
 from archive_service.cli.packing.pack_errors import (
     PackingError,
@@ -48,7 +47,7 @@ from archive_service.config.groups.format_settings import FormatSettings
 from archive_service.storage.in_flight import InFlight, InFlights
 from archive_service.storage.local.album_files import AlbumPlace, LocalAlbumFiles
 
-_FAILURE, _USAGE_ERROR, _SIGNALLED = 1, 2, 128
+_FAILURE, _SIGNALLED = 1, 128
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _STANDARD_OUTPUT = 1
 _STANDARD_OUTPUT_NAME = b"standard output"
@@ -92,18 +91,16 @@ class _Stopped(BaseException):
         self.number = number
 
 
+@refusing_wrong_settings
 def main(arguments: Sequence[str] | None = None) -> int:
     """Pack what the arguments name; return the exit status."""
     options = _parse(sys.argv[1:] if arguments is None else arguments)
     try:
         with _stopped_by_signals():
             _pack(options, load_group(FormatSettings, given_settings(options, FormatSettings)))
-    except SettingsError as error:
-        complain(str(error))
-        return _USAGE_ERROR
     except PackingError as error:
         complain(f"{printable(error.path)}: {error.reason}")
-        return _USAGE_ERROR if isinstance(error, PackingRefused) else _FAILURE
+        return USAGE_ERROR if isinstance(error, PackingRefused) else _FAILURE
     except BrokenPipeError:  # the reader has closed its end, as `head` does
         return _SIGNALLED + signal.SIGPIPE
     except _Stopped as stopped:

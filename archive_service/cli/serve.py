@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
-import resource
 import signal
 import socket
-import sys
 from argparse import ArgumentParser
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 
-from archive_service.archive.errors import SettingsError
 from archive_service.archive.representation import ArchiveOptions
 from archive_service.cli.arguments import OneLineParser, add_settings, given_settings, help_of
-from archive_service.cli.console import complain
+from archive_service.cli.console import complain, refusing_wrong_settings
+from archive_service.cli.process_tuning import (
+    allow_many_connections,
+    give_way_to_event_loop,
+    take_memory_from_one_place,
+)
 from archive_service.cli.sockets import (
     Listeners,
     NoSuchHost,
     NotListening,
     listening,
 )
-from archive_service.cli.supervisor import Hooks, Supervisor, Worker, heard_signals, next_signal
+from archive_service.cli.stop_signals import heard_signals, next_signal
+from archive_service.cli.supervisor import Hooks, Supervisor, Worker
 from archive_service.config.build import Site, Sites, accepting, archive_options, limits
 from archive_service.config.groups.signing_settings import signing_state
 from archive_service.config.log_setup import configure_logging
@@ -46,33 +48,21 @@ from archive_service.web.http_server.shared_listener import SharedListener
 from archive_service.web.limits.connection_counts import ConnectionCount, shared_counts
 from archive_service.web.limits.policy import SharedCounts
 
-_USAGE_ERROR, _FAILURE = 2, 1
-_SWITCH_S = 0.0005
-"""How long the event loop waits for a thread that computes, each time it comes back from a system
-call; ten times are a request.  Python's own 5 ms would make 50 ms of that."""
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
-"""Of malloc.h; see mallopt(3)."""
-_KEPT_FREE_BYTES = 8 * 1024 * 1024
+_FAILURE = 1
 _EVERY_ADDRESS = ("0.0.0.0", "::")  # nosec B104 # noqa: S104 - compared, not bound
 
 
+@refusing_wrong_settings
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until SIGINT, SIGTERM or SIGHUP; return the exit status."""
-    _take_memory_from_one_place()  # before the first thread
-    try:
-        settings = load_settings(given_settings(parser().parse_args(arguments), Settings))
-    except SettingsError as error:
-        complain(str(error))
-        return _USAGE_ERROR
+    take_memory_from_one_place()  # before the first thread
+    settings = load_settings(given_settings(parser().parse_args(arguments), Settings))
     configure_logging(settings.level, settings.log_format)
-    _allow_many_connections()
-    sys.setswitchinterval(_SWITCH_S)
+    allow_many_connections()
+    give_way_to_event_loop()
+    require_good_tracing(settings)
     try:
-        require_good_tracing(settings)
         listeners = _listeners(settings)
-    except SettingsError as error:
-        complain(str(error))
-        return _USAGE_ERROR
     except NotListening as error:
         complain(str(error))
         return _FAILURE
@@ -117,26 +107,6 @@ def _listening(host_name: str, host: str, port_name: str, port: int) -> list[soc
         return listening(host, port, flags=f"{flag(host_name)} and {flag(port_name)}")
     except NoSuchHost as error:
         raise wrong_value(Settings, host_name, host, reason=str(error)) from None
-
-
-def _allow_many_connections() -> None:
-    """Raise the limit of open files, often 1024, to the hard limit."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with suppress(OSError, ValueError):  # macOS grants less than its hard limit
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-
-
-def _take_memory_from_one_place() -> None:
-    """Let all threads share one arena of glibc's malloc.
-
-    Otherwise it keeps for each thread what that has freed, and a download of 50,000 files takes
-    113 MB instead of 80.  The buffers of batches come and go: some stay for the next.
-    """
-    with suppress(OSError, AttributeError):  # musl and macOS have no arenas
-        mallopt = ctypes.CDLL(None).mallopt
-        mallopt(_M_ARENA_MAX, 1)
-        mallopt(_M_MMAP_THRESHOLD, _KEPT_FREE_BYTES)
-        mallopt(_M_TRIM_THRESHOLD, _KEPT_FREE_BYTES)
 
 
 def _serve_alone(

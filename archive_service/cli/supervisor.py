@@ -19,20 +19,18 @@ import select
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from types import FrameType
 from typing import NamedTuple, NoReturn
 
 from archive_service.archive.backoff import backoff_s
 from archive_service.archive.errors import errno_name
+from archive_service.cli.stop_signals import heard_signals, ignore_signals, signals_held_back
 from archive_service.observe.events import Observe
 from archive_service.observe.faults import raised_at
 from archive_service.observe.process_events import WorkerDied, WorkerFailed, WorkerReplaced
 
-STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""The signals that end the service."""
 _UP = b"\0"
 _SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 10.0
 """Between the end of a worker and the start of its replacement."""
@@ -41,12 +39,6 @@ _SHORT_LIFE_S = 10.0
 _MOST_AT_ONCE = 64
 """Bytes read from a line or the signal pipe at once; the rest makes it readable again."""
 _FAILURE = 1
-
-
-def _heeded_signals() -> Sequence[signal.Signals]:
-    """Return the signals that stop this process: not SIGHUP under `nohup`."""
-    is_nohup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-    return tuple(each for each in STOPPING if each is not signal.SIGHUP or not is_nohup)
 
 
 class Worker:
@@ -209,7 +201,7 @@ def _fork(
 ) -> tuple[int, socket.socket]:
     """Start a worker; return its process id and the line to it.  Raise OSError."""
     line, its_end = socket.socketpair()
-    with its_end, _signals_held_back():
+    with its_end, signals_held_back():
         try:
             pid = os.fork()
         except OSError:
@@ -230,10 +222,7 @@ def _be_worker(
 ) -> NoReturn:
     status = _FAILURE
     try:
-        for number in STOPPING:
-            signal.signal(number, signal.SIG_IGN)
-        signal.set_wakeup_fd(-1)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
+        ignore_signals()
         for each in inherited:
             each.close()
         work(worker)
@@ -243,48 +232,6 @@ def _be_worker(
         observe(WorkerFailed(worker.number, type(error).__name__, where))
     finally:
         os._exit(status)  # skip clean-up, which is the supervisor's
-
-
-@contextmanager
-def heard_signals() -> Iterator[socket.socket]:
-    """Yield a socket that receives the number of each stopping signal as a byte.
-
-    Afterwards the process ignores them: it ends, and a signal must not change its exit status.
-    `loop.remove_signal_handler` and the end of the interpreter would let one kill the process.
-    """
-    heard, written = socket.socketpair()
-    heeded = _heeded_signals()
-    with heard, written:
-        for end in (heard, written):
-            end.setblocking(False)  # noqa: FBT003 - so is its signature
-        signal.set_wakeup_fd(written.fileno())
-        for number in heeded:
-            signal.signal(number, _ignore)
-        try:
-            yield heard
-        finally:
-            for number in heeded:
-                signal.signal(number, signal.SIG_IGN)
-            signal.set_wakeup_fd(-1)
-
-
-async def next_signal(heard: socket.socket) -> signal.Signals:
-    """Wait for the next signal on the socket of `heard_signals`."""
-    return signal.Signals((await asyncio.get_running_loop().sock_recv(heard, 1))[0])
-
-
-@contextmanager
-def _signals_held_back() -> Iterator[None]:
-    """Block signals until it is certain which process gets them."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
-
-
-def _ignore(number: int, frame: FrameType | None) -> None:
-    """Do nothing.  Unlike SIG_IGN, this leaves the signal to the wake-up descriptor."""
 
 
 def _receive(end: socket.socket) -> bytes:

@@ -67,7 +67,7 @@ def storage_of(
 
 
 def upload_look(settings: Settings, written: WrittenFiles, observe: Observe) -> UploadLook:
-    """Return what looks for files that are not whole; `written` is what the watcher reports."""
+    """Return the check for unfinished files; `written` gets the reports of the watcher."""
     if settings.open_files == "off" or not isinstance(settings.photos_dir, Path):
         return NO_UPLOAD_LOOK
     leases = NoLeases() if settings.open_files == "watch" else Leases()
@@ -76,7 +76,7 @@ def upload_look(settings: Settings, written: WrittenFiles, observe: Observe) -> 
 
 
 def place_bytes(place: Path | S3Location) -> bytes:
-    """Return what identifies one PHOTOS_DIR among others."""
+    """Return bytes that differ for every PHOTOS_DIR."""
     return bytes(real_path(place)) if isinstance(place, Path) else str(place).encode()
 
 

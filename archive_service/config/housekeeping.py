@@ -10,12 +10,13 @@ from pathlib import Path
 from threading import Thread
 
 from archive_service.archive.errors import StorageUnavailable
-from archive_service.archive.first_time import FirstTimes
 from archive_service.checksums.background.index_ahead import SCAN_EVERY_S, IndexAhead
 from archive_service.config.listed_archives import report_shadowed_lists
 from archive_service.config.settings import Settings
-from archive_service.observe.events import AlbumsFound, AlbumsLost, Observe
+from archive_service.observe.events import Observe
 from archive_service.observe.index_events import TidyingFailed
+from archive_service.observe.recurrence import once
+from archive_service.observe.storage_events import AlbumsFound, AlbumsLost
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.local.watcher import AlbumWatcher
 from archive_service.storage.local.written_files import WrittenFiles
@@ -47,7 +48,7 @@ class Housekeeping:
         """Do it while the block runs."""
         if self._settings.lists_dir is not None:
             look = partial(report_shadowed_lists, self._settings, self._observe)
-            Thread(target=look, name="lists", daemon=True).start()  # nobody waits for its disk
+            Thread(target=look, name="lists", daemon=True).start()  # its disk may hang
         tasks = [asyncio.ensure_future(self._tidy())]
         if self._is_local():
             tasks.append(asyncio.ensure_future(self._watch_root()))
@@ -61,16 +62,14 @@ class Housekeeping:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _tidy(self) -> None:
-        failures = FirstTimes()
+        report = once(self._observe)
         while True:
             try:
                 await self._service.tidy_index()
             except StorageUnavailable:  # visitors' requests report it meanwhile
                 pass
             except Exception as error:  # noqa: BLE001 - it is tried again
-                reason = type(error).__name__
-                if failures.is_first(reason):
-                    self._observe(TidyingFailed(reason))
+                report(TidyingFailed(type(error).__name__))
             await asyncio.sleep(TIDY_EVERY_S)
 
     async def _watch_root(self) -> None:

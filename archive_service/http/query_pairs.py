@@ -1,4 +1,4 @@
-"""The parameters of a query, those that were spoilt on the way included.
+"""Reads the parameters of a query, including those whose `&` was escaped on the way.
 
 Mail programs and content management systems write a link's `&` as `&amp;`, as HTML has it, where
 nothing turns it back.  Then `?file=1.jpg&amp;file=2.jpg` has a parameter `amp;file`, which means
@@ -14,7 +14,7 @@ from urllib.parse import unquote_plus
 
 _ESCAPED_AMPERSANDS = re.compile(r"\A(?:amp;)+", re.IGNORECASE)
 _WITHOUT_VALUE = frozenset(("", "summary"))
-"""Parameters that say what they say without a `=`."""
+"""Parameters that need no `=`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,15 +7,14 @@ observers as `ObserverFailed`.
 
 from __future__ import annotations
 
-from archive_service.archive.first_time import FirstTimes
 from archive_service.observe.events import Event, Observe
 from archive_service.observe.faults import raised_at
 from archive_service.observe.process_events import ObserverFailed
+from archive_service.observe.recurrence import once
 
 
 def to_each(*observers: Observe) -> Observe:
     """Return a function that passes each event to all observers and catches their exceptions."""
-    reported = FirstTimes()
 
     def observe(event: Event) -> None:
         for observer in observers:
@@ -24,11 +23,8 @@ def to_each(*observers: Observe) -> Observe:
             except Exception as error:  # noqa: BLE001 - whatever it is, the download goes on
                 report(_failure(observer, event, error))
 
-    def report(failure: ObserverFailed) -> None:
-        # Recorded first: a log that fails here, too, would otherwise be called for ever.
-        if reported.is_first(failure):
-            observe(failure)
-
+    # It is noted before it is passed on: a log that fails here, too, is not called for ever.
+    report = once(observe)
     return observe
 
 

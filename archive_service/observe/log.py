@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from archive_service.observe import events, index_events, process_events
+from archive_service.observe import events, index_events, process_events, storage_events
 from archive_service.observe.recurrence import Recurrences
 
 _FIELDS = "event_fields"
 """The attribute of a `LogRecord` that has the fields."""
 _DEBUG, _INFO, _WARNING, _ERROR = logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR
 SELDOM_S = 60.0
-"""The least time between two lines about a limit, of which thousands may be reached a second."""
+"""The least time between two lines about a limit, which may be reached all the time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,19 +76,19 @@ LINES: Mapping[type[events.Event], Line] = {
     events.ArchiveInMotion: Line("archive.in_motion", _INFO),
     events.ArchiveAwaited: Line("archive.awaited", _DEBUG),
     events.UploadAwaited: Line("archive.upload_awaited", _DEBUG),
-    events.OpenFileIgnored: Line("archive.open_file_ignored", _INFO),
+    storage_events.OpenFileIgnored: Line("archive.open_file_ignored", _INFO),
     events.ArchiveDescribed: Line("archive.described", _DEBUG),
-    events.LinkSkipped: Line("link.skipped", _INFO),
-    events.ObjectSkipped: Line("object.skipped", _WARNING),
-    events.ListRejected: Line("list.rejected", _WARNING),
-    events.ListShadowed: Line("list.shadowed", _WARNING),
+    storage_events.LinkSkipped: Line("link.skipped", _INFO),
+    storage_events.ObjectSkipped: Line("object.skipped", _WARNING),
+    storage_events.ListRejected: Line("list.rejected", _WARNING),
+    storage_events.ListShadowed: Line("list.shadowed", _WARNING),
     events.RequestRefused: Line("request.refused", _WARNING, every_s=SELDOM_S),
     events.AnswerSlowed: Line("answer.slowed", _WARNING, every_s=SELDOM_S),
     events.AnswerFailed: Line("answer.failed", _ERROR),
-    events.AlbumsLost: Line("albums.lost", _WARNING),
-    events.AlbumsFound: Line("albums.found", _INFO),
-    events.DiskHanging: Line("disk.hanging", _WARNING),
-    events.DiskAnswering: Line("disk.answering", _INFO),
+    storage_events.AlbumsLost: Line("albums.lost", _WARNING),
+    storage_events.AlbumsFound: Line("albums.found", _INFO),
+    storage_events.DiskHanging: Line("disk.hanging", _WARNING),
+    storage_events.DiskAnswering: Line("disk.answering", _INFO),
     index_events.IndexAheadWatching: Line("index_ahead.watching", _INFO),
     index_events.IndexAheadScanning: Line(
         "index_ahead.scanning", _INFO, lambda event: event.reason is not None
@@ -108,7 +108,8 @@ LINES: Mapping[type[events.Event], Line] = {
     process_events.WorkerFailed: Line("worker.failed", _ERROR),
     process_events.WorkerDied: Line("worker.died", _WARNING),
 }
-"""By the class of event; the others, which come with every file or request, are not logged."""
+"""By the class of event.  Events of other classes, which come with every file or request, are not
+logged."""
 _ATTRIBUTES: Mapping[type[events.Event], tuple[str, ...]] = {
     each: tuple(field.name for field in fields(each))  # type: ignore[arg-type] # each is one
     for each in LINES

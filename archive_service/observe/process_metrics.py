@@ -61,7 +61,7 @@ class Readiness(Collector):
     def collect(self) -> Iterable[Metric]:
         """Yield the one metric."""
         yield GaugeMetricFamily(
-            "archive_ready", "Whether albums can be read, as /readyz tells", self._is_ready
+            "archive_ready", "Whether albums can be read, as /readyz reports", self._is_ready
         )
 
 

@@ -9,12 +9,11 @@ import os
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from io import FileIO
-from types import TracebackType
 from typing import Protocol
 
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing, SourceIndex
-from archive_service.storage.local.page_cache import read_ahead
+from archive_service.storage.local.page_advice import read_ahead
 from archive_service.storage.wanted import WantedTree
 
 READ_AHEAD_BYTES = 2 * 1024 * 1024
@@ -29,12 +28,7 @@ class RemoteFile(Protocol):
 
     def __enter__(self) -> RemoteFile: ...
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None: ...
+    def __exit__(self, *raised: object) -> None: ...
 
     def begin(self, start: int, stop: int) -> None:
         """Have the bytes from `start` up to `stop` fetched ahead; otherwise all are read."""
@@ -135,7 +129,7 @@ class AlbumFiles(Protocol):
         """Return the CRC-32 of a file if the storage has it; the file is not read."""
 
     def verify(self, file: SourceFile, source: SourceIndex) -> None:
-        """Check that an open file is still what was listed.
+        """Check that an open file is still what was listed, at any time and from any thread.
 
         Raise SourceSuspected if only reading can show it.
         """
@@ -183,6 +177,12 @@ class Storage(Protocol):
 
     def albums(self) -> Sequence[str]:
         """Return the names of what may be albums; raise StorageUnavailable."""
+
+    def archives(self) -> Sequence[str]:
+        """Return the same, and the ids of lists; none where no album is.
+
+        Then more likely a disk is not mounted than all albums are gone.
+        """
 
     def place(self, archive: ArchiveId) -> str:
         """Return the mount or address of an album, for the log; never waits."""

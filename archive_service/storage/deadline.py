@@ -1,4 +1,4 @@
-"""Time limits: for what is awaited, and for calls that may hang before anything keeps threads.
+"""Time limits for awaitables, and for blocking calls that may hang.
 
 `asyncio.wait_for` loses a cancellation that comes together with the result, before Python 3.12, and
 so does `async_timeout` with one that comes together with its time-out, on Python 3.10.  A task that

@@ -4,9 +4,9 @@ An excluded name is litter, or looks like the temporary name of an upload.  Litt
 upload shows that the album is about to change.
 
 Some uploaders leave a marker beside a file: as long as `X.aria2` is there, `X` is unfinished, so it
-is left out, too.  tus keeps an upload in two files, `ID` and `ID.json` or `ID.info`, and nginx adds
-ten digits to a name between two file systems: no shell pattern says that well, so both are left
-out wherever there are patterns.
+is left out, too.  tus keeps an upload in two files, `ID` and `ID.json` or `ID.info`; nginx, AWS and
+others add digits to a name.  No shell pattern says that well, so these are left out wherever there
+are patterns.
 """
 
 from __future__ import annotations
@@ -22,9 +22,14 @@ DEFAULT_PATTERNS = (
     "*.filepart",  # WinSCP
     "*.part",  # Firefox, lftp, Nextcloud
     "*.partial",  # rclone, copyparty
+    "*.part.minio",
     "*.aria2",  # what aria2 has of the file beside it
+    "*.lftp-pget-status",  # the same of lftp
+    "*.ytdl",  # the same of yt-dlp
     "*.tmp",
     "*.crdownload",  # Chromium
+    "*.download",  # Safari, QtWebEngine, nodejs-file-downloader
+    "*.ipull",
     "*.opdownload",  # Opera
     "*.!ut",  # uTorrent
     "*.!qB",  # qBittorrent
@@ -50,8 +55,16 @@ DEFAULT_PATTERNS = (
     "Network Trash Folder",  # netatalk
     "Temporary Items",
 )
+_NUMBERED = r"""(?x:
+    .+\..+\.[0-4][0-9]{9}                                    # nginx
+    | .+\.[a-z0-9]{1,5}\.(?=[0-9]*[a-f])[0-9a-f]{8}          # AWS; digits alone are a date
+    | .+\.\$\$[0-9]+(?:\$part)?                              # easydl
+    | .+\.part-frag[0-9]+                                    # yt-dlp
+)"""
+_NUMBERED_TAIL = re.compile(r"[0-9a-f]{4}|.*[$g][0-9]+|part", re.IGNORECASE | re.DOTALL)
+"""How they end, as far as a tail shows it."""
 _UPLOADS = re.compile(
-    r"""
+    rf"""
     \.in\..+                         # lftp, ProFTPD
     | \.pureftpd-upload\..+
     | \.davfs\.tmp.+                 # Apache
@@ -60,22 +73,24 @@ _UPLOADS = re.compile(
     | \.goutputstream-.+             # GVfs
     | \.~tmp~                        # rsync --delay-updates
     | \..+\.~[0-9a-f]+               # Nextcloud
-    | \.[^.].*\.[a-z0-9]{6}          # rsync
-    | .+\.(?:filepart|part|partial|aria2|tmp|crdownload|opdownload|!ut|!qb)
+    | \.[^.].*\.[a-z0-9]{{6}}        # rsync
+    | .+\.(?:filepart|part|partial|part\.minio|tmp|!ut|!qb)
+    | .+\.(?:aria2|lftp-pget-status|ytdl)
+    | .+\.(?:crdownload|opdownload|download|ipull)
     | .+_\.gstmp
-    | .+\..+\.[0-4][0-9]{9}          # nginx
+    | {_NUMBERED}
     """,
     re.IGNORECASE | re.VERBOSE | re.DOTALL,
 )
-_FINISHED_BESIDE = ".aria2"
-"""The marker of a file that is unfinished while it is there, whatever its size."""
+_MARKERS = (".aria2", ".lftp-pget-status")
+"""Beside a file, they show that it is unfinished, whatever its size."""
+_MARKER_OF_AXEL = ".st"
+"""A marker, too, but only beside a file: other programs use that ending."""
 _EMPTY_BESIDE = (".partial", ".part")
 """Those beside which a file without bytes only keeps the name: copyparty, Firefox."""
 _ABOUT_TUS = re.compile(r"([0-9a-f]{32})\.(?:json|info)")
 
-_ABOUT_TUS_TAILS = ("json", "info")
-_OF_NGINX = r"(?s:.+\..+\.[0-4][0-9]{9})\Z"
-_OF_NGINX_TAILS = tuple("0123456789")
+_PAIRED_TAILS = ("json", "info", _MARKER_OF_AXEL)
 
 _HEAD, _TAIL = 1, 4
 """The characters at both ends of names that are compared first: albums have few different ones."""
@@ -103,14 +118,15 @@ class Exclusion:
 
     def __init__(self, patterns: Iterable[str]) -> None:
         patterns = list(patterns)
-        names = [*map(translate, patterns), _OF_NGINX] if patterns else ["(?!)"]
+        names = [*map(translate, patterns), rf"(?s:{_NUMBERED})\Z"] if patterns else ["(?!)"]
         self._match = re.compile("|".join(names), re.IGNORECASE).match
         ends = [_ends(pattern) for pattern in patterns]
         # A tail excludes more names than a head, which is used only if a pattern has no tail.
         self._heads = tuple(head for head, tail in ends if not tail)
         self._tails = tuple(tail for _, tail in ends if tail)
+        self._numbered_tail = _NUMBERED_TAIL if patterns else re.compile("(?!)")
         if patterns:
-            self._tails += (*_ABOUT_TUS_TAILS, *_OF_NGINX_TAILS)
+            self._tails += _PAIRED_TAILS
 
     def matches(self, name: str) -> bool:
         """Return whether a file or directory of this name is left out, whatever lies beside it."""
@@ -150,23 +166,40 @@ class Exclusion:
         heads = set(map(_HEAD_OF, names))
         tails = set(map(_TAIL_OF, names))
         heads = {head for head in heads if _folded(head).startswith(self._heads)}
-        tails = {tail for tail in tails if _folded(tail).endswith(self._tails)}
+        tails = {tail for tail in tails if self._may_be_left_out(tail)}
         if not heads and not tails:
             return ()
         return [name for name in names if name[:_HEAD] in heads or name[-_TAIL:] in tails]
+
+    def _may_be_left_out(self, tail: str) -> bool:
+        is_of_pattern = _folded(tail).endswith(self._tails)
+        return is_of_pattern or self._numbered_tail.fullmatch(tail) is not None
 
 
 def _unfinished(
     uploads: Iterable[str], candidates: Iterable[str], names: Sequence[str]
 ) -> set[str]:
     """Return the names of files that what lies beside them shows to be unfinished."""
-    about_tus = list(filter(None, map(_ABOUT_TUS.fullmatch, candidates)))
-    marked = _without((_FINISHED_BESIDE,), uploads)
-    if not about_tus and not marked:
+    pairs = [*_pairs_of_tus(candidates), *_pairs_of_axel(candidates)]
+    marked = _without(_MARKERS, uploads)
+    if not pairs and not marked:
         return set()
     there = set(names)
-    of_tus = {name for about in about_tus if about[1] in there for name in (about[0], about[1])}
-    return of_tus | (marked & there)
+    paired = {name for pair in pairs if pair[0] in there for name in pair}
+    return paired | (marked & there)
+
+
+def _pairs_of_tus(names: Iterable[str]) -> Iterable[tuple[str, str]]:
+    """Yield the file and what tells of it, for each name that may be the second."""
+    for about in filter(None, map(_ABOUT_TUS.fullmatch, names)):
+        yield about[1], about[0]
+
+
+def _pairs_of_axel(names: Iterable[str]) -> Iterable[tuple[str, str]]:
+    for name in names:
+        file = name.removesuffix(_MARKER_OF_AXEL)
+        if file != name and "." in file:
+            yield file, name
 
 
 def _without(endings: tuple[str, ...], names: Iterable[str]) -> frozenset[str]:

@@ -116,7 +116,7 @@ class Lanes:
         return self._hanging
 
     def of(self, key: Hashable) -> Lane:
-        """Return the lane of an album; it is one for as long as anybody holds it."""
+        """Return the lane of an album; it stays the same while anything refers to it."""
         with self._lock:
             lane = self._lanes.get(key)
             if lane is None:

@@ -54,7 +54,7 @@ class WantedTree:
         return self.files | self.directories.keys()
 
     def includes(self, path: bytes) -> bool:
-        """Tell whether a file is wanted."""
+        """Return whether a file is wanted."""
         wanted, (*directories, name) = self, path.split(b"/")
         for directory in directories:
             if wanted.is_whole:

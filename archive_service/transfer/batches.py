@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from archive_service.archive.errors import DownloadFailed
 from archive_service.archive.layout import ArchiveLayout
@@ -15,28 +15,51 @@ from archive_service.storage.base import AlbumFiles, SourceFile
 from archive_service.transfer.assembler import Assembler
 
 BATCH_BYTES = 2 * 1024 * 1024
-"""A batch with so many bytes in buffers is full, as is one whose buffers have the size of a piece.
-Larger ones would overflow the processor's cache and the socket's buffer."""
+"""A batch is full with this many bytes in buffers, or with those of a piece.  A larger one would
+overflow the processor's cache and the socket's buffer."""
 BATCH_FILES, BATCH_FILE_BYTES = 16, 16 * 1024 * 1024
-"""A batch with so many open files, or so many bytes in them, is full.  A download holds the batch
-that is sent, and those made ahead."""
+"""A batch is full with this many open files, or this many bytes in them.  A download holds the
+batch that is sent, and those made ahead."""
 JOINED_BYTES = 16 * 1024
-"""Buffers with at most so many bytes together are sent as one."""
+"""Neighbouring buffers up to this size together are sent as one."""
 NOTHING = memoryview(b"")
 
 
-@dataclass(frozen=True, slots=True)
-class OpenData:
-    """A file that was opened for a segment."""
+class DataToOpen(NamedTuple):
+    """A segment whose file is yet to be opened."""
 
     segment: FileData
     source: SourceIndex
-    file: SourceFile
     head: memoryview
     """Bytes sent with its first span."""
 
 
+class OpenData(NamedTuple):
+    """A file that was opened for a segment."""
+
+    segment: FileData
+    source: SourceIndex
+    head: memoryview
+    """Bytes sent with its first span."""
+    file: SourceFile
+    files: AlbumFiles
+    """Those it is one of."""
+
+    def verify(self) -> None:
+        """Check behind the last byte that the file is what was listed; see `AlbumFiles.verify`."""
+        self.files.verify(self.file, self.source)
+
+
+Draft = Sequence["memoryview | DataToOpen"]
+"""What a batch is made of before its large files are opened."""
 Batch = list["memoryview | OpenData"]
+
+
+class _Kept(NamedTuple):
+    """The only batch of a little archive; empty where the archive is another."""
+
+    segments: Sequence[Segment]
+    draft: Draft
 
 
 class BatchMaker:
@@ -48,17 +71,29 @@ class BatchMaker:
         checksums: Crc32Column,
         open_files: Callable[[], AbstractContextManager[AlbumFiles]],
         *,
-        is_at_hand: bool = False,
+        is_at_hand: Callable[[], bool] = lambda: False,
     ) -> None:
         self._layout = layout
         self._checksums = checksums
         self._assembler = Assembler(layout, checksums)
         self._open_files = open_files
         self._is_at_hand = is_at_hand
+        self._is_complete = False
+        self._kept: _Kept | None = None
 
     def is_complete(self) -> bool:
-        """Return whether no CRC-32 is unknown."""
-        return UNKNOWN not in self._checksums.values
+        """Return whether no CRC-32 is unknown; one that is known stays so."""
+        if not self._is_complete:
+            self._is_complete = UNKNOWN not in self._checksums.values
+        return self._is_complete
+
+    def keep_draft(self) -> None:
+        """Plan a little archive of large files, and pack its headers, once for all its downloads.
+
+        All CRC-32 values must be known and final.
+        """
+        if self._kept is None:
+            self._kept = self._to_keep()
 
     def to_hash(self, segment: Segment) -> list[SourceIndex]:
         """Return the sources whose CRC-32 must be learned before the segment is made."""
@@ -71,11 +106,14 @@ class BatchMaker:
         *,
         piece_bytes: Callable[[], int],
         begins_batch: Callable[[Segment], object],
-    ) -> Iterator[list[Segment]]:
+    ) -> Iterator[Sequence[Segment]]:
         """Yield the segments from `start` up to `stop` in batches.
 
         `piece_bytes` returns the most that the buffers of one should have.
         """
+        if self._kept and self._kept.segments and stop - start == len(self._layout):
+            yield self._kept.segments
+            return
 
         def buffer_bytes() -> int:
             return min(piece_bytes(), BATCH_BYTES)
@@ -104,47 +142,80 @@ class BatchMaker:
 
     def needs_no_wait(self, segments: Sequence[Segment]) -> bool:
         """Return whether a batch is made from memory, and of files that open without waiting."""
-        return all(map(self._needs_no_wait, segments))
+        if self._kept and segments is self._kept.segments:
+            return self._is_at_hand()
+        if any(isinstance(segment, FileData) for segment in segments) and not self._is_at_hand():
+            return False
+        return self._is_packed(segments)
+
+    def needs_files(self, segments: Sequence[Segment]) -> bool:
+        """Return whether a batch has data of files."""
+        has_data = any(isinstance(segment, FileData) for segment in segments)
+        return has_data or not self._is_packed(segments)
 
     def make(self, segments: Sequence[Segment]) -> Batch:
         """Make a batch; wait for the disk unless `needs_no_wait`.
 
         Raise DownloadFailed with its source.
         """
+        with self._open_files() as files:
+            if self._kept and segments is self._kept.segments:
+                return self._opened(self._kept.draft, files)
+            return self._opened(self._draft(segments, files), files)
+
+    def _to_keep(self) -> _Kept:
+        stop = len(self._layout)
+        plan = self.planned(0, stop, piece_bytes=lambda: JOINED_BYTES, begins_batch=lambda _: False)
+        first = next(plan)
+        if first[-1].stop < stop or not self._is_packed(first):
+            return _Kept((), ())
+        with self._open_files() as files:
+            return _Kept(first, self._draft(first, files))
+
+    def _draft(self, segments: Sequence[Segment], files: AlbumFiles) -> Draft:
+        """Pack the headers and read the small files."""
+        draft: list[memoryview | DataToOpen] = []
+        for segment in segments:
+            if isinstance(segment, FileData):
+                source = self._layout.sources[segment.entry]
+                draft.append(DataToOpen(segment, source, _taken_head(draft)))
+            else:
+                _add_buffer(draft, self._assembler.make(segment, files))
+        return draft
+
+    def _opened(self, draft: Draft, files: AlbumFiles) -> Batch:
+        """Open the large files."""
         batch: Batch = []
-        large = [self._source(segment) for segment in segments if isinstance(segment, FileData)]
+        sources = [piece.source for piece in draft if isinstance(piece, DataToOpen)]
         try:
-            with self._open_files() as files, closing(files.open_each(large)) as opened:
-                for segment in segments:
-                    if isinstance(segment, FileData):
-                        batch.append(self._opened(segment, opened, _taken_head(batch)))
+            with closing(files.open_each(sources)) as opened:
+                for piece in draft:
+                    if isinstance(piece, DataToOpen):
+                        batch.append(OpenData(*piece, self._next_file(piece, opened), files))
                     else:
-                        _add_buffer(batch, self._assembler.make(segment, files))
+                        batch.append(piece)
         except BaseException:
             close_files(batch)
             raise
         return batch
 
-    def _needs_no_wait(self, segment: Segment) -> bool:
-        if isinstance(segment, FileData):
-            return self._is_at_hand
-        return self._assembler.needs_no_wait(segment)
-
-    def _source(self, segment: FileData) -> SourceIndex:
-        return self._layout.sources[segment.entry]
-
-    def _opened(
-        self, segment: FileData, opened: Iterator[SourceFile], head: memoryview
-    ) -> OpenData:
-        source = self._source(segment)
+    def _next_file(self, piece: DataToOpen, opened: Iterator[SourceFile]) -> SourceFile:
+        segment = piece.segment
         try:
             file = next(opened)
         except DownloadFailed as error:
-            error.source = source
+            error.source = piece.source
             raise
         data_offset = self._layout.data_offset(segment.entry)
         file.begin(segment.start - data_offset, segment.stop - data_offset)
-        return OpenData(segment, source, file, head)
+        return file
+
+    def _is_packed(self, segments: Sequence[Segment]) -> bool:
+        """Return whether all but the large files is quickly made from memory."""
+        return all(
+            isinstance(segment, FileData) or self._assembler.needs_no_wait(segment)
+            for segment in segments
+        )
 
 
 def close_files(batch: Batch) -> None:
@@ -154,18 +225,19 @@ def close_files(batch: Batch) -> None:
             ready.file.close()
 
 
-def _add_buffer(batch: Batch, made: memoryview) -> None:
+def _add_buffer(draft: list[memoryview | DataToOpen], made: memoryview) -> None:
     """Add a buffer; join it to the one in front if both are small."""
-    if batch and isinstance(batch[-1], memoryview) and len(batch[-1]) + len(made) <= JOINED_BYTES:
-        batch[-1] = memoryview(b"".join((batch[-1], made)))
+    last = draft[-1] if draft else None
+    if isinstance(last, memoryview) and len(last) + len(made) <= JOINED_BYTES:
+        draft[-1] = memoryview(b"".join((last, made)))
     else:
-        batch.append(made)
+        draft.append(made)
 
 
-def _taken_head(batch: Batch) -> memoryview:
+def _taken_head(draft: list[memoryview | DataToOpen]) -> memoryview:
     """Remove a small buffer from the end, to send it with the file that follows."""
-    last = batch[-1] if batch else None
+    last = draft[-1] if draft else None
     if isinstance(last, memoryview) and len(last) <= JOINED_BYTES:
-        batch.pop()
+        draft.pop()
         return last
     return NOTHING

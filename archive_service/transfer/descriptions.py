@@ -20,6 +20,7 @@ from weakref import WeakValueDictionary
 
 from archive_service.archive.errors import ArchiveServiceError, ListingTimedOut
 from archive_service.archive.file_names import FileNames
+from archive_service.archive.fingerprint import fingerprint_of
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.layout import lay_out
 from archive_service.archive.lru import WeightedLRU
@@ -99,6 +100,9 @@ class Descriptions:
 
         Raise ArchiveNotFound, AlbumInMotion or StorageUnavailable.
         """
+        known = self._known(archive)
+        if known and self._is_unchanged(known):
+            return known
         try:
             return await self._listings.fresh_result(archive, within_s=self._timeout_s)
         except asyncio.TimeoutError:
@@ -124,9 +128,6 @@ class Descriptions:
             return self._recent.get(archive) or self._in_use.get(archive)
 
     def _begin_listing(self, archive: ArchiveId) -> Future[Representation]:
-        known = self._known(archive)
-        if known and self._is_unchanged(known):
-            return _done(lambda: known)
         return self._lanes.of(archive).submit(self._listed, archive)
 
     def _needs_no_wait(self, known: Representation) -> bool:
@@ -143,14 +144,14 @@ class Descriptions:
         if self._albums.is_due(contents):
             return False
         try:
-            return self._storage.list(known.archive).fingerprint() == known.fingerprint
+            return fingerprint_of(self._storage.list(known.archive)) == known.fingerprint
         except ArchiveServiceError:
             return False
 
     def _listed(self, archive: ArchiveId) -> Representation:
         known = self._known(archive)
         listing = self._storage.list(archive)
-        fingerprint = listing.fingerprint()
+        fingerprint = fingerprint_of(listing)
         if known and known.fingerprint == fingerprint and self._is_current(known):
             return known
         contents = self._albums.loaded(archive, listing, fingerprint)

@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
+from weakref import WeakKeyDictionary
 
 from archive_service.archive.errors import AlbumInMotion, ArchiveNotFound, StorageUnavailable
 from archive_service.archive.id import ArchiveId
@@ -78,6 +79,7 @@ class ArchiveService:
         self._first_seen = FirstSeen()
         self._reading = Lanes("read", _READING, on_hanging=self._hanging)
         self._hashing = Lanes("hash", _HASHING, on_hanging=self._hanging)
+        self._contents: WeakKeyDictionary[Representation, ArchiveContent] = WeakKeyDictionary()
         self._root = Lanes("root", _LOOKING_AT_ROOT)
         self._root_lane = self._root.of(_ROOT)
         self._indexing = ThreadPoolExecutor(1, "index")
@@ -131,7 +133,7 @@ class ArchiveService:
             await asyncio.sleep(pause_s)
 
     async def _is_another(self, found: Representation) -> bool:
-        """Read suspected files for a moment; tell whether one has another content than the tag."""
+        """Read suspected files for a moment; return whether one has not the content of its tag."""
         contents = checksums_of(found)
         settling = contents.begin_settling()
         if settling and not settling.done():
@@ -150,7 +152,13 @@ class ArchiveService:
         return True
 
     def content(self, representation: Representation) -> ArchiveContent:
-        """Give access to the bytes of an archive."""
+        """Give access to the bytes of an archive, the same for all of its downloads."""
+        content = self._contents.get(representation)
+        if content is None:
+            content = self._contents[representation] = self._content(representation)
+        return content
+
+    def _content(self, representation: Representation) -> ArchiveContent:
         archive, layout = representation.archive, representation.layout
         listing = layout.listing
         lane = self._reading.of(archive)
@@ -172,7 +180,7 @@ class ArchiveService:
             layout,
             checksums,
             open_album=open_album,
-            disk=AlbumDisk(lane, self._demand, self._storage.is_at_hand(archive)),
+            disk=AlbumDisk(lane, self._demand, partial(self._storage.is_at_hand, archive)),
         )
 
     def in_thread(self, archive: ArchiveId, work: Callable[[], _Result]) -> Future[_Result]:
@@ -197,8 +205,8 @@ class ArchiveService:
 
     async def tidy_index(self) -> None:
         """Make room in the CRC index; raise StorageUnavailable."""
-        albums = await asyncio.wrap_future(self._root_lane.submit(self._storage.albums))
-        await self._albums.tidy(albums)
+        archives = await asyncio.wrap_future(self._root_lane.submit(self._storage.archives))
+        await self._albums.tidy(archives)
 
     def close(self) -> None:
         """Write the learned checksums and end the threads; call it when nothing is being sent."""

@@ -1,4 +1,4 @@
-"""Shares calls among all who want the same result: one runs for each key, at most one follows.
+"""Shares calls among callers that want the same result: one runs for each key, at most one follows.
 
 Use it from one event loop; the calls themselves run in threads.
 """

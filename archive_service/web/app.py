@@ -25,7 +25,6 @@ from archive_service.web.failures import failure_of, failure_response
 from archive_service.web.handlers import Handlers
 from archive_service.web.limits.admission import FairUse
 from archive_service.web.options import WebOptions
-from archive_service.web.pages.render import Pages
 from archive_service.web.response_headers import add_fields, is_of_archive
 
 
@@ -42,17 +41,16 @@ def create_app(
     `observe` must not raise: make it with `to_each`.  Without `fair_use` there are no limits.
     The middlewares `around` are the outermost: they see all that a visitor gets.
     """
-    pages = Pages()
     fair_use = fair_use or FairUse.unlimited(observe)
-    handlers = Handlers(service, observe, pages, options, fair_use)
+    handlers = Handlers(service, observe, options, fair_use)
     middlewares = [
         *around,
         request_id.named,
-        _failures_as_pages(pages, observe),
+        _failures_as_pages(observe),
         _fair_use_of_archives(fair_use),
     ]
     app = web.Application(middlewares=middlewares)
-    app.on_response_prepare.extend((_add_fields, request_id.tell))
+    app.on_response_prepare.extend((_add_fields, request_id.echo))
     app.router.add_get("/", handlers.index)
     app.router.add_get("/archive/{hash}/", handlers.download)  # the most frequent first
     app.router.add_post("/archive/{hash}/", handlers.choose)
@@ -64,11 +62,11 @@ def create_app(
 
 
 async def _add_fields(request: web.Request, response: web.StreamResponse) -> None:
-    # By the path, not by the route: a 405 has no route, and must not announce `none`.
-    add_fields(response, accepts_ranges=is_of_archive(request))
+    add_fields(request, response)
     if "Upgrade" in request.headers:
         # aiohttp may leave what follows such a request unanswered.
         response.force_close()
+        response.headers["Connection"] = "close"  # aiohttp has chosen that field before
 
 
 def _fair_use_of_archives(fair_use: FairUse) -> Middleware:
@@ -86,7 +84,7 @@ def _fair_use_of_archives(fair_use: FairUse) -> Middleware:
     return middleware
 
 
-def _failures_as_pages(pages: Pages, observe: events.Observe) -> Middleware:
+def _failures_as_pages(observe: events.Observe) -> Middleware:
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
@@ -96,7 +94,7 @@ def _failures_as_pages(pages: Pages, observe: events.Observe) -> Middleware:
         except Exception as error:  # noqa: BLE001 - for every error the visitor gets a page
             if event := _event_of(_archive_of(request), error):
                 observe(event)
-            return failure_response(request, pages, failure_of(error))
+            return failure_response(request, failure_of(error))
 
     return middleware
 

@@ -22,7 +22,7 @@ from archive_service.web.archive_look import ArchiveLook
 from archive_service.web.archive_parts import ending_of
 from archive_service.web.failures import LANGUAGES, page_response
 from archive_service.web.options import WebOptions
-from archive_service.web.pages.render import AboutArchive, AboutPart, Pages
+from archive_service.web.pages.render import AboutArchive, AboutPart, render_archive
 from archive_service.web.query import ArchiveQuery
 
 MAX_LISTED = 1000
@@ -35,8 +35,7 @@ _SUFFIX = ".zip"
 class ArchivePage:
     """Answers `/archive/{hash}/page`."""
 
-    def __init__(self, pages: Pages, options: WebOptions, look: ArchiveLook) -> None:
-        self._pages = pages
+    def __init__(self, options: WebOptions, look: ArchiveLook) -> None:
         self._options = options
         self._look = look
 
@@ -62,7 +61,7 @@ class ArchivePage:
             raise AlbumEmpty
         about = replace(about, parts=await self._parts(request, query, representation))
         nonce = secrets.token_urlsafe(16)
-        text = self._pages.archive(language, about, nonce=nonce)
+        text = render_archive(language, about, nonce=nonce)
         return page_response(text, 200, language, nonce=nonce)
 
     def _about(

@@ -1,4 +1,4 @@
-"""The parts of archives: made in the threads of their album, shared by all who ask meanwhile."""
+"""The parts of archives: made in the threads of their album, shared by all current requests."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _WEIGHT_OF_KEY = 10
 
 
 class PartFigures(NamedTuple):
-    """What is told of a part."""
+    """Size, number of files and entity tag of a part."""
 
     size_bytes: int
     files: int

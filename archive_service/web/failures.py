@@ -13,6 +13,7 @@ from archive_service.archive.errors import (
     AlbumArchived,
     AlbumEmpty,
     AlbumInMotion,
+    AlbumUnpackable,
     ArchiveNotFound,
     ArchiveTooLarge,
     BadQuery,
@@ -35,7 +36,7 @@ from archive_service.archive.errors import (
 from archive_service.archive.id import InvalidArchiveId
 from archive_service.http.negotiation import preferred
 from archive_service.http.response_plan import ResponsePlan
-from archive_service.web.pages.render import Pages
+from archive_service.web.pages.render import failure_text, render_failure
 
 LANGUAGES = ("ru", "en")
 _FORMATS = ("text/html", "application/json")
@@ -67,7 +68,9 @@ REQUEST_LINE_TOO_LONG = Failure(414, "request_line_too_long")
 COOKIES_TOO_LONG = Failure(431, "cookies_too_long")
 FIELD_TOO_LONG = Failure(431, "field_too_long")
 _FAILED_PLANS = {each.status: each for each in (PRECONDITION_FAILED, RANGE_NOT_SATISFIABLE)}
-UNREADABLE = Failure(400, "bad_query")
+TOO_MANY_FIELDS = Failure(431, "too_many_fields")
+LINK_UNREADABLE = Failure(400, "bad_query")
+REQUEST_UNREADABLE = Failure(400, "bad_request")
 INTERNAL = Failure(500, "internal")
 _BY_EXCEPTION: tuple[tuple[type[Exception], Failure], ...] = (
     (InvalidArchiveId, Failure(404, "archive_not_found")),
@@ -83,6 +86,7 @@ _BY_EXCEPTION: tuple[tuple[type[Exception], Failure], ...] = (
     (NoForm, Failure(415, "no_form")),
     (FormTimedOut, Failure(408, "form_timed_out")),
     (ArchiveTooLarge, Failure(503, "too_large")),
+    (AlbumUnpackable, Failure(503, "unpackable")),
     (AlbumInMotion, Failure(503, "in_motion", _retry_after(_RETRY_MOVING_AFTER_S))),
     (AlbumArchived, Failure(503, "archived", _retry_after(_RETRY_ARCHIVED_AFTER_S))),
     (LinkNotSigned, Failure(403, "link_not_signed")),
@@ -97,7 +101,7 @@ _BY_EXCEPTION: tuple[tuple[type[Exception], Failure], ...] = (
 
 
 def failure_of(error: Exception) -> Failure:
-    """Return what a visitor is told of an exception."""
+    """Return the failure that a visitor sees for an exception."""
     if isinstance(error, BadQuery):
         return Failure(400, f"bad_{error.parameter}")
     if isinstance(error, web.HTTPMethodNotAllowed):
@@ -111,7 +115,6 @@ def failure_of(error: Exception) -> Failure:
 
 def failure_response(
     request: web.BaseRequest,
-    pages: Pages,
     failure: Failure,
     fields: Mapping[str, str] | None = None,
 ) -> web.Response:
@@ -119,21 +122,19 @@ def failure_response(
     language = preferred(request.headers.get("Accept-Language"), LANGUAGES)
     headers = {**failure.fields, **(fields or {}), **_negotiated(language)}
     if preferred(request.headers.get("Accept"), _FORMATS) == "application/json":
-        message = pages.failure_text(language, failure.key)
+        message = failure_text(language, failure.key)
         body = {"status": failure.status, "error": failure.key, "message": message}
         return web.json_response(body, status=failure.status, headers=headers, dumps=_PRINT_JSON)
-    text = pages.failure(language, failure.status, failure.key)
+    text = render_failure(language, failure.status, failure.key)
     return page_response(text, failure.status, language, fields=headers)
 
 
-def failed_plan_response(
-    request: web.BaseRequest, pages: Pages, answer: ResponsePlan
-) -> web.Response | None:
+def failed_plan_response(request: web.BaseRequest, answer: ResponsePlan) -> web.Response | None:
     """Make the answer of a plan that is a failure; return None for any other."""
     failure = _FAILED_PLANS.get(answer.status)
     if failure is None:
         return None
-    return failure_response(request, pages, failure, dict(answer.fields))
+    return failure_response(request, failure, dict(answer.fields))
 
 
 def page_response(
@@ -144,7 +145,7 @@ def page_response(
     nonce: str | None = None,
     fields: Mapping[str, str] | None = None,
 ) -> web.Response:
-    """Make an answer of a page, which may load nothing but what it carries."""
+    """Make the answer of a page, which may load nothing from elsewhere."""
     headers = {**(fields or {}), **_negotiated(language), "Content-Security-Policy": _policy(nonce)}
     return web.Response(text=text, status=status, content_type="text/html", headers=headers)
 

@@ -16,6 +16,7 @@ from io import BytesIO
 from typing import NamedTuple
 
 from archive_service.archive.lru import WeightedLRU
+from archive_service.archive.quantity import NS_PER_S
 from archive_service.archive.representation import Representation
 from archive_service.archive.segments import EntryIndex
 from archive_service.transfer.service import ArchiveService
@@ -24,7 +25,6 @@ from archive_service.transfer.shared_calls import SharedCalls
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _LATEST_S = int((datetime.max.replace(tzinfo=timezone.utc) - _EPOCH).total_seconds())
 _EARLIEST_S = int((datetime.min.replace(tzinfo=timezone.utc) - _EPOCH).total_seconds())
-_NS_PER_S = 1_000_000_000
 _KEPT_BYTES = 32 * 1024 * 1024
 """Bytes of printed manifests that are kept for later requests."""
 _KEPT_HEADS = 10_000
@@ -120,7 +120,7 @@ def summary(representation: Representation) -> bytes:
     layout = representation.layout
     files = list(layout.files())
     newest_ns = max((layout.mtimes_ns[entry] for entry in files), default=None)
-    newest = None if newest_ns is None else _timestamp(newest_ns // _NS_PER_S)
+    newest = None if newest_ns is None else _timestamp(newest_ns // NS_PER_S)
     return _json({**_about(representation), "modified": newest})
 
 
@@ -146,7 +146,7 @@ def _file(representation: Representation, entry: EntryIndex) -> dict[str, _Value
     described: dict[str, _Value] = {
         "name": name,
         "size": layout.sizes[entry],
-        "modified": _timestamp(layout.mtimes_ns[entry] // _NS_PER_S),
+        "modified": _timestamp(layout.mtimes_ns[entry] // NS_PER_S),
     }
     if original != name:
         described["original"] = original

@@ -29,7 +29,6 @@ from archive_service.web.archive_look import ArchiveLook
 from archive_service.web.failures import failed_plan_response
 from archive_service.web.manifest import ManifestHead, Manifests, summary, whole_manifest
 from archive_service.web.options import WebOptions
-from archive_service.web.pages.render import Pages
 from archive_service.web.query import ArchiveQuery
 from archive_service.web.validators import validators_of
 
@@ -37,10 +36,7 @@ from archive_service.web.validators import validators_of
 class ManifestRoute:
     """Answers `/archive/{hash}/manifest.json`; the signature is that of the archive's link."""
 
-    def __init__(
-        self, pages: Pages, options: WebOptions, look: ArchiveLook, manifests: Manifests
-    ) -> None:
-        self._pages = pages
+    def __init__(self, options: WebOptions, look: ArchiveLook, manifests: Manifests) -> None:
         self._stall_timeout_s = options.stall_timeout_s
         self._look = look
         self._manifests = manifests
@@ -56,9 +52,11 @@ class ManifestRoute:
         fields = RequestFields.of(request.method, request.headers.items())
         target = Target(head.complete_length, "application/json", validators)
         answer = plan(fields, target, now_s=now_s)
-        if continues_unguarded(answer, fields):  # nobody needs it, and it might splice two
+        if continues_unguarded(
+            answer, fields
+        ):  # no client needs it, and it might splice two manifests
             answer = CHANGED_MEANWHILE
-        if failed := failed_plan_response(request, self._pages, answer):
+        if failed := failed_plan_response(request, answer):
             return failed
         response = web.StreamResponse(status=answer.status, headers=dict(answer.fields))
         if not answer.parts or request.method != "GET":
@@ -71,7 +69,7 @@ class ManifestRoute:
     async def _parts(
         self, request: web.Request, query: ArchiveQuery, whole: Representation
     ) -> bytes:
-        """Print the member that tells of the parts; nothing where the request asks for none."""
+        """Print the member `parts`; nothing if the request asks for no parts."""
         if query.division is None:
             return b""
         figures = await self._look.parts.figures(whole, query.division)
@@ -110,7 +108,7 @@ _END = b"}"
 
 
 class _Body(NamedTuple):
-    """A manifest, which all who ask at once share, and what an answer has in place of its end."""
+    """A manifest, shared by requests, and the bytes that an answer has in place of its end."""
 
     manifest: bytes
     rest: bytes

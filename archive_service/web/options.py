@@ -23,10 +23,10 @@ class WebOptions:
     page_lists_files: bool = False
     """Whether that page has the names of the files."""
     part_bytes: int = 0
-    """That page offers parts of at most so many bytes of a larger archive; 0 for none."""
+    """The most bytes of an archive that is not offered in parts, and of a part; 0 for no parts."""
     delay_s: float | None = None
     """The pause after each piece in debug mode; None outside of it."""
     example_albums: Sequence[str] = ()
     """Albums that the index page links to: the shipped ones, never those of a site."""
     signing: SigningPolicy | None = None
-    """What links have to be signed with; None where they have not."""
+    """The keys that links must be signed with; None if links need no signature."""

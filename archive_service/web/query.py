@@ -26,17 +26,17 @@ class ArchiveQuery:
     download_name: str | None
     files: Sequence[str]
     is_summary: bool = False
-    """Whether of the manifest the short form is wanted."""
+    """Whether the short form of the manifest is asked for."""
     selection: str | None = None
     """Which entries of the archive of `files`; see `archive.selection`."""
     part: PartNumber | None = None
     """Which part of the archive of all of these."""
     division: Division | None = None
-    """Of which parts of it the manifest is to tell."""
+    """The parts of it that the manifest lists."""
 
     @property
     def taken(self) -> Sequence[str]:
-        """What is taken of the album, as texts; nothing stands for all of it."""
+        """The chosen entries of the album, as texts; empty for all of it."""
         selected = () if self.selection is None else (f"select={self.selection}",)
         part = () if self.part is None else (f"part={self.part.number}/{self.part.of}",)
         return (*self.files, *selected, *part)

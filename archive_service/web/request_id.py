@@ -27,7 +27,7 @@ async def named(request: web.Request, handler: Handler) -> web.StreamResponse:
         return await handler(request)
 
 
-async def tell(request: web.Request, response: web.StreamResponse) -> None:
+async def echo(request: web.Request, response: web.StreamResponse) -> None:
     """Return a given id with the answer."""
     name = _given(request)
     if name:

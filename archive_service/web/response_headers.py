@@ -19,9 +19,11 @@ def is_of_archive(request: web.BaseRequest) -> bool:
     return request.path.startswith("/archive/")
 
 
-def add_fields(response: web.StreamResponse, *, accepts_ranges: bool) -> None:
-    """Add missing fields; `accepts_ranges` is about the path (RFC 9110 section 14.3)."""
+def add_fields(request: web.BaseRequest, response: web.StreamResponse) -> None:
+    """Add missing fields."""
     response.headers["Server"] = _SERVER  # aiohttp's own reveals versions
     for name, value in _ALWAYS.items():
         response.headers.setdefault(name, value)
-    response.headers.setdefault("Accept-Ranges", "bytes" if accepts_ranges else "none")
+    # RFC 9110 section 14.3.  By the path, not by the route: a 405 has no route.
+    accepted = "bytes" if is_of_archive(request) else "none"
+    response.headers.setdefault("Accept-Ranges", accepted)

@@ -40,7 +40,15 @@ def other_build(worktree: Path) -> Build:
     own = worktree / ".venv" / "bin" / "python"
     build = Build("other build", worktree, str(own) if own.exists() else sys.executable)
     subprocess.run(build.command("tools/compile_smallfiles.py"), check=True)
+    for each in (THIS, build):
+        compile_modules(each)
     return build
+
+
+def compile_modules(build: Build) -> None:
+    """Write the bytecode of a build, so that no start is one that compiles."""
+    package = build.repository / "archive_service"
+    subprocess.run([build.python, "-m", "compileall", "-q", package], check=True)
 
 
 def uncompiled(build: Build, directory: Path) -> Build:

@@ -66,6 +66,11 @@ def rss(pid: int) -> int:
     return sum(_memory(process, "VmRSS") for process in _tree(pid))
 
 
+def pss(pid: int) -> int:
+    """Return the same, with of each page that others have, too, only this one's share."""
+    return sum(_memory(process, "Pss", file="smaps_rollup") for process in _tree(pid))
+
+
 def rest(pid: int) -> None:
     """Wait until a server has finished the work after a download, such as writing an index."""
     deadline_s = time.monotonic() + _REST_LIMIT_S
@@ -113,9 +118,9 @@ def _note_peaks(pid: int, peaks: dict[int, int]) -> None:
         peaks[process] = max(peaks.get(process, 0), _memory(process, "VmHWM"))
 
 
-def _memory(pid: int, field: str) -> int:
+def _memory(pid: int, field: str, *, file: str = "status") -> int:
     with suppress(OSError):
-        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-            if line.startswith(field):
+        for line in Path(f"/proc/{pid}/{file}").read_text().splitlines():
+            if line.startswith(f"{field}:"):
                 return int(line.split()[1]) * 1024
     return 0

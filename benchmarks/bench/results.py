@@ -11,7 +11,7 @@ from pathlib import Path
 RATE, REQUESTS = "MB/s", "requests/s"
 FIRST_BYTE = "first byte, ms"
 SERVER_CPU, BOTH_CPU = "CPU-s/GB, server", "CPU-s/GB, server and client"
-PEAK_RSS, IDLE_RSS = "peak RSS, MB", "idle RSS, MB"
+PEAK_RSS, IDLE_RSS, IDLE_PSS = "peak RSS, MB", "idle RSS, MB", "idle PSS, MB"
 REQUESTS_PER_CPU = "requests/CPU-s, server and client"
 WALL, CPU = "s", "CPU-s"
 

@@ -3,9 +3,10 @@
  *     delayed_fs MOUNTPOINT SOURCE MICROSECONDS [OPERATION=MICROSECONDS ...] [FUSE OPTIONS]
  *     cc -O2 -o delayed_fs delayed_fs.c $(pkg-config fuse3 --cflags --libs)
  *
- * The delay is the only cost: each request has a thread of its own, and data is not copied.
- * The delays of single operations (getattr, readdir, open, read) hold from SIGUSR1 on.  At the end
- * it prints how many there were of each.
+ * The delay is the only cost: each request has a thread of its own, and data is not copied.  As on a
+ * network file system, names of one directory are looked up at the same time.
+ * The delays of single operations (getattr, readdir, open, read, statfs) hold from SIGUSR1 on.  At
+ * the end it prints how many there were of each.
  */
 #define FUSE_USE_VERSION 31
 #define _GNU_SOURCE
@@ -14,20 +15,26 @@
 #include <fcntl.h>
 #include <fuse.h>
 #include <limits.h>
+#include <linux/fuse.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
 #define CACHED_S 1.0 /* attributes and entries, as network file systems have it */
+#define AT_ONCE 64   /* reads ahead of the kernel; its default is 12 */
 
-enum operation { GETATTR, READDIR, OPEN, READ, OPERATIONS };
+enum operation { GETATTR, READDIR, OPEN, READ, STATFS, OPERATIONS };
 
-static const char *const names[OPERATIONS] = {"getattr", "readdir", "open", "read"};
+static const char *const names[OPERATIONS] = {"getattr", "readdir", "open", "read", "statfs"};
 static int source = -1;
 static struct timespec delay, later_delays[OPERATIONS];
 static atomic_bool is_later;
@@ -109,6 +116,12 @@ static int fs_read(const char *path, struct fuse_bufvec **data, size_t count, of
     return 0;
 }
 
+static int fs_statfs(const char *path, struct statvfs *status)
+{
+    after_delay(STATFS, path);
+    return fstatvfs(source, status) ? -errno : 0;
+}
+
 static int fs_release(const char *path, struct fuse_file_info *file)
 {
     (void)path;
@@ -116,9 +129,21 @@ static int fs_release(const char *path, struct fuse_file_info *file)
     return 0;
 }
 
+/* libfuse 3.14 does not pass FUSE_CAP_PARALLEL_DIROPS on to the kernel, so add it to the first answer;
+ * this definition comes before the C library's. */
+ssize_t writev(int descriptor, const struct iovec *parts, int count)
+{
+    static atomic_bool is_answered;
+    if (!is_answered && count == 2 && parts[1].iov_len >= offsetof(struct fuse_init_out, time_gran)) {
+        is_answered = 1;
+        ((struct fuse_init_out *)parts[1].iov_base)->flags |= FUSE_PARALLEL_DIROPS;
+    }
+    return syscall(SYS_writev, descriptor, parts, count);
+}
+
 static void *fs_init(struct fuse_conn_info *connection, struct fuse_config *config)
 {
-    (void)connection;
+    connection->max_background = connection->congestion_threshold = AT_ONCE;
     config->use_ino = 1;
     config->kernel_cache = 0;
     config->attr_timeout = config->entry_timeout = CACHED_S;
@@ -137,6 +162,7 @@ static const struct fuse_operations operations = {
     .readdir = fs_readdir,
     .open = fs_open,
     .read_buf = fs_read,
+    .statfs = fs_statfs,
     .release = fs_release,
     .init = fs_init,
     .destroy = fs_destroy,

@@ -289,3 +289,26 @@ def test_it_says_what_leases_on_files_of_others_take(
     assert "CAP_LEASE" in told[1]
     assert "12345" in told[1]
     assert ("inotify" in told[1]) == (ahead == "watch")
+
+
+def test_an_album_nested_too_deep_is_not_taken_for_one_without_permission(
+    photos_dir: Path, tmp_path: Path, flags: list[str]
+) -> None:
+    make_album(photos_dir, {"d/" * 70: b""}, "nested-too-deep")
+    (told,) = [
+        text for verdict, text in found(tmp_path, *flags, status=1)["albums"] if verdict == "wrong"
+    ]
+    assert told == (
+        "1 of the 2 looked at, such as nested…, has more than 64 directories within directories: "
+        "move the innermost up"
+    )
+
+
+def test_it_says_what_visitors_share_behind_a_web_server_that_is_not_named(
+    tmp_path: Path, flags: list[str]
+) -> None:
+    (told,) = found(tmp_path, *flags)["proxies"]
+    assert told[0] == "advice"
+    assert "MISS_LIMIT, which slows the site's own questions" in told[1]
+    for named in (("--trusted-proxies", "127.0.0.1"), ("--miss-limit", "0")):
+        assert "proxies" not in found(tmp_path, *flags, *named)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import time
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
@@ -11,8 +13,10 @@ from zipfile import ZipFile
 import pytest
 from harness.albums import HASH, make_album, noise, settle
 from harness.commands import run_command
+from harness.conditions import eventually
 from harness.http import get
 from harness.indexed import learn_otherwise, unknown_files
+from harness.lists import ORDER, write_list
 from harness.privileges import without_override
 from harness.server import serving
 
@@ -112,6 +116,27 @@ def test_prune_forgets_albums_that_are_gone(cache_dir: Path, photos_dir: Path) -
     hidden.rename(gone)
     assert unknown_files(photos_dir, cache_dir, OTHER)
     assert not unknown_files(photos_dir, cache_dir, HASH)
+
+
+def test_prune_keeps_the_date_of_a_list(cache_dir: Path, photos_dir: Path) -> None:
+    cache_dir.mkdir()
+    album = settled_album(photos_dir)
+    lists = photos_dir.parent / "lists"
+    write_list(lists, {"files": [{"path": f"{HASH}/1.jpg"}]})
+    settle(lists)
+    where = ("--lists-dir", str(lists))
+
+    def validators() -> tuple[str, str]:
+        with serving(photos_dir, cache_dir, *where) as server:
+            answer = get(server.port, f"/archive/{ORDER}/")
+            return answer["etag"], answer["last-modified"]
+
+    eventually(lambda: time.time() > (lists / f"{ORDER}.json").stat().st_ctime + 2)
+    before = validators()
+    os.link(album / "1.jpg", photos_dir.parent / "a link")  # moves the ctime and no byte
+    settle(album)
+    run(cache_dir, photos_dir, "prune", *where)
+    assert validators() == before
 
 
 def test_nothing_is_forgotten_where_no_album_is_there(cache_dir: Path, photos_dir: Path) -> None:

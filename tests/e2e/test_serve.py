@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import socket
@@ -436,3 +437,31 @@ def test_as_many_connections_as_the_system_allows(server: Server) -> None:
     limits = Path(f"/proc/{server.pid}/limits").read_text()
     [soft, hard] = re.findall(r"^Max open files +(\d+) +(\d+)", limits, re.MULTILINE)[0]
     assert soft == hard
+
+
+CERTIFICATES_AFTER_START = """
+import contextlib, gc, json, os, ssl, sys
+from archive_service.cli.subcommands import run
+sys.argv[1:] = ["-h"]
+with contextlib.suppress(SystemExit), contextlib.redirect_stdout(sys.stderr):
+    run("serve")
+gc.unfreeze()
+held = [c.cert_store_stats()["x509"] for c in gc.get_objects() if isinstance(c, ssl.SSLContext)]
+print(json.dumps([sum(held), len(held), os.environ.get("SSL_CERT_FILE")]))
+"""
+
+
+@pytest.mark.parametrize("file", [None, "/etc/site/ca.pem"])
+def test_no_certificates_are_held_and_the_way_to_them_stays(file: str | None) -> None:
+    variables = {"PYTHONPATH": str(SERVER.parent)} | ({"SSL_CERT_FILE": file} if file else {})
+    done = subprocess.run(
+        [sys.executable, "-c", CERTIFICATES_AFTER_START],
+        env=environment(variables),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    certificates, contexts, left = json.loads(done.stdout)
+    assert contexts
+    assert not certificates
+    assert left == file

@@ -37,6 +37,9 @@ class CountingStorage:
     def albums(self) -> Sequence[str]:
         return self._storage.albums()
 
+    def archives(self) -> Sequence[str]:
+        return self._storage.archives()
+
     def place(self, archive: ArchiveId) -> str:
         return self._storage.place(archive)
 

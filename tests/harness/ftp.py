@@ -18,7 +18,7 @@ from harness.server import environment
 
 TIMEOUT_S = 120.0
 BLOCK_BYTES = 16 * 1024
-_PYFTPDLIB = Path(__file__).with_name("ftp_process.py")
+PYFTPDLIB = Path(__file__).with_name("ftp_process.py")
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def vsftpd(root: Path, work_dir: Path) -> Iterator[FtpServer]:
 def pyftpdlib(root: Path, _work_dir: Path) -> Iterator[FtpServer]:
     """Run pyftpdlib until the block ends."""
     port = free_port()
-    with _running([sys.executable, "-W", "ignore", str(_PYFTPDLIB), str(root), f"{port}"], port):
+    with _running([sys.executable, "-W", "ignore", str(PYFTPDLIB), str(root), f"{port}"], port):
         yield FtpServer(port, "MFMT")
 
 

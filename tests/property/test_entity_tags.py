@@ -12,6 +12,7 @@ from harness.zones import zone_with_data_of
 from hypothesis import given
 from hypothesis import strategies as st
 
+from archive_service.archive.fingerprint import fingerprint_of
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.layout import lay_out
 from archive_service.archive.listing import CHANGE_TOKEN_SIZE, Listing
@@ -58,7 +59,7 @@ def described(album: Sequence[File], options: ArchiveOptions) -> Representation:
     )
     names = archive_names(paths, options.names)
     layout = lay_out(listing, names, range(len(paths)), zone=options.zone)
-    return represent(ArchiveId(HASH), layout, listing.fingerprint(), options)
+    return represent(ArchiveId(HASH), layout, fingerprint_of(listing), options)
 
 
 def archive_of(made: Representation) -> bytes:

@@ -9,6 +9,7 @@ from datetime import timezone
 import pytest
 from harness.albums import HASH
 
+from archive_service.archive.fingerprint import fingerprint_of
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.layout import lay_out
 from archive_service.archive.listing import Listing
@@ -34,7 +35,7 @@ def archive(
         newest_mtime_ns=NEWEST_MTIME_S * 10**9,
     )
     layout = lay_out(listing, [b"a"], range(1), zone=timezone.utc)
-    return represent(ArchiveId(HASH), layout, listing.fingerprint(), options)
+    return represent(ArchiveId(HASH), layout, fingerprint_of(listing), options)
 
 
 @pytest.mark.parametrize("since_s", [None, 0, NEWEST_CHANGE_S, NEWEST_CHANGE_S + 10**6])

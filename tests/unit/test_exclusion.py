@@ -19,6 +19,9 @@ from archive_service.storage.exclusion import DEFAULT_PATTERNS, Exclusion
         "$RECYCLE.BIN", "System Volume Information", "lost+found", ".snapshot", ".stfolder",
         "photo.jpg.3336ac4e.partial", "photo.jpg.PARTIAL", "photo.jpg.aria2", "a.jpg.0009712963",
         ".unison.photo.jpg.1a2b.unison.tmp", ".goutputstream-AbC123", ".~tmp~", "photo.jpg.!ut",
+        "photo.jpg.C29B5DC1", "photo.jpg.a1b2c3d4", "photo.jpg.x.part.minio", "photo.jpg.download",
+        "photo.jpg.$$0", "photo.jpg.$$12", "photo.jpg.$$0$PART", "film.mp4.ytdl", "photo.jpg.ipull",
+        "film.mp4.part-Frag1", "film.mp4.part-Frag1234", "photo.jpg.lftp-pget-status",
     ],
 )  # fmt: skip
 def test_hidden_half_uploaded_and_litter_are_left_out(name: str) -> None:
@@ -31,6 +34,8 @@ def test_hidden_half_uploaded_and_litter_are_left_out(name: str) -> None:
         "1.jpg", "party.jpg", "part", "tmp", "a.parted", "Thumbs.db.jpg", "x__MACOSX", "a\nb.jpg",
         "Icon", "Icons", "eaDir", "recycle", "0009712963", "photo.0009712963", "a.jpg.20240101",
         "0123456789abcdef0123456789abcdef", "0123456789abcdef0123456789abcdef.json",
+        "a.jpg.C29B5DC", "a.jpg.C29B5DC12", "a.C29B5DC1", "C29B5DC1.jpg", "My.Holiday.deadbeef.jpg",
+        "a.jpg.$1", "$$1", "a.st", "a.minio", "download", "a.part-Frag", "a.part-Frag1.mp4",
     ],
 )  # fmt: skip
 def test_other_names_stay(name: str) -> None:
@@ -47,6 +52,7 @@ def test_no_patterns_exclude_nothing() -> None:
 
 names = st.lists(
     st.text(st.sampled_from("aAbBsſkKiİıфФ.*?[]!-\\\n "), min_size=1, max_size=8)
+    | st.sampled_from(["a.jpg.$$1", "a.jpg.$$1$PART", "a.jpg.C29B5DC1", "a.mp4.part-Frag12"])
     | st.sampled_from([".a", "a.part", "A.PART", "thumbs.db", "a.tmp.jpg", "ſ", "K"]),
     max_size=5,
 )
@@ -80,6 +86,11 @@ ID = "0123456789abcdef" * 2
         ([".a.jpg.AbC123", "Thumbs.db", ".hidden", "b"], ["b"], [".a.jpg.AbC123"]),
         (["a.jpg.0009712963", "a.jpg"], ["a.jpg"], ["a.jpg.0009712963"]),
         (["@eaDir", "b"], ["b"], []),
+        (["a.jpg", "a.jpg.lftp-pget-status"], [], ["a.jpg", "a.jpg.lftp-pget-status"]),
+        (["a.jpg", "a.jpg.st", "b"], ["b"], ["a.jpg", "a.jpg.st"]),
+        (["a.jpg.st", "Cat", "Cat.st"], ["a.jpg.st", "Cat", "Cat.st"], []),
+        (["a.jpg.$$0", "a.jpg.$$1$PART"], [], ["a.jpg.$$0", "a.jpg.$$1$PART"]),
+        (["a.jpg.C29B5DC1", "a.jpg.ipull"], [], ["a.jpg.C29B5DC1", "a.jpg.ipull"]),
     ],
 )
 def test_uploads_are_told_from_litter(

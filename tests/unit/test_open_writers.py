@@ -15,7 +15,8 @@ from harness.server import environment
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing
 from archive_service.archive.settling import LOOKED_AT_S, OPEN_S, YOUNG_S, UploadSign
-from archive_service.observe.events import Event, OpenFileIgnored
+from archive_service.observe.events import Event
+from archive_service.observe.storage_events import OpenFileIgnored
 from archive_service.storage.exclusion import DEFAULT_PATTERNS, Exclusion
 from archive_service.storage.local.open_writers import Lease, Leases, NoLeases, OpenWriters
 from archive_service.storage.local.storage import LocalStorage
@@ -138,25 +139,25 @@ def test_written_files_are_known_by_album_name_and_watch() -> None:
     written = WrittenFiles(lambda: now_s[0])
     written.note_made(1, "a", "1.jpg")
     written.note_written(2, "a", "1.jpg")
-    assert written.has("a", "1.jpg", or_made=False)
+    assert written.is_written("a", "1.jpg")
     written.note_closed(2, "a", "1.jpg")
-    assert not written.has("a", "1.jpg", or_made=False)
-    assert written.has("a", "1.jpg", or_made=True)
-    assert not written.has("b", "1.jpg", or_made=True)
+    assert not written.is_written("a", "1.jpg")
+    assert written.is_begun("a", "1.jpg")
+    assert not written.is_begun("b", "1.jpg")
     written.note_renamed((1, "a", "1.jpg"), (3, "b", "2.jpg"))
-    assert not written.has("a", "1.jpg", or_made=True)
-    assert written.has("b", "2.jpg", or_made=True)
+    assert not written.is_begun("a", "1.jpg")
+    assert written.is_begun("b", "2.jpg")
     now_s[0] += OPEN_S + 1
-    assert not written.has("b", "2.jpg", or_made=True)
+    assert not written.is_begun("b", "2.jpg")
 
 
 def test_no_more_written_files_are_kept_than_there_is_room_for() -> None:
     written = WrittenFiles()
     for number in range(MOST_FILES + 1):
         written.note_made(1, "a", f"{number}")
-    assert not written.has("a", "0", or_made=True)
-    assert written.has("a", "1", or_made=True)
-    assert written.has("a", f"{MOST_FILES}", or_made=True)
+    assert not written.is_begun("a", "0")
+    assert written.is_begun("a", "1")
+    assert written.is_begun("a", f"{MOST_FILES}")
 
 
 def test_a_lease_that_is_broken_harms_neither_side(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from archive_service.web.failures import (
 )
 from archive_service.web.pages.failure_messages import FAILURES
 from archive_service.web.pages.index_page import INDEX, IndexWords
-from archive_service.web.pages.render import Pages
+from archive_service.web.pages.render import failure_text, render_failure, render_index
 
 ALBUMS = ("3bea29ccabbbf64bdebcc055319c5745", "af1ad8c76fda2e48ea9aed2937e972ea")
 HOSTILE = "\"><script>alert('&')</script>"
@@ -43,6 +43,9 @@ KEYS = (
     "request_line_too_long",
     "cookies_too_long",
     "field_too_long",
+    "too_many_fields",
+    "bad_request",
+    "unpackable",
     "empty_archive",
     "speculative",
     "bad_select",
@@ -94,26 +97,21 @@ class Elements(HTMLParser):
         return [attributes for name, attributes in self.found if name == tag]
 
 
-@pytest.fixture(scope="module")
-def pages() -> Pages:
-    return Pages()
-
-
 @pytest.fixture(params=LANGUAGES)
 def language(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
 @pytest.fixture
-def index(pages: Pages, language: str) -> str:
-    return pages.index(language, example_albums=ALBUMS, nonce="n0nce")
+def index(language: str) -> str:
+    return render_index(language, example_albums=ALBUMS, nonce="n0nce")
 
 
 @pytest.fixture(params=["index", "failure"])
-def page(request: pytest.FixtureRequest, pages: Pages, language: str) -> str:
+def page(request: pytest.FixtureRequest, language: str) -> str:
     if request.param == "index":
-        return pages.index(language, example_albums=ALBUMS, nonce="n0nce")
-    return pages.failure(language, 404, "archive_not_found")
+        return render_index(language, example_albums=ALBUMS, nonce="n0nce")
+    return render_failure(language, 404, "archive_not_found")
 
 
 # --- Words ---------------------------------------------------------------------------------------
@@ -126,13 +124,13 @@ def test_every_language_has_the_words_of_every_failure() -> None:
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_failure_says_what_happened_and_what_to_do(pages: Pages, language: str, key: str) -> None:
+def test_failure_says_what_happened_and_what_to_do(language: str, key: str) -> None:
     words = FAILURES[language][key]
-    elements = Elements(pages.failure(language, 418, key))
+    elements = Elements(render_failure(language, 418, key))
     assert elements.texts["h1"].strip() == elements.texts["title"].strip() == words.title
     assert words.hint in elements.texts["p"]
     assert "418" in elements.texts["p"]
-    assert pages.failure_text(language, key) == words.title
+    assert failure_text(language, key) == words.title
     assert words.hint.endswith(".")
     assert not words.title.endswith(".")
 
@@ -162,15 +160,14 @@ def test_every_error_has_words(error: Exception, language: str) -> None:
 
 
 @pytest.mark.parametrize("failure", [PRECONDITION_FAILED, RANGE_NOT_SATISFIABLE])
-def test_every_failed_plan_has_words(failure: Failure, pages: Pages, language: str) -> None:
-    assert pages.failure_text(language, failure.key)
+def test_every_failed_plan_has_words(failure: Failure, language: str) -> None:
+    assert failure_text(language, failure.key)
 
 
-def test_missing_archive_is_named_as_agreed(pages: Pages) -> None:
-    assert pages.failure_text("ru", "archive_not_found") == "Архив не существует или был удалён"
+def test_missing_archive_is_named_as_agreed() -> None:
+    assert failure_text("ru", "archive_not_found") == "Архив не существует или был удалён"
     assert (
-        pages.failure_text("en", "archive_not_found")
-        == "The archive does not exist or has been removed"
+        failure_text("en", "archive_not_found") == "The archive does not exist or has been removed"
     )
 
 
@@ -206,8 +203,8 @@ def test_page_loads_nothing_from_elsewhere(page: str) -> None:
     assert "//" not in code
 
 
-def test_failure_has_no_script_and_links_to_nothing(pages: Pages, language: str) -> None:
-    elements = Elements(pages.failure(language, 500, "internal"))
+def test_failure_has_no_script_and_links_to_nothing(language: str) -> None:
+    elements = Elements(render_failure(language, 500, "internal"))
     assert not elements.named("script")
     assert not elements.named("a")
     assert elements.named("style") == [{}]
@@ -225,8 +222,8 @@ def test_index_links_to_the_example_albums(index: str) -> None:
     assert links == [f"/archive/{album}/" for album in ALBUMS]
 
 
-def test_index_without_example_albums_links_to_none(pages: Pages, language: str) -> None:
-    page = pages.index(language, example_albums=(), nonce="n0nce")
+def test_index_without_example_albums_links_to_none(language: str) -> None:
+    page = render_index(language, example_albums=(), nonce="n0nce")
     assert not Elements(page).named("a")
     assert INDEX[language].examples_title not in page
 
@@ -248,8 +245,8 @@ def test_index_labels_its_field_and_announces_the_result(index: str) -> None:
     assert "polite" in [attributes.get("aria-live") for _, attributes in elements.found]
 
 
-def test_index_escapes_what_it_is_given(pages: Pages, language: str) -> None:
-    page = pages.index(language, example_albums=[HOSTILE], nonce=HOSTILE)
+def test_index_escapes_what_it_is_given(language: str) -> None:
+    page = render_index(language, example_albums=[HOSTILE], nonce=HOSTILE)
     elements = Elements(page)
     assert HOSTILE not in page
     assert len(elements.named("script")) == 1

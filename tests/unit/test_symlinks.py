@@ -10,9 +10,11 @@ import pytest
 from harness.albums import HASH, make_album
 
 from archive_service.archive.errors import SourceChanged, StorageUnavailable
+from archive_service.archive.fingerprint import fingerprint_of
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing
-from archive_service.observe.events import Event, LinkSkipped
+from archive_service.observe.events import Event
+from archive_service.observe.storage_events import LinkSkipped
 from archive_service.storage.exclusion import DEFAULT_PATTERNS, Exclusion
 from archive_service.storage.local import listing_builder
 from archive_service.storage.local.native import AS_COMPILED, NOTHING_COMPILED, NativeCalls
@@ -273,12 +275,12 @@ def test_a_target_that_was_renamed_makes_another_listing(
 ) -> None:
     album = make_album(photos_dir, {"d/1.jpg": b"one", "d/2.jpg": b"two"})
     (album / "link").symlink_to("d")
-    before = storage.list(ARCHIVE).fingerprint()
+    before = fingerprint_of(storage.list(ARCHIVE))
     (album / "d").rename(album / "z")
     (album / "link").unlink()
     (album / "link").symlink_to("z")
     after = storage.list(ARCHIVE)
-    assert after.fingerprint() != before
+    assert fingerprint_of(after) != before
     assert contents(storage, after)["link/1.jpg"] == b"one"
 
 

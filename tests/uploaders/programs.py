@@ -1,4 +1,4 @@
-"""Programs that upload, each stopped on its way by a signal, or by the server that it loads from.
+"""Programs that upload, each stopped on its way by a signal.
 
 Each is a context that begins to put `source` at `target`, both on this machine, and yields it.
 """
@@ -9,11 +9,8 @@ import os
 import shutil
 import signal
 import subprocess
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Protocol
 
@@ -58,8 +55,11 @@ class Stopped:
     def pause(self) -> None:
         os.killpg(self._process.pid, signal.SIGSTOP)
 
-    def go_on(self) -> None:
+    def resume(self) -> None:
         os.killpg(self._process.pid, signal.SIGCONT)
+
+    def go_on(self) -> None:
+        self.resume()
         assert self._process.wait(WITHIN_S) == 0
 
     def kill(self) -> None:
@@ -162,87 +162,21 @@ def _smbd(album: Path, work_dir: Path, port: int) -> Iterator[None]:
         server.wait(WITHIN_S)
 
 
-class _Loading:
-    """A program that loads a file from a server of this process, which pauses half-way."""
-
-    def __init__(self, program: Stopped, more: threading.Event) -> None:
-        self._program = program
-        self._more = more
-
-    def go_on(self) -> None:
-        self._more.set()
-        self._program.go_on()
-
-    def kill(self) -> None:
-        self._program.kill()
-
-
-@contextmanager
-def _loading(
-    command: Callable[[str, Path], Sequence[str | Path]], source: Path, target: Path
-) -> Iterator[Upload]:
-    more, has_begun = threading.Event(), threading.Event()
-    handler = partial(_HalfWay, source.read_bytes(), more, has_begun)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    program = Stopped(command(f"http://127.0.0.1:{server.server_port}/1.jpg", target))
-    try:
-        assert has_begun.wait(WITHIN_S)
-        eventually(lambda: len(list(target.parent.iterdir())) > 1, within_s=WITHIN_S)
-        yield _Loading(program, more)
-    finally:
-        program.kill()
-        more.set()
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-class _HalfWay(BaseHTTPRequestHandler):
-    def __init__(
-        self, data: bytes, more: threading.Event, has_begun: threading.Event, *request: object
-    ) -> None:
-        self._data, self._more, self._has_begun = data, more, has_begun
-        super().__init__(*request)  # type: ignore[arg-type] # what the server gives
-
-    def do_GET(self) -> None:
-        half = len(self._data) // 2
-        self.send_response(200)
-        self.send_header("Content-Length", f"{len(self._data)}")
-        self.end_headers()
-        with suppress(ConnectionError):
-            self.wfile.write(self._data[:half])
-            self.wfile.flush()
-            self._has_begun.set()
-            self._more.wait(WITHIN_S)
-            self.wfile.write(self._data[half:])
-
-    def log_message(self, *_: object) -> None:
-        """Keep quiet."""
-
-
-def aria2c(source: Path, target: Path) -> AbstractContextManager[Upload]:
-    """Have the whole size at once, and a file with what is there of it beside it."""
-    need("aria2c")
-
-    def command(url: str, target: Path) -> Sequence[str | Path]:
-        place = [f"--dir={target.parent}", f"--out={target.name}"]
-        return ["aria2c", "--no-conf", "--quiet", "--split=1", *place, url]
-
-    return _loading(command, source, target)
-
-
-def wget(source: Path, target: Path) -> AbstractContextManager[Upload]:
+def scp(source: Path, target: Path, *flags: str | Path) -> AbstractContextManager[Upload]:
     """Write to the final name."""
-    need("wget")
-    return _loading(lambda url, target: ["wget", "-q", "-O", target, url], source, target)
+    need("scp")
+    if not _SFTP_SERVER.exists():
+        go_without("sftp-server is not installed")
+    there = flags or ("-D", _SFTP_SERVER)
+    return stopping(["scp", "-q", "-l", "4000", *there, source, f"host:{target}"], target.parent)
 
 
-def curl(source: Path, target: Path) -> AbstractContextManager[Upload]:
-    """Write to the final name."""
-    need("curl")
-    return _loading(lambda url, target: ["curl", "-sS", "-o", target, url], source, target)
+def scp_of_old(source: Path, target: Path) -> AbstractContextManager[Upload]:
+    """Write to the final name, by the protocol that scp had before SFTP."""
+    connection = source.with_name("connection")
+    connection.write_text('#!/bin/sh\nfor last; do :; done\nexec sh -c "$last"\n')
+    connection.chmod(0o755)
+    return scp(source, target, "-O", "-S", connection)
 
 
 UPLOADERS: Sequence[Uploader] = (
@@ -250,8 +184,7 @@ UPLOADERS: Sequence[Uploader] = (
     rsync_in_place,
     rclone,
     sftp,
+    scp,
+    scp_of_old,
     samba,
-    aria2c,
-    wget,
-    curl,
 )

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
@@ -16,19 +15,9 @@ from pathlib import Path
 
 import pytest
 from harness.ports import free_port
+from uploaders.node import node, require_package
 from uploaders.programs import WITHIN_S, Upload, Uploader, stopping
-from uploaders.relay import Command, served, through_relay
-
-_SYSTEM = f"{os.environ['PATH']}:/usr/sbin:/sbin"
-
-
-def installed(*programs: str) -> str:
-    """Return the path of the last program, or skip the test where one is missing."""
-    paths = [shutil.which(program, path=_SYSTEM) for program in programs]
-    for program, path in zip(programs, paths, strict=True):
-        if path is None:
-            pytest.skip(f"{program} is not installed")
-    return str(paths[-1])
+from uploaders.relay import Command, installed, served, through_relay, unseen_through_relay
 
 
 def _curl(*arguments: str | Path) -> Command:
@@ -103,6 +92,11 @@ def pure_ftpd_hidden(source: Path, target: Path) -> Iterator[Upload]:
 
 def _put(source: Path, target: Path) -> Callable[[int], Command]:
     return lambda port: _curl("-T", source, f"http://127.0.0.1:{port}/{target.name}")
+
+
+def _form(source: Path, target: Path) -> Callable[[int], Command]:
+    field = f"file=@{source};filename={target.name}"
+    return lambda port: _curl("-F", field, f"http://127.0.0.1:{port}/")
 
 
 def _wsgidav(album: Path) -> Callable[[int], Command]:
@@ -203,15 +197,11 @@ def copyparty(source: Path, target: Path) -> AbstractContextManager[Upload]:
 
 
 def _node(script: str, album: Path) -> Callable[[int], Command]:
-    program = installed("curl", "node")
+    installed("curl")
     path = Path(__file__).with_name(script)
     for package in re.findall(r'require\("([^"]+)"\)', path.read_text()):
-        found = subprocess.run(
-            [program, "-e", f"require.resolve({package!r})"], check=False, capture_output=True
-        )
-        if found.returncode:
-            pytest.skip(f"Node does not find {package}: NODE_PATH says where packages are")
-    return lambda port: [program, path, album, f"{port}"]
+        require_package(package)
+    return lambda port: [*node(script), album, f"{port}"]
 
 
 def tus(source: Path, target: Path) -> AbstractContextManager[Upload]:
@@ -238,13 +228,90 @@ def tus(source: Path, target: Path) -> AbstractContextManager[Upload]:
 
 def multer(source: Path, target: Path) -> AbstractContextManager[Upload]:
     """Write to the final name."""
+    server = _node("multer_server.js", target.parent)
+    return through_relay(server, _form(source, target), source, target.parent)
+
+
+def uploadserver(source: Path, target: Path) -> AbstractContextManager[Upload]:
+    """Write to a temporary name of Python, `tmp` and eight letters."""
+    program = installed("curl", "uploadserver")
+
+    def server(port: int) -> Command:
+        place = ("--bind", "127.0.0.1", "--directory", target.parent)
+        return ["env", "PYTHONWARNINGS=ignore", program, *place, f"{port}"]
 
     def client(port: int) -> Command:
-        return _curl("-F", f"file=@{source};filename={target.name}", f"http://127.0.0.1:{port}/")
+        there = f"http://127.0.0.1:{port}/upload"
+        return _curl("-F", f"files=@{source};filename={target.name}", there)
 
-    return through_relay(_node("multer_server.js", target.parent), client, source, target.parent)
+    return through_relay(server, client, source, target.parent)
 
 
+def _npm_server(package: str, album: Path) -> Callable[[int], Command]:
+    installed("curl")
+    command = node("npm_servers.js", package)
+    return lambda port: [*command, album, f"{port}"]
+
+
+def busboy(source: Path, target: Path) -> AbstractContextManager[Upload]:
+    """Write to the final name."""
+    server = _npm_server("busboy", target.parent)
+    return through_relay(server, _form(source, target), source, target.parent)
+
+
+def formidable(source: Path, target: Path) -> AbstractContextManager[Upload]:
+    """Write to a name of 25 letters and digits, which it removes when the client leaves."""
+    server = _npm_server("formidable", target.parent)
+    return through_relay(server, _form(source, target), source, target.parent)
+
+
+def webdav_server(source: Path, target: Path) -> AbstractContextManager[Upload]:
+    """Write to the final name."""
+    server = _npm_server("webdav-server", target.parent)
+    return through_relay(server, _put(source, target), source, target.parent)
+
+
+def lighttpd_dav(source: Path, target: Path) -> AbstractContextManager[Upload]:
+    """Write to a file without a name (O_TMPFILE)."""
+    program, work = installed("curl", "lighttpd"), source.parent
+    if not Path("/usr/lib/lighttpd/mod_webdav.so").exists():
+        pytest.skip("lighttpd has no mod_webdav")
+
+    def server(port: int) -> Command:
+        configuration = work / "lighttpd.conf"
+        configuration.write_text(
+            'server.modules = ("mod_webdav")\nserver.bind = "127.0.0.1"\n'
+            f'server.port = {port}\nserver.document-root = "{target.parent}"\n'
+            f'server.upload-dirs = ("{work}")\nserver.errorlog = "{work}/error.log"\n'
+            'webdav.activate = "enable"\n'
+        )
+        return [program, "-D", "-f", configuration]
+
+    return unseen_through_relay(server, _put(source, target), source)
+
+
+def nginx_dav(source: Path, target: Path) -> AbstractContextManager[Upload]:
+    """Keep the content elsewhere, and give it its name when it is whole."""
+    program, work = installed("curl", "nginx"), source.parent
+
+    def server(port: int) -> Command:
+        kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        temporary = "".join(f"{kind}_temp_path {work}/{kind};\n" for kind in kinds)
+        configuration = work / "nginx.conf"
+        user = "user root;\n" if os.geteuid() == 0 else ""
+        configuration.write_text(
+            f"{user}daemon off;\npid {work}/pid;\nerror_log {work}/error.log;\nevents {{}}\n"
+            f"http {{\naccess_log off;\n{temporary}client_max_body_size 0;\n"
+            f"server {{\nlisten 127.0.0.1:{port};\nroot {target.parent};\n"
+            "location / { dav_methods PUT; }\n}\n}\n"
+        )
+        return [program, "-c", configuration, "-p", work]
+
+    return unseen_through_relay(server, _put(source, target), source)
+
+
+UNSEEN: Sequence[Uploader] = (lighttpd_dav, nginx_dav)
+"""Nothing is in the album before it is whole."""
 SERVERS: Sequence[Uploader] = (
     proftpd,
     proftpd_hidden,
@@ -257,4 +324,8 @@ SERVERS: Sequence[Uploader] = (
     copyparty,
     tus,
     multer,
+    busboy,
+    webdav_server,
 )
+OF_NO_KNOWN_NAME: Sequence[Uploader] = (formidable, uploadserver)
+"""If these servers are killed, their parts look like any other file."""

@@ -16,13 +16,17 @@ from harness.albums import HASH, make_album, noise
 from harness.conditions import eventually
 from harness.http import get
 from harness.server import Server
+from uploaders.downloads import DOWNLOADERS, aria2c, axel, lftp_pget
+from uploaders.ftp import FTP_CLIENTS
 from uploaders.programs import UPLOADERS, WITHIN_S, Upload, Uploader
-from uploaders.servers import SERVERS
+from uploaders.servers import OF_NO_KNOWN_NAME, SERVERS, UNSEEN
+from uploaders.syncing import SYNCHRONIZERS
 
 LINK = f"/archive/{HASH}/"
 SETTLE_TIME_S = 0.2
 SOON = ("--settle-time", f"{SETTLE_TIME_S}", "--settle-wait", "0", "--level", "debug")
 PICTURE = noise(3_000_000)
+ALL = (*UPLOADERS, *DOWNLOADERS, *FTP_CLIENTS, *SERVERS, *SYNCHRONIZERS)
 
 
 def still(album: Path) -> None:
@@ -61,7 +65,7 @@ def paused(uploader: Uploader, photos_dir: Path, tmp_path: Path) -> Iterator[Upl
         yield upload
 
 
-@pytest.mark.parametrize("uploader", [*UPLOADERS, *SERVERS])
+@pytest.mark.parametrize("uploader", [*ALL, *OF_NO_KNOWN_NAME])
 def test_an_album_is_held_while_an_upload_pauses(
     serve: Serve, photos_dir: Path, tmp_path: Path, uploader: Uploader
 ) -> None:
@@ -74,7 +78,7 @@ def test_an_album_is_held_while_an_upload_pauses(
     eventually(lambda: files_in(server) == wanted, within_s=WITHIN_S)
 
 
-@pytest.mark.parametrize("uploader", [*UPLOADERS, *SERVERS])
+@pytest.mark.parametrize("uploader", ALL)
 def test_an_upload_that_was_killed_does_not_hold_its_album(
     serve: Serve, photos_dir: Path, tmp_path: Path, uploader: Uploader
 ) -> None:
@@ -85,3 +89,25 @@ def test_an_upload_that_was_killed_does_not_hold_its_album(
     assert found
     assert found["0.jpg"] == b"zero"
     assert set(found) <= {"0.jpg", "1.jpg"}  # nothing under a temporary name
+
+
+@pytest.mark.parametrize("downloader", [aria2c, axel, lftp_pget])
+def test_a_part_stays_left_out_while_its_marker_is_there(
+    serve: Serve, photos_dir: Path, tmp_path: Path, downloader: Uploader
+) -> None:
+    server = serve(*SOON)
+    with paused(downloader, photos_dir, tmp_path) as upload:
+        upload.kill()
+    assert eventually(lambda: files_in(server), within_s=WITHIN_S) == {"0.jpg": b"zero"}
+
+
+@pytest.mark.parametrize("uploader", UNSEEN)
+def test_an_upload_that_cannot_be_seen_is_there_when_it_is_whole(
+    serve: Serve, photos_dir: Path, tmp_path: Path, uploader: Uploader
+) -> None:
+    server = serve(*SOON)
+    with paused(uploader, photos_dir, tmp_path) as upload:
+        assert sizes_in(server) == {"0.jpg": 4}
+        upload.go_on()
+        wanted = {"0.jpg": b"zero", "1.jpg": PICTURE}
+        eventually(lambda: files_in(server) == wanted, within_s=WITHIN_S)

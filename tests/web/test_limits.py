@@ -15,7 +15,8 @@ from harness.albums import HASH, make_album
 from harness.http import connected, get
 from harness.server import Server
 
-from archive_service.web.http_server.runner import ConnectionTimes, Runner
+from archive_service.web.http_server.client_connection import ConnectionTimes
+from archive_service.web.http_server.runner import Runner
 from archive_service.web.pages.failure_messages import FAILURES
 from archive_service.web.query import MAX_FILES
 
@@ -41,7 +42,12 @@ def limited(serve: Serve, photos_dir: Path) -> Server:
         (LINK, ["Referer: /", f"cookie:{'x' * FIELD_BYTES}"], 431, "cookies_too_long"),
         (LINK, ["Cookie: a=b", f"X-Long: {'x' * FIELD_BYTES}"], 431, "field_too_long"),
         (LINK, [f"{'X' * FIELD_BYTES}: x"], 431, "field_too_long"),
-        (LINK, [f"X-{number}: x" for number in range(2 * FIELDS)], 400, "bad_query"),
+        (LINK, [f"X-{number}: x" for number in range(2 * FIELDS)], 431, "too_many_fields"),
+        (LINK, ["X-Space : x"], 400, "bad_request"),
+        (LINK, ["Host: another"], 400, "bad_request"),
+        (LINK, ["Content-Length: -1"], 400, "bad_request"),
+        (f"{LINK}?name=a b", [], 400, "bad_query"),
+        (f"{LINK}?name=a\x01", [], 400, "bad_query"),
     ],
 )
 @pytest.mark.parametrize("pieces", [1, 3])
@@ -190,3 +196,13 @@ def test_a_slow_header_within_its_time_is_answered() -> None:
                 writer.close()
 
     assert asyncio.run(ask()).startswith(b"HTTP/1.1 200")
+
+
+def test_an_album_that_no_archive_can_hold_asks_nobody_to_come_again(
+    limited: Server, photos_dir: Path
+) -> None:
+    make_album(photos_dir, {"d/" * 70: b""}, "nested")
+    answer = get(limited.port, "/archive/nested/")
+    assert answer.status == 503
+    assert FAILURES["ru"]["unpackable"].title in answer.content.decode()
+    assert "retry-after" not in answer

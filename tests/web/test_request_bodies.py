@@ -10,7 +10,8 @@ import pytest
 from aiohttp import web
 from harness.albums import noise
 
-from archive_service.web.http_server.runner import ConnectionTimes, Runner
+from archive_service.web.http_server.client_connection import ConnectionTimes
+from archive_service.web.http_server.runner import Runner
 
 FRAMINGS = {
     "of a length": ("Content-Length: 9000000000000000000", noise(65536)),

@@ -161,6 +161,9 @@ class NaiveStorage:
     def albums(self) -> Sequence[str]:
         return []
 
+    def archives(self) -> Sequence[str]:
+        return []
+
 
 class Pieces:
     """Whole chunks, as a quick client gets them."""

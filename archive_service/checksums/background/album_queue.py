@@ -1,4 +1,4 @@
-"""Albums that wait to be indexed; no clock, no thread.
+"""The order in which albums are indexed; no clock, no thread.
 
 There are two queues.  Albums that have changed come first, once they have been still.  The others
 follow, those that changed last in front: they are the likeliest to be asked for.  An album that

@@ -18,6 +18,7 @@ from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 from archive_service.archive.errors import DownloadFailed, SourceChanged, StorageUnavailable
+from archive_service.archive.fingerprint import fingerprint_of
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing, SourceIndex
 from archive_service.archive.segments import LARGE_FILE_BYTES
@@ -26,7 +27,8 @@ from archive_service.checksums.album_registry import AlbumRegistry
 from archive_service.checksums.background.page_hints import Pages, pages_of
 from archive_service.checksums.background.throttle import LOOK_AGAIN_S, Throttle
 from archive_service.checksums.disk_demand import DiskDemand
-from archive_service.checksums.hashing import Hashing, HashState
+from archive_service.checksums.hash_blocks import HashState
+from archive_service.checksums.hashing import Hashing
 from archive_service.checksums.suspicion import AnnouncedFiles
 from archive_service.storage.base import AlbumFiles, DiskFile, SourceFile, Storage
 from archive_service.storage.deadline import ended_within
@@ -153,7 +155,7 @@ class BackgroundHasher:
 
     def _look(self, archive: ArchiveId) -> Seen:
         listing = self._storage.list(archive)
-        return Seen(listing, listing.fingerprint())
+        return Seen(listing, fingerprint_of(listing))
 
     def _advance(self, steps: Iterator[None], throttle: Throttle) -> bool:
         """Take steps for a while; return whether more may be left."""
@@ -192,7 +194,7 @@ class _AlbumRun:
 
 
 class _BackgroundHashing(Hashing):
-    """Leaves pages, disk and processor to others, and unreadable files out."""
+    """Hashes at a low priority: drops pages, rests, and skips unreadable files."""
 
     def __init__(self, files: AlbumFiles, run: _AlbumRun) -> None:
         super().__init__(files, run.album.listing)
@@ -255,5 +257,5 @@ class _BackgroundHashing(Hashing):
 
     def _leave_to_download(self, source: SourceIndex) -> None:
         album = self._run.album
-        if album.is_requested(source) or not album.is_unknown(source):
+        if album.jobs.has(source) or not album.is_unknown(source):
             raise _TakenOver

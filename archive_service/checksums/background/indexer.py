@@ -11,15 +11,15 @@ from archive_service.archive.errors import (
     SourceChanged,
     StorageUnavailable,
 )
-from archive_service.archive.first_time import FirstTimes
 from archive_service.archive.id import ArchiveId, InvalidArchiveId
+from archive_service.archive.quantity import NS_PER_S
 from archive_service.archive.settling import FirstSeen, newest_change_ns
 from archive_service.checksums.background.album_queue import AlbumQueue
 from archive_service.checksums.background.hasher import BackgroundHasher, Seen
 from archive_service.observe.events import Observe
 from archive_service.observe.index_events import AlbumIndexed, AlbumNotIndexed
+from archive_service.observe.recurrence import once
 
-_NS_PER_S = 1_000_000_000
 _NO_ALBUM = (ArchiveNotFound, StorageUnavailable, InvalidArchiveId)
 """Reported when a visitor asks for the album."""
 
@@ -44,7 +44,7 @@ class Indexer:
         self._settle_time_s = settle_time_s
         self._done: dict[str, bytes] = {}  # fingerprints
         self._first_seen = FirstSeen()
-        self._failures = FirstTimes()
+        self._observe_once = once(observe)
 
     async def add_old(self, album: str) -> None:
         """Queue an album for an idle moment, unless the index has all of it."""
@@ -75,9 +75,7 @@ class Indexer:
 
     def report(self, album: str, error: Exception) -> None:
         """Report an unexpected error of one album, once."""
-        reason = type(error).__name__
-        if self._failures.is_first(album, reason):
-            self._observe(AlbumNotIndexed(ArchiveId.parse(album), reason))
+        self._observe_once(AlbumNotIndexed(ArchiveId.parse(album), type(error).__name__))
 
     def forget(self) -> None:
         """Look at every album again."""
@@ -120,8 +118,8 @@ class Indexer:
 
     def _pause_s(self, archive: ArchiveId, seen: Seen, *, now_ns: int) -> float:
         # As long as the clock may not have ticked since, no value would be remembered.
-        still_s = max(self._settle_time_s, 2 * seen.listing.clock_tick_ns() / _NS_PER_S)
-        age_s = (now_ns - newest_change_ns(seen.listing, now_ns)) / _NS_PER_S
+        still_s = max(self._settle_time_s, 2 * seen.listing.clock_tick_ns() / NS_PER_S)
+        age_s = (now_ns - newest_change_ns(seen.listing, now_ns)) / NS_PER_S
         if seen.listing.has_litter:  # it may be what moves the times
             clock_s = time.monotonic()
             since_s = self._first_seen.unchanged_since_s(archive, seen.fingerprint, clock_s=clock_s)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Protocol
 
 from archive_service.storage.base import DiskFile, SourceFile
-from archive_service.storage.local.page_cache import is_cold, let_go, read_no_further
+from archive_service.storage.local.page_advice import let_go, read_no_further
+from archive_service.storage.local.page_cache import is_cold
 
 
 class Pages(Protocol):

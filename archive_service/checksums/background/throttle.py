@@ -1,4 +1,4 @@
-"""How much a thread does that is in no hurry.
+"""Limits the work of a background thread.
 
 It rests after each piece for as long as it has worked, which bounds its share of a processor and of
 a slow disk; longer where bytes came from the disk.  Then it also makes way while a download needs
@@ -13,9 +13,9 @@ import time
 from archive_service.checksums.disk_demand import DiskDemand
 
 COLD_BYTES_PER_S = 32 * 1024 * 1024
-"""What is read from the disk at most."""
+"""The most that is read from the disk."""
 _WORK_S, _WORK_COLD_BYTES = 0.01, 1024 * 1024
-"""The thread rests after so much work."""
+"""The work after which the thread rests."""
 LOOK_AGAIN_S = 0.1
 """Between two checks whether downloads need the disk."""
 

@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from archive_service.archive.first_time import FirstTimes
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing, SourceIndex
 from archive_service.checksums.crc_index.album_digest import album_digest
@@ -29,6 +28,7 @@ from archive_service.checksums.crc_index.row_blocks import (
 )
 from archive_service.observe.events import Observe
 from archive_service.observe.index_events import IndexImpaired
+from archive_service.observe.recurrence import once
 
 LOCK_TIMEOUT_S = 1.0
 """The longest wait for another process's lock: hashing again is cheaper than a long wait."""
@@ -48,6 +48,8 @@ _SCHEMA = (
     """,
     "CREATE INDEX crc_of_album ON crc (album, part)",
 )
+_UNUSABLE = "the CRC index cannot be used; CRCs are kept in memory"
+_CORRUPT = "the CRC index is corrupt; starting afresh"
 _Result = TypeVar("_Result")
 
 
@@ -60,8 +62,7 @@ class SqliteCrcIndex:
 
     def __init__(self, path: Path, observe: Observe) -> None:
         self._path = path
-        self._observe = observe
-        self._reported = FirstTimes()
+        self._observe = once(observe)
         self._memory = MemoryCrcIndex()
         self._connection: sqlite3.Connection | None = None
 
@@ -116,11 +117,13 @@ class SqliteCrcIndex:
                 with self._open() as connection:
                     return action(connection)
             except (sqlite3.OperationalError, OSError):
-                self._report("the CRC index cannot be used; CRCs are kept in memory")
+                self._observe(
+                    IndexImpaired("the CRC index cannot be used; CRCs are kept in memory")
+                )
                 return None
             # UnicodeDecodeError: SQLite quotes a corrupt schema in a message that Python decodes.
             except (sqlite3.DatabaseError, UnicodeDecodeError):
-                self._report("the CRC index is corrupt; starting afresh")
+                self._observe(IndexImpaired(_CORRUPT))
                 if not (retry_afresh and self._discard()):
                     return None
         return None
@@ -152,10 +155,6 @@ class SqliteCrcIndex:
         except OSError:
             return False
         return True
-
-    def _report(self, text: str) -> None:
-        if self._reported.is_first(text):
-            self._observe(IndexImpaired(text))
 
 
 def _no_text(_stored: bytes) -> None:

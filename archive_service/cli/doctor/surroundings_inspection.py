@@ -25,20 +25,20 @@ _CONFIGURATIONS = ("nginx.conf", "conf.d/*.conf", "sites-enabled/*")
 
 
 def mount_findings(settings: Settings) -> Iterator[Finding]:
-    """Tell of a mount that remembers directories for a while, so that a new album is a 404."""
+    """Advise on a mount that caches directories, so that a new album is a 404 for a while."""
     if isinstance(settings.photos_dir, Path) and is_changed_by_others(settings.photos_dir):
         yield Finding(
             Verdict.ADVICE,
             "mount",
-            f"{settings.photos_dir} lies on {filesystem_of(settings.photos_dir)}, where nobody "
-            "tells of changes: a new album is a 404 for as long as the mount remembers its "
+            f"{settings.photos_dir} lies on {filesystem_of(settings.photos_dir)}, which "
+            "reports no changes: a new album is a 404 as long as the mount caches its "
             "directories. Make that short (--dir-cache-time of rclone, dcache_timeout of sshfs, "
             "lookupcache=positive of NFS)",
         )
 
 
 def temporary_findings(settings: Settings) -> Iterator[Finding]:
-    """Tell whether processes have a place for the metrics that they share."""
+    """Check that processes can share their metrics in a directory."""
     if settings.workers == 1:
         return
     found = None
@@ -56,7 +56,7 @@ def temporary_findings(settings: Settings) -> Iterator[Finding]:
 
 
 def front_findings(settings: Settings, nginx: Path = NGINX) -> Iterator[Finding]:
-    """Tell whether nginx runs out of connections before the service does, if it is in front."""
+    """Check that an nginx in front has connections for as many downloads as the service."""
     paths = [path for pattern in _CONFIGURATIONS for path in sorted(nginx.glob(pattern))]
     texts = [_COMMENT.sub("", _text(path)) for path in paths]
     if not any("/archive/" in text for text in texts):
@@ -78,7 +78,7 @@ def front_findings(settings: Settings, nginx: Path = NGINX) -> Iterator[Finding]
 
 
 def selinux_findings(_settings: Settings, selinux: Path = SELINUX) -> Iterator[Finding]:
-    """Tell what SELinux denies, if it is in force."""
+    """Advise on what an enforcing SELinux denies."""
     if is_selinux_in_force(selinux) and _text(selinux / "booleans" / _MAY_CALL).startswith("0"):
         yield Finding(
             Verdict.ADVICE,
@@ -89,7 +89,7 @@ def selinux_findings(_settings: Settings, selinux: Path = SELINUX) -> Iterator[F
 
 
 def is_selinux_in_force(selinux: Path = SELINUX) -> bool:
-    """Tell whether SELinux may be what denies access to a file."""
+    """Return whether SELinux is enforcing, and so may deny access to a file."""
     return _text(selinux / "enforce").strip() == "1"
 
 

@@ -55,7 +55,7 @@ def _finding(tried: _Tried, *, is_watched: bool, settings: Settings) -> Finding:
         text = f"leases on files of other users are denied; {otherwise}: {cure}"
         return Finding(Verdict.ADVICE, _SUBJECT, text)
     if Lease.UNKNOWN in tried or settings.open_files == "watch":
-        text = "this file system has no leases that tell" if tried else "leases are not asked for"
+        text = "this file system has no leases to rely on" if tried else "leases are not asked for"
         cure = "have uploads renamed when they are whole, or raise SETTLE_TIME"
         return Finding(
             Verdict.GOOD if is_watched else Verdict.ADVICE,

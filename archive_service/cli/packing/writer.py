@@ -13,13 +13,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing, contextmanager
+from functools import cached_property
 from itertools import cycle
 
 from archive_service.archive.errors import DownloadFailed, SourceChanged
 from archive_service.archive.layout import ArchiveLayout
 from archive_service.archive.listing import SourceIndex
 from archive_service.checksums.crc32_column import Crc32Column
-from archive_service.checksums.hashing import HashedBlock, begin_hash, hash_blocks
+from archive_service.checksums.hash_blocks import HashedBlock, begin_hash, hash_blocks
 from archive_service.storage.base import AlbumFiles, SourceFile
 from archive_service.transfer.batches import Batch, BatchMaker, OpenData, close_files
 from archive_service.transfer.read_ahead import ReadAhead
@@ -47,8 +48,6 @@ class ArchiveWriter(ABC):
         self._open_files = open_files
         self._output = output
         self._on_progress = on_progress
-        # One is filled while the other is written.
-        self._buffers = cycle([memoryview(bytearray(BLOCK_BYTES)) for _ in range(2)])
         self._checksums = Crc32Column(len(layout.listing))
         self._maker = BatchMaker(layout, self._checksums, open_files)
 
@@ -120,13 +119,17 @@ class ArchiveWriter(ABC):
         for block in self._read_ahead(self._blocks(data.file, data.source)):
             self._send(block.data)
             value = block.state.crc32
-        with self._open_files() as files:
-            files.verify(data.file, data.source)
+        data.verify()
         return value
 
     def _blocks(self, file: SourceFile, source: SourceIndex) -> Iterator[HashedBlock]:
         size = self._layout.listing.sizes[source]
         return hash_blocks(file, begin_hash(), size=size, buffers=self._buffers)
+
+    @cached_property
+    def _buffers(self) -> Iterator[memoryview]:
+        """Two blocks for large files: one is filled while the other is written."""
+        return cycle([memoryview(bytearray(BLOCK_BYTES)) for _ in range(2)])
 
     def _read_ahead(self, blocks: Iterator[HashedBlock]) -> Iterator[HashedBlock]:
         """Yield blocks, while a thread reads and hashes the next one."""

@@ -13,13 +13,13 @@ from typing import NamedTuple, Protocol
 from archive_service.archive.errors import StorageUnavailable, errno_name
 from archive_service.archive.id import ArchiveId, is_archive_id
 from archive_service.archive.listing import CLOCK_TICK_NS, COARSE_CLOCK_TICK_NS
+from archive_service.archive.quantity import NS_PER_S
 from archive_service.storage.file_lists.list_model import ListBroken
+from archive_service.storage.local.open_beneath import OPEN_FILE
 from archive_service.storage.local.stat_record import ctime_ns, mtime_ns
 
 SUFFIX = ".json"
-_OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _NO_LIST = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
-_NS_PER_S = 1_000_000_000
 _NO_FILE = (errno.ELOOP, errno.ENXIO, errno.EISDIR)
 
 
@@ -68,7 +68,7 @@ class ListDirectory:
     def read(self, archive: ArchiveId, known_version: bytes) -> ListFile | None:
         """Return a list; see `ListPlace.read`."""
         try:
-            descriptor = os.open(self._root / f"{archive.value}{SUFFIX}", _OPEN)
+            descriptor = os.open(self._root / f"{archive.value}{SUFFIX}", OPEN_FILE)
         except OSError as error:
             self._check_missing(error)
             return None
@@ -127,7 +127,7 @@ def ids_of(names: Sequence[str]) -> list[str]:
 
 def _version(status: os.stat_result) -> bytes:
     """Return what identifies the content; nothing while it may change without another time."""
-    is_coarse = status.st_ctime_ns % _NS_PER_S == 0
+    is_coarse = status.st_ctime_ns % NS_PER_S == 0
     tick_ns = COARSE_CLOCK_TICK_NS if is_coarse else CLOCK_TICK_NS
     if time.time_ns() - status.st_ctime_ns <= tick_ns:
         return b""

@@ -15,11 +15,12 @@ from contextlib import AbstractContextManager
 from threading import Lock
 
 from archive_service.archive.errors import ArchiveNotFound
-from archive_service.archive.first_time import FirstTimes
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing
 from archive_service.archive.lru import WeightedLRU
-from archive_service.observe.events import ListRejected, Observe, ignore
+from archive_service.observe.events import Observe, ignore
+from archive_service.observe.recurrence import once
+from archive_service.observe.storage_events import ListRejected
 from archive_service.storage.base import AlbumFiles, Storage
 from archive_service.storage.file_lists.list_model import ListBroken
 from archive_service.storage.file_lists.list_place import ListPlace, ListTimes
@@ -31,7 +32,7 @@ from archive_service.storage.wanted import WantedTree
 _KEPT_ENTRIES = 250_000
 """Entries of lists that are kept as they were read, some 300 bytes each."""
 _ENTRIES_PER_LIST = 30
-"""A list takes as much memory as so many entries, beside its own."""
+"""The memory that a list takes beside its entries, counted in entries."""
 
 
 class ListedStorage:
@@ -40,8 +41,7 @@ class ListedStorage:
     def __init__(self, albums: Storage, place: ListPlace, observe: Observe = ignore) -> None:
         self._albums = albums
         self._place = place
-        self._observe = observe
-        self._reported = FirstTimes()
+        self._observe = once(observe)
         self._lock = Lock()
         self._read: WeightedLRU[ArchiveId, tuple[bytes, FileList]] = WeightedLRU(_KEPT_ENTRIES)
 
@@ -53,7 +53,7 @@ class ListedStorage:
             try:
                 return self.listed(archive)
             except ListBroken as error:
-                self._report(ListRejected(archive, error.reason, error.entry))
+                self._observe(ListRejected(archive, error.reason, error.entry))
                 raise ArchiveNotFound from None
 
     def listed(self, archive: ArchiveId) -> Listing:
@@ -64,7 +64,7 @@ class ListedStorage:
     def select(
         self, archive: ArchiveId, wanted: Mapping[ArchiveId, WantedTree]
     ) -> Sequence[Listing | None]:
-        """List what is wanted of albums; see `Storage.select`."""
+        """List some files of albums; see `Storage.select`."""
         return self._albums.select(archive, wanted)
 
     def files(
@@ -82,6 +82,11 @@ class ListedStorage:
     def albums(self) -> Sequence[str]:
         """Name what may be an album, no list; see `Storage.albums`."""
         return self._albums.albums()
+
+    def archives(self) -> Sequence[str]:
+        """Name what may be an album, and all lists; see `Storage.archives`."""
+        albums = self._albums.albums()
+        return [*albums, *self.lists()] if albums else []
 
     def lists(self) -> Sequence[str]:
         """Return the ids of all lists; raise StorageUnavailable."""
@@ -115,7 +120,3 @@ class ListedStorage:
                 weight = len(found) + _ENTRIES_PER_LIST
                 self._read.put(archive, (file.version, found), weight=weight)
         return found, file.times
-
-    def _report(self, event: ListRejected) -> None:
-        if self._reported.is_first(event):
-            self._observe(event)

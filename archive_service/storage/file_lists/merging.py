@@ -21,10 +21,10 @@ from archive_service.storage.base import Storage
 from archive_service.storage.file_lists.list_model import ListBroken
 from archive_service.storage.file_lists.list_place import ListTimes
 from archive_service.storage.file_lists.parsed_list import FileList
+from archive_service.storage.local.listing_builder import MOST_UPLOADS
 
 _TEXT_MODE = 0o644
 _FIRST_NUMBER = 2
-_MOST_UPLOADS = 64
 Found = Mapping[ArchiveId, Listing | None]
 """What was found of what a list wants of each album; None for a missing album."""
 
@@ -255,4 +255,4 @@ def _uploads(found: Found) -> list[bytes]:
         for album, listing in found.items()
         if listing is not None
         for path in listing.uploads
-    ][:_MOST_UPLOADS]
+    ][:MOST_UPLOADS]

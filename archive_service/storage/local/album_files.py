@@ -9,7 +9,6 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 from typing import NamedTuple
 
 from archive_service.archive.errors import (
@@ -24,11 +23,9 @@ from archive_service.storage.base import DiskFile, SourceFile
 from archive_service.storage.in_flight import InFlight
 from archive_service.storage.local.filesystem_type import is_prompt
 from archive_service.storage.local.native import AS_COMPILED, Columns, NativeCalls
-from archive_service.storage.local.open_beneath import opened_to_pass
+from archive_service.storage.local.open_beneath import OPEN_FILE, opened_to_pass
 from archive_service.storage.local.stat_record import change_token, ctime_ns, mtime_ns
 from archive_service.storage.local.walk import VANISHED, opened_directory
-
-_OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
 class AlbumPlace(NamedTuple):
@@ -69,12 +66,7 @@ class LocalAlbumFiles:
     def __enter__(self) -> LocalAlbumFiles:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self._directory.close()
 
     def open(self, source: SourceIndex) -> DiskFile:
@@ -173,7 +165,7 @@ class LocalAlbumFiles:
     def _open(self, source: SourceIndex, directory: _Directory) -> int:
         parent, _, name = self._listing.locations[source].rpartition(b"/")
         try:
-            return os.open(name, _OPEN_FILE, dir_fd=directory.entered(parent))
+            return os.open(name, OPEN_FILE, dir_fd=directory.entered(parent))
         except OSError as error:
             raise _failure(error) from None
 

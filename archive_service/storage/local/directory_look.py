@@ -26,7 +26,7 @@ class Place:
     """Where it is; another path than the prefix below a link."""
     depth: int = 0
     wanted: WantedTree | None = None
-    """What is collected of it; None stands for all."""
+    """The names to collect in it; None stands for all."""
 
     @property
     def is_linked(self) -> bool:
@@ -44,7 +44,7 @@ class Place:
         return names if self.wanted is None else self.wanted.kept(names)
 
     def leads_to(self, name: bytes) -> bool:
-        """Tell whether anything is wanted of a directory in it."""
+        """Return whether something below a directory in it is wanted."""
         return self.wanted is None or name in self.wanted.directories
 
 
@@ -61,6 +61,10 @@ class DirectoryLook:
     uploads: list[bytes]
     """Names that are left out, but look like uploads."""
     upload_rows: bytes
+    status_behind: os.stat_result
+    """Its state once all was looked at."""
+    is_prompt: bool
+    """Whether its file system answers at once."""
 
     def without_placeholders(self) -> tuple[list[bytes], bytes]:
         """Return names and rows without the empty files that an upload holds its name with."""

@@ -6,7 +6,7 @@ import stat
 from array import array
 from collections.abc import Mapping, Sequence
 
-from archive_service.archive.errors import StorageUnavailable
+from archive_service.archive.errors import AlbumUnpackable
 from archive_service.archive.listing import CHANGE_TOKEN_SIZE, Listing, column_bytes
 from archive_service.storage.local.stat_record import COLUMNS, CTIME, INODE, MODE, MTIME, SIZE
 
@@ -42,14 +42,14 @@ class ListingBuilder:
     def add(self, paths: Sequence[bytes], rows: bytes, linked: Mapping[int, bytes]) -> None:
         """Collect sources by their rows; `linked` has the locations of some, by number among them.
 
-        Raise StorageUnavailable if too many are linked.
+        Raise AlbumUnpackable if too many are linked.
         """
         if not paths:
             return
         first = len(self._paths)
         self._linked.update((first + number, location) for number, location in linked.items())
         if len(self._linked) > MAX_LINKED:
-            raise StorageUnavailable("too many links")
+            raise AlbumUnpackable("too many links")
         signed, unsigned = array("q", rows), array("Q", rows)
         mtimes_ns, ctimes_ns = signed[MTIME::COLUMNS], signed[CTIME::COLUMNS]
         self._paths += paths

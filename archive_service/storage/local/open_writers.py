@@ -23,15 +23,17 @@ from enum import Enum
 from pathlib import Path
 
 from archive_service.archive.errors import DownloadFailed, SourceSuspected, SourceUnreadable
-from archive_service.archive.first_time import FirstTimes
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing, SourceIndex
+from archive_service.archive.quantity import NS_PER_S
 from archive_service.archive.settling import LOOKED_AT_S, OPEN_S, YOUNG_S, UploadSign
-from archive_service.observe.events import Observe, OpenFileIgnored, ignore
+from archive_service.observe.events import Observe, ignore
+from archive_service.observe.recurrence import once
+from archive_service.observe.storage_events import OpenFileIgnored
 from archive_service.storage.in_flight import InFlights
 from archive_service.storage.local.album_files import AlbumPlace, LocalAlbumFiles, album_place
 from archive_service.storage.local.filesystem_type import is_prompt
-from archive_service.storage.local.open_beneath import opened_to_pass
+from archive_service.storage.local.open_beneath import OPEN_FILE, opened_to_pass
 from archive_service.storage.local.stat_record import ctime_ns
 from archive_service.storage.local.walk import opened_directory
 from archive_service.storage.local.written_files import WrittenFiles
@@ -45,9 +47,7 @@ else:
 
 MOST_LOOKED_AT = 10_000
 """The most files of an album that are checked, the newest first: some 100 ms."""
-_OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _END_BYTES = 4096
-_NS_PER_S = 1_000_000_000
 
 
 class Lease(Enum):
@@ -101,8 +101,7 @@ class OpenWriters:
         self._root = root
         self._leases = leases
         self._written = written
-        self._observe = observe
-        self._reported = FirstTimes()
+        self._observe = once(observe)
         self._in_flights = InFlights()
 
     def sign(self, archive: ArchiveId, listing: Listing, *, now_ns: int) -> UploadSign | None:
@@ -110,7 +109,7 @@ class OpenWriters:
 
         What can't be opened shows nothing: it can't be sent either.
         """
-        young = listing.changed_since(now_ns - int(LOOKED_AT_S * _NS_PER_S))
+        young = listing.changed_since(now_ns - int(LOOKED_AT_S * NS_PER_S))
         if len(young) > MOST_LOOKED_AT:
             young = sorted(young, key=listing.ctime_ns)[-MOST_LOOKED_AT:]
         look = _AlbumLook(archive, listing, now_ns, self)
@@ -137,13 +136,13 @@ class OpenWriters:
         lease = self._leases.of(descriptor)
         if lease in (Lease.FREE, Lease.WRITTEN):
             return lease is Lease.WRITTEN
-        has_other_names = os.fstat(descriptor).st_nlink > 1
-        return self._written.has(archive.value, os.fsdecode(name), or_made=not has_other_names)
+        has_other_names = os.fstat(descriptor).st_nlink > 1  # it may only have been linked
+        is_open = self._written.is_written if has_other_names else self._written.is_begun
+        return is_open(archive.value, os.fsdecode(name))
 
     def report_left_open(self, archive: ArchiveId) -> None:
         """Report, once for each album, a file that stays open for long without a change."""
-        if self._reported.is_first(archive.value):
-            self._observe(OpenFileIgnored(archive))
+        self._observe(OpenFileIgnored(archive))
 
 
 class _Seen(Exception):
@@ -188,7 +187,7 @@ class _AlbumLook:
             descriptor = file.fileno()
             if self._holds(album, name, descriptor, changed_ns=changed_ns):
                 return UploadSign.OPEN
-            if 0 <= self._now_ns - changed_ns < YOUNG_S * _NS_PER_S and _has_zeros(
+            if 0 <= self._now_ns - changed_ns < YOUNG_S * NS_PER_S and _has_zeros(
                 descriptor, listing.sizes[source]
             ):
                 return UploadSign.ZEROS
@@ -204,7 +203,7 @@ class _AlbumLook:
         if self._listing.listed:
             album = ArchiveId(os.fsdecode(directory.partition(b"/")[0]))
         with suppress(OSError), self._directory(directory) as parent:
-            descriptor = os.open(name, _OPEN, dir_fd=parent)
+            descriptor = os.open(name, OPEN_FILE, dir_fd=parent)
             try:
                 changed_ns = ctime_ns(os.fstat(descriptor))
                 return self._holds(album, name, descriptor, changed_ns=changed_ns)
@@ -215,7 +214,7 @@ class _AlbumLook:
     def _holds(self, album: ArchiveId, name: bytes, descriptor: int, *, changed_ns: int) -> bool:
         if not self._writers.is_written(album, name, descriptor):
             return False
-        if self._now_ns - changed_ns < OPEN_S * _NS_PER_S:
+        if self._now_ns - changed_ns < OPEN_S * NS_PER_S:
             return True
         self._writers.report_left_open(self._archive)
         return False

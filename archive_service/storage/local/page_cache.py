@@ -7,8 +7,7 @@ first.
 Two checks are made:
 
 - cachestat (Linux 6.5) counts the pages.  A system short of memory drops single pages, which a
-sample
-  would miss.
+  sample would miss.
 - A sample of bytes is read without waiting, because cachestat also counts pages that are not filled
   yet.  It shows how far read-ahead has come.  Without cachestat the sample is larger.
 """
@@ -25,8 +24,7 @@ _CACHESTAT = 451
 """The number of the system call on every machine but Alpha."""
 _FAR_WINDOW = 1024 * 1024
 _NEAR_WINDOW = 128 * 1024
-"""The kernel's usual read-ahead.  The sample has the last byte of each window; one advice reads at
-most one window."""
+"""The kernel's usual read-ahead.  The sample has the last byte of each window."""
 _READ_SIZE = 256 * 1024
 _PAGE = os.sysconf("SC_PAGESIZE")
 
@@ -61,7 +59,7 @@ _SYSTEM_CALL = _system_call()
 def is_cached(descriptor: int, offset: int, count: int) -> bool:
     """Return whether the data is probably in memory.
 
-    Where nothing tells, the answer is no.  It never waits where the file system is prompt; see
+    If the system does not say, the answer is no.  It never waits on prompt file systems; see
     `filesystem_type`.
     """
     return _are_in_memory(descriptor, offset, count) is True
@@ -84,7 +82,7 @@ def _are_in_memory(descriptor: int, offset: int, count: int) -> bool | None:
 def _has_all_pages(descriptor: int, offset: int, count: int) -> bool | None:
     """Return whether all of the data has pages; None if the kernel does not say.
 
-    Since Linux 6.14 it tells only of files that the user owns or may write.
+    Since Linux 6.14 it answers only for files that the user owns or may write.
     """
     if _SYSTEM_CALL is None:
         return None
@@ -133,25 +131,3 @@ def read_in(descriptor: int, offset: int, count: int) -> None:
         if not read:
             return
         position += read
-
-
-def read_ahead(descriptor: int, offset: int, count: int) -> None:
-    """Have the kernel begin to read the data; wait at most for a free slot in its queue."""
-    if not hasattr(os, "posix_fadvise"):
-        return
-    with suppress(OSError):  # reading raises it again
-        for position in range(offset, offset + count, _NEAR_WINDOW):
-            length = min(_NEAR_WINDOW, offset + count - position)
-            os.posix_fadvise(descriptor, position, length, os.POSIX_FADV_WILLNEED)
-
-
-def read_no_further(descriptor: int) -> None:
-    """Switch the kernel's read-ahead off for a file; call it before the first read."""
-    if hasattr(os, "posix_fadvise"):
-        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_RANDOM)
-
-
-def let_go(descriptor: int, offset: int, count: int) -> None:
-    """Drop the data from the page cache, where no one else uses it."""
-    if hasattr(os, "posix_fadvise"):
-        os.posix_fadvise(descriptor, offset, count, os.POSIX_FADV_DONTNEED)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from struct import Struct
 
-from archive_service.archive.errors import StorageUnavailable
+from archive_service.archive.errors import ArchiveTooLarge
 from archive_service.archive.listing import MOST_BYTES, held_ns
 
 ROW = Struct(  # the `struct row` of `_smallfiles.c`
@@ -24,10 +24,10 @@ _CHANGE_TOKEN = Struct("<qQ")  # ctime in nanoseconds, inode number
 def row(status: os.stat_result) -> bytes:
     """Return the row of a file.
 
-    Raise StorageUnavailable where its size is beyond what the system can count.
+    Raise ArchiveTooLarge where its size is beyond what the system can count.
     """
     if not 0 <= status.st_size <= MOST_BYTES:
-        raise StorageUnavailable("file too large")
+        raise ArchiveTooLarge("file too large")
     return ROW.pack(
         status.st_size, mtime_ns(status), ctime_ns(status), status.st_ino, status.st_mode
     )

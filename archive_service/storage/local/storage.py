@@ -1,35 +1,40 @@
 """Albums as directories on a local disk (or what is mounted like one).
 
-Nothing is ever opened by a path: each component is opened relative to the descriptor of its
-parent and never followed when it is a symbolic link, so no link, swapped in at any moment, leads
-out of the album; what a link leads to is opened by the path that `links` has found.  A file is
-opened without blocking, so a FIFO put in a file's place can't hang a thread.
+Nothing is ever opened by a path: each component is opened relative to the descriptor of its parent
+and never followed if it is a symbolic link.  So no link, swapped in at any moment, leads out of the
+album.  The target of a link is opened by the path that `symlinks` has found.  A file is opened
+without blocking, so a FIFO put in a file's place can't hang a thread.
 
 The change token is the pair of ctime and inode number: a file's owner can set its mtime back, as
-FTP clients do, but not its ctime.  Where it alone has changed since the listing, a file is
-suspected: its content may be another, and is the same after a change of owner.
+FTP clients do, but not its ctime.  A file is suspected if only its token has changed since the
+listing: it may have been rewritten, or only its owner has changed.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import Literal
 
 from archive_service.archive.errors import ArchiveNotFound, StorageUnavailable, errno_name
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing
+from archive_service.archive.lru import WeightedLRU
 from archive_service.observe.events import Observe, ignore
+from archive_service.observe.recurrence import once
+from archive_service.observe.storage_events import LinkSkipped
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.in_flight import InFlight, InFlights
 from archive_service.storage.local.album_files import LocalAlbumFiles, album_place
 from archive_service.storage.local.directory_look import Place
 from archive_service.storage.local.filesystem_type import is_prompt, mount_point
-from archive_service.storage.local.left_out_links import LeftOutLinks
+from archive_service.storage.local.flat_album import FlatAlbum
 from archive_service.storage.local.native import AS_COMPILED, NativeCalls
 from archive_service.storage.local.open_beneath import OPEN_DIRECTORY
 from archive_service.storage.local.symlinks import AlbumLinks, Links, NoLinks
@@ -37,6 +42,8 @@ from archive_service.storage.local.walk import VANISHED, Walk, opened_directory
 from archive_service.storage.wanted import WantedTree
 
 _NO_ALBUM = (*VANISHED, errno.ENAMETOOLONG)
+_KEPT_ALBUMS = 1000
+"""Flat albums whose last listing is kept."""
 SymlinkPolicy = Literal["inside", "never"]
 
 
@@ -60,7 +67,11 @@ class LocalStorage:
         self._native = native
         self._symlinks = symlinks
         self._in_flights = InFlights()
-        self._link_skipped = LeftOutLinks(observe)
+        self._lock = Lock()
+        self._flat_albums: WeightedLRU[ArchiveId, tuple[FlatAlbum, Listing]] = WeightedLRU(
+            _KEPT_ALBUMS
+        )
+        self._observe = once(observe)
 
     def list(self, archive: ArchiveId) -> Listing:
         """List the album's files and empty directories; see `Storage.list`."""
@@ -73,7 +84,7 @@ class LocalStorage:
     def select(
         self, archive: ArchiveId, wanted: Mapping[ArchiveId, WantedTree]
     ) -> Sequence[Listing | None]:
-        """List what is wanted of albums; see `Storage.select`."""
+        """List some files of albums; see `Storage.select`."""
         in_flight = self._in_flights.of(archive)
         try:
             with opened_directory(self._root) as root:
@@ -109,6 +120,10 @@ class LocalStorage:
         except OSError as error:
             raise StorageUnavailable(errno_name(error)) from None
 
+    def archives(self) -> Sequence[str]:
+        """Return the same; see `Storage.archives`."""
+        return self.albums()
+
     def place(self, archive: ArchiveId) -> str:
         """Name the mount that an album lies on; see `Storage.place`."""
         root = Path(os.path.abspath(self._root))  # noqa: PTH100 - looks at nothing
@@ -126,9 +141,32 @@ class LocalStorage:
     def _list_album(self, archive: ArchiveId, root: int) -> Listing:
         with self._opened_album(archive, root) as album:
             in_flight = self._in_flights.of(archive)
-            walk = self._walked(archive, album, Place(), in_flight)
-            in_flight.note_listing(is_prompt=walk.is_prompt and is_prompt(root))
-            return walk.listing()
+            if known := self._unchanged(archive, album, in_flight):
+                in_flight.note_listing(is_prompt=True)
+                return known
+            listed_from_ns = time.time_ns()
+            walk = self._walk(archive, album, in_flight)
+            flat = walk.album(album)
+            listing = walk.listing()
+            are_prompt = walk.is_prompt and is_prompt(root)
+            in_flight.note_listing(is_prompt=are_prompt)
+            if flat and are_prompt and listing.has_settled(listed_from_ns):
+                self._keep(archive, flat, listing)
+            return listing
+
+    def _keep(self, archive: ArchiveId, flat: FlatAlbum, listing: Listing) -> None:
+        with self._lock:
+            self._flat_albums.put(archive, (flat, listing), weight=1)
+
+    def _unchanged(self, archive: ArchiveId, album: int, in_flight: InFlight) -> Listing | None:
+        """Return the last listing of a flat album on a prompt file system, if it still holds."""
+        if in_flight.is_slow:  # only a listing finds out when that is over
+            return None
+        with self._lock:
+            flat, listing = self._flat_albums.get(archive) or (None, None)
+        if flat and in_flight.measured(partial(flat.is_unchanged, album, self._native)):
+            return listing
+        return None
 
     def _selected(
         self, root: int, in_flight: InFlight, wanted: tuple[ArchiveId, WantedTree]
@@ -137,15 +175,15 @@ class LocalStorage:
         try:
             with self._opened_album(archive, root) as album:
                 place = Place(wanted=None if tree.is_whole else tree)
-                return self._walked(archive, album, place, in_flight)
+                walk = self._walk(archive, album, in_flight)
+                walk.directory(album, place)
+                return walk
         except ArchiveNotFound:
             return None
 
-    def _walked(self, archive: ArchiveId, album: int, place: Place, in_flight: InFlight) -> Walk:
+    def _walk(self, archive: ArchiveId, album: int, in_flight: InFlight) -> Walk:
         links = self._links(archive, album)
-        walk = Walk(self._exclusion, in_flight=in_flight, links=links, native=self._native)
-        walk.directory(album, place)
-        return walk
+        return Walk(self._exclusion, in_flight=in_flight, links=links, native=self._native)
 
     @contextmanager
     def _opened_album(self, archive: ArchiveId, root: int) -> Iterator[int]:
@@ -162,11 +200,14 @@ class LocalStorage:
             os.close(album)
 
     def _links(self, archive: ArchiveId, album: int) -> Links:
-        skipped = partial(self._link_skipped, archive)
+        skipped = partial(self._skipped, archive)
         if self._symlinks == "never":
             return NoLinks(skipped)
         places = partial(self._places, archive)
         return AlbumLinks(album, places, exclusion=self._exclusion, skipped=skipped)
+
+    def _skipped(self, archive: ArchiveId, inode: int, reason: str) -> None:
+        self._observe(LinkSkipped(archive, inode, reason))
 
     def _places(self, archive: ArchiveId) -> Sequence[bytes]:
         """Return the absolute paths of an album."""

@@ -119,7 +119,7 @@ class AlbumLinks:
         return b"/".join(passed)
 
     def _text(self, passed: Sequence[bytes], name: bytes) -> bytes | None:
-        """Return the text of a link, or None for what is none."""
+        """Return the text of a link; None for anything but a link."""
         if self._exclusion.matches(os.fsdecode(name)):
             raise _LeadsNowhere("excluded")
         directory = opened_to_pass(self._album, b"/".join(passed))

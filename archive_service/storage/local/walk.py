@@ -16,7 +16,7 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 
-from archive_service.archive.errors import AlbumInMotion, StorageUnavailable
+from archive_service.archive.errors import AlbumInMotion, AlbumUnpackable
 from archive_service.archive.listing import Listing
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.file_filter import REGULAR_FILES, FileFilter
@@ -29,6 +29,7 @@ from archive_service.storage.local.directory_look import (
     stable_names,
 )
 from archive_service.storage.local.filesystem_type import is_prompt
+from archive_service.storage.local.flat_album import FlatAlbum, flat_album
 from archive_service.storage.local.listing_builder import ListingBuilder
 from archive_service.storage.local.native import AS_COMPILED, NativeCalls
 from archive_service.storage.local.open_beneath import OPEN_DIRECTORY
@@ -102,6 +103,15 @@ class Walk:
         with opened_directory(path) as descriptor:
             self.directory(descriptor, Place(self.reached, self.reached))
 
+    def album(self, descriptor: int) -> FlatAlbum | None:
+        """Collect what an album holds; return what shows later that it is the same, if it is flat.
+
+        A flat album holds a few files, and neither directories nor links.
+        """
+        look = self._look(descriptor, Place())
+        self._collect(look)
+        return flat_album(look) if self._has_files_alone(look.rows) else None
+
     def directory(self, descriptor: int, place: Place) -> bool:
         """Collect what a directory holds; return whether it is empty or leads to an empty one.
 
@@ -111,7 +121,7 @@ class Walk:
 
     def _look(self, descriptor: int, place: Place) -> DirectoryLook:
         if place.depth > MAX_DEPTH:
-            raise StorageUnavailable("too deep")
+            raise AlbumUnpackable("too deep")
         names, status = stable_names(descriptor, self._exclusion)
         kept = place.kept(encoded(names.kept))
         found = self._in_flight.in_slices(
@@ -119,8 +129,19 @@ class Walk:
         )
         there = list(chain.from_iterable(names for names, _ in found))
         rows = b"".join(rows for _, rows in found)
-        uploads = self._rows(descriptor, encoded(names.uploads))
-        return DirectoryLook(descriptor, place, status, names, there, rows, *uploads)
+        uploads, upload_rows = self._rows(descriptor, encoded(names.uploads))
+        return DirectoryLook(
+            descriptor,
+            place,
+            status,
+            names,
+            there,
+            rows,
+            uploads,
+            upload_rows,
+            status_behind=os.fstat(descriptor),
+            is_prompt=is_prompt(descriptor),
+        )
 
     def _rows(self, descriptor: int, names: list[bytes]) -> tuple[list[bytes], bytes]:
         return rows_of(descriptor, names, self._native)
@@ -128,13 +149,14 @@ class Walk:
     def _collect(self, look: DirectoryLook) -> bool:
         place, status = look.place, look.status
         before = len(self)
-        self.is_prompt = self.is_prompt and is_prompt(look.descriptor)
+        self.is_prompt = self.is_prompt and look.is_prompt
         self._note_left_out(look)
         below = self._add_files(*look.without_placeholders(), place)
         leads_to_empty = self._collect_below(
             look, [directory for directory in below if place.leads_to(directory[0])]
         )
-        if os.fstat(look.descriptor).st_ctime_ns != status.st_ctime_ns:
+        behind = os.fstat(look.descriptor) if below else look.status_behind
+        if behind.st_ctime_ns != status.st_ctime_ns:
             raise AlbumInMotion  # the directory changed while we read it: entries may be missing
         self._columns.note_times(ctime_ns(status), mtime_ns(status))
         is_kept = leads_to_empty or (len(self) == before and place.wanted is None)
@@ -169,16 +191,15 @@ class Walk:
 
     def _add_files(self, names: list[bytes], rows: bytes, place: Place) -> list[_Named]:
         """Collect files; return the directories among them, those behind links with the target."""
-        unsigned = array("Q", rows)
-        if self._acceptance.accepts_all(unsigned[MODE::COLUMNS], unsigned[INODE::COLUMNS]):
+        if self._has_files_alone(rows):
             self._add(place, names, rows, {})
             return []
         directories: list[_Named] = []
         kept: list[bytes] = []
         kept_rows: list[bytes] = []
         linked: dict[int, bytes] = {}
-        for name, told in zip(names, ROW.iter_unpack(rows), strict=True):
-            mode, inode = told[MODE], told[INODE]
+        for name, fields in zip(names, ROW.iter_unpack(rows), strict=True):
+            mode, inode = fields[MODE], fields[INODE]
             if stat.S_ISDIR(mode):
                 directories.append((name, None))
             elif stat.S_ISLNK(mode) and self._links is not None:
@@ -191,9 +212,14 @@ class Walk:
                     kept_rows.append(row(target.status))
             elif self._acceptance.accepts(place.prefix + name, mode, inode):
                 kept.append(name)
-                kept_rows.append(ROW.pack(*told))
+                kept_rows.append(ROW.pack(*fields))
         self._add(place, kept, b"".join(kept_rows), linked)
         return directories
+
+    def _has_files_alone(self, rows: bytes) -> bool:
+        """Return whether all rows are of files that are listed; a link is none."""
+        unsigned = array("Q", rows)
+        return self._acceptance.accepts_all(unsigned[MODE::COLUMNS], unsigned[INODE::COLUMNS])
 
     def _followed(self, links: Links, name: bytes, inode: int, place: Place) -> Target | None:
         """Return the file or directory that a link leads to, or None where it is left out."""

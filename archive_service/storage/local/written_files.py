@@ -68,18 +68,20 @@ class WrittenFiles:
             self._files.clear()
             self._watches.clear()
 
-    def has(self, album: str, name: str, *, or_made: bool) -> bool:
-        """Return whether a file with this base name was written to and not closed since.
+    def is_written(self, album: str, name: str) -> bool:
+        """Return whether a file with this base name was written to and not closed since."""
+        return any(writing.is_written for writing in self._lately(album, name))
 
-        `or_made` also counts a file that was only created.
-        """
+    def is_begun(self, album: str, name: str) -> bool:
+        """Return the same, also for a file that was only created."""
+        return bool(self._lately(album, name))
+
+    def _lately(self, album: str, name: str) -> list[_Writing]:
         oldest_s = self._clock() - OPEN_S
         with self._lock:
             watches = self._watches.get((album, name), ())
             found = [self._files[_Key(watch, album, name)] for watch in watches]
-        return any(
-            writing.since_s >= oldest_s and (or_made or writing.is_written) for writing in found
-        )
+        return [writing for writing in found if writing.since_s >= oldest_s]
 
     def _put(self, key: _Key, writing: _Writing) -> None:
         self._take(key)

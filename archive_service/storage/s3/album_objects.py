@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Generator, Iterable, Sequence
-from types import TracebackType
 
 from archive_service.archive.errors import DownloadFailed, SourceUnreadable
 from archive_service.archive.listing import Listing, SourceIndex
 from archive_service.storage.base import SourceFile
 from archive_service.storage.s3.fetch import TRIES
+from archive_service.storage.s3.loop import gathered
 from archive_service.storage.s3.object_file import FetchedFile, KeepingFile, KeptFile
 from archive_service.storage.s3.objects import Part
 from archive_service.storage.s3.store_context import StoreContext
@@ -33,12 +32,7 @@ class S3AlbumFiles:
     def __enter__(self) -> S3AlbumFiles:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         """Do nothing: each read is a request of its own."""
 
     def open(self, source: SourceIndex) -> SourceFile:
@@ -95,13 +89,7 @@ class S3AlbumFiles:
                 if size:  # empty objects and directories need no request
                     await self._read(buffer[position : position + size], source)
 
-        tasks = [asyncio.ensure_future(read()) for _ in range(min(_AT_ONCE, len(sources)))]
-        try:
-            await asyncio.gather(*tasks)
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        await gathered(read() for _ in range(min(_AT_ONCE, len(sources))))
 
     async def _read(self, buffer: memoryview, source: SourceIndex) -> None:
         whole = self.whole(source)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from archive_service.archive.errors import DownloadFailed, StorageUnavailable
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import held_ns
+from archive_service.archive.quantity import NS_PER_S
 from archive_service.storage.file_lists.list_place import (
     SUFFIX,
     ListFile,
@@ -18,8 +19,6 @@ from archive_service.storage.s3.client import Clients
 from archive_service.storage.s3.location import S3Location
 from archive_service.storage.s3.loop import LoopThread
 from archive_service.storage.s3.objects import Found, Objects, Part
-
-_NS_PER_S = 1_000_000_000
 
 
 class ListObjects:
@@ -49,7 +48,7 @@ class ListObjects:
         found = await self._found(key)
         if found is None:
             return None
-        modified_ns = max(0, held_ns(found.modified_s * _NS_PER_S))
+        modified_ns = max(0, held_ns(found.modified_s * NS_PER_S))
         times = ListTimes(modified_ns, modified_ns)
         if found.etag == known_version:
             return ListFile(found.etag, times, None)

@@ -136,7 +136,7 @@ class Kept:
 
     @property
     def used(self) -> int:
-        """The bytes kept, and those whose room is taken."""
+        """The bytes kept or reserved."""
         return self._budget.used
 
     def _drop_idle(self) -> bool:

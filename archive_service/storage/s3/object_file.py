@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from types import TracebackType
 
 from archive_service.storage.base import RemoteFile
 from archive_service.storage.s3.byte_queue import END
@@ -27,12 +26,7 @@ class ObjectFile(RemoteFile):
     def __enter__(self) -> RemoteFile:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self.close()
 
 

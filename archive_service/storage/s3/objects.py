@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from archive_service.archive.errors import (
+    ArchiveTooLarge,
     DownloadFailed,
     SourceChanged,
     SourceUnreadable,
@@ -186,7 +187,7 @@ class Objects:
 
 def _check_listed(found: Sequence[Found]) -> None:
     if not all(0 <= each.size <= MOST_BYTES for each in found):
-        raise StorageUnavailable("file too large")
+        raise ArchiveTooLarge("file too large")
     if not all(each.etag for each in found):
         raise StorageUnavailable("no entity tags")
 

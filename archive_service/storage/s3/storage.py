@@ -18,10 +18,11 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from archive_service.archive.errors import ArchiveNotFound
-from archive_service.archive.first_time import FirstTimes
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing
-from archive_service.observe.events import ObjectSkipped, Observe, ignore
+from archive_service.observe.events import Observe, ignore
+from archive_service.observe.recurrence import once
+from archive_service.observe.storage_events import ObjectSkipped
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.s3.album_objects import S3AlbumFiles
 from archive_service.storage.s3.client import Clients
@@ -55,8 +56,7 @@ class S3Storage:
         self._location = location
         self._prefix = location.prefix
         self._exclusion = exclusion
-        self._observe = observe
-        self._reported = FirstTimes()
+        self._observe = once(observe)
         self._loop = LoopThread("s3")
         self._clients = Clients(timeout_s=timeout_s, addressing=location.addressing)
         self._objects = Objects(self._clients, location.bucket)
@@ -81,7 +81,7 @@ class S3Storage:
     def select(
         self, archive: ArchiveId, wanted: Mapping[ArchiveId, WantedTree]
     ) -> Sequence[Listing | None]:
-        """List what is wanted of albums; see `Storage.select`."""
+        """List some files of albums; see `Storage.select`."""
         return self._loop.run(self._select(wanted))
 
     def files(
@@ -109,6 +109,10 @@ class S3Storage:
     def albums(self) -> Sequence[str]:
         """Return the names directly below the prefix; see `Storage.albums`."""
         return self._loop.run(self._albums())
+
+    def archives(self) -> Sequence[str]:
+        """Return the same; see `Storage.archives`."""
+        return self.albums()
 
     def place(self, archive: ArchiveId) -> str:
         """Return the address of bucket and prefix; see `Storage.place`."""
@@ -164,5 +168,4 @@ class S3Storage:
         return [name.decode(errors="surrogateescape") for name in names]
 
     def _skipped(self, archive: ArchiveId, reason: str) -> None:
-        if self._reported.is_first(archive.value):
-            self._observe(ObjectSkipped(archive, reason))
+        self._observe(ObjectSkipped(archive, reason))

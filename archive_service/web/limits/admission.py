@@ -94,13 +94,9 @@ class FairUse:
         """Count lookups of missing archives; wait as long as their answer is delayed."""
         if self._failed_lookups is None or self.is_site(request):
             return
-        client = self._client(request)
-        delay_s = 0.0
-        for _ in range(count):
-            delay_s = self._failed_lookups.add(
-                client.key, time.monotonic(), may_be_refused=client.is_known
-            )
-        await self._hold(delay_s)
+        client, lookups = self._client(request), self._failed_lookups
+        add = lookups.add_or_refuse if client.is_known else lookups.add
+        await self._hold([add(client.key, time.monotonic()) for _ in range(count)][-1])
 
     async def not_resumed(self, request: web.Request) -> None:
         """Count a resumption that is refused, and delay its answer.
@@ -111,7 +107,7 @@ class FairUse:
         if self._failed_lookups is None:
             return
         key = blake2b(_NOT_RESUMED + self._client(request).key, digest_size=CLIENT_BYTES).digest()
-        await self._hold(self._failed_lookups.add(key, time.monotonic(), may_be_refused=False))
+        await self._hold(self._failed_lookups.add(key, time.monotonic()))
 
     async def _hold(self, delay_s: float) -> None:
         if not delay_s or self._held >= MOST_HELD:

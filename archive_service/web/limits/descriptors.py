@@ -26,7 +26,7 @@ def has_room_for_another(connections: int) -> bool:
 
 
 def _lowest_free() -> int:
-    """Return the lowest free descriptor: at least so many are in use."""
+    """Return the lowest free descriptor: at least as many are in use."""
     try:
         descriptor = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:  # none is free

@@ -57,7 +57,7 @@ class FailedLookups:
     """The failed lookups of all processes; one process reads all and adds its own.
 
     After `limit` failures in a minute each further 404 is delayed.  At REFUSED_FROM times the limit
-    the client is refused for `refused_s` seconds, if that is allowed.
+    `add_or_refuse` refuses the client for `refused_s` seconds.
     All times are of a monotonic clock that the processes share.
     """
 
@@ -67,18 +67,20 @@ class FailedLookups:
         self._limit = limit
         self._refused_s = refused_s
 
-    def add(self, client: bytes, now_s: float, *, may_be_refused: bool) -> float:
+    def add(self, client: bytes, now_s: float) -> float:
         """Count a failed lookup; return the delay of its answer, seconds."""
-        index, record = self._own_place(client, now_s)
-        record = replace(record, failures=record.failures + 1)
-        self._write(index, record)
-        failures = sum(each.failures_lately(now_s) for each in self._records(client, now_s))
-        if may_be_refused and failures >= REFUSED_FROM * self._limit:
+        self._count(client, now_s)
+        return self._delay_s(client, now_s)
+
+    def add_or_refuse(self, client: bytes, now_s: float) -> float:
+        """Do the same; refuse the client from now on if it has had too many."""
+        index, record = self._count(client, now_s)
+        if self._failures(client, now_s) >= REFUSED_FROM * self._limit:
             until_s = math.ceil(now_s + self._refused_s)
             self._write(index, replace(record, refused_until_s=until_s))
             [latest_s] = self._shared.head(self._number)
             self._shared.set_head(self._number, max(until_s, latest_s))
-        return min(max(failures - self._limit, 0) * DELAY_PER_FAILURE_S, MOST_DELAY_S)
+        return self._delay_s(client, now_s)
 
     def refuses_any_client(self, now_s: float) -> bool:
         """Return whether any client is refused; mostly none is, and this is a quick look."""
@@ -88,6 +90,20 @@ class FailedLookups:
         """Return for how many seconds a client is still refused; 0 if it is not."""
         refused = (each.refused_until_s - now_s for each in self._records(client, now_s))
         return max(0, *refused, 0)
+
+    def _count(self, client: bytes, now_s: float) -> tuple[int, _Record]:
+        """Count one; return the index of the client's record and the record."""
+        index, record = self._own_place(client, now_s)
+        record = replace(record, failures=record.failures + 1)
+        self._write(index, record)
+        return index, record
+
+    def _failures(self, client: bytes, now_s: float) -> float:
+        return sum(each.failures_lately(now_s) for each in self._records(client, now_s))
+
+    def _delay_s(self, client: bytes, now_s: float) -> float:
+        excess = max(self._failures(client, now_s) - self._limit, 0)
+        return min(excess * DELAY_PER_FAILURE_S, MOST_DELAY_S)
 
     def _records(self, client: bytes, now_s: float) -> Iterator[_Record]:
         """Yield the records of a client in all processes."""

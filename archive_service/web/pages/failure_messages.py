@@ -39,6 +39,21 @@ _FAILURES_RU = {
         "Не удалось разобрать ссылку",
         "Проверьте часть ссылки после знака вопроса или откройте ссылку без неё.",
     ),
+    "too_many_fields": FailureWords(
+        "В запросе слишком много полей",
+        "Ссылка в порядке, но программа или посредник по дороге шлёт больше 128 полей заголовка. "
+        "Попробуйте другой браузер или другую сеть.",
+    ),
+    "bad_request": FailureWords(
+        "Запрос составлен не по правилам HTTP",
+        "Ссылка, скорее всего, в порядке. Попробуйте другую программу или откройте ссылку в "
+        "браузере.",
+    ),
+    "unpackable": FailureWords(
+        "Этот альбом нельзя упаковать",
+        "Папки в нём вложены слишком глубоко, имена слишком длинные или слишком много "
+        "символических ссылок. Сообщите об этом тому, кто дал вам ссылку.",
+    ),
     "precondition_failed": FailureWords(
         "Альбом изменился",
         "Начатую загрузку нельзя продолжить. Удалите недокачанный файл и скачайте архив заново, "
@@ -132,6 +147,20 @@ _FAILURES_EN = {
     "bad_query": FailureWords(
         "The link can't be understood",
         "Check the part of the link after the question mark, or open the link without it.",
+    ),
+    "too_many_fields": FailureWords(
+        "The request has too many fields",
+        "The link is all right, but the program, or a proxy on the way, sends more than 128 header "
+        "fields. Try another browser or another network.",
+    ),
+    "bad_request": FailureWords(
+        "The request breaks the rules of HTTP",
+        "The link is probably all right. Try another program, or open the link in a browser.",
+    ),
+    "unpackable": FailureWords(
+        "This album can't be packed",
+        "Its folders are nested too deep, its names are too long, or it has too many symbolic "
+        "links. Tell whoever gave you the link.",
     ),
     "precondition_failed": FailureWords(
         "The album has changed",

@@ -21,7 +21,7 @@ def size_text(size_bytes: int, language: str) -> str:
 
 
 def number_text(number: int, language: str) -> str:
-    """Print a number with its thousands apart."""
+    """Print a number with its thousands separated."""
     return f"{number:,}".replace(",", _GROUP[language])
 
 

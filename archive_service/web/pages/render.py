@@ -1,4 +1,4 @@
-"""The pages a visitor may see: the index, the page about an archive, and failures.
+"""Renders the pages a visitor may see, in Russian ("ru") and English ("en").
 
 A page is one file: its style and script stand in it, and it loads nothing.  The first two admit
 them by a nonce, as the Content-Security-Policy of its answer says, so a template must hold no
@@ -47,41 +47,41 @@ class AboutArchive:
     """The parts to offer."""
 
 
-class Pages:
-    """Renders the pages in a visitor's language, "ru" or "en"."""
+def render_index(language: str, *, example_albums: Sequence[str], nonce: str) -> str:
+    """Return the index page, with links to the albums given and to no other."""
+    return _template("index.html").render(
+        language=language,
+        nonce=nonce,
+        words=INDEX[language],
+        failures=FAILURES[language],
+        example_albums=example_albums,
+    )
 
-    def index(self, language: str, *, example_albums: Sequence[str], nonce: str) -> str:
-        """Return the index page, with links to the albums given and to no other."""
-        return _template("index.html").render(
-            language=language,
-            nonce=nonce,
-            words=INDEX[language],
-            failures=FAILURES[language],
-            example_albums=example_albums,
-        )
 
-    def archive(self, language: str, about: AboutArchive, *, nonce: str) -> str:
-        """Return the page about an archive."""
-        words = INDEX[language].files[plural_category(about.files, language)]
-        size = partial(size_text, language=language)
-        return _template("archive.html").render(
-            language=language,
-            nonce=nonce,
-            words=ARCHIVE[language],
-            about=about,
-            figures=f"{number_text(about.files, language)}\u00a0{words}, {size(about.size_bytes)}",
-            size=size,
-        )
+def render_archive(language: str, about: AboutArchive, *, nonce: str) -> str:
+    """Return the page about an archive."""
+    words = INDEX[language].files[plural_category(about.files, language)]
+    size = partial(size_text, language=language)
+    return _template("archive.html").render(
+        language=language,
+        nonce=nonce,
+        words=ARCHIVE[language],
+        about=about,
+        figures=f"{number_text(about.files, language)}\u00a0{words}, {size(about.size_bytes)}",
+        size=size,
+    )
 
-    def failure(self, language: str, status: int, key: str) -> str:
-        """Return the page of a failure."""
-        return _template("failure.html").render(
-            language=language, nonce=None, status=status, words=FAILURES[language][key]
-        )
 
-    def failure_text(self, language: str, key: str) -> str:
-        """Return what happened in one sentence, without a full stop."""
-        return FAILURES[language][key].title
+def render_failure(language: str, status: int, key: str) -> str:
+    """Return the page of a failure."""
+    return _template("failure.html").render(
+        language=language, nonce=None, status=status, words=FAILURES[language][key]
+    )
+
+
+def failure_text(language: str, key: str) -> str:
+    """Return what happened in one sentence, without a full stop."""
+    return FAILURES[language][key].title
 
 
 @cache

@@ -8,15 +8,16 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from bench.albums import Album, evict, make, warm
+from bench.albums import Album, evict, files, make, warm
 from bench.builds import THIS, Build, other_build
 from bench.downloads import download, first_byte
 from bench.plan import Plan
-from bench.processes import cpu_s, rest, rss
+from bench.processes import cpu_s, pss, rest, rss
 from bench.results import (
     BOTH_CPU,
     CPU,
     FIRST_BYTE,
+    IDLE_PSS,
     IDLE_RSS,
     PEAK_RSS,
     RATE,
@@ -32,11 +33,15 @@ from bench.rounds import download_sample, in_turn
 from bench.scenarios import neighbours, slow_storage
 from bench.scenarios.little import cores, requests_sample
 from bench.scenarios.save import command_sample, save_command
+from bench.scenarios.slow_storage import READERS, read_at_once
 from bench.servers import Server, service
 
 _WORSE, _BETTER = 1.1, 0.9
 """How much worse a figure may be: a tenth."""
-_FIRST_BYTES = 10
+_COLD = 0.6
+"""Of the time of a build that reads one file after the other."""
+_FIRST_BYTES, _FILES_SAVED = 10, 10
+"""Measurements in each round."""
 Row = Callable[[Plan, Build], Outcome]
 _Albums = Callable[[Plan], Album]
 
@@ -108,18 +113,25 @@ def _little(plan: Plan, other: Build) -> Outcome:
 
 
 def _cold(plan: Plan, other: Build) -> Outcome:
-    album = plan.album
+    album = plan.slow_album
     path = make(plan.photos, album)
-
-    def sample(server: Server) -> Sample:
-        evict(path)
-        return download_sample(server, album.name)
-
+    samples: dict[str, list[Sample]] = {name: [] for name in (THIS.name, other.name, READERS)}
     with _both_up(plan, other) as servers:
         for server in servers:
             download(server.address(album.name))
-        rounds = in_turn(servers, plan.rounds, sample)
-    return _outcome("cold album", album, rounds, higher=[RATE])
+        for _ in range(plan.rounds):
+            for server in servers:
+                evict(path)
+                wall_s = download(server.address(album.name)).wall_s
+                samples[server.name].append({WALL: wall_s})
+            evict(path)
+            samples[READERS].append(read_at_once(path))
+    return Outcome(
+        "cold album",
+        f"{album.described()} on the local disk, out of the page cache",
+        samples,
+        targets=[ratio_at_most(samples, other.name, WALL, _COLD)],
+    )
 
 
 def _starts(plan: Plan, other: Build) -> Outcome:
@@ -128,9 +140,22 @@ def _starts(plan: Plan, other: Build) -> Outcome:
         with _both_up(plan, other) as servers:
             for server in servers:
                 rest(server.pid)
-                figures = {CPU: cpu_s(server.pid), IDLE_RSS: rss(server.pid) / 1e6}
-                samples[server.name].append(figures)
-    return _compared("start", "`server.py` until it listens", samples, lower=[CPU, IDLE_RSS])
+                memory = {IDLE_RSS: rss(server.pid) / 1e6, IDLE_PSS: pss(server.pid) / 1e6}
+                samples[server.name].append({CPU: cpu_s(server.pid), **memory})
+    figures = [CPU, IDLE_RSS, IDLE_PSS]
+    return _compared("start", "`server.py` until it listens", samples, lower=figures)
+
+
+def _save_file(plan: Plan, other: Build) -> Outcome:
+    file = next(files(make(plan.photos, plan.little)))
+    samples: dict[str, list[Sample]] = {build.name: [] for build in (THIS, other)}
+    with tempfile.TemporaryDirectory(dir=plan.data) as directory:
+        target = Path(directory, "saved")
+        for _ in range(plan.rounds * _FILES_SAVED):
+            for build in (THIS, other):
+                samples[build.name].append(command_sample(save_command(build, file, target)))
+                target.with_suffix(".zip").unlink()
+    return _compared("save file", "`main.py --save` of one small file", samples, lower=[CPU])
 
 
 def _saves(album_of: _Albums) -> Row:
@@ -196,6 +221,7 @@ _ROWS: dict[str, Row] = {
     "little": _little,
     "cold": _cold,
     "start": _starts,
+    "save-file": _save_file,
     "save-album": _saves(lambda plan: plan.album),
     "save-thumbnails": _saves(lambda plan: plan.thumbnails),
 }

@@ -32,7 +32,7 @@ def missed(
     misses: FailedLookups, times: int, *, client: bytes = ANN, at_s: float = START_S
 ) -> float:
     """Miss some times; return the last delay."""
-    return [misses.add(client, at_s, may_be_refused=True) for _ in range(times)][-1]
+    return [misses.add_or_refuse(client, at_s) for _ in range(times)][-1]
 
 
 def test_a_few_misses_cost_nothing(misses: FailedLookups) -> None:
@@ -42,7 +42,7 @@ def test_a_few_misses_cost_nothing(misses: FailedLookups) -> None:
 
 def test_further_misses_wait_longer_and_longer_but_never_long(misses: FailedLookups) -> None:
     missed(misses, LIMIT)
-    delays = [misses.add(ANN, START_S, may_be_refused=False) for _ in range(1000)]
+    delays = [misses.add(ANN, START_S) for _ in range(1000)]
     assert 0 < delays[0] < delays[1] < delays[2]
     assert delays[-1] == MOST_DELAY_S
 
@@ -59,7 +59,7 @@ def test_three_times_as_many_are_refused_for_a_while(misses: FailedLookups) -> N
 
 def test_who_may_not_be_refused_never_is(misses: FailedLookups) -> None:
     for _ in range(100 * LIMIT):
-        misses.add(ANN, START_S, may_be_refused=False)
+        misses.add(ANN, START_S)
     assert misses.refused_for_s(ANN, START_S) == 0
 
 

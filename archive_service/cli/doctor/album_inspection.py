@@ -1,0 +1,155 @@
+"""The checks of `archive-service check` on the albums."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import closing, suppress
+from functools import partial
+from itertools import islice
+from pathlib import Path
+
+from archive_service.archive.errors import DownloadFailed, StorageUnavailable
+from archive_service.archive.id import ArchiveId, is_archive_id
+from archive_service.cli.doctor.findings import Finding, Verdict
+from archive_service.cli.doctor.store_inspection import addressing_advice
+from archive_service.cli.doctor.surroundings_inspection import is_selinux_in_force
+from archive_service.config.album_storage import advice, permission_advice, storage_of
+from archive_service.config.settings import Settings
+from archive_service.storage.base import Storage
+from archive_service.storage.deadline import within
+from archive_service.storage.local.filesystem_type import filesystem_of, is_changed_by_others
+from archive_service.storage.local.listing_builder import MAX_LINKED
+from archive_service.storage.local.walk import MAX_DEPTH
+
+LOOKED_AT_ALBUMS = 1000
+LOOKED_AT_IN_STORE = 3
+"""Each takes two requests, and permissions mostly apply to the whole bucket."""
+ANSWER_WITHIN_S = 5.0
+"""How long PHOTOS_DIR is waited for."""
+_UNFIT = {
+    "too deep": f"has more than {MAX_DEPTH} directories within directories: move the innermost up",
+    "too many links": f"has links to more than {MAX_LINKED:,} files: link to fewer",
+    "file too large": "has a file of an impossible size: remove it, or repair the disk",
+    "timeout": "is on a disk that does not answer in time: look at the disk, or at the mount",
+    "archived": "has objects in cold storage: restore them",
+}
+"""What is wrong with albums that permissions have nothing to do with, by the reason."""
+_WATCH_LIMIT = Path("/proc/sys/fs/inotify/max_user_watches")
+
+
+def answers(settings: Settings) -> bool:
+    """Return whether PHOTOS_DIR answers in time, if only with an error."""
+    if isinstance(settings.photos_dir, Path):
+        with suppress(OSError):
+            try:
+                within(ANSWER_WITHIN_S, partial(os.scandir, settings.photos_dir)).close()
+            except TimeoutError:
+                return False
+    return True
+
+
+def album_findings(settings: Settings) -> Iterator[Finding]:
+    """Check that albums can be listed and read, and have names that a link can have."""
+    with closing(storage_of(settings)) as storage:
+        try:
+            names = storage.albums()
+        except StorageUnavailable as error:
+            cure = addressing_advice(settings, error.reason) or advice(settings, error.reason)
+            text = f"{settings.photos_dir} can't be read ({error}): {cure}"
+            yield Finding(Verdict.WRONG, "albums", text)
+            return
+        yield from _looked_at(settings, storage, names)
+
+
+def _looked_at(settings: Settings, storage: Storage, names: Sequence[str]) -> Iterator[Finding]:
+    yield Finding(Verdict.GOOD, "albums", f"{len(names):,} in {settings.photos_dir}")
+    is_local = isinstance(settings.photos_dir, Path)
+    sample = names[: LOOKED_AT_ALBUMS if is_local else LOOKED_AT_IN_STORE]
+    reasons = [(name, _why_unreadable(storage, name)) for name in sample]
+    for reason in sorted({reason for _, reason in reasons if reason is not None}):
+        names_of_it = [name for name, each in reasons if each == reason]
+        cure = _UNFIT.get(reason) or f"can't be read by this user: {_cure(settings)}"
+        text = f"{len(names_of_it):,} of the {len(sample):,} looked at, such as"
+        yield Finding(Verdict.WRONG, "albums", f"{text} {_shown(names_of_it[0])}, {cure}")
+    nameless = [name for name in names if not _is_id(name)]
+    if nameless:
+        yield Finding(
+            Verdict.ADVICE,
+            "albums",
+            f"{len(nameless):,} have names that no link can have: rename them to letters, digits "
+            "and - _ ~ . if they are to be downloaded",
+        )
+
+
+def _cure(settings: Settings) -> str:
+    cure = permission_advice(settings)
+    if isinstance(settings.photos_dir, Path) and is_selinux_in_force():
+        cure += (
+            "; or SELinux denies it: `ausearch -m avc -ts recent` shows it, and restorecon, or :z "
+            "at the volume of a container, permits it"
+        )
+    return cure
+
+
+def _why_unreadable(storage: Storage, name: str) -> str | None:
+    """Return the reason of what can't be read of an album; empty where its user may not read it."""
+    if not is_archive_id(name):
+        return None
+    archive = ArchiveId(name)
+    try:
+        listing = storage.list(archive)
+        with storage.files(archive, listing) as album:
+            for source in islice(listing.files(), 1):
+                with album.open(source) as file:
+                    file.readinto(memoryview(bytearray(1)))
+    except StorageUnavailable as error:
+        return error.reason if error.reason in _UNFIT else ""
+    except (DownloadFailed, OSError):
+        return ""
+    return None
+
+
+def _is_id(name: str) -> bool:
+    return is_archive_id(name) or name.startswith(".")  # hidden directories are no albums
+
+
+def _shown(name: str) -> str:
+    return str(ArchiveId(name)) if is_archive_id(name) else "one"
+
+
+def watching_findings(settings: Settings) -> Iterator[Finding]:
+    """Say how uploads are found where INDEX_AHEAD is `watch`."""
+    if settings.index_ahead != "watch":
+        return
+    if not isinstance(settings.photos_dir, Path):
+        text = "object stores don't report uploads: set INDEX_AHEAD=scan to index them ahead"
+        yield Finding(Verdict.GOOD, "watching", text)
+    elif is_changed_by_others(settings.photos_dir):
+        kind = filesystem_of(settings.photos_dir)
+        text = f"{kind} does not report uploads, so they are looked for every 10 seconds"
+        yield Finding(Verdict.GOOD, "watching", text)
+    elif _WATCH_LIMIT.exists():
+        with suppress(StorageUnavailable), closing(storage_of(settings)) as storage:
+            yield _watch_limit(len(storage.albums()), int(_WATCH_LIMIT.read_text()))
+
+
+def _watch_limit(albums: int, limit: int) -> Finding:
+    if albums <= limit:
+        return Finding(Verdict.GOOD, "watching", f"up to {limit:,} directories")
+    return Finding(
+        Verdict.ADVICE,
+        "watching",
+        f"{limit:,} directories may be watched and there are {albums:,} albums, so uploads are "
+        "looked for every 10 seconds: raise fs.inotify.max_user_watches, or set INDEX_AHEAD=scan",
+    )
+
+
+def hanging_findings(settings: Settings) -> Iterator[Finding]:
+    """Report that PHOTOS_DIR does not answer."""
+    yield Finding(
+        Verdict.WRONG,
+        "albums",
+        f"{settings.photos_dir} does not answer within {ANSWER_WITHIN_S:.0f} seconds: look at its "
+        "disk, or at the server that it is mounted from",
+    )

@@ -1,0 +1,162 @@
+"""Answers `/archive/{hash}/`: the request is taken apart, the answer planned and sent."""
+
+from __future__ import annotations
+
+import time
+
+from aiohttp import web
+
+from archive_service.archive.errors import AlbumEmpty, LinkExpired
+from archive_service.archive.representation import Representation
+from archive_service.archive.signed_link import Verdict
+from archive_service.http.content_disposition import content_disposition
+from archive_service.http.negotiation import preferred
+from archive_service.http.request_fields import RequestFields
+from archive_service.http.response_plan import (
+    CHANGED_MEANWHILE,
+    ResponsePlan,
+    Target,
+    continues_unguarded,
+    is_beginning,
+    is_resumption,
+    plan,
+)
+from archive_service.observe.events import DownloadResumed, DownloadStarted, Observe
+from archive_service.transfer.chunk_size import AdaptivePace, DelayedPace
+from archive_service.transfer.connection import Transfer
+from archive_service.transfer.download import DownloadRun
+from archive_service.transfer.service import ArchiveService
+from archive_service.web.archive_look import ArchiveLook
+from archive_service.web.archive_parts import ending_of
+from archive_service.web.failures import LANGUAGES, failed_plan_response
+from archive_service.web.limits.admission import FairUse
+from archive_service.web.limits.resumption_guard import Beginning
+from archive_service.web.options import WebOptions
+from archive_service.web.query import ArchiveQuery, parse_query, with_suffix
+from archive_service.web.validators import validators_of
+
+
+class DownloadRoute:
+    """Answers with an archive, or with a part of it."""
+
+    def __init__(
+        self,
+        service: ArchiveService,
+        observe: Observe,
+        options: WebOptions,
+        fair_use: FairUse,
+        look: ArchiveLook,
+    ) -> None:
+        self._service = service
+        self._observe = observe
+        self._options = options
+        self._fair_use = fair_use
+        self._resumptions = fair_use.resumptions
+        self._look = look
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        """Answer with the bytes that a request asks for."""
+        fields = RequestFields.of(request.method, request.headers.items())
+        verdict = self._look.judged(request)
+        if verdict is Verdict.LAPSED and not fields.can_be_resumption():
+            raise LinkExpired
+        query = parse_query(request.rel_url.raw_query_string)
+        representation = await self._look.described(request, query)
+        self._require_files(representation, query)
+        answer = self._planned(fields, representation, verdict)
+        if continues_unguarded(answer, fields) and await self._resumptions.refuses(
+            request, representation, files=query.taken
+        ):
+            answer = CHANGED_MEANWHILE
+        if answer is CHANGED_MEANWHILE and not fields.is_guarded():
+            await self._fair_use.not_resumed(request)
+        if failed := failed_plan_response(request, answer):
+            return failed
+        response = self._response(request, answer, query, representation=representation)
+        if answer.parts and request.method == "GET":
+            begun = None
+            if is_beginning(answer, fields):
+                begun = self._resumptions.note_beginning(request, representation, files=query.taken)
+            await self._send(request, response, representation, answer=answer, begun=begun)
+        else:
+            await response.prepare(request)
+        return response
+
+    def _planned(
+        self, fields: RequestFields, representation: Representation, verdict: Verdict
+    ) -> ResponsePlan:
+        """Plan the answer; raise LinkExpired where a lapsed link resumes nothing."""
+        now_s = int(time.time())
+        validators = validators_of(representation, now_s)
+        target = Target(representation.complete_length, "application/zip", validators)
+        answer = plan(fields, target, now_s=now_s)
+        if verdict is Verdict.LAPSED and not is_resumption(answer, fields, validators):
+            raise LinkExpired
+        return answer
+
+    def _require_files(self, representation: Representation, query: ArchiveQuery) -> None:
+        if query.taken or self._options.sends_empty_archives:
+            return
+        if not representation.layout.holds_files():
+            raise AlbumEmpty
+
+    def _response(
+        self,
+        request: web.Request,
+        answer: ResponsePlan,
+        query: ArchiveQuery,
+        *,
+        representation: Representation,
+    ) -> web.StreamResponse:
+        response = web.StreamResponse(status=answer.status, headers=dict(answer.fields))
+        if query.part:
+            response.headers["Vary"] = "Accept-Language"
+        if answer.parts:
+            default = representation.download_name or self._options.download_name
+            name = query.download_name or with_suffix(default)
+            language = preferred(request.headers.get("Accept-Language"), LANGUAGES)
+            ending = ending_of(query.part, language)
+            response.headers["Content-Disposition"] = content_disposition(name, ending)
+        return response
+
+    async def _send(
+        self,
+        request: web.Request,
+        response: web.StreamResponse,
+        representation: Representation,
+        *,
+        answer: ResponsePlan,
+        begun: Beginning | None,
+    ) -> None:
+        started = (DownloadResumed if answer.first_offset else DownloadStarted)(
+            representation.archive,
+            answer.status,
+            answer.first_offset,
+            answer.content_length,
+            representation.complete_length,
+            representation.layout.entries,
+        )
+        transfer = self._transfer(request, response)
+        slot = self._fair_use.download(
+            request,
+            representation.archive,
+            transfer=transfer,
+            content_length=answer.content_length,
+            pace=self._pace(),
+        )
+        try:
+            with slot as pace:
+                async with transfer:
+                    run = DownloadRun(started, transfer, pace, self._observe)
+                    await run.send(answer, self._service.content(representation))
+        finally:
+            if begun:
+                self._resumptions.note_end(begun, started, sent_bytes=transfer.sent_bytes)
+
+    def _transfer(self, request: web.Request, response: web.StreamResponse) -> Transfer:
+        return Transfer(request, response, stall_timeout_s=self._options.stall_timeout_s)
+
+    def _pace(self) -> AdaptivePace | DelayedPace:
+        if self._options.delay_s is None:
+            return AdaptivePace()
+        return DelayedPace(self._options.delay_s)

@@ -1,0 +1,212 @@
+"""A client's connection: deadlines of headers, half-closed sockets, and pages for bad requests.
+
+aiohttp answers malformed requests before they reach an application: in plain text, with a copy of
+the request, which holds the archive's id, and with the versions of aiohttp and Python.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from aiohttp import StreamReader, web
+
+from archive_service.transfer.connection import close_now
+from archive_service.transfer.tcp_info import Progress, progress_of
+from archive_service.web.failures import EXPECTATION_FAILED, INTERNAL, failure_response
+from archive_service.web.http_server.header_limits import (
+    MAX_FIELD_BYTES,
+    MAX_FIELDS,
+    MAX_HEADER_BYTES,
+    MAX_REQUEST_TARGET_BYTES,
+    header_failure,
+)
+from archive_service.web.response_headers import add_fields
+
+QUIET_S = 0.4
+"""After this time without progress, a half-closed connection counts as abandoned."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionTimes:
+    """How long a connection waits for its client."""
+
+    header_s: float = 30.0
+    """For the header of a request, from its first byte or from the start of the connection."""
+    idle_s: float = 75.0
+    """For the next request.  Longer than the 60 s for which nginx keeps its connections, because
+    the server must not close first."""
+    drain_s: float = 1.0
+    """For the rest of a request's body, which is discarded, after the answer."""
+
+
+USUAL_TIMES = ConnectionTimes()
+
+
+class ClientConnection(web.RequestHandler):
+    """One connection; `awaited` has those whose header is awaited, and since when."""
+
+    __slots__ = (
+        "_awaited",
+        "_body",
+        "_count",
+        "_header",
+        "_header_deadline",
+        "_header_timeout_s",
+    )
+
+    def __init__(
+        self,
+        server: web.Server,
+        *,
+        times: ConnectionTimes,
+        count: Callable[[int], None] | None,
+        awaited: dict[ClientConnection, float],
+    ) -> None:
+        super().__init__(
+            server,
+            loop=asyncio.get_running_loop(),
+            keepalive_timeout=times.idle_s,
+            access_log=None,  # type: ignore[arg-type] # may be None; a log would hold ids
+            auto_decompress=False,  # no handler expects a compressed body
+            lingering_time=times.drain_s,
+            max_line_size=MAX_REQUEST_TARGET_BYTES,
+            max_field_size=MAX_FIELD_BYTES,
+            max_headers=MAX_FIELDS,
+        )
+        self._body: StreamReader | None = None
+        """The body of the last request answered; some of it may not have arrived."""
+        self._header = b""
+        """The bytes of the last header, and those received with its end."""
+        self._count = count
+        self._awaited = awaited
+        self._header_timeout_s = times.header_s
+        self._header_deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Count the connection, and start the deadline for a request's header."""
+        super().connection_made(transport)
+        self._expect_header()
+        if self._count:
+            self._count(1)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Stop counting the connection."""
+        super().connection_lost(exc)
+        self._expect_no_header()
+        if self._count:
+            self._count(-1)
+
+    def data_received(self, data: bytes) -> None:
+        """Receive data; the deadline of an incomplete header starts with its first byte."""
+        if self._is_idle():
+            self._header = data if self._header_deadline is None else self._header + data
+        super().data_received(data)
+        if not self._is_idle():
+            self._expect_no_header()
+        elif len(self._header) > MAX_HEADER_BYTES:
+            self.force_close()
+        elif self._header_deadline is None:
+            self._expect_header()
+
+    def _expect_header(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._header_deadline = loop.call_later(self._header_timeout_s, self.force_close)
+        self._awaited[self] = loop.time()
+
+    def _expect_no_header(self) -> None:
+        self._awaited.pop(self, None)
+        if self._header_deadline is not None:
+            self._header_deadline.cancel()
+            self._header_deadline = None
+
+    def close_silent(self) -> None:
+        """Close the connection unless a request is being answered."""
+        if self._is_idle():
+            self.force_close()
+
+    def eof_received(self) -> bool:  # type: ignore[override] # asyncio uses it
+        """Continue the answer after the client has closed its side: it may still be reading.
+
+        A client that has left looks the same until something is sent to it.  So the connection is
+        cut after a while without progress, such as while a large file is hashed.
+        """
+        progress = self._progress()
+        if progress is None or self._is_idle():
+            return False
+        self.close()  # after the answer
+        self._look_later(progress)
+        return True
+
+    def _is_idle(self) -> bool:
+        return self._waiter is not None and not self._waiter.done()  # for a request
+
+    def _look_later(self, before: Progress) -> None:
+        asyncio.get_running_loop().call_later(QUIET_S, self._look, before)
+
+    def _look(self, before: Progress) -> None:
+        now, transport = self._progress(), self.transport
+        if now is None or transport is None:
+            return
+        if now.is_reset or (now == before and not now.is_pending):
+            transport.abort()
+        else:
+            self._look_later(now)
+
+    def _progress(self) -> Progress | None:
+        """Return the progress of the connection; None if it is closed."""
+        transport = self.transport
+        if transport is None or transport.is_closing():
+            return None
+        return progress_of(transport.get_extra_info("socket"))
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """Send an answer; replace aiohttp's own 417 by a page.
+
+        If header fields were already sent for the request, close the connection instead: the client
+        would take a second answer for the body of the first.
+        """
+        if isinstance(resp, web.HTTPExpectationFailed):
+            resp = failure_response(request, EXPECTATION_FAILED)
+            add_fields(request, resp)
+        if request.writer.output_size and not resp.prepared:
+            close_now(self)
+            return resp, True
+        finished = await super().finish_response(request, resp, start_time)
+        self._body = request.content
+        if self.transport is not None:
+            self._awaited.pop(self, None)
+            self._awaited[self] = asyncio.get_running_loop().time()
+        return finished
+
+    def close(self) -> None:
+        """Close the connection after the answers, without waiting for the rest of a body."""
+        super().close()
+        if self._body is not None:
+            self._body.feed_eof()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answer a request that no handler has answered."""
+        if isinstance(exc, ConnectionError):  # the client has left
+            self.force_close()
+            return web.Response(status=status)
+        if status == HTTPStatus.BAD_REQUEST:
+            self.logger.debug("Request refused: %s", type(exc).__name__)
+            failure = header_failure(exc, self._header)
+        else:
+            super().handle_error(request, status, exc, message)  # logs it
+            failure = INTERNAL
+        response = failure_response(request, failure)
+        add_fields(request, response)
+        response.force_close()
+        return response
