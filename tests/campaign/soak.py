@@ -48,6 +48,10 @@ class Flight:
     connection: Connection
     client: str
     is_remembered: bool
+    is_doubtful: bool
+    """Whether the tag may be that of an earlier content."""
+    begun_bytes: int
+    """What the client took of the answer that it began with, if this is a later one."""
     album: Album
     version: int
     etag: str
@@ -72,6 +76,8 @@ class Part:
     """Its address."""
     is_remembered: bool
     """Whether the server knows what the client began with: it has not been killed since."""
+    begun_bytes: int
+    """What the client took of the answer that it began with; little may be a probe."""
     album: Album
     version: int
     etag: str
@@ -192,6 +198,8 @@ class Soak:
                 connection,
                 client,
                 True,
+                album.is_doubtful,
+                0,
                 album,
                 self._version_of(album, etag, archive),
                 etag,
@@ -220,7 +228,7 @@ class Soak:
         else:
             assert status == 200, status
             self.counts["begun afresh"] += 1
-            nothing = replace(part, is_remembered=True, content=b"", exposed=[])
+            nothing = replace(part, is_remembered=True, begun_bytes=0, content=b"", exposed=[])
             self._go_on(nothing, connection, fields["etag"], archive)
 
     def _resume_bare(self) -> None:
@@ -240,7 +248,7 @@ class Soak:
             return
         connection.close()
         assert status == 412, status
-        if etag == part.etag and len(part.content) >= BRIEF_BYTES:
+        if etag == part.etag and part.begun_bytes >= BRIEF_BYTES:
             # A file may have been found to be another meanwhile.
             now = request(self._server.port, "HEAD", f"/archive/{part.album.name}/")
             assert now["etag"] != part.etag, "refused to go on with the same archive"
@@ -260,6 +268,8 @@ class Soak:
                 connection,
                 part.client,
                 part.is_remembered,
+                part.album.is_doubtful,
+                part.begun_bytes,
                 part.album,
                 version,
                 etag,
@@ -403,7 +413,7 @@ class Soak:
     def _was_found_out(self, flight: Flight) -> bool:
         """Return whether the tag was that of an earlier content, until a file was read again."""
         target = f"/archive/{flight.album.name}/"
-        return flight.album.is_doubtful and flight.etag != self._tag(target)
+        return flight.is_doubtful and flight.etag != self._tag(target)
 
     def _tag(self, target: str) -> str | None:
         return request(self._server.port, "HEAD", target).fields.get("etag")
@@ -417,6 +427,7 @@ class Soak:
                 Part(
                     flight.client,
                     flight.is_remembered,
+                    flight.begun_bytes or len(flight.content),
                     flight.album,
                     flight.version,
                     flight.etag,
