@@ -53,13 +53,18 @@ class UnreadFiles:
             self._drop(source)
 
     def watch(self, sources: Iterable[SourceIndex]) -> None:
-        """Watch files that are still as listed; blocks."""
+        """Watch files that are still as listed; blocks.
+
+        Stop at one on a slow file system: there nobody reports what other machines write.
+        """
         with self._open_album() as files:
             for source in sources:
                 if source in self._watched or self.listing.ctime_ns(source) >= self._settled_ns:
                     continue
                 try:
                     with files.open(source) as file:
+                        if not isinstance(file, DiskFile) or not file.is_prompt:
+                            return
                         self._add(source, file)
                         files.verify(file, source)  # it may have changed before it was watched
                 except DownloadFailed:
@@ -82,9 +87,7 @@ class UnreadFiles:
                     if self.is_unwritten(source, file):
                         yield source
 
-    def _add(self, source: SourceIndex, file: SourceFile) -> None:
-        if not isinstance(file, DiskFile) or not file.is_prompt:
-            return
+    def _add(self, source: SourceIndex, file: DiskFile) -> None:
         with self._lock:
             if not self._users or source in self._watched:
                 return
