@@ -140,7 +140,7 @@ class ArchiveContent:
         finally:
             for task in tasks:
                 task.cancel()
-            self._checksums.unread.leave()
+            self._threads.submit(self._checksums.unread.leave)
             self._checksums.flush()
 
     async def _watch_others(self) -> None:
