@@ -95,9 +95,9 @@ OPTIMISATIONS = {
         ("album", "thumbnails"),
         (
             Replacement(
-                "transfer/connection.py",
-                "MOST_UNSENT_BYTES = 2 * 1024 * 1024\n",
-                "MOST_UNSENT_BYTES = 128 * 1024\n",
+                "transfer/unsent_room.py",
+                "ROOM_BYTES = 2 * 1024 * 1024\n",
+                "ROOM_BYTES = 128 * 1024\n",
             ),
         ),
     ),

@@ -41,9 +41,10 @@ from archive_service.observe.fan_out import to_each
 from archive_service.observe.process_events import ObserverFailed
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.local.storage import LocalStorage
-from archive_service.transfer.connection import MOST_UNSENT_BYTES, UNSENT_BYTES, Transfer
+from archive_service.transfer.connection import Transfer
 from archive_service.transfer.file_span import Chunk, FileSpan
 from archive_service.transfer.service import ArchiveService
+from archive_service.transfer.unsent_room import ROOM_BYTES, UNSENT_BYTES
 from archive_service.web.app import create_app
 from archive_service.web.http_server.client_connection import ConnectionTimes
 from archive_service.web.http_server.runner import Runner
@@ -521,7 +522,7 @@ def test_the_kernel_buffers_much_for_a_quick_client_and_little_for_a_slow_one() 
         connection = request.transport.get_extra_info("socket")
         response = web.StreamResponse(headers={"Content-Length": "0"})
         async with Transfer(request, response, stall_timeout_s=60) as transfer:
-            for piece_bytes in (1, MOST_UNSENT_BYTES - 1, MOST_UNSENT_BYTES, 1):
+            for piece_bytes in (1, ROOM_BYTES, 1):
                 transfer.suit(piece_bytes)
                 limits.append(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT))
         return response
@@ -538,7 +539,7 @@ def test_the_kernel_buffers_much_for_a_quick_client_and_little_for_a_slow_one() 
             await response.read()
 
     asyncio.run(asyncio.wait_for(ask(), 60))
-    assert limits == [UNSENT_BYTES, UNSENT_BYTES, MOST_UNSENT_BYTES, UNSENT_BYTES]
+    assert limits == [UNSENT_BYTES, ROOM_BYTES, UNSENT_BYTES]
 
 
 def test_a_span_longer_than_its_file_is_not_sent_for_whole(tmp_path: Path) -> None:
