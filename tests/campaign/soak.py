@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import zipfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from random import Random
 
+import pytest
 from campaign.model import Album, Changes
 from harness.byteranges import body_parts
 from harness.http import Connection, get, request
@@ -38,6 +40,7 @@ CHECK_EVERY, RESTART_EVERY = 250, 2500
 """Downloads from one look at the server's levels to the next, and to its end by force."""
 ON_THE_WAY_BYTES = 512 * 1024
 """The most that is on its way to a client with a small window."""
+_MOST_MOUNTS = 200
 MEMORY_MAY_GROW_BYTES = 48 * 1024 * 1024
 
 
@@ -507,6 +510,35 @@ class UploadSoak(Soak):
         if album.is_there and not album.upload:
             self._changes.begin_upload(album)
             self.counts["uploads"] += 1
+
+
+class RemountSoak(Soak):
+    """A run over a mount that is made anew above the old one, which only open files then have."""
+
+    def _seen_at(self) -> Path:
+        mount = self._photos_dir.with_name("mounted")
+        if not mount.exists():
+            mount.mkdir()
+            self._mount(mount)
+        return mount
+
+    def _steps(self) -> list[tuple[Callable[[], None], float]]:
+        return [*super()._steps(), (self._remount, 0.5)]
+
+    def _remount(self) -> None:
+        if self.counts["remounts"] < _MOST_MOUNTS:
+            self._mount(self._seen_at())
+            self.counts["remounts"] += 1
+
+    def _mount(self, mount: Path) -> None:
+        done = _run(["mount", "--bind", str(self._photos_dir), str(mount)])
+        if done.returncode:
+            pytest.skip("this user may not mount")
+        self._stack.callback(_run, ["umount", "-l", str(mount)])
+
+
+def _run(command: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(command, check=False, capture_output=True)
 
 
 def may_have_changed_on_its_way(flight: Flight) -> bool:
