@@ -54,6 +54,7 @@ def test_with_one_index_each_goes_on_with_what_another_began(
     album = settle(make_album(photos_dir, FILES))
     first, second = replicas
     begun = get(first.port, TARGET)
+    first.stop()  # its index is written now
     for name in FILES:
         give_to_its_owner(album / name)
     rest = get(second.port, TARGET, "Range: bytes=100000-", f"If-Range: {begun['etag']}")
