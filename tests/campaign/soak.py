@@ -65,6 +65,8 @@ class Flight:
     exposed: list[int]
     """Where the client was whenever a file was written in place: what was on its way to it then may
     have changed."""
+    may_lie_elsewhere: bool = False
+    """Whether the open files may have another album's name by now."""
 
     @property
     def left(self) -> int:
@@ -335,11 +337,15 @@ class Soak:
         self._changes.make(album)
         self.counts["changes"] += 1
         for flight in self._flights:
-            if flight.album is album and album.written_in_place != before:
+            may_be_hit = flight.album is album or flight.may_lie_elsewhere
+            if may_be_hit and album.written_in_place != before:
                 flight.exposed.append(len(flight.content))
 
     def _swap_albums(self) -> None:
-        self._changes.swap(self._chance.choice(self._albums), self._chance.choice(self._albums))
+        swapped = [self._chance.choice(self._albums) for _ in range(2)]
+        self._changes.swap(*swapped)
+        for flight in self._flights:
+            flight.may_lie_elsewhere |= flight.album in swapped
 
     def _touch_index(self) -> None:
         """Flip a byte of the index."""
