@@ -124,6 +124,7 @@ class Soak:
     def run(self, downloads: int) -> None:
         """Make so many downloads; raise AssertionError for the first that is not as it must be."""
         with self._stack:
+            self._stack.callback(self._changes.end_uploads, self._albums)
             while self.counts["downloads"] < downloads:
                 self._step()
             self._land_all()
