@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import Executor
-from contextlib import AbstractContextManager, aclosing, closing, contextmanager
+from contextlib import AbstractContextManager, aclosing, closing, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -29,8 +29,22 @@ from archive_service.checksums.disk_demand import DiskDemand
 from archive_service.checksums.prefetch import Prefetch
 from archive_service.checksums.suspicion import AnnouncedFiles
 from archive_service.storage.base import DiskFile, RemoteFile
-from archive_service.transfer.batches import NOTHING, Batch, BatchMaker, OpenData, close_files
-from archive_service.transfer.file_span import Chunk, FileSpan, is_warm, read_span, warm_span
+from archive_service.transfer.batches import (
+    BATCH_FILE_BYTES,
+    NOTHING,
+    Batch,
+    BatchMaker,
+    OpenData,
+    close_files,
+)
+from archive_service.transfer.file_span import (
+    Chunk,
+    FileSpan,
+    begin_to_read,
+    is_warm,
+    read_span,
+    warm_span,
+)
 from archive_service.transfer.read_ahead import Making, PieceSizes, ReadAhead, give_up
 
 KEPT_BACK_BYTES = 1
@@ -38,12 +52,13 @@ KEPT_BACK_BYTES = 1
 Otherwise no byte would be left to withhold, and the client would take the range as complete."""
 WATCHED_FIRST = 100
 """Unread files that are watched before anything is sent: to open them takes a few milliseconds."""
-WATCHED_FILES = 5_000
-"""The most unread files that are watched."""
+WATCHED_FILES = 2_000
+"""The most unread files that are watched: to end so many watches takes 6 ms of the event loop."""
 WATCH_OTHERS_AFTER_S = 1.0
 """When the others are watched: by then most small files are read."""
 COPIED_SPAN_BYTES = 1024 * 1024
 """The largest span that is read into the memory of the process."""
+_NO_HASHING: nullcontext[Callable[[int], None]] = nullcontext(lambda _position: None)
 _Result = TypeVar("_Result")
 
 
@@ -88,9 +103,9 @@ class ArchiveContent:
         if self._maker.is_complete():
             self._maker.keep_draft()
         reading = ReadAhead(self._maker, self._threads, pieces, start=start, stop=stop)
-        hashing = _nothing() if reading.is_complete else self._hashing_ahead(start, stop)
+        hashing = _NO_HASHING if reading.is_complete else self._hashing_ahead(start, stop)
         with closing(reading), hashing as reached:
-            if not reading.is_complete:
+            if not reading.is_complete and reading.needs_files():
                 await self._watch_unread(WATCHED_FIRST)
             while making := await self._next_batch(reading):
                 batch = await self._made(making)
@@ -100,7 +115,8 @@ class ArchiveContent:
                         if isinstance(ready, memoryview):
                             yield ready
                             continue
-                        async with aclosing(self._data(ready, stop, pieces)) as data:
+                        sending = self._data(ready, reading, stop, pieces)
+                        async with aclosing(sending) as data:
                             async for chunk in data:
                                 yield chunk
                 finally:
@@ -142,7 +158,7 @@ class ArchiveContent:
     async def _next_batch(self, reading: ReadAhead) -> Making | None:
         """Begin the next batch, once the CRC-32 values that it needs are known."""
         for source in reading.to_hash():
-            await self._checksums.hashed(source)
+            await self._checksums.jobs.hashed(source)
         return reading.next_batch()
 
     async def _made(self, making: Making) -> Batch:
@@ -155,7 +171,7 @@ class ArchiveContent:
             raise
 
     async def _data(
-        self, data: OpenData, range_stop: int, pieces: PieceSizes
+        self, data: OpenData, reading: ReadAhead, range_stop: int, pieces: PieceSizes
     ) -> AsyncGenerator[Chunk, None]:
         """Yield the bytes of an open file; verify it behind its last byte."""
         if not isinstance(data.file, DiskFile):
@@ -168,6 +184,7 @@ class ArchiveContent:
             if isinstance(piece, memoryview) or is_warm(piece):
                 yield piece
                 continue
+            reading.note_cold(self._have_read)
             if piece.head:  # it need not wait for the disk
                 yield piece.head
             yield await self._warmed(piece)
@@ -230,6 +247,14 @@ class ArchiveContent:
         with self._open_album() as files:
             files.settle(source, suspected, abandoned)
 
+    def _have_read(self, batch: Batch) -> None:
+        """Have a local disk read the large files of a batch at once."""
+        for ready in batch:
+            if isinstance(ready, OpenData) and isinstance(ready.file, DiskFile):
+                offset = ready.segment.start - self.layout.data_offset(ready.segment.entry)
+                count = min(ready.segment.stop - ready.segment.start, BATCH_FILE_BYTES)
+                begin_to_read(FileSpan(ready.file, offset, count))
+
     async def _warmed(self, span: FileSpan) -> Chunk:
         """Read a span into the page cache; on slow file systems, into a buffer of the process."""
         if not span.file.is_prompt:
@@ -241,11 +266,6 @@ class ArchiveContent:
         """Do work that waits for the disk, in a thread."""
         with self._demand.busy():
             return await asyncio.wrap_future(self._threads.submit(work))
-
-
-@contextmanager
-def _nothing() -> Iterator[Callable[[int], None]]:
-    yield lambda _position: None
 
 
 def _kept_back(segment: FileData, range_stop: int) -> int:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from archive_service.archive.errors import SourceChanged, SourceUnreadable
 from archive_service.storage.base import DiskFile
-from archive_service.storage.local.page_cache import is_cached, read_in
+from archive_service.storage.local.page_advice import DISK_STEP_BYTES, read_ahead
+from archive_service.storage.local.page_cache import is_cached, is_cold, read_in
 from archive_service.transfer.batches import NOTHING
 
 
@@ -67,3 +68,10 @@ def warm_span(span: FileSpan) -> None:
         read_in(span.file.fileno(), span.offset, span.count)
     except OSError as error:
         raise SourceUnreadable.of(error) from None
+
+
+def begin_to_read(span: FileSpan) -> None:
+    """Have a local disk read a span that is certainly not in memory; other files do it anyway."""
+    descriptor = span.file.fileno()
+    if span.file.is_prompt and is_cold(descriptor, span.offset, span.count):
+        read_ahead(descriptor, span.offset, span.count, step_bytes=DISK_STEP_BYTES)

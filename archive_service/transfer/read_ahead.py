@@ -67,12 +67,17 @@ class ReadAhead:
         )
         self._segments = next(self._plan, None)
         self._makings: deque[Making] = deque()
+        self._have_read: Callable[[Batch], object] | None = None
 
     def to_hash(self) -> list[SourceIndex]:
         """Return the sources whose CRC-32 must be learned before `next_batch`."""
         if self._makings or self._segments is None:
             return []
         return self._to_hash(self._segments[0])
+
+    def needs_files(self) -> bool:
+        """Return whether the first batch takes more than packed headers."""
+        return bool(self.to_hash()) or self._maker.needs_files(self._segments or ())
 
     def next_batch(self) -> Making | None:
         """Return the next batch, whose files the caller closes; None behind the last."""
@@ -88,17 +93,33 @@ class ReadAhead:
         """Return whether another batch follows."""
         return bool(self._makings) or self._segments is not None
 
+    def note_cold(self, have_read: Callable[[Batch], object]) -> None:
+        """Note that large files are not in memory: `have_read` gets each batch made ahead.
+
+        It is called in the thread that made the batch.
+        """
+        self._have_read = have_read
+
     def close(self) -> None:
         """Drop the batches that were made ahead."""
         for making in self._makings:
             give_up(making.batch)
 
     def _begin(self, segments: Sequence[Segment]) -> Future[Batch]:
+        if self._have_read and self._makings:
+            return self._threads.submit(self._made_cold, segments, self._have_read)
         if not self._maker.needs_no_wait(segments):
             return self._threads.submit(self._maker.make, segments)
         making: Future[Batch] = Future()
         making.set_result(self._maker.make(segments))
         return making
+
+    def _made_cold(
+        self, segments: Sequence[Segment], have_read: Callable[[Batch], object]
+    ) -> Batch:
+        batch = self._maker.make(segments)
+        have_read(batch)
+        return batch
 
 
 def give_up(making: Future[Batch]) -> None:

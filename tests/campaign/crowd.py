@@ -1,7 +1,9 @@
 """Two thousand clients in one event loop, half of whom do not behave.
 
 All of them are connected before the first well-behaved one asks.  Those obey `Retry-After`, and
-check each byte as it comes; the others continue until the last of them is done.
+check each byte as it comes; the others continue until the last of them is done.  Some of the others
+are bad neighbours: they want an album whose disk hangs or an unknown large file, ask for files and
+leave, or never end what they send.
 Each client has an address of its own out of 127.0.0.0/8.
 """
 
@@ -19,6 +21,8 @@ CONNECTING_AT_ONCE = 200
 SLOW_EVERY_S = 0.5
 SMALL_WINDOW_BYTES = 4096
 RANGES = 1000
+LEAVE_AFTER_S = 0.05
+BODY_BYTES = 10**15
 BLOCK_BYTES = 256 * 1024
 Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -30,6 +34,10 @@ class Wanted:
     port: int
     target: str
     archive: bytes
+    hanging_target: str
+    """An album whose disk does not answer."""
+    unknown_target: str
+    """An album of a large file that was never read."""
 
 
 class Crowd:
@@ -49,7 +57,17 @@ class Crowd:
         Raise AssertionError where one of them gets what is wrong, TimeoutError where it takes too
         long.
         """
-        kinds = (self._slow_headers, self._slow_reader, self._no_reader, self._many_ranges)
+        kinds = (
+            self._slow_headers,
+            self._slow_reader,
+            self._no_reader,
+            self._many_ranges,
+            self._hanging_album,
+            self._unknown_file,
+            self._leaving,
+            self._endless_body,
+            self._silent,
+        )
         others = [
             asyncio.ensure_future(self._misbehaving(kinds[n % len(kinds)], n))
             for n in range(self._size // 2)
@@ -120,7 +138,7 @@ class Crowd:
             while True:
                 with suppress(ConnectionError, asyncio.IncompleteReadError):
                     await behave(stream)
-                self.counts[f"cut off: {behave.__name__.strip('_')}"] += 1
+                self.counts[f"ended: {behave.__name__.strip('_')}"] += 1
                 stream[1].close()
                 await asyncio.sleep(SLOW_EVERY_S)
                 stream = await self._connect(number, receive_bytes=small)
@@ -162,9 +180,40 @@ class Crowd:
             await reader.readexactly(min(int(fields.get("content-length", 0)), BLOCK_BYTES))
             await asyncio.sleep(SLOW_EVERY_S)
 
-    def _request(self, field_line: str) -> bytes:
-        lines = [f"GET {self._wanted.target} HTTP/1.1", "Host: localhost", field_line, "", ""]
-        return "\r\n".join(lines).encode()
+    async def _hanging_album(self, stream: Stream) -> None:
+        reader, writer = stream
+        writer.write(self._request("Accept: */*", self._wanted.hanging_target))
+        status, fields = await head_of(reader)
+        self.counts[f"hanging album: {status}"] += 1
+        await reader.readexactly(int(fields.get("content-length", 0)))
+        await asyncio.sleep(SLOW_EVERY_S)
+
+    async def _unknown_file(self, stream: Stream) -> None:
+        _, writer = stream
+        writer.write(self._request("Accept: */*", self._wanted.unknown_target))
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        await asyncio.Event().wait()
+
+    async def _leaving(self, stream: Stream) -> None:
+        _, writer = stream
+        name = f"x{self.counts['ended: leaving']}"
+        writer.write(self._request("Accept: */*", f"{self._wanted.target}?file={name}"))
+        await asyncio.sleep(LEAVE_AFTER_S)
+
+    async def _endless_body(self, stream: Stream) -> None:
+        _, writer = stream
+        writer.write(self._request(f"Content-Length: {BODY_BYTES}"))
+        while True:
+            writer.write(bytes(BLOCK_BYTES))
+            await writer.drain()
+            await asyncio.sleep(LEAVE_AFTER_S)
+
+    async def _silent(self, stream: Stream) -> None:
+        await stream[0].read(1)
+
+    def _request(self, field_line: str, target: str | None = None) -> bytes:
+        request_line = f"GET {target or self._wanted.target} HTTP/1.1"
+        return "\r\n".join([request_line, "Host: localhost", field_line, "", ""]).encode()
 
 
 async def head_of(reader: asyncio.StreamReader) -> tuple[int, dict[str, str]]:

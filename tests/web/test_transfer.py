@@ -6,6 +6,7 @@ import asyncio
 import io
 import os
 import resource
+import socket
 import zipfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import (
@@ -26,6 +27,7 @@ from harness.conditions import eventually
 from harness.gatedfs import gated
 from harness.http import connected, get
 from harness.pagecache import evict
+from harness.ports import free_port
 from harness.server import Server, serving
 from harness.strace import traced
 
@@ -42,6 +44,7 @@ from archive_service.storage.local.storage import LocalStorage
 from archive_service.transfer.connection import Transfer
 from archive_service.transfer.file_span import Chunk, FileSpan
 from archive_service.transfer.service import ArchiveService
+from archive_service.transfer.unsent_room import ROOM_BYTES, UNSENT_BYTES
 from archive_service.web.app import create_app
 from archive_service.web.http_server.client_connection import ConnectionTimes
 from archive_service.web.http_server.runner import Runner
@@ -147,6 +150,29 @@ def test_a_cold_file_is_waited_for_in_a_thread(
     assert waited_in
     assert server.pid not in waited_in
     assert {call.thread for call in calls if call.name == "sendfile"} == {server.pid}
+
+
+def test_behind_a_cold_file_the_disk_reads_the_files_of_later_batches(
+    server: Server, photos_dir: Path, tmp_path: Path
+) -> None:
+    files = {f"{number:02}.bin": noise(4 * MEBIBYTE, seed=number) for number in range(16)}
+    album = settle(make_album(photos_dir, files))
+    whole = get(server.port, TARGET).content
+
+    def advised(trace_name: str) -> dict[str, set[int]]:
+        """Return the threads that have files read ahead, by file."""
+        with traced(server.pid, tmp_path / trace_name, "fadvise64") as trace:
+            assert get(server.port, TARGET).content == whole
+        threads = {name: {call.thread for call in trace.of(album / name)} for name in files}
+        return {name: found for name, found in threads.items() if found}
+
+    assert not advised("warm")
+    for name in files:
+        evict(album / name)
+    ahead = advised("cold")
+    assert "00.bin" not in ahead
+    assert "15.bin" in ahead
+    assert server.pid not in set().union(*ahead.values())
 
 
 def test_a_header_does_not_wait_for_the_disk(photos_dir: Path, tmp_path: Path) -> None:
@@ -485,6 +511,35 @@ def test_without_a_descriptor_left_the_answer_is_whole_all_the_same(tmp_path: Pa
 
         answer = answer_of(tmp_path, send, 2 * len(data), begin=no_descriptor_to_be_had)
         assert asyncio.run(answer) == data * 2
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_NOTSENT_LOWAT"), reason="the system has no limit")
+def test_the_kernel_buffers_much_for_a_quick_client_and_little_for_a_slow_one() -> None:
+    limits: list[int] = []
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        assert request.transport is not None
+        connection = request.transport.get_extra_info("socket")
+        response = web.StreamResponse(headers={"Content-Length": "0"})
+        async with Transfer(request, response, stall_timeout_s=60) as transfer:
+            for piece_bytes in (1, ROOM_BYTES, 1):
+                transfer.suit(piece_bytes)
+                limits.append(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT))
+        return response
+
+    async def ask() -> None:
+        app = web.Application()
+        app.router.add_get("/", handler)
+        port = free_port()
+        async with (
+            running(app, lambda runner: web.TCPSite(runner, "127.0.0.1", port)),
+            ClientSession() as session,
+            session.get(f"http://127.0.0.1:{port}/") as response,
+        ):
+            await response.read()
+
+    asyncio.run(asyncio.wait_for(ask(), 60))
+    assert limits == [UNSENT_BYTES, ROOM_BYTES, UNSENT_BYTES]
 
 
 def test_a_span_longer_than_its_file_is_not_sent_for_whole(tmp_path: Path) -> None:

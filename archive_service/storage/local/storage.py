@@ -26,8 +26,9 @@ from archive_service.archive.errors import ArchiveNotFound, StorageUnavailable, 
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing
 from archive_service.archive.lru import WeightedLRU
-from archive_service.observe.events import LinkSkipped, Observe, ignore
+from archive_service.observe.events import Observe, ignore
 from archive_service.observe.recurrence import once
+from archive_service.observe.storage_events import LinkSkipped
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.in_flight import InFlight, InFlights
 from archive_service.storage.local.album_files import LocalAlbumFiles, album_place
@@ -159,6 +160,8 @@ class LocalStorage:
 
     def _unchanged(self, archive: ArchiveId, album: int, in_flight: InFlight) -> Listing | None:
         """Return the last listing of a flat album on a prompt file system, if it still holds."""
+        if in_flight.is_slow:  # only a listing finds out when that is over
+            return None
         with self._lock:
             flat, listing = self._flat_albums.get(archive) or (None, None)
         if flat and in_flight.measured(partial(flat.is_unchanged, album, self._native)):

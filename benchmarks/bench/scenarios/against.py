@@ -33,10 +33,13 @@ from bench.rounds import download_sample, in_turn
 from bench.scenarios import neighbours, slow_storage
 from bench.scenarios.little import cores, requests_sample
 from bench.scenarios.save import command_sample, save_command
+from bench.scenarios.slow_storage import READERS, read_at_once
 from bench.servers import Server, service
 
 _WORSE, _BETTER = 1.1, 0.9
 """How much worse a figure may be: a tenth."""
+_COLD = 0.6
+"""Of the time of a build that reads one file after the other."""
 _FIRST_BYTES, _FILES_SAVED = 10, 10
 """Measurements in each round."""
 Row = Callable[[Plan, Build], Outcome]
@@ -110,18 +113,25 @@ def _little(plan: Plan, other: Build) -> Outcome:
 
 
 def _cold(plan: Plan, other: Build) -> Outcome:
-    album = plan.album
+    album = plan.slow_album
     path = make(plan.photos, album)
-
-    def sample(server: Server) -> Sample:
-        evict(path)
-        return download_sample(server, album.name)
-
+    samples: dict[str, list[Sample]] = {name: [] for name in (THIS.name, other.name, READERS)}
     with _both_up(plan, other) as servers:
         for server in servers:
             download(server.address(album.name))
-        rounds = in_turn(servers, plan.rounds, sample)
-    return _outcome("cold album", album, rounds, higher=[RATE])
+        for _ in range(plan.rounds):
+            for server in servers:
+                evict(path)
+                wall_s = download(server.address(album.name)).wall_s
+                samples[server.name].append({WALL: wall_s})
+            evict(path)
+            samples[READERS].append(read_at_once(path))
+    return Outcome(
+        "cold album",
+        f"{album.described()} on the local disk, out of the page cache",
+        samples,
+        targets=[ratio_at_most(samples, other.name, WALL, _COLD)],
+    )
 
 
 def _starts(plan: Plan, other: Build) -> Outcome:

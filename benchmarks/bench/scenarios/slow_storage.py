@@ -24,7 +24,7 @@ from bench.servers import service
 _DELAY_US = 2000
 _READERS = 32
 _READ_BYTES = 1 << 20
-_ZIP, _LIMIT = "zip -0 -r", f"{_READERS} readers at once"
+_ZIP, READERS = "zip -0 -r", f"{_READERS} readers at once"
 _Way = Callable[[Path], Sample]
 """Takes the album on the mount."""
 
@@ -95,7 +95,7 @@ def _name(build: Build, what: str) -> str:
 def _beside_peer(samples: Samples, album: Album, indexed: str) -> Target:
     if album.directories > 1:
         return ratio_at_most(samples, _ZIP, WALL, 1 / 20, ours=indexed)
-    return ratio_at_most(samples, _LIMIT, WALL, 1.2, ours=indexed)
+    return ratio_at_most(samples, READERS, WALL, 1.2, ours=indexed)
 
 
 def _ways(scene: _Scene, builds: list[Build]) -> dict[str, _Way]:
@@ -110,7 +110,7 @@ def _ways(scene: _Scene, builds: list[Build]) -> dict[str, _Way]:
         ways[saved] = lambda path, build=build: _save(scene, build, path)
     if shutil.which("zip"):
         ways[_ZIP] = lambda path: _zip(scene, path)
-    ways[_LIMIT] = _read
+    ways[READERS] = read_at_once
     return ways
 
 
@@ -141,7 +141,8 @@ def _zip(scene: _Scene, path: Path) -> Sample:
     return {WALL: sample[WALL]}
 
 
-def _read(path: Path) -> Sample:
+def read_at_once(path: Path) -> Sample:
+    """Read an album by many threads, and do nothing with it: the most that storage gives."""
     began_s = time.perf_counter()
     with ThreadPoolExecutor(_READERS) as pool:
         for _ in pool.map(_read_file, files(path)):
