@@ -140,7 +140,8 @@ class ArchiveContent:
         finally:
             for task in tasks:
                 task.cancel()
-            self._checksums.unread.leave()
+            # It may close an inotify instance, for which the kernel takes ten milliseconds.
+            self._threads.submit(self._checksums.unread.leave)
             self._checksums.flush()
 
     async def _watch_others(self) -> None:

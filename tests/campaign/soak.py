@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import zipfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from random import Random
 
+import pytest
 from campaign.model import Album, Changes
 from harness.byteranges import body_parts
 from harness.http import Connection, get, request
@@ -38,6 +40,7 @@ CHECK_EVERY, RESTART_EVERY = 250, 2500
 """Downloads from one look at the server's levels to the next, and to its end by force."""
 ON_THE_WAY_BYTES = 512 * 1024
 """The most that is on its way to a client with a small window."""
+_MOST_MOUNTS = 200
 MEMORY_MAY_GROW_BYTES = 48 * 1024 * 1024
 
 
@@ -48,6 +51,10 @@ class Flight:
     connection: Connection
     client: str
     is_remembered: bool
+    is_doubtful: bool
+    """Whether the tag may be that of an earlier content."""
+    begun_bytes: int
+    """What the client took of the answer that it began with, if this is a later one."""
     album: Album
     version: int
     etag: str
@@ -72,6 +79,8 @@ class Part:
     """Its address."""
     is_remembered: bool
     """Whether the server knows what the client began with: it has not been killed since."""
+    begun_bytes: int
+    """What the client took of the answer that it began with; little may be a probe."""
     album: Album
     version: int
     etag: str
@@ -192,6 +201,8 @@ class Soak:
                 connection,
                 client,
                 True,
+                album.is_doubtful,
+                0,
                 album,
                 self._version_of(album, etag, archive),
                 etag,
@@ -220,7 +231,7 @@ class Soak:
         else:
             assert status == 200, status
             self.counts["begun afresh"] += 1
-            nothing = replace(part, is_remembered=True, content=b"", exposed=[])
+            nothing = replace(part, is_remembered=True, begun_bytes=0, content=b"", exposed=[])
             self._go_on(nothing, connection, fields["etag"], archive)
 
     def _resume_bare(self) -> None:
@@ -240,7 +251,7 @@ class Soak:
             return
         connection.close()
         assert status == 412, status
-        if etag == part.etag and len(part.content) >= BRIEF_BYTES:
+        if etag == part.etag and part.begun_bytes >= BRIEF_BYTES:
             # A file may have been found to be another meanwhile.
             now = request(self._server.port, "HEAD", f"/archive/{part.album.name}/")
             assert now["etag"] != part.etag, "refused to go on with the same archive"
@@ -260,6 +271,8 @@ class Soak:
                 connection,
                 part.client,
                 part.is_remembered,
+                part.album.is_doubtful,
+                part.begun_bytes,
                 part.album,
                 version,
                 etag,
@@ -403,7 +416,7 @@ class Soak:
     def _was_found_out(self, flight: Flight) -> bool:
         """Return whether the tag was that of an earlier content, until a file was read again."""
         target = f"/archive/{flight.album.name}/"
-        return flight.album.is_doubtful and flight.etag != self._tag(target)
+        return flight.is_doubtful and flight.etag != self._tag(target)
 
     def _tag(self, target: str) -> str | None:
         return request(self._server.port, "HEAD", target).fields.get("etag")
@@ -417,6 +430,7 @@ class Soak:
                 Part(
                     flight.client,
                     flight.is_remembered,
+                    flight.begun_bytes or len(flight.content),
                     flight.album,
                     flight.version,
                     flight.etag,
@@ -496,6 +510,35 @@ class UploadSoak(Soak):
         if album.is_there and not album.upload:
             self._changes.begin_upload(album)
             self.counts["uploads"] += 1
+
+
+class RemountSoak(Soak):
+    """A run over a mount that is made anew above the old one, which only open files then have."""
+
+    def _seen_at(self) -> Path:
+        mount = self._photos_dir.with_name("mounted")
+        if not mount.exists():
+            mount.mkdir()
+            self._mount(mount)
+        return mount
+
+    def _steps(self) -> list[tuple[Callable[[], None], float]]:
+        return [*super()._steps(), (self._remount, 0.5)]
+
+    def _remount(self) -> None:
+        if self.counts["remounts"] < _MOST_MOUNTS:
+            self._mount(self._seen_at())
+            self.counts["remounts"] += 1
+
+    def _mount(self, mount: Path) -> None:
+        done = _run(["mount", "--bind", str(self._photos_dir), str(mount)])
+        if done.returncode:
+            pytest.skip("this user may not mount")
+        self._stack.callback(_run, ["umount", "-l", str(mount)])
+
+
+def _run(command: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(command, check=False, capture_output=True)
 
 
 def may_have_changed_on_its_way(flight: Flight) -> bool:
