@@ -68,6 +68,39 @@ OPTIMISATIONS = {
             ),
         ),
     ),
+    "little-albums": Optimisation(
+        "a little album without links is looked at again, not listed",
+        ("little",),
+        (
+            Replacement(
+                "storage/local/storage.py",
+                "        if in_flight.is_slow:  # only",
+                "        if True:  # only",
+            ),
+        ),
+    ),
+    "kept-plans": Optimisation(
+        "a little archive of large files is planned once, and its headers packed",
+        ("little",),
+        (
+            Replacement(
+                "transfer/content.py",
+                "            self._maker.keep_draft()\n",
+                "            pass\n",
+            ),
+        ),
+    ),
+    "unsent-grows": Optimisation(
+        "the kernel takes up to 2 MiB of a quick client's download, not 128 KiB",
+        ("album", "thumbnails"),
+        (
+            Replacement(
+                "transfer/unsent_room.py",
+                "ROOM_BYTES = 2 * 1024 * 1024\n",
+                "ROOM_BYTES = 128 * 1024\n",
+            ),
+        ),
+    ),
     "made-ahead": Optimisation(
         "two batches are made while one is sent",
         ("thumbnails", "slow-storage-thumbnails", "slow-storage-album"),
@@ -110,7 +143,7 @@ OPTIMISATIONS = {
         ("first-album", "save-album"),
         (
             Replacement(
-                "checksums/hashing.py",
+                "checksums/hash_blocks.py",
                 "crc32 = zlib_ng.crc32(data, crc32)",
                 "crc32 = __import__('zlib').crc32(data, crc32)",
             ),

@@ -34,9 +34,12 @@ function setFields(toService, request) {
   toService.setHeader('X-Forwarded-For', request.socket.remoteAddress);
 }
 
-/** http-proxy 1.18: a handler of requests for `http.createServer`, or for Express. */
-function withHttpProxy(service) {
-  const proxy = require('http-proxy').createProxyServer({
+/**
+ * http-proxy 1.18, or http-proxy-3 2 or httpxy 0.5, which are made alike: a handler of requests for
+ * `http.createServer`, or for Express.
+ */
+function withHttpProxy(service, library = require('http-proxy')) {
+  const proxy = library.createProxyServer({
     target: service,
     timeout: PATIENCE_MS,
     proxyTimeout: PATIENCE_MS,
@@ -47,7 +50,7 @@ function withHttpProxy(service) {
   return (request, toVisitor) => proxy.web(request, toVisitor);
 }
 
-/** http-proxy-middleware 3: for Express, `app.use(withMiddleware(service))`. */
+/** http-proxy-middleware 3 and 4: for Express, `app.use(withMiddleware(service))`. */
 function withMiddleware(service) {
   return require('http-proxy-middleware').createProxyMiddleware({
     target: service,

@@ -85,6 +85,11 @@ def with_new_content(listed: bytes, crc32: int, before: Known) -> bytes:
     return with_stamp(listed, (ctime + (crc32 + 1) * _CRC32_FACTOR) % _MODULUS | _MADE)
 
 
+def has_made(stamps: array[int]) -> bool:
+    """Return whether a stamp is made of a CRC-32: that content came without a time of its own."""
+    return max(stamps, default=0) >= _MADE
+
+
 def joined_stamps(stamps: array[int], sources: Iterable[int]) -> array[int]:
     """Return the stamps of some sources, in their order."""
     return array("Q", map(stamps.__getitem__, sources))

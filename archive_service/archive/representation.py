@@ -12,7 +12,7 @@ from datetime import tzinfo
 from hashlib import blake2b
 from typing import Protocol
 
-from archive_service.archive.file_version import joined_stamps, stamps_of
+from archive_service.archive.file_version import has_made, joined_stamps, stamps_of
 from archive_service.archive.fingerprint import content_digest
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.layout import ArchiveLayout, is_all_in_order
@@ -88,7 +88,8 @@ class Representation(_WeaklyReferable):
     changed_s: int | None
     """The Unix second that begins after the newest change: Last-Modified, once it has begun.
 
-    None where a change may move no timestamp, such as a removal from an object store."""
+    None where a change may move no timestamp, such as a removal from an object store, or has moved
+    none: then two archives would have one date."""
 
     @property
     def complete_length(self) -> int:
@@ -143,6 +144,8 @@ def represent(
     contents = contents or Unread(layout.listing)
     etag = _etag(layout, options, contents)
     changed_s = _changed_s(layout.listing, options)
+    if contents.stamps is not None and has_made(contents.stamps):
+        changed_s = None
     if changed_s is not None:
         # What is left out of an album, and a change of owner, move times and no byte.
         changed_s = contents.date_of(etag) or changed_s

@@ -21,19 +21,17 @@ from contextlib import AbstractContextManager
 from itertools import accumulate
 from threading import Lock
 
-from archive_service.archive.errors import DownloadFailed
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing, SourceIndex
 from archive_service.checksums.album_hashing import JobHashing, SettlingHashing
 from archive_service.checksums.crc32_column import UNKNOWN, Crc32Column, rewritten
-from archive_service.checksums.hash_job import HashJob
+from archive_service.checksums.hash_blocks import HashState
+from archive_service.checksums.hash_job import HashJob, HashJobs
 from archive_service.checksums.hash_threads import HashThreads
-from archive_service.checksums.hashing import HashState
 from archive_service.checksums.kept_files import KeptFiles
 from archive_service.checksums.known_files import ALBUM_PATH, KnownFiles
 from archive_service.checksums.suspicion import AnnouncedFiles
 from archive_service.checksums.unread_files import UnreadFiles
-from archive_service.observe.events import HashingBacklogChanged
 from archive_service.storage.base import AlbumFiles, Storage
 
 STORE_EVERY_S = 5.0
@@ -67,7 +65,7 @@ class AlbumChecksums(Crc32Column):
         self._archive = archive
         self._storage = storage
         self._threads = threads
-        self._jobs: dict[SourceIndex, HashJob] = {}
+        self.jobs = HashJobs(self.is_unknown, self._begin, threads.observe)
         self._learned: list[SourceIndex] = []
         self._stored_at_s = time.monotonic()
         self._is_lasting = listing.has_settled(time.time_ns())
@@ -186,29 +184,6 @@ class AlbumChecksums(Crc32Column):
         """Keep how far a file is hashed, so that the next hash goes on from there."""
         self._threads.begun.keep(self._archive, self.listing, source, state=state)
 
-    def request(self, sources: Sequence[SourceIndex]) -> HashJob:
-        """Have files hashed, or join the work under way; the caller has to `leave` the job."""
-        job = self._under_way(sources[0]) or self._start(sources)
-        job.join()
-        return job
-
-    def is_requested(self, source: SourceIndex) -> bool:
-        """Return whether a job has the file."""
-        return source in self._jobs
-
-    async def hashed(self, source: SourceIndex) -> None:
-        """Wait until a value is known; raise DownloadFailed where the file can't be hashed."""
-        while self.is_unknown(source):
-            job = self.request([source])
-            try:
-                await job.finished()
-            except DownloadFailed:
-                # Otherwise it was another file's failure, in a job of another download.
-                if job.sources == [source]:
-                    raise
-            finally:
-                job.leave()
-
     def begin_settling(self) -> Future[None] | None:
         """Have suspected files read that are soon read; None where none is suspected."""
         if not self._known.suspected:
@@ -230,36 +205,21 @@ class AlbumChecksums(Crc32Column):
         self._settle(list(self._known.suspected))
 
     def _settle(self, sources: Sequence[SourceIndex]) -> Future[None]:
+        return self._submit(self._settling_steps(sources), sources)
+
+    def _begin(self, job: HashJob) -> Future[None]:
+        return self._submit(self._hash(job), job.sources)
+
+    def _submit(
+        self, steps: Generator[None, None, None], sources: Sequence[SourceIndex]
+    ) -> Future[None]:
         size_bytes = sum(self.listing.sizes[source] for source in sources)
-        steps = self._settling_steps(sources)
         return self._threads.hashing.submit(self._archive, steps, size_bytes=size_bytes)
 
     def _settling_steps(self, sources: Sequence[SourceIndex]) -> Generator[None, None, None]:
         with AnnouncedFiles(self._files(), self.listing, self.announced) as files:
             yield from SettlingHashing(files, self).steps(filter(self.is_suspected, sources))
         self.flush()
-
-    def _start(self, sources: Sequence[SourceIndex]) -> HashJob:
-        job = HashJob([s for s in sources if self.is_unknown(s) and not self._under_way(s)])
-        self._jobs.update(dict.fromkeys(job.sources, job))
-        self._threads.observe(HashingBacklogChanged(len(job.sources)))
-        size_bytes = sum(self.listing.sizes[source] for source in job.sources)
-        done = self._threads.hashing.submit(self._archive, self._hash(job), size_bytes=size_bytes)
-        job.done = asyncio.wrap_future(done)
-        job.done.add_done_callback(lambda done: self._end(job, done))
-        return job
-
-    def _under_way(self, source: SourceIndex) -> HashJob | None:
-        job = self._jobs.get(source)
-        return job if job is not None and job.is_under_way() else None
-
-    def _end(self, job: HashJob, done: asyncio.Future[None]) -> None:
-        self._threads.observe(HashingBacklogChanged(-len(job.sources)))
-        for source in job.sources:
-            if self._jobs.get(source) is job:
-                del self._jobs[source]
-        if not done.cancelled():
-            done.exception()  # retrieved here too: all waiters may have left
 
     def _hash(self, job: HashJob) -> Generator[None, None, None]:
         if job.abandoned.is_set():

@@ -7,7 +7,7 @@ from threading import Lock
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing, SourceIndex
 from archive_service.archive.lru import WeightedLRU
-from archive_service.checksums.hashing import HashState, begin_hash
+from archive_service.checksums.hash_blocks import HashState, begin_hash
 
 _KEPT = 10_000
 """States kept, a few hundred bytes each."""

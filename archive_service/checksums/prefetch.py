@@ -86,7 +86,7 @@ class Prefetch:
     async def _hash(self, sources: Sequence[SourceIndex]) -> None:
         while len(self._jobs) >= JOBS_AT_ONCE:
             await self._finish_oldest()
-        self._jobs.append(self._checksums.request(sources))
+        self._jobs.append(self._checksums.jobs.request(sources))
 
     async def _finish_oldest(self) -> None:
         with suppress(DownloadFailed):

@@ -19,7 +19,7 @@ from zlib_ng import zlib_ng
 from archive_service.archive.errors import SourceSuspected
 from archive_service.archive.listing import Listing, SourceIndex
 from archive_service.checksums.crc32_column import UNKNOWN, check_suspected, checked_suspicion
-from archive_service.checksums.hashing import begin_hash, hash_blocks, thread_block
+from archive_service.checksums.hash_blocks import begin_hash, hash_blocks, thread_block
 from archive_service.storage.base import AlbumFiles, DiskFile, SourceFile
 from archive_service.storage.wrapped_files import WrappedFiles
 
@@ -72,7 +72,8 @@ class AnnouncedFiles(WrappedFiles):
         try:
             self._files.verify(file, source)
         except SourceSuspected:
-            if not self._is_unwritten(source, file):
+            # Where a CRC-32 was announced, reading tells more.
+            if self._announced(source) != UNKNOWN or not self._is_unwritten(source, file):
                 raise
 
     def settle(

@@ -107,10 +107,10 @@ def _work(action: str, hashes: Sequence[ArchiveId], storage: Storage, index: Crc
 def _prune(index: CrcIndex, storage: Storage) -> bool:
     archives = storage.archives()
     if not archives:  # more likely a disk that is not mounted
-        complain("there is no album at all, so nothing is forgotten: is the disk mounted?")
+        complain("there are no albums, so nothing is pruned: is the disk mounted?")
         return False
     index.prune(archives)
-    print(f"the index has nothing but what {len(storage.albums()):,} albums have")
+    print(f"pruned; albums kept: {len(storage.albums()):,}")
     return True
 
 

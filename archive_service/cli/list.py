@@ -140,7 +140,7 @@ def _shown(listing: Listing, found: FileList, settings: Settings, *, given: str)
 
 def _summary(layout: ArchiveLayout, missing: int) -> str:
     files = sum(1 for _ in layout.files())
-    return f"{files:,} files, an archive of {len(layout):,} bytes; {missing:,} missing"
+    return f"files: {files:,}, missing: {missing:,}, archive: {len(layout):,} bytes"
 
 
 def _write(options: Namespace, settings: Settings) -> int:

@@ -76,7 +76,7 @@ async def accepting(
     log: Observe,
     counts: Counts,
 ) -> AsyncIterator[tuple[Runner, Housekeeping]]:
-    """Put the parts together and accept connections; the block is to end with `_stop`."""
+    """Put the parts together and accept connections; clean the runner up before the block ends."""
     # Not before the fork: the library decides where it counts when it is imported.
     prometheus = importlib.import_module("archive_service.observe.prometheus")
     metrics: PrometheusSink = prometheus.PrometheusSink(
@@ -89,9 +89,7 @@ async def accepting(
     waits = _wait_policy(settings, written, observe)
     service = ArchiveService(storage, index, options, waits, observe)
     monitoring = Monitoring(service, metrics.text, prometheus.CONTENT_TYPE)
-    proxies = TrustedProxies.parse(settings.trusted_proxies)
-    site = SiteAddresses.parse(settings.site_addresses, proxies)
-    fair_use = FairUse(limits(settings), proxies, observe, counts=counts, site=site)
+    fair_use = _fair_use(settings, observe, counts)
     app = create_app(service, observe, _web_options(settings), fair_use, around=traces.around)
     app.on_shutdown.append(monitoring.drain)
     monitor = web.Application() if sites.monitoring else app
@@ -112,6 +110,12 @@ def _wait_policy(settings: Settings, written: WrittenFiles, observe: Observe) ->
     settling = SettlePolicy(settings.settle_time, settings.settle_wait)
     look = upload_look(settings, written, observe)
     return WaitPolicy(settling, settings.listing_timeout, look)
+
+
+def _fair_use(settings: Settings, observe: Observe, counts: Counts) -> FairUse:
+    proxies = TrustedProxies.parse(settings.trusted_proxies)
+    site = SiteAddresses.parse(settings.site_addresses, proxies)
+    return FairUse(limits(settings), proxies, observe, counts=counts, site=site)
 
 
 def _runner(app: web.Application, count: Callable[[int], None] | None = None) -> Runner:

@@ -13,9 +13,10 @@ from archive_service.archive.errors import StorageUnavailable
 from archive_service.checksums.background.index_ahead import SCAN_EVERY_S, IndexAhead
 from archive_service.config.listed_archives import report_shadowed_lists
 from archive_service.config.settings import Settings
-from archive_service.observe.events import AlbumsFound, AlbumsLost, Observe
+from archive_service.observe.events import Observe
 from archive_service.observe.index_events import TidyingFailed
 from archive_service.observe.recurrence import once
+from archive_service.observe.storage_events import AlbumsFound, AlbumsLost
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.local.watcher import AlbumWatcher
 from archive_service.storage.local.written_files import WrittenFiles

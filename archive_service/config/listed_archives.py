@@ -13,7 +13,8 @@ from archive_service.archive.id import ArchiveId
 from archive_service.config.album_storage import storage_of
 from archive_service.config.environment import put_aws_variables_in_environment
 from archive_service.config.settings import Settings
-from archive_service.observe.events import ListShadowed, Observe, ignore
+from archive_service.observe.events import Observe, ignore
+from archive_service.observe.storage_events import ListShadowed
 from archive_service.storage.base import Storage
 
 if TYPE_CHECKING:  # what a list is made of takes a while to import

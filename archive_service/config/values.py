@@ -14,7 +14,6 @@ from typing import Generic, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 from archive_service.archive.quantity import duration_s, size_bytes
-from archive_service.http.content_disposition import MAX_NAME_CHARACTERS, is_download_name
 
 _Value_co = TypeVar("_Value_co", covariant=True)
 _Word = TypeVar("_Word", bound=str)
@@ -180,21 +179,6 @@ def patterns() -> ValueKind[tuple[str, ...]]:
         "шаблоны через запятую; одна запятая не исключает ничего",
     )
     return ValueKind(parse, takes, "PATTERNS")
-
-
-def download_name() -> ValueKind[str]:
-    """Take a name that a download can be saved under."""
-
-    def parse(text: str) -> str:
-        if not is_download_name(text):
-            raise ValueError("no name for a file")
-        return text
-
-    takes = Text(
-        f"1 to {MAX_NAME_CHARACTERS} characters without / \\ and control characters",
-        f"от 1 до {MAX_NAME_CHARACTERS} символов без / \\ и управляющих",
-    )
-    return ValueKind(parse, takes, "NAME")
 
 
 def time_zone() -> ValueKind[str]:

@@ -1,8 +1,9 @@
-"""What happens in the service, as values.
+"""What happens to requests and downloads, as values.
 
 The code that notices an event calls `observe(event)`; the log, the metrics and the traces each act
 on the classes they know.  An event holds an archive's id only as `ArchiveId`, which prints its
-first characters.  It never holds a file name; the only paths are those of mounts.
+first characters.  It never holds a file name; the only paths are those of mounts.  What happens to
+storages, checksums and processes is in `storage_events`, `index_events` and `process_events`.
 
 The reference of log lines in docs/operations.md is made of the docstrings here: what has happened,
 and after "To do:" what an operator does about it.
@@ -142,76 +143,12 @@ class UploadAwaited(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class OpenFileIgnored(Event):
-    """A file is open for writing and has not changed for 5 minutes; its album is sent nevertheless.
-
-    Logged once for each album.
-
-    To do: if this is frequent, find the program that does not close broken uploads: `lsof +D`.
-    """
-
-    archive: ArchiveId
-
-
-@dataclass(frozen=True, slots=True)
 class ArchiveDescribed(Event):
     """An album was listed and laid out; the time includes the wait for it to stop changing."""
 
     archive: ArchiveId
     entries: int
     duration_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class LinkSkipped(Event):
-    """A symbolic link is left out of its album; logged once for each link.
-
-    The reason is `outside`, `broken`, `loop`, `excluded`, `nested`, `no file` or `never`.
-
-    To do: `find PHOTOS_DIR -inum INODE` shows the link.
-    """
-
-    archive: ArchiveId
-    inode: int
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class ObjectSkipped(Event):
-    """Objects of an album are left out; logged once for each album.
-
-    Their keys are `not UTF-8`, and no client can ask for them.
-
-    To do: upload them under other keys.
-    """
-
-    archive: ArchiveId
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class ListRejected(Event):
-    """404: a list can't be used; logged once for each list, reason and entry.
-
-    The reason is `broken`, `outside`, `missing` (a file), `too large` (`LIST_SIZE`) or `no file`;
-    `entry` counts the entries of `files` from 0.
-
-    To do: `archive-service list show HASH` says what is wrong.
-    """
-
-    archive: ArchiveId
-    reason: str
-    entry: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ListShadowed(Event):
-    """A list has the name of an album, and the album is sent.
-
-    To do: give the list, or the directory, another name.
-    """
-
-    archive: ArchiveId
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,53 +184,3 @@ class AnswerFailed(Event):
 
     archive: ArchiveId | None
     reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class AlbumsLost(Event):
-    """`PHOTOS_DIR` can't be read, or is `empty` though albums are indexed; `/readyz` is a 503.
-
-    The service tries again every 5 seconds.
-
-    To do: mount it; for an empty one see the reasons below.
-    """
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class AlbumsFound(Event):
-    """`PHOTOS_DIR` can be read again, or for the first time."""
-
-
-@dataclass(frozen=True, slots=True)
-class DiskHanging(Event):
-    """A disk makes no progress for 10 seconds; logged once until it answers.
-
-    Downloads from it wait, others continue.
-
-    To do: look at the mount, and at the server or program behind it.
-    """
-
-    mount: str
-
-
-@dataclass(frozen=True, slots=True)
-class DiskAnswering(Event):
-    """A disk that made no progress answers again."""
-
-    mount: str
-
-
-@dataclass(frozen=True, slots=True)
-class HangingThreadsChanged(Event):
-    """More threads, or fewer where `by` is negative, wait for a disk that does not answer."""
-
-    by: int
-
-
-@dataclass(frozen=True, slots=True)
-class HashingBacklogChanged(Event):
-    """More files, or fewer where `by` is negative, wait to be hashed."""
-
-    by: int

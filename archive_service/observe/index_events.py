@@ -102,3 +102,10 @@ class IndexImpaired(Event):
 @dataclass(frozen=True, slots=True)
 class IndexRestored(Event):
     """The shared index can be used again and has the checksums that were learned meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class HashingBacklogChanged(Event):
+    """More files, or fewer where `by` is negative, wait to be hashed."""
+
+    by: int

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from archive_service.observe import events, index_events, process_events
+from archive_service.observe import events, index_events, process_events, storage_events
 from archive_service.observe.recurrence import Recurrences
 
 _FIELDS = "event_fields"
@@ -76,19 +76,19 @@ LINES: Mapping[type[events.Event], Line] = {
     events.ArchiveInMotion: Line("archive.in_motion", _INFO),
     events.ArchiveAwaited: Line("archive.awaited", _DEBUG),
     events.UploadAwaited: Line("archive.upload_awaited", _DEBUG),
-    events.OpenFileIgnored: Line("archive.open_file_ignored", _INFO),
+    storage_events.OpenFileIgnored: Line("archive.open_file_ignored", _INFO),
     events.ArchiveDescribed: Line("archive.described", _DEBUG),
-    events.LinkSkipped: Line("link.skipped", _INFO),
-    events.ObjectSkipped: Line("object.skipped", _WARNING),
-    events.ListRejected: Line("list.rejected", _WARNING),
-    events.ListShadowed: Line("list.shadowed", _WARNING),
+    storage_events.LinkSkipped: Line("link.skipped", _INFO),
+    storage_events.ObjectSkipped: Line("object.skipped", _WARNING),
+    storage_events.ListRejected: Line("list.rejected", _WARNING),
+    storage_events.ListShadowed: Line("list.shadowed", _WARNING),
     events.RequestRefused: Line("request.refused", _WARNING, every_s=SELDOM_S),
     events.AnswerSlowed: Line("answer.slowed", _WARNING, every_s=SELDOM_S),
     events.AnswerFailed: Line("answer.failed", _ERROR),
-    events.AlbumsLost: Line("albums.lost", _WARNING),
-    events.AlbumsFound: Line("albums.found", _INFO),
-    events.DiskHanging: Line("disk.hanging", _WARNING),
-    events.DiskAnswering: Line("disk.answering", _INFO),
+    storage_events.AlbumsLost: Line("albums.lost", _WARNING),
+    storage_events.AlbumsFound: Line("albums.found", _INFO),
+    storage_events.DiskHanging: Line("disk.hanging", _WARNING),
+    storage_events.DiskAnswering: Line("disk.answering", _INFO),
     index_events.IndexAheadWatching: Line("index_ahead.watching", _INFO),
     index_events.IndexAheadScanning: Line(
         "index_ahead.scanning", _INFO, lambda event: event.reason is not None

@@ -17,7 +17,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from archive_service.archive.settling import UploadSign
-from archive_service.observe import events, index_events
+from archive_service.observe import events, index_events, storage_events
 from archive_service.observe.process_metrics import (
     SHARED_METRICS_VARIABLE,
     ProcessMetrics,
@@ -194,10 +194,10 @@ def _of_albums(registry: CollectorRegistry) -> _Actions:
     for sign in UploadSign:
         awaited.labels(sign.value)
     return {
-        events.HangingThreadsChanged: lambda event: hanging.inc(event.by),
+        storage_events.HangingThreadsChanged: lambda event: hanging.inc(event.by),
         events.UploadAwaited: lambda event: awaited.labels(event.reason).inc(),
-        events.OpenFileIgnored: lambda _event: left_open.inc(),
-        events.LinkSkipped: lambda event: skipped.labels(event.reason).inc(),
+        storage_events.OpenFileIgnored: lambda _event: left_open.inc(),
+        storage_events.LinkSkipped: lambda event: skipped.labels(event.reason).inc(),
     }
 
 
@@ -214,7 +214,7 @@ def _of_index(registry: CollectorRegistry) -> _Actions:
     overflown = counter("archive_index_ahead_overflown", help_of_overflown)
     return {
         index_events.IndexImpaired: lambda _event: impaired.inc(),
-        events.HashingBacklogChanged: lambda event: hashing.inc(event.by),
+        index_events.HashingBacklogChanged: lambda event: hashing.inc(event.by),
         index_events.IndexAheadBacklog: lambda event: backlog.set(event.albums),
         index_events.AlbumIndexed: lambda event: files.inc(event.files),
         index_events.IndexAheadOverflown: lambda _event: overflown.inc(),

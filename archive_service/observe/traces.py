@@ -12,7 +12,7 @@ from typing import Any
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import Span, Status, StatusCode, get_current_span
 
-from archive_service.observe import events
+from archive_service.observe import events, index_events
 
 _ERROR_TYPE = "error.type"
 _HASHED_FILES = "archive.hashed_files"
@@ -45,7 +45,7 @@ def _refused(
     span.set_attribute(_ERROR_TYPE, event.reason)
 
 
-def _hashing(span: Span, event: events.HashingBacklogChanged) -> None:
+def _hashing(span: Span, event: index_events.HashingBacklogChanged) -> None:
     """Count the files that were hashed for the request; thousands of events would be too many."""
     if event.by > 0 and isinstance(span, ReadableSpan) and span.is_recording():
         before = (span.attributes or {}).get(_HASHED_FILES, 0)
@@ -88,7 +88,7 @@ _ADDED: Mapping[type[events.Event], Callable[[Span, Any], None]] = {
     events.LinkRefused: _refused,
     events.RequestRefused: _refused,
     events.AnswerFailed: _refused,
-    events.HashingBacklogChanged: _hashing,
+    index_events.HashingBacklogChanged: _hashing,
     events.DownloadStarted: _started,
     events.DownloadResumed: _started,
     events.FirstByteSent: _first_byte,

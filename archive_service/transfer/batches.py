@@ -148,6 +148,11 @@ class BatchMaker:
             return False
         return self._is_packed(segments)
 
+    def needs_files(self, segments: Sequence[Segment]) -> bool:
+        """Return whether a batch has data of files."""
+        has_data = any(isinstance(segment, FileData) for segment in segments)
+        return has_data or not self._is_packed(segments)
+
     def make(self, segments: Sequence[Segment]) -> Batch:
         """Make a batch; wait for the disk unless `needs_no_wait`.
 

@@ -42,16 +42,13 @@ from archive_service.transfer.file_span import Chunk, FileSpan
 from archive_service.transfer.socket_writer import FileNotSent, SocketWriter
 from archive_service.transfer.stall_watchdog import StallWatchdog, reset
 from archive_service.transfer.tcp_info import progress_of
+from archive_service.transfer.unsent_room import UNSENT_BYTES, UnsentRoom
 
 if sys.version_info >= (3, 11):
     from asyncio import timeout
 else:
     from async_timeout import timeout
 
-UNSENT_BYTES = 128 * 1024
-"""The most bytes of a slow download that the kernel buffers beyond those in flight."""
-MOST_UNSENT_BYTES = 2 * 1024 * 1024
-"""The same for a quick one.  Twice as much saves little more, and keeps the event loop longer."""
 _KERNEL_UNSENT_LIMIT = getattr(socket, "TCP_NOTSENT_LOWAT", None)
 
 
@@ -63,7 +60,12 @@ class Transfer:
     """
 
     def __init__(
-        self, request: web.Request, response: web.StreamResponse, *, stall_timeout_s: float
+        self,
+        request: web.Request,
+        response: web.StreamResponse,
+        *,
+        stall_timeout_s: float,
+        unsent_room: UnsentRoom | None = None,
     ) -> None:
         self._request = request
         self._announced_bytes = self._left_bytes = response.content_length or 0
@@ -75,8 +77,9 @@ class Transfer:
         self._is_too_slow = False
         self._writer: SocketWriter | None = None
         self._watch: StallWatchdog | None = None
+        self._unsent_room = unsent_room or UnsentRoom()
         self._limit_bytes = UNSENT_BYTES
-        """The most that the kernel takes beyond what is on its way."""
+        """How much the kernel may buffer beyond the data in flight."""
         self._unsent: Chunk | None = None
         """What is left for the transport to send."""
 
@@ -97,6 +100,7 @@ class Transfer:
     ) -> None:
         if self._watch:
             self._watch.end()
+        self._unsent_room.leave(self)
         if error is not None or self._left_bytes:
             self.abort()
         if self._writer:
@@ -114,11 +118,8 @@ class Transfer:
                 self._writer = SocketWriter(connection)
 
     def suit(self, piece_bytes: int) -> None:
-        """Let the kernel take a piece of a quick client beyond what is on its way.
-
-        The event loop is woken less often then, and each `sendfile` sends more.
-        """
-        limit_bytes = min(max(piece_bytes, UNSENT_BYTES), MOST_UNSENT_BYTES)
+        """Let the kernel buffer as much as suits a client that takes such pieces."""
+        limit_bytes = self._unsent_room.limit_bytes(self, piece_bytes=piece_bytes)
         transport = self._request.transport
         if limit_bytes != self._limit_bytes and transport is not None:
             self._limit_bytes = limit_bytes
@@ -252,11 +253,7 @@ def close_now(protocol: web.RequestHandler) -> None:
 
 
 def _limit_unsent(connection: socket.socket, count: int) -> None:
-    """Have the kernel buffer at most `count` bytes for a client beyond the data in flight.
-
-    Thousands of slow clients, with a few hundred kilobytes each, would fill the system's memory for
-    TCP, and then all clients wait.  Data in flight is not limited, so quick clients stay quick.
-    """
+    """Have the kernel buffer at most `count` bytes for a client beyond the data in flight."""
     if _KERNEL_UNSENT_LIMIT is not None:
         with suppress(OSError):
             connection.setsockopt(socket.IPPROTO_TCP, _KERNEL_UNSENT_LIMIT, count)

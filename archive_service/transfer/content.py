@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import Executor
-from contextlib import AbstractContextManager, aclosing, closing, contextmanager
+from contextlib import AbstractContextManager, aclosing, closing, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -52,12 +52,13 @@ KEPT_BACK_BYTES = 1
 Otherwise no byte would be left to withhold, and the client would take the range as complete."""
 WATCHED_FIRST = 100
 """Unread files that are watched before anything is sent: to open them takes a few milliseconds."""
-WATCHED_FILES = 5_000
-"""The most unread files that are watched."""
+WATCHED_FILES = 2_000
+"""The most unread files that are watched: to end so many watches takes 6 ms of the event loop."""
 WATCH_OTHERS_AFTER_S = 1.0
 """When the others are watched: by then most small files are read."""
 COPIED_SPAN_BYTES = 1024 * 1024
 """The largest span that is read into the memory of the process."""
+_NO_HASHING: nullcontext[Callable[[int], None]] = nullcontext(lambda _position: None)
 _Result = TypeVar("_Result")
 
 
@@ -102,9 +103,9 @@ class ArchiveContent:
         if self._maker.is_complete():
             self._maker.keep_draft()
         reading = ReadAhead(self._maker, self._threads, pieces, start=start, stop=stop)
-        hashing = _nothing() if reading.is_complete else self._hashing_ahead(start, stop)
+        hashing = _NO_HASHING if reading.is_complete else self._hashing_ahead(start, stop)
         with closing(reading), hashing as reached:
-            if not reading.is_complete:
+            if not reading.is_complete and reading.needs_files():
                 await self._watch_unread(WATCHED_FIRST)
             while making := await self._next_batch(reading):
                 batch = await self._made(making)
@@ -158,7 +159,7 @@ class ArchiveContent:
     async def _next_batch(self, reading: ReadAhead) -> Making | None:
         """Begin the next batch, once the CRC-32 values that it needs are known."""
         for source in reading.to_hash():
-            await self._checksums.hashed(source)
+            await self._checksums.jobs.hashed(source)
         return reading.next_batch()
 
     async def _made(self, making: Making) -> Batch:
@@ -266,11 +267,6 @@ class ArchiveContent:
         """Do work that waits for the disk, in a thread."""
         with self._demand.busy():
             return await asyncio.wrap_future(self._threads.submit(work))
-
-
-@contextmanager
-def _nothing() -> Iterator[Callable[[int], None]]:
-    yield lambda _position: None
 
 
 def _kept_back(segment: FileData, range_stop: int) -> int:

@@ -8,12 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from threading import Lock
 
-from archive_service.observe.events import (
-    DiskAnswering,
-    DiskHanging,
-    HangingThreadsChanged,
-    Observe,
-)
+from archive_service.observe.events import Observe
+from archive_service.observe.storage_events import DiskAnswering, DiskHanging, HangingThreadsChanged
 
 
 class HangingDisks:

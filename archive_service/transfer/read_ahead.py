@@ -75,6 +75,10 @@ class ReadAhead:
             return []
         return self._to_hash(self._segments[0])
 
+    def needs_files(self) -> bool:
+        """Return whether the first batch takes more than packed headers."""
+        return bool(self.to_hash()) or self._maker.needs_files(self._segments or ())
+
     def next_batch(self) -> Making | None:
         """Return the next batch, whose files the caller closes; None behind the last."""
         ahead = MADE_AHEAD if self._pieces.buffer_bytes() >= MADE_AHEAD_FROM_BYTES else 0

@@ -66,6 +66,7 @@ async def _add_fields(request: web.Request, response: web.StreamResponse) -> Non
     if "Upgrade" in request.headers:
         # aiohttp may leave what follows such a request unanswered.
         response.force_close()
+        response.headers["Connection"] = "close"  # aiohttp has chosen that field before
 
 
 def _fair_use_of_archives(fair_use: FairUse) -> Middleware:

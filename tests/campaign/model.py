@@ -50,6 +50,8 @@ class Album:
     version: int = 0
     written_in_place: int = 0
     """The last version made by writing into a file that was there."""
+    is_doubtful: bool = False
+    """Whether a file has another content under its old size and time, and was not read since."""
     upload: Upload | None = None
     """An upload under way."""
 
@@ -179,6 +181,7 @@ class Changes:
             album.contents[name] = data
             album.unreadable.discard(name)
             album.version += 1
+            album.is_doubtful = True
 
     def _rewrite(self, album: Album) -> None:
         if name := self._some_file(album):
@@ -264,6 +267,7 @@ class Changes:
         contents = album.contents
         contents[one], contents[other] = contents[other], contents[one]
         album.version += 1
+        album.is_doubtful = True
 
     def _rewrite_mapped(self, album: Album) -> None:
         name = self._some_file(album)
@@ -349,10 +353,12 @@ class Changes:
         one.unreadable, other.unreadable = other.unreadable, one.unreadable
         for album in (one, other):
             album.version += 1
+            album.is_doubtful = True
 
     def _note_in_place(self, album: Album) -> None:
         album.version += 1
         album.written_in_place = album.version
+        album.is_doubtful = True
 
     def _some_file(self, album: Album) -> str | None:
         """Choose a file, rather a large one: it is more often under way."""

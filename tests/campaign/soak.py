@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import zipfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from random import Random
 
+import pytest
 from campaign.model import Album, Changes
 from harness.byteranges import body_parts
 from harness.http import Connection, get, request
@@ -38,6 +40,7 @@ CHECK_EVERY, RESTART_EVERY = 250, 2500
 """Downloads from one look at the server's levels to the next, and to its end by force."""
 ON_THE_WAY_BYTES = 512 * 1024
 """The most that is on its way to a client with a small window."""
+_MOST_MOUNTS = 200
 MEMORY_MAY_GROW_BYTES = 48 * 1024 * 1024
 
 
@@ -47,6 +50,11 @@ class Flight:
 
     connection: Connection
     client: str
+    is_remembered: bool
+    is_doubtful: bool
+    """Whether the tag may be that of an earlier content."""
+    begun_bytes: int
+    """What the client took of the answer that it began with, if this is a later one."""
     album: Album
     version: int
     etag: str
@@ -71,6 +79,8 @@ class Part:
     """Its address."""
     is_remembered: bool
     """Whether the server knows what the client began with: it has not been killed since."""
+    begun_bytes: int
+    """What the client took of the answer that it began with; little may be a probe."""
     album: Album
     version: int
     etag: str
@@ -190,6 +200,9 @@ class Soak:
             Flight(
                 connection,
                 client,
+                True,
+                album.is_doubtful,
+                0,
                 album,
                 self._version_of(album, etag, archive),
                 etag,
@@ -218,7 +231,7 @@ class Soak:
         else:
             assert status == 200, status
             self.counts["begun afresh"] += 1
-            nothing = replace(part, content=b"", exposed=[])
+            nothing = replace(part, is_remembered=True, begun_bytes=0, content=b"", exposed=[])
             self._go_on(nothing, connection, fields["etag"], archive)
 
     def _resume_bare(self) -> None:
@@ -238,7 +251,7 @@ class Soak:
             return
         connection.close()
         assert status == 412, status
-        if etag == part.etag and len(part.content) >= BRIEF_BYTES:
+        if etag == part.etag and part.begun_bytes >= BRIEF_BYTES:
             # A file may have been found to be another meanwhile.
             now = request(self._server.port, "HEAD", f"/archive/{part.album.name}/")
             assert now["etag"] != part.etag, "refused to go on with the same archive"
@@ -257,6 +270,9 @@ class Soak:
             Flight(
                 connection,
                 part.client,
+                part.is_remembered,
+                part.album.is_doubtful,
+                part.begun_bytes,
                 part.album,
                 version,
                 etag,
@@ -343,6 +359,7 @@ class Soak:
         self._server.process.wait()
         for flight in list(self._flights):
             flight.version = -1
+            flight.is_remembered = False
             self._take_the_rest(flight)
         self.counts["restarts"] += 1
         self._parts = [replace(part, is_remembered=False) for part in self._parts]
@@ -373,9 +390,14 @@ class Soak:
     def _land(self, flight: Flight, *, is_complete: bool) -> None:
         self._flights.remove(flight)
         flight.connection.close()
-        is_disturbed = flight.album.version != flight.version or bool(flight.album.unreadable)
+        album = flight.album
+        is_current = album.version == flight.version
+        is_disturbed = not is_current or bool(album.unreadable)
+        if is_complete and is_current and flight.start == 0 and flight.stop == len(flight.archive):
+            album.is_doubtful = False
         if not is_complete:
-            assert is_disturbed, "broken without a reason"
+            is_disturbed = is_disturbed or self._was_found_out(flight)
+            assert is_disturbed, f"broken without a reason: {self._last_interruptions()}"
             self.counts["broken"] += 1
             self._keep(flight)
             return
@@ -391,12 +413,24 @@ class Soak:
             return
         raise WrongBytes("and nothing tells")
 
+    def _was_found_out(self, flight: Flight) -> bool:
+        """Return whether the tag was that of an earlier content, until a file was read again."""
+        target = f"/archive/{flight.album.name}/"
+        return flight.is_doubtful and flight.etag != self._tag(target)
+
+    def _tag(self, target: str) -> str | None:
+        return request(self._server.port, "HEAD", target).fields.get("etag")
+
+    def _last_interruptions(self) -> list[str]:
+        return [line for line in self._server.lines if "download.interrupted" in line][-3:]
+
     def _keep(self, flight: Flight) -> None:
         if flight.start == 0 and 0 < len(flight.content) < len(flight.archive):
             self._parts.append(
                 Part(
                     flight.client,
-                    True,
+                    flight.is_remembered,
+                    flight.begun_bytes or len(flight.content),
                     flight.album,
                     flight.version,
                     flight.etag,
@@ -442,8 +476,9 @@ class Soak:
         return answer["etag"], archive
 
     def _new_client(self) -> str:
-        number = next(self._clients)
-        return f"127.{number // 62500 + 2}.{number // 250 % 250}.{number % 250 + 1}"
+        # The service remembers some thousand beginnings; who had an address before is long gone.
+        number = next(self._clients) % 400
+        return f"127.2.{number // 200}.{number % 200 + 1}"
 
     def _asked(self, album: Album, client: str, *field_lines: str) -> Connection:
         self.counts["downloads"] += 1
@@ -475,6 +510,35 @@ class UploadSoak(Soak):
         if album.is_there and not album.upload:
             self._changes.begin_upload(album)
             self.counts["uploads"] += 1
+
+
+class RemountSoak(Soak):
+    """A run over a mount that is made anew above the old one, which only open files then have."""
+
+    def _seen_at(self) -> Path:
+        mount = self._photos_dir.with_name("mounted")
+        if not mount.exists():
+            mount.mkdir()
+            self._mount(mount)
+        return mount
+
+    def _steps(self) -> list[tuple[Callable[[], None], float]]:
+        return [*super()._steps(), (self._remount, 0.5)]
+
+    def _remount(self) -> None:
+        if self.counts["remounts"] < _MOST_MOUNTS:
+            self._mount(self._seen_at())
+            self.counts["remounts"] += 1
+
+    def _mount(self, mount: Path) -> None:
+        done = _run(["mount", "--bind", str(self._photos_dir), str(mount)])
+        if done.returncode:
+            pytest.skip("this user may not mount")
+        self._stack.callback(_run, ["umount", "-l", str(mount)])
+
+
+def _run(command: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(command, check=False, capture_output=True)
 
 
 def may_have_changed_on_its_way(flight: Flight) -> bool:

@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 import pytest
-from campaign.soak import Soak, UploadSoak
+from campaign.soak import RemountSoak, Soak, UploadSoak
 
 pytestmark = pytest.mark.skipif(
     not Path("/proc/self/fd").exists(), reason="looks at open files by /proc"
@@ -25,7 +25,7 @@ def soak(kind: type[Soak], directory: Path, *, seed: int, downloads: int) -> Non
         print(", ".join(f"{what}: {count}" for what, count in sorted(run.counts.items())))
 
 
-@pytest.mark.parametrize("kind", [Soak, UploadSoak])
+@pytest.mark.parametrize("kind", [Soak, UploadSoak, RemountSoak])
 def test_two_hundred_downloads_with_cuts_resumes_and_changes(
     tmp_path: Path, kind: type[Soak]
 ) -> None:
@@ -33,7 +33,7 @@ def test_two_hundred_downloads_with_cuts_resumes_and_changes(
 
 
 @pytest.mark.campaign
-@pytest.mark.parametrize("kind", [Soak, UploadSoak])
+@pytest.mark.parametrize("kind", [Soak, UploadSoak, RemountSoak])
 def test_ten_thousand_downloads_with_cuts_resumes_and_changes(
     tmp_path: Path, kind: type[Soak]
 ) -> None:

@@ -302,3 +302,13 @@ def test_an_album_nested_too_deep_is_not_taken_for_one_without_permission(
         "1 of the 2 looked at, such as nested…, has more than 64 directories within directories: "
         "move the innermost up"
     )
+
+
+def test_it_says_what_visitors_share_behind_a_web_server_that_is_not_named(
+    tmp_path: Path, flags: list[str]
+) -> None:
+    (told,) = found(tmp_path, *flags)["proxies"]
+    assert told[0] == "advice"
+    assert "MISS_LIMIT, which slows the site's own questions" in told[1]
+    for named in (("--trusted-proxies", "127.0.0.1"), ("--miss-limit", "0")):
+        assert "proxies" not in found(tmp_path, *flags, *named)

@@ -124,7 +124,7 @@ def test_a_written_list_is_an_archive_and_shows_what_it_holds(site: Path) -> Non
     with serving(site / "photos", site / "cache", "--lists-dir", str(site / "lists")) as server:
         answer = get(server.port, "/archive/order-1/")
     assert ZipFile(BytesIO(answer.content)).namelist() == names
-    assert last == f"4 files, an archive of {len(answer.content):,} bytes; 0 missing"
+    assert last == f"files: 4, missing: 0, archive: {len(answer.content):,} bytes"
 
 
 def test_a_list_is_saved_and_shown_by_its_file(site: Path) -> None:
@@ -139,7 +139,7 @@ def test_what_is_missing_is_shown(site: Path) -> None:
     write_list(site / "lists", {"files": files}, "order-2")
     done = run(site, "show", "order-2")
     assert done.returncode == 1
-    assert "1 files" in done.stdout
+    assert "files: 1, missing: 2" in done.stdout
     assert "order-2: none.part: is missing" in done.stderr
     assert "order-2: none.jpg: is missing" in done.stderr
     write_list(site / "lists", {"missing": "skip", "files": files}, "order-2")

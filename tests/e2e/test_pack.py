@@ -686,7 +686,7 @@ def test_stream_with_progress_is_the_same_stream(photos: Path) -> None:
     assert contents(shown.stdout)
 
 
-SLOW_IMPORTS = {"aiohttp", "asyncio", "ctypes", "hashlib"}
+SLOW_IMPORTS = {"aiohttp", "asyncio", "ctypes", "difflib", "hashlib"}
 
 
 @pytest.mark.parametrize("env_file", [None, "TIMEZONE=Europe/Moscow\n"])

@@ -115,6 +115,15 @@ MALFORMED: Mapping[str, Malformed] = {
     "an unknown expectation": _get("{album}?{query}", "Expect: the-unexpected"),
     "an upgrade": _get("{album}?{query}", "Connection: Upgrade", "Upgrade: websocket"),
     "a link on another page": _get("/", f"Referer: https://{HOST}{{album}}?{{query}}"),
+    "a link in the query of a page": _get("/login?next={album}?{query}"),
+    "an encoded link in the query of a page": _get("/login?next=%2Farchive%2F{hash}%2f%3F{query}"),
+    "a link in the query of a referrer": _get(
+        "/", f"Referer: https://search.example/url?q=https://{HOST}{{album}}&x={{query}}"
+    ),
+    "an encoded link in the query of a referrer": _get(
+        "/", f"Referer: https://search.example/url?q=https%3A%2F%2F{HOST}%2farchive%2F{{hash}}%2F"
+    ),
+    "a link encoded twice": _get("/login?next=%252Farchive%252F{hash}%252F"),
     "a link on a missing page": _get("/none", f"Referer: https://{HOST}{{album}}?{{query}}"),
 }
 

@@ -18,6 +18,8 @@ function inExpress(...mounted) {
 
 const started = {
   'http-proxy': () => listen(fronts.withHttpProxy(service)),
+  'http-proxy-3': () => listen(fronts.withHttpProxy(service, require('http-proxy-3'))),
+  httpxy: () => listen(fronts.withHttpProxy(service, require('httpxy'))),
   'http-proxy-middleware': () => inExpress(fronts.withMiddleware(service)),
   'express-http-proxy': () => inExpress('/archive', fronts.withExpressHttpProxy(service)),
   '@fastify/http-proxy': () => {

@@ -165,7 +165,14 @@ COMMANDS: Mapping[str, Callable[[Place], list[str]]] = {
     "squid": squid,
     "envoy": envoy,
 }
-WITHOUT_HTTP2 = {"varnish": "archives go through a pipe", "squid": "has none for visitors"}
+_ENDS_AS_WHOLE = "a download that is cut would end as if it were whole"
+WITHOUT_HTTP2 = {
+    "varnish": "archives go through a pipe",
+    "squid": "has none for visitors",
+    "caddy of Debian": _ENDS_AS_WHOLE,
+    "haproxy": _ENDS_AS_WHOLE,
+    "lighttpd": _ENDS_AS_WHOLE,
+}
 """Those that offer HTTP/1.1 alone, and why."""
 PROGRAMS = {
     "nginx": ("nginx",),

@@ -21,7 +21,14 @@ pytestmark = pytest.mark.front
 TARGET = f"/archive/{HASH}/"
 FILES = {"1.jpg": noise(3_000_000), "Лето/2.jpg": noise(300_000)}
 LARGE, LARGE_BYTES = "f" * 32, 300_000_000
-LIBRARIES = ("http-proxy", "http-proxy-middleware", "express-http-proxy", "@fastify/http-proxy")
+LIBRARIES = (
+    "http-proxy",
+    "http-proxy-3",
+    "httpxy",
+    "http-proxy-middleware",
+    "express-http-proxy",
+    "@fastify/http-proxy",
+)
 PROGRAM = REPOSITORY / "tests" / "front" / "node_front.js"
 
 

@@ -23,7 +23,7 @@ FLAGS = (
 )
 TIMEOUT_S = 120.0
 _LOOK_EVERY_MS = 20.0
-_COMPLETE = 2
+_UNDER_WAY, _COMPLETE = 0, 2
 """As the downloads page numbers the states of a download."""
 
 _Result = TypeVar("_Result")
@@ -77,9 +77,17 @@ class Chromium:
         """Wait for the one download to be complete under a name; return its bytes."""
         # That a file has the name says nothing: it may be empty while the bytes have another.
         # Events don't help either: after an interruption there are none.
-        self.wait_for(lambda: self._item.evaluate("item => item.data.state") == _COMPLETE)
+        self.wait_for(lambda: self._state() == _COMPLETE)
         assert [path.name for path in self.downloads.iterdir()] == [name]
         return (self.downloads / name).read_bytes()
+
+    def is_complete(self) -> bool:
+        """Wait for the one download to end; return whether it is complete."""
+        self.wait_for(lambda: self._state() != _UNDER_WAY)
+        return self._state() == _COMPLETE
+
+    def _state(self) -> int:
+        return int(self._item.evaluate("item => item.data.state"))
 
     @property
     def _item(self) -> Locator:

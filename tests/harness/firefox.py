@@ -26,6 +26,7 @@ _PREFERENCES = {
     "browser.download.useDownloadDir": True,
     "browser.download.always_ask_before_handling_new_types": False,
     "browser.shell.checkDefaultBrowser": False,
+    "network.dns.localDomains": "example.org",
     "network.captive-portal-service.enabled": False,
     "network.connectivity-service.enabled": False,
 }
@@ -49,7 +50,7 @@ class Firefox:
         self._thread.start()
         self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._run(self._connect(address))
-        self.call("session.new", capabilities={})
+        self.call("session.new", capabilities={"alwaysMatch": {"acceptInsecureCerts": True}})
         self.call("session.subscribe", events=["log", "network.beforeRequestSent"])
         self._page = self._context_of()
         self._browser = self._context_of(**{"moz:scope": "chrome"})

@@ -236,10 +236,12 @@ def without_extras(tmp_path: Path) -> Path:
     """The packages of this Python, without those that a shared index needs."""
     packages = tmp_path / "packages"
     packages.mkdir()
-    for path in map(Path, sys.path):
+    left_out = ("redis", "psycopg", "__pycache__")
+    for path in reversed(list(map(Path, sys.path))):  # the first of one name counts
         if path.name == "site-packages":
             for package in path.iterdir():
-                if not package.name.startswith(("redis", "psycopg", "__pycache__")):
+                if not package.name.startswith(left_out):
+                    (packages / package.name).unlink(missing_ok=True)
                     (packages / package.name).symlink_to(package)
     return packages
 

@@ -24,7 +24,7 @@ PARTS = 3
 RIGHT = {path: (version, crc32) for path, version, crc32 in ROWS}
 AFRESH = (b"afresh", VERSION, 7)
 COLUMNS = ["album", "paths", "versions", "crc32s", "part_check"]
-BOUNDED = settings(max_examples=30, deadline=None)
+BOUNDED = settings(max_examples=30)
 
 texts = st.text(max_size=40) | st.sampled_from(["1.jpg", "\0", ""])
 values = st.one_of(

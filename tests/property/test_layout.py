@@ -8,7 +8,7 @@ from array import array
 from datetime import timezone
 from zlib import crc32
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from archive_service.archive.layout import ArchiveLayout, lay_out
@@ -69,7 +69,6 @@ def test_the_standard_library_reads_it_back(
         assert {info.filename: archive.read(info) for info in archive.infolist()} == album
 
 
-@settings(deadline=None)
 @given(ALBUMS, st.integers(0, 40))
 def test_every_slice_is_that_of_the_whole(album: dict[str, bytes], length: int) -> None:
     layout = laid_out(album, 0, 0o644)

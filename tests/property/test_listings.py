@@ -58,7 +58,6 @@ def listing_of(entries: Sequence[tuple[int, int, int]]) -> Listing:
     )
 
 
-@settings(deadline=None)
 @given(st.lists(ENTRIES, max_size=30), ZONES, st.booleans(), st.data())
 def test_a_layout_of_any_columns_is_seamless_and_can_be_packed(
     entries: list[tuple[int, int, int]], zone: ZoneInfo, change_token: bool, data: st.DataObject
@@ -105,7 +104,7 @@ def write_tree(root: bytes, tree: Sequence[tuple[bytes, ...]]) -> dict[bytes, by
     return written
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(TREES, st.booleans())
 def test_names_of_any_bytes_on_a_disk_make_an_archive(
     tree: list[tuple[bytes, ...]], portable: bool

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from harness.albums import make_album
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from archive_service.archive.errors import ArchiveNotFound
@@ -91,7 +91,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     site.storage.close()
 
 
-@settings(deadline=None)  # each looks at the disk
 @given(LISTS | JSON)
 def test_a_list_is_laid_out_under_safe_and_distinct_names_or_rejected(
     site: Site, document: object
@@ -104,7 +103,6 @@ def test_a_list_is_laid_out_under_safe_and_distinct_names_or_rejected(
             assert b"\0" not in name
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=40) | st.text('{}[]":,filespatx0 \\u', max_size=40).map(str.encode))
 def test_bytes_that_are_no_list_are_rejected(site: Site, content: bytes) -> None:
     assert site.names(content) == []

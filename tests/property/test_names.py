@@ -20,7 +20,7 @@ PORTABLE = NameRules()
 RULES = st.builds(NameRules, st.booleans(), st.sampled_from(["cp1251", "cp866", "latin-1"]))
 FORBIDDEN = re.compile(r'[\\:*?"<>|\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]')
 DEVICE = re.compile(r"(?i)(con|prn|aux|nul|(com|lpt)[0-9¹²³]|con(in|out)\$) *(\.|$)")
-BOUNDED = settings(max_examples=200, deadline=None)
+BOUNDED = settings(max_examples=200)
 
 # Few pieces, so that names meet; the directories among them are the same for many paths.
 PIECES = [

@@ -9,7 +9,7 @@ from string import ascii_letters, digits
 
 import pytest
 from harness.albums import HASH, make_album
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from yarl import URL
 
@@ -113,7 +113,6 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ArchiveService
     service.close()
 
 
-@settings(deadline=None)
 @given(st.lists(near_files | any_text, min_size=1, max_size=3))
 def test_any_files_that_are_asked_for_are_of_the_album_or_not_found(
     service: ArchiveService, files: list[str]

@@ -23,7 +23,7 @@ from archive_service.http.content_disposition import content_disposition
 from archive_service.storage.exclusion import Exclusion
 
 VARIABLES = [variable(name) for name in docs_of(Settings)]
-BOUNDED = settings(max_examples=40, deadline=None)
+BOUNDED = settings(max_examples=40)
 
 # What a variable can hold: no NUL, and bytes that are no UTF-8 as surrogates.
 texts = st.binary(max_size=60).map(lambda raw: os.fsdecode(raw.replace(b"\0", b"")))
@@ -89,7 +89,7 @@ def assert_usable(found: Settings) -> None:
     assert archive_names([b"\xff.jpg", b"a"], options.names)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(ENV_FILES)
 @example(b"HOST=\0\n")
 @example(b"CACHE_DIR=a\0b\n")

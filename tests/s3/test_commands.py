@@ -12,7 +12,7 @@ from harness.albums import noise
 from harness.commands import run_command
 from harness.faulty import Fault, FaultyStore
 from harness.indexed import learn_otherwise
-from harness.s3 import BUCKET, Bucket
+from harness.s3 import BUCKET, PREFIX, Bucket
 from harness.server import REPOSITORY, environment
 
 from archive_service.config.album_storage import advice
@@ -64,7 +64,7 @@ def test_albums_that_are_gone_are_pruned(
 ) -> None:
     bucket.put(f"{album}/one/1.jpg", b"x")
     said = run(tmp_path, variables, "index", "prune").stdout
-    assert said == "the index has nothing but what 1 albums have\n"
+    assert said == "pruned; albums kept: 1\n"
 
 
 def test_check_looks_at_the_albums_of_a_store(
@@ -98,6 +98,36 @@ def test_check_says_where_objects_can_not_be_read(
     proxy.befall(Fault(lambda asked: not asked.is_listing, 100, 403, "AccessDenied"))
     done = run(tmp_path, variables, "check", "--port", "0", status=1)
     assert "permit s3:GetObject to these credentials" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("listing", "cure"),
+    [
+        ("<Contents><Key>{key}</Key><ETag></ETag>{rest}</Contents>", "--keep-etag"),
+        ("<IsTruncated>true</IsTruncated>", "is listed in part"),
+    ],
+)
+def test_check_says_what_a_store_does_not_list(
+    bucket: Bucket,
+    proxy: FaultyStore,
+    tmp_path: Path,
+    variables: dict[str, str],
+    album: str,
+    listing: str,
+    cure: str,
+) -> None:
+    bucket.put(f"{album}/one/1.jpg", b"x")
+    rest = "<Size>1</Size><LastModified>2026-01-01T00:00:00.000Z</LastModified>"
+    rows = listing.format(key=f"{PREFIX}/{album}/one/1.jpg", rest=rest)
+    content = f"<ListBucketResult>{rows}</ListBucketResult>".encode()
+    proxy.befall(
+        Fault(
+            lambda asked: asked.is_listing and f"{album}%2Fone" in asked.path, 100, content=content
+        )
+    )
+    done = run(tmp_path, variables, "check", "--port", "0", status=1)
+    assert cure in done.stdout
+    assert "s3:GetObject" not in done.stdout
 
 
 def test_variables_of_aws_are_read_from_the_file_env_too(

@@ -19,7 +19,8 @@ from harness.s3 import BUCKET, PAGE_KEYS, PREFIX, Bucket
 from archive_service.archive.errors import SourceChanged, SourceUnreadable, StorageUnavailable
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing
-from archive_service.observe.events import Event, ObjectSkipped
+from archive_service.observe.events import Event
+from archive_service.observe.storage_events import ObjectSkipped
 from archive_service.storage.base import RemoteFile
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.s3.client import LOOK_AGAIN_S

@@ -34,8 +34,8 @@ from archive_service.checksums.album import AlbumChecksums
 from archive_service.checksums.crc32_column import UNKNOWN
 from archive_service.checksums.crc_index.base import CrcIndex
 from archive_service.checksums.crc_index.memory import MemoryCrcIndex
+from archive_service.checksums.hash_blocks import BLOCK_BYTES
 from archive_service.checksums.hash_threads import HashThreads
-from archive_service.checksums.hashing import BLOCK_BYTES
 from archive_service.checksums.known_files import ALBUM_PATH
 from archive_service.storage.base import DiskFile
 from archive_service.storage.exclusion import Exclusion
@@ -157,11 +157,11 @@ def test_a_later_download_reads_no_large_file(site: Site, photos_dir: Path) -> N
 
 
 @pytest.mark.parametrize("first", ["1.large", "1.small"])
-def test_probe_of_what_stands_before_a_checksum_reads_no_file(
+def test_probe_of_what_stands_before_a_checksum_opens_no_file(
     site: Site, photos_dir: Path, first: str
 ) -> None:
     size = LARGE_BYTES if first.endswith("large") else 100
-    make_album(photos_dir, {first: noise(size), "2.large": noise(LARGE_BYTES), "3": b"3"})
+    settle(make_album(photos_dir, {first: noise(size), "2.large": noise(LARGE_BYTES), "3": b"3"}))
 
     async def probes() -> None:
         async with site.service() as (service, storage):
@@ -169,7 +169,7 @@ def test_probe_of_what_stands_before_a_checksum_reads_no_file(
             second = representation.layout.header_offsets[1]
             ranges = [(0, 1), (0, LOCAL_CRC32_OFFSET), (second + 3, second + 5)]
             parts = [await download(service, representation, *each) for each in ranges]
-            assert not storage.read_bytes
+            assert not storage.opened
             whole = await download(service, representation)
             assert parts == [whole[start:stop] for start, stop in ranges]
 
@@ -448,7 +448,7 @@ def test_a_change_while_it_is_hashed_fails_all_who_wait(photos_dir: Path) -> Non
 
     async def two_wait() -> list[BaseException | None]:
         async with album.checksums() as checksums:
-            waiting = [asyncio.ensure_future(checksums.hashed(0)) for _ in range(2)]
+            waiting = [asyncio.ensure_future(checksums.jobs.hashed(0)) for _ in range(2)]
             await asyncio.to_thread(eventually, lambda: album.storage.read_bytes[b"a.bin"] > 0)
             with path.open("ab") as file:
                 file.write(b"x")
@@ -469,8 +469,8 @@ def test_a_failure_of_one_file_is_none_of_another(photos_dir: Path) -> None:
 
     async def share() -> int:
         async with album.checksums() as checksums:
-            job = checksums.request([0, 1])
-            waiting = asyncio.ensure_future(checksums.hashed(1))
+            job = checksums.jobs.request([0, 1])
+            waiting = asyncio.ensure_future(checksums.jobs.hashed(1))
             await asyncio.to_thread(eventually, lambda: album.storage.read_bytes[b"a.bin"] > 0)
             with (photos_dir / HASH / "a.bin").open("ab") as file:
                 file.write(b"x")
@@ -491,10 +491,10 @@ def test_a_job_that_has_failed_a_moment_ago_is_not_joined(photos_dir: Path) -> N
 
     async def ask_before_its_end_is_dealt_with() -> int:
         async with album.checksums() as checksums:
-            failed = checksums.request([0, 1])
+            failed = checksums.jobs.request([0, 1])
             while not (failed.done and failed.done.done()):  # noqa: ASYNC110 - not a turn later
                 await asyncio.sleep(0)
-            another = checksums.request([1])
+            another = checksums.jobs.request([1])
             assert another is not failed
             await another.finished()
             with pytest.raises(DownloadFailed):
@@ -510,8 +510,8 @@ def test_a_value_once_known_is_not_hashed_again(photos_dir: Path) -> None:
 
     async def twice() -> None:
         async with album.checksums() as checksums:
-            await asyncio.gather(*(checksums.hashed(0) for _ in range(10)))
-            await checksums.hashed(0)
+            await asyncio.gather(*(checksums.jobs.hashed(0) for _ in range(10)))
+            await checksums.jobs.hashed(0)
 
     run(twice())
     assert album.storage.opened == {b"a.bin": 1}
@@ -678,3 +678,46 @@ def test_what_another_download_has_hashed_of_a_file_is_not_read_again(
             return storage
 
     assert run(leave_and_come()).read_bytes[b"a.bin"] <= size + 2 * BLOCK_BYTES
+
+
+# Little archives of large files, whose plan is kept
+
+
+@pytest.mark.parametrize(
+    "names",
+    [["a.bin"], ["a.bin", "b.bin", "c.bin"], ["a.bin", "d/e.bin", "empty/"]],
+    ids=["one", "three", "a directory"],
+)
+def test_a_planned_archive_is_the_same_as_its_ranges(site: Site, names: list[str]) -> None:
+    """Ranges are planned for each download; the whole is planned once."""
+    files = {name: b"" if name.endswith("/") else noise(LARGE_BYTES) for name in names}
+    settle(make_album(site.photos_dir, files))
+
+    async def twice() -> None:
+        async with site.service() as (service, _):
+            first = await download(service, await described(service))
+            found = await described(service)
+            assert await download(service, found) == first
+            assert await download(service, found) == first
+            middle = len(first) // 2
+            start = await download(service, found, 0, middle)
+            assert start + await download(service, found, middle) == first
+            assert_sound(first)
+
+    run(twice())
+
+
+def test_a_planned_archive_is_cut_where_a_file_was_rewritten(site: Site) -> None:
+    album = settle(make_album(site.photos_dir, {"a.bin": noise(LARGE_BYTES)}))
+
+    async def after_a_change() -> None:
+        async with site.service() as (service, _):
+            for _ in range(2):  # the second is planned once and for all
+                found = await described(service)
+                await download(service, found)
+            (album / "a.bin").write_bytes(noise(LARGE_BYTES, seed=1))
+            os.utime(album / "a.bin", (LONG_AGO_S, LONG_AGO_S))
+            with pytest.raises(SourceChanged):
+                await download(service, found)
+
+    run(after_a_change())

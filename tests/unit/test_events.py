@@ -10,15 +10,15 @@ import pytest
 
 from archive_service.archive.id import ArchiveId
 from archive_service.config.log_setup import configure_logging
-from archive_service.observe import events, index_events, process_events
+from archive_service.observe import events, index_events, process_events, storage_events
 from archive_service.observe.fan_out import to_each
 from archive_service.observe.log import LINES, LogSink
 
 ARCHIVE = ArchiveId("3bea29ccabbbf64bdebcc055319c5745")
 NOT_LOGGED = {
     events.FirstByteSent,
-    events.HangingThreadsChanged,
-    events.HashingBacklogChanged,
+    storage_events.HangingThreadsChanged,
+    index_events.HashingBacklogChanged,
     index_events.IndexAheadBacklog,
 }
 """They come with each file or request, and other lines say the same."""
@@ -28,7 +28,7 @@ STARTED = events.DownloadStarted(
 
 
 def event_classes() -> set[type[events.Event]]:
-    modules = (events, index_events, process_events)
+    modules = (events, index_events, process_events, storage_events)
     found = [each for module in modules for each in vars(module).values()]
     classes = {each for each in found if inspect.isclass(each) and issubclass(each, events.Event)}
     return classes - {events.Event}
@@ -98,7 +98,7 @@ def test_names_of_lines_differ() -> None:
         ),
         (events.AnswerFailed(None, "EIO"), "error event=answer.failed archive= reason=EIO"),
         (
-            events.LinkSkipped(ARCHIVE, 7, "loop"),
+            storage_events.LinkSkipped(ARCHIVE, 7, "loop"),
             "info event=link.skipped archive=3bea29… inode=7 reason=loop",
         ),
         (events.RequestRefused("busy"), "warning event=request.refused reason=busy count=1"),

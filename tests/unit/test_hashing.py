@@ -11,7 +11,7 @@ import pytest
 from harness.albums import noise
 
 from archive_service.archive.errors import SourceChanged
-from archive_service.checksums.hashing import (
+from archive_service.checksums.hash_blocks import (
     BLOCK_BYTES,
     HashedBlock,
     begin_hash,

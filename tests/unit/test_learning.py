@@ -189,7 +189,7 @@ def test_a_download_and_the_learner_share_what_they_learn(bench: Bench, photos_d
         seen = await learner.look(ALBUM)
         download = bench.checksums.peek(ALBUM, *seen)
         await download.load()
-        await download.hashed(0)
+        await download.jobs.hashed(0)
         await learner.learn(ALBUM, seen)
         return list(download.values)
 
@@ -258,7 +258,7 @@ def test_a_file_that_a_download_wants_is_left_to_it(bench: Bench, photos_dir: Pa
     async def meanwhile(learner: BackgroundHasher) -> Learned:
         seen = await learner.look(ALBUM)
         download = bench.checksums.peek(ALBUM, *seen)
-        job = download.request([SourceIndex(0)])
+        job = download.jobs.request([SourceIndex(0)])
         learned = await learner.learn(ALBUM, seen)
         job.leave()
         return learned

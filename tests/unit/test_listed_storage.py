@@ -30,7 +30,8 @@ from archive_service.archive.naming import NameRules
 from archive_service.archive.representation import ArchiveOptions
 from archive_service.archive.settling import UploadSign
 from archive_service.checksums.crc_index.memory import MemoryCrcIndex
-from archive_service.observe.events import Event, ListRejected
+from archive_service.observe.events import Event
+from archive_service.observe.storage_events import ListRejected
 from archive_service.storage.exclusion import DEFAULT_PATTERNS, Exclusion
 from archive_service.storage.file_lists.list_place import ListDirectory, ListFile
 from archive_service.storage.file_lists.listed_storage import ListedStorage

@@ -15,7 +15,8 @@ from harness.server import environment
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing
 from archive_service.archive.settling import LOOKED_AT_S, OPEN_S, YOUNG_S, UploadSign
-from archive_service.observe.events import Event, OpenFileIgnored
+from archive_service.observe.events import Event
+from archive_service.observe.storage_events import OpenFileIgnored
 from archive_service.storage.exclusion import DEFAULT_PATTERNS, Exclusion
 from archive_service.storage.local.open_writers import Lease, Leases, NoLeases, OpenWriters
 from archive_service.storage.local.storage import LocalStorage

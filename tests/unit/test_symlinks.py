@@ -13,7 +13,8 @@ from archive_service.archive.errors import SourceChanged, StorageUnavailable
 from archive_service.archive.fingerprint import fingerprint_of
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing
-from archive_service.observe.events import Event, LinkSkipped
+from archive_service.observe.events import Event
+from archive_service.observe.storage_events import LinkSkipped
 from archive_service.storage.exclusion import DEFAULT_PATTERNS, Exclusion
 from archive_service.storage.local import listing_builder
 from archive_service.storage.local.native import AS_COMPILED, NOTHING_COMPILED, NativeCalls

@@ -132,7 +132,21 @@ def through_relay(
     when_done: Callable[[], None] = lambda: None,
 ) -> Iterator[Upload]:
     """Upload by a client that is given the relay's port, with a server on a port behind it."""
-    port, before = free_port(), set(album.iterdir())
+    before = set(album.iterdir())
+    with unseen_through_relay(server, client, source, when_done) as upload:
+        eventually(lambda: set(album.iterdir()) - before, within_s=WITHIN_S)
+        yield upload
+
+
+@contextmanager
+def unseen_through_relay(
+    server: Callable[[int], Command],
+    client: Callable[[int], Command],
+    source: Path,
+    when_done: Callable[[], None] = lambda: None,
+) -> Iterator[Upload]:
+    """Upload in the same way to a server that shows nothing before it has all."""
+    port = free_port()
     with ExitStack() as stack:
         stack.enter_context(served(server(port), port))
         relay = HalfWayRelay(port, source.stat().st_size // 2)
@@ -140,5 +154,4 @@ def through_relay(
         program = Stopped(client(relay.port))
         stack.callback(program.kill)
         assert relay.has_paused.wait(WITHIN_S)
-        eventually(lambda: set(album.iterdir()) - before, within_s=WITHIN_S)
         yield _ThroughRelay(program, relay, when_done)

@@ -17,7 +17,7 @@ import pytest
 from harness.ports import free_port
 from uploaders.node import node, require_package
 from uploaders.programs import WITHIN_S, Upload, Uploader, stopping
-from uploaders.relay import Command, installed, served, through_relay
+from uploaders.relay import Command, installed, served, through_relay, unseen_through_relay
 
 
 def _curl(*arguments: str | Path) -> Command:
@@ -271,6 +271,47 @@ def webdav_server(source: Path, target: Path) -> AbstractContextManager[Upload]:
     return through_relay(server, _put(source, target), source, target.parent)
 
 
+def lighttpd_dav(source: Path, target: Path) -> AbstractContextManager[Upload]:
+    """Write to a file without a name (O_TMPFILE)."""
+    program, work = installed("curl", "lighttpd"), source.parent
+    if not Path("/usr/lib/lighttpd/mod_webdav.so").exists():
+        pytest.skip("lighttpd has no mod_webdav")
+
+    def server(port: int) -> Command:
+        configuration = work / "lighttpd.conf"
+        configuration.write_text(
+            'server.modules = ("mod_webdav")\nserver.bind = "127.0.0.1"\n'
+            f'server.port = {port}\nserver.document-root = "{target.parent}"\n'
+            f'server.upload-dirs = ("{work}")\nserver.errorlog = "{work}/error.log"\n'
+            'webdav.activate = "enable"\n'
+        )
+        return [program, "-D", "-f", configuration]
+
+    return unseen_through_relay(server, _put(source, target), source)
+
+
+def nginx_dav(source: Path, target: Path) -> AbstractContextManager[Upload]:
+    """Keep the content elsewhere, and give it its name when it is whole."""
+    program, work = installed("curl", "nginx"), source.parent
+
+    def server(port: int) -> Command:
+        kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        temporary = "".join(f"{kind}_temp_path {work}/{kind};\n" for kind in kinds)
+        configuration = work / "nginx.conf"
+        user = "user root;\n" if os.geteuid() == 0 else ""
+        configuration.write_text(
+            f"{user}daemon off;\npid {work}/pid;\nerror_log {work}/error.log;\nevents {{}}\n"
+            f"http {{\naccess_log off;\n{temporary}client_max_body_size 0;\n"
+            f"server {{\nlisten 127.0.0.1:{port};\nroot {target.parent};\n"
+            "location / { dav_methods PUT; }\n}\n}\n"
+        )
+        return [program, "-c", configuration, "-p", work]
+
+    return unseen_through_relay(server, _put(source, target), source)
+
+
+UNSEEN: Sequence[Uploader] = (lighttpd_dav, nginx_dav)
+"""Nothing is in the album before it is whole."""
 SERVERS: Sequence[Uploader] = (
     proftpd,
     proftpd_hidden,

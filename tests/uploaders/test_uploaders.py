@@ -19,7 +19,7 @@ from harness.server import Server
 from uploaders.downloads import DOWNLOADERS, aria2c, axel, lftp_pget
 from uploaders.ftp import FTP_CLIENTS
 from uploaders.programs import UPLOADERS, WITHIN_S, Upload, Uploader
-from uploaders.servers import OF_NO_KNOWN_NAME, SERVERS
+from uploaders.servers import OF_NO_KNOWN_NAME, SERVERS, UNSEEN
 from uploaders.syncing import SYNCHRONIZERS
 
 LINK = f"/archive/{HASH}/"
@@ -99,3 +99,15 @@ def test_a_part_stays_left_out_while_its_marker_is_there(
     with paused(downloader, photos_dir, tmp_path) as upload:
         upload.kill()
     assert eventually(lambda: files_in(server), within_s=WITHIN_S) == {"0.jpg": b"zero"}
+
+
+@pytest.mark.parametrize("uploader", UNSEEN)
+def test_an_upload_that_cannot_be_seen_is_there_when_it_is_whole(
+    serve: Serve, photos_dir: Path, tmp_path: Path, uploader: Uploader
+) -> None:
+    server = serve(*SOON)
+    with paused(uploader, photos_dir, tmp_path) as upload:
+        assert sizes_in(server) == {"0.jpg": 4}
+        upload.go_on()
+        wanted = {"0.jpg": b"zero", "1.jpg": PICTURE}
+        eventually(lambda: files_in(server) == wanted, within_s=WITHIN_S)

@@ -26,7 +26,8 @@ FAILED = {
     "bad_file": (400, f"{TARGET}?file=", ()),
     "precondition_failed": (412, TARGET, ('If-Match: "no-such-tag"',)),
     "range_not_satisfiable": (416, TARGET, ("Range: bytes=-0",)),
-    "unavailable": (503, "/archive/too-deep/", ()),
+    "unpackable": (503, "/archive/too-deep/", ()),
+    "speculative": (503, TARGET, ("Sec-Purpose: prefetch",)),
     "not_found": (404, "/no-such-page", ()),
 }
 OF_THE_REQUEST = ("no-such", "no/good", "no%2Fgood", HASH, HASH[:6], "too-deep", "99999999")
@@ -151,7 +152,8 @@ def test_form(connection: Connection, accept: tuple[str, ...], content_type: str
 
 def test_later_is_told_with_what_passes(connection: Connection) -> None:
     # section 10.2.3
-    assert int(failed(connection, "unavailable")["retry-after"]) > 0
+    assert int(failed(connection, "speculative")["retry-after"]) > 0
+    assert "retry-after" not in failed(connection, "unpackable")
 
 
 @pytest.mark.parametrize("language", ["ru", "en"])

@@ -73,6 +73,36 @@ def rewrite_mapped(path: Path) -> None:
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
+def rewrite_and_stay_mapped(path: Path) -> None:
+    """Leave the mapping to the end of the test: nothing reports that it was written through."""
+    status = path.stat()
+    with path.open("r+b") as file:
+        _mapped.append(mmap.mmap(file.fileno(), 0))
+    _mapped[-1][-1] ^= 1
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+_mapped: list[mmap.mmap] = []
+
+
+def copy_range(path: Path) -> None:
+    """Have the kernel copy a byte from another file."""
+    status = path.stat()
+    other = path.parent.parent / "other"
+    other.write_bytes(bytes([path.read_bytes()[-1] ^ 1]))
+    with other.open("rb") as source, path.open("r+b") as target:
+        os.copy_file_range(source.fileno(), target.fileno(), 1, offset_dst=status.st_size - 1)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def shorten_and_lengthen(path: Path) -> None:
+    """Put a zero at the end, without a write."""
+    status = path.stat()
+    os.truncate(path, status.st_size - 1)
+    os.truncate(path, status.st_size)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
 def exchange_for_a_moment(path: Path) -> None:
     kept = path.parent.parent / "kept"
     path.rename(kept)
@@ -150,7 +180,17 @@ def test_a_first_download_goes_on_where_no_byte_has_changed(
     assert [*seen, validators(server), validators(serve())] == [before] * 3
 
 
-@pytest.mark.parametrize("change", [rewrite, rewrite_by_another_name, rewrite_mapped])
+WRITERS = [
+    rewrite,
+    rewrite_by_another_name,
+    rewrite_mapped,
+    rewrite_and_stay_mapped,
+    copy_range,
+    shorten_and_lengthen,
+]
+
+
+@pytest.mark.parametrize("change", WRITERS)
 @pytest.mark.parametrize("name", FILES)
 def test_a_first_download_is_cut_where_a_byte_has_changed_and_size_and_time_have_not(
     photos_dir: Path, serve: Serve, name: str, change: Callable[[Path], None]

@@ -27,7 +27,8 @@ from archive_service.checksums.album_registry import AlbumRegistry
 from archive_service.checksums.background.page_hints import Pages, pages_of
 from archive_service.checksums.background.throttle import LOOK_AGAIN_S, Throttle
 from archive_service.checksums.disk_demand import DiskDemand
-from archive_service.checksums.hashing import Hashing, HashState
+from archive_service.checksums.hash_blocks import HashState
+from archive_service.checksums.hashing import Hashing
 from archive_service.checksums.suspicion import AnnouncedFiles
 from archive_service.storage.base import AlbumFiles, DiskFile, SourceFile, Storage
 from archive_service.storage.deadline import ended_within
@@ -256,5 +257,5 @@ class _BackgroundHashing(Hashing):
 
     def _leave_to_download(self, source: SourceIndex) -> None:
         album = self._run.album
-        if album.is_requested(source) or not album.is_unknown(source):
+        if album.jobs.has(source) or not album.is_unknown(source):
             raise _TakenOver

@@ -33,6 +33,9 @@ _UNFIT = {
     "file too large": "has a file of an impossible size: remove it, or repair the disk",
     "timeout": "is on a disk that does not answer in time: look at the disk, or at the mount",
     "archived": "has objects in cold storage: restore them",
+    "no entity tags": "is listed without entity tags: have the store list them, as "
+    "`juicefs gateway --keep-etag` does, or use another store",
+    "incomplete listing": "is listed in part by the store: use another store",
 }
 """What is wrong with albums that permissions have nothing to do with, by the reason."""
 _WATCH_LIMIT = Path("/proc/sys/fs/inotify/max_user_watches")

@@ -80,13 +80,23 @@ def _limits(settings: Settings) -> Iterator[Finding]:
         yield Finding(Verdict.GOOD, "limits", text)
 
 
+def _shared_by_all(settings: Settings) -> str:
+    """Return the limits that all visitors behind an unidentified web server share."""
+    limits = {
+        "MAX_DOWNLOADS_PER_CLIENT": settings.max_downloads_per_client,
+        "MISS_LIMIT, which slows the site's own questions, too": settings.miss_limit,
+    }
+    return " and ".join(name for name, value in limits.items() if value)
+
+
 def _neighbours(settings: Settings) -> Iterator[Finding]:
-    if settings.trusted_proxies == UNKNOWN and settings.max_downloads_per_client:
+    shared = _shared_by_all(settings)
+    if settings.trusted_proxies == UNKNOWN and shared:
         yield Finding(
             Verdict.ADVICE,
             "proxies",
-            "all visitors behind one web server share MAX_DOWNLOADS_PER_CLIENT: name it in "
-            "TRUSTED_PROXIES, or set that to none where nothing is in front",
+            f"all visitors behind one web server share {shared}: name that server in "
+            "TRUSTED_PROXIES, or set it to none where nothing is in front",
         )
     if not settings.monitor_port:
         yield Finding(

@@ -7,7 +7,23 @@ from typing import ClassVar, Literal
 
 from archive_service.config import values
 from archive_service.config.setting_docs import setting
-from archive_service.config.values import Text
+from archive_service.config.values import Text, ValueKind
+from archive_service.http.content_disposition import MAX_NAME_CHARACTERS, is_download_name
+
+
+def _download_name() -> ValueKind[str]:
+    """Take a name that a download can be saved under."""
+
+    def parse(text: str) -> str:
+        if not is_download_name(text):
+            raise ValueError("no name for a file")
+        return text
+
+    takes = Text(
+        f"1 to {MAX_NAME_CHARACTERS} characters without / \\ and control characters",
+        f"от 1 до {MAX_NAME_CHARACTERS} символов без / \\ и управляющих",
+    )
+    return ValueKind(parse, takes, "NAME")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,7 +33,7 @@ class DownloadSettings:
     TITLE: ClassVar = Text("Downloads", "Загрузки")
 
     download_name: str = setting(
-        values.download_name(),
+        _download_name(),
         default="archive.zip",
         summary="file name of a download whose link has no name",
         russian="Имя файла, если ссылка его не задаёт.",

@@ -18,8 +18,9 @@ from archive_service.archive.errors import ArchiveNotFound
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing
 from archive_service.archive.lru import WeightedLRU
-from archive_service.observe.events import ListRejected, Observe, ignore
+from archive_service.observe.events import Observe, ignore
 from archive_service.observe.recurrence import once
+from archive_service.observe.storage_events import ListRejected
 from archive_service.storage.base import AlbumFiles, Storage
 from archive_service.storage.file_lists.list_model import ListBroken
 from archive_service.storage.file_lists.list_place import ListPlace, ListTimes

@@ -27,8 +27,9 @@ from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing, SourceIndex
 from archive_service.archive.quantity import NS_PER_S
 from archive_service.archive.settling import LOOKED_AT_S, OPEN_S, YOUNG_S, UploadSign
-from archive_service.observe.events import Observe, OpenFileIgnored, ignore
+from archive_service.observe.events import Observe, ignore
 from archive_service.observe.recurrence import once
+from archive_service.observe.storage_events import OpenFileIgnored
 from archive_service.storage.in_flight import InFlights
 from archive_service.storage.local.album_files import AlbumPlace, LocalAlbumFiles, album_place
 from archive_service.storage.local.filesystem_type import is_prompt

@@ -80,22 +80,22 @@ class Tree:
         kept = [directory for directory, is_kept in self._is_kept.items() if is_kept]
         filled = {_ROOT, *map(parent, found_files), *map(parent, kept)}
         empty = {directory for directory in kept if directory not in filled}
-        paths = sorted({*found_files, *empty, *chain.from_iterable(map(parents, empty))})
+        named = chain(found_files, empty, chain.from_iterable(map(parents, empty)))
+        paths = sorted(dict.fromkeys(named))  # not a set: they are nearly sorted
         files = [found_files.get(path) for path in paths]
-        rows = [
-            (found.size, found.modified_s, FILE_MODE, found.etag)
-            if found
-            else (0, times_s[path], DIRECTORY_MODE, b"")
+        etags = [found.etag if found else b"" for found in files]
+        modified_s = (
+            found.modified_s if found else times_s[path]
             for path, found in zip(paths, files, strict=True)
-        ]
+        )
         newest_ns = max(0, held_ns(times_s[_ROOT] * NS_PER_S))
         return Listing(
             paths,
-            [etag for *_, etag in rows],
-            array("Q", (size for size, *_ in rows)),
-            array("q", (held_ns(modified_s * NS_PER_S) for _, modified_s, *_ in rows)),
-            array("H", (mode for _, _, mode, _ in rows)),
-            b"".join(_change_token(etag) for *_, etag in rows),
+            etags,
+            array("Q", (found.size if found else 0 for found in files)),
+            array("q", (held_ns(each_s * NS_PER_S) for each_s in modified_s)),
+            array("H", (FILE_MODE if found else DIRECTORY_MODE for found in files)),
+            b"".join(map(_change_token, etags)),
             newest_ns,
             newest_ns,
             is_of_objects=True,

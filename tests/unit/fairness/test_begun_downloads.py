@@ -138,3 +138,11 @@ def test_a_look_takes_nothing_back_of_what_was_really_begun(begun: BegunDownload
     assert verdict(begun, NEW) == "good"
     begun.mark_proved(BOB, NEW)
     assert verdict(begun, NEW, client=BOB) == "unknown"
+
+
+def test_four_thousand_are_remembered_at_a_time(begun: BegunDownloads) -> None:
+    """All but a few, whose places in the table have fallen together."""
+    clients = [download(f"client {number}") for number in range(4096)]
+    for client in clients:
+        begun.add(client, OLD, now_ns=NOW_NS)
+    assert sum(verdict(begun, NEW, client=client) == "refused" for client in clients) > 4090
