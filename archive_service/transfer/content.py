@@ -12,7 +12,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import Executor
-from contextlib import AbstractContextManager, aclosing, closing, contextmanager, nullcontext
+from contextlib import (
+    AbstractContextManager,
+    aclosing,
+    asynccontextmanager,
+    closing,
+    contextmanager,
+    nullcontext,
+)
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -51,7 +58,9 @@ KEPT_BACK_BYTES = 1
 """Bytes that are sent only after their file is verified, if the range ends within its data.
 Otherwise no byte would be left to withhold, and the client would take the range as complete."""
 WATCHED_FIRST = 100
-"""Unread files that are watched before anything is sent: to open them takes a few milliseconds."""
+"""Unread files that are watched before the answer: to open them takes a few milliseconds."""
+WATCHED_WITHIN_S = 0.05
+"""How long the answer waits for that at most."""
 WATCHED_FILES = 2_000
 """The most unread files that are watched: to end so many watches takes 6 ms of the event loop."""
 WATCH_OTHERS_AFTER_S = 1.0
@@ -105,8 +114,6 @@ class ArchiveContent:
         reading = ReadAhead(self._maker, self._threads, pieces, start=start, stop=stop)
         hashing = _NO_HASHING if reading.is_complete else self._hashing_ahead(start, stop)
         with closing(reading), hashing as reached:
-            if not reading.is_complete and reading.needs_files():
-                await self._watch_unread(WATCHED_FIRST)
             while making := await self._next_batch(reading):
                 batch = await self._made(making)
                 reached(making.offset)
@@ -129,20 +136,37 @@ class ArchiveContent:
     def _hashing_ahead(self, start: int, stop: int) -> Iterator[Callable[[int], None]]:
         """Hash what is unknown ahead of the position that the caller reports."""
         prefetch = Prefetch(self.layout, self._checksums)
-        tasks = [
-            asyncio.ensure_future(work)
-            for work in (prefetch.run(start, stop), self._watch_others())
-        ]
-        self._checksums.unread.join()
+        task = asyncio.ensure_future(prefetch.run(start, stop))
         try:
             with self._checksums.kept.used():
                 yield prefetch.reached
         finally:
-            for task in tasks:
-                task.cancel()
-            # It may close an inotify instance, for which the kernel takes ten milliseconds.
-            self._threads.submit(self._checksums.unread.leave)
+            task.cancel()
             self._checksums.flush()
+
+    @asynccontextmanager
+    async def watched(
+        self, start: int, stop: int, pieces: PieceSizes
+    ) -> AsyncGenerator[None, None]:
+        """Watch unread files for writers during a block that sends bytes from `start` on.
+
+        Enter it before the header fields are sent: who has them may change something at once.
+        """
+        with closing(ReadAhead(self._maker, self._threads, pieces, start=start, stop=stop)) as plan:
+            is_needed = not plan.is_complete and plan.needs_files()
+        if not is_needed:
+            yield
+            return
+        self._checksums.unread.join()
+        first = asyncio.ensure_future(self._watch_unread(WATCHED_FIRST))
+        others = asyncio.ensure_future(self._watch_others())
+        try:
+            await asyncio.wait({first}, timeout=WATCHED_WITHIN_S)
+            yield
+        finally:
+            first.cancel()
+            others.cancel()
+            self._checksums.unread.leave()
 
     async def _watch_others(self) -> None:
         await asyncio.sleep(WATCH_OTHERS_AFTER_S)

@@ -10,6 +10,7 @@ from archive_service.archive.errors import AlbumEmpty, LinkExpired
 from archive_service.archive.representation import Representation
 from archive_service.archive.signed_link import Verdict
 from archive_service.http.content_disposition import content_disposition
+from archive_service.http.multipart import Literal
 from archive_service.http.negotiation import preferred
 from archive_service.http.request_fields import RequestFields
 from archive_service.http.response_plan import (
@@ -146,11 +147,13 @@ class DownloadRoute:
             content_length=answer.content_length,
             pace=self._pace(),
         )
+        content = self._service.content(representation)
+        first = next(part for part in answer.parts if not isinstance(part, Literal))
         try:
             with slot as pace:
-                async with transfer:
+                async with content.watched(first.start, first.stop, pace), transfer:
                     run = DownloadRun(started, transfer, pace, self._observe)
-                    await run.send(answer, self._service.content(representation))
+                    await run.send(answer, content)
         finally:
             if begun:
                 self._resumptions.note_end(begun, started, sent_bytes=transfer.sent_bytes)
