@@ -68,8 +68,8 @@ OPTIMISATIONS = {
             ),
         ),
     ),
-    "flat-albums": Optimisation(
-        "a little album without subdirectories is looked at again, not listed",
+    "little-albums": Optimisation(
+        "a little album without links is looked at again, not listed",
         ("little",),
         (
             Replacement(

@@ -7,6 +7,7 @@
 #          "bytes=-1"; "bytes=98-" gets 206. wget takes the 416 for a file that is
 #          already fully retrieved, keeps 99 bytes and exits 0.
 set -euo pipefail
+command -v wget >/dev/null || exit 2
 tmp=$(mktemp -d); server=
 finish() { [ -z "$server" ] || kill "$server" 2>/dev/null || true; rm -rf "$tmp"; }
 trap finish EXIT

@@ -45,7 +45,7 @@ class UnreadFiles:
             self._users += 1
 
     def leave(self) -> None:
-        """End all watches, unless somebody else has joined."""
+        """End all watches, unless somebody else has joined; blocks."""
         with self._lock:
             self._users -= 1
             left = [] if self._users else list(self._watched)
@@ -96,5 +96,6 @@ class UnreadFiles:
 
     def _drop(self, source: SourceIndex) -> None:
         with self._lock:
-            if watched := self._watched.pop(source, None):
-                self._watches.end(watched)
+            watched = self._watched.pop(source, None)
+        if watched:
+            self._watches.end(watched)

@@ -87,6 +87,7 @@ class ArchiveService:
         self._demand = DiskDemand()
         hashing = self._hashing.of("hash")
         threads = HashThreads(index, hashing, self._indexing, observe, self._demand)
+        self._write_watches = threads.write_watches
         self._albums = AlbumRegistry(storage, threads)
         self._descriptions = Descriptions(
             options,
@@ -214,6 +215,7 @@ class ArchiveService:
         self._descriptions.close()
         for lanes in (self._root, self._reading, self._hashing):
             lanes.close()
+        self._write_watches.close()
         self._indexing.submit(self._index.close)
         self._indexing.shutdown()
 

@@ -55,6 +55,7 @@ Serve = Callable[..., Server]
 TARGET = f"/archive/{HASH}/"
 LARGE_BYTES = 3_000_000
 READS = ("read", "pread64", "readv", "preadv", "preadv2", "mmap")
+INOTIFY = "anon_inode:inotify"
 MEBIBYTE = 1024 * 1024
 MEMORY_LIMIT_BYTES = 300 * MEBIBYTE
 
@@ -150,6 +151,18 @@ def test_a_cold_file_is_waited_for_in_a_thread(
     assert waited_in
     assert server.pid not in waited_in
     assert {call.thread for call in calls if call.name == "sendfile"} == {server.pid}
+
+
+def test_no_inotify_instance_is_closed_on_the_event_loop(
+    server: Server, photos_dir: Path, tmp_path: Path
+) -> None:
+    settle(make_album(photos_dir, {"1.bin": noise(LARGE_BYTES)}))
+    with traced(server.pid, tmp_path / "trace", "close") as trace:
+        assert get(server.port, TARGET).status == 200
+        eventually(lambda: INOTIFY not in server.open_files())
+    closed_in = {call.thread for call in trace.calls if f"<{INOTIFY}>" in call.arguments}
+    assert closed_in
+    assert server.pid not in closed_in
 
 
 def test_behind_a_cold_file_the_disk_reads_the_files_of_later_batches(

@@ -34,7 +34,7 @@ from archive_service.storage.in_flight import InFlight, InFlights
 from archive_service.storage.local.album_files import LocalAlbumFiles, album_place
 from archive_service.storage.local.directory_look import Place
 from archive_service.storage.local.filesystem_type import is_prompt, mount_point
-from archive_service.storage.local.flat_album import FlatAlbum
+from archive_service.storage.local.little_album import LittleAlbum
 from archive_service.storage.local.native import AS_COMPILED, NativeCalls
 from archive_service.storage.local.open_beneath import OPEN_DIRECTORY
 from archive_service.storage.local.symlinks import AlbumLinks, Links, NoLinks
@@ -43,7 +43,7 @@ from archive_service.storage.wanted import WantedTree
 
 _NO_ALBUM = (*VANISHED, errno.ENAMETOOLONG)
 _KEPT_ALBUMS = 1000
-"""Flat albums whose last listing is kept."""
+"""Little albums whose last listing is kept."""
 SymlinkPolicy = Literal["inside", "never"]
 
 
@@ -68,7 +68,7 @@ class LocalStorage:
         self._symlinks = symlinks
         self._in_flights = InFlights()
         self._lock = Lock()
-        self._flat_albums: WeightedLRU[ArchiveId, tuple[FlatAlbum, Listing]] = WeightedLRU(
+        self._little_albums: WeightedLRU[ArchiveId, tuple[LittleAlbum, Listing]] = WeightedLRU(
             _KEPT_ALBUMS
         )
         self._observe = once(observe)
@@ -146,25 +146,26 @@ class LocalStorage:
                 return known
             listed_from_ns = time.time_ns()
             walk = self._walk(archive, album, in_flight)
-            flat = walk.album(album)
+            walk.directory(album, Place())
             listing = walk.listing()
             are_prompt = walk.is_prompt and is_prompt(root)
             in_flight.note_listing(is_prompt=are_prompt)
-            if flat and are_prompt and listing.has_settled(listed_from_ns):
-                self._keep(archive, flat, listing)
+            little = walk.little_album()
+            if little and are_prompt and listing.has_settled(listed_from_ns):
+                self._keep(archive, little, listing)
             return listing
 
-    def _keep(self, archive: ArchiveId, flat: FlatAlbum, listing: Listing) -> None:
+    def _keep(self, archive: ArchiveId, little: LittleAlbum, listing: Listing) -> None:
         with self._lock:
-            self._flat_albums.put(archive, (flat, listing), weight=1)
+            self._little_albums.put(archive, (little, listing), weight=1)
 
     def _unchanged(self, archive: ArchiveId, album: int, in_flight: InFlight) -> Listing | None:
-        """Return the last listing of a flat album on a prompt file system, if it still holds."""
+        """Return the last listing of a little album on a prompt file system, if it still holds."""
         if in_flight.is_slow:  # only a listing finds out when that is over
             return None
         with self._lock:
-            flat, listing = self._flat_albums.get(archive) or (None, None)
-        if flat and in_flight.measured(partial(flat.is_unchanged, album, self._native)):
+            little, listing = self._little_albums.get(archive) or (None, None)
+        if little and in_flight.measured(partial(little.is_unchanged, album, self._native)):
             return listing
         return None
 

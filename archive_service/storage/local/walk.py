@@ -29,8 +29,8 @@ from archive_service.storage.local.directory_look import (
     stable_names,
 )
 from archive_service.storage.local.filesystem_type import is_prompt
-from archive_service.storage.local.flat_album import FlatAlbum, flat_album
 from archive_service.storage.local.listing_builder import ListingBuilder
+from archive_service.storage.local.little_album import LittleAlbum, LittleAlbumBuilder
 from archive_service.storage.local.native import AS_COMPILED, NativeCalls
 from archive_service.storage.local.open_beneath import OPEN_DIRECTORY
 from archive_service.storage.local.stat_record import (
@@ -81,6 +81,7 @@ class Walk:
         self._links = links
         self._native = native
         self._columns = ListingBuilder()
+        self._little = LittleAlbumBuilder()
 
     def __len__(self) -> int:
         return len(self._columns)
@@ -103,14 +104,9 @@ class Walk:
         with opened_directory(path) as descriptor:
             self.directory(descriptor, Place(self.reached, self.reached))
 
-    def album(self, descriptor: int) -> FlatAlbum | None:
-        """Collect what an album holds; return what shows later that it is the same, if it is flat.
-
-        A flat album holds a few files, and neither directories nor links.
-        """
-        look = self._look(descriptor, Place())
-        self._collect(look)
-        return flat_album(look) if self._has_files_alone(look.rows) else None
+    def little_album(self) -> LittleAlbum | None:
+        """Return what shows later that the album is the same, if it is little and has no links."""
+        return self._little.album()
 
     def directory(self, descriptor: int, place: Place) -> bool:
         """Collect what a directory holds; return whether it is empty or leads to an empty one.
@@ -149,6 +145,7 @@ class Walk:
     def _collect(self, look: DirectoryLook) -> bool:
         place, status = look.place, look.status
         before = len(self)
+        self._little.add(look)
         self.is_prompt = self.is_prompt and look.is_prompt
         self._note_left_out(look)
         below = self._add_files(*look.without_placeholders(), place)

@@ -33,7 +33,6 @@ _OVERFLOW = 0x4000
 class Watched(NamedTuple):
     """A file that is watched."""
 
-    instance: int
     watch: int
     inode: tuple[int, int]
     """Device and inode number."""
@@ -43,13 +42,16 @@ class Watched(NamedTuple):
 
 
 class WriteWatches:
-    """The watches of one process, which has one inotify instance; for calls from any thread."""
+    """The watches of one process; for calls from any thread.
+
+    Its inotify instance is kept until `close`: to close one takes the kernel some 20 ms.
+    """
 
     def __init__(self) -> None:
         self._lock = Lock()
+        self._most = MOST_WATCHED
         self._inotify: INotify | None = None
         self._leases = Leases()
-        self._instance = 0
         self._users: Counter[int] = Counter()
         self._events: Counter[int] = Counter()
         self._overflows = 0
@@ -57,7 +59,7 @@ class WriteWatches:
     def begin(self, descriptor: int) -> Watched | None:
         """Watch an open file; None if that is impossible."""
         with self._lock:
-            if len(self._users) >= MOST_WATCHED:
+            if len(self._users) >= self._most:
                 return None
             try:
                 inotify = self._opened()
@@ -68,7 +70,7 @@ class WriteWatches:
             self._users[watch] += 1
             inode = status.st_dev, status.st_ino
             events = self._events[watch]
-            return Watched(self._instance, watch, inode, events, self._overflows)
+            return Watched(watch, inode, events, self._overflows)
 
     def end(self, watched: Watched) -> None:
         """End a watch."""
@@ -80,8 +82,7 @@ class WriteWatches:
             with suppress(OSError):  # the file may be gone
                 self._inotify.rm_watch(watched.watch)
             if not self._users:
-                self._inotify.close()
-                self._inotify, self._instance = None, self._instance + 1
+                self._take_events()  # of ended watches; else they fill the queue
 
     def is_unwritten(self, watched: Watched, descriptor: int) -> bool:
         """Return whether the open file is the watched one, and nobody has written to it since."""
@@ -93,11 +94,20 @@ class WriteWatches:
             return False
         with self._lock:
             # No number is given twice in the life of an instance.
-            if watched.instance != self._instance or watched.watch not in self._users:
+            if watched.watch not in self._users:
                 return False
             self._take_events()
             events = self._events[watched.watch], self._overflows
         return events == (watched.events, watched.overflows)
+
+    def close(self) -> None:
+        """End all watches, and begin no more."""
+        with self._lock:
+            self._most = 0
+            self._users.clear()
+            if self._inotify is not None:
+                self._inotify.close()
+                self._inotify = None
 
     def _opened(self) -> INotify:
         if self._inotify is None:

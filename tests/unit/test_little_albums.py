@@ -1,4 +1,4 @@
-"""A little album without subdirectories: its last listing is kept, and no change goes unseen."""
+"""A little album without links: its last listing is kept, and no change goes unseen."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from archive_service.archive.fingerprint import fingerprint_of
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import CLOCK_TICK_NS, Listing
 from archive_service.storage.exclusion import DEFAULT_PATTERNS, Exclusion
-from archive_service.storage.local.flat_album import MOST_FILES
+from archive_service.storage.local.little_album import MOST_ENTRIES
 from archive_service.storage.local.native import AS_COMPILED, NOTHING_COMPILED, NativeCalls
 from archive_service.storage.local.storage import LocalStorage
 
 ARCHIVE = ArchiveId(HASH)
-FILES = {"a.jpg": b"12345", "b.jpg": b"123", "c.jpg.part": b"1"}
+FILES = {"a.jpg": b"12345", "b.jpg": b"123", "c.jpg.part": b"1", "sub/deep/d.jpg": b"1", "e/": b""}
 
 
 def storage_of(photos_dir: Path, native: NativeCalls = AS_COMPILED) -> LocalStorage:
@@ -61,6 +61,11 @@ def replace_directory(album: Path) -> None:
     shutil.copytree(album.with_name("old"), album)
 
 
+def turn_into_link(album: Path) -> None:
+    (album / "sub/deep").rename(album / "deeper")
+    (album / "sub/deep").symlink_to("../deeper")
+
+
 def grow_upload(album: Path) -> None:
     with (album / "c.jpg.part").open("ab") as file:
         file.write(b"more")
@@ -78,6 +83,11 @@ CHANGES: dict[str, Callable[[Path], object]] = {
     "a link is added": lambda album: (album / "d.jpg").symlink_to("a.jpg"),
     "an upload goes on": grow_upload,
     "an upload ends": lambda album: (album / "c.jpg.part").rename(album / "c.jpg"),
+    "a file below is rewritten": lambda album: (album / "sub/deep/d.jpg").write_bytes(b"2"),
+    "a file is added below": lambda album: (album / "sub/deep/f.jpg").write_bytes(b"2"),
+    "an empty directory gets a file": lambda album: (album / "e/f.jpg").write_bytes(b"2"),
+    "an empty directory is removed": lambda album: (album / "e").rmdir(),
+    "a directory becomes a link": turn_into_link,
     "another directory has the name": replace_directory,
 }
 
@@ -109,9 +119,10 @@ def test_an_album_that_comes_back_is_listed_anew(album: Path, storage: LocalStor
 
 
 NOT_KEPT = {
-    "a directory": lambda album: (album / "d").mkdir(),
     "a link": lambda album: (album / "d.jpg").symlink_to("a.jpg"),
-    "many files": lambda album: [(album / f"{n}.jpg").write_bytes(b"1") for n in range(MOST_FILES)],
+    "many files": lambda album: [
+        (album / f"{n}.jpg").write_bytes(b"1") for n in range(MOST_ENTRIES)
+    ],
 }
 
 
