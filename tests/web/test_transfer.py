@@ -26,6 +26,7 @@ from harness.albums import HASH, make_album, make_sparse, noise, settle
 from harness.conditions import eventually
 from harness.gatedfs import gated
 from harness.http import connected, get
+from harness.inotify import watches
 from harness.pagecache import evict
 from harness.ports import free_port
 from harness.server import Server, serving
@@ -153,16 +154,15 @@ def test_a_cold_file_is_waited_for_in_a_thread(
     assert {call.thread for call in calls if call.name == "sendfile"} == {server.pid}
 
 
-def test_no_inotify_instance_is_closed_on_the_event_loop(
+def test_no_inotify_instance_is_closed_behind_a_download(
     server: Server, photos_dir: Path, tmp_path: Path
 ) -> None:
     settle(make_album(photos_dir, {"1.bin": noise(LARGE_BYTES)}))
-    with traced(server.pid, tmp_path / "trace", "close") as trace:
+    with traced(server.pid, tmp_path / "trace", "close", "inotify_rm_watch") as trace:
         assert get(server.port, TARGET).status == 200
-        eventually(lambda: INOTIFY not in server.open_files())
-    closed_in = {call.thread for call in trace.calls if f"<{INOTIFY}>" in call.arguments}
-    assert closed_in
-    assert server.pid not in closed_in
+        eventually(lambda: watches(server.pid) == 0)
+    of_inotify = {call.name for call in trace.calls if f"<{INOTIFY}>" in call.arguments}
+    assert of_inotify == {"inotify_rm_watch"}
 
 
 def test_behind_a_cold_file_the_disk_reads_the_files_of_later_batches(
