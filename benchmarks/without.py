@@ -90,17 +90,6 @@ OPTIMISATIONS = {
             ),
         ),
     ),
-    "unsent-grows": Optimisation(
-        "the kernel takes up to 2 MiB of a quick client's download, not 128 KiB",
-        ("album", "thumbnails"),
-        (
-            Replacement(
-                "transfer/unsent_room.py",
-                "ROOM_BYTES = 2 * 1024 * 1024\n",
-                "ROOM_BYTES = 128 * 1024\n",
-            ),
-        ),
-    ),
     "made-ahead": Optimisation(
         "two batches are made while one is sent",
         ("thumbnails", "slow-storage-thumbnails", "slow-storage-album"),

@@ -42,13 +42,14 @@ from archive_service.transfer.file_span import Chunk, FileSpan
 from archive_service.transfer.socket_writer import FileNotSent, SocketWriter
 from archive_service.transfer.stall_watchdog import StallWatchdog, reset
 from archive_service.transfer.tcp_info import progress_of
-from archive_service.transfer.unsent_room import UNSENT_BYTES, UnsentRoom
 
 if sys.version_info >= (3, 11):
     from asyncio import timeout
 else:
     from async_timeout import timeout
 
+UNSENT_BYTES = 128 * 1024
+"""The most that the kernel takes of a download beyond what is on its way."""
 _KERNEL_UNSENT_LIMIT = getattr(socket, "TCP_NOTSENT_LOWAT", None)
 
 
@@ -60,12 +61,7 @@ class Transfer:
     """
 
     def __init__(
-        self,
-        request: web.Request,
-        response: web.StreamResponse,
-        *,
-        stall_timeout_s: float,
-        unsent_room: UnsentRoom | None = None,
+        self, request: web.Request, response: web.StreamResponse, *, stall_timeout_s: float
     ) -> None:
         self._request = request
         self._announced_bytes = self._left_bytes = response.content_length or 0
@@ -77,9 +73,6 @@ class Transfer:
         self._is_too_slow = False
         self._writer: SocketWriter | None = None
         self._watch: StallWatchdog | None = None
-        self._unsent_room = unsent_room or UnsentRoom()
-        self._limit_bytes = UNSENT_BYTES
-        """How much the kernel may buffer beyond the data in flight."""
         self._unsent: Chunk | None = None
         """What is left for the transport to send."""
 
@@ -100,7 +93,6 @@ class Transfer:
     ) -> None:
         if self._watch:
             self._watch.end()
-        self._unsent_room.leave(self)
         if error is not None or self._left_bytes:
             self.abort()
         if self._writer:
@@ -110,20 +102,12 @@ class Transfer:
         transport = self._request.transport
         if transport is not None and not transport.is_closing():
             connection: socket.socket = transport.get_extra_info("socket")
-            _limit_unsent(connection, UNSENT_BYTES)
+            _limit_unsent(connection)
             # Once it holds bytes it is waited for until it holds none.
             transport.set_write_buffer_limits(high=0)
             # Without a descriptor left the transport does it all: the answer has begun.
             with suppress(OSError):
                 self._writer = SocketWriter(connection)
-
-    def suit(self, piece_bytes: int) -> None:
-        """Let the kernel buffer as much as suits a client that takes such pieces."""
-        limit_bytes = self._unsent_room.limit_bytes(self, piece_bytes=piece_bytes)
-        transport = self._request.transport
-        if limit_bytes != self._limit_bytes and transport is not None:
-            self._limit_bytes = limit_bytes
-            _limit_unsent(transport.get_extra_info("socket"), limit_bytes)
 
     def begin(self, chunk: Chunk) -> int:
         """Send as much of a chunk as fits; return how many bytes are left for `finish`.
@@ -252,8 +236,12 @@ def close_now(protocol: web.RequestHandler) -> None:
     protocol.force_close()
 
 
-def _limit_unsent(connection: socket.socket, count: int) -> None:
-    """Have the kernel buffer at most `count` bytes for a client beyond the data in flight."""
+def _limit_unsent(connection: socket.socket) -> None:
+    """Have the kernel buffer little for a client beyond the data in flight.
+
+    Thousands of slow clients, with a few hundred kilobytes each, would fill the system's memory for
+    TCP, and then all clients wait.  Data in flight is not limited, so quick clients stay quick.
+    """
     if _KERNEL_UNSENT_LIMIT is not None:
         with suppress(OSError):
-            connection.setsockopt(socket.IPPROTO_TCP, _KERNEL_UNSENT_LIMIT, count)
+            connection.setsockopt(socket.IPPROTO_TCP, _KERNEL_UNSENT_LIMIT, UNSENT_BYTES)

@@ -87,7 +87,6 @@ class DownloadRun:
             self._note(left)
         if pause := self._pace.sent(count, time.monotonic() - began_s):
             await pause
-        self._transfer.suit(self._pace.buffer_bytes())
 
     def _note(self, count: int) -> None:
         """Note bytes that the connection has taken."""

@@ -27,7 +27,6 @@ from archive_service.transfer.chunk_size import AdaptivePace, DelayedPace
 from archive_service.transfer.connection import Transfer
 from archive_service.transfer.download import DownloadRun
 from archive_service.transfer.service import ArchiveService
-from archive_service.transfer.unsent_room import UnsentRoom
 from archive_service.web.archive_look import ArchiveLook
 from archive_service.web.archive_parts import ending_of
 from archive_service.web.failures import LANGUAGES, failed_plan_response
@@ -55,7 +54,6 @@ class DownloadRoute:
         self._fair_use = fair_use
         self._resumptions = fair_use.resumptions
         self._look = look
-        self._unsent_room = UnsentRoom()
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Answer with the bytes that a request asks for."""
@@ -159,12 +157,7 @@ class DownloadRoute:
                 self._resumptions.note_end(begun, started, sent_bytes=transfer.sent_bytes)
 
     def _transfer(self, request: web.Request, response: web.StreamResponse) -> Transfer:
-        return Transfer(
-            request,
-            response,
-            stall_timeout_s=self._options.stall_timeout_s,
-            unsent_room=self._unsent_room,
-        )
+        return Transfer(request, response, stall_timeout_s=self._options.stall_timeout_s)
 
     def _pace(self) -> AdaptivePace | DelayedPace:
         if self._options.delay_s is None:

@@ -6,7 +6,6 @@ import asyncio
 import io
 import os
 import resource
-import socket
 import zipfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import (
@@ -28,7 +27,6 @@ from harness.gatedfs import gated
 from harness.http import connected, get
 from harness.inotify import watches
 from harness.pagecache import evict
-from harness.ports import free_port
 from harness.server import Server, serving
 from harness.strace import traced
 
@@ -45,7 +43,6 @@ from archive_service.storage.local.storage import LocalStorage
 from archive_service.transfer.connection import Transfer
 from archive_service.transfer.file_span import Chunk, FileSpan
 from archive_service.transfer.service import ArchiveService
-from archive_service.transfer.unsent_room import ROOM_BYTES, UNSENT_BYTES
 from archive_service.web.app import create_app
 from archive_service.web.http_server.client_connection import ConnectionTimes
 from archive_service.web.http_server.runner import Runner
@@ -524,35 +521,6 @@ def test_without_a_descriptor_left_the_answer_is_whole_all_the_same(tmp_path: Pa
 
         answer = answer_of(tmp_path, send, 2 * len(data), begin=no_descriptor_to_be_had)
         assert asyncio.run(answer) == data * 2
-
-
-@pytest.mark.skipif(not hasattr(socket, "TCP_NOTSENT_LOWAT"), reason="the system has no limit")
-def test_the_kernel_buffers_much_for_a_quick_client_and_little_for_a_slow_one() -> None:
-    limits: list[int] = []
-
-    async def handler(request: web.Request) -> web.StreamResponse:
-        assert request.transport is not None
-        connection = request.transport.get_extra_info("socket")
-        response = web.StreamResponse(headers={"Content-Length": "0"})
-        async with Transfer(request, response, stall_timeout_s=60) as transfer:
-            for piece_bytes in (1, ROOM_BYTES, 1):
-                transfer.suit(piece_bytes)
-                limits.append(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT))
-        return response
-
-    async def ask() -> None:
-        app = web.Application()
-        app.router.add_get("/", handler)
-        port = free_port()
-        async with (
-            running(app, lambda runner: web.TCPSite(runner, "127.0.0.1", port)),
-            ClientSession() as session,
-            session.get(f"http://127.0.0.1:{port}/") as response,
-        ):
-            await response.read()
-
-    asyncio.run(asyncio.wait_for(ask(), 60))
-    assert limits == [UNSENT_BYTES, ROOM_BYTES, UNSENT_BYTES]
 
 
 def test_a_span_longer_than_its_file_is_not_sent_for_whole(tmp_path: Path) -> None:
