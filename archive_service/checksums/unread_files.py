@@ -53,10 +53,7 @@ class UnreadFiles:
             self._drop(source)
 
     def watch(self, sources: Iterable[SourceIndex]) -> None:
-        """Watch files that are still as listed; blocks.
-
-        Stop at one on a slow file system: there nobody reports what other machines write.
-        """
+        """Watch files that are still as listed, up to one on a slow file system; blocks."""
         with self._open_album() as files:
             for source in sources:
                 if source in self._watched or self.listing.ctime_ns(source) >= self._settled_ns:

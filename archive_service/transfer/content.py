@@ -100,6 +100,7 @@ class ArchiveContent:
         self._open_album = open_album
         self._threads = disk.threads
         self._demand = disk.demand
+        self._is_at_hand = disk.is_at_hand
         self._maker = BatchMaker(layout, checksums, open_album, is_at_hand=disk.is_at_hand)
 
     async def chunks(
@@ -150,11 +151,12 @@ class ArchiveContent:
     ) -> AsyncGenerator[None, None]:
         """Watch unread files for writers during a block that sends bytes from `start` on.
 
+        Not on slow file systems: no other machine's writes are reported, and to open files waits.
         Enter it before the header fields are sent: who has them may change something at once.
         """
         with closing(ReadAhead(self._maker, self._threads, pieces, start=start, stop=stop)) as plan:
             is_needed = not plan.is_complete and plan.needs_files()
-        if not is_needed:
+        if not (is_needed and self._is_at_hand()):
             yield
             return
         self._checksums.unread.join()

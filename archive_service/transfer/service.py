@@ -88,6 +88,7 @@ class ArchiveService:
         hashing = self._hashing.of("hash")
         threads = HashThreads(index, hashing, self._indexing, observe, self._demand)
         self._write_watches = threads.write_watches
+        self._write_watches.prepare()
         self._albums = AlbumRegistry(storage, threads)
         self._descriptions = Descriptions(
             options,

@@ -56,6 +56,16 @@ class WriteWatches:
         self._events: Counter[int] = Counter()
         self._overflows = 0
 
+    def prepare(self) -> None:
+        """Open the instance, before any file is open.
+
+        Its first use runs ldconfig (`ctypes.util.find_library`), and holds the interpreter's lock
+        until that program has closed the files it was born with.  A file on a disk that hangs
+        would have the whole process wait.
+        """
+        with self._lock, suppress(OSError, ImportError, AttributeError):
+            self._opened()
+
     def begin(self, descriptor: int) -> Watched | None:
         """Watch an open file; None if that is impossible."""
         with self._lock:
