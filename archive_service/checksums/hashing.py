@@ -84,23 +84,23 @@ class Hashing(ABC):
         """Return where the hash of a large file begins."""
         return begin_hash()
 
-    def left(self, source: SourceIndex, state: HashState) -> None:  # noqa: B027
+    def left(self, source: SourceIndex, state: HashState) -> None:  # noqa: B027 - a hook
         """Note how far a large file was hashed when the run was left."""
 
     def opened(self, source: SourceIndex, state: HashState) -> SourceFile:
         """Open a large file that is to be hashed from a state on."""
         return self.files.open(source)
 
-    def hashed(self, source: SourceIndex, file: SourceFile) -> None:  # noqa: B027
+    def hashed(self, source: SourceIndex, file: SourceFile) -> None:  # noqa: B027 - a hook
         """Take a large file that was hashed, before it is closed."""
 
-    def before_block(self, offset: int, count: int) -> None:  # noqa: B027
+    def before_block(self, offset: int, count: int) -> None:  # noqa: B027 - a hook
         """Prepare to read bytes of a large file."""
 
-    def after_block(self, source: SourceIndex, state: HashState, count: int) -> None:  # noqa: B027
+    def after_block(self, source: SourceIndex, state: HashState, count: int) -> None:  # noqa: B027 - a hook
         """Note that `count` bytes up to a state were hashed."""
 
-    def after_group(self, files: int, size_bytes: int, *, duration_s: float) -> None:  # noqa: B027
+    def after_group(self, files: int, size_bytes: int, *, duration_s: float) -> None:  # noqa: B027 - a hook
         """Note that small files were hashed."""
 
     def steps(self, sources: Iterable[SourceIndex]) -> Iterator[None]:

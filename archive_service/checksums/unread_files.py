@@ -45,7 +45,7 @@ class UnreadFiles:
             self._users += 1
 
     def leave(self) -> None:
-        """End all watches, unless somebody else has joined; blocks."""
+        """End all watches, unless somebody else has joined; takes microseconds a file."""
         with self._lock:
             self._users -= 1
             left = [] if self._users else list(self._watched)

@@ -122,7 +122,7 @@ class RedisStore:
     def _rewrite(self, key: bytes, change: Change) -> None:
         for _ in range(_TRIES):
             with self._client.pipeline() as commands, suppress(redis.WatchError):
-                commands.watch(key)  # type: ignore[no-untyped-call]
+                commands.watch(key)  # type: ignore[no-untyped-call] # redis-py's has no types
                 found = cast("list[bytes]", commands.lrange(key, 0, -1))
                 changed = change([decoded(data) for data in found])
                 if changed is None:
