@@ -13,6 +13,7 @@ from harness.albums import HASH, make_album, noise
 from harness.chromium import Chromium, started_chromium, visiting
 from harness.conditions import eventually
 from harness.http import get
+from harness.ports import free_port
 from harness.server import Server
 
 from archive_service.archive.signed_link import Link
@@ -46,7 +47,7 @@ def url_of(server: Server) -> str:
 
 def interrupted(chromium: Chromium, serve: Serve) -> int:
     """Begin a download from a server that dies after the first piece; return its port."""
-    server = serve(*ONE_PIECE_ONLY)
+    server = serve(*ONE_PIECE_ONLY, "--port", f"{free_port()}")
     chromium.start_download(url_of(server))
     server.wait_for(rf"event=download\.piece .*sent_bytes={PIECE_BYTES} ")
     chromium.wait_for(lambda: chromium.received_bytes == PIECE_BYTES)
@@ -95,7 +96,7 @@ def test_album_that_changed_meanwhile_is_downloaded_anew(
 def test_download_begun_before_its_link_expired_is_resumed(
     chromium: Chromium, serve: Serve
 ) -> None:
-    first = serve(*ONE_PIECE_ONLY, variables=SIGNED_ONLY)
+    first = serve(*ONE_PIECE_ONLY, "--port", f"{free_port()}", variables=SIGNED_ONLY)
     link = signed(life_s=SHORT_LIFE_S)
     chromium.start_download(f"http://127.0.0.1:{first.port}{link}")
     chromium.wait_for(lambda: chromium.received_bytes == PIECE_BYTES)

@@ -12,6 +12,7 @@ from conftest import Serve
 from harness.albums import HASH, let_date_begin, make_album, noise
 from harness.firefox import Firefox, started_firefox
 from harness.http import get
+from harness.ports import free_port
 from harness.server import Server
 
 TARGET = f"/archive/{HASH}/?name={quote('Лето & море')}"
@@ -57,7 +58,7 @@ def begun(firefox: Firefox, serve: Serve, *flags: str) -> Server:
 
 def interrupted(firefox: Firefox, serve: Serve, *flags: str) -> int:
     """Begin a download from a server that dies in the middle; return its port."""
-    server = begun(firefox, serve, *flags)
+    server = begun(firefox, serve, "--port", f"{free_port()}", *flags)
     server.process.kill()
     server.process.wait()
     firefox.wait_for(lambda: (firefox.download() or {})["stopped"])

@@ -25,6 +25,7 @@ from harness.ending import (
     stopping,
 )
 from harness.http import Truncated, get
+from harness.ports import free_port
 from harness.server import SERVER, Server, environment, is_alive, open_files
 
 if not Path("/proc/self/stat").exists():
@@ -281,8 +282,7 @@ def test_downloads_end_first_when_the_supervisor_is_killed(server: Server, album
 
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_every_address_of_a_host_is_listened_on(serve: Serve, workers: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        port = found.getsockname()[1]
+    port = free_port()
     server = serve("--workers", workers, "--host", "localhost", "--port", f"{port}")
     assert server.port == port
     for _, _, _, _, (address, *_) in socket.getaddrinfo("localhost", None, type=socket.SOCK_STREAM):
