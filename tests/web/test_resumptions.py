@@ -11,6 +11,8 @@ from harness.albums import HASH, make_album, noise
 from harness.http import Response, connected, get, request
 from harness.server import Server
 
+from archive_service.web.limits.resumption_guard import BRIEF_BYTES
+
 TARGET = f"/archive/{HASH}/"
 SUBSET = f"{TARGET}?file=1.jpg"
 WGET, CURL = "User-Agent: Wget/1.21.3", "User-Agent: curl/7.88.1"
@@ -168,6 +170,18 @@ def test_a_look_at_the_start_is_no_beginning_but_takes_none_back(serve: Serve, a
     assert go_on(server, WGET) == 412
     begin(server, WGET)
     begin(server, WGET, "Range: bytes=0-0")
+    assert go_on(server, WGET) == 206
+
+
+def test_who_took_a_mebibyte_has_begun(serve: Serve, album: Path) -> None:
+    server = serve()
+    begin(server, WGET)
+    (album / "3.jpg").write_bytes(noise(8_000_000))
+    with connected(server.port, small_window=True) as connection:
+        connection.send("GET", TARGET, WGET)
+        connection.receive_head()
+        connection.receive_content(BRIEF_BYTES)
+    server.wait_for(r"event=download\.interrupted")
     assert go_on(server, WGET) == 206
 
 
