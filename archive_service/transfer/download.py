@@ -43,6 +43,12 @@ class DownloadRun:
         self._observe = observe
         self._began_s = time.monotonic()
         self._sent_bytes = 0
+        self._has_failed = False
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the download was cut because a file could not be sent as announced."""
+        return self._has_failed
 
     async def send(self, answer: ResponsePlan, content: ArchiveContent) -> None:
         """Send the parts of an answer; a failure ends the connection, not the caller."""
@@ -51,9 +57,9 @@ class DownloadRun:
             await self._send_parts(answer, content)
             self._transfer.require_complete()
         except (DownloadFailed, *_CONNECTION_ERRORS) as error:
-            self._interrupt(self._reason(error))
+            self._interrupt(error)
         except BaseException as error:
-            self._interrupt(self._reason(error))
+            self._interrupt(error)
             raise
         else:
             self._observe(
@@ -97,7 +103,9 @@ class DownloadRun:
         count, started = self._sent_bytes - before, self._started
         self._observe(PieceSent(started.archive, count, self._sent_bytes, started.content_length))
 
-    def _interrupt(self, reason: str) -> None:
+    def _interrupt(self, error: BaseException) -> None:
+        reason = self._reason(error)
+        self._has_failed = isinstance(error, DownloadFailed)
         self._transfer.abort()
         self._note_sent()  # of a piece that was not finished
         self._observe(
