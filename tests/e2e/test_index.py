@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
-from harness.albums import HASH, make_album, noise, settle
+from harness.albums import HASH, let_date_begin, make_album, noise, settle
 from harness.commands import run_command
-from harness.conditions import eventually
 from harness.http import get
 from harness.indexed import learn_otherwise, unknown_files
 from harness.lists import ORDER, write_list
@@ -131,7 +129,7 @@ def test_prune_keeps_the_date_of_a_list(cache_dir: Path, photos_dir: Path) -> No
             answer = get(server.port, f"/archive/{ORDER}/")
             return answer["etag"], answer["last-modified"]
 
-    eventually(lambda: time.time() > (lists / f"{ORDER}.json").stat().st_ctime + 2)
+    let_date_begin(lists)
     before = validators()
     os.link(album / "1.jpg", photos_dir.parent / "a link")  # moves the ctime and no byte
     settle(album)
