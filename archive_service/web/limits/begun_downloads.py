@@ -99,10 +99,11 @@ class BegunDownloads:
 
     def _own_place(self, download: bytes) -> tuple[int, list[_Begun]]:
         """Return the index of this process's record of a download, and its beginnings."""
-        records = {index: self._shared.record(self._number, index) for index in _indexes(download)}
-        for index, record in records.items():
-            if record[0] == download:
-                return index, _beginnings(record, download)
+        records: dict[int, tuple[Any, ...]] = {}
+        for index in _indexes(download):
+            records[index] = self._shared.record(self._number, index)
+            if records[index][0] == download:
+                return index, _beginnings(records[index], download)
         return min(records, key=lambda index: int(records[index][2])), []
 
 
