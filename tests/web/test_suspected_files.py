@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import mmap
 import os
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from conftest import Serve
-from harness.albums import HASH, make_album, noise
-from harness.conditions import eventually
+from harness.albums import HASH, let_date_begin, make_album, noise
 from harness.http import Truncated, connected, get, request
 from harness.oracle import contents_of
 from harness.server import Server
+from harness.touches import give_to_its_owner, rewrite
 
 TARGET = f"/archive/{HASH}/"
 FILES = {
@@ -23,11 +22,6 @@ FILES = {
     "c.bin": noise(600_000, 2),
     "d.txt": b"d",
 }
-
-
-def give_to_its_owner(path: Path) -> None:
-    status = path.stat()
-    os.chown(path, status.st_uid, status.st_gid)
 
 
 def link_elsewhere(path: Path) -> None:
@@ -42,16 +36,6 @@ def replace_by_a_copy(path: Path) -> None:
     copy.chmod(status.st_mode)
     os.utime(copy, ns=(status.st_atime_ns, status.st_mtime_ns))
     copy.rename(path)
-
-
-def rewrite(path: Path) -> None:
-    """Change a byte, and put size and mtime back."""
-    status = path.stat()
-    with path.open("r+b") as file:
-        last = path.read_bytes()[-1]
-        file.seek(-1, os.SEEK_END)
-        file.write(bytes([last ^ 1]))
-    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
 def relabel(path: Path) -> None:
@@ -163,10 +147,7 @@ def test_a_first_download_goes_on_where_no_byte_has_changed(
 ) -> None:
     album = make_album(photos_dir, FILES)
     server = serve()
-    changed_s = max(path.stat().st_ctime for path in (album, *album.iterdir()))
-    eventually(
-        lambda: time.time() > int(changed_s) + 2
-    )  # the date is that of the album from now on
+    let_date_begin(album)
     before = validators(server)
     seen = []
 
