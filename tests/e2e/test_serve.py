@@ -26,9 +26,8 @@ from archive_service.config.settings import Settings
 Serve = Callable[..., Server]
 
 FAILED_START_TIMEOUT_S = 120.0
-STOPPED_WITHIN_S = 20.0
-ABORTED_WITHIN_S = 2.0
-BRIEF_S = 5.0
+STOPPED_WITHIN_S = ABORTED_WITHIN_S = BRIEF_S = 25.0
+"""Far less than what a stop waits for downloads, and a lot for a busy machine."""
 """Far less than the shutdown time-outs that should not be waited for."""
 PIECE_BYTES = 256 * 1024
 

@@ -29,11 +29,18 @@ class Call:
     result: int
 
 
+@dataclass(frozen=True)
 class Trace:
-    """The calls of a traced block; complete when the block has ended."""
+    """The calls of a traced block, as far as strace has written them down.
 
-    def __init__(self) -> None:
-        self.calls: list[Call] = []
+    A call whose effect shows may not be among them yet.  If the block ends then, it never is.
+    """
+
+    output: Path
+
+    @property
+    def calls(self) -> list[Call]:
+        return list(_calls(self.output.read_text(errors="replace").splitlines()))
 
     def of(self, path: Path) -> list[Call]:
         """Return the calls with a descriptor of a file."""
@@ -58,14 +65,12 @@ def traced(pid: int, output: Path, *names: str) -> Iterator[Trace]:
             process.kill()
             process.wait(_TIMEOUT_S)
             pytest.skip(f"strace can't trace: {said.strip()}")
-        trace = Trace()
         try:
-            yield trace
+            yield Trace(output)
         finally:
             process.send_signal(signal.SIGINT)
             stderr.read()
             process.wait(_TIMEOUT_S)
-    trace.calls += _calls(output.read_text(errors="replace").splitlines())
 
 
 def _calls(lines: list[str]) -> Iterator[Call]:

@@ -251,7 +251,7 @@ def test_hashing_stops_when_nobody_waits_any_more(site: Site, photos_dir: Path) 
             await asyncio.to_thread(eventually, lambda: storage.read_bytes[b"a.bin"] > 2 * read)
             other.cancel()
             await asyncio.wait({other})
-            await asyncio.to_thread(eventually, lambda: not is_open(), within_s=1.0)
+            await asyncio.to_thread(eventually, lambda: not is_open())
             return storage
 
     assert run(leave()).opened == {b"a.bin": 1}

@@ -140,11 +140,11 @@ def test_work_that_makes_progress_does_not_hang() -> None:
     steps = threading.Semaphore(0)
 
     def go_on() -> None:
-        for _ in range(40):
+        for _ in range(60):
             note_progress()
             steps.acquire(timeout=0.05)
 
-    with lanes_of(hangs_after_s=1.0) as (lanes, hung):
+    with lanes_of(hangs_after_s=2.5) as (lanes, hung):
         lanes.of("a").submit(go_on).result(_TIMEOUT_S)
         assert hung.empty()
 
