@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 import pytest
 from conftest import Serve
-from harness.albums import HASH, make_album, noise
+from harness.albums import HASH, let_date_begin, make_album, noise
 from harness.firefox import Firefox, started_firefox
 from harness.http import get
 from harness.server import Server
@@ -19,7 +18,6 @@ TARGET = f"/archive/{HASH}/?name={quote('Лето & море')}"
 NAME = "Лето & море.zip"
 FILES = {"1.jpg": noise(2_000_000), "2.jpg": noise(6_000_000), "notes/3.txt": b"three"}
 PIECE_BYTES = 256 * 1024
-LAST_MODIFIED_IS_OVER_S = 2.0
 UNHURRIED = ("--debug", "--delay", "0.1", "--level", "debug")
 
 
@@ -40,12 +38,9 @@ def firefox(browser: Firefox) -> Iterator[Firefox]:
 
 
 @pytest.fixture(autouse=True)
-def album(photos_dir: Path, serve: Serve) -> Path:
-    """An album whose Last-Modified is over."""
-    album = make_album(photos_dir, FILES)
-    serve().stop()  # from here on the settings are in force
-    time.sleep(LAST_MODIFIED_IS_OVER_S)
-    return album
+def album(photos_dir: Path) -> Path:
+    """An album whose Last-Modified stays as it is."""
+    return let_date_begin(make_album(photos_dir, FILES))
 
 
 def url_of(server: Server, target: str = TARGET) -> str:

@@ -8,12 +8,11 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from harness.albums import HASH, make_album, make_sparse, noise
+from harness.albums import HASH, let_date_begin, make_album, make_sparse, noise
 from harness.conditions import eventually
 from harness.ending import (
     HOLDING_BYTES,
@@ -77,8 +76,7 @@ def test_the_start_is_told_once_when_all_workers_accept(server: Server) -> None:
 
 
 def test_all_workers_send_the_same(server: Server, album: Path) -> None:
-    begun_s = time.time()
-    eventually(lambda: time.time() > begun_s + 2)  # until then the date is that of the answer
+    let_date_begin(album)
     expected = get(server.port, f"/archive/{HASH}/")
     with held_by_all(server, album) as downloads:
         for connection, length in downloads:

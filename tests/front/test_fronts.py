@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 import zipfile
 from io import BytesIO
 from pathlib import Path
@@ -16,7 +15,7 @@ from front.place import HOST
 from front.programs import COMMANDS, versions_of
 from front.recorder import recording
 from harness import http
-from harness.albums import HASH, make_album, make_sparse, noise
+from harness.albums import HASH, let_date_begin, make_album, make_sparse, noise
 from harness.conditions import eventually
 from harness.readers import need, succeed
 from harness.server import Server, serving
@@ -42,9 +41,7 @@ UNCHANGED = (
 def whole(site: Site) -> bytes:
     """The archive as it comes from the service itself."""
     if not (site.photos_dir / HASH).exists():
-        changed_s = make_album(site.photos_dir, FILES).stat().st_ctime
-        # Until then Last-Modified is now.
-        eventually(lambda: time.time() > changed_s + 2)
+        let_date_begin(make_album(site.photos_dir, FILES))
     return http.get(site.service.port, TARGET).content
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
-from harness.albums import HASH, make_album, noise, settle
+from harness.albums import HASH, let_date_begin, make_album, noise, settle
 from harness.conditions import eventually
 from harness.http import get
 from harness.opens import opens_noted
@@ -85,7 +84,7 @@ def test_a_change_of_owner_moves_no_tag_on_another_machine(
 ) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.symlink_to(photos_dir)
-    eventually(lambda: time.time() > int(album.stat().st_ctime) + 2)
+    let_date_begin(album)
     with start(photos_dir) as server:
         first = get(server.port, TARGET)
     assert known(make_index, url) == len(FILES)

@@ -10,9 +10,8 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import pytest
-from harness.albums import HASH, LONG_AGO_S, make_album, noise
+from harness.albums import HASH, LONG_AGO_S, let_date_begin, make_album, noise
 from harness.clock import clock_ahead
-from harness.conditions import eventually
 from harness.http import Response, get
 from harness.readers import succeed
 from harness.server import Server, serving
@@ -49,10 +48,7 @@ REPLICAS: Mapping[str, tuple[Sequence[str], Mapping[str, str], int]] = {
 @pytest.fixture(scope="module")
 def photos_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("photos")
-    album = make_album(path, FILES)
-    changed_s = max(each.stat().st_ctime for each in (album, *album.rglob("*")))
-    # Until then Last-Modified is that of the answer.
-    eventually(lambda: time.time() > changed_s + 2)
+    let_date_begin(make_album(path, FILES))
     return path
 
 

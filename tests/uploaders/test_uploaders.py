@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Serve
-from harness.albums import HASH, make_album, noise
+from harness.albums import HASH, make_album, newest_change_ns, noise
 from harness.conditions import eventually
 from harness.http import get
 from harness.server import Server
@@ -33,8 +33,7 @@ def still(album: Path) -> None:
     """Wait until nothing has changed for as long as the album has to be still."""
 
     def is_still() -> bool:
-        newest_ns = max(path.stat().st_ctime_ns for path in (album, *album.rglob("*")))
-        return time.time_ns() - newest_ns > 2 * SETTLE_TIME_S * 10**9
+        return time.time_ns() - newest_change_ns(album) > 2 * SETTLE_TIME_S * 10**9
 
     eventually(is_still, within_s=WITHIN_S)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Serve
-from harness.albums import HASH, LONG_AGO_S, make_album
+from harness.albums import HASH, LONG_AGO_S, make_album, newest_change_ns
 from harness.conditions import eventually
 from harness.http import Response, get, request
 
@@ -24,10 +24,6 @@ IMPATIENT = ("--settle-time", "60", "--settle-wait", "0")
 """Everything that a test has touched is in motion."""
 
 _VIDEO_MIB = 400
-
-
-def newest_change_ns(album: Path) -> int:
-    return max(path.stat().st_ctime_ns for path in (album, *album.rglob("*")))
 
 
 def names_in(response: Response) -> set[str]:

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 from zipfile import ZipFile
 
 import pytest
-from harness.albums import HASH, make_album, noise
+from harness.albums import HASH, let_date_begin, make_album, noise
 from harness.http import Connection, Response, connected
 from harness.lists import ORDER, write_list
 from harness.server import Server, serving
@@ -40,7 +40,7 @@ FILES = {
 @pytest.fixture(scope="module")
 def photos_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("photos")
-    make_album(path, FILES)
+    let_date_begin(make_album(path, FILES))
     make_album(path, dict.fromkeys(NAMES, b"x"), MANY)
     return path
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from conftest import Serve
-from harness.albums import HASH, make_album, noise, settle
+from harness.albums import HASH, let_date_begin, make_album, noise, settle
 from harness.commands import run_command
 from harness.conditions import eventually
 from harness.gatedfs import gated
@@ -71,12 +70,6 @@ def is_whole(server: Server) -> bool:
     return True
 
 
-def a_second_later(album: Path) -> None:
-    """Wait until a change moves a date."""
-    changed_s = max(path.stat().st_ctime for path in (album, *album.rglob("*")))
-    eventually(lambda: time.time() > int(changed_s) + 2)
-
-
 def learned(server: Server) -> Response:
     answer = get(server.port, TARGET)
     assert answer.status == 200
@@ -89,7 +82,7 @@ def test_what_changes_no_byte_moves_neither_tag_nor_date(
 ) -> None:
     album = settle(make_album(photos_dir, {**FILES, "empty/": b""}))
     first = serve()
-    a_second_later(album)
+    let_date_begin(album)
     whole = learned(first)
     before = album.stat().st_ctime_ns, (album / "b.txt").stat().st_ctime_ns
     touch(album)
@@ -158,7 +151,7 @@ def test_inode_numbers_that_change_by_themselves_change_nothing(
     photos_dir: Path, tmp_path: Path
 ) -> None:
     """As on sshfs; also while nothing is known of the album yet."""
-    a_second_later(make_album(photos_dir, FILES))
+    let_date_begin(make_album(photos_dir, FILES))
     with ExitStack() as stack:
         mounted = stack.enter_context(gated(photos_dir, tmp_path / "mounted"))
         mounted.renumber(1)
@@ -183,7 +176,7 @@ def test_verify_mends_what_no_ctime_tells(photos_dir: Path, tmp_path: Path) -> N
     cache_dir = tmp_path / "cache"
     cache_dir.mkdir()
     album = make_album(photos_dir, FILES)
-    a_second_later(album)
+    let_date_begin(album)
     with gated(photos_dir, tmp_path / "mounted") as mounted:
         mounted.renumber(1)
         with serving(mounted.root, cache_dir) as server:
@@ -213,10 +206,10 @@ def test_litter_made_anew_moves_nothing_in_another_process(
 ) -> None:
     album = settle(make_album(photos_dir, {**FILES, name: b"litter"}))
     first = serve()
-    a_second_later(album)
+    let_date_begin(album)
     expected = validators(first)
     for _ in range(2):
-        a_second_later(album)
+        let_date_begin(album)
         (album / name).unlink()
         assert validators(first) == expected == validators(serve())
         (album / name).write_bytes(b"anew")

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import time
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import pytest
 from conftest import Serve
-from harness.albums import HASH, make_album, settle
-from harness.conditions import eventually
+from harness.albums import HASH, let_date_begin, make_album
 from harness.http import get
 from harness.remembered import remember_for_long
 
@@ -18,13 +15,10 @@ ARCHIVE = f"/archive/{HASH}/"
 
 @pytest.fixture
 def _album(photos_dir: Path) -> None:
-    settle(make_album(photos_dir, {"1.jpg": b"one", "2.txt": b"two"}))
+    let_date_begin(make_album(photos_dir, {"1.jpg": b"one", "2.txt": b"two"}))
 
 
-def strong_date(port: int) -> str:
-    """Return the archive's date, once its second is over."""
-    date = get(port, ARCHIVE)["last-modified"]
-    eventually(lambda: time.time() > parsedate_to_datetime(date).timestamp() + 1)
+def date_at(port: int) -> str:
     return get(port, ARCHIVE)["last-modified"]
 
 
@@ -37,7 +31,7 @@ def test_a_date_of_other_settings_resumes_nothing(
 ) -> None:
     remember_for_long(photos_dir, tmp_path / "cache")
     before = serve()
-    date = strong_date(before.port)
+    date = date_at(before.port)
     assert get(before.port, ARCHIVE, "Range: bytes=10-", f"If-Range: {date}").status == 206
     before.stop()
     answer = get(serve(*flags).port, ARCHIVE, "Range: bytes=10-", f"If-Range: {date}")
@@ -50,7 +44,7 @@ def test_a_date_outlives_a_restart_with_the_same_settings(
 ) -> None:
     remember_for_long(photos_dir, tmp_path / "cache")
     first = serve()
-    date = strong_date(first.port)
+    date = date_at(first.port)
     first.stop()
     answer = get(serve().port, ARCHIVE, "Range: bytes=10-", f"If-Range: {date}")
     assert (answer.status, answer["last-modified"]) == (206, date)
@@ -59,7 +53,7 @@ def test_a_date_outlives_a_restart_with_the_same_settings(
 @pytest.mark.usefixtures("_album")
 def test_a_date_resumes_nothing_while_other_replicas_may_have_other_settings(serve: Serve) -> None:
     server = serve()
-    date = strong_date(server.port)
+    date = date_at(server.port)
     assert get(server.port, ARCHIVE, "Range: bytes=10-", f"If-Range: {date}").status == 200
 
 
@@ -69,7 +63,7 @@ def test_no_date_is_strong_where_settings_can_not_be_remembered(
 ) -> None:
     (tmp_path / "file").write_bytes(b"")
     server = serve("--cache-dir", str(tmp_path / "file" / "cache"))
-    date = strong_date(server.port)
+    date = date_at(server.port)
     assert get(server.port, ARCHIVE, "Range: bytes=10-", f"If-Range: {date}").status == 200
 
 

@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote
 from zipfile import ZipFile
 
 import pytest
-from harness.albums import HASH, make_album, noise
+from harness.albums import HASH, let_date_begin, make_album, noise
 from harness.clients import run_client
 from harness.http import Response, connected, get, request
 from harness.server import Server, serving
@@ -47,7 +47,7 @@ FLAGS = ("--part-size", "1M", "--settle-time", "0")
 @pytest.fixture(scope="module")
 def photos_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("photos")
-    make_album(path, FILES)
+    let_date_begin(make_album(path, FILES))
     make_album(path, {}, EMPTY)
     huge = make_album(path, {}, HUGE)
     for number in range(5):

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import mmap
 import os
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from conftest import Serve
-from harness.albums import HASH, make_album, noise
-from harness.conditions import eventually
+from harness.albums import HASH, let_date_begin, make_album, noise
 from harness.http import Truncated, connected, get, request
 from harness.oracle import contents_of
 from harness.server import Server
@@ -149,10 +147,7 @@ def test_a_first_download_goes_on_where_no_byte_has_changed(
 ) -> None:
     album = make_album(photos_dir, FILES)
     server = serve()
-    changed_s = max(path.stat().st_ctime for path in (album, *album.iterdir()))
-    eventually(
-        lambda: time.time() > int(changed_s) + 2
-    )  # the date is that of the album from now on
+    let_date_begin(album)
     before = validators(server)
     seen = []
 
