@@ -22,7 +22,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from bench.albums import KIB, MIB
+from bench.lags import TICK_S, Lags
 from bench.stores import store
 
 from archive_service.storage.exclusion import Exclusion
@@ -41,7 +42,6 @@ from archive_service.storage.s3.object_file import FetchedFile
 from archive_service.storage.s3.objects import Objects, Part
 from archive_service.storage.s3.store_context import StoreContext
 
-_TICK_S = 0.001
 _SWITCH_S = 0.0005  # as the service asks for
 _PAGE_KEYS = 1000
 _AT_ONCE = 64
@@ -60,29 +60,6 @@ class ServingLoop:
     def call(self, callback: Callable[[], object]) -> None:
         """Call a function."""
         callback()
-
-
-@dataclass
-class Lags:
-    """How late the loop was, at each moment in which a visitor may come."""
-
-    seconds: list[float] = field(default_factory=list)
-
-    async def watch(self) -> None:
-        """Note each tick; those that one long pause swallowed count as well."""
-        loop = asyncio.get_running_loop()
-        while True:
-            due_s = loop.time() + _TICK_S
-            await asyncio.sleep(_TICK_S)
-            late_s = loop.time() - due_s
-            while late_s > 0:
-                self.seconds.append(late_s)
-                late_s -= _TICK_S
-
-    def row(self) -> Sequence[float]:
-        """Return median, 99th percentile and maximum, milliseconds."""
-        found = sorted(self.seconds)
-        return [1e3 * found[int(part * (len(found) - 1))] for part in (0.5, 0.99, 1.0)]
 
 
 @dataclass(frozen=True)
@@ -229,7 +206,7 @@ async def measured(client: str, name: str, location: S3Location) -> Row:
         began_s, began_cpu_s = time.perf_counter(), time.process_time()
         count = await work(side, location.prefix)
         wall_s, cpu_s = time.perf_counter() - began_s, time.process_time() - began_cpu_s
-        await asyncio.sleep(2 * _TICK_S)  # notes the last pause
+        await asyncio.sleep(2 * TICK_S)  # notes the last pause
         watching.cancel()
         return (count / wall_s, cpu_s, *lags.row())
 

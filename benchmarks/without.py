@@ -68,9 +68,9 @@ OPTIMISATIONS = {
             ),
         ),
     ),
-    "little-albums": Optimisation(
-        "a little album without links is looked at again, not listed",
-        ("little",),
+    "kept-listings": Optimisation(
+        "a known album without links is looked at again, not listed",
+        ("first-byte", "little"),
         (
             Replacement(
                 "storage/local/storage.py",

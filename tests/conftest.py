@@ -54,12 +54,12 @@ SHARING = ("interop", "indexes", "s3")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave out files none of whose tests `-m` selects: to import them all takes its time.
+    """Leave out files and directories none of whose tests `-m` selects: imports take their time.
 
     Files that are named on the command line are collected, and their tests deselected.
     """
     expression = config.option.markexpr
-    if collection_path.suffix != ".py" or not expression or not _are_all_asked_for(config):
+    if not _has_one_marker(collection_path) or not expression or not _are_all_asked_for(config):
         return None
     marker = _marker(collection_path)
     possible = [{marker} if marker else set(), *_combinations(ALONE)]
@@ -93,6 +93,14 @@ def _shares_a_fixture(item: pytest.Item) -> bool:
     info = getattr(item, "_fixtureinfo", None)  # no public name
     chosen = (definitions[-1] for definitions in info.name2fixturedefs.values()) if info else ()
     return any(each.scope == "module" for each in chosen)
+
+
+def _has_one_marker(path: Path) -> bool:
+    """Return whether a file, or a directory with all its files, has one line of `MARKERS`."""
+    if path.suffix == ".py":
+        return True
+    below = path.relative_to(TESTS).as_posix()
+    return below in MARKERS and not any(name.startswith(f"{below}/") for name in MARKERS)
 
 
 def _marker(path: Path) -> str | None:

@@ -73,6 +73,26 @@ class NoUploadLook:
 NO_UPLOAD_LOOK = NoUploadLook()
 
 
+def may_be_uploaded(listing: Listing, *, now_ns: int) -> bool:
+    """Return whether a settled album may have incomplete files, so that an `UploadLook` pays.
+
+    Files are checked for twice as long as they hold the album, so that the log reports a file that
+    stays open.
+    """
+    changed_for_ns = now_ns - newest_change_ns(listing, now_ns)
+    return not listing.is_of_objects and changed_for_ns < LOOKED_AT_S * NS_PER_S
+
+
+def is_written(archive: ArchiveId, listing: Listing, uploads: UploadLook, *, now_ns: int) -> bool:
+    """Return whether a recently changed file is open for writing.
+
+    No checksum of it must be kept: a program may write on through a mapping without moving a time.
+    """
+    if not may_be_uploaded(listing, now_ns=now_ns):
+        return False
+    return uploads.sign(archive, listing, now_ns=now_ns) is UploadSign.OPEN
+
+
 class FirstSeen:
     """Records since when each album is unchanged, in seconds of a monotonic clock."""
 
@@ -123,14 +143,8 @@ class SettlingWatch:
         return self._bounded_s(pause_s, clock_s)
 
     def needs_look(self, listing: Listing, *, now_ns: int) -> bool:
-        """Return whether a settled album may have incomplete files.
-
-        Files are checked for twice as long as they hold the album, so that the log reports a file
-        that stays open.
-        """
-        newest_ns = newest_change_ns(listing, now_ns)
-        may_be_young = now_ns - newest_ns < LOOKED_AT_S * NS_PER_S
-        return bool(self._policy.settle_time_s) and not listing.is_of_objects and may_be_young
+        """Return whether the files of a settled album are to be checked."""
+        return bool(self._policy.settle_time_s) and may_be_uploaded(listing, now_ns=now_ns)
 
     def look_again_s(self, *, clock_s: float) -> float:
         """Return how long to wait if the album changed while it was listed."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from threading import Lock
 
 from archive_service.archive.id import ArchiveId
-from archive_service.storage.lanes import note_progress
+from archive_service.storage.lanes import note_step
 
 SMALL_BYTES = 8 * 1024 * 1024
 """Up to here a task is small: it ends within a turn on most disks."""
@@ -90,12 +90,13 @@ class HashQueue:
 
     def _run(self, task: _Task) -> bool:
         """Run a task until it ends or has to make way; return whether it ended."""
-        note_progress(task.archive)
+        note_step(task.archive)
         began_s = time.monotonic()
         for _ in task.steps:
             # Read without the lock: a task that makes way a block later does no harm.
             if (self._small or self._large) and time.monotonic() - began_s >= self._turn_s:
                 return False
+            note_step(task.archive)
         task.done.set_result(None)
         return True
 

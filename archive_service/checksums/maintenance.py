@@ -6,9 +6,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from archive_service.archive.errors import DownloadFailed
+from archive_service.archive.errors import AlbumInMotion, DownloadFailed
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing, SourceIndex
+from archive_service.archive.settling import UploadLook, is_written
 from archive_service.checksums.crc32_column import UNKNOWN
 from archive_service.checksums.crc_index.base import CrcIndex
 from archive_service.checksums.hashing import Hashing
@@ -37,23 +38,30 @@ class Outcome:
 class Maintenance:
     """Works on one album at a time; raises what `Storage.list` raises."""
 
-    def __init__(self, storage: Storage, index: CrcIndex) -> None:
+    def __init__(self, storage: Storage, index: CrcIndex, uploads: UploadLook) -> None:
         self._storage = storage
         self._index = index
+        self._uploads = uploads
 
     def fill(self, archive: ArchiveId) -> Outcome:
         """Hash an album's files that the index does not know."""
-        listing = self._storage.list(archive)
+        listing = self._list(archive)
         known = self._known(archive, listing)
         unknown = [source for source in listing.files() if source not in known.crc32s]
         return self._read(_Fill, archive, listing, known, unknown)
 
     def verify(self, archive: ArchiveId) -> Outcome:
         """Hash an album's known files again; correct the rows of those that differ."""
-        listing = self._storage.list(archive)
+        listing = self._list(archive)
         known = self._known(archive, listing)
         sources = [source for source in listing.files() if known.announced(source) != UNKNOWN]
         return self._read(_Verify, archive, listing, known, sources)
+
+    def _list(self, archive: ArchiveId) -> Listing:
+        listing = self._storage.list(archive)
+        if is_written(archive, listing, self._uploads, now_ns=time.time_ns()):
+            raise AlbumInMotion
+        return listing
 
     def _known(self, archive: ArchiveId, listing: Listing) -> KnownFiles:
         known = KnownFiles(archive, listing)

@@ -27,13 +27,14 @@ from archive_service.cli.console import (
     quiet_on_closed_pipe,
     refusing_wrong_settings,
 )
-from archive_service.config.album_storage import advice
+from archive_service.config.album_storage import advice, upload_look
 from archive_service.config.crc_index_choice import index_for
 from archive_service.config.listed_archives import served_storage
 from archive_service.config.settings import Settings, load_settings
-from archive_service.observe.events import Event
+from archive_service.observe.events import Event, ignore
 from archive_service.observe.index_events import IndexImpaired
 from archive_service.storage.base import Storage
+from archive_service.storage.local.written_files import WrittenFiles
 
 _FAILURE, _SIGNALLED = 1, 128
 _EPILOG = (
@@ -63,7 +64,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     index, storage = index_for(settings, record), served_storage(settings)
     try:
         with closing(index), closing(storage):
-            is_well = _work(options.action, options.hashes, storage, index)
+            if options.action == "prune":
+                is_well = _prune(index, storage)
+            else:
+                maintenance = Maintenance(
+                    storage, index, upload_look(settings, WrittenFiles(), ignore)
+                )
+                is_well = _work(options.action, options.hashes, storage, maintenance)
     except StorageUnavailable as error:
         complain(f"{_places(settings)} can't be read ({error}): {advice(settings, error.reason)}")
         return _FAILURE
@@ -93,12 +100,11 @@ def parser() -> ArgumentParser:
     return made
 
 
-def _work(action: str, hashes: Sequence[ArchiveId], storage: Storage, index: CrcIndex) -> bool:
+def _work(
+    action: str, hashes: Sequence[ArchiveId], storage: Storage, maintenance: Maintenance
+) -> bool:
     """Run an action on albums, all of them if none is named; return whether all is well."""
-    if action == "prune":
-        return _prune(index, storage)
     albums = storage.albums()
-    maintenance = Maintenance(storage, index)
     work = maintenance.fill if action == "fill" else maintenance.verify
     named = hashes or [ArchiveId.parse(name) for name in albums if is_archive_id(name)]
     return _go_through(named, work)

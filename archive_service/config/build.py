@@ -8,7 +8,6 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import date, datetime
-from functools import partial
 from hashlib import blake2b
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
@@ -27,6 +26,7 @@ from archive_service.config.config_epoch import config_epoch_s
 from archive_service.config.crc_index_choice import cache_path, index_address, index_for
 from archive_service.config.groups.album_settings import SHIPPED_PHOTOS
 from archive_service.config.housekeeping import Housekeeping
+from archive_service.config.index_size import IndexSize
 from archive_service.config.listed_archives import served_storage
 from archive_service.config.settings import Settings
 from archive_service.config.tracing import tracing
@@ -80,7 +80,7 @@ async def accepting(
     # Not before the fork: the library decides where it counts when it is imported.
     prometheus = importlib.import_module("archive_service.observe.prometheus")
     metrics: PrometheusSink = prometheus.PrometheusSink(
-        partial(_size_bytes, index_address(settings)), downloads_limit=settings.max_downloads
+        _index_size(index_address(settings)), downloads_limit=settings.max_downloads
     )
     traces = tracing(settings, to_each(log))
     observe = to_each(log, metrics, *traces.observers)
@@ -129,13 +129,10 @@ async def _start(runner: Runner, sites: Sequence[Site]) -> None:
         await site(runner).start()
 
 
-def _size_bytes(index: IndexAddress) -> int | None:
+def _index_size(index: IndexAddress) -> Callable[[], int | None]:
     if index.kind != "sqlite":  # its server has metrics of its own
-        return None
-    try:
-        return index.path.stat().st_size
-    except OSError:
-        return None
+        return lambda: None
+    return IndexSize(index.path)
 
 
 def archive_options(settings: Settings) -> ArchiveOptions:

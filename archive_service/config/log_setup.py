@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 import logging
 import re
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timezone
 
+from archive_service.config.log_target import LogTarget
 from archive_service.observe.faults import raised_at
 from archive_service.observe.log import fields_of
 from archive_service.observe.log_context import context_fields
@@ -23,7 +23,7 @@ def configure_logging(level: str, form: str = "text") -> None:
 
     The form is "text" or "json".  The fields of the current request are in every line.
     """
-    handler = logging.StreamHandler(sys.stderr)
+    handler = LogTarget()
     handler.setFormatter(_Formatter(_RENDERERS[form]))
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     _leave_out_what_no_line_shows()

@@ -103,6 +103,7 @@ LINES: Mapping[type[events.Event], Line] = {
     index_events.IndexRestored: Line("index.restored", _INFO),
     process_events.TracingImpaired: Line("tracing.impaired", _WARNING),
     process_events.ObserverFailed: Line("observer.failed", _ERROR),
+    process_events.LogLinesLost: Line("log.lines_lost", _WARNING),
     process_events.ConnectionNotTaken: Line("connection.not_taken", _WARNING, every_s=SELDOM_S),
     process_events.WorkerReplaced: Line("worker.replaced", _INFO),
     process_events.WorkerFailed: Line("worker.failed", _ERROR),

@@ -72,6 +72,18 @@ class ObserverFailed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class LogLinesLost(Event):
+    """So many lines were not written, because what reads standard error did not read.
+
+    Downloads continue meanwhile.
+
+    To do: look at what reads the log: the logging driver of the container, journald, its disk.
+    """
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class ConnectionNotTaken(Event):
     """Connections wait in the backlog; the first is logged at once, then the count once a minute.
 

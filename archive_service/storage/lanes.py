@@ -4,9 +4,14 @@ Theory of operation.  Each album has a lane: a queue of its own, and the right t
 once.  The lanes that have work stand in a ring, and a free thread takes one piece of work from the
 lane in front, which then goes to the end.  Threads are made on demand and end when idle.
 
+The usual number of threads is for work that is done in a moment.  On slow storage a piece of work
+may take minutes, and a few albums there would hold all threads.  So a thread whose work has gone on
+for a while no longer counts towards the usual number: another is made for work that waits, up to a
+most.
+
 A system call that waits for a dead mount can't be interrupted, so its thread is lost until the
-mount answers.  A piece of work that makes no progress for some seconds counts as hanging: its
-thread no longer counts towards the usual number, and another is made in its place, up to a most.
+mount answers.  A piece of work that makes no progress for some seconds counts as hanging, which is
+reported.
 """
 
 from __future__ import annotations
@@ -23,6 +28,8 @@ from weakref import WeakValueDictionary
 
 HANGS_AFTER_S = 10.0
 """After this time without progress, work counts as hanging."""
+_LONG_S = 0.05
+"""Work that has gone on for this time holds up nobody any more: others get a thread beside it."""
 _LOOK_EVERY_S = 1.0
 _IDLE_S = 10.0
 """How long a thread waits for more work before it ends."""
@@ -38,9 +45,9 @@ class LaneLimits:
 
     per_lane: int
     usual: int
-    """In all, without those that hang."""
+    """In all, without those whose work takes long or hangs."""
     most: int
-    """In all, with those that hang."""
+    """In all."""
 
 
 @dataclass(slots=True, eq=False)
@@ -48,6 +55,7 @@ class _Run:
     """One piece of work, begun by a thread."""
 
     lane: Lane
+    began_s: float
     progress_s: float
     key: Hashable
     hanging: Hashable | None = None
@@ -99,6 +107,7 @@ class Lanes:
         self._work = threading.Condition(self._lock)
         self._end = threading.Condition(self._lock)
         self._closing = threading.Event()
+        self._is_short = threading.Event()
         self._lanes: WeakValueDictionary[Hashable, Lane] = WeakValueDictionary()
         self._ring: deque[Lane] = deque()
         self._runs: set[_Run] = set()
@@ -139,6 +148,7 @@ class Lanes:
         """Cancel what waits and end the threads; those that hang are left alone."""
         with self._lock:
             self._closing.set()
+            self._is_short.set()
             for lane in self._ring:
                 _cancel_all(lane)
             self._ring.clear()
@@ -156,12 +166,12 @@ class Lanes:
             return
         if self._idle:
             self._work.notify()
-        elif self._may_have_another() and self._coming() < self._takeable():
+        elif self._threads < self._limits.most and self._coming() < self._takeable():
+            if self._are_enough(self._threads):
+                self._is_short.set()
+                return
             self._threads += 1
             threading.Thread(target=self._run_all, name=self._name, daemon=True).start()
-
-    def _may_have_another(self) -> bool:
-        return self._threads < self._limits.most and not self._are_enough(self._threads)
 
     def _coming(self) -> int:
         """Return how many threads are about to take work."""
@@ -172,7 +182,13 @@ class Lanes:
         return sum(min(len(a.queue), self._limits.per_lane - a.running) for a in self._ring)
 
     def _are_enough(self, threads: int) -> bool:
-        return threads - self._hanging >= self._limits.usual
+        usual = self._limits.usual
+        return threads >= usual and threads - self._long() >= usual
+
+    def _long(self) -> int:
+        """Return how many threads have work that takes long, or hangs."""
+        latest_s = time.monotonic() - _LONG_S
+        return sum(run.began_s < latest_s for run in self._runs)
 
     def _run_all(self) -> None:
         while taken := self._taken():
@@ -193,7 +209,8 @@ class Lanes:
             lane.is_in_ring = False
             future, call = lane.queue.popleft()
             lane.running += 1
-            run = _Run(lane, time.monotonic(), lane.key)
+            now_s = time.monotonic()
+            run = _Run(lane, now_s, now_s, lane.key)
             self._runs.add(run)
             self._enter_ring(lane)
             self._find_thread()
@@ -227,11 +244,16 @@ class Lanes:
             threading.Thread(target=self._watch_runs, name=name, daemon=True).start()
 
     def _watch_runs(self) -> None:
-        quiet_s = 0.0
-        while quiet_s < _IDLE_S and not self._closing.wait(self._look_every_s):
-            quiet_s = 0.0 if self._runs else quiet_s + self._look_every_s
+        busy_s = time.monotonic()
+        while time.monotonic() - busy_s < _IDLE_S and not self._closing.is_set():
+            if self._is_short.wait(self._look_every_s):
+                self._is_short.clear()
+                self._closing.wait(_LONG_S)
+            if self._runs:
+                busy_s = time.monotonic()
             for run in self._begin_to_hang():
                 self._on_hanging(run.hanging, 1)
+            self._find_threads()
         with self._lock:
             self._is_watched = False
             if self._runs and not self._closing.is_set():
@@ -244,8 +266,15 @@ class Lanes:
             for run in found:
                 run.hanging = run.key
                 self._hanging += 1
-                self._find_thread()
             return found
+
+    def _find_threads(self) -> None:
+        """Find threads for all that waits; note if they are short."""
+        with self._lock:
+            threads = -1
+            while threads < self._threads:
+                threads = self._threads
+                self._find_thread()
 
 
 class _Current(threading.local):
@@ -255,15 +284,20 @@ class _Current(threading.local):
 _current = _Current()
 
 
-def note_progress(key: Hashable | None = None) -> None:
-    """Note that the work of this thread goes on: it may take long, but does not hang.
-
-    A key, where the lane is of several albums, is that of the album it is done for.
-    """
+def note_progress() -> None:
+    """Note that the work of this thread goes on: it may take long, but does not hang."""
     if run := _current.run:
         run.progress_s = time.monotonic()
-        if key is not None:
-            run.key = key
+
+
+def note_step(key: Hashable) -> None:
+    """Note that this thread begins another step of its work, for the album of a key.
+
+    For a lane of several albums, whose work gives way after a step where others wait.
+    """
+    if run := _current.run:
+        run.began_s = run.progress_s = time.monotonic()
+        run.key = key
 
 
 def _run_one(run: _Run, future: Future[Any], call: Callable[[], Any]) -> None:

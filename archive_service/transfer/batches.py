@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing
 from typing import NamedTuple
 
@@ -26,7 +26,7 @@ NOTHING = memoryview(b"")
 
 
 class DataToOpen(NamedTuple):
-    """A segment whose file is yet to be opened."""
+    """A segment whose file is not at hand."""
 
     segment: FileData
     source: SourceIndex
@@ -51,7 +51,7 @@ class OpenData(NamedTuple):
 
 
 Draft = Sequence["memoryview | DataToOpen"]
-"""What a batch is made of before its large files are opened."""
+"""A batch without its large files."""
 Batch = list["memoryview | OpenData"]
 
 
@@ -159,9 +159,17 @@ class BatchMaker:
         Raise DownloadFailed with its source.
         """
         with self._open_files() as files:
-            if self._kept and segments is self._kept.segments:
-                return self._opened(self._kept.draft, files)
-            return self._opened(self._draft(segments, files), files)
+            # First, so that a store sends large files while the small ones are read.
+            opened = self._opened(segments, files)
+            try:
+                if self._kept and segments is self._kept.segments:
+                    draft = self._kept.draft
+                else:
+                    draft = self._draft(segments, files)
+            except BaseException:
+                _close(opened)
+                raise
+        return _batch(draft, opened, files)
 
     def _to_keep(self) -> _Kept:
         stop = len(self._layout)
@@ -183,28 +191,25 @@ class BatchMaker:
                 _add_buffer(draft, self._assembler.make(segment, files))
         return draft
 
-    def _opened(self, draft: Draft, files: AlbumFiles) -> Batch:
+    def _opened(self, segments: Sequence[Segment], files: AlbumFiles) -> list[SourceFile]:
         """Open the large files."""
-        batch: Batch = []
-        sources = [piece.source for piece in draft if isinstance(piece, DataToOpen)]
+        large = [segment for segment in segments if isinstance(segment, FileData)]
+        sources = [self._layout.sources[segment.entry] for segment in large]
+        opened: list[SourceFile] = []
         try:
-            with closing(files.open_each(sources)) as opened:
-                for piece in draft:
-                    if isinstance(piece, DataToOpen):
-                        batch.append(OpenData(*piece, self._next_file(piece, opened), files))
-                    else:
-                        batch.append(piece)
+            with closing(files.open_each(sources)) as each:
+                for segment in large:
+                    opened.append(self._next_file(segment, each))
         except BaseException:
-            close_files(batch)
+            _close(opened)
             raise
-        return batch
+        return opened
 
-    def _next_file(self, piece: DataToOpen, opened: Iterator[SourceFile]) -> SourceFile:
-        segment = piece.segment
+    def _next_file(self, segment: FileData, opened: Iterator[SourceFile]) -> SourceFile:
         try:
             file = next(opened)
         except DownloadFailed as error:
-            error.source = piece.source
+            error.source = self._layout.sources[segment.entry]
             raise
         data_offset = self._layout.data_offset(segment.entry)
         file.begin(segment.start - data_offset, segment.stop - data_offset)
@@ -220,9 +225,21 @@ class BatchMaker:
 
 def close_files(batch: Batch) -> None:
     """Close all that is open in a batch."""
-    for ready in batch:
-        if isinstance(ready, OpenData):
-            ready.file.close()
+    _close(ready.file for ready in batch if isinstance(ready, OpenData))
+
+
+def _close(files: Iterable[SourceFile]) -> None:
+    for file in files:
+        file.close()
+
+
+def _batch(draft: Draft, opened: Iterable[SourceFile], files: AlbumFiles) -> Batch:
+    """Put the opened files, which are in order, into their places."""
+    each = iter(opened)
+    return [
+        OpenData(*piece, next(each), files) if isinstance(piece, DataToOpen) else piece
+        for piece in draft
+    ]
 
 
 def _add_buffer(draft: list[memoryview | DataToOpen], made: memoryview) -> None:

@@ -141,10 +141,15 @@ class Transfer:
                 await self._in_time(transport, self._writer.finish())
             except FileNotSent as error:
                 self._unsent = error.unsent
+            finally:  # a client that leaves has taken a part
+                self._note_pending(self._writer.left_bytes)
         if self._unsent is not None:
             await self._in_time(transport, self._send_by_transport(self._unsent))
-        self._left_bytes -= self._pending_bytes
-        self._pending_bytes = 0
+            self._note_pending(0)
+
+    def _note_pending(self, left_bytes: int) -> None:
+        self._left_bytes -= self._pending_bytes - left_bytes
+        self._pending_bytes = left_bytes
 
     @property
     def sent_bytes(self) -> int:

@@ -11,11 +11,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
-from functools import partial
 from threading import Lock
-from typing import NamedTuple, TypeVar, cast
+from typing import NamedTuple, cast
 from weakref import WeakValueDictionary
 
 from archive_service.archive.errors import ArchiveServiceError, ListingTimedOut
@@ -43,7 +42,6 @@ the event loop for them."""
 _LITTLE = 64
 """Files and directories of a known album that is listed in place where it is at hand: a visit to a
 thread would take longer."""
-_Result = TypeVar("_Result")
 
 _KEPT_NAMES = 20_000
 """Files of an album whose names are kept for the next part of it, some 250 bytes each."""
@@ -113,6 +111,8 @@ class Descriptions:
 
         The check begins after this call.
         """
+        if self._needs_no_wait(whole):
+            return self._look(whole)
         try:
             return await self._looks.fresh_result(whole, within_s=self._timeout_s)
         except asyncio.TimeoutError:
@@ -169,8 +169,6 @@ class Descriptions:
         return self._albums.is_current(known.archive, contents, known.fingerprint)
 
     def _begin_look(self, whole: Representation) -> Future[UploadSign | None]:
-        if self._needs_no_wait(whole):
-            return _done(partial(self._look, whole))
         return self._lanes.of(whole.archive).submit(self._look, whole)
 
     def _look(self, whole: Representation) -> UploadSign | None:
@@ -202,13 +200,3 @@ class Descriptions:
 def checksums_of(representation: Representation) -> AlbumChecksums:
     """Return the checksums whose stamps the entity tag digests."""
     return cast(AlbumChecksums, representation.contents)
-
-
-def _done(work: Callable[[], _Result]) -> Future[_Result]:
-    """Do work in place."""
-    done: Future[_Result] = Future()
-    try:
-        done.set_result(work())
-    except Exception as error:  # noqa: BLE001 - it is raised where the result is asked for
-        done.set_exception(error)
-    return done

@@ -43,6 +43,12 @@ class DownloadRun:
         self._observe = observe
         self._began_s = time.monotonic()
         self._sent_bytes = 0
+        self._has_failed = False
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the download was cut because a file could not be sent as announced."""
+        return self._has_failed
 
     async def send(self, answer: ResponsePlan, content: ArchiveContent) -> None:
         """Send the parts of an answer; a failure ends the connection, not the caller."""
@@ -51,9 +57,9 @@ class DownloadRun:
             await self._send_parts(answer, content)
             self._transfer.require_complete()
         except (DownloadFailed, *_CONNECTION_ERRORS) as error:
-            self._interrupt(self._reason(error))
+            self._interrupt(error)
         except BaseException as error:
-            self._interrupt(self._reason(error))
+            self._interrupt(error)
             raise
         else:
             self._observe(
@@ -80,24 +86,28 @@ class DownloadRun:
             await allowed
         began_s = time.monotonic()
         left = self._transfer.begin(chunk)
-        if left < count:
-            self._note(count - left)
+        self._note_sent()
         if left:
             await self._transfer.finish()
-            self._note(left)
+            self._note_sent()
         if pause := self._pace.sent(count, time.monotonic() - began_s):
             await pause
 
-    def _note(self, count: int) -> None:
-        """Note bytes that the connection has taken."""
-        if not self._sent_bytes:
+    def _note_sent(self) -> None:
+        """Note the bytes that the connection has taken since the last call."""
+        before, self._sent_bytes = self._sent_bytes, self._transfer.sent_bytes
+        if self._sent_bytes == before:
+            return
+        if not before:
             self._observe(FirstByteSent(time.monotonic() - self._began_s))
-        self._sent_bytes += count
-        started = self._started
+        count, started = self._sent_bytes - before, self._started
         self._observe(PieceSent(started.archive, count, self._sent_bytes, started.content_length))
 
-    def _interrupt(self, reason: str) -> None:
+    def _interrupt(self, error: BaseException) -> None:
+        reason = self._reason(error)
+        self._has_failed = isinstance(error, DownloadFailed)
         self._transfer.abort()
+        self._note_sent()  # of a piece that was not finished
         self._observe(
             DownloadInterrupted(
                 self._started.archive,

@@ -74,6 +74,7 @@ class ArchiveService:
         self._storage = storage
         self._index = index
         self._settling = waits.settling
+        self._uploads = waits.uploads
         self._observe = observe
         self._hanging_disks = HangingDisks(observe)
         self._first_seen = FirstSeen()
@@ -191,7 +192,7 @@ class ArchiveService:
 
     def background_hasher(self) -> BackgroundHasher:
         """Return the hasher that works ahead of requests; close it before the service."""
-        return BackgroundHasher(self._storage, self._albums, self._demand)
+        return BackgroundHasher(self._storage, self._albums, self._demand, uploads=self._uploads)
 
     async def check(self) -> None:
         """Check that albums can be listed; raise StorageUnavailable.

@@ -41,6 +41,11 @@ class SocketWriter:
         self._file: DiskFile | None = None
         self._offset = self._count = 0
 
+    @property
+    def left_bytes(self) -> int:
+        """How many bytes of the chunk the socket has not taken yet."""
+        return len(self._buffer) + self._count
+
     def close(self) -> None:
         """Close the duplicate."""
         self._socket.close()
@@ -85,7 +90,7 @@ class SocketWriter:
                 self._buffer = self._buffer[sent:] or NOTHING
             if self._file and not self._buffer:
                 self._send_file(self._file)
-        return len(self._buffer) + self._count
+        return self.left_bytes
 
     def _send_file(self, file: DiskFile) -> None:
         try:

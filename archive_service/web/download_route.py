@@ -31,7 +31,7 @@ from archive_service.web.archive_look import ArchiveLook
 from archive_service.web.archive_parts import ending_of
 from archive_service.web.failures import LANGUAGES, failed_plan_response
 from archive_service.web.limits.admission import FairUse
-from archive_service.web.limits.resumption_guard import Beginning
+from archive_service.web.limits.resumption_guard import GuardedDownload
 from archive_service.web.options import WebOptions
 from archive_service.web.query import ArchiveQuery, parse_query, with_suffix
 from archive_service.web.validators import validators_of
@@ -65,8 +65,9 @@ class DownloadRoute:
         representation = await self._look.described(request, query)
         self._require_files(representation, query)
         answer = self._planned(fields, representation, verdict)
+        download = self._resumptions.guarded(request, representation, files=query.taken)
         if continues_unguarded(answer, fields) and await self._resumptions.refuses(
-            request, representation, files=query.taken
+            download, position=answer.first_offset
         ):
             answer = CHANGED_MEANWHILE
         if answer is CHANGED_MEANWHILE and not fields.is_guarded():
@@ -75,10 +76,9 @@ class DownloadRoute:
             return failed
         response = self._response(request, answer, query, representation=representation)
         if answer.parts and request.method == "GET":
-            begun = None
             if is_beginning(answer, fields):
-                begun = self._resumptions.note_beginning(request, representation, files=query.taken)
-            await self._send(request, response, representation, answer=answer, begun=begun)
+                self._resumptions.note_beginning(download)
+            await self._send(request, response, representation, answer=answer, download=download)
         else:
             await response.prepare(request)
         return response
@@ -127,7 +127,7 @@ class DownloadRoute:
         representation: Representation,
         *,
         answer: ResponsePlan,
-        begun: Beginning | None,
+        download: GuardedDownload,
     ) -> None:
         started = (DownloadResumed if answer.first_offset else DownloadStarted)(
             representation.archive,
@@ -152,9 +152,12 @@ class DownloadRoute:
                 async with content.watched(first.start, first.stop, pace), transfer:
                     run = DownloadRun(started, transfer, pace, self._observe)
                     await run.send(answer, content)
+                    if run.has_failed:
+                        self._resumptions.note_cut(
+                            download, started, sent_bytes=transfer.sent_bytes
+                        )
         finally:
-            if begun:
-                self._resumptions.note_end(begun, started, sent_bytes=transfer.sent_bytes)
+            self._resumptions.note_end(download, started, sent_bytes=transfer.sent_bytes)
 
     def _transfer(self, request: web.Request, response: web.StreamResponse) -> Transfer:
         return Transfer(request, response, stall_timeout_s=self._options.stall_timeout_s)

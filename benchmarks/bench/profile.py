@@ -22,7 +22,11 @@ _RATE_PER_S = 250
 _AT_LEAST_S = 2.0
 _ATTACHING_S = 0.5
 _SHOWN = 10
-_WAITING = ("_worker (concurrent/futures/thread.py)", "EpollSelector.select (selectors.py)")
+_WAITING = (
+    "_worker (concurrent/futures/thread.py)",
+    "Condition.wait (threading.py)",
+    "EpollSelector.select (selectors.py)",
+)
 """Functions that wait for work, which py-spy sometimes counts as work."""
 _LINE_NUMBER = re.compile(r":\d+\)$")
 

@@ -58,6 +58,20 @@ def test_fill_learns_all_albums_and_a_second_time_nothing(
     assert run(cache_dir, photos_dir, "fill").stdout == "0 files of 2 albums read, 0 bytes\n"
 
 
+@pytest.mark.parametrize("action", ["fill", "verify"])
+def test_a_file_that_is_open_for_writing_is_not_learned(
+    cache_dir: Path, photos_dir: Path, action: str
+) -> None:
+    """Through a mapping it might be written to without a time that moves."""
+    album = settled_album(photos_dir)
+    with (album / "1.jpg").open("r+b"):
+        done = run(cache_dir, photos_dir, action, status=1)
+    assert done.stderr.endswith(": can't be read (changing)\n")
+    assert (
+        run(cache_dir, photos_dir, "fill").stdout == "3 files of 1 albums read, 3,000,003 bytes\n"
+    )
+
+
 def test_fill_takes_the_albums_that_are_named(cache_dir: Path, photos_dir: Path) -> None:
     for name in (HASH, OTHER):
         settled_album(photos_dir, name)

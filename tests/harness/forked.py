@@ -7,6 +7,7 @@ in a process of its own that ends as any other.
 
 from __future__ import annotations
 
+import atexit
 import gc
 import json
 import os
@@ -134,6 +135,7 @@ def _template() -> socket.socket:
             pass_fds=[theirs.fileno()],
             start_new_session=True,
         ).returncode = 0  # never waited for, which is no leak
+    atexit.register(ours.close)
     return ours
 
 
@@ -185,5 +187,6 @@ if __name__ == "__main__":
     for each in (SERVE, SUBCOMMANDS, *_RUN_BY_IT):
         import_module(each)
     gc.freeze()
-    chosen = _fork_as_told(socket.socket(fileno=int(sys.argv[1])))
+    with socket.socket(fileno=int(sys.argv[1])) as line:
+        chosen = _fork_as_told(line)
     sys.exit(import_module(chosen).main())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import mmap
 import os
 import shutil
 import signal
@@ -87,6 +88,27 @@ def test_an_upload_is_known_to_the_index_before_it_is_asked_for(
     serve(*WATCH).wait_for(WATCHING)
     upload(photos_dir, tmp_path / "elsewhere")
     await_indexed(HASH)
+
+
+def test_a_file_is_not_indexed_while_somebody_may_write_to_it(
+    serve: Serve, photos_dir: Path, tmp_path: Path, await_indexed: Await
+) -> None:
+    """Through a mapping, whose second write moves no time."""
+    server = serve(*WATCH)
+    server.wait_for(WATCHING)
+    album = make_album(photos_dir, {"1.jpg": noise(5000, seed=1)})
+    with (album / "1.jpg").open("r+b") as file:
+        mapped = mmap.mmap(file.fileno(), 0)
+    mapped[:] = noise(5000, seed=2)
+    make_album(photos_dir, FILES, "later")
+    await_indexed("later")  # the album had its turn before
+    assert unknown_files(photos_dir, tmp_path / "cache", HASH) == {b"1.jpg"}
+    mapped[:] = noise(5000, seed=3)
+    mapped.close()
+    await_indexed(HASH)
+    archive = get(server.port, f"/archive/{HASH}/").content
+    with zipfile.ZipFile(io.BytesIO(archive)) as opened:
+        assert opened.read("1.jpg") == noise(5000, seed=3)
 
 
 def rewrite(album: Path) -> None:

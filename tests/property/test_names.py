@@ -6,7 +6,7 @@ import re
 from random import Random
 from unicodedata import is_normalized, normalize
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from archive_service.archive.naming import (
@@ -20,7 +20,6 @@ PORTABLE = NameRules()
 RULES = st.builds(NameRules, st.booleans(), st.sampled_from(["cp1251", "cp866", "latin-1"]))
 FORBIDDEN = re.compile(r'[\\:*?"<>|\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]')
 DEVICE = re.compile(r"(?i)(con|prn|aux|nul|(com|lpt)[0-9¹²³]|con(in|out)\$) *(\.|$)")
-BOUNDED = settings(max_examples=200)
 
 # Few pieces, so that names meet; the directories among them are the same for many paths.
 PIECES = [
@@ -86,7 +85,6 @@ def places(name: bytes) -> list[bytes]:
     return [*parents(name), name.removesuffix(b"/")]
 
 
-@BOUNDED
 @given(albums(component))
 def test_portable_names_are_safe_everywhere(paths: list[bytes]) -> None:
     for name in archive_names(paths, PORTABLE):
@@ -98,7 +96,6 @@ def test_portable_names_are_safe_everywhere(paths: list[bytes]) -> None:
             assert not DEVICE.match(text)
 
 
-@BOUNDED
 @given(albums(component), RULES)
 def test_no_name_leads_out_of_the_archive(paths: list[bytes], rules: NameRules) -> None:
     for name in archive_names(paths, rules):
@@ -109,7 +106,6 @@ def test_no_name_leads_out_of_the_archive(paths: list[bytes], rules: NameRules) 
         assert name.decode()[1:2] != ":"
 
 
-@BOUNDED
 @given(albums(component))
 def test_no_two_files_or_directories_are_one_on_a_caseless_disk(paths: list[bytes]) -> None:
     names = archive_names(paths, PORTABLE)
@@ -121,7 +117,6 @@ def test_no_two_files_or_directories_are_one_on_a_caseless_disk(paths: list[byte
             assert sources.setdefault(disk_key(place), source) == source
 
 
-@BOUNDED
 @given(albums(component), RULES)
 def test_names_keep_the_shape_of_their_paths(paths: list[bytes], rules: NameRules) -> None:
     names = archive_names(paths, rules)
@@ -132,7 +127,6 @@ def test_names_keep_the_shape_of_their_paths(paths: list[bytes], rules: NameRule
         assert is_normalized("NFC", name.decode())
 
 
-@BOUNDED
 @given(albums(st.one_of(component, plain_component)), RULES, st.randoms(use_true_random=False))
 def test_names_depend_on_the_set_of_paths_alone(
     paths: list[bytes], rules: NameRules, random: Random
@@ -142,7 +136,6 @@ def test_names_depend_on_the_set_of_paths_alone(
     assert archive_names(shuffled, rules) == [named[path] for path in shuffled]
 
 
-@BOUNDED
 @given(albums(component), albums(component), RULES)
 def test_names_do_not_depend_on_other_directories(
     paths: list[bytes], others: list[bytes], rules: NameRules
@@ -152,7 +145,6 @@ def test_names_do_not_depend_on_other_directories(
     assert archive_names(here + there, rules)[: len(here)] == archive_names(here, rules)
 
 
-@BOUNDED
 @given(albums(plain_component) | albums(st.one_of(plain_component, nearly_plain_component)), RULES)
 def test_the_proof_that_names_are_plain_changes_nothing(
     paths: list[bytes], rules: NameRules
@@ -162,14 +154,12 @@ def test_the_proof_that_names_are_plain_changes_nothing(
     assert archive_names([*paths, proof_breaker], rules)[:-1] == archive_names(paths, rules)
 
 
-@BOUNDED
 @given(albums(component), RULES)
 def test_names_named_again_stay(paths: list[bytes], rules: NameRules) -> None:
     names = archive_names(paths, rules)
     assert archive_names(names, rules) == names
 
 
-@BOUNDED
 @given(st.binary(max_size=40), RULES)
 def test_an_original_name_can_be_written_as_utf_8(path: bytes, rules: NameRules) -> None:
     name = original_name(path, rules)

@@ -8,7 +8,7 @@ from datetime import timezone
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from archive_service.archive.errors import AlbumEmpty, PartNotFound
@@ -84,7 +84,6 @@ def test_a_directory_never_stands_without_those_above_it(
         assert list(part.layout.names) == sorted(part.layout.names)
 
 
-@settings(max_examples=300)
 @given(FILES, EMPTY_DIRECTORIES, st.data())
 def test_only_a_part_of_a_single_file_is_larger_than_asked(
     files: dict[str, int], empty: list[str], data: st.DataObject

@@ -6,7 +6,6 @@ disagree about the entity tag, and then begin anew: never is a tag given to two 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,25 +15,12 @@ from harness.albums import HASH, make_album, noise, settle
 from harness.http import get
 from harness.oracle import contents_of
 from harness.server import Server, serving
+from harness.touches import give_to_its_owner, rewrite
 
 pytestmark = pytest.mark.xdist_group("replicas")
 
 TARGET = f"/archive/{HASH}/"
 FILES = {"1.jpg": noise(700_000), "2.jpg": noise(40_000, 1), "3.txt": b"three"}
-
-
-def give_to_its_owner(path: Path) -> None:
-    os.chown(path, os.getuid(), os.getgid())
-
-
-def rewrite(path: Path) -> None:
-    """Change a byte, and put the time back."""
-    status = path.stat()
-    with path.open("r+b") as file:
-        last = path.read_bytes()[-1]
-        file.seek(-1, os.SEEK_END)
-        file.write(bytes([last ^ 1]))
-    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import json
 import signal
 import zipfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -101,6 +102,19 @@ def test_a_checksum_that_the_store_holds_is_taken(site: Site, album: str) -> Non
     site.bucket.put(f"{album}/1.jpg", data, ChecksumAlgorithm="CRC32")
     assert unpacked(site.get(album)) == {"1.jpg": data}
     assert [asked.sent_bytes for asked in site.proxy.asked_for("/1.jpg")] == [len(data)]
+
+
+def test_large_objects_are_asked_for_while_small_ones_are_read(site: Site, album: str) -> None:
+    site.bucket.put_album(album, {"1 large.jpg": noise(1_000_000), "2 small.txt": b"small"})
+    site.get(album)  # learns the checksums
+    site.proxy.befall(Fault(partial(is_for, "small.txt"), times=1000, hold_after=0))
+    large = site.proxy.befall(Fault(partial(is_for, "large.jpg"), hold_after=0))
+    with ThreadPoolExecutor(1) as threads:
+        again = threads.submit(site.get, album)
+        eventually(lambda: large.befallen.is_set() or again.done())
+        site.proxy.heal()
+        again.exception()  # the small object may have been held for too long
+    assert large.befallen.is_set()
 
 
 def test_an_archive_holds_what_the_store_holds(site: Site, filled: str) -> None:

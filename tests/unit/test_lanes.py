@@ -103,6 +103,29 @@ def test_work_that_waits_is_done_when_the_others_begin_to_hang(gate: Gate) -> No
         assert lanes.of("z").submit(lambda: "done").result(_TIMEOUT_S) == "done"
 
 
+def test_work_that_takes_long_holds_up_no_other_album(gate: Gate) -> None:
+    with lanes_of(per_lane=2, usual=4) as (lanes, hung):
+        for _ in range(2):
+            for album in ("slow", "slower"):
+                lanes.of(album).submit(gate.wait)
+        for _ in range(4):
+            gate.held.get(timeout=_TIMEOUT_S)
+        # The others wait for longer than that.
+        assert lanes.of("well").submit(lambda: "done").result(_TIMEOUT_S / 3) == "done"
+        assert hung.empty()
+
+
+def test_threads_beyond_the_usual_number_end(gate: Gate) -> None:
+    with lanes_of(per_lane=1, usual=2) as (lanes, _):
+        held = [lanes.of(n).submit(gate.wait) for n in range(6)]
+        for _ in held:
+            gate.held.get(timeout=_TIMEOUT_S)
+        assert lanes.threads == 6
+        gate.opened.set()
+        assert not wait(held, _TIMEOUT_S).not_done
+        assert eventually(lambda: lanes.threads <= 2)
+
+
 def test_there_is_a_most_of_threads(gate: Gate) -> None:
     with lanes_of(per_lane=1, usual=1, most=3, hangs_after_s=0.02) as (lanes, hung):
         held = [lanes.of(n).submit(gate.wait) for n in range(6)]

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,18 @@ def test_a_change_since_the_listing_shows(photos_dir: Path) -> None:
     look = Look(photos_dir)
     listing = look.listing()
     (album / "1.jpg").write_bytes(b"whole")
+    assert look.sign(listing=listing) is UploadSign.CHANGED
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_what_takes_the_place_of_a_file_is_a_change(
+    photos_dir: Path, make: Callable[[Path], None]
+) -> None:
+    album = make_album(photos_dir, {"1.jpg": b"one"})
+    look = Look(photos_dir)
+    listing = look.listing()
+    (album / "1.jpg").unlink()
+    make(album / "1.jpg")
     assert look.sign(listing=listing) is UploadSign.CHANGED
 
 

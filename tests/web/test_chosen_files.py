@@ -14,6 +14,7 @@ from zipfile import ZipFile
 import pytest
 from harness.albums import HASH, let_date_begin, make_album, noise
 from harness.http import Connection, Response, connected
+from harness.lists import ORDER, write_list
 from harness.server import Server, serving
 
 from archive_service.archive.signed_link import Link
@@ -222,14 +223,18 @@ def test_form_may_come_in_chunks_and_is_bounded_then_too(connection: Connection)
     assert error(connection.receive()) == (413, "too_many_chosen")
 
 
-def test_choice_that_fits_no_request_line_is_refused(tmp_path: Path) -> None:
+def test_choice_that_fits_no_request_line_is_refused(photos_dir: Path, tmp_path: Path) -> None:
     """Of 60,000 files, with every other one chosen at random, each takes a bit."""
     names = [f"{number}" for number in range(60_000)]
-    make_album(tmp_path, dict.fromkeys(names, b""), HASH)
+    write_list(tmp_path, {"files": [{"path": f"{HASH}/2.jpg", "as": name} for name in names]})
     chosen = random.Random(1).sample(names, 30_000)
-    with serving(tmp_path, tmp_path) as server, connected(server.port) as connection:
-        assert error(post(connection, TARGET, chosen)) == (413, "too_many_chosen")
-        assert post(connection, TARGET, names[:30_000]).status == 303
+    target = f"/archive/{ORDER}/"
+    with (
+        serving(photos_dir, tmp_path, "--lists-dir", str(tmp_path)) as server,
+        connected(server.port) as connection,
+    ):
+        assert error(post(connection, target, chosen)) == (413, "too_many_chosen")
+        assert post(connection, target, names[:30_000]).status == 303
 
 
 @pytest.mark.parametrize("value", ["", "A", "AAAA", "%ff", "a&select=b", "AQ" * 20])

@@ -18,6 +18,7 @@ from harness.http import Response, Truncated, connected, get, request
 from harness.opens import opens_noted
 from harness.oracle import contents_of
 from harness.server import Server, serving
+from harness.touches import rewrite
 
 TARGET = f"/archive/{HASH}/"
 FILES = {
@@ -53,17 +54,6 @@ def replace_by_copies(album: Path) -> None:
 
 
 TOUCHES = [chown_recursively, link_each, copy_as_links, replace_by_copies]
-
-
-def rewrite(path: Path) -> None:
-    """Change a byte, and put the mtime back."""
-    status = path.stat()
-    with path.open("r+b") as file:
-        file.seek(-1, os.SEEK_END)
-        last = file.read(1)
-        file.seek(-1, os.SEEK_END)
-        file.write(bytes([last[0] ^ 1]))
-    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
 def validators(server: Server) -> tuple[str, str]:

@@ -149,6 +149,17 @@ def test_interrupted_download(site: Site, stages: set[str]) -> None:
     assert int(interrupted["sent_bytes"]) < int(interrupted["content_length"])
 
 
+def test_what_a_client_took_of_a_piece_is_counted(site: Site) -> None:
+    taken_bytes = 3_000_000
+    (site.photos_dir / site.album / "3.jpg").write_bytes(noise(24_000_000))
+    with connected(site.server.port, small_window=True) as connection:
+        connection.send("GET", site.target)
+        connection.receive_head()
+        connection.receive_content(taken_bytes)
+    site.server.wait_for(rf"download\.interrupted .*{site.shown}")
+    assert int(site.events()[-1]["sent_bytes"]) >= taken_bytes
+
+
 def test_missing_archive(site: Site) -> None:
     lines = len(site.server.lines)
     get(site.server.port, "/archive/miss-ing-and-more/")

@@ -28,6 +28,8 @@ SMALL = b"small"
 VISITORS = 40
 """More than all threads that an album, or all of them, used to have."""
 HELD_WITHIN_S = 60.0
+SCRAPES = 40
+"""More than the threads that the event loop has for its own work."""
 
 
 @dataclass
@@ -231,3 +233,23 @@ def test_many_parts_of_an_album_cost_few_listings(tmp_path: Path) -> None:
         scene.gates.clear()
         assert get(scene.server.port, f"/archive/{DEAD}/").status == 200
     assert not [line for line in scene.server.lines if "level=error" in line or "never" in line]
+
+
+def test_metrics_and_choices_do_not_wait_for_the_disk_of_the_index(tmp_path: Path) -> None:
+    photos_dir, real, cache = (tmp_path / name for name in ("photos", "real", "cache"))
+    photos_dir.mkdir()
+    real.mkdir()
+    make_album(photos_dir, {"1.jpg": SMALL, "2.jpg": SMALL})
+    with serving(photos_dir, real) as server:
+        assert get(server.port, f"/archive/{HASH}/").status == 200
+    [index] = real.glob("crc-*.sqlite3")
+    with gated(real, cache) as gates, serving(photos_dir, cache) as server:
+        assert get(server.port, f"/archive/{HASH}/").status == 200
+        gates.hold("stat", index.name)
+        for _ in range(SCRAPES):
+            answer = get(server.port, "/metrics")
+            assert answer.status == 200
+            assert b"archive_index_bytes" not in answer.content
+        assert get(server.port, f"/archive/{HASH}/?file=1.jpg").status == 200
+        gates.clear()
+        assert eventually(lambda: b"archive_index_bytes" in get(server.port, "/metrics").content)

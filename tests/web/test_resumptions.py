@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from conftest import Serve
 from harness.albums import HASH, make_album, noise
-from harness.http import Response, connected, get, request
+from harness.http import Response, Truncated, connected, get, request
 from harness.server import Server
+
+from archive_service.web.limits.resumption_guard import BRIEF_BYTES
 
 TARGET = f"/archive/{HASH}/"
 SUBSET = f"{TARGET}?file=1.jpg"
@@ -169,6 +171,71 @@ def test_a_look_at_the_start_is_no_beginning_but_takes_none_back(serve: Serve, a
     begin(server, WGET)
     begin(server, WGET, "Range: bytes=0-0")
     assert go_on(server, WGET) == 206
+
+
+def test_who_took_a_mebibyte_has_begun(serve: Serve, album: Path) -> None:
+    server = serve()
+    begin(server, WGET)
+    (album / "3.jpg").write_bytes(noise(8_000_000))
+    with connected(server.port, small_window=True) as connection:
+        connection.send("GET", TARGET, WGET)
+        connection.receive_head()
+        connection.receive_content(BRIEF_BYTES)
+    server.wait_for(r"event=download\.interrupted")
+    assert go_on(server, WGET) == 206
+
+
+def test_a_look_takes_nothing_back_of_a_beginning_under_way(serve: Serve, album: Path) -> None:
+    server = serve()
+    begin(server, WGET)
+    (album / "3.jpg").write_bytes(noise(8_000_000))
+    with connected(server.port, small_window=True) as connection:
+        connection.send("GET", TARGET, WGET)
+        connection.receive_head()
+        begin(server, WGET, "Range: bytes=0-0")
+        assert go_on(server, WGET) == 206
+
+
+def cut_by_a_change(server: Server, album: Path, start: int) -> int:
+    """Return how far a range came whose files were replaced meanwhile."""
+    for number in range(3, 7):
+        (album / f"{number}.jpg").write_bytes(noise(2_000_000, seed=number))
+    with connected(server.port, small_window=True) as connection:
+        connection.send("GET", TARGET, WGET, f"Range: bytes={start}-")
+        status, field_lines = connection.receive_head()
+        assert status == 206
+        taken = connection.receive_content(1_000_000)
+        for number in range(3, 7):
+            (album / f"{number}.jpg").unlink()
+        change(album)
+        with pytest.raises(Truncated) as cut:
+            connection.receive_content(int(dict(field_lines)["content-length"]) - len(taken))
+    return start + len(taken) + len(cut.value.received)
+
+
+@pytest.mark.parametrize("start", [0, 20_000])
+def test_what_a_change_has_cut_is_not_continued_though_another_was_begun(
+    serve: Serve, album: Path, start: int
+) -> None:
+    server = serve()
+    position = cut_by_a_change(server, album, start)
+    (album / "3.jpg").write_bytes(noise(8_000_000))
+    begin(server, WGET)
+    for other in (start + 1, position - 1, position + 1):
+        assert get(server.port, TARGET, f"Range: bytes={other}-", WGET).status == 206
+    rest = f"Range: bytes={position}-"
+    assert get(server.port, TARGET, rest, WGET).status == 412
+    begin(server, CURL)
+    assert get(server.port, TARGET, rest, CURL).status == 206
+
+
+def test_who_is_remembered_by_its_resumption_alone_is_not_given_another(
+    serve: Serve, album: Path
+) -> None:
+    server = serve()
+    assert go_on(server, WGET) == 206
+    change(album)
+    assert go_on(server, WGET) == 412
 
 
 def test_an_archive_that_was_cut_to_just_what_the_client_has_is_no_success(

@@ -13,6 +13,7 @@ from harness.albums import HASH, let_date_begin, make_album, noise
 from harness.http import Truncated, connected, get, request
 from harness.oracle import contents_of
 from harness.server import Server
+from harness.touches import give_to_its_owner, rewrite
 
 TARGET = f"/archive/{HASH}/"
 FILES = {
@@ -21,11 +22,6 @@ FILES = {
     "c.bin": noise(600_000, 2),
     "d.txt": b"d",
 }
-
-
-def give_to_its_owner(path: Path) -> None:
-    status = path.stat()
-    os.chown(path, status.st_uid, status.st_gid)
 
 
 def link_elsewhere(path: Path) -> None:
@@ -40,16 +36,6 @@ def replace_by_a_copy(path: Path) -> None:
     copy.chmod(status.st_mode)
     os.utime(copy, ns=(status.st_atime_ns, status.st_mtime_ns))
     copy.rename(path)
-
-
-def rewrite(path: Path) -> None:
-    """Change a byte, and put size and mtime back."""
-    status = path.stat()
-    with path.open("r+b") as file:
-        last = path.read_bytes()[-1]
-        file.seek(-1, os.SEEK_END)
-        file.write(bytes([last ^ 1]))
-    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
 def relabel(path: Path) -> None:

@@ -22,6 +22,7 @@ from archive_service.archive.fingerprint import fingerprint_of
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing, SourceIndex
 from archive_service.archive.segments import LARGE_FILE_BYTES
+from archive_service.archive.settling import NO_UPLOAD_LOOK, UploadLook, is_written
 from archive_service.checksums.album import AlbumChecksums
 from archive_service.checksums.album_registry import AlbumRegistry
 from archive_service.checksums.background.page_hints import Pages, pages_of
@@ -77,16 +78,18 @@ class _TakenOver(DownloadFailed):
 class BackgroundHasher:
     """Lists albums and hashes their unknown files; for calls from one event loop."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the last three have defaults
         self,
         storage: Storage,
         checksums: AlbumRegistry,
         demand: DiskDemand,
         *,
+        uploads: UploadLook = NO_UPLOAD_LOOK,
         turn_s: float = TURN_S,
         answer_within_s: float = ANSWER_WITHIN_S,
     ) -> None:
         self._storage = storage
+        self._uploads = uploads
         self._checksums = checksums
         self._demand = demand
         self._turn_s = turn_s
@@ -102,6 +105,10 @@ class BackgroundHasher:
     async def look(self, archive: ArchiveId) -> Seen:
         """List an album; raise ArchiveNotFound, AlbumInMotion or StorageUnavailable."""
         return await self._answer(archive, partial(self._look, archive))
+
+    async def is_written(self, archive: ArchiveId, seen: Seen) -> bool:
+        """Return whether a file of an album is open for writing; raise StorageUnavailable."""
+        return await self._answer(archive, partial(self._is_written, archive, seen.listing))
 
     async def learn(self, archive: ArchiveId, seen: Seen) -> Learned:
         """Hash unknown files of an album for one turn; leave out those that can't be read.
@@ -156,6 +163,9 @@ class BackgroundHasher:
     def _look(self, archive: ArchiveId) -> Seen:
         listing = self._storage.list(archive)
         return Seen(listing, fingerprint_of(listing))
+
+    def _is_written(self, archive: ArchiveId, listing: Listing) -> bool:
+        return is_written(archive, listing, self._uploads, now_ns=time.time_ns())
 
     def _advance(self, steps: Iterator[None], throttle: Throttle) -> bool:
         """Take steps for a while; return whether more may be left."""

@@ -1,4 +1,4 @@
-"""Indexes one album: lists it, waits until it is settled, hashes its files."""
+"""Indexes one album: lists it, waits until it is settled and whole, hashes its files."""
 
 from __future__ import annotations
 
@@ -103,6 +103,8 @@ class Indexer:
             return pause_s
         if self._done.get(archive.value) == seen.fingerprint:
             return 0.0
+        if await self._hasher.is_written(archive, seen):
+            return self._settle_time_s
         started_s = time.monotonic()
         learned = await self._hasher.learn(archive, seen)
         if learned.is_taken_over:

@@ -73,6 +73,13 @@ class LocalAlbumFiles:
         """Open the file of a source, verified; see `AlbumFiles.open`."""
         return self._in_flight.measured(partial(self._opened, source, self._directory))
 
+    def open_unverified(self, source: SourceIndex) -> int:
+        """Open the file of a source; return its descriptor, which the caller verifies and closes.
+
+        Raise DownloadFailed.
+        """
+        return self._open(source, self._directory)
+
     def open_each(self, sources: Iterable[SourceIndex]) -> Generator[DiskFile, None, None]:
         """Open files; see `AlbumFiles.open_each`."""
         if self._in_flight.is_slow:
@@ -89,7 +96,23 @@ class LocalAlbumFiles:
     def verify(self, file: SourceFile, source: SourceIndex) -> None:
         """Check that an open file is still what was listed; see `AlbumFiles.verify`."""
         if isinstance(file, DiskFile):
-            self._verify(file.fileno(), source)
+            self.verify_open(file.fileno(), source)
+
+    def verify_open(self, descriptor: int, source: SourceIndex) -> None:
+        """Check the same of a descriptor; see `verify`."""
+        listing = self._listing
+        try:
+            status = os.fstat(descriptor)
+        except OSError as error:  # on the network, of a file that others have removed
+            raise _failure(error) from None
+        if not stat.S_ISREG(status.st_mode):
+            raise SourceChanged("replaced")
+        if status.st_size != listing.sizes[source]:
+            raise SourceChanged("resized")
+        if mtime_ns(status) != listing.mtimes_ns[source]:
+            raise SourceChanged("rewritten")
+        if change_token(status) != listing.change_token(source):
+            raise SourceSuspected(is_inode_alone=ctime_ns(status) == listing.ctime_ns(source))
 
     def read_into(
         self, buffer: memoryview, sources: Sequence[SourceIndex], positions: Sequence[int]
@@ -142,7 +165,7 @@ class LocalAlbumFiles:
         try:
             _read_exactly(descriptor, buffer[: self._listing.sizes[source]])
             # After the last byte: a change before or during the read has moved the ctime by now.
-            self._verify(descriptor, source)
+            self.verify_open(descriptor, source)
         except OSError as error:
             raise SourceUnreadable.of(error) from None
         finally:
@@ -156,7 +179,7 @@ class LocalAlbumFiles:
         descriptor = self._open(source, directory)
         try:
             with suppress(SourceSuspected):  # raised again by `verify`, once all was read
-                self._verify(descriptor, source)
+                self.verify_open(descriptor, source)
             return DiskFile(descriptor, None if is_prompt(descriptor) else self._close)
         except BaseException:
             os.close(descriptor)
@@ -168,21 +191,6 @@ class LocalAlbumFiles:
             return os.open(name, OPEN_FILE, dir_fd=directory.entered(parent))
         except OSError as error:
             raise _failure(error) from None
-
-    def _verify(self, descriptor: int, source: SourceIndex) -> None:
-        listing = self._listing
-        try:
-            status = os.fstat(descriptor)
-        except OSError as error:  # on the network, of a file that others have removed
-            raise _failure(error) from None
-        if not stat.S_ISREG(status.st_mode):
-            raise SourceChanged("replaced")
-        if status.st_size != listing.sizes[source]:
-            raise SourceChanged("resized")
-        if mtime_ns(status) != listing.mtimes_ns[source]:
-            raise SourceChanged("rewritten")
-        if change_token(status) != listing.change_token(source):
-            raise SourceSuspected(is_inode_alone=ctime_ns(status) == listing.ctime_ns(source))
 
 
 class _Directory:

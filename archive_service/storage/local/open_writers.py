@@ -17,9 +17,10 @@ from __future__ import annotations
 import errno
 import os
 import signal
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from enum import Enum
+from functools import partial
 from pathlib import Path
 
 from archive_service.archive.errors import DownloadFailed, SourceSuspected, SourceUnreadable
@@ -45,6 +46,8 @@ except ImportError:  # not on Windows
 else:
     _HAS_LEASES = hasattr(fcntl, "F_SETLEASE")
 
+Origin = Callable[[], tuple[ArchiveId, bytes]]
+"""Returns the album of a file, and its path there."""
 MOST_LOOKED_AT = 10_000
 """The most files of an album that are checked, the newest first: some 100 ms."""
 _END_BYTES = 4096
@@ -131,14 +134,15 @@ class OpenWriters:
         """Return where an album lies."""
         return album_place(self._root, archive, listing)
 
-    def is_written(self, archive: ArchiveId, name: bytes, descriptor: int) -> bool:
-        """Return whether a program has a file of an album, of this base name, open for writing."""
+    def is_written(self, origin: Origin, descriptor: int) -> bool:
+        """Return whether a program has a file open for writing."""
         lease = self._leases.of(descriptor)
         if lease in (Lease.FREE, Lease.WRITTEN):
             return lease is Lease.WRITTEN
         has_other_names = os.fstat(descriptor).st_nlink > 1  # it may only have been linked
         is_open = self._written.is_written if has_other_names else self._written.is_begun
-        return is_open(archive.value, os.fsdecode(name))
+        album, path = origin()
+        return is_open(album.value, os.fsdecode(path.rpartition(b"/")[2]))
 
     def report_left_open(self, archive: ArchiveId) -> None:
         """Report, once for each album, a file that stays open for long without a change."""
@@ -177,24 +181,28 @@ class _AlbumLook:
                 raise _Seen(found)
 
     def _at(self, files: LocalAlbumFiles, source: SourceIndex) -> UploadSign | None:
+        descriptor = files.open_unverified(source)
+        try:
+            return self._in_open(files, source, descriptor)
+        finally:
+            os.close(descriptor)
+
+    def _in_open(
+        self, files: LocalAlbumFiles, source: SourceIndex, descriptor: int
+    ) -> UploadSign | None:
         listing = self._listing
-        album, path = listing.origin(self._archive, source)
-        name = path.rpartition(b"/")[2]
         changed_ns = listing.ctime_ns(source)
         if listing.mtimes_ns[source] <= self._now_ns:
             changed_ns = max(changed_ns, listing.mtimes_ns[source])
-        with files.open(source) as file:
-            descriptor = file.fileno()
-            if self._holds(album, name, descriptor, changed_ns=changed_ns):
-                return UploadSign.OPEN
-            if 0 <= self._now_ns - changed_ns < YOUNG_S * NS_PER_S and _has_zeros(
-                descriptor, listing.sizes[source]
-            ):
-                return UploadSign.ZEROS
-            # A writer may have ended between the listing and the lease.
-            with suppress(SourceSuspected):
-                files.verify(file, source)
-        return None
+        origin = partial(listing.origin, self._archive, source)
+        if self._holds(origin, descriptor, changed_ns=changed_ns):
+            return UploadSign.OPEN
+        # Behind the lease: a writer may have ended between the listing and it.
+        with suppress(SourceSuspected):
+            files.verify_open(descriptor, source)
+        is_young = 0 <= self._now_ns - changed_ns < YOUNG_S * NS_PER_S
+        is_zeros = is_young and _has_zeros(descriptor, listing.sizes[source])
+        return UploadSign.ZEROS if is_zeros else None
 
     def is_written_to(self, path: bytes) -> bool:
         """Return whether a file that is left out is open for writing."""
@@ -206,13 +214,13 @@ class _AlbumLook:
             descriptor = os.open(name, OPEN_FILE, dir_fd=parent)
             try:
                 changed_ns = ctime_ns(os.fstat(descriptor))
-                return self._holds(album, name, descriptor, changed_ns=changed_ns)
+                return self._holds(lambda: (album, name), descriptor, changed_ns=changed_ns)
             finally:
                 os.close(descriptor)
         return False
 
-    def _holds(self, album: ArchiveId, name: bytes, descriptor: int, *, changed_ns: int) -> bool:
-        if not self._writers.is_written(album, name, descriptor):
+    def _holds(self, origin: Origin, descriptor: int, *, changed_ns: int) -> bool:
+        if not self._writers.is_written(origin, descriptor):
             return False
         if self._now_ns - changed_ns < OPEN_S * NS_PER_S:
             return True

@@ -34,7 +34,7 @@ from archive_service.storage.in_flight import InFlight, InFlights
 from archive_service.storage.local.album_files import LocalAlbumFiles, album_place
 from archive_service.storage.local.directory_look import Place
 from archive_service.storage.local.filesystem_type import is_prompt, mount_point
-from archive_service.storage.local.little_album import LittleAlbum
+from archive_service.storage.local.kept_album import KEPT_ENTRIES, KeptAlbum
 from archive_service.storage.local.native import AS_COMPILED, NativeCalls
 from archive_service.storage.local.open_beneath import OPEN_DIRECTORY
 from archive_service.storage.local.symlinks import AlbumLinks, Links, NoLinks
@@ -42,8 +42,8 @@ from archive_service.storage.local.walk import VANISHED, Walk, opened_directory
 from archive_service.storage.wanted import WantedTree
 
 _NO_ALBUM = (*VANISHED, errno.ENAMETOOLONG)
-_KEPT_ALBUMS = 1000
-"""Little albums whose last listing is kept."""
+_ENTRIES_PER_ALBUM = 30
+"""What an album takes of the room for KEPT_ENTRIES, besides its entries."""
 SymlinkPolicy = Literal["inside", "never"]
 
 
@@ -68,9 +68,7 @@ class LocalStorage:
         self._symlinks = symlinks
         self._in_flights = InFlights()
         self._lock = Lock()
-        self._little_albums: WeightedLRU[ArchiveId, tuple[LittleAlbum, Listing]] = WeightedLRU(
-            _KEPT_ALBUMS
-        )
+        self._kept: WeightedLRU[ArchiveId, tuple[KeptAlbum, Listing]] = WeightedLRU(KEPT_ENTRIES)
         self._observe = once(observe)
 
     def list(self, archive: ArchiveId) -> Listing:
@@ -146,26 +144,28 @@ class LocalStorage:
                 return known
             listed_from_ns = time.time_ns()
             walk = self._walk(archive, album, in_flight)
+            walk.keep(KEPT_ENTRIES)
             walk.directory(album, Place())
             listing = walk.listing()
             are_prompt = walk.is_prompt and is_prompt(root)
             in_flight.note_listing(is_prompt=are_prompt)
-            little = walk.little_album()
-            if little and are_prompt and listing.has_settled(listed_from_ns):
-                self._keep(archive, little, listing)
+            kept = walk.kept_album()
+            if kept and are_prompt and listing.has_settled(listed_from_ns):
+                self._keep(archive, kept, listing)
             return listing
 
-    def _keep(self, archive: ArchiveId, little: LittleAlbum, listing: Listing) -> None:
+    def _keep(self, archive: ArchiveId, kept: KeptAlbum, listing: Listing) -> None:
         with self._lock:
-            self._little_albums.put(archive, (little, listing), weight=1)
+            weight = len(listing) + _ENTRIES_PER_ALBUM
+            self._kept.put(archive, (kept, listing), weight=weight)
 
     def _unchanged(self, archive: ArchiveId, album: int, in_flight: InFlight) -> Listing | None:
-        """Return the last listing of a little album on a prompt file system, if it still holds."""
+        """Return the last listing of an album on a prompt file system, if it still holds."""
         if in_flight.is_slow:  # only a listing finds out when that is over
             return None
         with self._lock:
-            little, listing = self._little_albums.get(archive) or (None, None)
-        if little and in_flight.measured(partial(little.is_unchanged, album, self._native)):
+            kept, listing = self._kept.get(archive) or (None, None)
+        if kept and kept.is_unchanged(album, in_flight, self._native):
             return listing
         return None
 

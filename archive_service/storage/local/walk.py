@@ -29,8 +29,8 @@ from archive_service.storage.local.directory_look import (
     stable_names,
 )
 from archive_service.storage.local.filesystem_type import is_prompt
+from archive_service.storage.local.kept_album import KeptAlbum, KeptAlbumBuilder
 from archive_service.storage.local.listing_builder import ListingBuilder
-from archive_service.storage.local.little_album import LittleAlbum, LittleAlbumBuilder
 from archive_service.storage.local.native import AS_COMPILED, NativeCalls
 from archive_service.storage.local.open_beneath import OPEN_DIRECTORY
 from archive_service.storage.local.stat_record import (
@@ -81,7 +81,7 @@ class Walk:
         self._links = links
         self._native = native
         self._columns = ListingBuilder()
-        self._little = LittleAlbumBuilder()
+        self._kept = KeptAlbumBuilder(room=0)
 
     def __len__(self) -> int:
         return len(self._columns)
@@ -104,9 +104,13 @@ class Walk:
         with opened_directory(path) as descriptor:
             self.directory(descriptor, Place(self.reached, self.reached))
 
-    def little_album(self) -> LittleAlbum | None:
-        """Return what shows later that the album is the same, if it is little and has no links."""
-        return self._little.album()
+    def keep(self, entries: int) -> None:
+        """Collect what shows later that the album is the same, if it has no more entries."""
+        self._kept = KeptAlbumBuilder(entries)
+
+    def kept_album(self) -> KeptAlbum | None:
+        """Return what was collected for `keep`; None if the album is too large or has links."""
+        return self._kept.album()
 
     def directory(self, descriptor: int, place: Place) -> bool:
         """Collect what a directory holds; return whether it is empty or leads to an empty one.
@@ -145,7 +149,7 @@ class Walk:
     def _collect(self, look: DirectoryLook) -> bool:
         place, status = look.place, look.status
         before = len(self)
-        self._little.add(look)
+        self._kept.add(look)
         self.is_prompt = self.is_prompt and look.is_prompt
         self._note_left_out(look)
         below = self._add_files(*look.without_placeholders(), place)

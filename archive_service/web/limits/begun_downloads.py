@@ -29,12 +29,13 @@ _BUCKETS, _PLACES = 2048, 8
 """With two places a bucket, one in thirty of 4,096 records was evicted while most of the table was
 free."""
 _HEAD = Struct("")
-_TAG_FIELDS = f"{_TAG_BYTES}sQ??"
+_TAG_FIELDS = f"{_TAG_BYTES}sQH"
+_MOST_COUNTED = 0xFFFF
 _RECORD = Struct(f"={DOWNLOAD_BYTES}s" + _TAG_FIELDS * TAGS_PER_DOWNLOAD)  # newest first
-_NOTHING = (bytes(_TAG_BYTES), 0, False, False)
-_Begun = tuple[bytes, int, bool, bool]
-"""Digest of the entity tag; the time of the last beginning, 0 for none; whether that one was brief;
-whether another beginning with the tag was not brief."""
+_NOTHING = (bytes(_TAG_BYTES), 0, 0)
+_Begun = tuple[bytes, int, int]
+"""Digest of the entity tag; the time of the last beginning, 0 for none; how many beginnings were
+not brief, or are under way."""
 
 
 def begun_download_records(processes: int) -> SharedRecords:
@@ -57,21 +58,14 @@ class BegunDownloads:
         index, before = self._own_place(download)
         tag = _digest(etag)
         others = [each for each in before if each[0] != tag]
-        is_proved = any(each[3] for each in before if each[0] == tag)
-        self._write(index, download, [(tag, now_ns, False, is_proved), *others])
+        count = sum(each[2] for each in before if each[0] == tag)
+        self._write(index, download, [(tag, now_ns, min(count + 1, _MOST_COUNTED)), *others])
 
-    def mark_brief(self, download: bytes, *, begun_ns: int) -> None:
-        """Mark the beginning of that time as brief, unless the download was begun again since."""
-        index, before = self._own_place(download)
-        marked = [(*each[:2], each[2] or each[1] == begun_ns, each[3]) for each in before]
-        if marked:
-            self._write(index, download, marked)
-
-    def mark_proved(self, download: bytes, etag: str) -> None:
-        """Record that the client took much of a state; a later brief beginning keeps that."""
+    def mark_brief(self, download: bytes, etag: str) -> None:
+        """Record that a beginning with a state was brief."""
         index, before = self._own_place(download)
         tag = _digest(etag)
-        marked = [(*each[:3], each[3] or each[0] == tag) for each in before]
+        marked = [(*each[:2], max(each[2] - (each[0] == tag), 0)) for each in before]
         if marked:
             self._write(index, download, marked)
 
@@ -88,10 +82,7 @@ class BegunDownloads:
         learn the length.
         """
         own = _digest(etag)
-        return any(
-            tag == own and (is_proved or not is_brief)
-            for tag, _, is_brief, is_proved in self._lately(download, now_ns)
-        )
+        return any(tag == own and count for tag, _, count in self._lately(download, now_ns))
 
     def _lately(self, download: bytes, now_ns: int) -> list[_Begun]:
         return [
@@ -108,10 +99,11 @@ class BegunDownloads:
 
     def _own_place(self, download: bytes) -> tuple[int, list[_Begun]]:
         """Return the index of this process's record of a download, and its beginnings."""
-        records = {index: self._shared.record(self._number, index) for index in _indexes(download)}
-        for index, record in records.items():
-            if record[0] == download:
-                return index, _beginnings(record, download)
+        records: dict[int, tuple[Any, ...]] = {}
+        for index in _indexes(download):
+            records[index] = self._shared.record(self._number, index)
+            if records[index][0] == download:
+                return index, _beginnings(records[index], download)
         return min(records, key=lambda index: int(records[index][2])), []
 
 

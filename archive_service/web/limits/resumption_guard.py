@@ -8,7 +8,10 @@ remembers the entity tags that a client began with, and refuses to continue with
   belongs to a visitor, not to an unidentified proxy.
 - A client that has also begun the current archive is admitted: several visitors may share an
   address.  A short request for the start does not count: aria2 and axel send it before they resume.
-- A client without a record is admitted: another replica may have answered it before.
+- A range that starts exactly where a changed file cut a download continues that one, so the state
+  of that one decides.  Some programs have parts of both states: axel's connections each begin with
+  the album that they find.
+- A client without a record is admitted and recorded: another replica may have answered it before.
 """
 
 from __future__ import annotations
@@ -37,12 +40,13 @@ BRIEF_BYTES = 1024 * 1024
 """A shorter beginning may be a probe; the kernel takes some bytes that the client never reads."""
 
 
-class Beginning(NamedTuple):
-    """A beginning that the guard has recorded."""
+class GuardedDownload(NamedTuple):
+    """A download that a client begins or continues."""
 
-    downloads: Sequence[bytes]
+    keys: Sequence[bytes]
+    """The digests of the download by this program, and by this address if it is a visitor's."""
     etag: str
-    begun_ns: int
+    """The archive as it is now."""
 
 
 class ResumptionGuard:
@@ -52,44 +56,62 @@ class ResumptionGuard:
         self._proxies = proxies
         self._begun = begun
 
-    def note_beginning(
+    def guarded(
         self, request: web.Request, representation: Representation, *, files: Sequence[str]
-    ) -> Beginning:
-        """Record the state that a client begins with; `files` are those named in the query."""
-        downloads = list(self._downloads(request, representation.archive, files))
-        begun_ns = time.monotonic_ns()
-        for download in downloads:
-            self._begun.add(download, representation.etag, now_ns=begun_ns)
-        return Beginning(downloads, representation.etag, begun_ns)
+    ) -> GuardedDownload:
+        """Return the download that a request belongs to; `files` are those named in the query."""
+        keys = list(self._keys(request, representation.archive, files))
+        return GuardedDownload(keys, representation.etag)
 
-    def note_end(self, beginning: Beginning, answer: DownloadStarted, *, sent_bytes: int) -> None:
-        """Record whether the client took enough for a download, or may only have probed."""
-        if answer.first_pos:  # a reader may begin at the end and take no more
-            return
-        for download in beginning.downloads:
-            if _is_brief(answer, sent_bytes):
-                self._begun.mark_brief(download, begun_ns=beginning.begun_ns)
-            else:
-                self._begun.mark_proved(download, beginning.etag)
+    def note_beginning(self, download: GuardedDownload) -> None:
+        """Record the state that a client begins with."""
+        self._add(download.keys, download.etag)
 
-    async def refuses(
-        self, request: web.Request, representation: Representation, *, files: Sequence[str]
-    ) -> bool:
-        """Return whether a client that resumes began with another archive and not with this one."""
-        etag = representation.etag
-        for download in self._downloads(request, representation.archive, files):
-            has = self._begun.has_begun_another(download, etag, now_ns=time.monotonic_ns())
+    def note_end(
+        self, download: GuardedDownload, answer: DownloadStarted, *, sent_bytes: int
+    ) -> None:
+        """Record if the client took too little for a download, and may only have probed."""
+        # A reader may begin at the end and take no more.
+        if not answer.first_pos and _is_brief(answer, sent_bytes):
+            for key in download.keys:
+                self._begun.mark_brief(key, download.etag)
+
+    def note_cut(
+        self, download: GuardedDownload, answer: DownloadStarted, *, sent_bytes: int
+    ) -> None:
+        """Record where a download was cut because a file had changed."""
+        # Without a byte it is the start of a range, where a download of another state may start.
+        if sent_bytes:
+            position = answer.first_pos + sent_bytes
+            self._add([_cut(key, position) for key in download.keys], download.etag)
+
+    async def refuses(self, download: GuardedDownload, *, position: int) -> bool:
+        """Return whether what a client resumes from a position belongs to another archive."""
+        etag = download.etag
+        for key in download.keys:
+            has = self._begun.has_begun_another(key, etag, now_ns=time.monotonic_ns())
             if has:
                 await asyncio.sleep(MOMENT_S)
-                return not self._begun.may_resume(download, etag, now_ns=time.monotonic_ns())
+                return not self._may_resume(key, etag, position=position)
             if has is not None:
                 return False
+        self._add(download.keys, etag)
         return False
 
-    def _downloads(
+    def _may_resume(self, key: bytes, etag: str, *, position: int) -> bool:
+        now_ns = time.monotonic_ns()
+        cut = _cut(key, position)
+        is_cut = self._begun.has_begun_another(cut, etag, now_ns=now_ns) is not None
+        return self._begun.may_resume(cut if is_cut else key, etag, now_ns=now_ns)
+
+    def _add(self, keys: Sequence[bytes], etag: str) -> None:
+        now_ns = time.monotonic_ns()
+        for key in keys:
+            self._begun.add(key, etag, now_ns=now_ns)
+
+    def _keys(
         self, request: web.Request, archive: ArchiveId, files: Sequence[str]
     ) -> Iterator[bytes]:
-        """Yield the digests of a download by this program, then by this address."""
         client = client_of(request, self._proxies)
         agent = request.headers.get("User-Agent", "")
         what = [archive.value, *sorted(set(files))]
@@ -102,6 +124,11 @@ def _is_brief(answer: DownloadStarted, sent_bytes: int) -> bool:
     length = answer.content_length
     is_probe = length <= PROBE_BYTES and length < answer.complete_length
     return is_probe or sent_bytes < min(BRIEF_BYTES, length)
+
+
+def _cut(key: bytes, position: int) -> bytes:
+    """Return the key of a download's part that was cut at a position."""
+    return _digest(key, [f"{position}"])
 
 
 def _digest(key: bytes, texts: Sequence[str]) -> bytes:
