@@ -15,7 +15,7 @@ from zlib_ng import zlib_ng
 
 from archive_service.archive.errors import SourceChanged, SourceUnreadable
 from archive_service.storage.base import DiskFile, SourceFile
-from archive_service.storage.lanes import note_progress
+from archive_service.storage.progress import note_progress
 from archive_service.storage.local.holes import TRUSTED_AGE_NS, data_offset
 
 BLOCK_BYTES = 512 * 1024

@@ -22,7 +22,8 @@ from threading import Lock
 from typing import TypeVar
 
 from archive_service.archive.lru import WeightedLRU
-from archive_service.storage.lanes import LaneLimits, Lanes, note_progress
+from archive_service.storage.lanes import LaneLimits, Lanes
+from archive_service.storage.progress import note_progress
 
 MOST_AT_ONCE = 32
 """Operations of one album; a server that answers more at once is rare."""

@@ -21,10 +21,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Hashable
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 from weakref import WeakValueDictionary
+
+from archive_service.storage.progress import Progress, current
 
 HANGS_AFTER_S = 10.0
 """After this time without progress, work counts as hanging."""
@@ -51,13 +53,10 @@ class LaneLimits:
 
 
 @dataclass(slots=True, eq=False)
-class _Run:
+class _Run(Progress):
     """One piece of work, begun by a thread."""
 
-    lane: Lane
-    began_s: float
-    progress_s: float
-    key: Hashable
+    lane: Lane = field(kw_only=True)
     hanging: Hashable | None = None
     """The key that it hangs for."""
 
@@ -210,7 +209,7 @@ class Lanes:
             future, call = lane.queue.popleft()
             lane.running += 1
             now_s = time.monotonic()
-            run = _Run(lane, now_s, now_s, lane.key)
+            run = _Run(lane.key, now_s, now_s, lane=lane)
             self._runs.add(run)
             self._enter_ring(lane)
             self._find_thread()
@@ -262,7 +261,7 @@ class Lanes:
     def _begin_to_hang(self) -> list[_Run]:
         latest_s = time.monotonic() - self._hangs_after_s
         with self._lock:
-            found = [r for r in self._runs if r.hanging is None and r.progress_s < latest_s]
+            found = [r for r in self._runs if r.hanging is None and r.noted_s < latest_s]
             for run in found:
                 run.hanging = run.key
                 self._hanging += 1
@@ -277,33 +276,10 @@ class Lanes:
                 self._find_thread()
 
 
-class _Current(threading.local):
-    run: _Run | None = None
-
-
-_current = _Current()
-
-
-def note_progress() -> None:
-    """Note that the work of this thread goes on: it may take long, but does not hang."""
-    if run := _current.run:
-        run.progress_s = time.monotonic()
-
-
-def note_step(key: Hashable) -> None:
-    """Note that this thread begins another step of its work, for the album of a key.
-
-    For a lane of several albums, whose work gives way after a step where others wait.
-    """
-    if run := _current.run:
-        run.began_s = run.progress_s = time.monotonic()
-        run.key = key
-
-
 def _run_one(run: _Run, future: Future[Any], call: Callable[[], Any]) -> None:
     if not future.set_running_or_notify_cancel():
         return
-    _current.run = run
+    current.progress = run
     try:
         result = call()
     except BaseException as error:  # noqa: BLE001 - it is raised where the result is asked for
@@ -311,7 +287,7 @@ def _run_one(run: _Run, future: Future[Any], call: Callable[[], Any]) -> None:
     else:
         future.set_result(result)
     finally:
-        _current.run = None
+        current.progress = None
         del future  # an exception holds this frame
 
 

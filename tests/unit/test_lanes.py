@@ -13,7 +13,8 @@ from queue import Queue
 import pytest
 from harness.conditions import eventually
 
-from archive_service.storage.lanes import LaneLimits, Lanes, note_progress
+from archive_service.storage.lanes import LaneLimits, Lanes
+from archive_service.storage.progress import note_progress
 
 _TIMEOUT_S = 30.0
 
