@@ -20,7 +20,7 @@ _PATIENCE_MS = 50
 """How long the first line waits: a reader that is only busy has read some by then."""
 
 
-class LogTarget(logging.StreamHandler[TextIO]):
+class LogTarget(logging.StreamHandler):  # type: ignore[type-arg] # it takes one since Python 3.11
     """Writes lines to standard error, or counts them while nobody reads."""
 
     def __init__(self) -> None:
