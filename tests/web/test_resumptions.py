@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from conftest import Serve
 from harness.albums import HASH, make_album, noise
-from harness.http import Response, Truncated, connected, get, request
+from harness.http import Connection, Response, Truncated, connected, get, request
 from harness.server import Server
 
 from archive_service.web.limits.resumption_guard import BRIEF_BYTES
@@ -173,13 +175,20 @@ def test_a_look_at_the_start_is_no_beginning_but_takes_none_back(serve: Serve, a
     assert go_on(server, WGET) == 206
 
 
-def test_who_took_a_mebibyte_has_begun(serve: Serve, album: Path) -> None:
-    server = serve()
-    begin(server, WGET)
+@contextmanager
+def begun_after_a_change(server: Server, album: Path) -> Iterator[Connection]:
+    """Let an album become another, and begin a download of it that stays under way."""
     (album / "3.jpg").write_bytes(noise(8_000_000))
     with connected(server.port, small_window=True) as connection:
         connection.send("GET", TARGET, WGET)
         connection.receive_head()
+        yield connection
+
+
+def test_who_took_a_mebibyte_has_begun(serve: Serve, album: Path) -> None:
+    server = serve()
+    begin(server, WGET)
+    with begun_after_a_change(server, album) as connection:
         connection.receive_content(BRIEF_BYTES)
     server.wait_for(r"event=download\.interrupted")
     assert go_on(server, WGET) == 206
@@ -188,10 +197,7 @@ def test_who_took_a_mebibyte_has_begun(serve: Serve, album: Path) -> None:
 def test_a_look_takes_nothing_back_of_a_beginning_under_way(serve: Serve, album: Path) -> None:
     server = serve()
     begin(server, WGET)
-    (album / "3.jpg").write_bytes(noise(8_000_000))
-    with connected(server.port, small_window=True) as connection:
-        connection.send("GET", TARGET, WGET)
-        connection.receive_head()
+    with begun_after_a_change(server, album):
         begin(server, WGET, "Range: bytes=0-0")
         assert go_on(server, WGET) == 206
 
