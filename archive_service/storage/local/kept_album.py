@@ -19,7 +19,7 @@ from archive_service.storage.local.native import NativeCalls
 from archive_service.storage.local.open_beneath import opened_to_pass
 from archive_service.storage.local.stat_record import COLUMNS, MODE
 
-KEPT_ENTRIES = 100_000
+KEPT_ENTRIES = 120_000
 """Files and directories of all albums whose last listing is kept, some 60 bytes each."""
 
 
