@@ -9,7 +9,7 @@ RUN apt-get update && apt-get install --yes --no-install-recommends gcc libc6-de
 RUN python -m venv /opt/poetry && /opt/poetry/bin/pip install --no-cache-dir --no-compile "poetry>=2,<3" "poetry-plugin-export>=1.9,<2"
 WORKDIR /build
 COPY pyproject.toml poetry.lock ./
-# What of pyproject.toml's optional dependencies is wanted, separated by spaces: postgres, redis, tracing.
+# What of pyproject.toml's optional dependencies is wanted, separated by spaces: s3, redis, postgres, tracing.
 ARG EXTRAS=
 RUN /opt/poetry/bin/poetry export --format requirements.txt --output requirements.txt --extras "$EXTRAS" \
     && python -m venv --without-pip /opt/archive-service \
