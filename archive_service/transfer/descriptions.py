@@ -18,7 +18,7 @@ from typing import NamedTuple, cast
 from weakref import WeakValueDictionary
 
 from archive_service.archive.errors import ArchiveServiceError, ListingTimedOut
-from archive_service.archive.file_names import FileNames
+from archive_service.archive.file_lookup import FileNames
 from archive_service.archive.fingerprint import fingerprint_of
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.layout import lay_out

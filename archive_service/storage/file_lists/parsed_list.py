@@ -14,7 +14,7 @@ from archive_service.storage.file_lists.list_model import (
     ListModel,
     read_list,
 )
-from archive_service.storage.wanted import WantedTree
+from archive_service.storage.wanted_tree import WantedTree
 
 _MOST_DIRECTORIES = 500_000
 """Of all paths together: a directory of the tree of names takes some 400 bytes."""

@@ -39,7 +39,7 @@ from archive_service.storage.local.native import AS_COMPILED, NativeCalls
 from archive_service.storage.local.open_beneath import OPEN_DIRECTORY
 from archive_service.storage.local.symlinks import AlbumLinks, Links, NoLinks
 from archive_service.storage.local.walk import VANISHED, Walk, opened_directory
-from archive_service.storage.wanted import WantedTree
+from archive_service.storage.wanted_tree import WantedTree
 
 _NO_ALBUM = (*VANISHED, errno.ENAMETOOLONG)
 _ENTRIES_PER_ALBUM = 30
