@@ -18,7 +18,7 @@ from typing import NamedTuple, cast
 from weakref import WeakValueDictionary
 
 from archive_service.archive.errors import ArchiveServiceError, ListingTimedOut
-from archive_service.archive.file_lookup import FileNames
+from archive_service.archive.file_lookup import FileLookup
 from archive_service.archive.fingerprint import fingerprint_of
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.layout import lay_out
@@ -51,7 +51,7 @@ class _Names(NamedTuple):
     """The names of the files of an album in its archive, and the files by name."""
 
     names: Sequence[bytes]
-    by_name: FileNames
+    by_name: FileLookup
 
 
 class _Part(NamedTuple):
@@ -192,7 +192,7 @@ class Descriptions:
             return self._last_cut[1]
         listing = whole.layout.listing
         names = archive_names(listing.paths, self._options.names)
-        found = _Names(names, FileNames(listing, names, self._options.names))
+        found = _Names(names, FileLookup(listing, names, self._options.names))
         self._last_cut = (whole, found) if len(listing) <= _KEPT_NAMES else None
         return found
 
