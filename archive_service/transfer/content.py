@@ -75,7 +75,7 @@ class AlbumDisk(NamedTuple):
     """What an album lies on."""
 
     threads: Executor
-    """Where it is waited for."""
+    """The threads that may wait for it."""
     demand: DiskDemand
     is_at_hand: Callable[[], bool]
     """Tells whether files open without waiting."""
@@ -151,8 +151,8 @@ class ArchiveContent:
     ) -> AsyncGenerator[None, None]:
         """Watch unread files for writers during a block that sends bytes from `start` on.
 
-        Not on slow file systems: no other machine's writes are reported, and to open files waits.
-        Enter it before the header fields are sent: who has them may change something at once.
+        Not on slow file systems: opening waits there, and other machines' writes are not reported.
+        Enter it before the header fields are sent: a client that has them may write at once.
         """
         with closing(ReadAhead(self._maker, self._threads, pieces, start=start, stop=stop)) as plan:
             is_needed = not plan.is_complete and plan.needs_files()
@@ -175,7 +175,7 @@ class ArchiveContent:
         await self._watch_unread(WATCHED_FILES)
 
     async def _watch_unread(self, most: int) -> None:
-        """Have files watched of which nothing is known."""
+        """Have unread files watched, up to `most`."""
         checksums = self._checksums
         if checksums.stamps is not None:
             files = self.layout.listing.files()

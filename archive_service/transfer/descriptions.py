@@ -37,11 +37,11 @@ from archive_service.storage.lanes import LaneLimits, Lanes
 from archive_service.transfer.shared_calls import SharedCalls
 
 _CUTTING = LaneLimits(per_lane=1, usual=1, most=1)
-"""To cut a part needs no disk, and more threads that compute would only wait for each other, and
-the event loop for them."""
+"""Cutting a part needs no disk, and more threads that compute would only wait for each other and
+delay the event loop."""
 _LITTLE = 64
-"""Files and directories of a known album that is listed in place where it is at hand: a visit to a
-thread would take longer."""
+"""A known album of up to so many files and directories is listed in place if it is at hand: handing
+it to a thread would take longer."""
 
 _KEPT_NAMES = 20_000
 """Files of an album whose names are kept for the next part of it, some 250 bytes each."""

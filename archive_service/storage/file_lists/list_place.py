@@ -39,7 +39,7 @@ class ListFile(NamedTuple):
     """Differs for every other content; empty where a change may go unnoticed."""
     times: ListTimes
     content: bytes | None
-    """None where the version is the one that is known."""
+    """None if the version is the known one."""
 
 
 class ListPlace(Protocol):

@@ -51,7 +51,7 @@ struct job {
     struct row listed;
 };
 
-/* Return whether the time can be told in 64 bits, which ends in the year 2262, and is one. */
+/* Return whether the time is valid and fits into 64 bits, which end in the year 2262. */
 static int
 to_nanoseconds(struct timespec time, int64_t *nanoseconds)
 {
@@ -61,7 +61,7 @@ to_nanoseconds(struct timespec time, int64_t *nanoseconds)
            time.tv_nsec < 1000000000;
 }
 
-/* Return whether all of the row could be told. */
+/* Return whether all values fit into the row. */
 static int
 to_row(const struct stat *status, struct row *row)
 {
@@ -303,7 +303,7 @@ stat_files(PyObject *module, PyObject *arguments)
 
 PyDoc_STRVAR(stat_files_doc,
              "stat_files(directory, names)\n--\n\n"
-             "Return the rows of the first of the names, up to one that can't be told."
+             "Return the rows of the first of the names, up to one whose values don't fit."
              "\n\nA row is size, mtime, ctime, inode and mode, 64 bits each; see `Walk`.");
 
 PyDoc_STRVAR(read_files_doc,

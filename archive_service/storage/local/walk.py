@@ -52,7 +52,7 @@ VANISHED = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 
 
 _Named = tuple[bytes, "bytes | None"]
-"""The name of a directory, and where it is if that is the name of a link."""
+"""The name of a directory; if that is a link, where the directory is, else None."""
 
 
 class Walk:
@@ -115,7 +115,7 @@ class Walk:
     def directory(self, descriptor: int, place: Place) -> bool:
         """Collect what a directory holds; return whether it is empty or leads to an empty one.
 
-        Each of these is collected itself, but for the album: see `Listing`.
+        Each empty directory is collected, except the album itself: see `Listing`.
         """
         return self._collect(self._look(descriptor, place))
 
