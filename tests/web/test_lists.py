@@ -107,6 +107,23 @@ def test_the_name_of_a_link_is_stronger_than_that_of_the_list(shop: Shop) -> Non
     assert 'filename="Other.zip"' in answer["content-disposition"]
 
 
+@pytest.mark.parametrize(
+    ("title", "safe"),
+    [
+        ("Order 12/34", "Order 12_34.zip"),
+        (" ..\\x\ty ", "_.._x_y.zip"),
+        ("x" * 300, "x" * 236 + ".zip"),
+        ("", "archive.zip"),
+        (" ", "archive.zip"),
+    ],
+)
+def test_a_title_is_made_safe_as_the_name_of_the_archive(
+    shop: Shop, title: str, safe: str
+) -> None:
+    answer = shop.get(shop.write({**DOCUMENT, "name": title}))
+    assert answer["content-disposition"] == f'attachment; filename="{safe}"'
+
+
 def test_every_range_is_that_of_the_whole(shop: Shop) -> None:
     target = shop.write(DOCUMENT)
     whole = shop.get(target).content
@@ -354,7 +371,7 @@ def test_a_list_larger_than_may_be_is_a_404_with_a_line_in_the_log(
         {"files": [{"text": "x", "as": "x" * 5000}]},
         {"files": [{"path": 1}]},
         {"files": {"path": f"{WEDDING}/1.jpg"}},
-        {"files": [{"path": f"{WEDDING}/1.jpg"}], "name": "a/b"},
+        {"files": [{"path": f"{WEDDING}/1.jpg"}], "name": 1},
         {"files": [{"path": f"{WEDDING}/1.jpg"}], "missing": "maybe"},
         {"files": [{"path": f"{WEDDING}/1.jpg"}], "mising": "skip"},
         {"files": [{"path": f"{WEDDING}/" + "a/" * 70 + "1.jpg"}], "missing": "skip"},
