@@ -317,6 +317,12 @@ def test_what_is_missing_or_excluded_is_left_out_where_the_list_says_so(
     assert shop.status({**document, "missing": "fail"}) == 404
 
 
+def test_a_missing_directory_without_a_name_is_told_as_the_top(shop: Shop) -> None:
+    files = [{"path": f"{WEDDING}/2.jpg"}, {"path": "no-album/"}]
+    target = shop.write({"missing": "skip", "files": files})
+    assert json.loads(shop.get(f"{target}manifest.json").content)["missing"] == ["/"]
+
+
 def test_a_directory_wins_over_a_list(shop: Shop) -> None:
     shop.write({"files": [{"text": "x", "as": "x"}]}, WEDDING)
     assert "1.jpg" in unzipped(shop.get(f"/archive/{WEDDING}/").content)
