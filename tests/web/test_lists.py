@@ -117,9 +117,7 @@ def test_the_name_of_a_link_is_stronger_than_that_of_the_list(shop: Shop) -> Non
         (" ", "archive.zip"),
     ],
 )
-def test_a_title_is_made_safe_as_the_name_of_the_archive(
-    shop: Shop, title: str, safe: str
-) -> None:
+def test_a_title_is_made_safe_as_the_name_of_the_archive(shop: Shop, title: str, safe: str) -> None:
     answer = shop.get(shop.write({**DOCUMENT, "name": title}))
     assert answer["content-disposition"] == f'attachment; filename="{safe}"'
 
