@@ -17,6 +17,8 @@ GOOD: list[Any] = [
     {"files": [{"path": PATH, "as": "a/b.jpg"}, {"text": "x", "as": "x"}], "name": "Лето"},
     {"files": [{"path": "album/", "as": ""}], "missing": "skip", "$schema": "list.schema.json"},
     {"files": [{"text": "", "as": "x"}], "missing": "fail"},
+    {"files": [{"path": PATH}], "name": ""},
+    {"files": [{"path": PATH}], "name": "Order 12/34, " + "x" * 200},
 ]
 BROKEN: list[Any] = [
     [],
@@ -31,8 +33,7 @@ BROKEN: list[Any] = [
     {"files": [{"text": "x"}]},
     {"files": [{"text": "x" * 16_385, "as": "x"}]},
     {"files": [{"path": PATH}], "missing": True},
-    {"files": [{"path": PATH}], "name": ""},
-    {"files": [{"path": PATH}], "name": "x" * 151},
+    {"files": [{"path": PATH}], "name": "x" * 4097},
     {"files": [{"path": PATH}], "other": 1},
 ]
 

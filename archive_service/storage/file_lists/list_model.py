@@ -11,7 +11,6 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
 
 from archive_service.archive.id import is_archive_id
-from archive_service.http.content_disposition import MAX_NAME_CHARACTERS, is_download_name
 
 MAX_PATH_CHARACTERS = 4096
 MOST_DIRECTORIES = 64
@@ -89,9 +88,9 @@ class ListModel(BaseModel):
     )
     name: str | None = Field(
         None,
-        min_length=1,
-        max_length=MAX_NAME_CHARACTERS,
-        description="The file name of the archive where its link has no `name`.",
+        max_length=MAX_PATH_CHARACTERS,
+        description="The file name of the archive where its link has no `name`; made safe as all"
+        " names are.",
         examples=["Order 1234"],
     )
     missing: Literal["fail", "skip"] = Field(
@@ -115,8 +114,6 @@ def read_list(content: bytes) -> ListModel:
         raise _broken(error) from None
     except RecursionError:
         raise ListBroken("broken", "is nested too deep") from None
-    if model.name is not None and not is_download_name(model.name.strip()):
-        raise ListBroken("broken", "name: is no name for a file")
     for number, entry in enumerate(model.files):
         if fault := _fault(entry):
             raise ListBroken(*fault, number)
