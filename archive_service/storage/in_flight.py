@@ -40,7 +40,7 @@ _HANDED_ITEMS = 8
 """The most items of a slice that is handed to a thread."""
 _SLOW_SLICES = 2
 """Slow slices in a row until items count as slow; waiting for a processor makes one slow slice."""
-_PROMPT_S = 1.0
+_AT_HAND_S = 1.0
 """How long a listing shows where an album lies: later another file system may be mounted there."""
 _KEPT_ALBUMS = 1000
 _Item = TypeVar("_Item")
@@ -60,21 +60,20 @@ class InFlight:
         self._in_place = _FIRST_ITEMS
         self._slow_in_a_row = 0
         self._item_s = 0.0
-        self._prompt_until_s = -math.inf
-
-    @property
-    def is_prompt(self) -> bool:
-        """Whether the last listing was a moment ago, on prompt file systems."""
-        return self._clock_s() < self._prompt_until_s
+        self.is_prompt = False
+        """Whether the last listing found prompt file systems alone."""
+        self._at_hand_until_s = -math.inf
 
     @property
     def is_at_hand(self) -> bool:
-        """Whether it was so, and not slow."""
-        return self.is_prompt and not self.is_slow
+        """Whether that was a moment ago, and not slow."""
+        is_recent = self._clock_s() < self._at_hand_until_s
+        return self.is_prompt and is_recent and not self.is_slow
 
     def note_listing(self, *, is_prompt: bool) -> None:
         """Note whether all that was listed lies on file systems that answer at once."""
-        self._prompt_until_s = self._clock_s() + _PROMPT_S if is_prompt else -math.inf
+        self.is_prompt = is_prompt
+        self._at_hand_until_s = self._clock_s() + _AT_HAND_S
 
     @property
     def is_slow(self) -> bool:
