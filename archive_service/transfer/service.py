@@ -183,7 +183,12 @@ class ArchiveService:
             layout,
             checksums,
             open_album=open_album,
-            disk=AlbumDisk(lane, self._demand, partial(self._storage.is_at_hand, archive)),
+            disk=AlbumDisk(
+                lane,
+                self._demand,
+                is_prompt=partial(self._storage.is_prompt, archive),
+                is_at_hand=partial(self._storage.is_at_hand, archive),
+            ),
         )
 
     def in_thread(self, archive: ArchiveId, work: Callable[[], _Result]) -> Future[_Result]:

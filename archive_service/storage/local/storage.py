@@ -128,6 +128,10 @@ class LocalStorage:
         mount = mount_point(root / archive.value)
         return f"{root}/{archive}" if mount.is_relative_to(root) and mount != root else str(mount)
 
+    def is_prompt(self, archive: ArchiveId) -> bool:
+        """Return whether the album lies on local disks; see `Storage.is_prompt`."""
+        return self._in_flights.of(archive).is_prompt
+
     def is_at_hand(self, archive: ArchiveId) -> bool:
         """Return whether the album lies on local disks and is cached; see `Storage.is_at_hand`."""
         return self._in_flights.of(archive).is_at_hand
