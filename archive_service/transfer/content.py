@@ -119,14 +119,9 @@ class ArchiveContent:
                 batch = await self._made(making)
                 reached(making.offset)
                 try:
-                    for ready in batch:
-                        if isinstance(ready, memoryview):
-                            yield ready
-                            continue
-                        sending = self._data(ready, reading, stop, pieces)
-                        async with aclosing(sending) as data:
-                            async for chunk in data:
-                                yield chunk
+                    async with aclosing(self._sent(batch, reading, stop, pieces)) as sending:
+                        async for chunk in sending:
+                            yield chunk
                 finally:
                     close_files(batch)
                 self._checksums.flush_if_due()
@@ -154,14 +149,12 @@ class ArchiveContent:
         Not on slow file systems: no other machine's writes are reported, and to open files waits.
         Enter it before the header fields are sent: who has them may change something at once.
         """
-        with closing(ReadAhead(self._maker, self._threads, pieces, start=start, stop=stop)) as plan:
-            is_needed = not plan.is_complete and plan.needs_files()
-        if not (is_needed and self._is_at_hand()):
+        if not (self._needs_watch(start, stop, pieces) and self._is_at_hand()):
             yield
             return
         self._checksums.unread.join()
         first = asyncio.ensure_future(self._watch_unread(WATCHED_FIRST))
-        others = asyncio.ensure_future(self._watch_others())
+        others = asyncio.ensure_future(self._watch_unread(WATCHED_FILES, WATCH_OTHERS_AFTER_S))
         try:
             await asyncio.wait({first}, timeout=WATCHED_WITHIN_S)
             yield
@@ -170,12 +163,16 @@ class ArchiveContent:
             others.cancel()
             self._checksums.unread.leave()
 
-    async def _watch_others(self) -> None:
-        await asyncio.sleep(WATCH_OTHERS_AFTER_S)
-        await self._watch_unread(WATCHED_FILES)
+    def _needs_watch(self, start: int, stop: int, pieces: PieceSizes) -> bool:
+        """Return whether a file that was never read may be sent from `start` on."""
+        if self._maker.is_complete():
+            return False
+        with closing(ReadAhead(self._maker, self._threads, pieces, start=start, stop=stop)) as plan:
+            return plan.needs_files()
 
-    async def _watch_unread(self, most: int) -> None:
+    async def _watch_unread(self, most: int, after_s: float = 0.0) -> None:
         """Have files watched of which nothing is known."""
+        await asyncio.sleep(after_s)
         checksums = self._checksums
         if checksums.stamps is not None:
             files = self.layout.listing.files()
@@ -197,29 +194,33 @@ class ArchiveContent:
             give_up(making.batch)
             raise
 
-    async def _data(
-        self, data: OpenData, reading: ReadAhead, range_stop: int, pieces: PieceSizes
+    async def _sent(
+        self, batch: Batch, reading: ReadAhead, range_stop: int, pieces: PieceSizes
     ) -> AsyncGenerator[Chunk, None]:
-        """Yield the bytes of an open file; verify it behind its last byte."""
-        if not isinstance(data.file, DiskFile):
-            if data.head:
-                yield data.head
-            while chunk := await self._remote_chunk(data.file, pieces):
-                yield chunk
-            return
-        for piece in self._pieces(data, data.file, range_stop, pieces):
-            if isinstance(piece, memoryview) or is_warm(piece):
-                yield piece
+        """Yield the bytes of a batch; verify each open file behind its last byte."""
+        for data in batch:
+            if isinstance(data, memoryview):
+                yield data
                 continue
-            reading.note_cold(self._have_read)
-            if piece.head:  # it need not wait for the disk
-                yield piece.head
-            yield await self._warmed(piece)
-        kept_back = _kept_back(data.segment, range_stop)
-        rest = await self._rest(data.segment, data.file) if kept_back else NOTHING
-        await self._verify(data.file, data)  # it may have been rewritten meanwhile
-        if rest:
-            yield rest
+            if not isinstance(data.file, DiskFile):
+                if data.head:
+                    yield data.head
+                while chunk := await self._remote_chunk(data.file, pieces):
+                    yield chunk
+                continue
+            for piece in self._pieces(data, data.file, range_stop, pieces):
+                if isinstance(piece, memoryview) or is_warm(piece):
+                    yield piece
+                    continue
+                reading.note_cold(self._have_read)
+                if piece.head:  # it need not wait for the disk
+                    yield piece.head
+                yield await self._warmed(piece)
+            kept_back = _kept_back(data.segment, range_stop)
+            rest = await self._rest(data.segment, data.file) if kept_back else NOTHING
+            await self._verify(data.file, data)  # it may have been rewritten meanwhile
+            if rest:
+                yield rest
 
     async def _remote_chunk(self, file: RemoteFile, pieces: PieceSizes) -> memoryview:
         """Return the next bytes, none at the end; the storage has checked them."""
