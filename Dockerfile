@@ -18,7 +18,7 @@ RUN /opt/poetry/bin/poetry export --format requirements.txt --output requirement
 COPY server.py main.py tools/healthcheck.py app/
 COPY archive_service app/archive_service
 COPY tools/compile_smallfiles.py app/tools/
-RUN python app/tools/compile_smallfiles.py && rm -r app/tools app/archive_service/storage/local/*.c
+RUN python app/tools/compile_smallfiles.py && rm -r app/tools app/archive_service/storage/local/*.[ch]
 # Bytecode that is never compared with its source needs no time of it.
 # The volume of the index takes its mode from the directory: whoever the service runs as may write.
 RUN python -m compileall -q --invalidation-mode unchecked-hash /opt/archive-service/lib app \

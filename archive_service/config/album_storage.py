@@ -8,7 +8,7 @@ from pathlib import Path
 
 from archive_service.archive.settling import NO_UPLOAD_LOOK, UploadLook
 from archive_service.config.environment import put_aws_variables_in_environment
-from archive_service.config.groups.album_settings import Place
+from archive_service.config.groups.album_settings import StoragePlace
 from archive_service.config.settings import Settings
 from archive_service.observe.events import Observe, ignore
 from archive_service.storage.base import Storage
@@ -76,7 +76,7 @@ def upload_look(settings: Settings, written: WrittenFiles, observe: Observe) -> 
     return OpenWriters(settings.photos_dir, leases, known, observe)
 
 
-def place_bytes(place: Place) -> bytes:
+def place_bytes(place: StoragePlace) -> bytes:
     """Return bytes that differ for every PHOTOS_DIR."""
     return bytes(real_path(place)) if isinstance(place, Path) else str(place).encode()
 
