@@ -13,6 +13,7 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -48,6 +49,7 @@ struct job {
     const char *path; /* in the album */
     size_t parent;    /* the length of what stands before the name */
     char *place;      /* room for the listed size */
+    int64_t young_from_ns; /* files that changed since may be uploads, full of zeros */
     struct row listed;
 };
 
@@ -121,9 +123,48 @@ read_file(int directory, const struct job *job)
     return is_good;
 }
 
-/* Return how many of the first files were read, each directory opened once for those in a row. */
+/* Return whether a file that changed lately begins with zeros, as one whose upload has yet to write
+   its data does. */
+static int
+may_be_zeros(int descriptor, const struct job *job)
+{
+    static const char zeros[8];
+    char start[sizeof zeros];
+    if (job->listed.ctime_ns < job->young_from_ns && job->listed.mtime_ns < job->young_from_ns)
+        return 0;
+    ssize_t count = pread(descriptor, start, sizeof start, 0);
+    return count < 0 || (count > 0 && memcmp(start, zeros, (size_t)count) == 0);
+}
+
+/* Return whether no program has the file open for writing, by a lease, and it is what was listed. */
+static int
+is_unwritten(int directory, const struct job *job)
+{
+#if defined F_SETLEASE && defined F_SETSIG
+    struct stat status;
+    int descriptor = openat(directory, job->path + job->parent, OPEN_FILE);
+    if (descriptor < 0)
+        return 0;
+    /* SIGURG is ignored unless handled; the default of a lease that is broken, SIGIO, kills. */
+    int is_good = fcntl(descriptor, F_SETSIG, SIGURG) == 0 &&
+                  fcntl(descriptor, F_SETLEASE, F_RDLCK) == 0 &&
+                  fcntl(descriptor, F_SETLEASE, F_UNLCK) == 0 &&
+                  fstat(descriptor, &status) == 0 && is_as_listed(&status, &job->listed) &&
+                  !may_be_zeros(descriptor, job);
+    close(descriptor);
+    return is_good;
+#else
+    (void)directory;
+    (void)job;
+    return 0;
+#endif
+}
+
+/* Return with how many of the first files something was done, each directory opened once for those
+   in a row. */
 static Py_ssize_t
-read_in_album(int album, const struct job *jobs, Py_ssize_t count)
+do_in_album(int (*action)(int, const struct job *), int album, const struct job *jobs,
+            Py_ssize_t count)
 {
     Py_ssize_t good = 0;
     int directory = -1;
@@ -138,7 +179,7 @@ read_in_album(int album, const struct job *jobs, Py_ssize_t count)
             directory = opened_to_pass(album, job->path, job->parent);
             first = job;
         }
-        if (directory < 0 || !read_file(directory, job))
+        if (directory < 0 || !action(directory, job))
             break;
     }
     if (directory >= 0)
@@ -151,6 +192,8 @@ struct request {
     const char *root;
     Py_buffer album, sources, positions, sizes, mtimes_ns, change_tokens, buffer;
     PyObject *paths;
+    int64_t young_from_ns;
+    int (*action)(int, const struct job *);
 };
 
 /* Return whether all columns are of one length, or else set an error. */
@@ -181,6 +224,7 @@ to_job(const struct request *request, Py_ssize_t index, struct job *job)
         return 0;
     }
     job->path = PyBytes_AS_STRING(path);
+    job->young_from_ns = request->young_from_ns;
     for (job->parent = (size_t)PyBytes_GET_SIZE(path);
          job->parent > 0 && job->path[job->parent - 1] != '/'; job->parent--)
         ;
@@ -192,21 +236,17 @@ to_job(const struct request *request, Py_ssize_t index, struct job *job)
     return 1;
 }
 
-/* Fill the jobs; return whether that could be done, or else set an error. */
+/* Give the jobs their places in the buffer; return whether there is room, or else set an error. */
 static int
-prepare(const struct request *request, struct job *jobs, Py_ssize_t count)
+to_places(const struct request *request, struct job *jobs, Py_ssize_t count)
 {
     const uint64_t *positions = request->positions.buf;
     uint64_t room = (uint64_t)request->buffer.len;
-    if (!has_columns(request))
-        return 0;
     if (request->positions.len / 8 != count) {
         PyErr_SetString(PyExc_ValueError, "sources and positions of different lengths");
         return 0;
     }
     for (Py_ssize_t i = 0; i < count; i++) {
-        if (!to_job(request, i, &jobs[i]))
-            return 0;
         if (jobs[i].listed.size > room || positions[i] > room - jobs[i].listed.size) {
             PyErr_SetString(PyExc_IndexError, "no room in the buffer");
             return 0;
@@ -216,8 +256,20 @@ prepare(const struct request *request, struct job *jobs, Py_ssize_t count)
     return 1;
 }
 
+/* Fill the jobs; return whether that could be done, or else set an error. */
+static int
+prepare(const struct request *request, struct job *jobs, Py_ssize_t count)
+{
+    if (!has_columns(request))
+        return 0;
+    for (Py_ssize_t i = 0; i < count; i++)
+        if (!to_job(request, i, &jobs[i]))
+            return 0;
+    return !request->buffer.obj || to_places(request, jobs, count);
+}
+
 static PyObject *
-read_in_order(const struct request *request)
+do_in_order(const struct request *request)
 {
     Py_ssize_t count = request->sources.len / (Py_ssize_t)sizeof(unsigned long), good = 0;
     struct job *jobs = PyMem_Calloc((size_t)count + 1, sizeof *jobs);
@@ -229,7 +281,7 @@ read_in_order(const struct request *request)
         int root = open(request->root, OPEN_ROOT);
         int album = opened_to_pass(root, request->album.buf, (size_t)request->album.len);
         if (album >= 0) {
-            good = read_in_album(album, jobs, count);
+            good = do_in_album(request->action, album, jobs, count);
             close(album);
         }
         if (root >= 0)
@@ -241,24 +293,43 @@ read_in_order(const struct request *request)
 }
 
 static PyObject *
+release(struct request *request, PyObject *result)
+{
+    PyBuffer_Release(&request->album);
+    PyBuffer_Release(&request->sources);
+    PyBuffer_Release(&request->sizes);
+    PyBuffer_Release(&request->mtimes_ns);
+    PyBuffer_Release(&request->change_tokens);
+    PyBuffer_Release(&request->buffer);
+    PyBuffer_Release(&request->positions);
+    return result;
+}
+
+static PyObject *
 read_files(PyObject *module, PyObject *arguments)
 {
-    struct request request;
+    struct request request = {.action = read_file};
     (void)module;
     if (!PyArg_ParseTuple(arguments, "yy*O!y*(y*y*y*)w*y*", &request.root, &request.album,
                           &PyList_Type, &request.paths, &request.sources, &request.sizes,
                           &request.mtimes_ns, &request.change_tokens, &request.buffer,
                           &request.positions))
         return NULL;
-    PyObject *read = read_in_order(&request);
-    PyBuffer_Release(&request.album);
-    PyBuffer_Release(&request.sources);
-    PyBuffer_Release(&request.sizes);
-    PyBuffer_Release(&request.mtimes_ns);
-    PyBuffer_Release(&request.change_tokens);
-    PyBuffer_Release(&request.buffer);
-    PyBuffer_Release(&request.positions);
-    return read;
+    return release(&request, do_in_order(&request));
+}
+
+static PyObject *
+unwritten_files(PyObject *module, PyObject *arguments)
+{
+    struct request request = {.action = is_unwritten};
+    (void)module;
+    long long young_from_ns;
+    if (!PyArg_ParseTuple(arguments, "yy*O!y*(y*y*y*)L", &request.root, &request.album,
+                          &PyList_Type, &request.paths, &request.sources, &request.sizes,
+                          &request.mtimes_ns, &request.change_tokens, &young_from_ns))
+        return NULL;
+    request.young_from_ns = young_from_ns;
+    return release(&request, do_in_order(&request));
 }
 
 static PyObject *
@@ -313,9 +384,17 @@ PyDoc_STRVAR(read_files_doc,
              "\nbeneath `album`, and that beneath `root`, which alone may be a link.  `columns` are"
              "\nthe sizes, mtimes and change tokens of the listing.");
 
+PyDoc_STRVAR(unwritten_files_doc,
+             "unwritten_files(root, album, paths, sources, columns, young_from_ns)\n--\n\n"
+             "Look at the first of the sources, as far as no program has them open for writing,"
+             "\nthey are as listed, and those that changed since `young_from_ns` do not begin with"
+             "\nzeros."
+             "\n\nReturn how many.  Leases show it, which not all users may take.");
+
 static PyMethodDef methods[] = {
     {"stat_files", stat_files, METH_VARARGS, stat_files_doc},
     {"read_files", read_files, METH_VARARGS, read_files_doc},
+    {"unwritten_files", unwritten_files, METH_VARARGS, unwritten_files_doc},
     {NULL, NULL, 0, NULL},
 };
 
