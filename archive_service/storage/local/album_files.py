@@ -113,6 +113,22 @@ class LocalAlbumFiles:
         if change_token(status) != listing.change_token(source):
             raise SourceSuspected(is_inode_alone=ctime_ns(status) == listing.ctime_ns(source))
 
+    def count_whole(self, sources: Sequence[SourceIndex], *, young_from_ns: int) -> int:
+        """Return how many of the first files are whole; the one behind them may be whole, too.
+
+        A lease shows that no program has them open for writing.  They are as listed.  Those that
+        changed since `young_from_ns` do not begin with zeros.
+        """
+        listing = self._listing
+        return self._native.unwritten_files(
+            bytes(self._place.root),
+            self._place.path,
+            listing.locations,
+            array("L", sources),
+            _columns(listing),
+            young_from_ns,
+        )
+
     def read_into(
         self, buffer: memoryview, sources: Sequence[SourceIndex], positions: Sequence[int]
     ) -> None:
