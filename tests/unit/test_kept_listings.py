@@ -12,7 +12,7 @@ from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.local.kept_album import KeptAlbum
 from archive_service.storage.local.kept_listings import Found, FoundAlbum, KeptListings
 from archive_service.storage.local.storage import LocalStorage
-from archive_service.storage.wanted import WantedTree
+from archive_service.storage.wanted_tree import WantedTree
 
 ONE, TWO, THREE = map(ArchiveId, ("one", "two", "three"))
 ORDERS = tuple(map(ArchiveId, ("order-1", "order-2", "order-3")))

@@ -23,7 +23,7 @@ from archive_service.storage.file_lists.list_place import ListDirectory
 from archive_service.storage.file_lists.listed_storage import ListedStorage
 from archive_service.storage.local.native import AS_COMPILED, NOTHING_COMPILED, NativeCalls
 from archive_service.storage.local.storage import LocalStorage
-from archive_service.storage.wanted import WantedTree
+from archive_service.storage.wanted_tree import WantedTree
 
 ARCHIVE, OTHER = ArchiveId("order"), ArchiveId("order-2")
 ONE = {

@@ -10,7 +10,7 @@ from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing
 from archive_service.archive.lru import WeightedLRU
 from archive_service.storage.local.kept_album import KEPT_ENTRIES, KeptAlbum
-from archive_service.storage.wanted import WantedTree
+from archive_service.storage.wanted_tree import WantedTree
 
 _ENTRIES_PER_ALBUM = 30
 """What an album takes of the room for KEPT_ENTRIES, besides its entries."""

@@ -38,7 +38,7 @@ from archive_service.storage.local.native import AS_COMPILED, NativeCalls
 from archive_service.storage.local.open_beneath import OPEN_DIRECTORY
 from archive_service.storage.local.symlinks import AlbumLinks, Links, NoLinks
 from archive_service.storage.local.walk import VANISHED, Walk, opened_directory
-from archive_service.storage.wanted import WantedTree
+from archive_service.storage.wanted_tree import WantedTree
 
 _NO_ALBUM = (*VANISHED, errno.ENAMETOOLONG)
 SymlinkPolicy = Literal["inside", "never"]
@@ -128,6 +128,10 @@ class LocalStorage:
         root = Path(os.path.abspath(self._root))  # noqa: PTH100 - looks at nothing
         mount = mount_point(root / archive.value)
         return f"{root}/{archive}" if mount.is_relative_to(root) and mount != root else str(mount)
+
+    def is_prompt(self, archive: ArchiveId) -> bool:
+        """Return whether the album lies on local disks; see `Storage.is_prompt`."""
+        return self._in_flights.of(archive).is_prompt
 
     def is_at_hand(self, archive: ArchiveId) -> bool:
         """Return whether the album lies on local disks and is cached; see `Storage.is_at_hand`."""
