@@ -187,6 +187,9 @@ class Storage(Protocol):
     def place(self, archive: ArchiveId) -> str:
         """Return the mount or address of an album, for the log; never waits."""
 
+    def is_prompt(self, archive: ArchiveId) -> bool:
+        """Return whether the last listing of an album found local disks alone; never waits."""
+
     def is_at_hand(self, archive: ArchiveId) -> bool:
         """Return whether an album is listed, and its files open, without waiting; never waits.
 

@@ -22,6 +22,7 @@ from archive_service.archive.file_lookup import FileLookup
 from archive_service.archive.fingerprint import fingerprint_of
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.layout import lay_out
+from archive_service.archive.listing import Listing
 from archive_service.archive.lru import WeightedLRU
 from archive_service.archive.naming import archive_names
 from archive_service.archive.representation import (
@@ -144,14 +145,14 @@ class Descriptions:
         if self._albums.is_due(contents):
             return False
         try:
-            return fingerprint_of(self._storage.list(known.archive)) == known.fingerprint
+            return _fingerprint(self._storage.list(known.archive), known) == known.fingerprint
         except ArchiveServiceError:
             return False
 
     def _listed(self, archive: ArchiveId) -> Representation:
         known = self._known(archive)
         listing = self._storage.list(archive)
-        fingerprint = fingerprint_of(listing)
+        fingerprint = _fingerprint(listing, known)
         if known and known.fingerprint == fingerprint and self._is_current(known):
             return known
         contents = self._albums.loaded(archive, listing, fingerprint)
@@ -195,6 +196,13 @@ class Descriptions:
         found = _Names(names, FileLookup(listing, names, self._options.names))
         self._last_cut = (whole, found) if len(listing) <= _KEPT_NAMES else None
         return found
+
+
+def _fingerprint(listing: Listing, known: Representation | None) -> bytes:
+    """Digest a listing, unless it is the one that was described last."""
+    if known and listing is known.layout.listing:
+        return known.fingerprint
+    return fingerprint_of(listing)
 
 
 def checksums_of(representation: Representation) -> AlbumChecksums:

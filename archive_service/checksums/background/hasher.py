@@ -238,6 +238,9 @@ class _BackgroundHashing(Hashing):
     def left(self, source: SourceIndex, state: HashState) -> None:
         self._run.album.leave_hash(source, state)
 
+    def changed(self, source: SourceIndex) -> None:
+        self._run.album.forget_hash(source)
+
     def opened(self, source: SourceIndex, state: HashState) -> SourceFile:
         file = super().opened(source, state)
         self._pages = pages_of(file)

@@ -96,6 +96,10 @@ class ListedStorage:
         """Name what an album lies on; see `Storage.place`."""
         return self._albums.place(archive)
 
+    def is_prompt(self, archive: ArchiveId) -> bool:
+        """Return whether an album lies on local disks; see `Storage.is_prompt`."""
+        return self._albums.is_prompt(archive)
+
     def is_at_hand(self, archive: ArchiveId) -> bool:
         """Return whether an album lies on local disks and is cached; see `Storage.is_at_hand`."""
         return self._albums.is_at_hand(archive)

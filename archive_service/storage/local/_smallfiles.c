@@ -22,6 +22,8 @@ struct request {
     const char *root;
     Py_buffer album, sources, positions, sizes, mtimes_ns, change_tokens, buffer;
     PyObject *paths;
+    int64_t young_from_ns;
+    int (*action)(int, const struct job *);
 };
 
 /* Return whether all columns are of one length, or else set an error. */
@@ -52,6 +54,7 @@ to_job(const struct request *request, Py_ssize_t index, struct job *job)
         return 0;
     }
     job->path = PyBytes_AS_STRING(path);
+    job->young_from_ns = request->young_from_ns;
     for (job->parent = (size_t)PyBytes_GET_SIZE(path);
          job->parent > 0 && job->path[job->parent - 1] != '/'; job->parent--)
         ;
@@ -63,21 +66,17 @@ to_job(const struct request *request, Py_ssize_t index, struct job *job)
     return 1;
 }
 
-/* Fill the jobs; return whether that could be done, or else set an error. */
+/* Give the jobs their places in the buffer; return whether there is room, or else set an error. */
 static int
-prepare(const struct request *request, struct job *jobs, Py_ssize_t count)
+to_places(const struct request *request, struct job *jobs, Py_ssize_t count)
 {
     const uint64_t *positions = request->positions.buf;
     uint64_t room = (uint64_t)request->buffer.len;
-    if (!has_columns(request))
-        return 0;
     if (request->positions.len / 8 != count) {
         PyErr_SetString(PyExc_ValueError, "sources and positions of different lengths");
         return 0;
     }
     for (Py_ssize_t i = 0; i < count; i++) {
-        if (!to_job(request, i, &jobs[i]))
-            return 0;
         if (jobs[i].listed.size > room || positions[i] > room - jobs[i].listed.size) {
             PyErr_SetString(PyExc_IndexError, "no room in the buffer");
             return 0;
@@ -87,8 +86,20 @@ prepare(const struct request *request, struct job *jobs, Py_ssize_t count)
     return 1;
 }
 
+/* Fill the jobs; return whether that could be done, or else set an error. */
+static int
+prepare(const struct request *request, struct job *jobs, Py_ssize_t count)
+{
+    if (!has_columns(request))
+        return 0;
+    for (Py_ssize_t i = 0; i < count; i++)
+        if (!to_job(request, i, &jobs[i]))
+            return 0;
+    return !request->buffer.obj || to_places(request, jobs, count);
+}
+
 static PyObject *
-read_in_order(const struct request *request)
+do_in_order(const struct request *request)
 {
     Py_ssize_t count = request->sources.len / (Py_ssize_t)sizeof(unsigned long), good = 0;
     struct job *jobs = PyMem_Calloc((size_t)count + 1, sizeof *jobs);
@@ -100,7 +111,7 @@ read_in_order(const struct request *request)
         int root = open(request->root, OPEN_ROOT);
         int album = opened_to_pass(root, request->album.buf, (size_t)request->album.len);
         if (album >= 0) {
-            good = read_in_album(album, jobs, count);
+            good = do_in_album(request->action, album, jobs, count);
             close(album);
         }
         if (root >= 0)
@@ -112,24 +123,43 @@ read_in_order(const struct request *request)
 }
 
 static PyObject *
+release(struct request *request, PyObject *result)
+{
+    PyBuffer_Release(&request->album);
+    PyBuffer_Release(&request->sources);
+    PyBuffer_Release(&request->sizes);
+    PyBuffer_Release(&request->mtimes_ns);
+    PyBuffer_Release(&request->change_tokens);
+    PyBuffer_Release(&request->buffer);
+    PyBuffer_Release(&request->positions);
+    return result;
+}
+
+static PyObject *
 read_files(PyObject *module, PyObject *arguments)
 {
-    struct request request;
+    struct request request = {.action = read_file};
     (void)module;
     if (!PyArg_ParseTuple(arguments, "yy*O!y*(y*y*y*)w*y*", &request.root, &request.album,
                           &PyList_Type, &request.paths, &request.sources, &request.sizes,
                           &request.mtimes_ns, &request.change_tokens, &request.buffer,
                           &request.positions))
         return NULL;
-    PyObject *read = read_in_order(&request);
-    PyBuffer_Release(&request.album);
-    PyBuffer_Release(&request.sources);
-    PyBuffer_Release(&request.sizes);
-    PyBuffer_Release(&request.mtimes_ns);
-    PyBuffer_Release(&request.change_tokens);
-    PyBuffer_Release(&request.buffer);
-    PyBuffer_Release(&request.positions);
-    return read;
+    return release(&request, do_in_order(&request));
+}
+
+static PyObject *
+unwritten_files(PyObject *module, PyObject *arguments)
+{
+    struct request request = {.action = is_unwritten};
+    (void)module;
+    long long young_from_ns;
+    if (!PyArg_ParseTuple(arguments, "yy*O!y*(y*y*y*)L", &request.root, &request.album,
+                          &PyList_Type, &request.paths, &request.sources, &request.sizes,
+                          &request.mtimes_ns, &request.change_tokens, &young_from_ns))
+        return NULL;
+    request.young_from_ns = young_from_ns;
+    return release(&request, do_in_order(&request));
 }
 
 static PyObject *
@@ -184,9 +214,17 @@ PyDoc_STRVAR(read_files_doc,
              "\nbeneath `album`, and that beneath `root`, which alone may be a link.  `columns` are"
              "\nthe sizes, mtimes and change tokens of the listing.");
 
+PyDoc_STRVAR(unwritten_files_doc,
+             "unwritten_files(root, album, paths, sources, columns, young_from_ns)\n--\n\n"
+             "Look at the first of the sources, as far as no program has them open for writing,"
+             "\nthey are as listed, and those that changed since `young_from_ns` do not begin with"
+             "\nzeros."
+             "\n\nReturn how many.  Leases show it, which not all users may take.");
+
 static PyMethodDef methods[] = {
     {"stat_files", stat_files, METH_VARARGS, stat_files_doc},
     {"read_files", read_files, METH_VARARGS, read_files_doc},
+    {"unwritten_files", unwritten_files, METH_VARARGS, unwritten_files_doc},
     {NULL, NULL, 0, NULL},
 };
 

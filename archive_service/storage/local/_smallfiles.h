@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -35,6 +36,7 @@ struct job {
     const char *path; /* in the album */
     size_t parent;    /* the length of what stands before the name */
     char *place;      /* room for the listed size */
+    int64_t young_from_ns; /* files that changed since may be uploads, full of zeros */
     struct row listed;
 };
 
@@ -108,9 +110,48 @@ read_file(int directory, const struct job *job)
     return is_good;
 }
 
-/* Return how many of the first files were read, each directory opened once for those in a row. */
+/* Return whether a file that changed lately begins with zeros, as one whose upload has yet to write
+   its data does. */
+static int
+may_be_zeros(int descriptor, const struct job *job)
+{
+    static const char zeros[8];
+    char start[sizeof zeros];
+    if (job->listed.ctime_ns < job->young_from_ns && job->listed.mtime_ns < job->young_from_ns)
+        return 0;
+    ssize_t count = pread(descriptor, start, sizeof start, 0);
+    return count < 0 || (count > 0 && memcmp(start, zeros, (size_t)count) == 0);
+}
+
+/* Return whether no program has the file open for writing, by a lease, and it is what was listed. */
+static int
+is_unwritten(int directory, const struct job *job)
+{
+#if defined F_SETLEASE && defined F_SETSIG
+    struct stat status;
+    int descriptor = openat(directory, job->path + job->parent, OPEN_FILE);
+    if (descriptor < 0)
+        return 0;
+    /* SIGURG is ignored unless handled; the default of a lease that is broken, SIGIO, kills. */
+    int is_good = fcntl(descriptor, F_SETSIG, SIGURG) == 0 &&
+                  fcntl(descriptor, F_SETLEASE, F_RDLCK) == 0 &&
+                  fcntl(descriptor, F_SETLEASE, F_UNLCK) == 0 &&
+                  fstat(descriptor, &status) == 0 && is_as_listed(&status, &job->listed) &&
+                  !may_be_zeros(descriptor, job);
+    close(descriptor);
+    return is_good;
+#else
+    (void)directory;
+    (void)job;
+    return 0;
+#endif
+}
+
+/* Return with how many of the first files something was done, each directory opened once for those
+   in a row. */
 static ssize_t
-read_in_album(int album, const struct job *jobs, ssize_t count)
+do_in_album(int (*action)(int, const struct job *), int album, const struct job *jobs,
+            ssize_t count)
 {
     ssize_t good = 0;
     int directory = -1;
@@ -125,7 +166,7 @@ read_in_album(int album, const struct job *jobs, ssize_t count)
             directory = opened_to_pass(album, job->path, job->parent);
             first = job;
         }
-        if (directory < 0 || !read_file(directory, job))
+        if (directory < 0 || !action(directory, job))
             break;
     }
     if (directory >= 0)

@@ -73,6 +73,8 @@ class WriteWatches:
                 return None
             try:
                 inotify = self._opened()
+                if self._users:  # an earlier write to a file that is watched already
+                    self._take_events()
                 watch = inotify.add_watch(f"/proc/self/fd/{descriptor}", _WRITTEN)
                 status = os.fstat(descriptor)
             except (OSError, ImportError, AttributeError):

@@ -74,6 +74,10 @@ class S3Storage:
             raise ArchiveNotFound
         return tree.listing()
 
+    def is_prompt(self, archive: ArchiveId) -> bool:
+        """Return False, because objects come from another machine; see `Storage.is_prompt`."""
+        return False
+
     def is_at_hand(self, archive: ArchiveId) -> bool:
         """Return False, because objects come from another machine; see `Storage.is_at_hand`."""
         return False
