@@ -10,7 +10,7 @@ import pytest
 from conftest import Serve
 from harness.albums import HASH, make_album, noise
 from harness.conditions import eventually
-from harness.gatedfs import gated
+from harness.gatedfs import gated, opened_at_the_end
 from harness.http import get
 from harness.lists import ORDER, write_list
 from harness.server import REPOSITORY, Server, environment, serving
@@ -114,10 +114,10 @@ def test_lists_on_a_disk_that_does_not_answer_are_waited_for(
     make_album(photos_dir, {"1.jpg": b"x"})
     write_list(tmp_path / "lists", {"files": [{"path": f"{HASH}/1.jpg"}]})
     with gated(tmp_path / "lists", tmp_path / "mounted") as gates:
-        for operation in ("stat", "list"):
-            gates.hold(operation, "")
+        gates.hold("list", "")
+        gates.hold("stat", f"{ORDER}.json")
         flags = ("--lists-dir", str(gates.root), "--listing-timeout", "0.5")
-        with serving(photos_dir, tmp_path, *flags) as server:
+        with serving(photos_dir, tmp_path, *flags) as server, opened_at_the_end(gates):
             server.wait_for(r"lists\.lost reason=timeout")
             assert status(server, f"/archive/{ORDER}/") == 503
             assert status(server, LINK) == status(server, "/readyz") == 200
