@@ -21,14 +21,15 @@ class WeightedLRU(Generic[Key, Value]):
 
     def get(self, key: Key) -> Value | None:
         """Return a value and mark it as used."""
-        if key not in self._values:
+        found = self._values.get(key)
+        if found is None:
             return None
         self._values.move_to_end(key)
-        return self._values[key][0]
+        return found[0]
 
     def put(self, key: Key, value: Value, *, weight: int) -> None:
         """Store a value, replacing an earlier one; ignore a value heavier than all the room."""
-        self._free += self._values.pop(key, (None, 0))[1]
+        self.drop(key)
         if weight > self._room:
             return
         self._values[key] = (value, weight)
@@ -36,3 +37,7 @@ class WeightedLRU(Generic[Key, Value]):
         while self._free < 0:
             _, (_, freed) = self._values.popitem(last=False)
             self._free += freed
+
+    def drop(self, key: Key) -> None:
+        """Remove a value, if there is one."""
+        self._free += self._values.pop(key, (None, 0))[1]

@@ -67,7 +67,7 @@ class AlbumDisk(NamedTuple):
     """What an album lies on."""
 
     threads: Executor
-    """Where it is waited for."""
+    """The threads that may wait for it."""
     demand: DiskDemand
     is_prompt: Callable[[], bool]
     """Tells whether it is a local disk."""
@@ -113,14 +113,9 @@ class ArchiveContent:
                 batch = await self._made(making)
                 reached(making.offset)
                 try:
-                    for ready in batch:
-                        if isinstance(ready, memoryview):
-                            yield ready
-                            continue
-                        sending = self._data(ready, reading, stop, pieces)
-                        async with aclosing(sending) as data:
-                            async for chunk in data:
-                                yield chunk
+                    async with aclosing(self._sent(batch, reading, stop, pieces)) as sending:
+                        async for chunk in sending:
+                            yield chunk
                 finally:
                     close_files(batch)
                 self._checksums.flush_if_due()
@@ -146,7 +141,7 @@ class ArchiveContent:
         """Watch unread files for writers during a block that sends slices of the archive.
 
         Only on local disks: other machines' writes are not reported, and to open files waits.
-        Enter it before the header fields are sent: who has them may change something at once.
+        Enter it before the header fields are sent: a client that has them may write at once.
         """
         is_read = self._maker.is_complete() or not self._is_prompt()
         if is_read or not any(self._takes_files(each, pieces) for each in slices):
@@ -174,29 +169,33 @@ class ArchiveContent:
             give_up(making.batch)
             raise
 
-    async def _data(
-        self, data: OpenData, reading: ReadAhead, range_stop: int, pieces: PieceSizes
+    async def _sent(
+        self, batch: Batch, reading: ReadAhead, range_stop: int, pieces: PieceSizes
     ) -> AsyncGenerator[Chunk, None]:
-        """Yield the bytes of an open file; verify it behind its last byte."""
-        if not isinstance(data.file, DiskFile):
-            if data.head:
-                yield data.head
-            while chunk := await self._remote_chunk(data.file, pieces):
-                yield chunk
-            return
-        for piece in self._pieces(data, data.file, range_stop, pieces):
-            if isinstance(piece, memoryview) or is_warm(piece):
-                yield piece
+        """Yield the bytes of a batch; verify each open file behind its last byte."""
+        for data in batch:
+            if isinstance(data, memoryview):
+                yield data
                 continue
-            reading.note_cold(self._have_read)
-            if piece.head:  # it need not wait for the disk
-                yield piece.head
-            yield await self._warmed(piece)
-        kept_back = _kept_back(data.segment, range_stop)
-        rest = await self._rest(data.segment, data.file) if kept_back else NOTHING
-        await self._verify(data.file, data)  # it may have been rewritten meanwhile
-        if rest:
-            yield rest
+            if not isinstance(data.file, DiskFile):
+                if data.head:
+                    yield data.head
+                while chunk := await self._remote_chunk(data.file, pieces):
+                    yield chunk
+                continue
+            for piece in self._pieces(data, data.file, range_stop, pieces):
+                if isinstance(piece, memoryview) or is_warm(piece):
+                    yield piece
+                    continue
+                reading.note_cold(self._have_read)
+                if piece.head:  # it need not wait for the disk
+                    yield piece.head
+                yield await self._warmed(piece)
+            kept_back = _kept_back(data.segment, range_stop)
+            rest = await self._rest(data.segment, data.file) if kept_back else NOTHING
+            await self._verify(data.file, data)  # it may have been rewritten meanwhile
+            if rest:
+                yield rest
 
     async def _remote_chunk(self, file: RemoteFile, pieces: PieceSizes) -> memoryview:
         """Return the next bytes, none at the end; the storage has checked them."""

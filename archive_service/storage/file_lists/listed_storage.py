@@ -27,7 +27,7 @@ from archive_service.storage.file_lists.list_place import ListPlace, ListTimes
 from archive_service.storage.file_lists.merging import resolved
 from archive_service.storage.file_lists.parsed_list import FileList
 from archive_service.storage.file_lists.text_files import FilesWithTexts
-from archive_service.storage.wanted import WantedTree
+from archive_service.storage.wanted_tree import WantedTree
 
 _KEPT_ENTRIES = 250_000
 """Entries of lists that are kept as they were read, some 300 bytes each."""

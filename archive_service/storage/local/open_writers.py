@@ -17,7 +17,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from enum import Enum
 from functools import partial
@@ -34,6 +34,7 @@ from archive_service.observe.storage_events import OpenFileIgnored
 from archive_service.storage.in_flight import InFlights
 from archive_service.storage.local.album_files import AlbumPlace, LocalAlbumFiles, album_place
 from archive_service.storage.local.filesystem_type import is_prompt
+from archive_service.storage.local.native import AS_COMPILED, NativeCalls
 from archive_service.storage.local.open_beneath import OPEN_FILE, opened_to_pass
 from archive_service.storage.local.stat_record import ctime_ns
 from archive_service.storage.local.walk import opened_directory
@@ -73,6 +74,12 @@ class NoLeases:
         """Return Lease.UNKNOWN."""
         return Lease.UNKNOWN
 
+    def count_whole(
+        self, files: LocalAlbumFiles, sources: Sequence[SourceIndex], *, young_from_ns: int
+    ) -> int:
+        """Return 0: nothing shows that a file is whole."""
+        return 0
+
 
 class Leases:
     """Takes leases if the system has them."""
@@ -90,6 +97,12 @@ class Leases:
             fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
         return Lease.FREE
 
+    def count_whole(
+        self, files: LocalAlbumFiles, sources: Sequence[SourceIndex], *, young_from_ns: int
+    ) -> int:
+        """Return how many of the first files are whole; see `LocalAlbumFiles.count_whole`."""
+        return files.count_whole(sources, young_from_ns=young_from_ns)
+
 
 class OpenWriters:
     """Checks the files of albums below a root, for calls from any thread; see `UploadLook`."""
@@ -100,9 +113,11 @@ class OpenWriters:
         leases: Leases | NoLeases,
         written: WrittenFiles,
         observe: Observe = ignore,
+        native: NativeCalls = AS_COMPILED,
     ) -> None:
+        self.leases = leases
         self._root = root
-        self._leases = leases
+        self._native = native
         self._written = written
         self._observe = once(observe)
         self._in_flights = InFlights()
@@ -117,11 +132,10 @@ class OpenWriters:
             young = sorted(young, key=listing.ctime_ns)[-MOST_LOOKED_AT:]
         look = _AlbumLook(archive, listing, now_ns, self)
         in_flight = self._in_flights.of(archive)
-
         place = self.place(archive, listing)
 
         def look_at(start: int, stop: int) -> None:
-            with LocalAlbumFiles(place, listing, in_flight=in_flight) as files:
+            with LocalAlbumFiles(place, listing, self._native, in_flight=in_flight) as files:
                 look.at_each(files, young[start:stop])
 
         try:
@@ -137,7 +151,7 @@ class OpenWriters:
 
     def is_written(self, origin: Origin, descriptor: int) -> bool:
         """Return whether a program has a file open for writing."""
-        lease = self._leases.of(descriptor)
+        lease = self.leases.of(descriptor)
         if lease in (Lease.FREE, Lease.WRITTEN):
             return lease is Lease.WRITTEN
         has_other_names = os.fstat(descriptor).st_nlink > 1  # it may only have been linked
@@ -160,16 +174,18 @@ class _AlbumLook:
     def __init__(
         self, archive: ArchiveId, listing: Listing, now_ns: int, writers: OpenWriters
     ) -> None:
-        self._archive = archive
         self.other_sign: UploadSign | None = None
         """A sign that is not UploadSign.OPEN."""
+        self._archive = archive
         self._listing = listing
         self._now_ns = now_ns
         self._writers = writers
 
-    def at_each(self, files: LocalAlbumFiles, sources: Iterable[SourceIndex]) -> None:
+    def at_each(self, files: LocalAlbumFiles, sources: Sequence[SourceIndex]) -> None:
         """Check files of the listing; raise _OpenSeen."""
-        for source in sources:
+        young_from_ns = self._now_ns - int(YOUNG_S * NS_PER_S)
+        whole = self._writers.leases.count_whole(files, sources, young_from_ns=young_from_ns)
+        for source in sources[whole:]:
             try:
                 found = self._at(files, source)
             except SourceUnreadable:

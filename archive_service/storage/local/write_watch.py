@@ -101,7 +101,7 @@ class WriteWatches:
         status = os.fstat(descriptor)
         if (status.st_dev, status.st_ino) != watched.inode:
             return False
-        # The lease first: who ends writing after it is reported by an event.
+        # The lease first: a writer that ends after it is reported by an event.
         if self._leases.of(descriptor) is not Lease.FREE:
             return False
         with self._lock:

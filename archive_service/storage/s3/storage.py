@@ -32,7 +32,7 @@ from archive_service.storage.s3.loop import LoopThread, gathered
 from archive_service.storage.s3.objects import Objects
 from archive_service.storage.s3.store_context import StoreContext
 from archive_service.storage.s3.store_probe import Flaw, flaws_of
-from archive_service.storage.wanted import WantedTree
+from archive_service.storage.wanted_tree import WantedTree
 
 _REQUESTS_AT_ONCE = 32
 """For one list: pages of keys that are asked for at once."""
