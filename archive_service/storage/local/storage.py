@@ -93,7 +93,8 @@ class LocalStorage:
                 return None
 
             found = list(in_flight.in_order(find, wanted))
-        in_flight.note_listing(is_prompt=all(each is None or each.is_prompt for each in found))
+            are_prompt = all(each is None or each.is_prompt for each in found)
+            in_flight.note_listing(is_prompt=are_prompt and is_prompt(root))
         self._kept.keep(archive, wanted, dict(zip(wanted, found, strict=True)))
         return [None if each is None else each.listing for each in found]
 
