@@ -86,7 +86,7 @@ def test_a_broken_list_stays_broken_and_is_made_when_it_is_whole(album: Listing)
         lists.of(ORDER, wanted, [None], times=TIMES)
 
 
-@pytest.mark.parametrize(("text_bytes", "is_kept"), [(10_000, True), (20_000, False)])
+@pytest.mark.parametrize(("text_bytes", "is_kept"), [(10_000, True), (16_000, False)])
 def test_a_list_is_kept_for_which_there_is_room(
     album: Listing, text_bytes: int, *, is_kept: bool
 ) -> None:

@@ -43,12 +43,7 @@ class ListedStorage:
         self._place = place
         self._observe = once(observe)
         self._lock = Lock()
-_KEPT_ENTRIES = 250_000
-"""Entries of lists that are kept as they were read, some 300 bytes each."""
-_MERGED_ENTRIES = 100_000
-"""Entries of lists whose listing is kept, some 200 bytes each."""
-_ENTRIES_PER_LIST = 30
-"""The memory that a list takes beside its entries, counted in entries."""
+        self._read: WeightedLRU[ArchiveId, tuple[bytes, FileList]] = WeightedLRU(_KEPT_BYTES)
         self._merged = MergedListings(_MERGED_BYTES)
 
     def list(self, archive: ArchiveId) -> Listing:
