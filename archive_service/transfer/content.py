@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterator
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from contextlib import (
     AbstractContextManager,
     aclosing,
@@ -99,8 +99,7 @@ class ArchiveContent:
         self._checksums = checksums
         self._open_album = open_album
         self._threads = disk.threads
-        self._demand = disk.demand
-        self._is_at_hand = disk.is_at_hand
+        self._disk = disk
         self._maker = BatchMaker(layout, checksums, open_album, is_at_hand=disk.is_at_hand)
 
     async def chunks(
@@ -149,7 +148,7 @@ class ArchiveContent:
         Not on slow file systems: no other machine's writes are reported, and to open files waits.
         Enter it before the header fields are sent: who has them may change something at once.
         """
-        if not (self._needs_watch(start, stop, pieces) and self._is_at_hand()):
+        if not (self._needs_watch(start, stop, pieces) and self._disk.is_at_hand()):
             yield
             return
         self._checksums.unread.join()
@@ -173,8 +172,7 @@ class ArchiveContent:
     async def _watch_unread(self, most: int, after_s: float = 0.0) -> None:
         """Have files watched of which nothing is known."""
         await asyncio.sleep(after_s)
-        checksums = self._checksums
-        if checksums.stamps is not None:
+        if (checksums := self._checksums).stamps is not None:
             files = self.layout.listing.files()
             unread = (source for source in files if checksums.announced(source) == UNKNOWN)
             await self._in_thread(partial(checksums.unread.watch, list(islice(unread, most))))
@@ -186,12 +184,15 @@ class ArchiveContent:
         return reading.next_batch()
 
     async def _made(self, making: Making) -> Batch:
-        if making.batch.done():
-            return making.batch.result()
+        batch = making.batch
+        if not isinstance(batch, Future):
+            return batch
+        if batch.done():
+            return batch.result()
         try:
-            return await asyncio.shield(asyncio.wrap_future(making.batch))
+            return await asyncio.shield(asyncio.wrap_future(batch))
         except asyncio.CancelledError:
-            give_up(making.batch)
+            give_up(batch)
             raise
 
     async def _sent(
@@ -224,7 +225,7 @@ class ArchiveContent:
 
     async def _remote_chunk(self, file: RemoteFile, pieces: PieceSizes) -> memoryview:
         """Return the next bytes, none at the end; the storage has checked them."""
-        with self._demand.busy():
+        with self._disk.demand.busy():
             return await file.chunk(pieces.buffer_bytes())
 
     def _pieces(
@@ -252,9 +253,8 @@ class ArchiveContent:
         """Read the byte that was kept back."""
         offset = segment.stop - self.layout.data_offset(segment.entry) - KEPT_BACK_BYTES
         span = FileSpan(file, offset, KEPT_BACK_BYTES)
-        if is_warm(span):
-            return read_span(span)
-        return await self._in_thread(partial(read_span, span))
+        read = partial(read_span, span)
+        return read() if is_warm(span) else await self._in_thread(read)
 
     async def _verify(self, file: DiskFile, data: OpenData) -> None:
         """Check that a file is what was listed; in place if that does not wait."""
@@ -292,7 +292,7 @@ class ArchiveContent:
 
     async def _in_thread(self, work: Callable[[], _Result]) -> _Result:
         """Do work that waits for the disk, in a thread."""
-        with self._demand.busy():
+        with self._disk.demand.busy():
             return await asyncio.wrap_future(self._threads.submit(work))
 
 
