@@ -83,6 +83,14 @@ class InFlight:
         self._note(self._clock_s() - began_s)
         return result
 
+    def beside(self, work: Callable[[], _Result]) -> Callable[[], _Result]:
+        """Begin work in a thread that helps; return what waits for the result.
+
+        If no thread has begun by then, it does the work itself.
+        """
+        future = self._threads.submit(work)
+        return lambda: work() if future.cancel() else future.result()
+
     def in_slices(
         self, work: Callable[[int, int], _Result], count: int, *, item_bytes: int = 0
     ) -> list[_Result]:
