@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -149,7 +150,8 @@ RUSSIAN: Mapping[str, tuple[str, str]] = {
     "disk.hanging": (
         (
             "диск не отвечает 10 секунд; пишется один раз, пока он не ответит; скачивания с него "
-            "ждут, остальные идут"
+            "ждут, остальные идут; диска с `CACHE_DIR` не ждёт никто, но вычисленное тем временем "
+            "пропадёт при перезапуске"
         ),
         "проверить точку монтирования и сервер или программу за ней",
     ),
@@ -280,6 +282,8 @@ def _english(event_class: type[Event]) -> tuple[str, str]:
 
 
 if __name__ == "__main__":
+    if missing := [line.name for line in LINES.values() if line.name not in RUSSIAN]:
+        sys.exit(f"no Russian text here: {', '.join(missing)}")
     for language, path in DOCUMENTS.items():
         text = path.read_text(encoding="utf-8")
         path.write_text(with_reference(text, language), encoding="utf-8")

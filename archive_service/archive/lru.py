@@ -29,7 +29,7 @@ class WeightedLRU(Generic[Key, Value]):
 
     def put(self, key: Key, value: Value, *, weight: int) -> None:
         """Store a value, replacing an earlier one; ignore a value heavier than all the room."""
-        self._free += self._values.pop(key, (None, 0))[1]
+        self.drop(key)
         if weight > self._room:
             return
         self._values[key] = (value, weight)
@@ -37,3 +37,7 @@ class WeightedLRU(Generic[Key, Value]):
         while self._free < 0:
             _, (_, freed) = self._values.popitem(last=False)
             self._free += freed
+
+    def drop(self, key: Key) -> None:
+        """Remove a value, if there is one."""
+        self._free += self._values.pop(key, (None, 0))[1]

@@ -184,6 +184,10 @@ class AlbumChecksums(Crc32Column):
         """Keep how far a file is hashed, so that the next hash goes on from there."""
         self._threads.begun.keep(self._archive, self.listing, source, state=state)
 
+    def forget_hash(self, source: SourceIndex) -> None:
+        """Have the next hash of a file begin anew."""
+        self._threads.begun.forget(self._archive, self.listing, source)
+
     def begin_settling(self) -> Future[None] | None:
         """Have suspected files read that are soon read; None where none is suspected."""
         if not self._known.suspected:

@@ -45,6 +45,10 @@ class JobHashing(Hashing):
         """Keep how far a file is hashed."""
         self._album.leave_hash(source, state)
 
+    def changed(self, source: SourceIndex) -> None:
+        """Drop what was hashed of a file."""
+        self._album.forget_hash(source)
+
     def opened(self, source: SourceIndex, state: HashState) -> SourceFile:
         """Open a large file; have it kept, and read ahead, if it is read from its start."""
         # What is not read from its start can't be kept whole.

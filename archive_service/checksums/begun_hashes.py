@@ -39,6 +39,11 @@ class BegunHashes:
             if known is None or known.offset < state.offset:
                 self._states.put(key, state, weight=1)
 
+    def forget(self, archive: ArchiveId, listing: Listing, source: SourceIndex) -> None:
+        """Drop the state of a file, so that its next hash begins anew."""
+        with self._lock:
+            self._states.drop(_key(archive, listing, source))
+
 
 def _key(archive: ArchiveId, listing: Listing, source: SourceIndex) -> _Key:
     (version,) = listing.versions([source])

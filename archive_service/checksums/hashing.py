@@ -13,7 +13,7 @@ from itertools import accumulate
 
 from zlib_ng import zlib_ng
 
-from archive_service.archive.errors import DownloadFailed
+from archive_service.archive.errors import DownloadFailed, SourceChanged
 from archive_service.archive.listing import Listing, SourceIndex
 from archive_service.archive.segments import LARGE_FILE_BYTES
 from archive_service.checksums.crc32_column import UNKNOWN, checked_suspicion
@@ -87,6 +87,9 @@ class Hashing(ABC):
     def left(self, source: SourceIndex, state: HashState) -> None:  # noqa: B027 - a hook
         """Note how far a large file was hashed when the run was left."""
 
+    def changed(self, source: SourceIndex) -> None:  # noqa: B027 - a hook
+        """Note that a large file changed while it was hashed, so that what was read is void."""
+
     def opened(self, source: SourceIndex, state: HashState) -> SourceFile:
         """Open a large file that is to be hashed from a state on."""
         return self.files.open(source)
@@ -139,6 +142,10 @@ class Hashing(ABC):
                 with checked_suspicion(source, state.crc32, self.announced(source)):
                     self.files.verify(file, source)
                 self.hashed(source, file)
+        except SourceChanged:
+            state = begin_hash()
+            self.changed(source)
+            raise
         finally:
             if 0 < state.offset < size:
                 self.left(source, state)

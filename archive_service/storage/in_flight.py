@@ -60,16 +60,20 @@ class InFlight:
         self._in_place = _FIRST_ITEMS
         self._slow_in_a_row = 0
         self._item_s = 0.0
+        self.is_prompt = False
+        """Whether the last listing found prompt file systems alone."""
         self._at_hand_until_s = -math.inf
 
     @property
     def is_at_hand(self) -> bool:
-        """Whether the last listing was a moment ago, on prompt file systems, and not slow."""
-        return not self.is_slow and self._clock_s() < self._at_hand_until_s
+        """Whether that was a moment ago, and not slow."""
+        is_recent = self._clock_s() < self._at_hand_until_s
+        return self.is_prompt and is_recent and not self.is_slow
 
     def note_listing(self, *, is_prompt: bool) -> None:
         """Note whether all that was listed lies on file systems that answer at once."""
-        self._at_hand_until_s = self._clock_s() + _AT_HAND_S if is_prompt else -math.inf
+        self.is_prompt = is_prompt
+        self._at_hand_until_s = self._clock_s() + _AT_HAND_S
 
     @property
     def is_slow(self) -> bool:

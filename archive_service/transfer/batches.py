@@ -82,7 +82,7 @@ class BatchMaker:
         self._kept: _Kept | None = None
 
     def is_complete(self) -> bool:
-        """Return whether no CRC-32 is unknown; one that is known stays so."""
+        """Return whether all CRC-32 values are known; a known one stays known."""
         if not self._is_complete:
             self._is_complete = UNKNOWN not in self._checksums.values
         return self._is_complete

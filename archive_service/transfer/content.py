@@ -10,7 +10,7 @@ CRC-32 is unknown, so that their headers can be packed in time.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import (
     AbstractContextManager,
@@ -22,7 +22,6 @@ from contextlib import (
 )
 from dataclasses import replace
 from functools import partial
-from itertools import islice
 from threading import Event
 from typing import NamedTuple, TypeVar
 
@@ -31,10 +30,10 @@ from archive_service.archive.layout import ArchiveLayout
 from archive_service.archive.listing import SourceIndex
 from archive_service.archive.segments import FileData
 from archive_service.checksums.album import AlbumChecksums
-from archive_service.checksums.crc32_column import UNKNOWN
 from archive_service.checksums.disk_demand import DiskDemand
 from archive_service.checksums.prefetch import Prefetch
 from archive_service.checksums.suspicion import AnnouncedFiles
+from archive_service.http.multipart import Slice
 from archive_service.storage.base import DiskFile, RemoteFile
 from archive_service.transfer.batches import (
     BATCH_FILE_BYTES,
@@ -53,18 +52,11 @@ from archive_service.transfer.file_span import (
     warm_span,
 )
 from archive_service.transfer.read_ahead import Making, PieceSizes, ReadAhead, give_up
+from archive_service.transfer.unread_watch import unread_watched
 
 KEPT_BACK_BYTES = 1
 """Bytes that are sent only after their file is verified, if the range ends within its data.
 Otherwise no byte would be left to withhold, and the client would take the range as complete."""
-WATCHED_FIRST = 100
-"""Unread files that are watched before the answer: to open them takes a few milliseconds."""
-WATCHED_WITHIN_S = 0.05
-"""How long the answer waits for that at most."""
-WATCHED_FILES = 2_000
-"""The most unread files that are watched: to end so many watches takes 6 ms of the event loop."""
-WATCH_OTHERS_AFTER_S = 1.0
-"""When the others are watched: by then most small files are read."""
 COPIED_SPAN_BYTES = 1024 * 1024
 """The largest span that is read into the memory of the process."""
 _NO_HASHING: nullcontext[Callable[[int], None]] = nullcontext(lambda _position: None)
@@ -75,8 +67,10 @@ class AlbumDisk(NamedTuple):
     """What an album lies on."""
 
     threads: Executor
-    """Where it is waited for."""
+    """The threads that may wait for it."""
     demand: DiskDemand
+    is_prompt: Callable[[], bool]
+    """Tells whether it is a local disk."""
     is_at_hand: Callable[[], bool]
     """Tells whether files open without waiting."""
 
@@ -99,7 +93,8 @@ class ArchiveContent:
         self._checksums = checksums
         self._open_album = open_album
         self._threads = disk.threads
-        self._disk = disk
+        self._demand = disk.demand
+        self._is_prompt = disk.is_prompt
         self._maker = BatchMaker(layout, checksums, open_album, is_at_hand=disk.is_at_hand)
 
     async def chunks(
@@ -141,41 +136,23 @@ class ArchiveContent:
 
     @asynccontextmanager
     async def watched(
-        self, start: int, stop: int, pieces: PieceSizes
+        self, slices: Iterable[Slice], pieces: PieceSizes
     ) -> AsyncGenerator[None, None]:
-        """Watch unread files for writers during a block that sends bytes from `start` on.
+        """Watch unread files for writers during a block that sends slices of the archive.
 
-        Not on slow file systems: no other machine's writes are reported, and to open files waits.
-        Enter it before the header fields are sent: who has them may change something at once.
+        Only on local disks: other machines' writes are not reported, and to open files waits.
+        Enter it before the header fields are sent: a client that has them may write at once.
         """
-        if not (self._needs_watch(start, stop, pieces) and self._disk.is_at_hand()):
+        is_read = self._maker.is_complete() or not self._is_prompt()
+        if is_read or not any(self._takes_files(each, pieces) for each in slices):
             yield
             return
-        self._checksums.unread.join()
-        first = asyncio.ensure_future(self._watch_unread(WATCHED_FIRST))
-        others = asyncio.ensure_future(self._watch_unread(WATCHED_FILES, WATCH_OTHERS_AFTER_S))
-        try:
-            await asyncio.wait({first}, timeout=WATCHED_WITHIN_S)
+        async with unread_watched(self._checksums, self._in_thread):
             yield
-        finally:
-            first.cancel()
-            others.cancel()
-            self._checksums.unread.leave()
 
-    def _needs_watch(self, start: int, stop: int, pieces: PieceSizes) -> bool:
-        """Return whether a file that was never read may be sent from `start` on."""
-        if self._maker.is_complete():
-            return False
-        with closing(ReadAhead(self._maker, self._threads, pieces, start=start, stop=stop)) as plan:
-            return plan.needs_files()
-
-    async def _watch_unread(self, most: int, after_s: float = 0.0) -> None:
-        """Have files watched of which nothing is known."""
-        await asyncio.sleep(after_s)
-        if (checksums := self._checksums).stamps is not None:
-            files = self.layout.listing.files()
-            unread = (source for source in files if checksums.announced(source) == UNKNOWN)
-            await self._in_thread(partial(checksums.unread.watch, list(islice(unread, most))))
+    def _takes_files(self, each: Slice, pieces: PieceSizes) -> bool:
+        plan = ReadAhead(self._maker, self._threads, pieces, start=each.start, stop=each.stop)
+        return plan.needs_files()
 
     async def _next_batch(self, reading: ReadAhead) -> Making | None:
         """Begin the next batch, once the CRC-32 values that it needs are known."""
@@ -225,7 +202,7 @@ class ArchiveContent:
 
     async def _remote_chunk(self, file: RemoteFile, pieces: PieceSizes) -> memoryview:
         """Return the next bytes, none at the end; the storage has checked them."""
-        with self._disk.demand.busy():
+        with self._demand.busy():
             return await file.chunk(pieces.buffer_bytes())
 
     def _pieces(
@@ -292,7 +269,7 @@ class ArchiveContent:
 
     async def _in_thread(self, work: Callable[[], _Result]) -> _Result:
         """Do work that waits for the disk, in a thread."""
-        with self._disk.demand.busy():
+        with self._demand.busy():
             return await asyncio.wrap_future(self._threads.submit(work))
 
 

@@ -18,7 +18,7 @@ from typing import NamedTuple, cast
 from weakref import WeakValueDictionary
 
 from archive_service.archive.errors import ArchiveServiceError, ListingTimedOut
-from archive_service.archive.file_names import FileNames
+from archive_service.archive.file_lookup import FileLookup
 from archive_service.archive.fingerprint import fingerprint_of
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.layout import lay_out
@@ -38,11 +38,11 @@ from archive_service.storage.lanes import LaneLimits, Lanes
 from archive_service.transfer.shared_calls import SharedCalls
 
 _CUTTING = LaneLimits(per_lane=1, usual=1, most=1)
-"""To cut a part needs no disk, and more threads that compute would only wait for each other, and
-the event loop for them."""
+"""Cutting a part needs no disk, and more threads that compute would only wait for each other and
+delay the event loop."""
 _LITTLE = 64
-"""Files and directories of a known album that is listed in place where it is at hand: a visit to a
-thread would take longer."""
+"""A known album of up to so many files and directories is listed in place if it is at hand: handing
+it to a thread would take longer."""
 
 _KEPT_NAMES = 20_000
 """Files of an album whose names are kept for the next part of it, some 250 bytes each."""
@@ -52,7 +52,7 @@ class _Names(NamedTuple):
     """The names of the files of an album in its archive, and the files by name."""
 
     names: Sequence[bytes]
-    by_name: FileNames
+    by_name: FileLookup
 
 
 class _Part(NamedTuple):
@@ -193,7 +193,7 @@ class Descriptions:
             return self._last_cut[1]
         listing = whole.layout.listing
         names = archive_names(listing.paths, self._options.names)
-        found = _Names(names, FileNames(listing, names, self._options.names))
+        found = _Names(names, FileLookup(listing, names, self._options.names))
         self._last_cut = (whole, found) if len(listing) <= _KEPT_NAMES else None
         return found
 

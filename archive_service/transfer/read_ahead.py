@@ -77,8 +77,12 @@ class ReadAhead:
         return self._to_hash(self._segments[0])
 
     def needs_files(self) -> bool:
-        """Return whether the first batch takes more than packed headers."""
-        return bool(self.to_hash()) or self._maker.needs_files(self._segments or ())
+        """Return whether any batch takes more than packed headers; those before it are skipped."""
+        while self._segments is not None:
+            if self.to_hash() or self._maker.needs_files(self._segments):
+                return True
+            self._segments = next(self._plan, None)
+        return False
 
     def next_batch(self) -> Making | None:
         """Return the next batch, whose files the caller closes; None behind the last."""

@@ -6,7 +6,7 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Hashable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -41,12 +41,14 @@ _READING = LaneLimits(per_lane=32, usual=128, most=1024)
 """Listing, opening, reading and closing; many at once keep slow storage busy."""
 _HASHING = LaneLimits(per_lane=256, usual=8, most=256)
 """More threads than one download may use, so that no visitor's files delay another's."""
-_LOOKING_AT_ROOT = LaneLimits(per_lane=1, usual=1, most=1)
+_ONE_THREAD = LaneLimits(per_lane=1, usual=1, most=1)
 ROOT_TIMEOUT_S = 5.0
 """How long a check of the root is waited for."""
 SETTLED_WITHIN_S = 0.5
 """How long a description waits for suspected files to be read again."""
-_ROOT = "root"
+INDEX_ENDS_WITHIN_S = 5.0
+"""How long the end waits for the index to take what was learned."""
+_ROOT, _INDEX = "root", "index"
 _Result = TypeVar("_Result")
 
 
@@ -81,13 +83,14 @@ class ArchiveService:
         self._reading = Lanes("read", _READING, on_hanging=self._hanging)
         self._hashing = Lanes("hash", _HASHING, on_hanging=self._hanging)
         self._contents: WeakKeyDictionary[Representation, ArchiveContent] = WeakKeyDictionary()
-        self._root = Lanes("root", _LOOKING_AT_ROOT)
+        self._root = Lanes("root", _ONE_THREAD)
         self._root_lane = self._root.of(_ROOT)
-        self._indexing = ThreadPoolExecutor(1, "index")
+        self._indexing = Lanes("index", _ONE_THREAD, on_hanging=self._hanging)
+        self._index_lane = self._indexing.of(_INDEX)
         self._checks = SharedCalls(self._begin_check)
         self._demand = DiskDemand()
         hashing = self._hashing.of("hash")
-        threads = HashThreads(index, hashing, self._indexing, observe, self._demand)
+        threads = HashThreads(index, hashing, self._index_lane, observe, self._demand)
         self._write_watches = threads.write_watches
         self._write_watches.prepare()
         self._albums = AlbumRegistry(storage, threads)
@@ -183,7 +186,12 @@ class ArchiveService:
             layout,
             checksums,
             open_album=open_album,
-            disk=AlbumDisk(lane, self._demand, partial(self._storage.is_at_hand, archive)),
+            disk=AlbumDisk(
+                lane,
+                self._demand,
+                is_prompt=partial(self._storage.is_prompt, archive),
+                is_at_hand=partial(self._storage.is_at_hand, archive),
+            ),
         )
 
     def in_thread(self, archive: ArchiveId, work: Callable[[], _Result]) -> Future[_Result]:
@@ -212,25 +220,31 @@ class ArchiveService:
         await self._albums.tidy(archives)
 
     def close(self) -> None:
-        """Write the learned checksums and end the threads; call it when nothing is being sent."""
+        """Write the learned checksums and end the threads; call it when nothing is being sent.
+
+        What the disk of the index does not take within INDEX_ENDS_WITHIN_S is given up.
+        """
         self._storage.close()
         self._descriptions.close()
         for lanes in (self._root, self._reading, self._hashing):
             lanes.close()
         self._write_watches.close()
-        self._indexing.submit(self._index.close)
-        self._indexing.shutdown()
+        wait([self._index_lane.submit(self._index.close)], INDEX_ENDS_WITHIN_S)
+        self._indexing.close()
 
     def _begin_check(self, _key: str) -> Future[bool]:
         return self._root_lane.submit(self._storage.check)
 
     async def _index_has_albums(self) -> bool:
-        asking = asyncio.get_running_loop().run_in_executor(self._indexing, self._index.has_albums)
+        asking = asyncio.wrap_future(self._index_lane.submit(self._index.has_albums))
         done, _ = await asyncio.wait({asking}, timeout=ROOT_TIMEOUT_S)
         return bool(done) and asking.result()
 
     def _hanging(self, key: Hashable, by: int) -> None:
-        place = self._storage.place(key) if isinstance(key, ArchiveId) else ""
+        if isinstance(key, ArchiveId):
+            place = self._storage.place(key)
+        else:
+            place = self._index.place() if key == _INDEX else ""
         self._hanging_disks.change(place, by)
 
 

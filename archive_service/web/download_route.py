@@ -146,10 +146,10 @@ class DownloadRoute:
             pace=self._pace(),
         )
         content = self._service.content(representation)
-        first = next(part for part in answer.parts if not isinstance(part, Literal))
+        slices = [part for part in answer.parts if not isinstance(part, Literal)]
         try:
             with slot as pace:
-                async with content.watched(first.start, first.stop, pace), transfer:
+                async with content.watched(slices, pace), transfer:
                     run = DownloadRun(started, transfer, pace, self._observe)
                     await run.send(answer, content)
                     if run.has_failed:

@@ -66,10 +66,11 @@ class Monitoring:
         if self._is_draining:
             return "draining"
         # One check at a time: each check that a storage does not answer holds a thread.
-        if self._check is None or self._check.done():
-            self._check = asyncio.ensure_future(self._can_be_read())
-        await asyncio.wait({self._check}, timeout=_PATIENCE_S)
-        is_readable = self._check.done() and self._check.result()
+        check = self._check
+        if check is None or check.done():
+            check = self._check = asyncio.ensure_future(self._can_be_read())
+        await asyncio.wait({check}, timeout=_PATIENCE_S)  # another request may begin the next one
+        is_readable = check.done() and check.result()
         return None if is_readable else "albums can't be read"
 
     async def _can_be_read(self) -> bool:

@@ -99,18 +99,20 @@ class Changes:
             *([self._forbid] if may_forbid else []),
         ]
 
-    def make(self, album: Album) -> None:
-        """Let something happen to an album."""
+    def make(self, album: Album) -> str:
+        """Let something happen to an album; return its name."""
         if album.upload:
-            self._go_on(album, album.upload)
+            change = self._go_on_with_upload
         elif not album.is_there:
-            self._appear(album)
+            change = self._appear
         elif self._chance.random() < 0.03:
-            self._disappear(album)
+            change = self._disappear
         else:
-            self._chance.choice(self._all)(album)
+            change = self._chance.choice(self._all)
+        change(album)
         # Two changes within one step of the file system's clock look the same.
         time.sleep(CLOCK_TICK_NS / 1e9 + 0.001)
+        return change.__name__
 
     def _appear(self, album: Album) -> None:
         album.path.mkdir()
@@ -320,6 +322,10 @@ class Changes:
             file.truncate(len(data))
             self._chance.shuffle(order)
         self._go_on(album, album.upload)
+
+    def _go_on_with_upload(self, album: Album) -> None:
+        if album.upload:
+            self._go_on(album, album.upload)
 
     def _go_on(self, album: Album, upload: Upload) -> None:
         """Write the next piece; close the file behind the last, or sometimes before it."""

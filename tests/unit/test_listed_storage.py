@@ -38,7 +38,7 @@ from archive_service.storage.file_lists.listed_storage import ListedStorage
 from archive_service.storage.local.open_writers import Leases, NoLeases, OpenWriters
 from archive_service.storage.local.storage import LocalStorage
 from archive_service.storage.local.written_files import WrittenFiles
-from archive_service.storage.wanted import WantedTree
+from archive_service.storage.wanted_tree import WantedTree
 from archive_service.transfer.service import ArchiveService
 
 ARCHIVE = ArchiveId("order")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -170,6 +171,30 @@ def test_inode_numbers_that_change_by_themselves_change_nothing(
                 rest = connection.receive_content(int(dict(fields)["content-length"]) - len(start))
             assert contents_of(start + rest) == FILES
         assert validators(first) == validators(second) == expected
+
+
+def test_what_was_hashed_of_a_file_before_it_was_cut_is_not_used(
+    photos_dir: Path, tmp_path: Path
+) -> None:
+    """It is written again with the size and times of before, where there is no ctime."""
+    before, after = noise(3_000_000, 1), noise(3_000_000, 2)
+    file = make_album(photos_dir, {"large.bin": before}) / "large.bin"
+    mtime_ns = file.stat().st_mtime_ns
+    with ExitStack() as stack:
+        mounted = stack.enter_context(gated(photos_dir, tmp_path / "mounted"))
+        mounted.renumber(1)
+        server = stack.enter_context(serving(mounted.root, tmp_path))
+        thread = stack.enter_context(ThreadPoolExecutor(1))
+        mounted.hold("read", f"{HASH}/large.bin", at=2_000_000)
+        cut = thread.submit(get, server.port, TARGET)
+        mounted.wait_held()
+        os.truncate(file, 1_000_000)
+        mounted.clear()
+        with pytest.raises(Truncated):
+            cut.result()
+        file.write_bytes(after)
+        os.utime(file, ns=(0, mtime_ns))
+        assert contents_of(get(server.port, TARGET).content) == {"large.bin": after}
 
 
 def test_verify_mends_what_no_ctime_tells(photos_dir: Path, tmp_path: Path) -> None:

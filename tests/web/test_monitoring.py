@@ -22,6 +22,8 @@ from harness.ports import free_port
 from harness.server import Server, open_files, serving
 
 LINK = f"/archive/{HASH}/"
+PROBES_AT_ONCE = 16
+PROBES = 200
 Figures = Callable[[str], float]
 
 
@@ -172,6 +174,16 @@ def test_alive_and_ready_are_told_apart(serve: Serve, photos_dir: Path) -> None:
     assert "photos" not in answer.content.decode()
     assert figure(server.port, "archive_ready") == 0
     assert get(server.port, "/healthz").status == 200
+
+
+def test_probes_at_the_same_time_are_all_told_that_it_is_ready(serve: Serve) -> None:
+    port = serve().port
+
+    def ready(_number: int) -> int:
+        return get(port, "/readyz").status
+
+    with ThreadPoolExecutor(PROBES_AT_ONCE) as pool:
+        assert set(pool.map(ready, range(PROBES))) == {200}
 
 
 def test_a_storage_that_hangs_holds_one_thread(photos_dir: Path, tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
 """Hashing files before a download asks for them.
 
-Downloads that run meanwhile share the values, but never wait for these threads: what they need
-first they hash themselves, from where the background has come to.  A thread works for an album for
-about a second at a time, so one that is away for longer waits for a disk that does not answer: its
+Downloads that run meanwhile share the values, but never wait for these threads: a download hashes
+what it needs first by itself, from where the background has stopped.  A thread works for an album
+for about a second at a time.  If it takes longer, it waits for a disk that does not answer: its
 album is given up, and others take its place.
 """
 
@@ -235,6 +235,9 @@ class _BackgroundHashing(Hashing):
 
     def left(self, source: SourceIndex, state: HashState) -> None:
         self._run.album.leave_hash(source, state)
+
+    def changed(self, source: SourceIndex) -> None:
+        self._run.album.forget_hash(source)
 
     def opened(self, source: SourceIndex, state: HashState) -> SourceFile:
         file = super().opened(source, state)

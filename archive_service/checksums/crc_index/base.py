@@ -44,5 +44,8 @@ class CrcIndex(Protocol):
     def has_albums(self) -> bool:
         """Return whether the index has rows for albums of this machine."""
 
+    def place(self) -> str:
+        """Name the directory whose disk the calls may wait for; empty if none of them hangs."""
+
     def close(self) -> None:
         """Write pending rows and close the index."""

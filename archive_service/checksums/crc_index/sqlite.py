@@ -29,6 +29,7 @@ from archive_service.checksums.crc_index.row_blocks import (
 from archive_service.observe.events import Observe
 from archive_service.observe.index_events import IndexImpaired
 from archive_service.observe.recurrence import once
+from archive_service.storage.progress import note_progress
 
 LOCK_TIMEOUT_S = 1.0
 """The longest wait for another process's lock: hashing again is cheaper than a long wait."""
@@ -103,6 +104,10 @@ class SqliteCrcIndex:
     def has_albums(self) -> bool:
         """Return whether there are rows."""
         return bool(self._attempt(_has_rows)) or self._memory.has_albums()
+
+    def place(self) -> str:
+        """Name the directory of the file."""
+        return str(self._path.parent)
 
     def close(self) -> None:
         """Close the file."""
@@ -247,5 +252,6 @@ def _prune(connection: sqlite3.Connection, kept: set[bytes]) -> None:
         ).fetchone()
         if album is None:
             return
+        note_progress()
         if album not in kept:
             connection.execute("DELETE FROM crc WHERE album = ?", (album,))

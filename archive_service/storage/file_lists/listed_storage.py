@@ -27,7 +27,7 @@ from archive_service.storage.file_lists.list_place import ListPlace, ListTimes
 from archive_service.storage.file_lists.merging import resolved
 from archive_service.storage.file_lists.parsed_list import FileList
 from archive_service.storage.file_lists.text_files import FilesWithTexts
-from archive_service.storage.wanted import WantedTree
+from archive_service.storage.wanted_tree import WantedTree
 
 _KEPT_ENTRIES = 250_000
 """Entries of lists that are kept as they were read, some 300 bytes each."""
@@ -95,6 +95,10 @@ class ListedStorage:
     def place(self, archive: ArchiveId) -> str:
         """Name what an album lies on; see `Storage.place`."""
         return self._albums.place(archive)
+
+    def is_prompt(self, archive: ArchiveId) -> bool:
+        """Return whether an album lies on local disks; see `Storage.is_prompt`."""
+        return self._albums.is_prompt(archive)
 
     def is_at_hand(self, archive: ArchiveId) -> bool:
         """Return whether an album lies on local disks and is cached; see `Storage.is_at_hand`."""

@@ -14,7 +14,7 @@ from archive_service.storage.file_lists.list_model import (
     ListModel,
     read_list,
 )
-from archive_service.storage.wanted import WantedTree
+from archive_service.storage.wanted_tree import WantedTree
 
 _MOST_DIRECTORIES = 500_000
 """Of all paths together: a directory of the tree of names takes some 400 bytes."""
@@ -61,7 +61,7 @@ class FileList:
             names.append(_as_directory(name) if origin.endswith(b"/") else name)
         _check_directories(origins)
         trees = {ArchiveId(key.decode()): WantedTree.of(paths) for key, paths in wanted.items()}
-        download_name = None if model.name is None else model.name.strip()
+        download_name = (model.name or "").strip() or None
         return cls(origins, names, texts, trees, download_name, model.missing == "skip")
 
     @cached_property

@@ -8,7 +8,7 @@ from struct import Struct
 from archive_service.archive.errors import ArchiveTooLarge
 from archive_service.archive.listing import MOST_BYTES, held_ns
 
-ROW = Struct(  # the `struct row` of `_smallfiles.c`
+ROW = Struct(  # the `struct row` of `_smallfiles.h`
     "="
     "Q"  # size, bytes
     "q"  # mtime, nanoseconds since the Unix epoch
