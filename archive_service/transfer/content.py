@@ -13,9 +13,9 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import (
+    AbstractAsyncContextManager,
     AbstractContextManager,
     aclosing,
-    asynccontextmanager,
     closing,
     contextmanager,
     nullcontext,
@@ -134,10 +134,9 @@ class ArchiveContent:
             task.cancel()
             self._checksums.flush()
 
-    @asynccontextmanager
-    async def watched(
+    def watched(
         self, slices: Iterable[Slice], pieces: PieceSizes
-    ) -> AsyncGenerator[None, None]:
+    ) -> AbstractAsyncContextManager[None]:
         """Watch unread files for writers during a block that sends slices of the archive.
 
         Only on local disks: other machines' writes are not reported, and to open files waits.
@@ -145,10 +144,8 @@ class ArchiveContent:
         """
         is_read = self._maker.is_complete() or not self._is_prompt()
         if is_read or not any(self._takes_files(each, pieces) for each in slices):
-            yield
-            return
-        async with unread_watched(self._checksums, self._in_thread):
-            yield
+            return nullcontext()
+        return unread_watched(self._checksums, self._in_thread)
 
     def _takes_files(self, each: Slice, pieces: PieceSizes) -> bool:
         plan = ReadAhead(self._maker, self._threads, pieces, start=each.start, stop=each.stop)
