@@ -17,9 +17,8 @@ from archive_service.archive.fingerprint import fingerprint_of
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import CLOCK_TICK_NS, Listing
 from archive_service.storage.exclusion import DEFAULT_PATTERNS, Exclusion
-from archive_service.storage.in_flight import InFlights
+from archive_service.storage.in_flight import HALVED_FILES, InFlights
 from archive_service.storage.local.directory_look import Place
-from archive_service.storage.local.kept_album import HALVED_ENTRIES
 from archive_service.storage.local.native import AS_COMPILED, NOTHING_COMPILED, NativeCalls
 from archive_service.storage.local.storage import LocalStorage
 from archive_service.storage.local.walk import Walk, opened_directory
@@ -111,9 +110,7 @@ def test_every_change_is_seen(
 def test_a_change_in_either_half_of_a_large_album_is_seen(
     photos_dir: Path, storage: LocalStorage, changed: str
 ) -> None:
-    files = {
-        f"{part}/{number}.jpg": b"1" for part in "abcd" for number in range(HALVED_ENTRIES // 4)
-    }
+    files = {f"{part}/{number}.jpg": b"1" for part in "abcd" for number in range(HALVED_FILES // 4)}
     album = settle(make_album(photos_dir, files))
     storage.list(ARCHIVE)
     if not storage.is_at_hand(ARCHIVE):

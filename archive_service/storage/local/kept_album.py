@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
 
-from archive_service.storage.in_flight import InFlight
+from archive_service.storage.in_flight import HALVED_FILES, InFlight
 from archive_service.storage.local.directory_look import DirectoryLook, rows_of
 from archive_service.storage.local.native import NativeCalls
 from archive_service.storage.local.open_beneath import opened_to_pass
@@ -21,8 +21,6 @@ from archive_service.storage.local.stat_record import COLUMNS, MODE, ROW
 
 KEPT_ENTRIES = 100_000
 """Files and directories of all albums whose last listing is kept, some 60 bytes each."""
-HALVED_ENTRIES = 4_000
-"""From this many on two threads look at an album: alone, one takes more than 4 ms."""
 
 
 class KeptDirectory(NamedTuple):
@@ -56,23 +54,14 @@ class KeptAlbum(NamedTuple):
     directories: Sequence[KeptDirectory]
 
     def is_unchanged(self, album: int, in_flight: InFlight, native: NativeCalls) -> bool:
-        """Return whether an open album is the same; two threads look at the halves of a large one.
+        """Return whether an open album is the same."""
 
-        Nearly all of the time is the kernel's, without the interpreter's lock.
-        """
+        def look(directories: Sequence[KeptDirectory]) -> list[bool]:
+            return [all(kept.is_unchanged(album, in_flight, native) for kept in directories)]
 
-        def are_unchanged(directories: Sequence[KeptDirectory]) -> bool:
-            return all(kept.is_unchanged(album, in_flight, native) for kept in directories)
-
-        if sum(len(kept.rows) for kept in self.directories) < HALVED_ENTRIES * ROW.size:
-            return are_unchanged(self.directories)
-        half = len(self.directories) // 2
-        others = in_flight.beside(partial(are_unchanged, self.directories[half:]))
-        try:
-            is_first_half = are_unchanged(self.directories[:half])
-        finally:  # it uses the open album
-            is_other_half = others()
-        return is_first_half and is_other_half
+        is_large = sum(len(kept.rows) for kept in self.directories) >= HALVED_FILES * ROW.size
+        found = in_flight.in_halves(look, self.directories) if is_large else look(self.directories)
+        return all(found)
 
 
 class KeptAlbumBuilder:
