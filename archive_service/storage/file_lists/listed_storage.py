@@ -29,12 +29,10 @@ from archive_service.storage.file_lists.parsed_list import FileList
 from archive_service.storage.file_lists.text_files import FilesWithTexts
 from archive_service.storage.wanted_tree import WantedTree
 
-_KEPT_ENTRIES = 250_000
-"""Entries of lists that are kept as they were read, some 300 bytes each."""
-_MERGED_ENTRIES = 100_000
-"""Entries of lists whose listing is kept, some 200 bytes each."""
-_ENTRIES_PER_LIST = 30
-"""The memory that a list takes beside its entries, counted in entries."""
+_KEPT_BYTES = 75_000_000
+"""Of lists that are kept as they were read."""
+_MERGED_BYTES = 75_000_000
+"""Of lists whose listing is kept, what was read of them included."""
 
 
 class ListedStorage:
@@ -45,8 +43,8 @@ class ListedStorage:
         self._place = place
         self._observe = once(observe)
         self._lock = Lock()
-        self._read: WeightedLRU[ArchiveId, tuple[bytes, FileList]] = WeightedLRU(_KEPT_ENTRIES)
-        self._merged = MergedListings(_MERGED_ENTRIES)
+        self._read: WeightedLRU[ArchiveId, tuple[bytes, FileList]] = WeightedLRU(_KEPT_BYTES)
+        self._merged = MergedListings(_MERGED_BYTES)
 
     def list(self, archive: ArchiveId) -> Listing:
         """List an album, or what a list names; see `Storage.list`."""
@@ -125,6 +123,5 @@ class ListedStorage:
         found = FileList.of(file.content or b"")
         if file.version:
             with self._lock:
-                weight = len(found) + _ENTRIES_PER_LIST
-                self._read.put(archive, (file.version, found), weight=weight)
+                self._read.put(archive, (file.version, found), weight=found.memory_bytes)
         return found, file.times

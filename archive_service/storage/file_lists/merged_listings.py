@@ -14,8 +14,7 @@ from archive_service.storage.file_lists.list_place import ListTimes
 from archive_service.storage.file_lists.merging import merged
 from archive_service.storage.file_lists.parsed_list import FileList
 
-_ENTRIES_PER_LIST = 30
-"""The memory that a list takes beside its entries, counted in entries."""
+_BYTES_PER_ENTRY = 200
 
 
 class _Merged(NamedTuple):
@@ -31,11 +30,16 @@ class _Merged(NamedTuple):
         is_same_list = self.wanted is wanted and self.times == times
         return is_same_list and all(map(is_, self.albums, albums))
 
+    @property
+    def memory_bytes(self) -> int:
+        """About how much memory this takes, but for the albums."""
+        return self.wanted.memory_bytes + _BYTES_PER_ENTRY * len(self.listing)
+
 
 class MergedListings:
     """The last listings of lists; for calls from any thread.
 
-    `room` is for files and directories of all of them.
+    `room` is in bytes of memory.
     """
 
     def __init__(self, room: int) -> None:
@@ -62,5 +66,5 @@ class MergedListings:
         if not listing.is_of_objects:  # a store lists them as other objects each time
             with self._lock:
                 kept = _Merged(listing, wanted, times, albums)
-                self._lists.put(archive, kept, weight=len(listing) + _ENTRIES_PER_LIST)
+                self._lists.put(archive, kept, weight=kept.memory_bytes)
         return listing

@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
 
-from archive_service.storage.in_flight import InFlight
+from archive_service.storage.in_flight import HALVED_FILES, InFlight
 from archive_service.storage.local.directory_look import DirectoryLook, rows_of
 from archive_service.storage.local.native import NativeCalls
 from archive_service.storage.local.open_beneath import opened_to_pass
-from archive_service.storage.local.stat_record import COLUMNS, MODE
+from archive_service.storage.local.stat_record import COLUMNS, MODE, ROW
 
 KEPT_ENTRIES = 120_000
 """Files and directories of all archives whose last listing is kept, some 60 bytes each.
@@ -62,7 +62,13 @@ class KeptAlbum(NamedTuple):
 
     def is_unchanged(self, album: int, in_flight: InFlight, native: NativeCalls) -> bool:
         """Return whether an open album is the same."""
-        return all(kept.is_unchanged(album, in_flight, native) for kept in self.directories)
+
+        def look(directories: Sequence[KeptDirectory]) -> list[bool]:
+            return [all(kept.is_unchanged(album, in_flight, native) for kept in directories)]
+
+        is_large = sum(len(kept.rows) for kept in self.directories) >= HALVED_FILES * ROW.size
+        found = in_flight.in_halves(look, self.directories) if is_large else look(self.directories)
+        return all(found)
 
 
 class KeptAlbumBuilder:
