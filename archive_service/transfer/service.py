@@ -43,7 +43,8 @@ _READING = LaneLimits(per_lane=32, usual=128, most=1024)
 """Listing, opening, reading and closing; many at once keep slow storage busy."""
 _HASHING = LaneLimits(per_lane=256, usual=8, most=256)
 """More threads than one download may use, so that no visitor's files delay another's."""
-_ONE_THREAD = LaneLimits(per_lane=1, usual=1, most=1)
+_LOOKING_AT_ROOT = LaneLimits(per_lane=1, usual=2, most=2)
+_INDEXING = LaneLimits(per_lane=1, usual=1, most=1)
 ROOT_TIMEOUT_S = 5.0
 """How long a check of the root is waited for."""
 SETTLED_WITHIN_S = 0.5
@@ -85,9 +86,10 @@ class ArchiveService:
         self._reading = Lanes("read", _READING, on_hanging=self._hanging)
         self._hashing = Lanes("hash", _HASHING, on_hanging=self._hanging)
         self._contents: WeakKeyDictionary[Representation, ArchiveContent] = WeakKeyDictionary()
-        self._root = Lanes("root", _ONE_THREAD)
+        self._root = Lanes("root", _LOOKING_AT_ROOT)
         self._root_lane = self._root.of(_ROOT)
-        self._indexing = Lanes("index", _ONE_THREAD, on_hanging=self._hanging)
+        self._tidying_lane = self._root.of("tidy")  # it reads LISTS_DIR, too, which may hang
+        self._indexing = Lanes("index", _INDEXING, on_hanging=self._hanging)
         self._index_lane = self._indexing.of(_INDEX)
         self._checks = SharedCalls(self._begin_check)
         self._demand = DiskDemand()
@@ -232,7 +234,7 @@ class ArchiveService:
 
     async def tidy_index(self) -> None:
         """Make room in the CRC index; raise StorageUnavailable."""
-        archives = await asyncio.wrap_future(self._root_lane.submit(self._storage.archives))
+        archives = await asyncio.wrap_future(self._tidying_lane.submit(self._storage.archives))
         await self._albums.tidy(archives)
 
     def close(self) -> None:

@@ -410,6 +410,15 @@ def test_the_start_says_which_lists_have_the_name_of_an_album(shop: Shop, tmp_pa
         server.wait_for("list.shadowed.*af1ad8…")
 
 
+def test_the_start_says_that_the_lists_can_not_be_read(shop: Shop, tmp_path: Path) -> None:
+    lists_dir = tmp_path / "to be mounted"
+    with serving(shop.photos_dir, tmp_path, "--lists-dir", str(lists_dir)) as server:
+        server.wait_for(r"lists\.lost reason=ENOENT")
+        assert get(server.port, f"/archive/{ORDER}/").status == 503
+        write_list(lists_dir, DOCUMENT)
+        assert get(server.port, f"/archive/{ORDER}/").status == 200
+
+
 def test_check_says_which_lists_can_not_be_sent(shop: Shop, tmp_path: Path) -> None:
     lists_dir = tmp_path / "lists"
     write_list(lists_dir, DOCUMENT)

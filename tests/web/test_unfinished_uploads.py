@@ -148,8 +148,16 @@ def leave_zeros(path: Path) -> None:
         file.truncate(8_000_000)
 
 
-@pytest.mark.parametrize("leave", [leave_empty, leave_zeros])
-def test_a_young_file_without_content_is_awaited(
+def leave_pieces(path: Path) -> None:
+    with path.open("wb") as file:
+        file.write(PICTURE)
+        file.truncate(8_000_000)
+        file.seek(-len(PICTURE), os.SEEK_END)
+        file.write(PICTURE)
+
+
+@pytest.mark.parametrize("leave", [leave_empty, leave_zeros, leave_pieces])
+def test_a_young_file_without_all_its_content_is_awaited(
     serve: Serve, photos_dir: Path, leave: Callable[[Path], None]
 ) -> None:
     server = serve(*SOON)

@@ -1,4 +1,4 @@
-"""Detects files that a program has open for writing, or that begin and end with zeros.
+"""Detects files that a program has open for writing, that begin and end with zeros, or have holes.
 
 Theory of operation.  A read lease (fcntl(2), F_SETLEASE) fails with EAGAIN while a program has the
 file open for writing or mapped shared and writable.  The lease is taken and released at once.  In
@@ -217,8 +217,7 @@ class _AlbumLook:
         with suppress(SourceSuspected):
             files.verify_open(descriptor, source)
         is_young = 0 <= self._now_ns - changed_ns < YOUNG_S * NS_PER_S
-        is_zeros = is_young and _has_zeros(descriptor, listing.sizes[source])
-        return UploadSign.ZEROS if is_zeros else None
+        return _sign_of_data(descriptor, listing.sizes[source]) if is_young else None
 
     def is_written_to(self, path: bytes) -> bool:
         """Return whether a file that is left out is open for writing."""
@@ -261,6 +260,12 @@ def _refused(descriptor: int, error: OSError) -> Lease:
     return Lease.WRITTEN if is_written else Lease.UNKNOWN
 
 
+def _sign_of_data(descriptor: int, size: int) -> UploadSign | None:
+    if _has_zeros(descriptor, size):
+        return UploadSign.ZEROS
+    return UploadSign.HOLES if _has_holes(descriptor, size) else None
+
+
 def _has_zeros(descriptor: int, size: int) -> bool:
     """Return whether the first and the last block of a file are zeros."""
     first = os.pread(descriptor, _END_BYTES, 0)
@@ -268,3 +273,18 @@ def _has_zeros(descriptor: int, size: int) -> bool:
         return False
     last = os.pread(descriptor, _END_BYTES, max(0, size - _END_BYTES))
     return last.count(0) == len(last)
+
+
+def _has_holes(descriptor: int, size: int) -> bool:
+    """Return whether a local file has parts that were never written.
+
+    restic and others allocate the whole file, then open and close it for each piece.  Other file
+    systems may report a hole where written data has not reached the disk yet.
+    """
+    seek_hole = getattr(os, "SEEK_HOLE", None)
+    if seek_hole is None or not is_prompt(descriptor):
+        return False
+    try:
+        return os.lseek(descriptor, 0, seek_hole) < size
+    except OSError:  # an empty file, or a file system that reports none
+        return False
