@@ -9,7 +9,7 @@ RUN apt-get update && apt-get install --yes --no-install-recommends gcc libc6-de
 RUN python -m venv /opt/poetry && /opt/poetry/bin/pip install --no-cache-dir --no-compile "poetry>=2,<3" "poetry-plugin-export>=1.9,<2"
 WORKDIR /build
 COPY pyproject.toml poetry.lock ./
-# What of pyproject.toml's optional dependencies is wanted, separated by spaces: postgres, redis, tracing.
+# What of pyproject.toml's optional dependencies is wanted, separated by spaces: s3, redis, postgres, tracing.
 ARG EXTRAS=
 RUN /opt/poetry/bin/poetry export --format requirements.txt --output requirements.txt --extras "$EXTRAS" \
     && python -m venv --without-pip /opt/archive-service \
@@ -18,7 +18,7 @@ RUN /opt/poetry/bin/poetry export --format requirements.txt --output requirement
 COPY server.py main.py tools/healthcheck.py app/
 COPY archive_service app/archive_service
 COPY tools/compile_smallfiles.py app/tools/
-RUN python app/tools/compile_smallfiles.py && rm -r app/tools app/archive_service/storage/local/*.c
+RUN python app/tools/compile_smallfiles.py && rm -r app/tools app/archive_service/storage/local/*.[ch]
 # Bytecode that is never compared with its source needs no time of it.
 # The volume of the index takes its mode from the directory: whoever the service runs as may write.
 RUN python -m compileall -q --invalidation-mode unchecked-hash /opt/archive-service/lib app \

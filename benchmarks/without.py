@@ -57,6 +57,17 @@ OPTIMISATIONS = {
             ),
         ),
     ),
+    "compiled-look": Optimisation(
+        "young files are checked for writers in C; give a new directory as --data",
+        ("thumbnails", "little"),
+        (
+            Replacement(
+                "storage/local/native.py",
+                "        _smallfiles.unwritten_files,\n",
+                "        lambda *_: 0,\n",
+            ),
+        ),
+    ),
     "kept-descriptions": Optimisation(
         "an album that did not change is not laid out again",
         ("thumbnails", "first-byte", "little"),
@@ -74,10 +85,15 @@ OPTIMISATIONS = {
         (
             Replacement(
                 "storage/local/storage.py",
-                "        if in_flight.is_slow:  # only",
-                "        if True:  # only",
+                "return {} if in_flight.is_slow else self._kept.of(archive, wanted)",
+                "return {}",
             ),
         ),
+    ),
+    "halved-looks": Optimisation(
+        "two threads look at the halves of what is known of a large archive",
+        ("first-byte",),
+        (Replacement("storage/in_flight.py", "HALVED_FILES = 4_000\n", "HALVED_FILES = 10**9\n"),),
     ),
     "kept-plans": Optimisation(
         "a little archive of large files is planned once, and its headers packed",

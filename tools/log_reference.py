@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -73,8 +74,8 @@ RUSSIAN: Mapping[str, tuple[str, str]] = {
     "archive.upload_awaited": (
         (
             "запрос ждёт альбома, в котором ничего не меняется, но один файл явно не целый: "
-            "`open for writing` — открыт на запись, `zeros` — нули в начале и в конце, `changed` — "
-            "уже не тот, что в списке"
+            "`open for writing` — открыт на запись, `zeros` — нули в начале и в конце, `holes` — "
+            "есть незаписанные места, `changed` — уже не тот, что в списке"
         ),
         "",
     ),
@@ -285,6 +286,8 @@ def _english(event_class: type[Event]) -> tuple[str, str]:
 
 
 if __name__ == "__main__":
+    if missing := [line.name for line in LINES.values() if line.name not in RUSSIAN]:
+        sys.exit(f"no Russian text here: {', '.join(missing)}")
     for language, path in DOCUMENTS.items():
         text = path.read_text(encoding="utf-8")
         path.write_text(with_reference(text, language), encoding="utf-8")

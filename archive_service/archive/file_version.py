@@ -45,9 +45,9 @@ class Known(NamedTuple):
 
 
 def stamps_of(listing: Listing) -> array[int]:
-    """Return the stamps of files of which no row says anything: their ctimes.
+    """Return the stamps of files that have no row: their ctimes.
 
-    A directory has no content, and 0; so has a text, for whose content the list stands.
+    A directory has no content, so its stamp is 0.  So is that of a text, which is part of its list.
     """
     stamps = array("Q", listing.ctimes_ns().tobytes())
     for source in listing.sources():
@@ -76,7 +76,7 @@ def with_stamp(listed: bytes, stamp: int) -> bytes:
 
 
 def with_new_content(listed: bytes, crc32: int, before: Known) -> bytes:
-    """Return the version for a file that has another content than its row told."""
+    """Return the version for a file whose content is not that of its row."""
     _, _, ctime, _ = _VERSION.unpack(listed)
     has_moved = before.is_suspected and ctime != before.stamp
     # Beside a made stamp the ctime may be that of an earlier content.

@@ -185,7 +185,9 @@ class Listing:
 
 def held_ns(time_ns: int) -> int:
     """Clamp a time to what a listing can hold: the years 1677 to 2262."""
-    return min(max(time_ns, _TIME_MIN_NS), _TIME_MAX_NS)
+    if _TIME_MIN_NS <= time_ns <= _TIME_MAX_NS:
+        return time_ns
+    return _TIME_MIN_NS if time_ns < 0 else _TIME_MAX_NS
 
 
 def parent(path: bytes) -> bytes:

@@ -21,10 +21,11 @@ class WeightedLRU(Generic[Key, Value]):
 
     def get(self, key: Key) -> Value | None:
         """Return a value and mark it as used."""
-        if key not in self._values:
+        found = self._values.get(key)
+        if found is None:
             return None
         self._values.move_to_end(key)
-        return self._values[key][0]
+        return found[0]
 
     def put(self, key: Key, value: Value, *, weight: int) -> None:
         """Store a value, replacing an earlier one; ignore a value heavier than all the room."""

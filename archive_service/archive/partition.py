@@ -1,18 +1,18 @@
 """Where a row of pieces is cut into parts: numbers in, numbers out.
 
-Theory of operation.  A piece is what stays together, a file of an archive.  Two columns say what a
-part costs, whatever it is made of:
+Theory of operation.  A piece is what stays together, a file of an archive.  Two columns give a
+part's cost:
 
     cost of the pieces from `first` up to `stop`  =  stops[stop - 1] - starts[first]
 
-`stops` are the sums of the pieces up to and with each; `starts` are the sums before each, less what
-a part that begins there has to repeat of earlier ones.  Both ascend.  So a part never costs more
-than one that has all of its pieces, and the furthest cut within a room is found by bisection.
+`stops` are the sums of the pieces up to and with each.  `starts` are the sums before each, less
+what a part that begins there has to repeat of earlier pieces.  Both ascend.  So a part with more
+pieces never costs less, and bisection finds the furthest cut within a room.
 
-A part of one piece is within any room: a file can't be cut.  Of the others the dearest decides:
-`partition` finds the smallest room for which the number of parts is enough, and then, within that
-room, cuts where each part comes nearest to its share of the rest.  Rejected: to cut at equal shares
-alone.  Where one file has more than half of the bytes, that leaves parts of a single small file.
+A part of one piece is within any room, because a file can't be cut.  `partition` finds the smallest
+room for which the number of parts is enough.  Within that room it cuts where each part comes
+nearest to its share of the rest.  Rejected: cutting at equal shares alone.  If one file has more
+than half of the bytes, that leaves parts of a single small file.
 """
 
 from __future__ import annotations

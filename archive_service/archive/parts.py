@@ -116,10 +116,10 @@ class _Directories:
         return found < len(self._entries) and self._entries[found] < stop
 
     def above_first_behind(self, entry: int) -> Sequence[int]:
-        """Return those above the first one that is not before an entry.
+        """Return the directories above the first one that is not before an entry.
 
-        They are before the entry.  So are all above a later one, if they are not behind the entry:
-        in the order of names, all between a directory and what is below it is below it as well.
+        They are before the entry.  Those above a later one, if before the entry, are among them: in
+        the order of names, all between a directory and what is below it is below it as well.
         """
         found = bisect_left(self._entries, entry)
         if found == len(self._entries):

@@ -89,7 +89,7 @@ class KnownFiles:
         return self.crc32s.get(source, self.suspected.get(source, UNKNOWN))
 
     def is_another(self, source: SourceIndex, crc32: int) -> bool:
-        """Return whether a file has another content than its size and mtime told."""
+        """Return whether a file has other content than its size and mtime suggest."""
         return self.suspected.get(source, self.crc32s.get(source, crc32)) != crc32
 
     def _take(self, index: CrcIndex, album: AlbumRows, rows: Mapping[bytes, _Row]) -> None:

@@ -1,11 +1,10 @@
 """Files whose ctime or inode is another than listed: read again, and compared by CRC-32.
 
 A change of owner, links or label moves the ctime, and some file systems give an untouched file
-another inode number.  Neither says that the content is another, and only reading tells.  What an
-archive has announced of a file is its CRC-32: where the content still has that, the download goes
-on; where it has another, the download is cut.  Where none was announced, another inode number alone
-changes nothing, and another ctime cuts it unless `UnreadFiles` proves that nobody has written to
-the file.
+another inode number.  Neither shows whether the content has changed, so the file is read.  If it
+still has the CRC-32 that the archive has announced, the download goes on; otherwise it is cut.  If
+no CRC-32 was announced, another inode number alone changes nothing, and another ctime cuts the
+download unless `UnreadFiles` proves that nobody has written to the file.
 """
 
 from __future__ import annotations
@@ -120,9 +119,9 @@ class AnnouncedFiles(WrappedFiles):
         return None
 
     def _read_unwritten(self, source: SourceIndex, data: memoryview) -> None:
-        """Read a small file again, of which it has to be proven that nobody has written to it.
+        """Read a small file again, and prove that nobody has written to it since it was listed.
 
-        What was read before may be another file, which has lain in its place for a moment.
+        The bytes read before may be those of another file that stood in its place for a moment.
         """
         with self._files.open(source) as file:
             blocks = hash_blocks(

@@ -1,7 +1,7 @@
 """Files that are watched until their first reading, so that their stamps stay true.
 
-The stamp of an unread file is its ctime, which a change of owner moves.  No reading shows then
-whether the content is still the listed one, because nobody knows that.  So while an album is
+The stamp of an unread file is its ctime, which a change of owner moves.  Reading can't show then
+whether the content has changed, because the listed content is unknown.  So while an album is
 downloaded for the first time, its unread files are watched, see `write_watch`.
 """
 
@@ -45,7 +45,7 @@ class UnreadFiles:
             self._users += 1
 
     def leave(self) -> None:
-        """End all watches, unless somebody else has joined; takes microseconds a file."""
+        """End all watches once all who joined have left; takes microseconds a file."""
         with self._lock:
             self._users -= 1
             left = [] if self._users else list(self._watched)
@@ -75,7 +75,7 @@ class UnreadFiles:
         return self._watches.is_unwritten(watched, file.fileno())
 
     def unwritten(self) -> Iterator[SourceIndex]:
-        """Yield the files of which the same is proven; blocks."""
+        """Yield the files that are proven to be unwritten; blocks."""
         if not self._watched:
             return
         with self._open_album() as files:

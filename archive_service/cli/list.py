@@ -79,7 +79,7 @@ def parser() -> ArgumentParser:
         "--album", metavar="HASH", type=hash_argument, help="the album that all paths are in"
     )
     made.add_argument(
-        "--strip", metavar="PREFIX", default="/", help="what paths begin with that is not theirs"
+        "--strip", metavar="PREFIX", default="", help="what paths begin with that is not theirs"
     )
     add_settings(made, Settings)
     return made
@@ -107,6 +107,8 @@ def _content(given: str, settings: Settings) -> bytes:
     """Return a list's bytes; raise OSError, StorageUnavailable or ListBroken."""
     place = None if "/" in given or given.endswith(SUFFIX) else list_place_of(settings)
     if place is None:
+        if is_archive_id(given) and not Path(given).exists():
+            raise ListBroken("missing", "there is no such file, and LISTS_DIR is not set")
         return Path(given).read_bytes()
     with closing(place):
         file = place.read(ArchiveId(given), b"") if is_archive_id(given) else None
@@ -150,10 +152,13 @@ def _write(options: Namespace, settings: Settings) -> int:
     )
     written = _text(options, entries)
     try:
-        read_list(written.encode("utf-8", "surrogateescape"))
+        read_list(written.encode())
         _save(written, _target(options, settings))
+    except UnicodeEncodeError:
+        complain("a list is UTF-8, and these paths or names are not: convert them, as iconv does")
+        return USAGE_ERROR
     except ListBroken as error:
-        complain(str(error))
+        complain(_blamed(error, entries))
         return USAGE_ERROR
     except OSError as error:
         complain(f"the list can't be written ({error.strerror})")
@@ -164,7 +169,9 @@ def _write(options: Namespace, settings: Settings) -> int:
 
 
 def _lines_of_stdin() -> Iterator[str]:
-    return (line.rstrip("\r\n") for line in sys.stdin)
+    """Return the lines; what is not UTF-8 in them is kept as surrogates, in every locale."""
+    lines = sys.stdin.buffer
+    return (line.rstrip(b"\r\n").decode(errors="surrogateescape") for line in lines)
 
 
 def _entries(lines: Iterable[str], rules: LineRules) -> tuple[list[dict[str, str]], int]:
@@ -180,6 +187,15 @@ def _entries(lines: Iterable[str], rules: LineRules) -> tuple[list[dict[str, str
         else:
             entries.append({"path": entry.path, "as": entry.name})
     return entries, left_out
+
+
+def _blamed(error: ListBroken, entries: Sequence[dict[str, str]]) -> str:
+    """Return what is wrong with a list that is not written yet, with the path that is to blame."""
+    if not entries:
+        return "there is no path to write"
+    if error.entry is None:
+        return str(error)
+    return f"{printable(entries[error.entry]['path'].encode())}: {error.details}"
 
 
 def _text(options: Namespace, entries: Sequence[dict[str, str]]) -> str:

@@ -27,8 +27,8 @@ class LineEntry(NamedTuple):
 class LineRules(NamedTuple):
     """How a line becomes an entry."""
 
-    strip: str = "/"
-    """What the paths begin with on the site, and not below PHOTOS_DIR."""
+    strip: str = ""
+    """What the paths begin with on the site, and not below PHOTOS_DIR, beside a slash."""
     album: str = ""
     """The album that all paths are in; without it, each begins with its own."""
 
@@ -45,8 +45,8 @@ class LineRules(NamedTuple):
         if location == _EMPTY_DIRECTORY:
             return None
         # It decodes locations as forms are: a plus stands for a space.
-        return LineEntry(self._below_root(unquote_plus(location)), name)
+        return LineEntry(self._below_root(unquote_plus(location, errors="surrogateescape")), name)
 
     def _below_root(self, path: str) -> str:
-        path = path.removeprefix(self.strip)
+        path = path.removeprefix(self.strip).removeprefix("/")
         return f"{self.album}/{path}" if self.album else path

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from archive_service.archive.settling import NO_UPLOAD_LOOK, UploadLook
 from archive_service.config.environment import put_aws_variables_in_environment
+from archive_service.config.groups.album_settings import StoragePlace
 from archive_service.config.settings import Settings
 from archive_service.observe.events import Observe, ignore
 from archive_service.storage.base import Storage
@@ -16,7 +17,7 @@ from archive_service.storage.local.open_writers import Leases, NoLeases, OpenWri
 from archive_service.storage.local.real_path import real_path
 from archive_service.storage.local.storage import LocalStorage
 from archive_service.storage.local.written_files import WrittenFiles
-from archive_service.storage.s3.location import Addressing, S3Location
+from archive_service.storage.s3.location import Addressing
 
 _OF_ANY_STORE = "see the log of the store"
 _OF_STORES: Mapping[str, str] = {
@@ -75,7 +76,7 @@ def upload_look(settings: Settings, written: WrittenFiles, observe: Observe) -> 
     return OpenWriters(settings.photos_dir, leases, known, observe)
 
 
-def place_bytes(place: Path | S3Location) -> bytes:
+def place_bytes(place: StoragePlace) -> bytes:
     """Return bytes that differ for every PHOTOS_DIR."""
     return bytes(real_path(place)) if isinstance(place, Path) else str(place).encode()
 

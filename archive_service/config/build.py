@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from archive_service.observe.prometheus import PrometheusSink
 
 _LONGER_THAN_ANY_S = 1e6
-"""The time-out of aiohttp's own shutdown, which waits it out twice, and for ever where it is 0."""
+"""The time-out of aiohttp's own shutdown, which waits for it twice; 0 would mean for ever."""
 _SHIPPED_ALBUMS = ("3bea29ccabbbf64bdebcc055319c5745", "af1ad8c76fda2e48ea9aed2937e972ea")
 """Named here, not listed: the directory may hold albums of the operator, too."""
 _DAYS = range(date(FIRST_YEAR, 1, 1).toordinal(), date(LAST_YEAR, 12, 31).toordinal())

@@ -1,9 +1,9 @@
 """The moment since which the settings that shape archives are in force.
 
 New settings change the bytes of an archive, but no file's time.  After a restart with other
-settings, a date would validate a part of what is no longer the same archive.  So a date validates
-only where the album has changed long after the settings came into force.  A small file remembers
-that moment.  Each replica remembers its own; the date of an archive is the same on all.
+settings, a client with an old date would get the rest of another archive.  So a date is a validator
+only if the album has changed long after the settings came into force.  A small file holds that
+moment.  Each replica has its own; the date of an archive is the same on all.
 """
 
 from __future__ import annotations

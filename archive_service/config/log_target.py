@@ -1,9 +1,9 @@
-"""Writes the log to standard error, and waits for nobody who should read it there.
+"""Writes the log to standard error, and never waits for its reader.
 
-What is written to a pipe or a socket waits while that is full, and its reader may have stopped: a
-logging agent that hangs, a terminal with Ctrl-S, a disk that is full behind journald.  The event
-loop logs, too, so the whole service would stand still.  So a line waits a moment at most, and while
-the reader takes none, lines are counted instead.
+Writing to a full pipe or socket blocks, and the reader may have stopped: a logging agent that
+hangs, a terminal with Ctrl-S, a full disk behind journald.  The event loop logs, too, so the whole
+service would stand still.  So a line waits a moment at most, and while the reader takes none, lines
+are counted instead.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from typing import Protocol
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing, SourceIndex
 from archive_service.storage.local.page_advice import read_ahead
-from archive_service.storage.wanted import WantedTree
+from archive_service.storage.wanted_tree import WantedTree
 
 READ_AHEAD_BYTES = 2 * 1024 * 1024
 """How far the kernel reads a file ahead of its reader, into the page cache."""
@@ -186,6 +186,9 @@ class Storage(Protocol):
 
     def place(self, archive: ArchiveId) -> str:
         """Return the mount or address of an album, for the log; never waits."""
+
+    def is_prompt(self, archive: ArchiveId) -> bool:
+        """Return whether the last listing of an album found local disks alone; never waits."""
 
     def is_at_hand(self, archive: ArchiveId) -> bool:
         """Return whether an album is listed, and its files open, without waiting; never waits.

@@ -1,8 +1,8 @@
 """Time limits for awaitables, and for blocking calls that may hang.
 
-`asyncio.wait_for` loses a cancellation that comes together with the result, before Python 3.12, and
-so does `async_timeout` with one that comes together with its time-out, on Python 3.10.  A task that
-is stopped then goes on, and whoever waits for its end waits for ever.
+`asyncio.wait_for` before Python 3.12 loses a cancellation that comes together with the result;
+`async_timeout` on Python 3.10 loses one that comes together with its time-out.  The cancelled task
+then goes on, and a caller that waits for its end waits for ever.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ from archive_service.storage.progress import Progress, current
 HANGS_AFTER_S = 10.0
 """After this time without progress, work counts as hanging."""
 _LONG_S = 0.05
-"""Work that has gone on for this time holds up nobody any more: others get a thread beside it."""
+"""After this time, work no longer delays others: they get a thread beside it."""
 _LOOK_EVERY_S = 1.0
 _IDLE_S = 10.0
 """How long a thread waits for more work before it ends."""

@@ -1,4 +1,4 @@
-"""The files of another storage, of which a subclass treats some differently."""
+"""The files of another storage; a subclass treats some of them differently."""
 
 from __future__ import annotations
 

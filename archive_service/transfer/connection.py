@@ -115,18 +115,19 @@ class Transfer:
         Raise OSError for the connection, SourceChanged for the file, LengthMismatch for a chunk
         that is longer than the rest of the body.
         """
-        if len(chunk) > self._left_bytes:
+        count = len(chunk)
+        if count > self._left_bytes:
             raise LengthMismatch
-        self._pending_bytes = self._put(chunk)
-        self._left_bytes -= len(chunk) - self._pending_bytes
+        self._pending_bytes = self._put(chunk, count)
+        self._left_bytes -= count - self._pending_bytes
         return self._pending_bytes
 
-    def _put(self, chunk: Chunk) -> int:
+    def _put(self, chunk: Chunk, count: int) -> int:
         transport = self._transport()
         self._unsent = None
         if self._writer is None or transport.get_write_buffer_size():
             self._unsent = chunk
-            return len(chunk)
+            return count
         try:
             return self._writer.begin(chunk)
         except FileNotSent as error:

@@ -10,19 +10,18 @@ CRC-32 is unknown, so that their headers can be packed in time.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterator
-from concurrent.futures import Executor
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future
 from contextlib import (
+    AbstractAsyncContextManager,
     AbstractContextManager,
     aclosing,
-    asynccontextmanager,
     closing,
     contextmanager,
     nullcontext,
 )
 from dataclasses import replace
 from functools import partial
-from itertools import islice
 from threading import Event
 from typing import NamedTuple, TypeVar
 
@@ -31,10 +30,10 @@ from archive_service.archive.layout import ArchiveLayout
 from archive_service.archive.listing import SourceIndex
 from archive_service.archive.segments import FileData
 from archive_service.checksums.album import AlbumChecksums
-from archive_service.checksums.crc32_column import UNKNOWN
 from archive_service.checksums.disk_demand import DiskDemand
 from archive_service.checksums.prefetch import Prefetch
 from archive_service.checksums.suspicion import AnnouncedFiles
+from archive_service.http.multipart import Slice
 from archive_service.storage.base import DiskFile, RemoteFile
 from archive_service.transfer.batches import (
     BATCH_FILE_BYTES,
@@ -53,18 +52,11 @@ from archive_service.transfer.file_span import (
     warm_span,
 )
 from archive_service.transfer.read_ahead import Making, PieceSizes, ReadAhead, give_up
+from archive_service.transfer.unread_watch import unread_watched
 
 KEPT_BACK_BYTES = 1
 """Bytes that are sent only after their file is verified, if the range ends within its data.
 Otherwise no byte would be left to withhold, and the client would take the range as complete."""
-WATCHED_FIRST = 100
-"""Unread files that are watched before the answer: to open them takes a few milliseconds."""
-WATCHED_WITHIN_S = 0.05
-"""How long the answer waits for that at most."""
-WATCHED_FILES = 2_000
-"""The most unread files that are watched: to end so many watches takes 6 ms of the event loop."""
-WATCH_OTHERS_AFTER_S = 1.0
-"""When the others are watched: by then most small files are read."""
 COPIED_SPAN_BYTES = 1024 * 1024
 """The largest span that is read into the memory of the process."""
 _NO_HASHING: nullcontext[Callable[[int], None]] = nullcontext(lambda _position: None)
@@ -75,8 +67,10 @@ class AlbumDisk(NamedTuple):
     """What an album lies on."""
 
     threads: Executor
-    """Where it is waited for."""
+    """The threads that may wait for it."""
     demand: DiskDemand
+    is_prompt: Callable[[], bool]
+    """Tells whether it is a local disk."""
     is_at_hand: Callable[[], bool]
     """Tells whether files open without waiting."""
 
@@ -100,7 +94,7 @@ class ArchiveContent:
         self._open_album = open_album
         self._threads = disk.threads
         self._demand = disk.demand
-        self._is_at_hand = disk.is_at_hand
+        self._is_prompt = disk.is_prompt
         self._maker = BatchMaker(layout, checksums, open_album, is_at_hand=disk.is_at_hand)
 
     async def chunks(
@@ -119,14 +113,9 @@ class ArchiveContent:
                 batch = await self._made(making)
                 reached(making.offset)
                 try:
-                    for ready in batch:
-                        if isinstance(ready, memoryview):
-                            yield ready
-                            continue
-                        sending = self._data(ready, reading, stop, pieces)
-                        async with aclosing(sending) as data:
-                            async for chunk in data:
-                                yield chunk
+                    async with aclosing(self._sent(batch, reading, stop, pieces)) as sending:
+                        async for chunk in sending:
+                            yield chunk
                 finally:
                     close_files(batch)
                 self._checksums.flush_if_due()
@@ -145,42 +134,22 @@ class ArchiveContent:
             task.cancel()
             self._checksums.flush()
 
-    @asynccontextmanager
-    async def watched(
-        self, start: int, stop: int, pieces: PieceSizes
-    ) -> AsyncGenerator[None, None]:
-        """Watch unread files for writers during a block that sends bytes from `start` on.
+    def watched(
+        self, slices: Iterable[Slice], pieces: PieceSizes
+    ) -> AbstractAsyncContextManager[None]:
+        """Watch unread files for writers during a block that sends slices of the archive.
 
-        Not on slow file systems: no other machine's writes are reported, and to open files waits.
-        Enter it before the header fields are sent: who has them may change something at once.
+        Only on local disks: other machines' writes are not reported, and to open files waits.
+        Enter it before the header fields are sent: a client that has them may write at once.
         """
-        with closing(ReadAhead(self._maker, self._threads, pieces, start=start, stop=stop)) as plan:
-            is_needed = not plan.is_complete and plan.needs_files()
-        if not (is_needed and self._is_at_hand()):
-            yield
-            return
-        self._checksums.unread.join()
-        first = asyncio.ensure_future(self._watch_unread(WATCHED_FIRST))
-        others = asyncio.ensure_future(self._watch_others())
-        try:
-            await asyncio.wait({first}, timeout=WATCHED_WITHIN_S)
-            yield
-        finally:
-            first.cancel()
-            others.cancel()
-            self._checksums.unread.leave()
+        is_read = self._maker.is_complete() or not self._is_prompt()
+        if is_read or not any(self._takes_files(each, pieces) for each in slices):
+            return nullcontext()
+        return unread_watched(self._checksums, self._in_thread)
 
-    async def _watch_others(self) -> None:
-        await asyncio.sleep(WATCH_OTHERS_AFTER_S)
-        await self._watch_unread(WATCHED_FILES)
-
-    async def _watch_unread(self, most: int) -> None:
-        """Have files watched of which nothing is known."""
-        checksums = self._checksums
-        if checksums.stamps is not None:
-            files = self.layout.listing.files()
-            unread = (source for source in files if checksums.announced(source) == UNKNOWN)
-            await self._in_thread(partial(checksums.unread.watch, list(islice(unread, most))))
+    def _takes_files(self, each: Slice, pieces: PieceSizes) -> bool:
+        plan = ReadAhead(self._maker, self._threads, pieces, start=each.start, stop=each.stop)
+        return plan.needs_files()
 
     async def _next_batch(self, reading: ReadAhead) -> Making | None:
         """Begin the next batch, once the CRC-32 values that it needs are known."""
@@ -189,37 +158,44 @@ class ArchiveContent:
         return reading.next_batch()
 
     async def _made(self, making: Making) -> Batch:
-        if making.batch.done():
-            return making.batch.result()
+        batch = making.batch
+        if not isinstance(batch, Future):
+            return batch
+        if batch.done():
+            return batch.result()
         try:
-            return await asyncio.shield(asyncio.wrap_future(making.batch))
+            return await asyncio.shield(asyncio.wrap_future(batch))
         except asyncio.CancelledError:
-            give_up(making.batch)
+            give_up(batch)
             raise
 
-    async def _data(
-        self, data: OpenData, reading: ReadAhead, range_stop: int, pieces: PieceSizes
+    async def _sent(
+        self, batch: Batch, reading: ReadAhead, range_stop: int, pieces: PieceSizes
     ) -> AsyncGenerator[Chunk, None]:
-        """Yield the bytes of an open file; verify it behind its last byte."""
-        if not isinstance(data.file, DiskFile):
-            if data.head:
-                yield data.head
-            while chunk := await self._remote_chunk(data.file, pieces):
-                yield chunk
-            return
-        for piece in self._pieces(data, data.file, range_stop, pieces):
-            if isinstance(piece, memoryview) or is_warm(piece):
-                yield piece
+        """Yield the bytes of a batch; verify each open file behind its last byte."""
+        for data in batch:
+            if isinstance(data, memoryview):
+                yield data
                 continue
-            reading.note_cold(self._have_read)
-            if piece.head:  # it need not wait for the disk
-                yield piece.head
-            yield await self._warmed(piece)
-        kept_back = _kept_back(data.segment, range_stop)
-        rest = await self._rest(data.segment, data.file) if kept_back else NOTHING
-        await self._verify(data.file, data)  # it may have been rewritten meanwhile
-        if rest:
-            yield rest
+            if not isinstance(data.file, DiskFile):
+                if data.head:
+                    yield data.head
+                while chunk := await self._remote_chunk(data.file, pieces):
+                    yield chunk
+                continue
+            for piece in self._pieces(data, data.file, range_stop, pieces):
+                if isinstance(piece, memoryview) or is_warm(piece):
+                    yield piece
+                    continue
+                reading.note_cold(self._have_read)
+                if piece.head:  # it need not wait for the disk
+                    yield piece.head
+                yield await self._warmed(piece)
+            kept_back = _kept_back(data.segment, range_stop)
+            rest = await self._rest(data.segment, data.file) if kept_back else NOTHING
+            await self._verify(data.file, data)  # it may have been rewritten meanwhile
+            if rest:
+                yield rest
 
     async def _remote_chunk(self, file: RemoteFile, pieces: PieceSizes) -> memoryview:
         """Return the next bytes, none at the end; the storage has checked them."""
@@ -251,9 +227,8 @@ class ArchiveContent:
         """Read the byte that was kept back."""
         offset = segment.stop - self.layout.data_offset(segment.entry) - KEPT_BACK_BYTES
         span = FileSpan(file, offset, KEPT_BACK_BYTES)
-        if is_warm(span):
-            return read_span(span)
-        return await self._in_thread(partial(read_span, span))
+        read = partial(read_span, span)
+        return read() if is_warm(span) else await self._in_thread(read)
 
     async def _verify(self, file: DiskFile, data: OpenData) -> None:
         """Check that a file is what was listed; in place if that does not wait."""

@@ -18,10 +18,11 @@ from typing import NamedTuple, cast
 from weakref import WeakValueDictionary
 
 from archive_service.archive.errors import ArchiveServiceError, ListingTimedOut
-from archive_service.archive.file_names import FileNames
+from archive_service.archive.file_lookup import FileLookup
 from archive_service.archive.fingerprint import fingerprint_of
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.layout import lay_out
+from archive_service.archive.listing import Listing
 from archive_service.archive.lru import WeightedLRU
 from archive_service.archive.naming import archive_names
 from archive_service.archive.representation import (
@@ -37,11 +38,11 @@ from archive_service.storage.lanes import LaneLimits, Lanes
 from archive_service.transfer.shared_calls import SharedCalls
 
 _CUTTING = LaneLimits(per_lane=1, usual=1, most=1)
-"""To cut a part needs no disk, and more threads that compute would only wait for each other, and
-the event loop for them."""
+"""Cutting a part needs no disk, and more threads that compute would only wait for each other and
+delay the event loop."""
 _LITTLE = 64
-"""Files and directories of a known album that is listed in place where it is at hand: a visit to a
-thread would take longer."""
+"""A known album of up to so many files and directories is listed in place if it is at hand: handing
+it to a thread would take longer."""
 
 _KEPT_NAMES = 20_000
 """Files of an album whose names are kept for the next part of it, some 250 bytes each."""
@@ -51,7 +52,7 @@ class _Names(NamedTuple):
     """The names of the files of an album in its archive, and the files by name."""
 
     names: Sequence[bytes]
-    by_name: FileNames
+    by_name: FileLookup
 
 
 class _Part(NamedTuple):
@@ -144,14 +145,14 @@ class Descriptions:
         if self._albums.is_due(contents):
             return False
         try:
-            return fingerprint_of(self._storage.list(known.archive)) == known.fingerprint
+            return _fingerprint(self._storage.list(known.archive), known) == known.fingerprint
         except ArchiveServiceError:
             return False
 
     def _listed(self, archive: ArchiveId) -> Representation:
         known = self._known(archive)
         listing = self._storage.list(archive)
-        fingerprint = fingerprint_of(listing)
+        fingerprint = _fingerprint(listing, known)
         if known and known.fingerprint == fingerprint and self._is_current(known):
             return known
         contents = self._albums.loaded(archive, listing, fingerprint)
@@ -192,9 +193,16 @@ class Descriptions:
             return self._last_cut[1]
         listing = whole.layout.listing
         names = archive_names(listing.paths, self._options.names)
-        found = _Names(names, FileNames(listing, names, self._options.names))
+        found = _Names(names, FileLookup(listing, names, self._options.names))
         self._last_cut = (whole, found) if len(listing) <= _KEPT_NAMES else None
         return found
+
+
+def _fingerprint(listing: Listing, known: Representation | None) -> bytes:
+    """Digest a listing, unless it is the one that was described last."""
+    if known and listing is known.layout.listing:
+        return known.fingerprint
+    return fingerprint_of(listing)
 
 
 def checksums_of(representation: Representation) -> AlbumChecksums:

@@ -28,6 +28,8 @@ from archive_service.transfer.connection import Transfer
 from archive_service.transfer.content import ArchiveContent
 from archive_service.transfer.file_span import Chunk
 
+NOTED_BYTES = 1024 * 1024
+"""Pieces that the connection takes at once are noted together, up to this size."""
 _CONNECTION_ERRORS = (OSError, ClientError, asyncio.TimeoutError)
 
 
@@ -55,6 +57,7 @@ class DownloadRun:
         try:
             self._observe(self._started)
             await self._send_parts(answer, content)
+            self._note_sent()
             self._transfer.require_complete()
         except (DownloadFailed, *_CONNECTION_ERRORS) as error:
             self._interrupt(error)
@@ -85,19 +88,22 @@ class DownloadRun:
         if allowed := self._pace.may_send(count):
             await allowed
         began_s = time.monotonic()
-        left = self._transfer.begin(chunk)
-        self._note_sent()
-        if left:
+        if self._transfer.begin(chunk):
+            self._note_sent()
             await self._transfer.finish()
             self._note_sent()
+        else:
+            self._note_sent(at_least_bytes=NOTED_BYTES if self._sent_bytes else 1)
         if pause := self._pace.sent(count, time.monotonic() - began_s):
+            self._note_sent()
             await pause
 
-    def _note_sent(self) -> None:
-        """Note the bytes that the connection has taken since the last call."""
-        before, self._sent_bytes = self._sent_bytes, self._transfer.sent_bytes
-        if self._sent_bytes == before:
+    def _note_sent(self, at_least_bytes: int = 1) -> None:
+        """Note the bytes that the connection has taken since the last note, unless they are few."""
+        before, sent_bytes = self._sent_bytes, self._transfer.sent_bytes
+        if sent_bytes - before < at_least_bytes:
             return
+        self._sent_bytes = sent_bytes
         if not before:
             self._observe(FirstByteSent(time.monotonic() - self._began_s))
         count, started = self._sent_bytes - before, self._started

@@ -39,9 +39,7 @@ Chunk = memoryview | FileSpan
 
 
 def is_warm(span: FileSpan) -> bool:
-    """Return whether a span can be sent without waiting, and enough is read ahead; never waits."""
-    if span.file.needs_read_on(span.stop):
-        return False
+    """Return whether a span can be sent without waiting; never waits."""
     return span.file.is_prompt and is_cached(span.file.fileno(), span.offset, span.count)
 
 

@@ -22,6 +22,8 @@ from archive_service.archive.settling import (
     SettlePolicy,
     SettlingWatch,
     UploadLook,
+    UploadSign,
+    may_be_uploaded,
 )
 from archive_service.checksums.album_registry import AlbumRegistry
 from archive_service.checksums.background.hasher import BackgroundHasher
@@ -132,6 +134,8 @@ class ArchiveService:
                 )
                 if not pause_s and await self._is_uploaded(watch, found):
                     pause_s = watch.look_again_s(clock_s=time.monotonic())
+                if not (pause_s or self._settling.settle_time_s):
+                    await self._note_writers(found)
                 if not pause_s and not is_compared and await self._is_another(found):
                     is_compared = True
                     continue
@@ -158,6 +162,18 @@ class ArchiveService:
             return False
         self._observe(UploadAwaited(found.archive, sign.value))
         return True
+
+    async def _note_writers(self, found: Representation) -> None:
+        """Note whether a program writes to a file of an album that is sent as it is.
+
+        What is read of it now may change without moving a time.
+        """
+        contents, listing = checksums_of(found), found.layout.listing
+        if not may_be_uploaded(listing, now_ns=time.time_ns()) or contents.is_complete():
+            return
+        if self._storage.is_prompt(found.archive):  # elsewhere nothing shows it
+            sign = await self._descriptions.upload_sign(found)
+            contents.is_written |= sign is UploadSign.OPEN
 
     def content(self, representation: Representation) -> ArchiveContent:
         """Give access to the bytes of an archive, the same for all of its downloads."""
@@ -188,7 +204,12 @@ class ArchiveService:
             layout,
             checksums,
             open_album=open_album,
-            disk=AlbumDisk(lane, self._demand, partial(self._storage.is_at_hand, archive)),
+            disk=AlbumDisk(
+                lane,
+                self._demand,
+                is_prompt=partial(self._storage.is_prompt, archive),
+                is_at_hand=partial(self._storage.is_at_hand, archive),
+            ),
         )
 
     def in_thread(self, archive: ArchiveId, work: Callable[[], _Result]) -> Future[_Result]:

@@ -84,7 +84,7 @@ class SharedCalls(Generic[Key, Result]):
             call.done.cancel()
         elif error := done.exception():
             call.done.set_exception(error)
-            call.done.exception()  # marks it as retrieved: there may be no waiter any more
+            call.done.exception()  # marks it as retrieved: all waiters may have left
         else:
             call.done.set_result(done.result())
         self._begin_next(key)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from contextlib import suppress
 
 from archive_service.archive.errors import SourceChanged
 from archive_service.storage.base import DiskFile
@@ -33,7 +32,8 @@ class SocketWriter:
     def __init__(self, connection: socket.socket) -> None:
         """Raise OSError where there is no descriptor left."""
         self._loop = asyncio.get_running_loop()
-        self._socket = connection.dup()
+        # `dup` would first make enumerations of family and type.
+        self._socket = socket.socket(fileno=os.dup(connection.fileno()))
         # Selectors are given the descriptor: they format an object for an error first, which is
         # slow for a socket.
         self._descriptor = self._socket.fileno()
@@ -82,7 +82,7 @@ class SocketWriter:
 
     def _go_on(self) -> int:
         """Send as much as the socket takes; return how many bytes are left."""
-        with suppress(BlockingIOError):
+        try:
             if self._buffer:
                 # In one segment with the file's data, where the system can do that.
                 sent = self._socket.send(self._buffer, _MORE_FOLLOWS if self._file else 0)
@@ -90,6 +90,8 @@ class SocketWriter:
                 self._buffer = self._buffer[sent:] or NOTHING
             if self._file and not self._buffer:
                 self._send_file(self._file)
+        except BlockingIOError:
+            return self.left_bytes
         return self.left_bytes
 
     def _send_file(self, file: DiskFile) -> None:

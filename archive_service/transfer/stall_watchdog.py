@@ -11,7 +11,7 @@ import asyncio
 import socket
 import struct
 
-from archive_service.transfer.tcp_info import Progress, progress_of
+from archive_service.transfer.tcp_info import TcpProgress, progress_of
 
 _LOOKS_PER_TIMEOUT = 8
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # struct linger: on, for no time
@@ -29,7 +29,7 @@ class StallWatchdog:
         self._connection = connection
         self._timeout_s = timeout_s
         self._loop = asyncio.get_running_loop()
-        self._before: Progress | None = None
+        self._before: TcpProgress | None = None
         self._moved_at_s = self._loop.time()
         self._next_look = self._look_later()
 

@@ -20,7 +20,7 @@ _Info = struct.Struct(  # struct tcp_info, linux/tcp.h
 _CLOSED = 7  # TCP_CLOSE, of the states in linux/tcp_states.h
 
 
-class Progress(NamedTuple):
+class TcpProgress(NamedTuple):
     """How far a connection has come."""
 
     is_reset: bool
@@ -30,7 +30,7 @@ class Progress(NamedTuple):
     acknowledged_bytes: int
 
 
-def progress_of(connection: socket.socket) -> Progress | None:
+def progress_of(connection: socket.socket) -> TcpProgress | None:
     """Return the progress of a connection; None where the system does not report it."""
     if _TCP_INFO is None:
         return None
@@ -39,4 +39,4 @@ def progress_of(connection: socket.socket) -> Progress | None:
         state, unacked, acknowledged_bytes, unsent_bytes = _Info.unpack(info)
     except (OSError, struct.error):  # not TCP, or an older kernel with a shorter struct
         return None
-    return Progress(state == _CLOSED, bool(unacked or unsent_bytes), acknowledged_bytes)
+    return TcpProgress(state == _CLOSED, bool(unacked or unsent_bytes), acknowledged_bytes)

@@ -9,7 +9,7 @@ from aiohttp import web
 from archive_service.archive.errors import AlbumEmpty, LinkExpired
 from archive_service.archive.representation import Representation
 from archive_service.archive.signed_link import Verdict
-from archive_service.http.content_disposition import content_disposition
+from archive_service.http.content_disposition import NO_ENDING, Ending, content_disposition
 from archive_service.http.multipart import Literal
 from archive_service.http.negotiation import preferred
 from archive_service.http.request_fields import RequestFields
@@ -115,8 +115,7 @@ class DownloadRoute:
         if answer.parts:
             default = representation.download_name or self._options.download_name
             name = query.download_name or with_suffix(default)
-            language = preferred(request.headers.get("Accept-Language"), LANGUAGES)
-            ending = ending_of(query.part, language)
+            ending = _ending(request, query)
             response.headers["Content-Disposition"] = content_disposition(name, ending)
         return response
 
@@ -129,10 +128,11 @@ class DownloadRoute:
         answer: ResponsePlan,
         download: GuardedDownload,
     ) -> None:
-        started = (DownloadResumed if answer.first_offset else DownloadStarted)(
+        first_offset = answer.first_offset
+        started = (DownloadResumed if first_offset else DownloadStarted)(
             representation.archive,
             answer.status,
-            answer.first_offset,
+            first_offset,
             answer.content_length,
             representation.complete_length,
             representation.layout.entries,
@@ -142,14 +142,14 @@ class DownloadRoute:
             request,
             representation.archive,
             transfer=transfer,
-            content_length=answer.content_length,
+            content_length=started.content_length,
             pace=self._pace(),
         )
         content = self._service.content(representation)
-        first = next(part for part in answer.parts if not isinstance(part, Literal))
+        slices = [part for part in answer.parts if not isinstance(part, Literal)]
         try:
             with slot as pace:
-                async with content.watched(first.start, first.stop, pace), transfer:
+                async with content.watched(slices, pace), transfer:
                     run = DownloadRun(started, transfer, pace, self._observe)
                     await run.send(answer, content)
                     if run.has_failed:
@@ -166,3 +166,10 @@ class DownloadRoute:
         if self._options.delay_s is None:
             return AdaptivePace()
         return DelayedPace(self._options.delay_s)
+
+
+def _ending(request: web.Request, query: ArchiveQuery) -> Ending:
+    """Return what the file name ends with, in the visitor's language for a part."""
+    if query.part is None:
+        return NO_ENDING
+    return ending_of(query.part, preferred(request.headers.get("Accept-Language"), LANGUAGES))

@@ -42,8 +42,13 @@ class ArchiveQuery:
         return (*self.files, *selected, *part)
 
 
+_NO_QUERY = ArchiveQuery(None, ())
+
+
 def parse_query(query: str) -> ArchiveQuery:
     """Read a query as it is in the URL; raise BadQuery with the parameter that can't be used."""
+    if not query:
+        return _NO_QUERY
     read = query_pairs(query)
     if read.is_ambiguous:
         raise BadQuery("ampersand")

@@ -21,9 +21,10 @@ def is_of_archive(request: web.BaseRequest) -> bool:
 
 def add_fields(request: web.BaseRequest, response: web.StreamResponse) -> None:
     """Add missing fields."""
-    response.headers["Server"] = _SERVER  # aiohttp's own reveals versions
+    headers = response.headers
+    headers["Server"] = _SERVER  # aiohttp's own reveals versions
     for name, value in _ALWAYS.items():
-        response.headers.setdefault(name, value)
+        headers.setdefault(name, value)
     # RFC 9110 section 14.3.  By the path, not by the route: a 405 has no route.
     accepted = "bytes" if is_of_archive(request) else "none"
-    response.headers.setdefault("Accept-Ranges", accepted)
+    headers.setdefault("Accept-Ranges", accepted)

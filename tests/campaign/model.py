@@ -99,18 +99,20 @@ class Changes:
             *([self._forbid] if may_forbid else []),
         ]
 
-    def make(self, album: Album) -> None:
-        """Let something happen to an album."""
+    def make(self, album: Album) -> str:
+        """Let something happen to an album; return its name."""
         if album.upload:
-            self._go_on(album, album.upload)
+            change = self._go_on_with_upload
         elif not album.is_there:
-            self._appear(album)
+            change = self._appear
         elif self._chance.random() < 0.03:
-            self._disappear(album)
+            change = self._disappear
         else:
-            self._chance.choice(self._all)(album)
+            change = self._chance.choice(self._all)
+        change(album)
         # Two changes within one step of the file system's clock look the same.
         time.sleep(CLOCK_TICK_NS / 1e9 + 0.001)
+        return change.__name__
 
     def _appear(self, album: Album) -> None:
         album.path.mkdir()
@@ -225,7 +227,6 @@ class Changes:
     def _link_elsewhere(self, album: Album) -> None:
         """Give each file one more name, as `cp -al` does."""
         for name in album.contents:
-            self._others.mkdir(exist_ok=True)
             os.link(album.path / name, self._others / f"{next(self._numbers)}")
 
     def _relabel(self, album: Album) -> None:
@@ -321,6 +322,10 @@ class Changes:
             self._chance.shuffle(order)
         self._go_on(album, album.upload)
 
+    def _go_on_with_upload(self, album: Album) -> None:
+        if album.upload:
+            self._go_on(album, album.upload)
+
     def _go_on(self, album: Album, upload: Upload) -> None:
         """Write the next piece; close the file behind the last, or sometimes before it."""
         if upload.order and self._chance.random() < 0.9:
@@ -334,6 +339,11 @@ class Changes:
         album.contents[upload.name] = (album.path / upload.name).read_bytes()
         album.upload = None
         album.version += 1
+
+    def remove_links(self) -> None:
+        """Remove the other names of files; those that were replaced take up the disk."""
+        shutil.rmtree(self._others)
+        self._others.mkdir()
 
     def end_uploads(self, albums: Iterable[Album]) -> None:
         """Close the files that are being uploaded."""

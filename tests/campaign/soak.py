@@ -19,6 +19,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from campaign.evidence import Journal, entries_of, lines_about, rows_of
 from campaign.model import Album, Changes
 from harness.byteranges import body_parts
 from harness.http import Connection, get, request
@@ -65,6 +66,8 @@ class Flight:
     exposed: list[int]
     """Where the client was whenever a file was written in place: what was on its way to it then may
     have changed."""
+    request: str
+    """The answer's X-Request-ID, which the server's log has."""
     may_lie_elsewhere: bool = False
     """Whether the open files may have another album's name by now."""
 
@@ -120,6 +123,7 @@ class Soak:
         self._before: Levels | None = None
         self._bound: dict[str, bytes] = {}
         """The archive that each entity tag stands for."""
+        self._journal = Journal()
 
     def run(self, downloads: int) -> None:
         """Make so many downloads; raise AssertionError for the first that is not as it must be."""
@@ -214,8 +218,10 @@ class Soak:
                 stop,
                 self._bound[etag][:start],
                 [],
+                fields["x-request-id"],
             )
         )
+        self._journal.note(album.name, f"{fields['x-request-id']} begins {start}-{stop} of {etag}")
 
     def _resume(self) -> None:
         part = self._taken_part()
@@ -230,12 +236,12 @@ class Soak:
         if status == 206:
             assert fields["etag"] == part.etag, "a part of another archive"
             self.counts["resumed"] += 1
-            self._go_on(part, connection, fields["etag"], archive)
+            self._go_on(part, connection, fields, archive)
         else:
             assert status == 200, status
             self.counts["begun afresh"] += 1
             nothing = replace(part, is_remembered=True, begun_bytes=0, content=b"", exposed=[])
-            self._go_on(nothing, connection, fields["etag"], archive)
+            self._go_on(nothing, connection, fields, archive)
 
     def _resume_bare(self) -> None:
         """Resume as wget does: without a validator, and appending whatever comes."""
@@ -250,7 +256,7 @@ class Soak:
             if fields["etag"] != part.etag:
                 raise WrongBytes("two archives in one file")
             self.counts["resumed without a validator"] += 1
-            self._go_on(part, connection, part.etag, archive)
+            self._go_on(part, connection, fields, archive)
             return
         connection.close()
         assert status == 412, status
@@ -266,7 +272,10 @@ class Soak:
         part = self._parts.pop(self._chance.randrange(len(self._parts)))
         return part if part.album.is_there else None
 
-    def _go_on(self, part: Part, connection: Connection, etag: str, archive: bytes) -> None:
+    def _go_on(
+        self, part: Part, connection: Connection, fields: dict[str, str], archive: bytes
+    ) -> None:
+        etag, request_id = fields["etag"], fields["x-request-id"]
         version = self._version_of(part.album, etag, archive)
         archive = self._bound[etag]
         self._flights.append(
@@ -284,8 +293,11 @@ class Soak:
                 len(archive),
                 part.content,
                 part.exposed,
+                request_id,
             )
         )
+        begun = len(part.content)
+        self._journal.note(part.album.name, f"{request_id} goes on at {begun} of {etag}")
 
     def _advance(self) -> None:
         if flight := self._some_flight():
@@ -302,6 +314,7 @@ class Soak:
     def _leave(self) -> None:
         if flight := self._some_flight():
             self._flights.remove(flight)
+            self._journal.note(flight.album.name, f"{flight.request} is left")
             self._keep(flight)
             self.counts["left"] += 1
             if self._chance.random() < 0.5:
@@ -335,7 +348,8 @@ class Soak:
         # Preferably an album that is being downloaded.
         album = self._chance.choice([*self._albums, *(flight.album for flight in self._flights)])
         before = album.written_in_place
-        self._changes.make(album)
+        kind = self._changes.make(album)
+        self._journal.note_change(album.path, f"{kind} makes version {album.version}")
         self.counts["changes"] += 1
         for flight in self._flights:
             may_be_hit = flight.album is album or flight.may_lie_elsewhere
@@ -345,6 +359,8 @@ class Soak:
     def _swap_albums(self) -> None:
         swapped = [self._chance.choice(self._albums) for _ in range(2)]
         self._changes.swap(*swapped)
+        for album in swapped:
+            self._journal.note_change(album.path, f"swap makes version {album.version}")
         for flight in self._flights:
             flight.may_lie_elsewhere |= flight.album in swapped
 
@@ -359,6 +375,8 @@ class Soak:
             file.seek(self._chance.randrange(size + 1))
             file.write(self._chance.randbytes(1))
         self.counts["index spoilt"] += 1
+        for album in self._albums:
+            self._journal.note(album.name, f"a byte of {path.name} is flipped")
 
     def _restart(self) -> None:
         """Kill the server; continue with a new one."""
@@ -398,13 +416,15 @@ class Soak:
         self._flights.remove(flight)
         flight.connection.close()
         album = flight.album
+        how = "complete" if is_complete else f"cut at {len(flight.content)}"
+        self._journal.note(album.name, f"{flight.request} is {how}")
         is_current = album.version == flight.version
         is_disturbed = not is_current or bool(album.unreadable)
         if is_complete and is_current and flight.start == 0 and flight.stop == len(flight.archive):
             album.is_doubtful = False
         if not is_complete:
             is_disturbed = is_disturbed or self._was_found_out(flight)
-            assert is_disturbed, f"broken without a reason: {self._last_interruptions()}"
+            assert is_disturbed, f"broken without a reason: {self._evidence(flight)}"
             self.counts["broken"] += 1
             self._keep(flight)
             return
@@ -412,13 +432,13 @@ class Soak:
         if flight.content == flight.archive[: flight.stop]:
             return
         if not may_have_changed_on_its_way(flight):
-            raise WrongBytes("complete, and other than its entity tag says")
+            raise WrongBytes(f"complete, and other than its tag says: {self._evidence(flight)}")
         self.counts["changed on their way, as their CRC-32 tells"] += 1
         try:
             contents_of(flight.content + flight.archive[flight.stop :])
         except zipfile.BadZipFile:
             return
-        raise WrongBytes("and nothing tells")
+        raise WrongBytes(f"and nothing tells: {self._evidence(flight)}")
 
     def _was_found_out(self, flight: Flight) -> bool:
         """Return whether the tag was that of an earlier content, until a file was read again."""
@@ -428,8 +448,21 @@ class Soak:
     def _tag(self, target: str) -> str | None:
         return request(self._server.port, "HEAD", target).fields.get("etag")
 
-    def _last_interruptions(self) -> list[str]:
-        return [line for line in self._server.lines if "download.interrupted" in line][-3:]
+    def _evidence(self, flight: Flight) -> str:
+        album = flight.album
+        came = flight.content
+        other = next((at for at, byte in enumerate(came) if byte != flight.archive[at]), None)
+        lines = [
+            f"{flight.request} {flight.start}-{flight.stop} of {flight.etag}",
+            f"version {flight.version} of {album.version}, doubtful {flight.is_doubtful}",
+            f"exposed at {flight.exposed}, first other byte at {other}",
+            *entries_of(flight.archive, len(came)),
+            *self._journal.of(album.name),
+            "the index, as it is now:",
+            *rows_of(self._photos_dir, album.name, self._cache_dir),
+            *lines_about(self._server.lines, flight.request),
+        ]
+        return "\n".join(lines)
 
     def _keep(self, flight: Flight) -> None:
         if flight.start == 0 and 0 < len(flight.content) < len(flight.archive):
@@ -463,6 +496,7 @@ class Soak:
         self.counts["threads"] = now.threads
         self._oracle.forget()
         self._bound.clear()
+        self._changes.remove_links()
 
     def _known(self, album: Album) -> tuple[str, bytes] | None:
         """Return the entity tag that the server gives, and bytes of the archive as it must be now.
@@ -480,6 +514,7 @@ class Soak:
             return None
         assert answer.status == 200, answer.status
         archive = self._oracle.archive(self._oracle.learn(album.name, album.contents))
+        self._journal.note(album.name, f"described as {answer['etag']}")
         return answer["etag"], archive
 
     def _new_client(self) -> str:
@@ -492,7 +527,8 @@ class Soak:
         connection = Connection(self._server.port, small_window=True, address=client)
         # Before the server is stopped, which waits for clients that have not left.
         self._stack.callback(connection.close)
-        connection.send("GET", f"/archive/{album.name}/", *field_lines)
+        request_id = f"X-Request-ID: soak-{self.counts['downloads']}"
+        connection.send("GET", f"/archive/{album.name}/", request_id, *field_lines)
         return connection
 
     def _head(self, connection: Connection) -> tuple[int, dict[str, str]]:
@@ -516,6 +552,7 @@ class UploadSoak(Soak):
         album = self._chance.choice(self._albums)
         if album.is_there and not album.upload:
             self._changes.begin_upload(album)
+            self._journal.note_change(album.path, "an upload begins")
             self.counts["uploads"] += 1
 
 

@@ -107,8 +107,35 @@ def test_a_list_is_written_of_a_manifest_of_mod_zip(
 
 def test_locations_of_mod_zip_lose_what_only_the_web_server_knows(site: Path) -> None:
     lines = f"- 3 /internal/photos/{HASH}/foo.txt foo.txt"
-    found = written(site, "--strip", "/internal/photos/", lines=lines)
-    assert found["files"] == [{"path": f"{HASH}/foo.txt", "as": "foo.txt"}]
+    for prefix in ("/internal/photos/", "/internal/photos"):
+        found = written(site, "--strip", prefix, lines=lines)
+        assert found["files"] == [{"path": f"{HASH}/foo.txt", "as": "foo.txt"}]
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (f"- 3 /{HASH}/Лето.txt Лето.txt".encode("cp1251"), "UTF-8"),
+        (f"- 3 /{HASH}/%CB%E5.txt foo.txt".encode(), "UTF-8"),
+        (f"- 3 /{HASH}/foo.txt foo.txt\nX-Archive-Files: zip".encode(), "X-Archive-Files: zip: "),
+        (b"0 0 @directory empty/\n", "there is no path"),
+        (b"", "there is no path"),
+    ],
+)
+def test_lines_that_make_no_list_are_one_line(site: Path, lines: bytes, message: str) -> None:
+    variables = {"PYTHONPATH": str(REPOSITORY), "PYTHONIOENCODING": "utf-8:strict"}
+    done = subprocess.run(
+        [sys.executable, "-m", "archive_service", "list", "write"],
+        cwd=site,
+        env=environment(variables),
+        input=lines,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert message in done.stderr.decode()
 
 
 def test_a_written_list_is_an_archive_and_shows_what_it_holds(site: Path) -> None:
@@ -169,8 +196,14 @@ def test_a_list_that_is_not_there_is_one_line(site: Path, given: str) -> None:
     assert len(done.stderr.splitlines()) == 1
 
 
+def test_a_hash_without_a_directory_of_lists_is_said_so(site: Path) -> None:
+    done = run_command(("list", "show", "order-1"), site)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "LISTS_DIR is not set" in done.stderr
+
+
 def test_a_list_that_would_be_broken_is_not_written(site: Path) -> None:
     done = run(site, "write", "../x", "--hash", "order-3")
     assert done.returncode == 2
-    assert "files[0]: path: is no path in an album" in done.stderr
+    assert "../x: path: is no path in an album" in done.stderr
     assert not list((site / "lists").iterdir())

@@ -90,6 +90,8 @@ def test_archive_is_whole_over(version: str, front: Front, whole: bytes, tmp_pat
         ("HEAD", TARGET, ()),
         ("GET", f"{TARGET}?name=%D0%9B%D0%B5%D1%82%D0%BE%20%26%2b", ()),
         ("GET", f"{TARGET}?file=%D0%9B%D0%B5%D1%82%D0%BE%2F2.jpg&file=3.txt", ()),
+        ("GET", f"{TARGET}?name=Summer...&part=2%2F3", ()),
+        ("GET", f"{TARGET}?part=2/3&name=a%2e%2eb", ()),
         ("GET", f"{TARGET}manifest.json", ("Accept-Encoding: gzip, br",)),
         ("GET", f"/archive/{'0' * 31}x/", ("Accept-Language: ru",)),
         ("GET", f"{TARGET}?name=a%00b", ()),

@@ -43,6 +43,9 @@ class CountingStorage:
     def place(self, archive: ArchiveId) -> str:
         return self._storage.place(archive)
 
+    def is_prompt(self, archive: ArchiveId) -> bool:
+        return self._storage.is_prompt(archive)
+
     def is_at_hand(self, archive: ArchiveId) -> bool:
         return self._storage.is_at_hand(archive)
 

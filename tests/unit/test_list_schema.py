@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from harness.server import REPOSITORY
 from harness.tools import tool
+from pydantic import ValidationError
 
-from archive_service.storage.file_lists.list_model import ListBroken, read_list
+from archive_service.storage.file_lists.list_model import ListBroken, ListModel, read_list
 
 PATH = "3bea29ccabbbf64bdebcc055319c5745/1.jpg"
 GOOD: list[Any] = [
@@ -17,6 +18,8 @@ GOOD: list[Any] = [
     {"files": [{"path": PATH, "as": "a/b.jpg"}, {"text": "x", "as": "x"}], "name": "Лето"},
     {"files": [{"path": "album/", "as": ""}], "missing": "skip", "$schema": "list.schema.json"},
     {"files": [{"text": "", "as": "x"}], "missing": "fail"},
+    {"files": [{"path": PATH}], "name": ""},
+    {"files": [{"path": PATH}], "name": "Order 12/34, " + "x" * 200},
 ]
 BROKEN: list[Any] = [
     [],
@@ -31,8 +34,7 @@ BROKEN: list[Any] = [
     {"files": [{"text": "x"}]},
     {"files": [{"text": "x" * 16_385, "as": "x"}]},
     {"files": [{"path": PATH}], "missing": True},
-    {"files": [{"path": PATH}], "name": ""},
-    {"files": [{"path": PATH}], "name": "x" * 151},
+    {"files": [{"path": PATH}], "name": "x" * 4097},
     {"files": [{"path": PATH}], "other": 1},
 ]
 
@@ -61,3 +63,11 @@ def test_a_list_that_breaks_the_schema_is_broken(document: object) -> None:
     with pytest.raises(ListBroken, match=r".") as raised:
         read_list(json.dumps(document).encode())
     assert raised.value.reason == "broken"
+
+
+@pytest.mark.parametrize("entry", ['"a/1.jpg"', '{"path": "a/1.jpg", "size": 1}'])
+def test_of_a_thousand_wrong_entries_only_the_first_is_an_error(entry: str) -> None:
+    with pytest.raises(ValidationError) as raised:
+        ListModel.model_validate_json('{"files": [' + ",".join([entry] * 1000) + "]}")
+    assert raised.value.error_count() == 1
+    assert raised.value.errors()[0]["loc"][:2] == ("files", 0)

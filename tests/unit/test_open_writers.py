@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import pytest
 from harness.albums import HASH, make_album, noise
@@ -19,6 +20,7 @@ from archive_service.archive.settling import LOOKED_AT_S, OPEN_S, YOUNG_S, Uploa
 from archive_service.observe.events import Event
 from archive_service.observe.storage_events import OpenFileIgnored
 from archive_service.storage.exclusion import DEFAULT_PATTERNS, Exclusion
+from archive_service.storage.local.native import AS_COMPILED, NOTHING_COMPILED, NativeCalls
 from archive_service.storage.local.open_writers import Lease, Leases, NoLeases, OpenWriters
 from archive_service.storage.local.storage import LocalStorage
 from archive_service.storage.local.written_files import MOST_FILES, WrittenFiles
@@ -27,15 +29,24 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="leases are Linu
 ARCHIVE = ArchiveId(HASH)
 
 
+@pytest.fixture(params=[AS_COMPILED, NOTHING_COMPILED], ids=["compiled", "in Python"])
+def native(request: pytest.FixtureRequest) -> NativeCalls:
+    """Both ways of looking at files, which find the same."""
+    found: NativeCalls = request.param
+    return found
+
+
 class Look:
     """Looks at one album, `later_s` seconds from now."""
 
-    def __init__(self, photos_dir: Path, leases: Leases | NoLeases | None = None) -> None:
+    def __init__(
+        self, photos_dir: Path, native: NativeCalls, leases: Leases | NoLeases | None = None
+    ) -> None:
         self.events: list[Event] = []
         self.written = WrittenFiles()
         self._storage = LocalStorage(photos_dir, Exclusion(DEFAULT_PATTERNS))
         self._writers = OpenWriters(
-            photos_dir, leases or Leases(), self.written, self.events.append
+            photos_dir, leases or Leases(), self.written, self.events.append, native
         )
 
     def listing(self) -> Listing:
@@ -47,9 +58,9 @@ class Look:
 
 
 @pytest.mark.parametrize("name", ["1.jpg", "a/b/1.jpg", ".1.jpg.AbC123", "a/1.jpg.part"])
-def test_an_open_file_shows_for_a_while(photos_dir: Path, name: str) -> None:
+def test_an_open_file_shows_for_a_while(photos_dir: Path, native: NativeCalls, name: str) -> None:
     album = make_album(photos_dir, {"a/b/0.jpg": b"zero", name: b"x"})
-    look = Look(photos_dir)
+    look = Look(photos_dir, native)
     assert look.sign() is None
     with (album / name).open("ab") as file:
         assert look.sign() is UploadSign.OPEN
@@ -64,30 +75,42 @@ def test_an_open_file_shows_for_a_while(photos_dir: Path, name: str) -> None:
     assert look.sign() is None
 
 
-def test_a_shared_mapping_is_open_for_writing(photos_dir: Path) -> None:
+def test_a_shared_mapping_is_open_for_writing(photos_dir: Path, native: NativeCalls) -> None:
     import mmap  # noqa: PLC0415
 
     album = make_album(photos_dir, {"1.jpg": bytes(range(256))})
     with (album / "1.jpg").open("r+b") as file:
         mapped = mmap.mmap(file.fileno(), 0)
-    look = Look(photos_dir)
+    look = Look(photos_dir, native)
     assert look.sign() is UploadSign.OPEN
     mapped.close()
     assert look.sign() is None
 
 
-def test_old_files_are_not_opened(photos_dir: Path) -> None:
+@pytest.mark.parametrize("order", [("1.jpg", "2.jpg"), ("2.jpg", "1.jpg")])
+def test_an_open_file_counts_more_than_one_of_zeros(
+    photos_dir: Path, native: NativeCalls, order: tuple[str, str]
+) -> None:
+    zeros, written = order
+    album = make_album(photos_dir, {zeros: bytes(5_000), written: b"x"})
+    look = Look(photos_dir, native)
+    assert look.sign() is UploadSign.ZEROS
+    with (album / written).open("ab"):
+        assert look.sign() is UploadSign.OPEN
+
+
+def test_old_files_are_not_opened(photos_dir: Path, native: NativeCalls) -> None:
     album = make_album(photos_dir, {"1.jpg": b"one"})
-    look = Look(photos_dir)
+    look = Look(photos_dir, native)
     listing = look.listing()
     (album / "1.jpg").unlink()  # a look would not find it
     assert look.sign(listing=listing) is UploadSign.CHANGED
     assert look.sign(listing=listing, later_s=LOOKED_AT_S + 60) is None
 
 
-def test_a_change_since_the_listing_shows(photos_dir: Path) -> None:
+def test_a_change_since_the_listing_shows(photos_dir: Path, native: NativeCalls) -> None:
     album = make_album(photos_dir, {"1.jpg": b"one"})
-    look = Look(photos_dir)
+    look = Look(photos_dir, native)
     listing = look.listing()
     (album / "1.jpg").write_bytes(b"whole")
     assert look.sign(listing=listing) is UploadSign.CHANGED
@@ -95,10 +118,10 @@ def test_a_change_since_the_listing_shows(photos_dir: Path) -> None:
 
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
 def test_what_takes_the_place_of_a_file_is_a_change(
-    photos_dir: Path, make: Callable[[Path], None]
+    photos_dir: Path, native: NativeCalls, make: Callable[[Path], None]
 ) -> None:
     album = make_album(photos_dir, {"1.jpg": b"one"})
-    look = Look(photos_dir)
+    look = Look(photos_dir, native)
     listing = look.listing()
     (album / "1.jpg").unlink()
     make(album / "1.jpg")
@@ -118,17 +141,44 @@ def test_what_takes_the_place_of_a_file_is_a_change(
     ],
 )
 def test_zeros_at_both_ends_of_a_young_file_show(
-    photos_dir: Path, data: bytes, sign: UploadSign | None
+    photos_dir: Path, native: NativeCalls, data: bytes, sign: UploadSign | None
 ) -> None:
     make_album(photos_dir, {"1.jpg": data})
-    look = Look(photos_dir)
+    look = Look(photos_dir, native)
     assert look.sign() is sign
     assert look.sign(later_s=YOUNG_S + 1) is None
 
 
-def test_what_was_written_to_shows_where_leases_tell_nothing(photos_dir: Path) -> None:
+def leave_a_hole(file: IO[bytes]) -> None:
+    file.truncate(1_000_000)
+
+
+def allocate_more(file: IO[bytes]) -> None:
+    os.posix_fallocate(file.fileno(), 0, 1_000_000)
+
+
+@pytest.mark.parametrize("leave", [leave_a_hole, allocate_more])
+@pytest.mark.parametrize("end", [b"", b"the last piece"])
+def test_holes_of_a_young_file_show(
+    photos_dir: Path, native: NativeCalls, leave: Callable[[IO[bytes]], None], end: bytes
+) -> None:
+    path = make_album(photos_dir, {"1.jpg": noise(100_000)}) / "1.jpg"
+    look = Look(photos_dir, native)
+    with path.open("r+b") as file:
+        leave(file)
+        file.seek(-len(end), os.SEEK_END)
+        file.write(end)
+    assert look.sign() is UploadSign.HOLES
+    assert look.sign(later_s=YOUNG_S + 1) is None
+    path.write_bytes(noise(1_000_000))
+    assert look.sign() is None
+
+
+def test_what_was_written_to_shows_where_leases_tell_nothing(
+    photos_dir: Path, native: NativeCalls
+) -> None:
     album = make_album(photos_dir, {"a/1.jpg": b"one", "2.jpg": b"two"})
-    look = Look(photos_dir, NoLeases())
+    look = Look(photos_dir, native, NoLeases())
     assert look.sign() is None
     look.written.note_made(1, HASH, "1.jpg")
     assert look.sign() is UploadSign.OPEN
@@ -140,11 +190,37 @@ def test_what_was_written_to_shows_where_leases_tell_nothing(photos_dir: Path) -
     assert look.sign() is None
 
 
-def test_a_lease_that_is_free_counts_more_than_what_was_reported(photos_dir: Path) -> None:
+def test_a_lease_that_is_free_counts_more_than_what_was_reported(
+    photos_dir: Path, native: NativeCalls
+) -> None:
     make_album(photos_dir, {"1.jpg": b"one"})
-    look = Look(photos_dir)
+    look = Look(photos_dir, native)
     look.written.note_written(1, HASH, "1.jpg")
     assert look.sign() is None
+
+
+def test_a_file_that_may_not_be_whole_ends_the_look_at_many(photos_dir: Path) -> None:
+    if AS_COMPILED is NOTHING_COMPILED:
+        pytest.skip("nothing is compiled")
+    content = {"1.jpg": b"one", "2.jpg": b"two", "a/3.jpg": bytes(8), "a/4.jpg": b"four"}
+    album = make_album(photos_dir, content)
+    storage = LocalStorage(photos_dir, Exclusion(DEFAULT_PATTERNS))
+    listing = storage.list(ARCHIVE)
+    sources = list(listing.files())
+    young_from_ns = time.time_ns() - int(YOUNG_S * 1e9)
+
+    def whole(*, young_from_ns: int = young_from_ns) -> int:
+        with storage.files(ARCHIVE, listing) as files:
+            return files.count_whole(sources, young_from_ns=young_from_ns)
+
+    assert whole() == 2
+    assert whole(young_from_ns=time.time_ns() + 10**9) == 4
+    with (album / "2.jpg").open("ab"):
+        assert whole() == 1
+    (album / "1.jpg").write_bytes(b"other")
+    assert whole() == 0
+    (album / "1.jpg").unlink()
+    assert whole() == 0
 
 
 def test_written_files_are_known_by_album_name_and_watch() -> None:

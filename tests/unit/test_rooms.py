@@ -57,7 +57,8 @@ def near(one: str, other: str) -> bool:
 
 def long_files(directory: Path) -> list[str]:
     """Return the files with too many lines."""
-    counts = {path: len(path.read_text().splitlines()) for path in directory.rglob("*.py")}
+    sources = [*directory.rglob("*.py"), *directory.rglob("*.[ch]")]
+    counts = {path: len(path.read_text().splitlines()) for path in sources}
     return [f"{path}: {count}" for path, count in counts.items() if count > MOST_FILE_LINES]
 
 

@@ -24,7 +24,7 @@ from archive_service.storage.local.album_files import AlbumPlace, LocalAlbumFile
 from archive_service.storage.local.native import AS_COMPILED, NOTHING_COMPILED, NativeCalls
 from archive_service.storage.local.storage import LocalStorage
 from archive_service.storage.local.walk import Walk
-from archive_service.storage.wanted import WantedTree
+from archive_service.storage.wanted_tree import WantedTree
 
 ARCHIVE = ArchiveId.parse("7kna")
 FILES = {f"{number:02}.jpg": noise(100 + number, number) for number in range(40)}

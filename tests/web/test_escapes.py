@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
+from itertools import product
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -102,17 +103,7 @@ SEPARATORS = [
     *(b"%ef%bc%8f", b";/", b"%00/", b"%u2215"),
 ]
 GOALS = [b"secret.txt", OTHER.encode(), b"outside/secret.txt"]
-TARGETS = sorted(
-    {
-        prefix + (up + separator) * times + goal + tail
-        for prefix in (b"/archive/", ALBUM, b"/archive/" + HASH.encode())
-        for up in UP
-        for separator in SEPARATORS
-        for times in (1, 3)
-        for goal in GOALS
-        for tail in (b"/",)
-    }
-)
+PREFIXES = [b"/archive/", ALBUM, b"/archive/" + HASH.encode()]
 
 
 def assert_nothing_outside(answer: Response) -> None:
@@ -127,10 +118,9 @@ def assert_nothing_outside(answer: Response) -> None:
 
 @pytest.mark.parametrize("up", UP)
 def test_no_path_leads_up(server: Server, up: bytes) -> None:
-    targets = [target for target in TARGETS if up in target]
     with reconnecting(server) as send:
-        for target in targets:
-            assert_nothing_outside(send(target))
+        for prefix, separator, times, goal in product(PREFIXES, SEPARATORS, (1, 3), GOALS):
+            assert_nothing_outside(send(prefix + (up + separator) * times + goal + b"/"))
 
 
 @pytest.mark.parametrize(

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from io import BytesIO
-from itertools import islice, pairwise
+from itertools import cycle, islice, pairwise
 from zipfile import ZipFile
 
 import pytest
 from harness.albums import HASH, make_album, noise
 from harness.byteranges import body_parts, content_range
-from harness.http import Connection, Response, connected
+from harness.http import Connection, Response, connected, request
 from harness.server import Server, serving
 
 from archive_service.archive.segments import LARGE_FILE_BYTES
@@ -33,6 +34,8 @@ EMPTY = "empty"
 MANY = 100
 """Ranges that one field may have."""
 PART_OVERHEAD_BYTES = 80
+CONNECTIONS = 16
+"""Connections at once, so that thousands of requests also end soon where each answer takes long."""
 PIPELINED = 64
 """Requests sent before their answers are read."""
 
@@ -50,15 +53,21 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def connection(server: Server) -> Iterator[Connection]:
     with connected(server.port) as connection:
         yield connection
 
 
+@pytest.fixture
+def connections(server: Server) -> Iterator[Sequence[Connection]]:
+    with ExitStack() as stack:
+        yield [stack.enter_context(connected(server.port)) for _ in range(CONNECTIONS)]
+
+
 @pytest.fixture(scope="module")
-def whole(connection: Connection) -> bytes:
-    return connection.exchange("GET", TARGET).content
+def whole(server: Server) -> bytes:
+    return request(server.port, "GET", TARGET).content
 
 
 def ask(connection: Connection, *values: str, target: str = TARGET) -> Response:
@@ -347,28 +356,30 @@ def test_ranges_of_the_manifest(connection: Connection) -> None:
     assert {part.fields["content-type"] for part in body_parts(answer)} == {"application/json"}
 
 
-def test_every_range_of_a_small_archive_is_the_slice(connection: Connection) -> None:
+def test_every_range_of_a_small_archive_is_the_slice(connections: Sequence[Connection]) -> None:
     target = f"/archive/{TINY}/"
-    whole = connection.exchange("GET", target).content
+    whole = connections[0].exchange("GET", target).content
     length = len(whole)
     spans = ((first, last) for first in range(length) for last in range(first, length))
-    assert sum(1 for _ in checked(connection, target, whole, spans)) == length * (length + 1) // 2
+    assert sum(1 for _ in checked(connections, target, whole, spans)) == length * (length + 1) // 2
 
 
-def test_ranges_around_every_edge_are_the_slices(connection: Connection, whole: bytes) -> None:
+def test_ranges_around_every_edge_are_the_slices(
+    connections: Sequence[Connection], whole: bytes
+) -> None:
     points = sorted({edge + near for edge in edges(whole) for near in (-1, 0, 1)})
     inside = [point for point in points if 0 <= point < len(whole)]
     spans = [(first, last) for first in inside for last in inside if first <= last <= first + 4]
     spans += random.Random(1).sample(
         [(first, last) for first in inside for last in inside if first + 4 < last], 400
     )
-    assert all(checked(connection, TARGET, whole, iter(spans)))
+    assert all(checked(connections, TARGET, whole, iter(spans)))
 
 
-def test_random_ranges_are_the_slices(connection: Connection, whole: bytes) -> None:
+def test_random_ranges_are_the_slices(connections: Sequence[Connection], whole: bytes) -> None:
     chance = random.Random(2)
     spans = (sorted(chance.choices(range(len(whole)), k=2)) for _ in range(200))
-    assert all(checked(connection, TARGET, whole, ((first, last) for first, last in spans)))
+    assert all(checked(connections, TARGET, whole, ((first, last) for first, last in spans)))
 
 
 def test_random_sets_of_ranges_are_the_slices(connection: Connection, whole: bytes) -> None:
@@ -403,13 +414,13 @@ def edges(whole: bytes) -> Iterator[int]:
 
 
 def checked(
-    connection: Connection, target: str, whole: bytes, spans: Iterator[Span]
+    connections: Sequence[Connection], target: str, whole: bytes, spans: Iterator[Span]
 ) -> Iterator[bool]:
-    """Ask for ranges, many at a time on one connection, and compare each with the slice."""
-    while batch := list(islice(spans, PIPELINED)):
-        for first, last in batch:
+    """Ask for ranges, some at a time on each connection, and compare each with the slice."""
+    while batch := list(zip(cycle(connections), islice(spans, PIPELINED), strict=False)):
+        for connection, (first, last) in batch:
             connection.send("GET", target, f"Range: bytes={first}-{last}")
-        for first, last in batch:
+        for connection, (first, last) in batch:
             answer = connection.receive()
             assert answer.status == 206
             assert content_range(answer["content-range"]) == (first, last, len(whole))

@@ -107,6 +107,21 @@ def test_the_name_of_a_link_is_stronger_than_that_of_the_list(shop: Shop) -> Non
     assert 'filename="Other.zip"' in answer["content-disposition"]
 
 
+@pytest.mark.parametrize(
+    ("title", "safe"),
+    [
+        ("Order 12/34", "Order 12_34.zip"),
+        (" ..\\x\ty ", "_.._x_y.zip"),
+        ("x" * 300, "x" * 236 + ".zip"),
+        ("", "archive.zip"),
+        (" ", "archive.zip"),
+    ],
+)
+def test_a_title_is_made_safe_as_the_name_of_the_archive(shop: Shop, title: str, safe: str) -> None:
+    answer = shop.get(shop.write({**DOCUMENT, "name": title}))
+    assert answer["content-disposition"] == f'attachment; filename="{safe}"'
+
+
 def test_every_range_is_that_of_the_whole(shop: Shop) -> None:
     target = shop.write(DOCUMENT)
     whole = shop.get(target).content
@@ -204,7 +219,7 @@ def test_what_one_of_list_and_album_learned_the_other_knows(shop: Shop, tmp_path
     for first, second in ((target, album), (album, target)):
         cache_dir = tmp_path / second.strip("/").replace("/", "-")
         cache_dir.mkdir()
-        flags = ("--lists-dir", str(shop.lists_dir))
+        flags = ("--lists-dir", str(shop.lists_dir), "--open-files", "off")
         opened = []  # to be hashed: the central directory needs nothing else of a file
         for each in (first, second):  # a server of its own: only the index is shared
             with serving(shop.photos_dir, cache_dir, *flags) as server:
@@ -300,6 +315,12 @@ def test_what_is_missing_or_excluded_is_left_out_where_the_list_says_so(
     assert shop.status({**document, "missing": "fail"}) == 404
 
 
+def test_a_missing_directory_without_a_name_is_told_as_the_top(shop: Shop) -> None:
+    files = [{"path": f"{WEDDING}/2.jpg"}, {"path": "no-album/"}]
+    target = shop.write({"missing": "skip", "files": files})
+    assert json.loads(shop.get(f"{target}manifest.json").content)["missing"] == ["/"]
+
+
 def test_a_directory_wins_over_a_list(shop: Shop) -> None:
     shop.write({"files": [{"text": "x", "as": "x"}]}, WEDDING)
     assert "1.jpg" in unzipped(shop.get(f"/archive/{WEDDING}/").content)
@@ -354,7 +375,7 @@ def test_a_list_larger_than_may_be_is_a_404_with_a_line_in_the_log(
         {"files": [{"text": "x", "as": "x" * 5000}]},
         {"files": [{"path": 1}]},
         {"files": {"path": f"{WEDDING}/1.jpg"}},
-        {"files": [{"path": f"{WEDDING}/1.jpg"}], "name": "a/b"},
+        {"files": [{"path": f"{WEDDING}/1.jpg"}], "name": 1},
         {"files": [{"path": f"{WEDDING}/1.jpg"}], "missing": "maybe"},
         {"files": [{"path": f"{WEDDING}/1.jpg"}], "mising": "skip"},
         {"files": [{"path": f"{WEDDING}/" + "a/" * 70 + "1.jpg"}], "missing": "skip"},

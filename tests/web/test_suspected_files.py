@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 from conftest import Serve
-from harness.albums import HASH, let_date_begin, make_album, noise
+from harness.albums import HASH, let_date_begin, make_album, noise, settle
 from harness.http import Truncated, connected, get, request
 from harness.oracle import contents_of
 from harness.server import Server
 from harness.touches import give_to_its_owner, rewrite
 
 TARGET = f"/archive/{HASH}/"
+OTHER_HASH = "f" * 32
 FILES = {
     "a.bin": noise(40_000_000, 1),
     "b.txt": b"small",
@@ -102,12 +103,12 @@ def validators(server: Server) -> tuple[str, str]:
     return answer["etag"], answer["last-modified"]
 
 
-def received_while(server: Server, change: Callable[[], None]) -> bytes:
+def received_while(server: Server, change: Callable[[], None], *field_lines: str) -> bytes:
     """Return the archive, in the middle of whose first file something is changed."""
     with connected(server.port) as connection:
-        connection.send("GET", TARGET)
+        connection.send("GET", TARGET, *field_lines)
         status, fields = connection.receive_head()
-        assert status == 200
+        assert status == (206 if field_lines else 200)
         first = connection.receive_content(1_000_000)
         change()
         length = int(dict(fields)["content-length"])
@@ -159,6 +160,48 @@ def test_a_first_download_goes_on_where_no_byte_has_changed(
     whole = received_while(server, touch_all)
     assert contents_of(whole) == FILES
     assert [*seen, validators(server), validators(serve())] == [before] * 3
+
+
+def test_a_first_download_goes_on_where_its_first_bytes_need_no_file(
+    photos_dir: Path, serve: Serve
+) -> None:
+    """The files that are read later are watched nevertheless."""
+    files = {"a/": b"", "b.bin": noise(100_000), "c.bin": noise(40_000_000, 1), "d.txt": b"d"}
+    album = make_album(photos_dir, files)
+    server = serve()
+    let_date_begin(album)
+    whole = received_while(server, lambda: give_to_its_owner(album / "d.txt"))
+    assert contents_of(whole) == files
+
+
+def test_parts_of_a_first_download_go_on_where_the_first_part_needs_no_file(
+    photos_dir: Path, serve: Serve
+) -> None:
+    album = make_album(photos_dir, FILES)
+    server = serve()
+    let_date_begin(album)
+    ranges = "Range: bytes=0-0,1000-41000000"
+    whole = received_while(server, lambda: give_to_its_owner(album / "d.txt"), ranges)
+    assert FILES["d.txt"] in whole
+
+
+def test_a_first_download_goes_on_where_a_write_came_before_it(
+    photos_dir: Path, serve: Serve
+) -> None:
+    """A download of another album, which has the file too, watched it then."""
+    album = make_album(photos_dir, FILES)
+    other = make_album(photos_dir, {"a.bin": FILES["a.bin"]}, name=OTHER_HASH)
+    os.link(album / "d.txt", other / "d.txt")
+    server = serve()
+    let_date_begin(album)
+
+    with connected(server.port) as connection:
+        connection.send("GET", f"/archive/{OTHER_HASH}/")
+        connection.receive_head()
+        rewrite(album / "d.txt")
+        settle(album)
+        whole = received_while(server, lambda: give_to_its_owner(album / "d.txt"))
+    assert contents_of(whole)["d.txt"] == (album / "d.txt").read_bytes()
 
 
 WRITERS = [

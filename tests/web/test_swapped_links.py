@@ -155,6 +155,9 @@ class NaiveStorage:
 
     def place(self, archive: ArchiveId) -> str: ...
 
+    def is_prompt(self, archive: ArchiveId) -> bool:
+        return False
+
     def is_at_hand(self, archive: ArchiveId) -> bool:
         return False
 

@@ -47,5 +47,5 @@ class NoPages:
 
 
 def pages_of(file: SourceFile) -> Pages:
-    """Return the pages of an open file, of which nothing has been read yet."""
+    """Return the pages of an open file; call it before the file is read."""
     return LocalPages(file.fileno()) if isinstance(file, DiskFile) else NoPages()

@@ -23,7 +23,8 @@ from archive_service.storage.s3.location import SCHEME, S3Location
 _BESIDE_PACKAGE = Path(__file__).resolve().parents[3] / "test_photos"
 SHIPPED_PHOTOS = _BESIDE_PACKAGE if _BESIDE_PACKAGE.exists() else Path("test_photos")
 """The albums to try the service with; for an installed package, in the working directory."""
-
+StoragePlace = Path | S3Location
+"""Where albums or lists lie."""
 
 _MAY_COME = frozenset(
     {
@@ -64,7 +65,7 @@ def _require_readable(path: Path) -> None:
         raise ValueError("its files can be listed, but not opened")
 
 
-def albums_place(text: str) -> Path | S3Location:
+def albums_place(text: str) -> StoragePlace:
     """Return the directory, or the bucket where its library is installed; raise ValueError."""
     if not values.not_empty(text).startswith(SCHEME):
         return albums_directory(values.expanded(text))
@@ -74,12 +75,12 @@ def albums_place(text: str) -> Path | S3Location:
     return location
 
 
-def lists_place(text: str) -> Path | S3Location | None:
+def lists_place(text: str) -> StoragePlace | None:
     """Return the same for lists, None for no lists; raise ValueError."""
     return None if text.lower() == "none" else albums_place(text)
 
 
-def are_served(lists_dir: Path | S3Location, photos_dir: Path | S3Location) -> bool:
+def are_served(lists_dir: StoragePlace, photos_dir: StoragePlace) -> bool:
     """Tell whether lists lie in what can be an album."""
     if isinstance(lists_dir, Path) and isinstance(photos_dir, Path):
         lists, photos = real_path(lists_dir), real_path(photos_dir)
@@ -98,7 +99,7 @@ class AlbumSettings:
 
     TITLE: ClassVar = Text("Albums", "Альбомы")
 
-    photos_dir: Path | S3Location = setting(
+    photos_dir: StoragePlace = setting(
         ValueKind(
             albums_place,
             Text(
@@ -117,7 +118,7 @@ class AlbumSettings:
         "дополнение `s3`: см. "
         "[Альбомы в объектном хранилище](operations.ru.md#альбомы-в-объектном-хранилище).",
     )
-    lists_dir: Path | S3Location | None = setting(
+    lists_dir: StoragePlace | None = setting(
         ValueKind(
             lists_place,
             Text(

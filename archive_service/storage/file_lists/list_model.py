@@ -8,10 +8,17 @@ from __future__ import annotations
 from codecs import BOM_UTF8
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    FailFast,
+    Field,
+    Tag,
+    ValidationError,
+)
 
 from archive_service.archive.id import is_archive_id
-from archive_service.http.content_disposition import MAX_NAME_CHARACTERS, is_download_name
 
 MAX_PATH_CHARACTERS = 4096
 MOST_DIRECTORIES = 64
@@ -89,9 +96,9 @@ class ListModel(BaseModel):
     )
     name: str | None = Field(
         None,
-        min_length=1,
-        max_length=MAX_NAME_CHARACTERS,
-        description="The file name of the archive where its link has no `name`.",
+        max_length=MAX_PATH_CHARACTERS,
+        description="The file name of the archive where its link has no `name`; made safe as all"
+        " names are.",
         examples=["Order 1234"],
     )
     missing: Literal["fail", "skip"] = Field(
@@ -99,11 +106,15 @@ class ListModel(BaseModel):
         description="What a path without a file does: the archive is a 404, or the file is left"
         " out and the manifest says so.",
     )
-    files: list[
-        Annotated[
-            Annotated[ListedPath, Tag("path")] | Annotated[ListedText, Tag("text")],
-            Discriminator(_kind),
-        ]
+    # Without FailFast a list of wrong entries takes a kilobyte of memory for each.
+    files: Annotated[
+        list[
+            Annotated[
+                Annotated[ListedPath, Tag("path")] | Annotated[ListedText, Tag("text")],
+                Discriminator(_kind),
+            ]
+        ],
+        FailFast(),
     ] = Field(min_length=1, description="What the archive holds, in any order.")
 
 
@@ -115,8 +126,6 @@ def read_list(content: bytes) -> ListModel:
         raise _broken(error) from None
     except RecursionError:
         raise ListBroken("broken", "is nested too deep") from None
-    if model.name is not None and not is_download_name(model.name.strip()):
-        raise ListBroken("broken", "name: is no name for a file")
     for number, entry in enumerate(model.files):
         if fault := _fault(entry):
             raise ListBroken(*fault, number)

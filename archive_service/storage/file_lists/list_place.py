@@ -39,7 +39,7 @@ class ListFile(NamedTuple):
     """Differs for every other content; empty where a change may go unnoticed."""
     times: ListTimes
     content: bytes | None
-    """None where the version is the one that is known."""
+    """None if the version is the known one."""
 
 
 class ListPlace(Protocol):
@@ -92,14 +92,14 @@ class ListDirectory:
     def _check_missing(self, error: OSError) -> None:
         """Raise another error unless there is no list."""
         if error.errno in _NO_FILE:
-            raise ListBroken("no file") from None
+            raise _no_file() from None
         if error.errno not in _NO_LIST or not self._root.is_dir():
             raise StorageUnavailable(errno_name(error)) from None
 
     def _read(self, descriptor: int, known_version: bytes) -> ListFile:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
-            raise ListBroken("no file")
+            raise _no_file()
         version = _version(status)
         times = ListTimes(max(0, ctime_ns(status)), max(0, mtime_ns(status)))
         if version and version == known_version:
@@ -117,6 +117,10 @@ def check_size(size: int, most_bytes: int) -> None:
     """Raise ListBroken for a list that is too large."""
     if size > most_bytes:
         raise ListBroken("too large", f"has {size:,} bytes, more than LIST_SIZE, {most_bytes:,}")
+
+
+def _no_file() -> ListBroken:
+    return ListBroken("no file", "is a link, a directory or a device, and no file")
 
 
 def ids_of(names: Sequence[str]) -> list[str]:

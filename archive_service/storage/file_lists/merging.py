@@ -190,7 +190,7 @@ class _Rows:
     def _miss(self, name: bytes, number: int) -> None:
         if not self._wanted.skips_missing:
             raise ListBroken("missing", "path: there is no such file", number)
-        self.missing.append(name.decode())  # of the list, which is UTF-8
+        self.missing.append(name.decode() or "/")  # of the list, which is UTF-8
 
     @cached_property
     def _by_origin(self) -> dict[bytes, int]:

@@ -14,10 +14,13 @@ from archive_service.storage.file_lists.list_model import (
     ListModel,
     read_list,
 )
-from archive_service.storage.wanted import WantedTree
+from archive_service.storage.wanted_tree import WantedTree
 
 _MOST_DIRECTORIES = 500_000
 """Of all paths together: a directory of the tree of names takes some 400 bytes."""
+_BYTES_PER_LIST = 9000
+_BYTES_PER_ENTRY = 300
+"""Beside the text of one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +64,7 @@ class FileList:
             names.append(_as_directory(name) if origin.endswith(b"/") else name)
         _check_directories(origins)
         trees = {ArchiveId(key.decode()): WantedTree.of(paths) for key, paths in wanted.items()}
-        download_name = None if model.name is None else model.name.strip()
+        download_name = (model.name or "").strip() or None
         return cls(origins, names, texts, trees, download_name, model.missing == "skip")
 
     @cached_property
@@ -85,8 +88,11 @@ class FileList:
         """The origins in `order`."""
         return [self.origins[number] for number in self.order or ()]
 
-    def __len__(self) -> int:
-        return len(self.origins)
+    @property
+    def memory_bytes(self) -> int:
+        """About how much memory the list takes."""
+        of_texts = sum(map(len, self.texts.values()))
+        return _BYTES_PER_LIST + _BYTES_PER_ENTRY * len(self.origins) + of_texts
 
 
 def _check_directories(origins: Sequence[bytes]) -> None:

@@ -12,3 +12,12 @@ def read_files(
     positions: array[int],
     /,
 ) -> int: ...
+def unwritten_files(
+    root: bytes,
+    album: bytes,
+    paths: Sequence[bytes],
+    sources: array[int],
+    columns: tuple[array[int], array[int], bytes],
+    young_from_ns: int,
+    /,
+) -> int: ...

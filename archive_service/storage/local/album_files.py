@@ -96,15 +96,14 @@ class LocalAlbumFiles:
     def verify(self, file: SourceFile, source: SourceIndex) -> None:
         """Check that an open file is still what was listed; see `AlbumFiles.verify`."""
         if isinstance(file, DiskFile):
-            self.verify_open(file.fileno(), source)
+            self._check(_status(file.fileno()), source)
 
     def verify_open(self, descriptor: int, source: SourceIndex) -> None:
         """Check the same of a descriptor; see `verify`."""
+        self._check(_status(descriptor), source)
+
+    def _check(self, status: os.stat_result, source: SourceIndex) -> None:
         listing = self._listing
-        try:
-            status = os.fstat(descriptor)
-        except OSError as error:  # on the network, of a file that others have removed
-            raise _failure(error) from None
         if not stat.S_ISREG(status.st_mode):
             raise SourceChanged("replaced")
         if status.st_size != listing.sizes[source]:
@@ -113,6 +112,22 @@ class LocalAlbumFiles:
             raise SourceChanged("rewritten")
         if change_token(status) != listing.change_token(source):
             raise SourceSuspected(is_inode_alone=ctime_ns(status) == listing.ctime_ns(source))
+
+    def count_whole(self, sources: Sequence[SourceIndex], *, young_from_ns: int) -> int:
+        """Return how many of the first files are whole; the one behind them may be whole, too.
+
+        A lease shows that no program has them open for writing.  They are as listed.  Those that
+        changed since `young_from_ns` neither begin with zeros nor have holes.
+        """
+        listing = self._listing
+        return self._native.unwritten_files(
+            bytes(self._place.root),
+            self._place.path,
+            listing.locations,
+            array("L", sources),
+            _columns(listing),
+            young_from_ns,
+        )
 
     def read_into(
         self, buffer: memoryview, sources: Sequence[SourceIndex], positions: Sequence[int]
@@ -178,9 +193,11 @@ class LocalAlbumFiles:
     def _opened(self, source: SourceIndex, directory: _Directory) -> DiskFile:
         descriptor = self._open(source, directory)
         try:
+            status = _status(descriptor)
             with suppress(SourceSuspected):  # raised again by `verify`, once all was read
-                self.verify_open(descriptor, source)
-            return DiskFile(descriptor, None if is_prompt(descriptor) else self._close)
+                self._check(status, source)
+            closes_at_once = directory.is_prompt(descriptor, status.st_dev)
+            return DiskFile(descriptor, None if closes_at_once else self._close)
         except BaseException:
             os.close(descriptor)
             raise
@@ -200,6 +217,9 @@ class _Directory:
         self._place = place
         self._path: bytes | None = None
         self._descriptor = -1
+        self._device: int | None = None
+        """That of the file opened last."""
+        self._is_prompt = False
 
     def entered(self, path: bytes) -> int:
         """Return the descriptor of a directory, by its path in the album; raise OSError."""
@@ -210,15 +230,31 @@ class _Directory:
             self._path = path
         return self._descriptor
 
+    def is_prompt(self, descriptor: int, device: int) -> bool:
+        """Return whether a file opened in it lies on a prompt file system.
+
+        Its files share one, unless something is mounted on a file.
+        """
+        if device != self._device:
+            self._device, self._is_prompt = device, is_prompt(descriptor)
+        return self._is_prompt
+
     def close(self) -> None:
         """Close the directory."""
         if self._path is not None:
             os.close(self._descriptor)
-            self._path = None
+            self._path = self._device = None
 
 
 def _columns(listing: Listing) -> Columns:
     return listing.sizes, listing.mtimes_ns, listing.change_tokens
+
+
+def _status(descriptor: int) -> os.stat_result:
+    try:
+        return os.fstat(descriptor)
+    except OSError as error:  # on the network, of a file that others have removed
+        raise _failure(error) from None
 
 
 def _read_exactly(descriptor: int, buffer: memoryview) -> None:

@@ -11,7 +11,7 @@ from archive_service.archive.errors import AlbumInMotion
 from archive_service.storage.exclusion import Exclusion, SortedNames
 from archive_service.storage.local.native import NativeCalls
 from archive_service.storage.local.stat_record import ROW, SIZE, row
-from archive_service.storage.wanted import WantedTree
+from archive_service.storage.wanted_tree import WantedTree
 
 _TRIES = 10
 

@@ -25,6 +25,7 @@ class NativeCalls(NamedTuple):
     read_files: Callable[
         [bytes, bytes, Sequence[bytes], array[int], Columns, memoryview, array[int]], int
     ]
+    unwritten_files: Callable[[bytes, bytes, Sequence[bytes], array[int], Columns, int], int]
 
 
 def _stat_files(directory: int, names: list[bytes]) -> bytes:
@@ -35,7 +36,7 @@ def _stat_files(directory: int, names: list[bytes]) -> bytes:
     return b"".join(rows)
 
 
-NOTHING_COMPILED = NativeCalls(_stat_files, lambda *_: 0)
+NOTHING_COMPILED = NativeCalls(_stat_files, lambda *_: 0, lambda *_: 0)
 try:
     from archive_service.storage.local import _smallfiles
 except ImportError:
@@ -44,4 +45,5 @@ else:
     AS_COMPILED = NativeCalls(
         _smallfiles.stat_files,
         _smallfiles.read_files,
+        _smallfiles.unwritten_files,
     )

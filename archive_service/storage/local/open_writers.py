@@ -1,4 +1,4 @@
-"""Detects files that a program has open for writing, or that begin and end with zeros.
+"""Detects files that a program has open for writing, that begin and end with zeros, or have holes.
 
 Theory of operation.  A read lease (fcntl(2), F_SETLEASE) fails with EAGAIN while a program has the
 file open for writing or mapped shared and writable.  The lease is taken and released at once.  In
@@ -17,7 +17,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from enum import Enum
 from functools import partial
@@ -34,6 +34,7 @@ from archive_service.observe.storage_events import OpenFileIgnored
 from archive_service.storage.in_flight import InFlights
 from archive_service.storage.local.album_files import AlbumPlace, LocalAlbumFiles, album_place
 from archive_service.storage.local.filesystem_type import is_prompt
+from archive_service.storage.local.native import AS_COMPILED, NativeCalls
 from archive_service.storage.local.open_beneath import OPEN_FILE, opened_to_pass
 from archive_service.storage.local.stat_record import ctime_ns
 from archive_service.storage.local.walk import opened_directory
@@ -73,6 +74,12 @@ class NoLeases:
         """Return Lease.UNKNOWN."""
         return Lease.UNKNOWN
 
+    def count_whole(
+        self, files: LocalAlbumFiles, sources: Sequence[SourceIndex], *, young_from_ns: int
+    ) -> int:
+        """Return 0: nothing shows that a file is whole."""
+        return 0
+
 
 class Leases:
     """Takes leases if the system has them."""
@@ -90,6 +97,12 @@ class Leases:
             fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
         return Lease.FREE
 
+    def count_whole(
+        self, files: LocalAlbumFiles, sources: Sequence[SourceIndex], *, young_from_ns: int
+    ) -> int:
+        """Return how many of the first files are whole; see `LocalAlbumFiles.count_whole`."""
+        return files.count_whole(sources, young_from_ns=young_from_ns)
+
 
 class OpenWriters:
     """Checks the files of albums below a root, for calls from any thread; see `UploadLook`."""
@@ -100,9 +113,11 @@ class OpenWriters:
         leases: Leases | NoLeases,
         written: WrittenFiles,
         observe: Observe = ignore,
+        native: NativeCalls = AS_COMPILED,
     ) -> None:
+        self.leases = leases
         self._root = root
-        self._leases = leases
+        self._native = native
         self._written = written
         self._observe = once(observe)
         self._in_flights = InFlights()
@@ -117,18 +132,18 @@ class OpenWriters:
             young = sorted(young, key=listing.ctime_ns)[-MOST_LOOKED_AT:]
         look = _AlbumLook(archive, listing, now_ns, self)
         in_flight = self._in_flights.of(archive)
-
         place = self.place(archive, listing)
 
         def look_at(start: int, stop: int) -> None:
-            with LocalAlbumFiles(place, listing, in_flight=in_flight) as files:
+            with LocalAlbumFiles(place, listing, self._native, in_flight=in_flight) as files:
                 look.at_each(files, young[start:stop])
 
         try:
             in_flight.in_slices(look_at, len(young))
-        except _Seen as seen:
-            return seen.sign
-        return UploadSign.OPEN if any(map(look.is_written_to, listing.uploads)) else None
+        except _OpenSeen:
+            return UploadSign.OPEN
+        is_open = any(map(look.is_written_to, listing.uploads))
+        return UploadSign.OPEN if is_open else look.other_sign
 
     def place(self, archive: ArchiveId, listing: Listing) -> AlbumPlace:
         """Return where an album lies."""
@@ -136,7 +151,7 @@ class OpenWriters:
 
     def is_written(self, origin: Origin, descriptor: int) -> bool:
         """Return whether a program has a file open for writing."""
-        lease = self._leases.of(descriptor)
+        lease = self.leases.of(descriptor)
         if lease in (Lease.FREE, Lease.WRITTEN):
             return lease is Lease.WRITTEN
         has_other_names = os.fstat(descriptor).st_nlink > 1  # it may only have been linked
@@ -149,12 +164,8 @@ class OpenWriters:
         self._observe(OpenFileIgnored(archive))
 
 
-class _Seen(Exception):
-    """A sign was seen, and the look ends."""
-
-    def __init__(self, sign: UploadSign) -> None:
-        super().__init__(sign)
-        self.sign = sign
+class _OpenSeen(Exception):
+    """A file is open for writing, and the look ends: this sign says the most."""
 
 
 class _AlbumLook:
@@ -163,22 +174,27 @@ class _AlbumLook:
     def __init__(
         self, archive: ArchiveId, listing: Listing, now_ns: int, writers: OpenWriters
     ) -> None:
+        self.other_sign: UploadSign | None = None
+        """A sign that is not UploadSign.OPEN."""
         self._archive = archive
         self._listing = listing
         self._now_ns = now_ns
         self._writers = writers
 
-    def at_each(self, files: LocalAlbumFiles, sources: Iterable[SourceIndex]) -> None:
-        """Check files of the listing; raise _Seen."""
-        for source in sources:
+    def at_each(self, files: LocalAlbumFiles, sources: Sequence[SourceIndex]) -> None:
+        """Check files of the listing; raise _OpenSeen."""
+        young_from_ns = self._now_ns - int(YOUNG_S * NS_PER_S)
+        whole = self._writers.leases.count_whole(files, sources, young_from_ns=young_from_ns)
+        for source in sources[whole:]:
             try:
                 found = self._at(files, source)
             except SourceUnreadable:
                 continue
             except DownloadFailed:
                 found = UploadSign.CHANGED
-            if found:
-                raise _Seen(found)
+            if found is UploadSign.OPEN:
+                raise _OpenSeen
+            self.other_sign = self.other_sign or found
 
     def _at(self, files: LocalAlbumFiles, source: SourceIndex) -> UploadSign | None:
         descriptor = files.open_unverified(source)
@@ -201,8 +217,7 @@ class _AlbumLook:
         with suppress(SourceSuspected):
             files.verify_open(descriptor, source)
         is_young = 0 <= self._now_ns - changed_ns < YOUNG_S * NS_PER_S
-        is_zeros = is_young and _has_zeros(descriptor, listing.sizes[source])
-        return UploadSign.ZEROS if is_zeros else None
+        return _sign_of_data(descriptor, listing.sizes[source]) if is_young else None
 
     def is_written_to(self, path: bytes) -> bool:
         """Return whether a file that is left out is open for writing."""
@@ -245,6 +260,12 @@ def _refused(descriptor: int, error: OSError) -> Lease:
     return Lease.WRITTEN if is_written else Lease.UNKNOWN
 
 
+def _sign_of_data(descriptor: int, size: int) -> UploadSign | None:
+    if _has_zeros(descriptor, size):
+        return UploadSign.ZEROS
+    return UploadSign.HOLES if _has_holes(descriptor, size) else None
+
+
 def _has_zeros(descriptor: int, size: int) -> bool:
     """Return whether the first and the last block of a file are zeros."""
     first = os.pread(descriptor, _END_BYTES, 0)
@@ -252,3 +273,18 @@ def _has_zeros(descriptor: int, size: int) -> bool:
         return False
     last = os.pread(descriptor, _END_BYTES, max(0, size - _END_BYTES))
     return last.count(0) == len(last)
+
+
+def _has_holes(descriptor: int, size: int) -> bool:
+    """Return whether a local file has parts that were never written.
+
+    restic and others allocate the whole file, then open and close it for each piece.  Other file
+    systems may report a hole where written data has not reached the disk yet.
+    """
+    seek_hole = getattr(os, "SEEK_HOLE", None)
+    if seek_hole is None or not is_prompt(descriptor):
+        return False
+    try:
+        return os.lseek(descriptor, 0, seek_hole) < size
+    except OSError:  # an empty file, or a file system that reports none
+        return False

@@ -29,19 +29,12 @@ _READ_SIZE = 256 * 1024
 _PAGE = os.sysconf("SC_PAGESIZE")
 
 
-class _Range(ctypes.Structure):
-    """`struct cachestat_range` of linux/mman.h."""
-
-    _fields_ = (("offset", ctypes.c_uint64), ("length", ctypes.c_uint64))
-
-
-class _Counts(ctypes.Structure):
-    """`struct cachestat` of linux/mman.h."""
-
-    _fields_ = tuple(
-        (name, ctypes.c_uint64)
-        for name in ("cached", "dirty", "writeback", "evicted", "recently_evicted")
-    )
+_Range = ctypes.c_uint64 * 2
+"""`struct cachestat_range` of linux/mman.h: offset and length."""
+_Counts = ctypes.c_uint64 * 5
+"""`struct cachestat`: pages that are cached, dirty, written back, evicted, recently evicted."""
+_CACHED = 0
+_WITHOUT_WAITING = getattr(os, "RWF_NOWAIT", 0)
 
 
 def _system_call() -> Callable[..., int] | None:
@@ -49,7 +42,15 @@ def _system_call() -> Callable[..., int] | None:
         return None
     with suppress(OSError, AttributeError):
         # It never waits, so it keeps the interpreter's lock.
-        return ctypes.PyDLL(None).syscall
+        call = ctypes.PyDLL(None).syscall
+        call.argtypes = (
+            ctypes.c_long,
+            ctypes.c_uint,
+            ctypes.c_void_p,
+            ctypes.c_void_p,
+            ctypes.c_uint,
+        )
+        return call
     return None
 
 
@@ -87,14 +88,13 @@ def _has_all_pages(descriptor: int, offset: int, count: int) -> bool | None:
     if _SYSTEM_CALL is None:
         return None
     asked, found = _Range(offset, count), _Counts()
-    arguments = (ctypes.c_uint(descriptor), ctypes.byref(asked), ctypes.byref(found))
-    if _SYSTEM_CALL(ctypes.c_long(_CACHESTAT), *arguments, ctypes.c_uint(0)):
+    if _SYSTEM_CALL(_CACHESTAT, descriptor, asked, found, 0):
         return None
-    if found.cached >= _pages(offset, count):
+    if found[_CACHED] >= _pages(offset, count):
         return True
     # It may have shrunk.
     count = min(count, os.fstat(descriptor).st_size - offset)
-    return count <= 0 or found.cached >= _pages(offset, count)
+    return count <= 0 or found[_CACHED] >= _pages(offset, count)
 
 
 def _pages(offset: int, count: int) -> int:
@@ -106,14 +106,13 @@ def _has_samples(descriptor: int, offset: int, count: int, *, window: int) -> bo
 
     RWF_NOWAIT is Linux's, and not of all its file systems.
     """
-    flags = getattr(os, "RWF_NOWAIT", 0)
-    if not flags:
+    if not _WITHOUT_WAITING:
         return None
     byte = bytearray(1)
     last = offset + count - 1
     try:
         for position in (*range(offset + window - 1, last, window), last):
-            os.preadv(descriptor, (byte,), position, flags)
+            os.preadv(descriptor, (byte,), position, _WITHOUT_WAITING)
     except BlockingIOError:
         return False
     except OSError:

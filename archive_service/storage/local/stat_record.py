@@ -8,7 +8,7 @@ from struct import Struct
 from archive_service.archive.errors import ArchiveTooLarge
 from archive_service.archive.listing import MOST_BYTES, held_ns
 
-ROW = Struct(  # the `struct row` of `_smallfiles.c`
+ROW = Struct(  # the `struct row` of `_smallfiles.h`
     "="
     "Q"  # size, bytes
     "q"  # mtime, nanoseconds since the Unix epoch
@@ -50,4 +50,4 @@ def ctime_ns(status: os.stat_result) -> int:
 
 def change_token(status: os.stat_result) -> bytes:
     """Return the change token of a file."""
-    return _CHANGE_TOKEN.pack(ctime_ns(status), status.st_ino)
+    return _CHANGE_TOKEN.pack(held_ns(status.st_ctime_ns), status.st_ino)

@@ -15,35 +15,32 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from threading import Lock
 from typing import Literal
 
 from archive_service.archive.errors import ArchiveNotFound, StorageUnavailable, errno_name
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing
-from archive_service.archive.lru import WeightedLRU
 from archive_service.observe.events import Observe, ignore
 from archive_service.observe.recurrence import once
 from archive_service.observe.storage_events import LinkSkipped
 from archive_service.storage.exclusion import Exclusion
-from archive_service.storage.in_flight import InFlight, InFlights
+from archive_service.storage.in_flight import HALVED_FILES, InFlight, InFlights
 from archive_service.storage.local.album_files import LocalAlbumFiles, album_place
 from archive_service.storage.local.directory_look import Place
 from archive_service.storage.local.filesystem_type import is_prompt, mount_point
-from archive_service.storage.local.kept_album import KEPT_ENTRIES, KeptAlbum
+from archive_service.storage.local.kept_album import KEPT_ENTRIES
+from archive_service.storage.local.kept_listings import Found, FoundAlbum, KeptListings, Wanted
 from archive_service.storage.local.native import AS_COMPILED, NativeCalls
 from archive_service.storage.local.open_beneath import OPEN_DIRECTORY
 from archive_service.storage.local.symlinks import AlbumLinks, Links, NoLinks
 from archive_service.storage.local.walk import VANISHED, Walk, opened_directory
-from archive_service.storage.wanted import WantedTree
+from archive_service.storage.wanted_tree import WantedTree
 
 _NO_ALBUM = (*VANISHED, errno.ENAMETOOLONG)
-_ENTRIES_PER_ALBUM = 30
-"""What an album takes of the room for KEPT_ENTRIES, besides its entries."""
 SymlinkPolicy = Literal["inside", "never"]
 
 
@@ -67,32 +64,44 @@ class LocalStorage:
         self._native = native
         self._symlinks = symlinks
         self._in_flights = InFlights()
-        self._lock = Lock()
-        self._kept: WeightedLRU[ArchiveId, tuple[KeptAlbum, Listing]] = WeightedLRU(KEPT_ENTRIES)
+        self._kept = KeptListings()
         self._observe = once(observe)
 
     def list(self, archive: ArchiveId) -> Listing:
         """List the album's files and empty directories; see `Storage.list`."""
-        try:
-            with opened_directory(self._root) as root:
-                return self._list_album(archive, root)
-        except OSError as error:
-            raise StorageUnavailable(errno_name(error)) from None
+        in_flight = self._in_flights.of(archive)
+        known = self._known(archive, None, in_flight).get(archive)
+        with self._opened_root() as root:
+            found = self._found(archive, None, root, in_flight=in_flight, known=known)
+        in_flight.note_listing(is_prompt=found.is_prompt)
+        if found is not known:
+            self._kept.keep(archive, None, {archive: found})
+        return found.listing
 
-    def select(
-        self, archive: ArchiveId, wanted: Mapping[ArchiveId, WantedTree]
-    ) -> Sequence[Listing | None]:
+    def select(self, archive: ArchiveId, wanted: Wanted) -> Sequence[Listing | None]:
         """List some files of albums; see `Storage.select`."""
         in_flight = self._in_flights.of(archive)
-        try:
-            with opened_directory(self._root) as root:
-                select = partial(self._selected, root, in_flight)
-                walks = list(in_flight.in_order(select, wanted.items()))
-                are_prompt = all(walk is None or walk.is_prompt for walk in walks)
-                in_flight.note_listing(is_prompt=are_prompt and is_prompt(root))
-        except OSError as error:
-            raise StorageUnavailable(errno_name(error)) from None
-        return [None if walk is None else walk.listing() for walk in walks]
+        known = self._known(archive, wanted, in_flight)
+        with self._opened_root() as root:
+
+            def find(album: ArchiveId) -> FoundAlbum | None:
+                tree = None if wanted[album].is_whole else wanted[album]
+                with suppress(ArchiveNotFound):
+                    return self._found(
+                        album, tree, root, in_flight=in_flight, known=known.get(album)
+                    )
+                return None
+
+            def find_all(albums: Sequence[ArchiveId]) -> list[FoundAlbum | None]:
+                return list(in_flight.in_order(find, albums))
+
+            is_large = sum(len(each.listing) for each in known.values() if each) >= HALVED_FILES
+            albums = list(wanted)
+            found = in_flight.in_halves(find_all, albums) if is_large else find_all(albums)
+            are_prompt = all(each is None or each.is_prompt for each in found)
+            in_flight.note_listing(is_prompt=are_prompt and is_prompt(root))
+        self._kept.keep(archive, wanted, dict(zip(wanted, found, strict=True)))
+        return [None if each is None else each.listing for each in found]
 
     def files(
         self, archive: ArchiveId, listing: Listing, close: Callable[[int], object] = os.close
@@ -104,11 +113,8 @@ class LocalStorage:
 
     def check(self) -> bool:
         """Look for the first directory below the root; see `Storage.check`."""
-        try:
-            with opened_directory(self._root) as root, os.scandir(root) as children:
-                return any(child.is_dir(follow_symlinks=False) for child in children)
-        except OSError as error:
-            raise StorageUnavailable(errno_name(error)) from None
+        with self._opened_root() as root, os.scandir(root) as children:
+            return any(child.is_dir(follow_symlinks=False) for child in children)
 
     def albums(self) -> Sequence[str]:
         """Name the directories below the root; see `Storage.albums`."""
@@ -128,6 +134,10 @@ class LocalStorage:
         mount = mount_point(root / archive.value)
         return f"{root}/{archive}" if mount.is_relative_to(root) and mount != root else str(mount)
 
+    def is_prompt(self, archive: ArchiveId) -> bool:
+        """Return whether the album lies on local disks; see `Storage.is_prompt`."""
+        return self._in_flights.of(archive).is_prompt
+
     def is_at_hand(self, archive: ArchiveId) -> bool:
         """Return whether the album lies on local disks and is cached; see `Storage.is_at_hand`."""
         return self._in_flights.of(archive).is_at_hand
@@ -136,55 +146,45 @@ class LocalStorage:
         """End the threads that helped; see `Storage.close`."""
         self._in_flights.close()
 
-    def _list_album(self, archive: ArchiveId, root: int) -> Listing:
+    def _known(self, archive: ArchiveId, wanted: Wanted | None, in_flight: InFlight) -> Found:
+        """Return what was found last time and can be looked at again."""
+        # If storage was slow, only a listing finds out when that is over.
+        return {} if in_flight.is_slow else self._kept.of(archive, wanted)
+
+    def _found(
+        self,
+        archive: ArchiveId,
+        wanted: WantedTree | None,
+        root: int,
+        *,
+        in_flight: InFlight,
+        known: FoundAlbum | None,
+    ) -> FoundAlbum:
+        """Find what is wanted of an album; what is known if that still holds."""
         with self._opened_album(archive, root) as album:
-            in_flight = self._in_flights.of(archive)
-            if known := self._unchanged(archive, album, in_flight):
-                in_flight.note_listing(is_prompt=True)
+            if known and known.kept and known.kept.is_unchanged(album, in_flight, self._native):
                 return known
             listed_from_ns = time.time_ns()
             walk = self._walk(archive, album, in_flight)
             walk.keep(KEPT_ENTRIES)
-            walk.directory(album, Place())
+            walk.directory(album, Place(wanted=wanted))
             listing = walk.listing()
             are_prompt = walk.is_prompt and is_prompt(root)
-            in_flight.note_listing(is_prompt=are_prompt)
-            kept = walk.kept_album()
-            if kept and are_prompt and listing.has_settled(listed_from_ns):
-                self._keep(archive, kept, listing)
-            return listing
-
-    def _keep(self, archive: ArchiveId, kept: KeptAlbum, listing: Listing) -> None:
-        with self._lock:
-            weight = len(listing) + _ENTRIES_PER_ALBUM
-            self._kept.put(archive, (kept, listing), weight=weight)
-
-    def _unchanged(self, archive: ArchiveId, album: int, in_flight: InFlight) -> Listing | None:
-        """Return the last listing of an album on a prompt file system, if it still holds."""
-        if in_flight.is_slow:  # only a listing finds out when that is over
-            return None
-        with self._lock:
-            kept, listing = self._kept.get(archive) or (None, None)
-        if kept and kept.is_unchanged(album, in_flight, self._native):
-            return listing
-        return None
-
-    def _selected(
-        self, root: int, in_flight: InFlight, wanted: tuple[ArchiveId, WantedTree]
-    ) -> Walk | None:
-        archive, tree = wanted
-        try:
-            with self._opened_album(archive, root) as album:
-                place = Place(wanted=None if tree.is_whole else tree)
-                walk = self._walk(archive, album, in_flight)
-                walk.directory(album, place)
-                return walk
-        except ArchiveNotFound:
-            return None
+            can_be_kept = are_prompt and listing.has_settled(listed_from_ns)
+            return FoundAlbum(listing, are_prompt, walk.kept_album() if can_be_kept else None)
 
     def _walk(self, archive: ArchiveId, album: int, in_flight: InFlight) -> Walk:
         links = self._links(archive, album)
         return Walk(self._exclusion, in_flight=in_flight, links=links, native=self._native)
+
+    @contextmanager
+    def _opened_root(self) -> Iterator[int]:
+        """Open the root; raise StorageUnavailable for each error of what is done in it."""
+        try:
+            with opened_directory(self._root) as root:
+                yield root
+        except OSError as error:
+            raise StorageUnavailable(errno_name(error)) from None
 
     @contextmanager
     def _opened_album(self, archive: ArchiveId, root: int) -> Iterator[int]:

@@ -26,7 +26,7 @@ Skipped = Callable[[int, str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class LinkTarget:
     """The target of a link: its path in the album, and its `stat`."""
 
     path: bytes
@@ -36,7 +36,7 @@ class Target:
 class Links(Protocol):
     """How the links of an album are handled."""
 
-    def follow(self, path: bytes, inode: int) -> Target | None:
+    def follow(self, path: bytes, inode: int) -> LinkTarget | None:
         """Return the target of a link, or None if it is left out; raise OSError."""
 
     def skip(self, inode: int, reason: str) -> None:
@@ -73,11 +73,11 @@ class AlbumLinks:
         self._exclusion = exclusion
         self._skipped = skipped
 
-    def follow(self, path: bytes, inode: int) -> Target | None:
+    def follow(self, path: bytes, inode: int) -> LinkTarget | None:
         """Return the target of a link; see `Links.follow`."""
         try:
             target = self._resolved(path)
-            return Target(target, self._status(target))
+            return LinkTarget(target, self._status(target))
         except _LeadsNowhere as error:
             self._skipped(inode, error.reason)
         except OSError as error:

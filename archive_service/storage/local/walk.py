@@ -43,7 +43,7 @@ from archive_service.storage.local.stat_record import (
     mtime_ns,
     row,
 )
-from archive_service.storage.local.symlinks import Links, Target
+from archive_service.storage.local.symlinks import Links, LinkTarget
 
 MAX_DEPTH = 64
 """The most directories within directories; each holds a descriptor while it is walked."""
@@ -52,7 +52,7 @@ VANISHED = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 
 
 _Named = tuple[bytes, "bytes | None"]
-"""The name of a directory, and where it is if that is the name of a link."""
+"""The name of a directory; if that is a link, where the directory is, else None."""
 
 
 class Walk:
@@ -115,7 +115,7 @@ class Walk:
     def directory(self, descriptor: int, place: Place) -> bool:
         """Collect what a directory holds; return whether it is empty or leads to an empty one.
 
-        Each of these is collected itself, but for the album: see `Listing`.
+        Each empty directory is collected, except the album itself: see `Listing`.
         """
         return self._collect(self._look(descriptor, place))
 
@@ -222,7 +222,7 @@ class Walk:
         unsigned = array("Q", rows)
         return self._acceptance.accepts_all(unsigned[MODE::COLUMNS], unsigned[INODE::COLUMNS])
 
-    def _followed(self, links: Links, name: bytes, inode: int, place: Place) -> Target | None:
+    def _followed(self, links: Links, name: bytes, inode: int, place: Place) -> LinkTarget | None:
         """Return the file or directory that a link leads to, or None where it is left out."""
         path = place.location + name
         target = links.follow(path, inode)

@@ -73,6 +73,8 @@ class WriteWatches:
                 return None
             try:
                 inotify = self._opened()
+                if self._users:  # an earlier write to a file that is watched already
+                    self._take_events()
                 watch = inotify.add_watch(f"/proc/self/fd/{descriptor}", _WRITTEN)
                 status = os.fstat(descriptor)
             except (OSError, ImportError, AttributeError):
@@ -99,7 +101,7 @@ class WriteWatches:
         status = os.fstat(descriptor)
         if (status.st_dev, status.st_ino) != watched.inode:
             return False
-        # The lease first: who ends writing after it is reported by an event.
+        # The lease first: a writer that ends after it is reported by an event.
         if self._leases.of(descriptor) is not Lease.FREE:
             return False
         with self._lock:

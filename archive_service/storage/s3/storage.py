@@ -32,7 +32,7 @@ from archive_service.storage.s3.loop import LoopThread, gathered
 from archive_service.storage.s3.objects import Objects
 from archive_service.storage.s3.store_context import StoreContext
 from archive_service.storage.s3.store_probe import Flaw, flaws_of
-from archive_service.storage.wanted import WantedTree
+from archive_service.storage.wanted_tree import WantedTree
 
 _REQUESTS_AT_ONCE = 32
 """For one list: pages of keys that are asked for at once."""
@@ -73,6 +73,10 @@ class S3Storage:
         if not tree:
             raise ArchiveNotFound
         return tree.listing()
+
+    def is_prompt(self, archive: ArchiveId) -> bool:
+        """Return False, because objects come from another machine; see `Storage.is_prompt`."""
+        return False
 
     def is_at_hand(self, archive: ArchiveId) -> bool:
         """Return False, because objects come from another machine; see `Storage.is_at_hand`."""

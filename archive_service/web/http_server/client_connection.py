@@ -14,7 +14,7 @@ from http import HTTPStatus
 from aiohttp import StreamReader, web
 
 from archive_service.transfer.connection import close_now
-from archive_service.transfer.tcp_info import Progress, progress_of
+from archive_service.transfer.tcp_info import TcpProgress, progress_of
 from archive_service.web.failures import EXPECTATION_FAILED, INTERNAL, failure_response
 from archive_service.web.http_server.header_limits import (
     MAX_FIELD_BYTES,
@@ -143,10 +143,10 @@ class ClientConnection(web.RequestHandler):
     def _is_idle(self) -> bool:
         return self._waiter is not None and not self._waiter.done()  # for a request
 
-    def _look_later(self, before: Progress) -> None:
+    def _look_later(self, before: TcpProgress) -> None:
         asyncio.get_running_loop().call_later(QUIET_S, self._look, before)
 
-    def _look(self, before: Progress) -> None:
+    def _look(self, before: TcpProgress) -> None:
         now, transport = self._progress(), self.transport
         if now is None or transport is None:
             return
@@ -155,7 +155,7 @@ class ClientConnection(web.RequestHandler):
         else:
             self._look_later(now)
 
-    def _progress(self) -> Progress | None:
+    def _progress(self) -> TcpProgress | None:
         """Return the progress of the connection; None if it is closed."""
         transport = self.transport
         if transport is None or transport.is_closing():

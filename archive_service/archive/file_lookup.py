@@ -12,7 +12,7 @@ from archive_service.archive.listing import Listing, SourceIndex, parents_of_dir
 from archive_service.archive.naming import NameRules, original_name
 
 
-class FileNames:
+class FileLookup:
     """Finds files by their names in the archive, or by those before they were made portable.
 
     For one thread at a time: what a query needs is made when it is first asked for.

@@ -1,0 +1,74 @@
+"""What is kept of archives in the memory that there is for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from harness.albums import make_album
+
+from archive_service.archive.id import ArchiveId
+from archive_service.storage.exclusion import Exclusion
+from archive_service.storage.local.kept_album import KeptAlbum
+from archive_service.storage.local.kept_listings import Found, FoundAlbum, KeptListings
+from archive_service.storage.local.storage import LocalStorage
+from archive_service.storage.wanted_tree import WantedTree
+
+ONE, TWO, THREE = map(ArchiveId, ("one", "two", "three"))
+ORDERS = tuple(map(ArchiveId, ("order-1", "order-2", "order-3")))
+WANTED = {ONE: WantedTree.of([b""]), TWO: WantedTree.of([b"1.jpg"])}
+WEIGHT = 2 + 1 + 2 * 30
+"""What the files of WANTED and their albums take of the room."""
+
+
+@pytest.fixture
+def found(tmp_path: Path) -> Found:
+    for album in (ONE, TWO):
+        make_album(tmp_path, {"1.jpg": b"1", "2.jpg": b"2"}, album.value)
+    albums = LocalStorage(tmp_path, Exclusion(()))
+    listings = albums.select(ORDERS[0], WANTED)
+    albums.close()
+    return {
+        album: FoundAlbum(listing, is_prompt=True, kept=KeptAlbum([]))
+        for album, listing in zip(WANTED, listings, strict=True)
+        if listing
+    }
+
+
+@pytest.mark.parametrize(("room", "is_kept"), [(WEIGHT, True), (WEIGHT - 1, False)])
+def test_an_archive_is_kept_whole_or_not_at_all(found: Found, room: int, *, is_kept: bool) -> None:
+    kept = KeptListings(room)
+    kept.keep(ORDERS[0], WANTED, found)
+    assert kept.of(ORDERS[0], WANTED) == (found if is_kept else {})
+
+
+def test_the_least_recently_used_is_evicted(found: Found) -> None:
+    kept = KeptListings(2 * WEIGHT)
+    for order in ORDERS[:2]:
+        kept.keep(order, WANTED, found)
+    assert kept.of(ORDERS[0], WANTED)
+    kept.keep(ORDERS[2], WANTED, found)
+    assert [bool(kept.of(order, WANTED)) for order in ORDERS] == [True, False, True]
+
+
+def test_what_is_too_large_evicts_nothing(found: Found) -> None:
+    kept = KeptListings(WEIGHT)
+    kept.keep(ORDERS[0], WANTED, found)
+    kept.keep(ORDERS[1], WANTED, {**found, THREE: found[TWO]})
+    assert [kept.of(order, WANTED) for order in ORDERS] == [found, {}, {}]
+
+
+def test_what_can_not_be_looked_at_again_is_not_kept(found: Found) -> None:
+    one = found[ONE]
+    assert one
+    kept = KeptListings(WEIGHT)
+    kept.keep(ORDERS[0], WANTED, {**found, ONE: one._replace(kept=None), THREE: None})
+    assert kept.of(ORDERS[0], WANTED) == {TWO: found[TWO]}
+
+
+def test_it_is_kept_for_what_was_wanted_alone(found: Found) -> None:
+    kept = KeptListings(WEIGHT)
+    kept.keep(ORDERS[0], WANTED, found)
+    assert kept.of(ORDERS[0], dict(WANTED)) == {}
+    assert kept.of(ORDERS[0], None) == {}
+    assert kept.of(ORDERS[0], WANTED) == found
