@@ -8,8 +8,8 @@ must stay unchanged for that time by our own monotonic clock:
   does that, a second for gigabytes, `stat` shows size 0 with the old times.
 
 Some uploads pause for longer than SETTLE_TIME.  They show by a young empty file, a temporary name,
-a file that is open for writing, or one full of zeros; see `UploadSign`.  Each sign counts for a
-limited time, because a program that broke off may have left it behind.
+a file that is open for writing, or one full of zeros or with holes; see `UploadSign`.  Each sign
+counts for a limited time, because a program that broke off may have left it behind.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from archive_service.archive.quantity import NS_PER_S
 _SHORTEST_PAUSE_S = 0.1
 _KEPT_ALBUMS = 10_000
 YOUNG_S = 60.0
-"""How long a file that is empty, or has zeros at both ends, counts as an upload."""
+"""How long a file that is empty, has zeros at both ends, or holes, counts as an upload."""
 OPEN_S = 300.0
 """How long an unchanged file that is open for writing holds its album: some servers never close the
 file of an upload that broke off."""
@@ -52,6 +52,7 @@ class UploadSign(Enum):
 
     OPEN = "open for writing"
     ZEROS = "zeros"
+    HOLES = "holes"
     CHANGED = "changed"
     """It is no longer what was listed."""
 

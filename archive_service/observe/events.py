@@ -135,7 +135,7 @@ class ArchiveAwaited(Event):
 class UploadAwaited(Event):
     """A request waits for an album that no longer changes, but has a file that looks incomplete.
 
-    The reason is `open for writing`, `zeros` or `changed`.
+    The reason is `open for writing`, `zeros`, `holes` or `changed`.
     """
 
     archive: ArchiveId

@@ -34,6 +34,10 @@ DEFAULT_PATTERNS = (
     "*.!ut",  # uTorrent
     "*.!qB",  # qBittorrent
     "*_.gstmp",  # gsutil
+    "*.ffs_tmp",  # FreeFileSync
+    "*.ffs_lock",  # it runs
+    "*.ffs_db",  # what it knows of a directory
+    "*_exiftool_tmp",
     "Thumbs.db",
     "ehthumbs.db",
     "ehthumbs_vista.db",
@@ -78,6 +82,8 @@ _UPLOADS = re.compile(
     | .+\.(?:aria2|lftp-pget-status|ytdl)
     | .+\.(?:crdownload|opdownload|download|ipull)
     | .+_\.gstmp
+    | .+\.ffs_(?:tmp|lock)
+    | .+_exiftool_tmp
     | {_NUMBERED}
     """,
     re.IGNORECASE | re.VERBOSE | re.DOTALL,

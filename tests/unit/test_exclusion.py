@@ -22,6 +22,7 @@ from archive_service.storage.exclusion import DEFAULT_PATTERNS, Exclusion
         "photo.jpg.C29B5DC1", "photo.jpg.a1b2c3d4", "photo.jpg.x.part.minio", "photo.jpg.download",
         "photo.jpg.$$0", "photo.jpg.$$12", "photo.jpg.$$0$PART", "film.mp4.ytdl", "photo.jpg.ipull",
         "film.mp4.part-Frag1", "film.mp4.part-Frag1234", "photo.jpg.lftp-pget-status",
+        "photo~8260.ffs_tmp", "sync.ffs_lock", "sync.ffs_db", "photo.jpg_exiftool_tmp",
     ],
 )  # fmt: skip
 def test_hidden_half_uploaded_and_litter_are_left_out(name: str) -> None:
@@ -91,6 +92,8 @@ ID = "0123456789abcdef" * 2
         (["a.jpg.st", "Cat", "Cat.st"], ["a.jpg.st", "Cat", "Cat.st"], []),
         (["a.jpg.$$0", "a.jpg.$$1$PART"], [], ["a.jpg.$$0", "a.jpg.$$1$PART"]),
         (["a.jpg.C29B5DC1", "a.jpg.ipull"], [], ["a.jpg.C29B5DC1", "a.jpg.ipull"]),
+        (["a.jpg_exiftool_tmp", "a~8260.ffs_tmp"], [], ["a.jpg_exiftool_tmp", "a~8260.ffs_tmp"]),
+        (["a.jpg", "sync.ffs_db", "sync.ffs_lock"], ["a.jpg"], ["sync.ffs_lock"]),
     ],
 )
 def test_uploads_are_told_from_litter(

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import pytest
 from harness.albums import HASH, make_album, noise
@@ -86,6 +87,18 @@ def test_a_shared_mapping_is_open_for_writing(photos_dir: Path, native: NativeCa
     assert look.sign() is None
 
 
+@pytest.mark.parametrize("order", [("1.jpg", "2.jpg"), ("2.jpg", "1.jpg")])
+def test_an_open_file_counts_more_than_one_of_zeros(
+    photos_dir: Path, native: NativeCalls, order: tuple[str, str]
+) -> None:
+    zeros, written = order
+    album = make_album(photos_dir, {zeros: bytes(5_000), written: b"x"})
+    look = Look(photos_dir, native)
+    assert look.sign() is UploadSign.ZEROS
+    with (album / written).open("ab"):
+        assert look.sign() is UploadSign.OPEN
+
+
 def test_old_files_are_not_opened(photos_dir: Path, native: NativeCalls) -> None:
     album = make_album(photos_dir, {"1.jpg": b"one"})
     look = Look(photos_dir, native)
@@ -134,6 +147,31 @@ def test_zeros_at_both_ends_of_a_young_file_show(
     look = Look(photos_dir, native)
     assert look.sign() is sign
     assert look.sign(later_s=YOUNG_S + 1) is None
+
+
+def leave_a_hole(file: IO[bytes]) -> None:
+    file.truncate(1_000_000)
+
+
+def allocate_more(file: IO[bytes]) -> None:
+    os.posix_fallocate(file.fileno(), 0, 1_000_000)
+
+
+@pytest.mark.parametrize("leave", [leave_a_hole, allocate_more])
+@pytest.mark.parametrize("end", [b"", b"the last piece"])
+def test_holes_of_a_young_file_show(
+    photos_dir: Path, native: NativeCalls, leave: Callable[[IO[bytes]], None], end: bytes
+) -> None:
+    path = make_album(photos_dir, {"1.jpg": noise(100_000)}) / "1.jpg"
+    look = Look(photos_dir, native)
+    with path.open("r+b") as file:
+        leave(file)
+        file.seek(-len(end), os.SEEK_END)
+        file.write(end)
+    assert look.sign() is UploadSign.HOLES
+    assert look.sign(later_s=YOUNG_S + 1) is None
+    path.write_bytes(noise(1_000_000))
+    assert look.sign() is None
 
 
 def test_what_was_written_to_shows_where_leases_tell_nothing(

@@ -217,8 +217,8 @@ PyDoc_STRVAR(read_files_doc,
 PyDoc_STRVAR(unwritten_files_doc,
              "unwritten_files(root, album, paths, sources, columns, young_from_ns)\n--\n\n"
              "Look at the first of the sources, as far as no program has them open for writing,"
-             "\nthey are as listed, and those that changed since `young_from_ns` do not begin with"
-             "\nzeros."
+             "\nthey are as listed, and those that changed since `young_from_ns` neither begin"
+             "\nwith zeros nor have holes."
              "\n\nReturn how many.  Leases show it, which not all users may take.");
 
 static PyMethodDef methods[] = {

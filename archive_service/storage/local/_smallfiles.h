@@ -36,7 +36,7 @@ struct job {
     const char *path; /* in the album */
     size_t parent;    /* the length of what stands before the name */
     char *place;      /* room for the listed size */
-    int64_t young_from_ns; /* files that changed since may be uploads, full of zeros */
+    int64_t young_from_ns; /* files that changed since may be uploads, with zeros or holes */
     struct row listed;
 };
 
@@ -110,17 +110,32 @@ read_file(int directory, const struct job *job)
     return is_good;
 }
 
-/* Return whether a file that changed lately begins with zeros, as one whose upload has yet to write
-   its data does. */
+/* Return whether a part of a file was never written. */
 static int
-may_be_zeros(int descriptor, const struct job *job)
+has_hole(int descriptor, uint64_t size)
+{
+#ifdef SEEK_HOLE
+    off_t hole = lseek(descriptor, 0, SEEK_HOLE);
+    return hole >= 0 && (uint64_t)hole < size;
+#else
+    (void)descriptor;
+    (void)size;
+    return 0;
+#endif
+}
+
+/* Return whether a file that changed lately begins with zeros or has holes, as one whose upload has
+   yet to write its data does. */
+static int
+may_be_unfinished(int descriptor, const struct job *job)
 {
     static const char zeros[8];
     char start[sizeof zeros];
     if (job->listed.ctime_ns < job->young_from_ns && job->listed.mtime_ns < job->young_from_ns)
         return 0;
     ssize_t count = pread(descriptor, start, sizeof start, 0);
-    return count < 0 || (count > 0 && memcmp(start, zeros, (size_t)count) == 0);
+    return count < 0 || (count > 0 && memcmp(start, zeros, (size_t)count) == 0) ||
+           has_hole(descriptor, job->listed.size);
 }
 
 /* Return whether no program has the file open for writing, by a lease, and it is what was listed. */
@@ -137,7 +152,7 @@ is_unwritten(int directory, const struct job *job)
                   fcntl(descriptor, F_SETLEASE, F_RDLCK) == 0 &&
                   fcntl(descriptor, F_SETLEASE, F_UNLCK) == 0 &&
                   fstat(descriptor, &status) == 0 && is_as_listed(&status, &job->listed) &&
-                  !may_be_zeros(descriptor, job);
+                  !may_be_unfinished(descriptor, job);
     close(descriptor);
     return is_good;
 #else

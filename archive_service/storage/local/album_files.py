@@ -117,7 +117,7 @@ class LocalAlbumFiles:
         """Return how many of the first files are whole; the one behind them may be whole, too.
 
         A lease shows that no program has them open for writing.  They are as listed.  Those that
-        changed since `young_from_ns` do not begin with zeros.
+        changed since `young_from_ns` neither begin with zeros nor have holes.
         """
         listing = self._listing
         return self._native.unwritten_files(

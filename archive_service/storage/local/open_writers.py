@@ -1,4 +1,4 @@
-"""Detects files that a program has open for writing, or that begin and end with zeros.
+"""Detects files that a program has open for writing, that begin and end with zeros, or have holes.
 
 Theory of operation.  A read lease (fcntl(2), F_SETLEASE) fails with EAGAIN while a program has the
 file open for writing or mapped shared and writable.  The lease is taken and released at once.  In
@@ -140,9 +140,10 @@ class OpenWriters:
 
         try:
             in_flight.in_slices(look_at, len(young))
-        except _Seen as seen:
-            return seen.sign
-        return UploadSign.OPEN if any(map(look.is_written_to, listing.uploads)) else None
+        except _OpenSeen:
+            return UploadSign.OPEN
+        is_open = any(map(look.is_written_to, listing.uploads))
+        return UploadSign.OPEN if is_open else look.other_sign
 
     def place(self, archive: ArchiveId, listing: Listing) -> AlbumPlace:
         """Return where an album lies."""
@@ -163,12 +164,8 @@ class OpenWriters:
         self._observe(OpenFileIgnored(archive))
 
 
-class _Seen(Exception):
-    """A sign was seen, and the look ends."""
-
-    def __init__(self, sign: UploadSign) -> None:
-        super().__init__(sign)
-        self.sign = sign
+class _OpenSeen(Exception):
+    """A file is open for writing, and the look ends: this sign says the most."""
 
 
 class _AlbumLook:
@@ -177,13 +174,15 @@ class _AlbumLook:
     def __init__(
         self, archive: ArchiveId, listing: Listing, now_ns: int, writers: OpenWriters
     ) -> None:
+        self.other_sign: UploadSign | None = None
+        """A sign that is not UploadSign.OPEN."""
         self._archive = archive
         self._listing = listing
         self._now_ns = now_ns
         self._writers = writers
 
     def at_each(self, files: LocalAlbumFiles, sources: Sequence[SourceIndex]) -> None:
-        """Check files of the listing; raise _Seen."""
+        """Check files of the listing; raise _OpenSeen."""
         young_from_ns = self._now_ns - int(YOUNG_S * NS_PER_S)
         whole = self._writers.leases.count_whole(files, sources, young_from_ns=young_from_ns)
         for source in sources[whole:]:
@@ -193,8 +192,9 @@ class _AlbumLook:
                 continue
             except DownloadFailed:
                 found = UploadSign.CHANGED
-            if found:
-                raise _Seen(found)
+            if found is UploadSign.OPEN:
+                raise _OpenSeen
+            self.other_sign = self.other_sign or found
 
     def _at(self, files: LocalAlbumFiles, source: SourceIndex) -> UploadSign | None:
         descriptor = files.open_unverified(source)
@@ -217,8 +217,7 @@ class _AlbumLook:
         with suppress(SourceSuspected):
             files.verify_open(descriptor, source)
         is_young = 0 <= self._now_ns - changed_ns < YOUNG_S * NS_PER_S
-        is_zeros = is_young and _has_zeros(descriptor, listing.sizes[source])
-        return UploadSign.ZEROS if is_zeros else None
+        return _sign_of_data(descriptor, listing.sizes[source]) if is_young else None
 
     def is_written_to(self, path: bytes) -> bool:
         """Return whether a file that is left out is open for writing."""
@@ -261,6 +260,12 @@ def _refused(descriptor: int, error: OSError) -> Lease:
     return Lease.WRITTEN if is_written else Lease.UNKNOWN
 
 
+def _sign_of_data(descriptor: int, size: int) -> UploadSign | None:
+    if _has_zeros(descriptor, size):
+        return UploadSign.ZEROS
+    return UploadSign.HOLES if _has_holes(descriptor, size) else None
+
+
 def _has_zeros(descriptor: int, size: int) -> bool:
     """Return whether the first and the last block of a file are zeros."""
     first = os.pread(descriptor, _END_BYTES, 0)
@@ -268,3 +273,18 @@ def _has_zeros(descriptor: int, size: int) -> bool:
         return False
     last = os.pread(descriptor, _END_BYTES, max(0, size - _END_BYTES))
     return last.count(0) == len(last)
+
+
+def _has_holes(descriptor: int, size: int) -> bool:
+    """Return whether a local file has parts that were never written.
+
+    restic and others allocate the whole file, then open and close it for each piece.  Other file
+    systems may report a hole where written data has not reached the disk yet.
+    """
+    seek_hole = getattr(os, "SEEK_HOLE", None)
+    if seek_hole is None or not is_prompt(descriptor):
+        return False
+    try:
+        return os.lseek(descriptor, 0, seek_hole) < size
+    except OSError:  # an empty file, or a file system that reports none
+        return False

@@ -98,7 +98,8 @@ class LocalStorage:
             is_large = sum(len(each.listing) for each in known.values() if each) >= HALVED_FILES
             albums = list(wanted)
             found = in_flight.in_halves(find_all, albums) if is_large else find_all(albums)
-        in_flight.note_listing(is_prompt=all(each is None or each.is_prompt for each in found))
+            are_prompt = all(each is None or each.is_prompt for each in found)
+            in_flight.note_listing(is_prompt=are_prompt and is_prompt(root))
         self._kept.keep(archive, wanted, dict(zip(wanted, found, strict=True)))
         return [None if each is None else each.listing for each in found]
 
