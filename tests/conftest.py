@@ -41,8 +41,10 @@ MARKERS: Mapping[str, str | None] = {
     "s3": "programs",
     "systemd": "containers",
     "unit": "fast",
+    "unit/test_slow_storage.py": None,  # mounts a slow file system for each test
     "uploaders": "programs",
     "web/test_downloads_in_trouble.py": "faults",
+    "web/test_hanging_cache.py": "faults",
     "web/test_isolation.py": "faults",
     "web/test_late_disk.py": "faults",
     "web/test_swapped_links.py": "faults",

@@ -60,6 +60,8 @@ class AlbumChecksums(Crc32Column):
         """Of other listings of the album: stamps that are still true are taken from them."""
         self.is_superseded = False
         """Whether a file has another content than its stamp stands for."""
+        self.is_written = False
+        """Whether a program may write to a file through a mapping, which may move no time."""
         self.looked_at_s = time.monotonic()
         """When the index was read, or was found to say the same."""
         self._archive = archive
@@ -86,10 +88,11 @@ class AlbumChecksums(Crc32Column):
     def may_be_kept(self) -> bool:
         """Whether the values stand for the listing as long as it stays what it is.
 
-        A file that has just changed may change again unnoticed, and the index may not have
-        answered.
+        A file that has just changed, or is written to, may change again unnoticed, and the index
+        may not have answered.
         """
-        return self._is_lasting and not self._is_provisional and not self.is_superseded
+        is_final = not (self._is_provisional or self.is_superseded or self.is_written)
+        return self._is_lasting and is_final
 
     async def load(self) -> None:
         """Take what the index knows."""
@@ -155,7 +158,7 @@ class AlbumChecksums(Crc32Column):
         learned = [source for source in values if source not in others]
         super().learn(learned, map(values.__getitem__, learned), read_from_ns=read_from_ns)
         # Otherwise a second change in the same step of the clock would look like no change.
-        has_settled = self.listing.has_settled(read_from_ns)
+        has_settled = self.listing.has_settled(read_from_ns) and not self.is_written
         if has_settled:
             self._learned += learned
         if others:

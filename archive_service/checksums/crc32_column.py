@@ -22,6 +22,10 @@ class Crc32Column:
         """Return whether a value is yet to be learned."""
         return self.values[source] == UNKNOWN
 
+    def is_complete(self) -> bool:
+        """Return whether no value is unknown; one that is known stays so."""
+        return UNKNOWN not in self.values
+
     def is_suspected(self, source: SourceIndex) -> bool:
         """Tell whether not even the data of a file may be sent before its value is learned."""
         return False

@@ -63,6 +63,7 @@ def _text(value: str | bool) -> str:  # noqa: FBT001 - what argparse makes of a 
 
 
 def help_of(name: str, doc: SettingDoc) -> str:
-    """Return the help of a setting: summary, values, variable and default."""
-    takes = "" if doc.kind.is_switch else f"; takes {doc.kind.takes.en}"
+    """Return the help of a setting: summary, values that its flag does not show, and default."""
+    is_shown = doc.kind.is_switch or doc.kind.is_choice
+    takes = "" if is_shown else f"; takes {doc.kind.takes.en}"
     return f"{doc.summary}{takes} [{variable(name)}, default {doc.default_text or 'none'}]"

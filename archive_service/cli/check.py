@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from archive_service.cli.arguments import OneLineParser, add_settings, given_settings
 from archive_service.cli.console import quiet_on_closed_pipe, refusing_wrong_settings
 from archive_service.cli.doctor.findings import Verdict
-from archive_service.cli.doctor.inspection import checks_for
+from archive_service.cli.doctor.inspection import all_findings
 from archive_service.config.settings import Settings, load_settings
 
 _WRONG = 1
@@ -22,7 +22,7 @@ _WRONG = 1
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print a line for each check; return the exit status."""
     settings = load_settings(given_settings(parser().parse_args(arguments), Settings))
-    found = [finding for check in checks_for(settings) for finding in check(settings)]
+    found = list(all_findings(settings))
     for verdict, subject, text in found:
         print(f"{verdict.value:<7}{subject:<12}{text}")
     return _WRONG if any(verdict is Verdict.WRONG for verdict, _, _ in found) else 0

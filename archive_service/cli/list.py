@@ -107,6 +107,8 @@ def _content(given: str, settings: Settings) -> bytes:
     """Return a list's bytes; raise OSError, StorageUnavailable or ListBroken."""
     place = None if "/" in given or given.endswith(SUFFIX) else list_place_of(settings)
     if place is None:
+        if is_archive_id(given) and not Path(given).exists():
+            raise ListBroken("missing", "there is no such file, and LISTS_DIR is not set")
         return Path(given).read_bytes()
     with closing(place):
         file = place.read(ArchiveId(given), b"") if is_archive_id(given) else None

@@ -11,7 +11,7 @@ from threading import Thread
 
 from archive_service.archive.errors import StorageUnavailable
 from archive_service.checksums.background.index_ahead import SCAN_EVERY_S, IndexAhead
-from archive_service.config.listed_archives import report_shadowed_lists
+from archive_service.config.listed_archives import look_at_lists
 from archive_service.config.settings import Settings
 from archive_service.observe.events import Observe
 from archive_service.observe.index_events import TidyingFailed
@@ -47,7 +47,7 @@ class Housekeeping:
     async def going_on(self) -> AsyncIterator[None]:
         """Do it while the block runs."""
         if self._settings.lists_dir is not None:
-            look = partial(report_shadowed_lists, self._settings, self._observe)
+            look = partial(look_at_lists, self._settings, self._observe)
             Thread(target=look, name="lists", daemon=True).start()  # its disk may hang
         tasks = [asyncio.ensure_future(self._tidy())]
         if self._is_local():

@@ -14,12 +14,16 @@ from archive_service.config.album_storage import storage_of
 from archive_service.config.environment import put_aws_variables_in_environment
 from archive_service.config.settings import Settings
 from archive_service.observe.events import Observe, ignore
-from archive_service.observe.storage_events import ListShadowed
+from archive_service.observe.storage_events import ListShadowed, ListsLost
 from archive_service.storage.base import Storage
+from archive_service.storage.deadline import within
 
 if TYPE_CHECKING:  # what a list is made of takes a while to import
     from archive_service.storage.file_lists.list_place import ListPlace
     from archive_service.storage.file_lists.listed_storage import ListedStorage
+
+ANSWER_WITHIN_S = 5.0
+"""How long LISTS_DIR is waited for before it is reported."""
 
 
 def served_storage(settings: Settings, observe: Observe = ignore) -> Storage:
@@ -58,10 +62,18 @@ def shadowed(storage: ListedStorage) -> Sequence[ArchiveId]:
     return [ArchiveId(name) for name in storage.lists() if name in albums]
 
 
-def report_shadowed_lists(settings: Settings, observe: Observe) -> None:
-    """Report each list that has the name of an album, as far as both places can be read."""
+def look_at_lists(settings: Settings, observe: Observe) -> None:
+    """Report lists that can't be read, and each list that has the name of an album; blocks."""
     storage = listed_storage(settings)
-    if storage is not None:
-        with closing(storage), suppress(StorageUnavailable):
+    if storage is None:
+        return
+    with closing(storage):
+        try:
+            within(ANSWER_WITHIN_S, storage.lists)
+        except TimeoutError:
+            observe(ListsLost("timeout"))
+        except StorageUnavailable as error:
+            observe(ListsLost(error.reason))
+        with suppress(StorageUnavailable):
             for archive in shadowed(storage):
                 observe(ListShadowed(archive))

@@ -46,6 +46,8 @@ class ValueKind(Generic[_Value_co]):
     """The placeholder of the value in -h."""
     is_switch: bool = False
     """Whether the flag is a pair without a value: --debug and --no-debug."""
+    is_choice: bool = False
+    """Whether the placeholder has all values: {page,zip}."""
 
 
 def number(least: int, most: int, *, zero: Text | None = None) -> ValueKind[int]:
@@ -147,7 +149,7 @@ def choice(*words: _Word) -> ValueKind[_Word]:
 
     *first, last = words
     takes = Text(f"{', '.join(first)} or {last}", f"{', '.join(first)} или {last}")
-    return ValueKind(parse, takes, f"{{{','.join(words)}}}")
+    return ValueKind(parse, takes, f"{{{','.join(words)}}}", is_choice=True)
 
 
 def address() -> ValueKind[str]:

@@ -82,6 +82,7 @@ LINES: Mapping[type[events.Event], Line] = {
     storage_events.ObjectSkipped: Line("object.skipped", _WARNING),
     storage_events.ListRejected: Line("list.rejected", _WARNING),
     storage_events.ListShadowed: Line("list.shadowed", _WARNING),
+    storage_events.ListsLost: Line("lists.lost", _WARNING),
     events.RequestRefused: Line("request.refused", _WARNING, every_s=SELDOM_S),
     events.AnswerSlowed: Line("answer.slowed", _WARNING, every_s=SELDOM_S),
     events.AnswerFailed: Line("answer.failed", _ERROR),

@@ -73,6 +73,16 @@ class ListShadowed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ListsLost(Event):
+    """At the start `LISTS_DIR` can't be read; links to lists are 503 until it can.
+
+    To do: make it, mount it, or permit it to this user; for a store see the reasons below.
+    """
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class AlbumsLost(Event):
     """`PHOTOS_DIR` can't be read, or is `empty` though albums are indexed; `/readyz` is a 503.
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Hashable, Iterable
+from collections.abc import Callable, Generator, Hashable, Iterable, Sequence
 from concurrent.futures import Executor, Future
 from itertools import islice
 from threading import Lock
@@ -40,6 +40,8 @@ _HANDED_ITEMS = 8
 """The most items of a slice that is handed to a thread."""
 _SLOW_SLICES = 2
 """Slow slices in a row until items count as slow; waiting for a processor makes one slow slice."""
+HALVED_FILES = 4_000
+"""From this many known files on `in_halves` pays: to look at them takes 4 ms."""
 _AT_HAND_S = 1.0
 """How long a listing shows where an album lies: later another file system may be mounted there."""
 _KEPT_ALBUMS = 1000
@@ -86,6 +88,21 @@ class InFlight:
         result = work()
         self._note(self._clock_s() - began_s)
         return result
+
+    def in_halves(
+        self, work: Callable[[Sequence[_Item]], list[_Result]], items: Sequence[_Item]
+    ) -> list[_Result]:
+        """Do many quick items in place and in one thread that helps; return the results in order.
+
+        It pays where nearly all of the time is the kernel's, without the interpreter's lock.
+        """
+        half = len(items) // 2
+        helping = self._threads.submit(work, items[half:])
+        try:
+            first = work(items[:half])
+        finally:  # the thread may use what the caller closes next
+            second = work(items[half:]) if helping.cancel() else helping.result()
+        return [*first, *second]
 
     def in_slices(
         self, work: Callable[[int, int], _Result], count: int, *, item_bytes: int = 0

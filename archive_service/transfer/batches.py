@@ -10,7 +10,7 @@ from archive_service.archive.errors import DownloadFailed
 from archive_service.archive.layout import ArchiveLayout
 from archive_service.archive.listing import SourceIndex
 from archive_service.archive.segments import FileData, Segment
-from archive_service.checksums.crc32_column import UNKNOWN, Crc32Column
+from archive_service.checksums.crc32_column import Crc32Column
 from archive_service.storage.base import AlbumFiles, SourceFile
 from archive_service.transfer.assembler import Assembler
 
@@ -84,7 +84,7 @@ class BatchMaker:
     def is_complete(self) -> bool:
         """Return whether all CRC-32 values are known; a known one stays known."""
         if not self._is_complete:
-            self._is_complete = UNKNOWN not in self._checksums.values
+            self._is_complete = self._checksums.is_complete()
         return self._is_complete
 
     def keep_draft(self) -> None:

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from contextlib import (
+    AbstractAsyncContextManager,
     AbstractContextManager,
     aclosing,
-    asynccontextmanager,
     closing,
     contextmanager,
     nullcontext,
@@ -134,10 +134,9 @@ class ArchiveContent:
             task.cancel()
             self._checksums.flush()
 
-    @asynccontextmanager
-    async def watched(
+    def watched(
         self, slices: Iterable[Slice], pieces: PieceSizes
-    ) -> AsyncGenerator[None, None]:
+    ) -> AbstractAsyncContextManager[None]:
         """Watch unread files for writers during a block that sends slices of the archive.
 
         Only on local disks: other machines' writes are not reported, and to open files waits.
@@ -145,10 +144,8 @@ class ArchiveContent:
         """
         is_read = self._maker.is_complete() or not self._is_prompt()
         if is_read or not any(self._takes_files(each, pieces) for each in slices):
-            yield
-            return
-        async with unread_watched(self._checksums, self._in_thread):
-            yield
+            return nullcontext()
+        return unread_watched(self._checksums, self._in_thread)
 
     def _takes_files(self, each: Slice, pieces: PieceSizes) -> bool:
         plan = ReadAhead(self._maker, self._threads, pieces, start=each.start, stop=each.stop)
@@ -161,12 +158,15 @@ class ArchiveContent:
         return reading.next_batch()
 
     async def _made(self, making: Making) -> Batch:
-        if making.batch.done():
-            return making.batch.result()
+        batch = making.batch
+        if not isinstance(batch, Future):
+            return batch
+        if batch.done():
+            return batch.result()
         try:
-            return await asyncio.shield(asyncio.wrap_future(making.batch))
+            return await asyncio.shield(asyncio.wrap_future(batch))
         except asyncio.CancelledError:
-            give_up(making.batch)
+            give_up(batch)
             raise
 
     async def _sent(
@@ -227,9 +227,8 @@ class ArchiveContent:
         """Read the byte that was kept back."""
         offset = segment.stop - self.layout.data_offset(segment.entry) - KEPT_BACK_BYTES
         span = FileSpan(file, offset, KEPT_BACK_BYTES)
-        if is_warm(span):
-            return read_span(span)
-        return await self._in_thread(partial(read_span, span))
+        read = partial(read_span, span)
+        return read() if is_warm(span) else await self._in_thread(read)
 
     async def _verify(self, file: DiskFile, data: OpenData) -> None:
         """Check that a file is what was listed; in place if that does not wait."""

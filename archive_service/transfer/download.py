@@ -95,6 +95,7 @@ class DownloadRun:
         else:
             self._note_sent(at_least_bytes=NOTED_BYTES if self._sent_bytes else 1)
         if pause := self._pace.sent(count, time.monotonic() - began_s):
+            self._note_sent()
             await pause
 
     def _note_sent(self, at_least_bytes: int = 1) -> None:

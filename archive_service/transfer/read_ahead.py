@@ -39,7 +39,8 @@ class Making(NamedTuple):
 
     offset: int
     """Where in the archive it starts."""
-    batch: Future[Batch]
+    batch: Batch | Future[Batch]
+    """A future where a thread makes it."""
 
 
 class ReadAhead:
@@ -109,14 +110,12 @@ class ReadAhead:
         for making in self._makings:
             give_up(making.batch)
 
-    def _begin(self, segments: Sequence[Segment]) -> Future[Batch]:
+    def _begin(self, segments: Sequence[Segment]) -> Batch | Future[Batch]:
         if self._have_read and self._makings:
             return self._threads.submit(self._made_cold, segments, self._have_read)
         if not self._maker.needs_no_wait(segments):
             return self._threads.submit(self._maker.make, segments)
-        making: Future[Batch] = Future()
-        making.set_result(self._maker.make(segments))
-        return making
+        return self._maker.make(segments)
 
     def _made_cold(
         self, segments: Sequence[Segment], have_read: Callable[[Batch], object]
@@ -126,10 +125,12 @@ class ReadAhead:
         return batch
 
 
-def give_up(making: Future[Batch]) -> None:
+def give_up(batch: Batch | Future[Batch]) -> None:
     """Cancel a batch, or close its files once it is made."""
-    if not making.cancel():
-        making.add_done_callback(_close_made)
+    if not isinstance(batch, Future):
+        close_files(batch)
+    elif not batch.cancel():
+        batch.add_done_callback(_close_made)
 
 
 def _close_made(making: Future[Batch]) -> None:

@@ -22,6 +22,8 @@ from archive_service.archive.settling import (
     SettlePolicy,
     SettlingWatch,
     UploadLook,
+    UploadSign,
+    may_be_uploaded,
 )
 from archive_service.checksums.album_registry import AlbumRegistry
 from archive_service.checksums.background.hasher import BackgroundHasher
@@ -41,7 +43,8 @@ _READING = LaneLimits(per_lane=32, usual=128, most=1024)
 """Listing, opening, reading and closing; many at once keep slow storage busy."""
 _HASHING = LaneLimits(per_lane=256, usual=8, most=256)
 """More threads than one download may use, so that no visitor's files delay another's."""
-_ONE_THREAD = LaneLimits(per_lane=1, usual=1, most=1)
+_LOOKING_AT_ROOT = LaneLimits(per_lane=1, usual=2, most=2)
+_INDEXING = LaneLimits(per_lane=1, usual=1, most=1)
 ROOT_TIMEOUT_S = 5.0
 """How long a check of the root is waited for."""
 SETTLED_WITHIN_S = 0.5
@@ -83,9 +86,10 @@ class ArchiveService:
         self._reading = Lanes("read", _READING, on_hanging=self._hanging)
         self._hashing = Lanes("hash", _HASHING, on_hanging=self._hanging)
         self._contents: WeakKeyDictionary[Representation, ArchiveContent] = WeakKeyDictionary()
-        self._root = Lanes("root", _ONE_THREAD)
+        self._root = Lanes("root", _LOOKING_AT_ROOT)
         self._root_lane = self._root.of(_ROOT)
-        self._indexing = Lanes("index", _ONE_THREAD, on_hanging=self._hanging)
+        self._tidying_lane = self._root.of("tidy")  # it reads LISTS_DIR, too, which may hang
+        self._indexing = Lanes("index", _INDEXING, on_hanging=self._hanging)
         self._index_lane = self._indexing.of(_INDEX)
         self._checks = SharedCalls(self._begin_check)
         self._demand = DiskDemand()
@@ -130,6 +134,8 @@ class ArchiveService:
                 )
                 if not pause_s and await self._is_uploaded(watch, found):
                     pause_s = watch.look_again_s(clock_s=time.monotonic())
+                if not (pause_s or self._settling.settle_time_s):
+                    await self._note_writers(found)
                 if not pause_s and not is_compared and await self._is_another(found):
                     is_compared = True
                     continue
@@ -156,6 +162,18 @@ class ArchiveService:
             return False
         self._observe(UploadAwaited(found.archive, sign.value))
         return True
+
+    async def _note_writers(self, found: Representation) -> None:
+        """Note whether a program writes to a file of an album that is sent as it is.
+
+        What is read of it now may change without moving a time.
+        """
+        contents, listing = checksums_of(found), found.layout.listing
+        if not may_be_uploaded(listing, now_ns=time.time_ns()) or contents.is_complete():
+            return
+        if self._storage.is_prompt(found.archive):  # elsewhere nothing shows it
+            sign = await self._descriptions.upload_sign(found)
+            contents.is_written |= sign is UploadSign.OPEN
 
     def content(self, representation: Representation) -> ArchiveContent:
         """Give access to the bytes of an archive, the same for all of its downloads."""
@@ -216,7 +234,7 @@ class ArchiveService:
 
     async def tidy_index(self) -> None:
         """Make room in the CRC index; raise StorageUnavailable."""
-        archives = await asyncio.wrap_future(self._root_lane.submit(self._storage.archives))
+        archives = await asyncio.wrap_future(self._tidying_lane.submit(self._storage.archives))
         await self._albums.tidy(archives)
 
     def close(self) -> None:

@@ -227,7 +227,6 @@ class Changes:
     def _link_elsewhere(self, album: Album) -> None:
         """Give each file one more name, as `cp -al` does."""
         for name in album.contents:
-            self._others.mkdir(exist_ok=True)
             os.link(album.path / name, self._others / f"{next(self._numbers)}")
 
     def _relabel(self, album: Album) -> None:
@@ -340,6 +339,11 @@ class Changes:
         album.contents[upload.name] = (album.path / upload.name).read_bytes()
         album.upload = None
         album.version += 1
+
+    def remove_links(self) -> None:
+        """Remove the other names of files; those that were replaced take up the disk."""
+        shutil.rmtree(self._others)
+        self._others.mkdir()
 
     def end_uploads(self, albums: Iterable[Album]) -> None:
         """Close the files that are being uploaded."""

@@ -496,6 +496,7 @@ class Soak:
         self.counts["threads"] = now.threads
         self._oracle.forget()
         self._bound.clear()
+        self._changes.remove_links()
 
     def _known(self, album: Album) -> tuple[str, bytes] | None:
         """Return the entity tag that the server gives, and bytes of the archive as it must be now.

@@ -196,6 +196,12 @@ def test_a_list_that_is_not_there_is_one_line(site: Path, given: str) -> None:
     assert len(done.stderr.splitlines()) == 1
 
 
+def test_a_hash_without_a_directory_of_lists_is_said_so(site: Path) -> None:
+    done = run_command(("list", "show", "order-1"), site)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "LISTS_DIR is not set" in done.stderr
+
+
 def test_a_list_that_would_be_broken_is_not_written(site: Path) -> None:
     done = run(site, "write", "../x", "--hash", "order-3")
     assert done.returncode == 2

@@ -104,6 +104,15 @@ def gated(directory: Path, mount_point: Path, *, cached_s: float = 0) -> Iterato
         subprocess.run(["umount", "-l", str(mount_point)], stderr=subprocess.DEVNULL, check=False)
 
 
+@contextmanager
+def opened_at_the_end(gates: GatedFs) -> Iterator[None]:
+    """Open all gates when the block ends: the kernel ends no process with a call that waits."""
+    try:
+        yield
+    finally:
+        gates.clear()
+
+
 def need_fuse() -> None:
     """Skip the test where there is no FUSE."""
     if not os.access("/dev/fuse", os.R_OK | os.W_OK):

@@ -27,6 +27,7 @@ from archive_service.checksums.album_registry import AlbumRegistry
 from archive_service.checksums.background.hasher import (
     ANSWER_WITHIN_S,
     TURN_S,
+    VISIT_S,
     BackgroundHasher,
     Learned,
 )
@@ -54,6 +55,7 @@ class Bench:
         self.demand = DiskDemand()
         self.storage = CountingStorage(storage or LocalStorage(photos_dir, Exclusion(())))
         self.turn_s = TURN_S
+        self.visit_s = VISIT_S
         self.answer_within_s = ANSWER_WITHIN_S
         self._stack = ExitStack()
 
@@ -77,6 +79,7 @@ class Bench:
             self.checksums,
             self.demand,
             turn_s=self.turn_s,
+            visit_s=self.visit_s,
             answer_within_s=self.answer_within_s,
         )
 
@@ -238,7 +241,7 @@ def test_a_long_album_makes_way_and_goes_on_where_it_stopped(
     bench: Bench, photos_dir: Path
 ) -> None:
     settle(huge(photos_dir).parent)
-    bench.turn_s = 0.0
+    bench.turn_s, bench.visit_s = 0.0, 0.1
 
     async def turns(learner: BackgroundHasher) -> list[int]:
         offsets = []

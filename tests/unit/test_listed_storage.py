@@ -35,6 +35,7 @@ from archive_service.observe.storage_events import ListRejected
 from archive_service.storage.exclusion import DEFAULT_PATTERNS, Exclusion
 from archive_service.storage.file_lists.list_place import ListDirectory, ListFile
 from archive_service.storage.file_lists.listed_storage import ListedStorage
+from archive_service.storage.file_lists.parsed_list import FileList
 from archive_service.storage.local.open_writers import Leases, NoLeases, OpenWriters
 from archive_service.storage.local.storage import LocalStorage
 from archive_service.storage.local.written_files import WrittenFiles
@@ -150,7 +151,7 @@ def test_the_date_of_a_list_outlives_the_tidying_of_the_index(shop: Shop) -> Non
         return found.etag, found.changed_s
 
     before = asyncio.run(described())
-    moved_s = written.stat().st_ctime + 2
+    moved_s = written.stat().st_ctime + 1.1  # the next second, by the kernel's coarse clock, too
     eventually(lambda: time.time() > moved_s)
     written.touch()  # written anew with the same content
     settle(shop.lists_dir)
@@ -298,6 +299,14 @@ def test_a_list_in_place_of_an_album_and_the_other_way_round(shop: Shop) -> None
     (shop.photos_dir / ARCHIVE.value).rename(shop.photos_dir / "two")
     again = shop.storage.list(ARCHIVE)
     assert (again.paths, again.change_tokens) == (listing.paths, listing.change_tokens)
+
+
+def test_the_memory_of_a_list_counts_the_texts_in_it() -> None:
+    short, long = (
+        FileList.of(b'{"files": [{"text": "%s", "as": "x"}]}' % (b"x" * size))
+        for size in (1, 10_001)
+    )
+    assert long.memory_bytes - short.memory_bytes == 10_000
 
 
 def test_a_fault_is_reported_once(shop: Shop) -> None:

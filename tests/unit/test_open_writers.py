@@ -87,6 +87,18 @@ def test_a_shared_mapping_is_open_for_writing(photos_dir: Path, native: NativeCa
     assert look.sign() is None
 
 
+@pytest.mark.parametrize("order", [("1.jpg", "2.jpg"), ("2.jpg", "1.jpg")])
+def test_an_open_file_counts_more_than_one_of_zeros(
+    photos_dir: Path, native: NativeCalls, order: tuple[str, str]
+) -> None:
+    zeros, written = order
+    album = make_album(photos_dir, {zeros: bytes(5_000), written: b"x"})
+    look = Look(photos_dir, native)
+    assert look.sign() is UploadSign.ZEROS
+    with (album / written).open("ab"):
+        assert look.sign() is UploadSign.OPEN
+
+
 def test_old_files_are_not_opened(photos_dir: Path, native: NativeCalls) -> None:
     album = make_album(photos_dir, {"1.jpg": b"one"})
     look = Look(photos_dir, native)

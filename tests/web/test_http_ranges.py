@@ -12,7 +12,7 @@ from zipfile import ZipFile
 import pytest
 from harness.albums import HASH, make_album, noise
 from harness.byteranges import body_parts, content_range
-from harness.http import Connection, Response, connected
+from harness.http import Connection, Response, connected, request
 from harness.server import Server, serving
 
 from archive_service.archive.segments import LARGE_FILE_BYTES
@@ -53,7 +53,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def connection(server: Server) -> Iterator[Connection]:
     with connected(server.port) as connection:
         yield connection
@@ -66,8 +66,8 @@ def connections(server: Server) -> Iterator[Sequence[Connection]]:
 
 
 @pytest.fixture(scope="module")
-def whole(connection: Connection) -> bytes:
-    return connection.exchange("GET", TARGET).content
+def whole(server: Server) -> bytes:
+    return request(server.port, "GET", TARGET).content
 
 
 def ask(connection: Connection, *values: str, target: str = TARGET) -> Response:

@@ -10,8 +10,9 @@ import pytest
 from conftest import Serve
 from harness.albums import HASH, make_album, noise
 from harness.conditions import eventually
-from harness.gatedfs import gated
+from harness.gatedfs import gated, opened_at_the_end
 from harness.http import get
+from harness.lists import ORDER, write_list
 from harness.server import REPOSITORY, Server, environment, serving
 
 LINK = f"/archive/{HASH}/"
@@ -107,11 +108,32 @@ def test_a_disk_that_does_not_answer_at_the_start_is_waited_for(
             assert status(server, LINK) == 200
 
 
-def test_check_tells_of_a_disk_that_does_not_answer(photos_dir: Path, tmp_path: Path) -> None:
+def test_lists_on_a_disk_that_does_not_answer_are_waited_for(
+    photos_dir: Path, tmp_path: Path
+) -> None:
+    make_album(photos_dir, {"1.jpg": b"x"})
+    write_list(tmp_path / "lists", {"files": [{"path": f"{HASH}/1.jpg"}]})
+    with gated(tmp_path / "lists", tmp_path / "mounted") as gates:
+        gates.hold("list", "")
+        gates.hold("stat", f"{ORDER}.json")
+        flags = ("--lists-dir", str(gates.root), "--listing-timeout", "0.5")
+        with serving(photos_dir, tmp_path, *flags) as server, opened_at_the_end(gates):
+            server.wait_for(r"lists\.lost reason=timeout")
+            assert status(server, f"/archive/{ORDER}/") == 503
+            assert status(server, LINK) == status(server, "/readyz") == 200
+            gates.clear()
+            assert eventually(lambda: status(server, f"/archive/{ORDER}/") == 200)
+
+
+@pytest.mark.parametrize("place", ["--photos-dir", "--lists-dir", "--cache-dir"])
+def test_check_tells_of_a_disk_that_does_not_answer(
+    photos_dir: Path, tmp_path: Path, place: str
+) -> None:
     with gated(photos_dir, tmp_path / "mounted") as gates:
         for operation in ("stat", "list"):
             gates.hold(operation, "")
-        flags = ["--photos-dir", str(gates.root), "--cache-dir", str(tmp_path), "--port", "0"]
+        places = {"--photos-dir": photos_dir, "--cache-dir": tmp_path, place: gates.root}
+        flags = [str(word) for pair in places.items() for word in pair] + ["--port", "0"]
         with subprocess.Popen(
             [sys.executable, "-m", "archive_service", "check", *flags],
             cwd=tmp_path,

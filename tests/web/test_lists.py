@@ -219,7 +219,7 @@ def test_what_one_of_list_and_album_learned_the_other_knows(shop: Shop, tmp_path
     for first, second in ((target, album), (album, target)):
         cache_dir = tmp_path / second.strip("/").replace("/", "-")
         cache_dir.mkdir()
-        flags = ("--lists-dir", str(shop.lists_dir))
+        flags = ("--lists-dir", str(shop.lists_dir), "--open-files", "off")
         opened = []  # to be hashed: the central directory needs nothing else of a file
         for each in (first, second):  # a server of its own: only the index is shared
             with serving(shop.photos_dir, cache_dir, *flags) as server:
@@ -408,6 +408,15 @@ def test_the_start_says_which_lists_have_the_name_of_an_album(shop: Shop, tmp_pa
     write_list(tmp_path / "lists", DOCUMENT, PARTY)
     with serving(shop.photos_dir, tmp_path, "--lists-dir", str(tmp_path / "lists")) as server:
         server.wait_for("list.shadowed.*af1ad8…")
+
+
+def test_the_start_says_that_the_lists_can_not_be_read(shop: Shop, tmp_path: Path) -> None:
+    lists_dir = tmp_path / "to be mounted"
+    with serving(shop.photos_dir, tmp_path, "--lists-dir", str(lists_dir)) as server:
+        server.wait_for(r"lists\.lost reason=ENOENT")
+        assert get(server.port, f"/archive/{ORDER}/").status == 503
+        write_list(lists_dir, DOCUMENT)
+        assert get(server.port, f"/archive/{ORDER}/").status == 200
 
 
 def test_check_says_which_lists_can_not_be_sent(shop: Shop, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import mmap
 import os
 import time
 import zipfile
@@ -45,6 +46,25 @@ def files_in(server: Server) -> dict[str, bytes] | None:
 
 def is_refused(server: Server) -> bool:
     return get(server.port, LINK).status == HTTPStatus.SERVICE_UNAVAILABLE
+
+
+def test_no_checksum_is_kept_of_a_file_that_is_sent_while_it_is_written_to(
+    serve: Serve, photos_dir: Path
+) -> None:
+    """Without SETTLE_TIME it is sent as it is; writing on through a mapping moves no time."""
+    album = make_album(photos_dir, {"1.jpg": noise(10_000), "2.jpg": noise(300_000)})
+    server = serve("--settle-time", "0")
+    expected = {}
+    for name in ("1.jpg", "2.jpg"):
+        with (album / name).open("r+b") as file, mmap.mmap(file.fileno(), 0) as mapped:
+            mapped[0] ^= 1
+            still(album)
+            assert files_in(server)
+            mapped[-1] ^= 1
+        expected[name] = (album / name).read_bytes()
+        assert files_in(server)
+    assert files_in(server) == expected
+    assert files_in(serve("--settle-time", "0")) == expected
 
 
 def test_a_file_that_somebody_has_open_for_writing_is_not_sent(

@@ -43,7 +43,7 @@ ANSWER_WITHIN_S = 60.0
 """How long one call is waited for; also to list an album may take many seconds."""
 _LIMITS = LaneLimits(per_lane=1, usual=2, most=32)
 _ROOT = "root"
-_VISIT_S = 1.0
+VISIT_S = 1.0
 """How long one call works."""
 _FROM_MEMORY_S = 50e-6
 """Small files that take longer, each on average, have come from the disk."""
@@ -78,7 +78,7 @@ class _TakenOver(DownloadFailed):
 class BackgroundHasher:
     """Lists albums and hashes their unknown files; for calls from one event loop."""
 
-    def __init__(  # noqa: PLR0913 - the last three have defaults
+    def __init__(  # noqa: PLR0913 - the last four have defaults
         self,
         storage: Storage,
         checksums: AlbumRegistry,
@@ -86,6 +86,7 @@ class BackgroundHasher:
         *,
         uploads: UploadLook = NO_UPLOAD_LOOK,
         turn_s: float = TURN_S,
+        visit_s: float = VISIT_S,
         answer_within_s: float = ANSWER_WITHIN_S,
     ) -> None:
         self._storage = storage
@@ -93,6 +94,7 @@ class BackgroundHasher:
         self._checksums = checksums
         self._demand = demand
         self._turn_s = turn_s
+        self._visit_s = visit_s
         self._stopping = threading.Event()
         self._answer_within_s = answer_within_s
         self._threads = Lanes("ahead", _LIMITS)
@@ -169,7 +171,7 @@ class BackgroundHasher:
 
     def _advance(self, steps: Iterator[None], throttle: Throttle) -> bool:
         """Take steps for a while; return whether more may be left."""
-        stop_s = time.monotonic() + _VISIT_S
+        stop_s = time.monotonic() + self._visit_s
         return any(
             self._stopping.is_set() or time.monotonic() >= stop_s or throttle.makes_way()
             for _ in steps

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
-from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -17,7 +15,6 @@ from archive_service.cli.doctor.surroundings_inspection import is_selinux_in_for
 from archive_service.config.album_storage import advice, permission_advice, storage_of
 from archive_service.config.settings import Settings
 from archive_service.storage.base import Storage
-from archive_service.storage.deadline import within
 from archive_service.storage.local.filesystem_type import filesystem_of, is_changed_by_others
 from archive_service.storage.local.listing_builder import MAX_LINKED
 from archive_service.storage.local.walk import MAX_DEPTH
@@ -25,8 +22,6 @@ from archive_service.storage.local.walk import MAX_DEPTH
 LOOKED_AT_ALBUMS = 1000
 LOOKED_AT_IN_STORE = 3
 """Each takes two requests, and permissions mostly apply to the whole bucket."""
-ANSWER_WITHIN_S = 5.0
-"""How long PHOTOS_DIR is waited for."""
 _UNFIT = {
     "too deep": f"has more than {MAX_DEPTH} directories within directories: move the innermost up",
     "too many links": f"has links to more than {MAX_LINKED:,} files: link to fewer",
@@ -39,17 +34,6 @@ _UNFIT = {
 }
 """What is wrong with albums that permissions have nothing to do with, by the reason."""
 _WATCH_LIMIT = Path("/proc/sys/fs/inotify/max_user_watches")
-
-
-def answers(settings: Settings) -> bool:
-    """Return whether PHOTOS_DIR answers in time, if only with an error."""
-    if isinstance(settings.photos_dir, Path):
-        with suppress(OSError):
-            try:
-                within(ANSWER_WITHIN_S, partial(os.scandir, settings.photos_dir)).close()
-            except TimeoutError:
-                return False
-    return True
 
 
 def album_findings(settings: Settings) -> Iterator[Finding]:
@@ -145,14 +129,4 @@ def _watch_limit(albums: int, limit: int) -> Finding:
         "watching",
         f"{limit:,} directories may be watched and there are {albums:,} albums, so uploads are "
         "looked for every 10 seconds: raise fs.inotify.max_user_watches, or set INDEX_AHEAD=scan",
-    )
-
-
-def hanging_findings(settings: Settings) -> Iterator[Finding]:
-    """Report that PHOTOS_DIR does not answer."""
-    yield Finding(
-        Verdict.WRONG,
-        "albums",
-        f"{settings.photos_dir} does not answer within {ANSWER_WITHIN_S:.0f} seconds: look at its "
-        "disk, or at the server that it is mounted from",
     )

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import resource
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from archive_service.cli.doctor.album_inspection import (
     album_findings,
-    answers,
-    hanging_findings,
     watching_findings,
 )
 from archive_service.cli.doctor.findings import Finding, Verdict
+from archive_service.cli.doctor.hanging_inspection import hanging_findings
 from archive_service.cli.doctor.index_inspection import index_findings
 from archive_service.cli.doctor.list_inspection import list_findings
 from archive_service.cli.doctor.port_inspection import port_findings
@@ -126,11 +125,25 @@ CHECKS: tuple[Check, ...] = (
     front_findings,
     selinux_findings,
 )
-_OF_ALBUMS = (album_findings, list_findings, watching_findings, upload_findings, mount_findings)
+_WOULD_WAIT: Mapping[str, Sequence[Check]] = {
+    "albums": (
+        album_findings,
+        list_findings,
+        watching_findings,
+        upload_findings,
+        mount_findings,
+    ),
+    "lists": (list_findings,),
+    "index": (index_findings,),
+}
+"""Which checks would wait for a disk that does not answer, by the subject of its finding."""
 
 
-def checks_for(settings: Settings) -> Sequence[Check]:
-    """Return the checks; if PHOTOS_DIR does not answer, without those that would wait for it."""
-    if answers(settings):
-        return CHECKS
-    return [hanging_findings, *(check for check in CHECKS if check not in _OF_ALBUMS)]
+def all_findings(settings: Settings) -> Iterator[Finding]:
+    """Check everything but what lies on a disk that does not answer."""
+    hanging = list(hanging_findings(settings))
+    yield from hanging
+    left_out = {check for found in hanging for check in _WOULD_WAIT[found.subject]}
+    for check in CHECKS:
+        if check not in left_out:
+            yield from check(settings)

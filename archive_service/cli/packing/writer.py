@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing, contextmanager
 from functools import cached_property
 from itertools import cycle
@@ -84,7 +84,8 @@ class ArchiveWriter(ABC):
                 making = reading.next_batch()
                 if making is None:
                     return
-                self._write_batch(making.batch.result())
+                batch = making.batch
+                self._write_batch(batch.result() if isinstance(batch, Future) else batch)
 
     def _write_batch(self, batch: Batch) -> None:
         try:

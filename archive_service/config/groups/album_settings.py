@@ -17,6 +17,7 @@ from archive_service.config.setting_docs import setting
 from archive_service.config.values import Text, ValueKind
 from archive_service.storage.deadline import within
 from archive_service.storage.exclusion import DEFAULT_PATTERNS
+from archive_service.storage.local.real_path import real_path
 from archive_service.storage.s3.location import SCHEME, S3Location
 
 _BESIDE_PACKAGE = Path(__file__).resolve().parents[3] / "test_photos"
@@ -82,7 +83,7 @@ def lists_place(text: str) -> StoragePlace | None:
 def are_served(lists_dir: StoragePlace, photos_dir: StoragePlace) -> bool:
     """Tell whether lists lie in what can be an album."""
     if isinstance(lists_dir, Path) and isinstance(photos_dir, Path):
-        lists, photos = lists_dir.resolve(), photos_dir.resolve()
+        lists, photos = real_path(lists_dir), real_path(photos_dir)
         below = lists.relative_to(photos).parts if lists.is_relative_to(photos) else ()
         return bool(below) and is_archive_id(below[0])
     if isinstance(lists_dir, S3Location) and isinstance(photos_dir, S3Location):

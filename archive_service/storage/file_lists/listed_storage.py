@@ -24,15 +24,15 @@ from archive_service.observe.storage_events import ListRejected
 from archive_service.storage.base import AlbumFiles, Storage
 from archive_service.storage.file_lists.list_model import ListBroken
 from archive_service.storage.file_lists.list_place import ListPlace, ListTimes
-from archive_service.storage.file_lists.merging import resolved
+from archive_service.storage.file_lists.merged_listings import MergedListings
 from archive_service.storage.file_lists.parsed_list import FileList
 from archive_service.storage.file_lists.text_files import FilesWithTexts
 from archive_service.storage.wanted_tree import WantedTree
 
-_KEPT_ENTRIES = 250_000
-"""Entries of lists that are kept as they were read, some 300 bytes each."""
-_ENTRIES_PER_LIST = 30
-"""The memory that a list takes beside its entries, counted in entries."""
+_KEPT_BYTES = 75_000_000
+"""Of lists that are kept as they were read."""
+_MERGED_BYTES = 75_000_000
+"""Of lists whose listing is kept, what was read of them included."""
 
 
 class ListedStorage:
@@ -43,7 +43,8 @@ class ListedStorage:
         self._place = place
         self._observe = once(observe)
         self._lock = Lock()
-        self._read: WeightedLRU[ArchiveId, tuple[bytes, FileList]] = WeightedLRU(_KEPT_ENTRIES)
+        self._read: WeightedLRU[ArchiveId, tuple[bytes, FileList]] = WeightedLRU(_KEPT_BYTES)
+        self._merged = MergedListings(_MERGED_BYTES)
 
     def list(self, archive: ArchiveId) -> Listing:
         """List an album, or what a list names; see `Storage.list`."""
@@ -59,7 +60,8 @@ class ListedStorage:
     def listed(self, archive: ArchiveId) -> Listing:
         """List what a list names; raise ArchiveNotFound, ListBroken or StorageUnavailable."""
         found, times = self._found(archive)
-        return resolved(self._albums, archive, found, times=times)
+        albums = self._albums.select(archive, found.wanted)
+        return self._merged.of(archive, found, albums, times=times)
 
     def select(
         self, archive: ArchiveId, wanted: Mapping[ArchiveId, WantedTree]
@@ -121,6 +123,5 @@ class ListedStorage:
         found = FileList.of(file.content or b"")
         if file.version:
             with self._lock:
-                weight = len(found) + _ENTRIES_PER_LIST
-                self._read.put(archive, (file.version, found), weight=weight)
+                self._read.put(archive, (file.version, found), weight=found.memory_bytes)
         return found, file.times

@@ -18,6 +18,9 @@ from archive_service.storage.wanted_tree import WantedTree
 
 _MOST_DIRECTORIES = 500_000
 """Of all paths together: a directory of the tree of names takes some 400 bytes."""
+_BYTES_PER_LIST = 9000
+_BYTES_PER_ENTRY = 300
+"""Beside the text of one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,8 +88,11 @@ class FileList:
         """The origins in `order`."""
         return [self.origins[number] for number in self.order or ()]
 
-    def __len__(self) -> int:
-        return len(self.origins)
+    @property
+    def memory_bytes(self) -> int:
+        """About how much memory the list takes."""
+        of_texts = sum(map(len, self.texts.values()))
+        return _BYTES_PER_LIST + _BYTES_PER_ENTRY * len(self.origins) + of_texts
 
 
 def _check_directories(origins: Sequence[bytes]) -> None:

@@ -13,18 +13,25 @@ from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
 
-from archive_service.storage.in_flight import InFlight
+from archive_service.storage.in_flight import HALVED_FILES, InFlight
 from archive_service.storage.local.directory_look import DirectoryLook, rows_of
 from archive_service.storage.local.native import NativeCalls
 from archive_service.storage.local.open_beneath import opened_to_pass
-from archive_service.storage.local.stat_record import COLUMNS, MODE
+from archive_service.storage.local.stat_record import COLUMNS, MODE, ROW
 
-KEPT_ENTRIES = 100_000
-"""Files and directories of all albums whose last listing is kept, some 60 bytes each."""
+KEPT_ENTRIES = 120_000
+"""Files and directories of all archives whose last listing is kept, some 60 bytes each.
+
+Of a list some 160, because nothing else holds the listings of its albums.  An album of 50,000 files
+and a list of as many out of 500 albums have room beside each other.
+"""
 
 
 class KeptDirectory(NamedTuple):
-    """A directory and what is in it, unfinished uploads included, as one look found them."""
+    """A directory and what of it was looked at, unfinished uploads included, as one look found it.
+
+    For a list that is what the list wants: other files of the directory decide nothing.
+    """
 
     location: bytes
     identity: tuple[int, ...]
@@ -33,7 +40,7 @@ class KeptDirectory(NamedTuple):
     rows: bytes
 
     def is_unchanged(self, album: int, in_flight: InFlight, native: NativeCalls) -> bool:
-        """Return whether the directory in an open album, and all files in it, are the same."""
+        """Return whether the directory in an open album, and these files in it, are the same."""
         try:
             descriptor = opened_to_pass(album, self.location)
         except OSError:
@@ -49,13 +56,19 @@ class KeptDirectory(NamedTuple):
 
 
 class KeptAlbum(NamedTuple):
-    """The directories of an album without links."""
+    """The directories of an album, as far as an archive wants it, without links."""
 
     directories: Sequence[KeptDirectory]
 
     def is_unchanged(self, album: int, in_flight: InFlight, native: NativeCalls) -> bool:
         """Return whether an open album is the same."""
-        return all(kept.is_unchanged(album, in_flight, native) for kept in self.directories)
+
+        def look(directories: Sequence[KeptDirectory]) -> list[bool]:
+            return [all(kept.is_unchanged(album, in_flight, native) for kept in directories)]
+
+        is_large = sum(len(kept.rows) for kept in self.directories) >= HALVED_FILES * ROW.size
+        found = in_flight.in_halves(look, self.directories) if is_large else look(self.directories)
+        return all(found)
 
 
 class KeptAlbumBuilder:

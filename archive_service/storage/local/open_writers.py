@@ -140,9 +140,10 @@ class OpenWriters:
 
         try:
             in_flight.in_slices(look_at, len(young))
-        except _Seen as seen:
-            return seen.sign
-        return UploadSign.OPEN if any(map(look.is_written_to, listing.uploads)) else None
+        except _OpenSeen:
+            return UploadSign.OPEN
+        is_open = any(map(look.is_written_to, listing.uploads))
+        return UploadSign.OPEN if is_open else look.other_sign
 
     def place(self, archive: ArchiveId, listing: Listing) -> AlbumPlace:
         """Return where an album lies."""
@@ -163,12 +164,8 @@ class OpenWriters:
         self._observe(OpenFileIgnored(archive))
 
 
-class _Seen(Exception):
-    """A sign was seen, and the look ends."""
-
-    def __init__(self, sign: UploadSign) -> None:
-        super().__init__(sign)
-        self.sign = sign
+class _OpenSeen(Exception):
+    """A file is open for writing, and the look ends: this sign says the most."""
 
 
 class _AlbumLook:
@@ -177,13 +174,15 @@ class _AlbumLook:
     def __init__(
         self, archive: ArchiveId, listing: Listing, now_ns: int, writers: OpenWriters
     ) -> None:
+        self.other_sign: UploadSign | None = None
+        """A sign that is not UploadSign.OPEN."""
         self._archive = archive
         self._listing = listing
         self._now_ns = now_ns
         self._writers = writers
 
     def at_each(self, files: LocalAlbumFiles, sources: Sequence[SourceIndex]) -> None:
-        """Check files of the listing; raise _Seen."""
+        """Check files of the listing; raise _OpenSeen."""
         young_from_ns = self._now_ns - int(YOUNG_S * NS_PER_S)
         whole = self._writers.leases.count_whole(files, sources, young_from_ns=young_from_ns)
         for source in sources[whole:]:
@@ -193,8 +192,9 @@ class _AlbumLook:
                 continue
             except DownloadFailed:
                 found = UploadSign.CHANGED
-            if found:
-                raise _Seen(found)
+            if found is UploadSign.OPEN:
+                raise _OpenSeen
+            self.other_sign = self.other_sign or found
 
     def _at(self, files: LocalAlbumFiles, source: SourceIndex) -> UploadSign | None:
         descriptor = files.open_unverified(source)

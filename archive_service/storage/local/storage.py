@@ -28,7 +28,7 @@ from archive_service.observe.events import Observe, ignore
 from archive_service.observe.recurrence import once
 from archive_service.observe.storage_events import LinkSkipped
 from archive_service.storage.exclusion import Exclusion
-from archive_service.storage.in_flight import InFlight, InFlights
+from archive_service.storage.in_flight import HALVED_FILES, InFlight, InFlights
 from archive_service.storage.local.album_files import LocalAlbumFiles, album_place
 from archive_service.storage.local.directory_look import Place
 from archive_service.storage.local.filesystem_type import is_prompt, mount_point
@@ -92,8 +92,14 @@ class LocalStorage:
                     )
                 return None
 
-            found = list(in_flight.in_order(find, wanted))
-        in_flight.note_listing(is_prompt=all(each is None or each.is_prompt for each in found))
+            def find_all(albums: Sequence[ArchiveId]) -> list[FoundAlbum | None]:
+                return list(in_flight.in_order(find, albums))
+
+            is_large = sum(len(each.listing) for each in known.values() if each) >= HALVED_FILES
+            albums = list(wanted)
+            found = in_flight.in_halves(find_all, albums) if is_large else find_all(albums)
+            are_prompt = all(each is None or each.is_prompt for each in found)
+            in_flight.note_listing(is_prompt=are_prompt and is_prompt(root))
         self._kept.keep(archive, wanted, dict(zip(wanted, found, strict=True)))
         return [None if each is None else each.listing for each in found]
 

@@ -25,8 +25,8 @@ from bench.servers import NGINX, SERVICE, Server, started
 _BYTES_PER_S = 20_000
 _LITTLE_EVERY_S = 0.02
 _SETTLED_S = 1.0
-_RSS_EACH_KB = 64.0
-_P99_MS = 50.0
+_RSS_EACH_KB = 32.0
+_P99_MS = 20.0
 _SLOWEST = 0.8
 _RSS_EACH, _P50, _P99 = "RSS each, KB", "little album, median ms", "little album, p99 ms"
 _RIGHT_BEHIND = "the first, right behind their connecting, ms"

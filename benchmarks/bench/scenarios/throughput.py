@@ -13,6 +13,7 @@ from bench.processes import cpu_s, rest
 from bench.results import (
     BOTH_CPU,
     RATE,
+    SERVER_CPU,
     Outcome,
     Target,
     at_most,
@@ -31,8 +32,9 @@ def album(plan: Plan) -> Outcome:
     outcome, _ = _measured(plan, plan.album)
     samples = outcome.samples
     targets = [
-        ratio_at_least(samples, NGINX, RATE, 1.0),
-        ratio_at_most(samples, NGINX, BOTH_CPU, 1.15),
+        ratio_at_least(samples, NGINX, RATE, 1.3),
+        ratio_at_most(samples, NGINX, BOTH_CPU, 0.85),
+        ratio_at_most(samples, NGINX, SERVER_CPU, 1.1),
         ratio_at_least(samples, fastest(samples, PACKERS, RATE), RATE, 2.0),
     ]
     return replace(outcome, targets=targets)
