@@ -60,8 +60,8 @@ class Album:
         return self.path.name
 
     def has_gap(self) -> bool:
-        """Return whether an upload that broke off may have left zeros or holes in a file."""
-        return any(map(_has_zero_page, self.contents.values()))
+        """Return whether an upload that broke off may have left a file empty or with holes."""
+        return any(not data or _has_zero_page(data) for data in self.contents.values())
 
 
 def _has_zero_page(data: bytes) -> bool:
