@@ -60,8 +60,12 @@ class Album:
         return self.path.name
 
     def has_gap(self) -> bool:
-        """Return whether an upload that broke off may have left zeros at both ends of a file."""
-        return any(not (data[:4096] + data[-4096:]).strip(b"\0") for data in self.contents.values())
+        """Return whether an upload that broke off may have left a file empty or with holes."""
+        return any(not data or _has_zero_page(data) for data in self.contents.values())
+
+
+def _has_zero_page(data: bytes) -> bool:
+    return any(not data[at : at + 4096].strip(b"\0") for at in range(0, len(data), 4096))
 
 
 class Changes:
