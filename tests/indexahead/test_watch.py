@@ -262,8 +262,10 @@ def test_a_large_old_album_holds_up_no_upload(
 def test_a_download_does_not_wait_for_a_file_that_is_hashed_at_leisure(
     serve: Serve, photos_dir: Path
 ) -> None:
-    with make_sparse(photos_dir / HASH / "1.bin", 1024**3).open("r+b") as file:
-        file.write(b"begun")  # one of zeros alone would be awaited
+    album = make_album(photos_dir, {})
+    with (album / "1.bin").open("wb") as file:  # with data, or else it would be awaited
+        for _ in range(256):
+            file.write(b"1" * 1024**2)
     server = serve(*WATCH)
     eventually(lambda: server.open_below(photos_dir), within_s=WITHIN_S)
     assert len(get(server.port, f"/archive/{HASH}/", "Range: bytes=0-999").content) == 1000

@@ -8,11 +8,13 @@ store, and the caller stops waiting for a call that takes too long.
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from typing import Any, TypeVar
 
 from archive_service.checksums.crc_index.store import Store, StoreFailed
+from archive_service.storage.lanes import Lane, LaneLimits, Lanes
 
+_ONE_THREAD = LaneLimits(per_lane=1, usual=1, most=1)
 _Answer = TypeVar("_Answer")
 
 
@@ -21,7 +23,7 @@ class DeadlineCall:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._thread = ThreadPoolExecutor(1, "index store")
+        self._thread = _thread()
         self._last: Future[Any] | None = None
 
     def ask(self, question: Callable[[Store], _Answer], *, within_s: float) -> _Answer:
@@ -40,15 +42,19 @@ class DeadlineCall:
         return answer.result()
 
     def close(self, *, within_s: float) -> None:
-        """Close the store, then end the thread; raise like `ask`.
+        """Close the store and leave the thread, which ends when idle; raise like `ask`.
 
         A later question starts another thread.
         """
         try:
             self.ask(lambda store: store.close(), within_s=within_s)
         finally:
-            self._thread.shutdown(wait=False)
-            self._thread = ThreadPoolExecutor(1, "index store")
+            self._thread = _thread()
+
+
+def _thread() -> Lane:
+    """Return a thread that the end of the process does not wait for: a name server may hang."""
+    return Lanes("index store", _ONE_THREAD).of("store")
 
 
 def _no_answer() -> StoreFailed:

@@ -39,11 +39,11 @@ def _stat_files(directory: int, names: list[bytes]) -> bytes:
 NOTHING_COMPILED = NativeCalls(_stat_files, lambda *_: 0, lambda *_: 0)
 try:
     from archive_service.storage.local import _smallfiles
-except ImportError:
-    AS_COMPILED = NOTHING_COMPILED
-else:
+
     AS_COMPILED = NativeCalls(
         _smallfiles.stat_files,
         _smallfiles.read_files,
         _smallfiles.unwritten_files,
     )
+except (ImportError, AttributeError):  # it is missing, or of an older checkout
+    AS_COMPILED = NOTHING_COMPILED

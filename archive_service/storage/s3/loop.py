@@ -5,11 +5,29 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Iterable
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import CancelledError, Executor, Future
 from contextlib import suppress
 from typing import Any, TypeVar
 
+from archive_service.storage.lanes import LaneLimits, Lanes
+
+_BLOCKING = LaneLimits(per_lane=32, usual=32, most=32)
+"""Threads for calls that block: names are looked up in them."""
 _Result = TypeVar("_Result")
+
+
+class _Loop(asyncio.SelectorEventLoop):
+    """A loop whose end, like that of the process, waits for no name server."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._blocking = Lanes("s3 names", _BLOCKING).of("names")
+
+    def run_in_executor(
+        self, executor: Executor | None, func: Callable[..., _Result], *args: object
+    ) -> asyncio.Future[_Result]:
+        """Call a function in a thread, of the loop's own unless another is named."""
+        return asyncio.wrap_future((executor or self._blocking).submit(func, *args), loop=self)
 
 
 class LoopThread:
@@ -19,7 +37,7 @@ class LoopThread:
     """
 
     def __init__(self, name: str) -> None:
-        self._loop = asyncio.new_event_loop()
+        self._loop = _Loop()
         self._is_closing = False
         self._thread = threading.Thread(target=self._loop.run_forever, name=name, daemon=True)
         self._thread.start()
@@ -73,4 +91,3 @@ async def _end(last: Coroutine[Any, Any, None]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
     await last
     await asyncio.get_running_loop().shutdown_asyncgens()
-    await asyncio.get_running_loop().shutdown_default_executor()
