@@ -37,6 +37,8 @@ class Upload:
 
 
 _PIECES = 4
+_BLOCK_BYTES = 4096
+"""Of a file system: what was never written to is a hole."""
 
 
 @dataclass
@@ -60,12 +62,17 @@ class Album:
         return self.path.name
 
     def has_gap(self) -> bool:
-        """Return whether an upload that broke off may have left a file empty or with holes."""
-        return any(not data or _has_zero_page(data) for data in self.contents.values())
+        """Return whether an upload that broke off may have left a hole in a file.
+
+        It may also have left zeros at both ends.
+        """
+        return any(map(_has_gap, self.contents.values()))
 
 
-def _has_zero_page(data: bytes) -> bool:
-    return any(not data[at : at + 4096].strip(b"\0") for at in range(0, len(data), 4096))
+def _has_gap(data: bytes) -> bool:
+    blocks = [data[at : at + _BLOCK_BYTES] for at in range(0, len(data), _BLOCK_BYTES)]
+    ends = data[:_BLOCK_BYTES] + data[-_BLOCK_BYTES:]
+    return any(not block.strip(b"\0") for block in [*blocks, ends])
 
 
 class Changes:

@@ -457,10 +457,16 @@ class Soak:
             f"version {flight.version} of {album.version}, doubtful {flight.is_doubtful}",
             f"exposed at {flight.exposed}, first other byte at {other}",
             *entries_of(flight.archive, len(came)),
+            self._evidence_of(album, flight.request),
+        ]
+        return "\n".join(lines)
+
+    def _evidence_of(self, album: Album, request_id: str = "none") -> str:
+        lines = [
             *self._journal.of(album.name),
             "the index, as it is now:",
             *rows_of(self._photos_dir, album.name, self._cache_dir),
-            *lines_about(self._server.lines, flight.request),
+            *lines_about(self._server.lines, request_id),
         ]
         return "\n".join(lines)
 
@@ -509,7 +515,8 @@ class Soak:
         if album.upload:
             assert answer.status == 503, "half an upload"
         if answer.status == 503:
-            assert album.upload or album.has_gap(), "nothing is uploaded"
+            is_uploaded = album.upload or album.has_gap()
+            assert is_uploaded, f"nothing is uploaded: {self._evidence_of(album)}"
             self.counts["asked for while something is uploaded"] += 1
             return None
         assert answer.status == 200, answer.status
