@@ -41,6 +41,7 @@ MARKERS: Mapping[str, str | None] = {
     "s3": "programs",
     "systemd": "containers",
     "unit": "fast",
+    "unit/test_large_archives.py": None,  # writes thousands of files for each test
     "unit/test_slow_storage.py": None,  # mounts a slow file system for each test
     "uploaders": "programs",
     "web/test_downloads_in_trouble.py": "faults",

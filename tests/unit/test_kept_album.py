@@ -17,7 +17,7 @@ from archive_service.archive.fingerprint import fingerprint_of
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import CLOCK_TICK_NS, Listing
 from archive_service.storage.exclusion import DEFAULT_PATTERNS, Exclusion
-from archive_service.storage.in_flight import HALVED_FILES, InFlights
+from archive_service.storage.in_flight import InFlights
 from archive_service.storage.local.directory_look import Place
 from archive_service.storage.local.native import AS_COMPILED, NOTHING_COMPILED, NativeCalls
 from archive_service.storage.local.storage import LocalStorage
@@ -104,21 +104,6 @@ def test_every_change_is_seen(
     now = fingerprint_of(storage.list(ARCHIVE))
     assert now == fingerprint_of(storage_of(photos_dir).list(ARCHIVE))
     assert now != before
-
-
-@pytest.mark.parametrize("changed", ["a/1.jpg", "d/1.jpg"])
-def test_a_change_in_either_half_of_a_large_album_is_seen(
-    photos_dir: Path, storage: LocalStorage, changed: str
-) -> None:
-    files = {f"{part}/{number}.jpg": b"1" for part in "abcd" for number in range(HALVED_FILES // 4)}
-    album = settle(make_album(photos_dir, files))
-    storage.list(ARCHIVE)
-    if not storage.is_at_hand(ARCHIVE):
-        pytest.skip("the file system is none of those that answer at once")
-    eventually(lambda: storage.list(ARCHIVE) is storage.list(ARCHIVE))
-    before = fingerprint_of(storage.list(ARCHIVE))
-    (album / changed).write_bytes(b"2")
-    assert fingerprint_of(storage.list(ARCHIVE)) != before
 
 
 def test_an_album_that_was_removed_is_not_found(album: Path, storage: LocalStorage) -> None:

@@ -21,7 +21,6 @@ from archive_service.archive.listing import CLOCK_TICK_NS, Listing
 from archive_service.storage.exclusion import DEFAULT_PATTERNS, Exclusion
 from archive_service.storage.file_lists.list_place import ListDirectory
 from archive_service.storage.file_lists.listed_storage import ListedStorage
-from archive_service.storage.in_flight import HALVED_FILES
 from archive_service.storage.local.native import AS_COMPILED, NOTHING_COMPILED, NativeCalls
 from archive_service.storage.local.storage import LocalStorage
 from archive_service.storage.wanted_tree import WantedTree
@@ -291,29 +290,3 @@ def test_nothing_is_kept_of_a_file_system_that_may_wait(tmp_path: Path) -> None:
         found = [albums.select(ARCHIVE, wanted)[0] for _ in range(5)]
         albums.close()
     assert len({id(listing) for listing in found}) == len(found)
-
-
-@pytest.mark.parametrize("changed", ["a", "d"])
-def test_a_change_in_either_half_of_a_large_list_is_seen(tmp_path: Path, changed: str) -> None:
-    storage = LocalStorage(tmp_path, Exclusion(DEFAULT_PATTERNS))
-    for name in "abcd":
-        make_album(tmp_path, {f"{n}.jpg": b"1" for n in range(HALVED_FILES // 4)}, name)
-    settle(tmp_path)
-    wanted = {ArchiveId(name): WantedTree.of([b""]) for name in "abcd"}
-    storage.select(ARCHIVE, wanted)
-    if not storage.is_at_hand(ARCHIVE):
-        pytest.skip("the file system is none of those that answer at once")
-
-    def is_kept() -> bool:
-        selected = storage.select(ARCHIVE, wanted), storage.select(ARCHIVE, wanted)
-        return all(map(lambda one, other: one is other, *selected))
-
-    def fingerprints() -> list[bytes]:
-        return [fingerprint_of(each) for each in storage.select(ARCHIVE, wanted) if each]
-
-    eventually(is_kept)
-    before = fingerprints()
-    (tmp_path / changed / "1.jpg").write_bytes(b"22")
-    pairs = zip("abcd", before, fingerprints(), strict=True)
-    assert [name for name, then, now in pairs if then != now] == [changed]
-    storage.close()
