@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 
 import pytest
+from campaign.programs import ProgramSoak
 from campaign.soak import RemountSoak, Soak, UploadSoak
 
 pytestmark = pytest.mark.skipif(
@@ -32,8 +33,12 @@ def test_two_hundred_downloads_with_cuts_resumes_and_changes(
     soak(kind, tmp_path, seed=5, downloads=200)
 
 
+def test_sixty_downloads_while_programs_upload(tmp_path: Path) -> None:
+    soak(ProgramSoak, tmp_path, seed=5, downloads=60)
+
+
 @pytest.mark.campaign
-@pytest.mark.parametrize("kind", [Soak, UploadSoak, RemountSoak])
+@pytest.mark.parametrize("kind", [Soak, UploadSoak, RemountSoak, ProgramSoak])
 def test_ten_thousand_downloads_with_cuts_resumes_and_changes(
     tmp_path: Path, kind: type[Soak]
 ) -> None:
