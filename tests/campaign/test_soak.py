@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 import pytest
-from campaign.programs import ProgramSoak
+from campaign.program_soak import ProgramSoak
 from campaign.soak import RemountSoak, Soak, UploadSoak
 
 pytestmark = pytest.mark.skipif(
