@@ -101,8 +101,12 @@ class ProgramUpload:
         self._stack.close()  # ends the server
         eventually(self._is_closed, within_s=WITHIN_S)
         self._source.unlink(missing_ok=True)
-        has_marker = self._target.with_name(f"{self.name}.aria2").exists()
-        return self._target.read_bytes() if self._target.exists() and not has_marker else None
+        left = self._target.read_bytes() if self._target.exists() else None
+        has_marker = self._has_beside(".aria2") or (not left and self._has_beside(".PARTIAL"))
+        return None if has_marker else left
+
+    def _has_beside(self, ending: str) -> bool:
+        return self._target.with_name(f"{self.name}{ending}").exists()
 
 
 def _is_written(path: Path) -> bool:
