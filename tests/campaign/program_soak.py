@@ -5,7 +5,7 @@ Downloads go on while a program starts and while it writes.  What the album may 
 | upload | album |
 | --- | --- |
 | starts, or goes on | unavailable, as it was before, or with the whole file |
-| paused | unavailable, or with the whole file if all of it was on its way |
+| paused | unavailable while it is open; closed, it may have another name, or be whole |
 | killed | with what is left under the file's own name: it looks like a finished file |
 """
 
@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import zipfile
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
@@ -37,6 +37,8 @@ _MAY_GO_ON, _MAY_BE_KILLED = 0.25, 0.1
 """How likely, each time that it is a program's turn."""
 _WHOLE = "whole"
 _WITHIN_S = 300.0
+
+Contents = Mapping[str, bytes]
 
 
 class ProgramChanges(Changes):
@@ -111,6 +113,10 @@ def uploads_into(albums: Iterable[Album]) -> Sequence[tuple[Album, ProgramUpload
     return [(a, a.upload) for a in albums if isinstance(a.upload, ProgramUpload)]
 
 
+def _sizes(contents: Contents) -> str:
+    return ", ".join(f"{name} {len(data)}" for name, data in sorted(contents.items()))
+
+
 class ProgramSoak(UploadSoak):
     """A run in which those programs that are installed upload into the albums."""
 
@@ -146,22 +152,28 @@ class ProgramSoak(UploadSoak):
         """Return as `Soak` does; judge a whole download where a program uploads."""
         if not isinstance(album.upload, ProgramUpload):
             return super()._known(album)
-        # In this order: a program that pauses goes on only when this thread lets it.
-        may_be = [album.contents] if not album.upload.is_paused else []
-        may_be.append({**album.contents, album.upload.name: album.upload.data})
+        is_paused = album.upload.is_paused  # until this thread lets it go on
         self.counts["downloads"] += 1
+        request_id = f"soak-{self.counts['downloads']}"
         try:
-            answer = get(self._server.port, f"/archive/{album.name}/")
+            answer = get(
+                self._server.port, f"/archive/{album.name}/", f"X-Request-ID: {request_id}"
+            )
         except Truncated:  # a file that may not be read, or that its program has dated anew
             self.counts["broken while a program uploads"] += 1
             return None
         if answer.status == 503:
             self.counts["asked for while a program uploads"] += 1
         else:
-            self._judge(album, answer, may_be)
+            may_be: list[Contents] = [{**album.contents, album.upload.name: album.upload.data}]
+            if not (is_paused and album.upload.is_open()):
+                may_be.append(album.contents)
+            self._judge(album, answer, may_be, request_id)
         return None
 
-    def _judge(self, album: Album, answer: Response, may_be: list[dict[str, bytes]]) -> None:
+    def _judge(
+        self, album: Album, answer: Response, may_be: Sequence[Contents], request_id: str
+    ) -> None:
         assert answer.status == 200, answer.status
         self.counts["complete while a program uploads"] += 1
         try:
@@ -170,9 +182,15 @@ class ProgramSoak(UploadSoak):
             found = {}
         is_bound = self._bound.setdefault(answer["etag"], answer.content) == answer.content
         if found not in may_be or not is_bound:
-            sizes = {name: len(data) for name, data in found.items()}
-            told = [f"{sizes}, {is_bound}", self._evidence_of(album, answer["x-request-id"])]
-            raise WrongBytes("\n".join(["in no state of the album", *told]))
+            raise WrongBytes(self._told(album, found, may_be, request_id))
+
+    def _told(
+        self, album: Album, found: Contents, may_be: Sequence[Contents], request_id: str
+    ) -> str:
+        lines = [f"{request_id} is in no state of the album", _sizes(found)]
+        lines += [f"may be: {_sizes(each)}" for each in may_be]
+        lines += [f"other: {[n for n in found if found[n] != each.get(n)]}" for each in may_be]
+        return "\n".join([*lines, self._evidence_of(album, request_id)])
 
     def _wind_down(self) -> None:
         self._wait_for_uploads()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import signal
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -91,15 +92,16 @@ class ProgramUpload:
             self._begun.result().kill()
         wait([self._work], WITHIN_S)
         with suppress(AssertionError):  # some servers never close the file
-            eventually(self._is_closed, within_s=_CLOSED_WITHIN_S)
+            eventually(lambda: not self.is_open(), within_s=_CLOSED_WITHIN_S)
         return self._left()
 
-    def _is_closed(self) -> bool:
-        return not any(map(_is_written, self._target.parent.iterdir()))
+    def is_open(self) -> bool:
+        """Return whether a program has a file of the album open for writing."""
+        return any(map(_is_written, self._target.parent.iterdir()))
 
     def _left(self) -> bytes | None:
         self._stack.close()  # ends the server
-        eventually(self._is_closed, within_s=WITHIN_S)
+        eventually(lambda: not self.is_open(), within_s=WITHIN_S)
         self._source.unlink(missing_ok=True)
         left = self._target.read_bytes() if self._target.exists() else None
         has_marker = self._has_beside(".aria2") or (not left and self._has_beside(".PARTIAL"))
@@ -113,6 +115,8 @@ def _is_written(path: Path) -> bool:
     """Return whether a program has a file open for writing."""
     try:
         with path.open("rb") as file:
+            # The signal for who breaks the lease; SIGIO would end this process.
+            fcntl.fcntl(file, fcntl.F_SETSIG, signal.SIGURG)
             fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_RDLCK)
             fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
     except OSError as refused:  # another reason is a directory, or that it has gone
