@@ -61,10 +61,13 @@ class Journal:
 
 
 def states_of(directory: Path) -> dict[str, FileState]:
-    """Return the state of each file below a directory."""
+    """Return the state of each file below a directory, without those that go meanwhile."""
     states = {}
     for path in sorted(directory.rglob("*")):
-        status = path.stat()
+        try:
+            status = path.stat()
+        except FileNotFoundError:
+            continue
         states[str(path.relative_to(directory))] = FileState(
             status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino,
             oct(status.st_mode),

@@ -54,8 +54,8 @@ class Album:
     """The last version made by writing into a file that was there."""
     is_doubtful: bool = False
     """Whether a file has another content under its old size and time, and was not read since."""
-    upload: Upload | None = None
-    """An upload under way."""
+    upload: object | None = None
+    """An upload under way, of the kind that those changes make."""
 
     @property
     def name(self) -> str:
@@ -327,14 +327,14 @@ class Changes:
         name = f"{self._chance.randrange(10**6)}.upload.jpg"
         order = list(range(_PIECES))
         file = (album.path / name).open("wb")
-        album.upload = Upload(file, name, data, order)
+        album.upload = upload = Upload(file, name, data, order)
         if self._chance.random() < 0.5:  # as aria2 does
             file.truncate(len(data))
             self._chance.shuffle(order)
-        self._go_on(album, album.upload)
+        self._go_on(album, upload)
 
     def _go_on_with_upload(self, album: Album) -> None:
-        if album.upload:
+        if isinstance(album.upload, Upload):
             self._go_on(album, album.upload)
 
     def _go_on(self, album: Album, upload: Upload) -> None:
@@ -359,7 +359,7 @@ class Changes:
     def end_uploads(self, albums: Iterable[Album]) -> None:
         """Close the files that are being uploaded."""
         for album in albums:
-            while album.upload:
+            while isinstance(album.upload, Upload):
                 self._go_on(album, album.upload)
 
     def swap(self, one: Album, other: Album) -> None:

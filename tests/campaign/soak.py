@@ -109,8 +109,7 @@ class Soak:
         )
         for path in (self._photos_dir, self._cache_dir, oracle_dir, others):
             path.mkdir()
-        may_forbid = os.geteuid() == 0
-        self._changes = Changes(self._chance, others, may_forbid=may_forbid, smallest=self.smallest)
+        self._changes = self._changes_beside(others)
         self._clients = count()
         self._albums = [Album(self._photos_dir / f"{n:032x}") for n in range(ALBUMS)]
         self._flights: list[Flight] = []
@@ -131,8 +130,16 @@ class Soak:
             self._stack.callback(self._changes.end_uploads, self._albums)
             while self.counts["downloads"] < downloads:
                 self._step()
-            self._land_all()
-            self._check_levels()
+            self._wind_down()
+
+    def _changes_beside(self, others: Path) -> Changes:
+        """Return what makes the changes; `others` is for what is in no album."""
+        may_forbid = os.geteuid() == 0
+        return Changes(self._chance, others, may_forbid=may_forbid, smallest=self.smallest)
+
+    def _wind_down(self) -> None:
+        self._land_all()
+        self._check_levels()
 
     def _served(self) -> Server:
         return self._stack.enter_context(

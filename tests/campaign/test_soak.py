@@ -1,6 +1,7 @@
 """The soak: a short one among the ordinary tests, the long one by itself.
 
-CAMPAIGN_SEED repeats a run, CAMPAIGN_DOWNLOADS makes the long one longer or shorter.
+CAMPAIGN_SEED repeats a run, CAMPAIGN_DOWNLOADS makes the long ones longer or shorter.  The one in
+which programs upload is among the long ones only: they take the time that they take.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import os
 from pathlib import Path
 
 import pytest
+from campaign.program_soak import ProgramSoak
 from campaign.soak import RemountSoak, Soak, UploadSoak
 
 pytestmark = pytest.mark.skipif(
@@ -25,6 +27,14 @@ def soak(kind: type[Soak], directory: Path, *, seed: int, downloads: int) -> Non
         print(", ".join(f"{what}: {count}" for what, count in sorted(run.counts.items())))
 
 
+def chosen_seed() -> int:
+    return int(os.environ.get("CAMPAIGN_SEED") or int.from_bytes(os.urandom(4), "big"))
+
+
+def chosen_downloads(otherwise: int) -> int:
+    return int(os.environ.get("CAMPAIGN_DOWNLOADS", f"{otherwise}"))
+
+
 @pytest.mark.parametrize("kind", [Soak, UploadSoak, RemountSoak])
 def test_two_hundred_downloads_with_cuts_resumes_and_changes(
     tmp_path: Path, kind: type[Soak]
@@ -37,5 +47,9 @@ def test_two_hundred_downloads_with_cuts_resumes_and_changes(
 def test_ten_thousand_downloads_with_cuts_resumes_and_changes(
     tmp_path: Path, kind: type[Soak]
 ) -> None:
-    seed = int(os.environ.get("CAMPAIGN_SEED") or int.from_bytes(os.urandom(4), "big"))
-    soak(kind, tmp_path, seed=seed, downloads=int(os.environ.get("CAMPAIGN_DOWNLOADS", "10000")))
+    soak(kind, tmp_path, seed=chosen_seed(), downloads=chosen_downloads(10_000))
+
+
+@pytest.mark.campaign
+def test_a_thousand_downloads_while_programs_upload(tmp_path: Path) -> None:
+    soak(ProgramSoak, tmp_path, seed=chosen_seed(), downloads=chosen_downloads(1000))

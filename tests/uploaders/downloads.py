@@ -38,6 +38,7 @@ class _Loading:
 def _loading(
     command: Callable[[str, Path], Sequence[str | Path]], source: Path, target: Path
 ) -> Iterator[Upload]:
+    before = set(target.parent.iterdir())
     more, has_begun = threading.Event(), threading.Event()
     handler = partial(_HalfWay, source.read_bytes(), more, has_begun)
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -46,7 +47,7 @@ def _loading(
     program = Stopped(command(f"http://127.0.0.1:{server.server_port}/1.jpg", target))
     try:
         assert has_begun.wait(WITHIN_S)
-        eventually(lambda: len(list(target.parent.iterdir())) > 1, within_s=WITHIN_S)
+        eventually(lambda: set(target.parent.iterdir()) - before, within_s=WITHIN_S)
         yield _Loading(program, more)
     finally:
         program.kill()

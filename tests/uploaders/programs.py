@@ -53,19 +53,22 @@ class Stopped:
         return bool(self._process.poll())
 
     def pause(self) -> None:
-        os.killpg(self._process.pid, signal.SIGSTOP)
+        self._send(signal.SIGSTOP)
 
     def resume(self) -> None:
-        os.killpg(self._process.pid, signal.SIGCONT)
+        self._send(signal.SIGCONT)
 
     def go_on(self) -> None:
         self.resume()
         assert self._process.wait(WITHIN_S) == 0
 
     def kill(self) -> None:
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        self._send(signal.SIGKILL)
         self._process.wait(WITHIN_S)
+
+    def _send(self, number: signal.Signals) -> None:
+        with suppress(ProcessLookupError):  # it has come to its end
+            os.killpg(self._process.pid, number)
 
 
 @contextmanager
