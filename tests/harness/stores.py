@@ -37,8 +37,20 @@ class StoreServer:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
+        eventually(self._is_up, within_s=TIMEOUT_S)
+
+    def _is_up(self) -> bool:
+        """Start the server unless it runs, and return whether it answers.
+
+        PostgreSQL refuses to start while a process of the one that was killed has not ended.
+        """
+        if self._process is None or self._process.poll() is not None:
+            self._process = self._launched()
+        return self.answers()
+
+    def _launched(self) -> subprocess.Popen[bytes]:
         with (self._directory / "log").open("ab") as log:
-            self._process = subprocess.Popen(
+            return subprocess.Popen(
                 self._command,
                 env=environment(),
                 cwd=self._directory,
@@ -46,7 +58,6 @@ class StoreServer:
                 stdout=log,
                 stderr=log,
             )
-        eventually(self.answers, within_s=TIMEOUT_S)
 
     def answers(self) -> bool:
         raise NotImplementedError
