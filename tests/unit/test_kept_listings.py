@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -64,6 +66,30 @@ def test_what_can_not_be_looked_at_again_is_not_kept(found: Found) -> None:
     kept = KeptListings(WEIGHT)
     kept.keep(ORDERS[0], WANTED, {**found, ONE: one._replace(kept=None), THREE: None})
     assert kept.of(ORDERS[0], WANTED) == {TWO: found[TWO]}
+
+
+class _Wanted(dict[ArchiveId, WantedTree]):
+    """What is wanted; a `dict` itself can't be referred to weakly."""
+
+
+@pytest.mark.parametrize("albums", [(), (TWO,)])
+def test_what_an_archive_wants_of_lost_or_moving_albums_is_bounded(
+    found: Found, albums: Sequence[ArchiveId]
+) -> None:
+    """Archives of which little is kept, or nothing, hold no memory without limit."""
+    kept = KeptListings(3 * WEIGHT)
+    moving = {
+        album: each._replace(kept=each.kept if album in albums else None)
+        for album, each in found.items()
+        if each
+    }
+    references = []
+    for number in range(10):
+        wanted = _Wanted(WANTED)
+        references.append(weakref.ref(wanted))
+        kept.keep(ArchiveId(f"order-{number}"), wanted, moving)
+    del wanted
+    assert sum(reference() is not None for reference in references) == (3 if albums else 0)
 
 
 def test_it_is_kept_for_what_was_wanted_alone(found: Found) -> None:

@@ -53,11 +53,17 @@ class KeptListings:
         return known[1] if known and known[0] is wanted else {}
 
     def keep(self, archive: ArchiveId, wanted: Wanted | None, found: Found) -> None:
-        """Keep what was found of those albums that can show later that they are the same."""
+        """Keep what was found of those albums that can show later that they are the same.
+
+        The others take of the room, too, because what is wanted of them is kept.
+        """
         kept = {album: each for album, each in found.items() if each and each.kept}
         with self._lock:
-            self._archives.put(archive, (wanted, kept), weight=_weight(kept.values()))
+            if kept:
+                self._archives.put(archive, (wanted, kept), weight=_weight(found.values()))
+            else:
+                self._archives.drop(archive)
 
 
-def _weight(found: Iterable[FoundAlbum]) -> int:
-    return sum(len(each.listing) + _ENTRIES_PER_ALBUM for each in found)
+def _weight(found: Iterable[FoundAlbum | None]) -> int:
+    return sum(len(each.listing) + _ENTRIES_PER_ALBUM for each in found if each)
