@@ -162,8 +162,8 @@ is_unwritten(int directory, const struct job *job)
 #endif
 }
 
-/* Return with how many of the first files something was done, each directory opened once for those
-   in a row. */
+/* Do something with the files, up to the first for which it fails; return for how many it was done.
+   A directory is opened once for files in a row. */
 static ssize_t
 do_in_album(int (*action)(int, const struct job *), int album, const struct job *jobs,
             ssize_t count)
