@@ -162,7 +162,7 @@ is_unwritten(int directory, const struct job *job)
 #endif
 }
 
-/* Do something with the files, up to the first for which it fails; return for how many it was done.
+/* Do something with files, up to the first for which it fails; return for how many it was done.
    A directory is opened once for files in a row. */
 static ssize_t
 do_in_album(int (*action)(int, const struct job *), int album, const struct job *jobs,
