@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from argparse import ArgumentParser, ArgumentTypeError, BooleanOptionalAction, Namespace
+from collections.abc import Sequence
 from typing import NoReturn
 
 from archive_service.archive.id import ArchiveId, InvalidArchiveId
@@ -23,6 +25,14 @@ class OneLineParser(ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Print the message on one line and exit."""
         self.exit(USAGE_ERROR, f"{self.prog}: {message}; -h explains every parameter\n")
+
+    def parse_mixed(self, arguments: Sequence[str] | None) -> Namespace:
+        """Parse arguments, this process's if None; options may stand between the others.
+
+        With a "--" they may not: parse_intermixed_args loses it.
+        """
+        given = sys.argv[1:] if arguments is None else arguments
+        return self.parse_args(given) if "--" in given else self.parse_intermixed_args(given)
 
 
 def hash_argument(text: str) -> ArchiveId:

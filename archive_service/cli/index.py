@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import signal
 import sys
-from argparse import ArgumentParser
 from collections.abc import Callable, Sequence
 from contextlib import closing
 
@@ -50,7 +49,7 @@ _EPILOG = (
 @refusing_wrong_settings
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the action that the arguments name; return the exit status."""
-    options = parser().parse_args(arguments)
+    options = parser().parse_mixed(arguments)
     settings = load_settings(given_settings(options, Settings))
     if options.action == "prune" and options.hashes:
         complain("prune takes no HASH: it looks at all albums")
@@ -81,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0 if is_well and not troubles else _FAILURE
 
 
-def parser() -> ArgumentParser:
+def parser() -> OneLineParser:
     """Return the parser of the command's arguments."""
     made = OneLineParser(
         description="Fill, verify or prune the index of checksums.",

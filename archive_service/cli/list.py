@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -53,12 +53,12 @@ _EPILOG = (
 @refusing_wrong_settings
 def main(arguments: Sequence[str] | None = None) -> int:
     """Show or write a list; return the exit status."""
-    options = parser().parse_args(arguments)
+    options = parser().parse_mixed(arguments)
     settings = load_settings(given_settings(options, Settings))
     return _write(options, settings) if options.action == "write" else _show(options, settings)
 
 
-def parser() -> ArgumentParser:
+def parser() -> OneLineParser:
     """Return the parser of the command's arguments."""
     made = OneLineParser(
         description="Show what a list holds, or write one.", epilog=_EPILOG, allow_abbrev=False

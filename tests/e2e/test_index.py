@@ -80,6 +80,13 @@ def test_fill_takes_the_albums_that_are_named(cache_dir: Path, photos_dir: Path)
     assert unknown_files(photos_dir, cache_dir, HASH)
 
 
+def test_options_may_stand_between_hashes(cache_dir: Path, photos_dir: Path) -> None:
+    for name in (HASH, OTHER):
+        settled_album(photos_dir, name)
+    done = run(cache_dir, photos_dir, "fill", HASH, "--level", "error", OTHER)
+    assert done.stdout == "6 files of 2 albums read, 6,000,006 bytes\n"
+
+
 def test_fill_tells_of_what_is_missing_and_of_what_cannot_be_read_and_goes_on(
     cache_dir: Path, photos_dir: Path
 ) -> None:

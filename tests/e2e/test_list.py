@@ -161,6 +161,16 @@ def test_a_list_is_saved_and_shown_by_its_file(site: Path) -> None:
     assert "foo.txt" in shown.stdout
 
 
+def test_options_may_stand_between_the_others(site: Path) -> None:
+    paths = f"{HASH}/foo.txt", f"{HASH}/bar.txt"
+    flags = ("--photos-dir", str(site / "photos"))
+    done = run_command(("list", "write", *flags, paths[0], "--name", "A", paths[1]), site)
+    assert done.returncode == 0, done.stderr
+    assert [entry["path"] for entry in json.loads(done.stdout)["files"]] == list(paths)
+    done = run_command(("list", "write", *flags, "--", *paths, "--name"), site)
+    assert "--name" in done.stderr  # as a path, which is in no album
+
+
 def test_what_is_missing_is_shown(site: Path) -> None:
     files = [{"path": f"{HASH}/{name}"} for name in ("foo.txt", "none.part", "none.jpg")]
     write_list(site / "lists", {"files": files}, "order-2")

@@ -138,7 +138,7 @@ may_be_unfinished(int descriptor, const struct job *job)
            has_hole(descriptor, job->listed.size);
 }
 
-/* Return whether no program has the file open for writing, by a lease, and it is what was listed. */
+/* Return whether, by a lease, no program has the file open for writing, and it is as listed. */
 static int
 is_unwritten(int directory, const struct job *job)
 {
