@@ -5,11 +5,7 @@ The last file is longer than what the kernel holds of a connection.
 
 from __future__ import annotations
 
-import array
-import fcntl
 import os
-import termios
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +13,8 @@ import pytest
 from conftest import Serve
 from harness.albums import HASH, make_album, make_sparse, noise, settle
 from harness.conditions import eventually
-from harness.http import Connection, Truncated, connected, get
+from harness.http import Truncated, connected, get
+from harness.pauses import fill_buffers
 from harness.server import Server
 from harness.touches import give_to_its_owner
 
@@ -31,7 +28,6 @@ FILES = {
     "c.bin": noise(3_000_000, 3),
 }
 OTHERS = {name: noise(len(data), 9) for name, data in FILES.items()}
-AT_REST_S = 0.3
 
 
 @pytest.fixture
@@ -39,26 +35,6 @@ def album(photos_dir: Path) -> Path:
     album = make_album(photos_dir, FILES)
     make_sparse(album / LAST, most_held_bytes() + 8_000_000)
     return settle(album)
-
-
-def waiting_bytes(connection: Connection) -> int:
-    """Return how many bytes wait to be read by the client."""
-    count = array.array("i", [0])
-    fcntl.ioctl(connection.socket.fileno(), termios.FIONREAD, count)
-    return count[0]
-
-
-def fill_buffers(connection: Connection) -> None:
-    """Wait until the server can send no more to a client that does not read."""
-    seen: list[tuple[int, float]] = [(-1, 0.0)]
-
-    def is_at_rest() -> bool:
-        waiting = waiting_bytes(connection)
-        if waiting != seen[-1][0]:
-            seen.append((waiting, time.monotonic()))
-        return time.monotonic() - seen[-1][1] > AT_REST_S
-
-    eventually(is_at_rest)
 
 
 def received_across(server: Server, position: int, change: Callable[[], None]) -> bytes:
