@@ -21,7 +21,7 @@ from archive_service.checksums.crc_index.base import Row
 from archive_service.checksums.crc_index.circuit import Circuit
 from archive_service.checksums.crc_index.deadline_call import DeadlineCall
 from archive_service.checksums.crc_index.memory import MemoryCrcIndex
-from archive_service.checksums.crc_index.outage import Outage
+from archive_service.checksums.crc_index.outage_reports import Outage
 from archive_service.checksums.crc_index.row_blocks import (
     MAX_BLOCKS,
     block_of,

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from archive_service.checksums.crc_index.deadline_call import DeadlineCall
-from archive_service.checksums.crc_index.health import trouble_of
 from archive_service.checksums.crc_index.index_url import IndexAddress, make_store
+from archive_service.checksums.crc_index.sqlite_check import trouble_of
 from archive_service.checksums.crc_index.store import StoreFailed
 from archive_service.cli.doctor.findings import Finding, Verdict
 from archive_service.config.crc_index_choice import index_address
@@ -22,7 +22,7 @@ _ANSWER_TIMEOUT_S = 5.0
 def index_findings(settings: Settings) -> Iterator[Finding]:
     """Check the index file, or the server of a shared index."""
     address = index_address(settings)
-    yield from _file(address.path) if address.kind == "sqlite" else _shared_index(address)
+    yield from _shared_index(address) if address.kind.is_shared else _file(address.path)
 
 
 def _shared_index(address: IndexAddress) -> Iterator[Finding]:
