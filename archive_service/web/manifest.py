@@ -44,7 +44,7 @@ class _Printed(NamedTuple):
     body: bytes
 
 
-class _Version(NamedTuple):
+class _HeadKey(NamedTuple):
     """What a manifest is printed from."""
 
     fingerprint: bytes
@@ -59,8 +59,8 @@ class _Order(NamedTuple):
     printer: Printer
 
     @property
-    def version(self) -> _Version:
-        return _Version(self.representation.fingerprint, self.representation.etag, self.printer)
+    def version(self) -> _HeadKey:
+        return _HeadKey(self.representation.fingerprint, self.representation.etag, self.printer)
 
 
 class Manifests:
@@ -68,7 +68,7 @@ class Manifests:
 
     def __init__(self, service: ArchiveService) -> None:
         self._service = service
-        self._heads: WeightedLRU[_Version, ManifestHead] = WeightedLRU(_KEPT_HEADS)
+        self._heads: WeightedLRU[_HeadKey, ManifestHead] = WeightedLRU(_KEPT_HEADS)
         self._bodies: WeightedLRU[str, bytes] = WeightedLRU(_KEPT_BYTES)
         self._printing = SharedCalls(self._begin)
 

@@ -19,7 +19,7 @@ from archive_service.http.request_fields import RequestFields
 from archive_service.http.response_plan import (
     CHANGED_MEANWHILE,
     ResponsePlan,
-    Target,
+    SelectedRepresentation,
     continues_unguarded,
     plan,
 )
@@ -50,7 +50,7 @@ class ManifestRoute:
         now_s = int(time.time())
         validators = validators_of(representation, now_s, etag=head.etag)
         fields = RequestFields.of(request.method, request.headers.items())
-        target = Target(head.complete_length, "application/json", validators)
+        target = SelectedRepresentation(head.complete_length, "application/json", validators)
         answer = plan(fields, target, now_s=now_s)
         if continues_unguarded(
             answer, fields

@@ -46,6 +46,16 @@ def close_names(directory: Path) -> list[str]:
     ]
 
 
+def shared_class_names(directory: Path) -> list[str]:
+    """Return the names that more than one class of the modules has."""
+    places: dict[str, list[str]] = defaultdict(list)
+    for path in sorted(directory.rglob("*.py")):
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.ClassDef):
+                places[node.name].append(path.relative_to(directory).as_posix())
+    return [f"{name}: {found}" for name, found in places.items() if len(found) > 1]
+
+
 def near(one: str, other: str) -> bool:
     """Return whether two names are one letter or a plural apart."""
     short, long = sorted((one, other), key=len)
@@ -96,6 +106,10 @@ def test_no_two_modules_have_names_that_are_easily_confused() -> None:
     assert close_names(PACKAGE) == []
 
 
+def test_no_two_classes_share_a_name() -> None:
+    assert shared_class_names(PACKAGE) == []
+
+
 def test_files_are_short() -> None:
     assert long_files(PACKAGE) == []
 
@@ -129,6 +143,12 @@ def test_names_that_are_easily_confused_are_found(tmp_path: Path, one: str, othe
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     assert len(close_names(tmp_path)) == 1
+
+
+def test_a_class_name_that_is_used_twice_is_found(tmp_path: Path) -> None:
+    (tmp_path / "link.py").write_text("class Verdict: ...\nclass Link: ...\n")
+    (tmp_path / "finding.py").write_text("class Verdict: ...\n")
+    assert shared_class_names(tmp_path) == ["Verdict: ['finding.py', 'link.py']"]
 
 
 def test_one_line_too_many_is_found(tmp_path: Path) -> None:

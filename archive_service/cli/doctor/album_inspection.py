@@ -9,7 +9,7 @@ from pathlib import Path
 
 from archive_service.archive.errors import DownloadFailed, StorageUnavailable
 from archive_service.archive.id import ArchiveId, is_archive_id
-from archive_service.cli.doctor.findings import Finding, Verdict
+from archive_service.cli.doctor.findings import Finding, Severity
 from archive_service.cli.doctor.store_inspection import addressing_advice
 from archive_service.cli.doctor.surroundings_inspection import is_selinux_in_force
 from archive_service.config.album_storage import advice, permission_advice, storage_of
@@ -44,13 +44,13 @@ def album_findings(settings: Settings) -> Iterator[Finding]:
         except StorageUnavailable as error:
             cure = addressing_advice(settings, error.reason) or advice(settings, error.reason)
             text = f"{settings.photos_dir} can't be read ({error}): {cure}"
-            yield Finding(Verdict.WRONG, "albums", text)
+            yield Finding(Severity.WRONG, "albums", text)
             return
         yield from _looked_at(settings, storage, names)
 
 
 def _looked_at(settings: Settings, storage: Storage, names: Sequence[str]) -> Iterator[Finding]:
-    yield Finding(Verdict.GOOD, "albums", f"{len(names):,} in {settings.photos_dir}")
+    yield Finding(Severity.GOOD, "albums", f"{len(names):,} in {settings.photos_dir}")
     is_local = isinstance(settings.photos_dir, Path)
     sample = names[: LOOKED_AT_ALBUMS if is_local else LOOKED_AT_IN_STORE]
     reasons = [(name, _why_unreadable(storage, name)) for name in sample]
@@ -58,11 +58,11 @@ def _looked_at(settings: Settings, storage: Storage, names: Sequence[str]) -> It
         names_of_it = [name for name, each in reasons if each == reason]
         cure = _UNFIT.get(reason) or f"can't be read by this user: {_cure(settings)}"
         text = f"{len(names_of_it):,} of the {len(sample):,} looked at, such as"
-        yield Finding(Verdict.WRONG, "albums", f"{text} {_shown(names_of_it[0])}, {cure}")
+        yield Finding(Severity.WRONG, "albums", f"{text} {_shown(names_of_it[0])}, {cure}")
     nameless = [name for name in names if not _is_id(name)]
     if nameless:
         yield Finding(
-            Verdict.ADVICE,
+            Severity.ADVICE,
             "albums",
             f"{len(nameless):,} have names that no link can have: rename them to letters, digits "
             "and - _ ~ . if they are to be downloaded",
@@ -111,11 +111,11 @@ def watching_findings(settings: Settings) -> Iterator[Finding]:
         return
     if not isinstance(settings.photos_dir, Path):
         text = "object stores don't report uploads: set INDEX_AHEAD=scan to index them ahead"
-        yield Finding(Verdict.GOOD, "watching", text)
+        yield Finding(Severity.GOOD, "watching", text)
     elif is_changed_by_others(settings.photos_dir):
         kind = filesystem_of(settings.photos_dir)
         text = f"{kind} does not report uploads, so they are looked for every 10 seconds"
-        yield Finding(Verdict.GOOD, "watching", text)
+        yield Finding(Severity.GOOD, "watching", text)
     elif _WATCH_LIMIT.exists():
         with suppress(StorageUnavailable), closing(storage_of(settings)) as storage:
             yield _watch_limit(len(storage.albums()), int(_WATCH_LIMIT.read_text()))
@@ -123,9 +123,9 @@ def watching_findings(settings: Settings) -> Iterator[Finding]:
 
 def _watch_limit(albums: int, limit: int) -> Finding:
     if albums <= limit:
-        return Finding(Verdict.GOOD, "watching", f"up to {limit:,} directories")
+        return Finding(Severity.GOOD, "watching", f"up to {limit:,} directories")
     return Finding(
-        Verdict.ADVICE,
+        Severity.ADVICE,
         "watching",
         f"{limit:,} directories may be watched and there are {albums:,} albums, so uploads are "
         "looked for every 10 seconds: raise fs.inotify.max_user_watches, or set INDEX_AHEAD=scan",

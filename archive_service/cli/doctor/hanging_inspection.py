@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from archive_service.cli.doctor.findings import Finding, Verdict
+from archive_service.cli.doctor.findings import Finding, Severity
 from archive_service.config.crc_index_choice import index_address
 from archive_service.config.settings import Settings
 from archive_service.storage.deadline import within
@@ -31,7 +31,7 @@ def hanging_findings(settings: Settings) -> Iterator[Finding]:
                 f"{place} does not answer within {ANSWER_WITHIN_S:.0f} seconds: look at its disk, "
                 "or at the server that it is mounted from"
             )
-            yield Finding(Verdict.WRONG, subject, text)
+            yield Finding(Severity.WRONG, subject, text)
 
 
 def _answers(directory: Path) -> bool:

@@ -11,7 +11,7 @@ from archive_service.checksums.crc_index.deadline_call import DeadlineCall
 from archive_service.checksums.crc_index.health import trouble_of
 from archive_service.checksums.crc_index.index_url import IndexAddress, make_store
 from archive_service.checksums.crc_index.store import StoreFailed
-from archive_service.cli.doctor.findings import Finding, Verdict
+from archive_service.cli.doctor.findings import Finding, Severity
 from archive_service.config.crc_index_choice import index_address
 from archive_service.config.settings import Settings
 
@@ -34,18 +34,18 @@ def _shared_index(address: IndexAddress) -> Iterator[Finding]:
             f"{address.shown}: {error.reason}. Downloads go on without, and each process computes "
             "checksums for itself: start the server, or correct INDEX_URL"
         )
-        yield Finding(Verdict.WRONG, "index", text)
+        yield Finding(Severity.WRONG, "index", text)
         return
     for advice in found.advice:
-        yield Finding(Verdict.ADVICE, "index", f"{address.shown}: {advice}")
-    yield Finding(Verdict.GOOD, "index", f"{address.shown}, {found.text}")
+        yield Finding(Severity.ADVICE, "index", f"{address.shown}: {advice}")
+    yield Finding(Severity.GOOD, "index", f"{address.shown}, {found.text}")
 
 
 def _file(path: Path) -> Iterator[Finding]:
     nearest = next(parent for parent in path.parents if parent.exists())
     if not os.access(nearest, os.W_OK | os.X_OK):
         yield Finding(
-            Verdict.WRONG,
+            Severity.WRONG,
             "index",
             f"{nearest} can't be written by this user, so checksums are computed anew after each "
             "start: permit it, or set CACHE_DIR or INDEX_URL",
@@ -53,11 +53,11 @@ def _file(path: Path) -> Iterator[Finding]:
         return
     if trouble := trouble_of(path):
         text = f"{path} {trouble}: the service will start afresh; or delete it"
-        yield Finding(Verdict.ADVICE, "index", text)
+        yield Finding(Severity.ADVICE, "index", text)
         return
     size = f"{path.stat().st_size:,} bytes" if path.exists() else "not begun"
     free_bytes = shutil.disk_usage(nearest).free
     if free_bytes < _SCARCE_BYTES:
         text = f"{free_bytes:,} bytes are free in {nearest}: make room, or set CACHE_DIR"
-        yield Finding(Verdict.ADVICE, "index", text)
-    yield Finding(Verdict.GOOD, "index", f"{path}, {size}")
+        yield Finding(Severity.ADVICE, "index", text)
+    yield Finding(Severity.GOOD, "index", f"{path}, {size}")

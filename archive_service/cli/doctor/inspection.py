@@ -11,7 +11,7 @@ from archive_service.cli.doctor.album_inspection import (
     album_findings,
     watching_findings,
 )
-from archive_service.cli.doctor.findings import Finding, Verdict
+from archive_service.cli.doctor.findings import Finding, Severity
 from archive_service.cli.doctor.hanging_inspection import hanging_findings
 from archive_service.cli.doctor.index_inspection import index_findings
 from archive_service.cli.doctor.list_inspection import list_findings
@@ -38,13 +38,13 @@ def _program(_settings: Settings) -> Iterator[Finding]:
     version = ".".join(map(str, sys.version_info[:3]))
     if AS_COMPILED is NOTHING_COMPILED:
         yield Finding(
-            Verdict.ADVICE,
+            Severity.ADVICE,
             "program",
             f"Python {version}, nothing compiled: albums of thousands of small files take half as "
             "much time again. Install a C compiler and Python's headers, then the service again.",
         )
     else:
-        yield Finding(Verdict.GOOD, "program", f"Python {version}, with its compiled part")
+        yield Finding(Severity.GOOD, "program", f"Python {version}, with its compiled part")
 
 
 def _settings(settings: Settings) -> Iterator[Finding]:
@@ -55,11 +55,11 @@ def _settings(settings: Settings) -> Iterator[Finding]:
     )
     source = "with" if Path(".env").exists() else "without"
     text = f"read in {Path.cwd()}, {source} a .env; not the default: {', '.join(changed) or 'none'}"
-    yield Finding(Verdict.GOOD, "settings", text)
+    yield Finding(Severity.GOOD, "settings", text)
 
 
 def _signing(settings: Settings) -> Iterator[Finding]:
-    yield Finding(Verdict.GOOD, "signing", signing_state(settings.signing_keys))
+    yield Finding(Severity.GOOD, "signing", signing_state(settings.signing_keys))
 
 
 def _limits(settings: Settings) -> Iterator[Finding]:
@@ -68,7 +68,7 @@ def _limits(settings: Settings) -> Iterator[Finding]:
     if hard != resource.RLIM_INFINITY and (not needed or hard < needed):
         wanted = f"MAX_DOWNLOADS={settings.max_downloads} needs {needed:,} open files"
         yield Finding(
-            Verdict.ADVICE,
+            Severity.ADVICE,
             "limits",
             f"{wanted if needed else 'MAX_DOWNLOADS=0 needs no limit of open files'}: {hard:,} are "
             f"allowed, enough for some {hard // FILES_PER_DOWNLOAD:,} downloads at once. Raise the "
@@ -76,7 +76,7 @@ def _limits(settings: Settings) -> Iterator[Finding]:
         )
     else:
         text = f"open files for {settings.max_downloads:,} downloads at once: {needed:,}"
-        yield Finding(Verdict.GOOD, "limits", text)
+        yield Finding(Severity.GOOD, "limits", text)
 
 
 def _shared_by_all(settings: Settings) -> str:
@@ -92,14 +92,14 @@ def _neighbours(settings: Settings) -> Iterator[Finding]:
     shared = _shared_by_all(settings)
     if settings.trusted_proxies == UNKNOWN and shared:
         yield Finding(
-            Verdict.ADVICE,
+            Severity.ADVICE,
             "proxies",
             f"all visitors behind one web server share {shared}: name that server in "
             "TRUSTED_PROXIES, or set it to none where nothing is in front",
         )
     if not settings.monitor_port:
         yield Finding(
-            Verdict.ADVICE,
+            Severity.ADVICE,
             "monitoring",
             "/metrics is on the port of the archives: have the web server in front forward "
             "nothing but /archive/, or set MONITOR_PORT",

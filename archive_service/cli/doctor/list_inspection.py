@@ -8,7 +8,7 @@ from pathlib import Path
 
 from archive_service.archive.errors import ArchiveNotFound, StorageUnavailable
 from archive_service.archive.id import ArchiveId
-from archive_service.cli.doctor.findings import Finding, Verdict
+from archive_service.cli.doctor.findings import Finding, Severity
 from archive_service.config.listed_archives import listed_storage, shadowed
 from archive_service.config.settings import Settings
 from archive_service.storage.file_lists.list_model import ListBroken
@@ -28,16 +28,16 @@ def list_findings(settings: Settings) -> Iterator[Finding]:
     with closing(storage):
         try:
             names = storage.lists()
-            yield Finding(Verdict.GOOD, "lists", f"{len(names):,} in {settings.lists_dir}")
+            yield Finding(Severity.GOOD, "lists", f"{len(names):,} in {settings.lists_dir}")
             yield from _broken(storage, names[-_most_looked_at(settings) :])
             hidden = shadowed(storage)
         except StorageUnavailable as error:
             text = f"{settings.lists_dir} can't be read ({error}): mount it, or permit it"
-            yield Finding(Verdict.WRONG, "lists", text)
+            yield Finding(Severity.WRONG, "lists", text)
             return
     if hidden:
         yield Finding(
-            Verdict.WRONG,
+            Severity.WRONG,
             "lists",
             f"{len(hidden):,} have the name of an album, such as {hidden[0]}, and the album is "
             "sent: give the list, or the directory, another name",
@@ -54,7 +54,7 @@ def _broken(storage: ListedStorage, names: Sequence[str]) -> Iterator[Finding]:
     faults = [fault for name in names if (fault := _fault(storage, ArchiveId(name)))]
     if faults:
         yield Finding(
-            Verdict.WRONG,
+            Severity.WRONG,
             "lists",
             f"{len(faults):,} of the {len(names):,} looked at can't be sent: "
             f"{'; '.join(faults[:_SHOWN])}. `archive-service list show HASH` says more",

@@ -6,7 +6,7 @@ import http.client
 from collections.abc import Iterator
 from http import HTTPStatus
 
-from archive_service.cli.doctor.findings import Finding, Verdict
+from archive_service.cli.doctor.findings import Finding, Severity
 from archive_service.cli.sockets import NoSuchHost, NotListening, listening
 from archive_service.config.settings import Settings
 
@@ -28,12 +28,12 @@ def _port(host: str, port: int, flags: str, *, asked_port: int) -> Finding:
         for listener in listening(host, port, flags=flags):
             listener.close()
     except NoSuchHost as error:
-        return Finding(Verdict.WRONG, "port", f"{host} is {error}: choose another with {flags}")
+        return Finding(Severity.WRONG, "port", f"{host} is {error}: choose another with {flags}")
     except NotListening as error:
         if _answers(host, asked_port or port):
-            return Finding(Verdict.GOOD, "port", f"{where}, where the service answers")
-        return Finding(Verdict.WRONG, "port", str(error))
-    return Finding(Verdict.GOOD, "port", f"{where} is free")
+            return Finding(Severity.GOOD, "port", f"{where}, where the service answers")
+        return Finding(Severity.WRONG, "port", str(error))
+    return Finding(Severity.GOOD, "port", f"{where} is free")
 
 
 def _answers(host: str, port: int) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from archive_service.cli.doctor.findings import Finding, Verdict
+from archive_service.cli.doctor.findings import Finding, Severity
 from archive_service.config.settings import Settings
 from archive_service.storage.local.filesystem_type import filesystem_of, is_changed_by_others
 
@@ -28,7 +28,7 @@ def mount_findings(settings: Settings) -> Iterator[Finding]:
     """Advise on a mount that caches directories, so that a new album is a 404 for a while."""
     if isinstance(settings.photos_dir, Path) and is_changed_by_others(settings.photos_dir):
         yield Finding(
-            Verdict.ADVICE,
+            Severity.ADVICE,
             "mount",
             f"{settings.photos_dir} lies on {filesystem_of(settings.photos_dir)}, which "
             "reports no changes: a new album is a 404 as long as the mount caches its "
@@ -46,13 +46,13 @@ def temporary_findings(settings: Settings) -> Iterator[Finding]:
         found = Path(tempfile.gettempdir())
     if found is None or found.samefile(Path.cwd()):
         yield Finding(
-            Verdict.WRONG if found is None else Verdict.ADVICE,
+            Severity.WRONG if found is None else Severity.ADVICE,
             "temporary",
             "no directory for temporary files can be written, where processes share their metrics: "
             "permit /tmp to this user, or name another one in TMPDIR",
         )
     else:
-        yield Finding(Verdict.GOOD, "temporary", f"metrics are shared in {found}")
+        yield Finding(Severity.GOOD, "temporary", f"metrics are shared in {found}")
 
 
 def front_findings(settings: Settings, nginx: Path = NGINX) -> Iterator[Finding]:
@@ -66,10 +66,10 @@ def front_findings(settings: Settings, nginx: Path = NGINX) -> Iterator[Finding]
     downloads = connections * processes // CONNECTIONS_PER_DOWNLOAD
     if settings.max_downloads and downloads >= settings.max_downloads:
         text = f"nginx has connections for {downloads:,} downloads"
-        yield Finding(Verdict.GOOD, "front", text)
+        yield Finding(Severity.GOOD, "front", text)
         return
     yield Finding(
-        Verdict.ADVICE,
+        Severity.ADVICE,
         "front",
         f"nginx has connections for {downloads:,} downloads, then it refuses the whole site: raise "
         f"worker_connections (now {connections:,}) and worker_rlimit_nofile in "
@@ -81,7 +81,7 @@ def selinux_findings(_settings: Settings, selinux: Path = SELINUX) -> Iterator[F
     """Advise on what an enforcing SELinux denies."""
     if is_selinux_in_force(selinux) and _text(selinux / "booleans" / _MAY_CALL).startswith("0"):
         yield Finding(
-            Verdict.ADVICE,
+            Severity.ADVICE,
             "selinux",
             "a web server of this system may not call the service, so visitors get a 502: "
             f"setsebool -P {_MAY_CALL} on",
