@@ -26,14 +26,7 @@ def configure_logging(level: str, form: str = "text") -> None:
     handler = LogTarget()
     handler.setFormatter(_Formatter(_RENDERERS[form]))
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
-    _leave_out_what_no_line_shows()
     _quieten_libraries()
-
-
-def _leave_out_what_no_line_shows() -> None:
-    """Spare the look-ups of a line's place, thread and process (logging HOWTO, "Optimization")."""
-    logging._srcfile = None  # noqa: SLF001 - the documented switch
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
 
 def _quieten_libraries() -> None:
