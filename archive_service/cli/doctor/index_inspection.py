@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 from archive_service.checksums.crc_index.deadline_call import DeadlineCall
-from archive_service.checksums.crc_index.health import trouble_of
 from archive_service.checksums.crc_index.index_url import IndexAddress, make_store
 from archive_service.checksums.crc_index.store import StoreFailed
 from archive_service.cli.doctor.findings import Finding, Severity
@@ -51,7 +52,7 @@ def _file(path: Path) -> Iterator[Finding]:
             "start: permit it, or set CACHE_DIR or INDEX_URL",
         )
         return
-    if trouble := trouble_of(path):
+    if trouble := _trouble_of(path):
         text = f"{path} {trouble}: the service will start afresh; or delete it"
         yield Finding(Severity.ADVICE, "index", text)
         return
@@ -61,3 +62,21 @@ def _file(path: Path) -> Iterator[Finding]:
         text = f"{free_bytes:,} bytes are free in {nearest}: make room, or set CACHE_DIR"
         yield Finding(Severity.ADVICE, "index", text)
     yield Finding(Severity.GOOD, "index", f"{path}, {size}")
+
+
+def _trouble_of(path: Path) -> str | None:
+    """Return a few words about what is wrong with an index file; None if it is sound.
+
+    A file that does not exist yet is sound.
+    """
+    if not path.exists():
+        return None
+    address = f"{path.absolute().as_uri()}?mode=ro"
+    try:
+        with closing(sqlite3.connect(address, uri=True)) as connection:
+            (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    except sqlite3.OperationalError as error:
+        return f"can't be read ({error})"
+    except (sqlite3.DatabaseError, UnicodeDecodeError):  # see SqliteCrcIndex
+        return "is corrupt"
+    return None if found == "ok" else "is corrupt"

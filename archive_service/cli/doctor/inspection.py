@@ -2,34 +2,40 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from archive_service.cli.doctor.album_inspection import (
     album_findings,
+    list_findings,
     watching_findings,
 )
 from archive_service.cli.doctor.findings import Finding, Severity
-from archive_service.cli.doctor.hanging_inspection import hanging_findings
 from archive_service.cli.doctor.index_inspection import index_findings
-from archive_service.cli.doctor.list_inspection import list_findings
-from archive_service.cli.doctor.port_inspection import port_findings
 from archive_service.cli.doctor.store_inspection import store_findings
 from archive_service.cli.doctor.surroundings_inspection import (
     front_findings,
     mount_findings,
+    port_findings,
     selinux_findings,
     temporary_findings,
 )
 from archive_service.cli.doctor.upload_inspection import upload_findings
+from archive_service.config.crc_index_choice import index_address
 from archive_service.config.groups.signing_settings import signing_state
 from archive_service.config.setting_docs import docs_of, variable
 from archive_service.config.settings import Settings
 from archive_service.http.client_address import UNKNOWN
+from archive_service.storage.deadline import within
 from archive_service.storage.local.native import AS_COMPILED, NOTHING_COMPILED
 
+ANSWER_WITHIN_S = 5.0
+"""How long each directory is waited for."""
 FILES_PER_DOWNLOAD = 4
 """Open files of a download: the connection twice, a directory and the file being sent."""
 
@@ -106,6 +112,33 @@ def _neighbours(settings: Settings) -> Iterator[Finding]:
         )
 
 
+def _hanging(settings: Settings) -> Iterator[Finding]:
+    """Report the directories of this machine that do not answer."""
+    index = index_address(settings)
+    places = {
+        "albums": settings.photos_dir,
+        "lists": settings.lists_dir,
+        "index": index.path.parent if index.kind == "sqlite" else None,
+    }
+    for subject, place in places.items():
+        if isinstance(place, Path) and not _answers(place):
+            text = (
+                f"{place} does not answer within {ANSWER_WITHIN_S:.0f} seconds: look at its disk, "
+                "or at the server that it is mounted from"
+            )
+            yield Finding(Severity.WRONG, subject, text)
+
+
+def _answers(directory: Path) -> bool:
+    """Return whether a directory answers in time, if only with an error."""
+    with suppress(OSError):
+        try:
+            within(ANSWER_WITHIN_S, partial(os.scandir, directory)).close()
+        except TimeoutError:
+            return False
+    return True
+
+
 Check = Callable[[Settings], Iterator[Finding]]
 CHECKS: tuple[Check, ...] = (
     _program,
@@ -141,7 +174,7 @@ _WOULD_WAIT: Mapping[str, Sequence[Check]] = {
 
 def all_findings(settings: Settings) -> Iterator[Finding]:
     """Check everything but what lies on a disk that does not answer."""
-    hanging = list(hanging_findings(settings))
+    hanging = list(_hanging(settings))
     yield from hanging
     left_out = {check for found in hanging for check in _WOULD_WAIT[found.subject]}
     for check in CHECKS:
