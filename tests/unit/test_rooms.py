@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
@@ -20,8 +21,8 @@ MOST_ROOT_ENTRIES = MOST_LAYERS = 10
 MOST_FILE_LINES, MOST_BODY_LINES = 300, 30
 NEUTRAL_NAMES = ("__init__", "base")
 """Names that say nothing by themselves; their package's name does."""
-TWINS = {"storage": {"storage", "storage/local/storage", "storage/s3/storage"}}
-"""Modules that share a name because they implement one Protocol, and the room it belongs to."""
+TWINS = re.compile(r"storage|storage/[^/]+/(storage|location)")
+"""Modules that may share a name: each storage has both, and the first is also their room."""
 
 
 def entries(directory: Path) -> list[Path]:
@@ -39,7 +40,7 @@ def close_names(directory: Path) -> list[str]:
     shared = [
         f"{name}: {sorted(places)}"
         for name, places in by_name.items()
-        if len(places) > 1 and not places <= TWINS.get(name, set())
+        if len(places) > 1 and not all(map(TWINS.fullmatch, places))
     ]
     return shared + [
         f"{one}, {other}" for one, other in combinations(by_name, 2) if near(one, other)
