@@ -14,7 +14,7 @@ from archive_service.archive.representation import Representation
 from archive_service.http.content_disposition import NO_ENDING, Ending
 from archive_service.transfer.service import ArchiveService
 from archive_service.transfer.shared_calls import SharedCalls
-from archive_service.web.pages.archive_messages import ARCHIVE
+from archive_service.web.pages.page_messages import ARCHIVE
 
 _KEPT_FIGURES = 100_000
 _WEIGHT_OF_KEY = 10

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from archive_service.web.pages.archive_messages import ARCHIVE
 from archive_service.web.pages.failure_messages import FAILURES
-from archive_service.web.pages.index_page import INDEX
+from archive_service.web.pages.page_messages import ARCHIVE, INDEX
 
 if TYPE_CHECKING:
     from jinja2 import Environment, Template
