@@ -11,8 +11,7 @@ from __future__ import annotations
 import struct
 from hashlib import blake2b
 
-from archive_service.archive.list_details import ListDetails
-from archive_service.archive.listing import Listing, column_bytes
+from archive_service.archive.listing import ListDetails, Listing, column_bytes
 
 _TIME = struct.Struct("<q")
 _SIZE_BYTES = 16
