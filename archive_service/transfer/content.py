@@ -24,6 +24,7 @@ from dataclasses import replace
 from functools import partial
 
 from archive_service.archive.layout import ArchiveLayout
+from archive_service.archive.listing import SourceIndex
 from archive_service.archive.segments import FileData
 from archive_service.checksums.album import AlbumChecksums
 from archive_service.checksums.prefetch import Prefetch
@@ -45,7 +46,6 @@ from archive_service.transfer.file_span import (
     FileSpan,
     begin_to_read,
     is_warm,
-    read_span,
     warm_span,
 )
 from archive_service.transfer.read_ahead import Making, PieceSizes, ReadAhead, give_up
@@ -55,6 +55,7 @@ from archive_service.transfer.referenced_files import (
     ReferenceLimits,
     verified_when_read,
 )
+from archive_service.transfer.sent_file import SentFile
 from archive_service.transfer.unread_watch import unread_watched
 from archive_service.transfer.verification import Verification
 
@@ -83,7 +84,13 @@ class ArchiveContent:
         self._disk = disk
         self._verification = Verification(disk, open_album)
         self._references = references
-        self._maker = BatchMaker(layout, checksums, open_album, is_at_hand=disk.is_at_hand)
+        self._maker = BatchMaker(
+            layout,
+            checksums,
+            open_album,
+            is_prompt=disk.is_prompt,
+            is_at_hand=disk.is_at_hand,
+        )
 
     def chunks(self, start: int, stop: int, pieces: PieceSizes) -> AsyncGenerator[Chunk, None]:
         """Yield the bytes from `start` up to `stop`; close the generator to free what it holds.
@@ -180,6 +187,7 @@ class ArchiveContent:
                 while chunk := await self._remote_chunk(data.file, pieces):
                     yield chunk
                 continue
+            sent = SentFile()
             for piece in self._pieces(data, data.file, referenced, pieces):
                 if isinstance(piece, memoryview) or is_warm(piece):
                     yield piece
@@ -187,10 +195,11 @@ class ArchiveContent:
                 reading.note_cold(self._have_read)
                 if piece.head:  # it need not wait for the disk
                     yield piece.head
-                yield await self._warmed(piece)
+                yield await self._warmed(piece, sent)
             kept_back = _kept_back(data.segment, referenced.stop)
-            rest = await self._rest(data.segment, data.file) if kept_back else NOTHING
+            rest = await self._rest(data.segment, data.file, sent) if kept_back else NOTHING
             await self._verification.verify(data.file, data)  # it may have been rewritten meanwhile
+            self._compare(data.source, sent)
             if rest:
                 yield rest
 
@@ -222,12 +231,18 @@ class ArchiveContent:
             yield kind(file, position - count, count, head)
             head = NOTHING
 
-    async def _rest(self, segment: FileData, file: DiskFile) -> memoryview:
+    async def _rest(self, segment: FileData, file: DiskFile, sent: SentFile) -> memoryview:
         """Read the byte that was kept back."""
         offset = segment.stop - self.layout.data_offset(segment.entry) - KEPT_BACK_BYTES
         span = FileSpan(file, offset, KEPT_BACK_BYTES)
-        read = partial(read_span, span)
+        read = partial(sent.read, span)
         return read() if is_warm(span) else await self._disk.in_thread(read)
+
+    def _compare(self, source: SourceIndex, sent: SentFile) -> None:
+        """Raise SourceChanged if what was sent of a file has not the CRC-32 of its header."""
+        crc32 = sent.crc32(self.layout.listing.sizes[source])
+        if crc32 is not None:
+            self._checksums.learn([source], [crc32], read_from_ns=sent.read_from_ns)
 
     def _have_read(self, batch: Batch) -> None:
         """Have a local disk read the large files of a batch at once."""
@@ -237,10 +252,10 @@ class ArchiveContent:
                 count = min(ready.segment.stop - ready.segment.start, BATCH_FILE_BYTES)
                 begin_to_read(FileSpan(ready.file, offset, count))
 
-    async def _warmed(self, span: FileSpan) -> Chunk:
+    async def _warmed(self, span: FileSpan, sent: SentFile) -> Chunk:
         """Read a span into the page cache; on slow file systems, into a buffer of the process."""
         if not span.file.is_prompt:
-            return await self._disk.in_thread(partial(read_span, span))
+            return await self._disk.in_thread(partial(sent.read, span))
         await self._disk.in_thread(partial(warm_span, span))
         return replace(span, head=NOTHING)
 

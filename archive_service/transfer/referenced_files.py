@@ -15,19 +15,24 @@ from __future__ import annotations
 
 import resource
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing, closing
+from pathlib import Path
 from threading import Semaphore
 from typing import NamedTuple
 
 from archive_service.storage.base import DiskFile
 from archive_service.transfer.batches import OpenData
 from archive_service.transfer.file_span import Chunk
-from archive_service.transfer.kernel_buffers import most_held_bytes
 
 KEPT_BACK_BYTES = 1
 """Bytes that are sent only after all files are verified.  Otherwise no byte would be left to
 withhold, and the client would take the range as complete."""
+_SYSCTLS = Path("/proc/sys/net")
+_UNKNOWN_BYTES = 8 * 1024 * 1024
+"""Assumed for a buffer whose limit is not told, as on other systems than Linux."""
+_EXCEEDED_BYTES = 1024 * 1024
+"""A buffer takes one packet more than it has room for, of up to 512 KiB."""
 _MOST_OPEN = 4096
 _OPEN_PART = 16
 """The part of a process's descriptors for them; most are for connections."""
@@ -154,3 +159,26 @@ async def _with_last_byte_apart(
                 yield chunk[-KEPT_BACK_BYTES:]
             else:
                 yield chunk
+
+
+def most_held_bytes(sysctls: Path = _SYSCTLS) -> int:
+    """Return the most bytes that can be sent and not read: those of both sockets.
+
+    The reader counts as one of this machine: on another, bytes are held by that machine alone.
+    The kernel doubles what a program asks for by SO_RCVBUF.
+    """
+    sending = _numbers(sysctls / "ipv4/tcp_wmem")
+    receiving = _numbers(sysctls / "ipv4/tcp_rmem")
+    asked_for = [2 * limit for limit in _numbers(sysctls / "core/rmem_max")]
+    return (
+        max(sending, default=_UNKNOWN_BYTES)
+        + max([*receiving, *asked_for], default=_UNKNOWN_BYTES)
+        + _EXCEEDED_BYTES
+    )
+
+
+def _numbers(path: Path) -> Sequence[int]:
+    try:
+        return [int(word) for word in path.read_text(encoding="ascii").split()]
+    except (OSError, ValueError):
+        return []

@@ -20,7 +20,7 @@ from harness.pauses import fill_buffers
 from harness.server import Server
 from harness.touches import give_to_its_owner, rewrite
 
-from archive_service.transfer.kernel_buffers import most_held_bytes
+from archive_service.transfer.referenced_files import most_held_bytes
 
 TARGET = f"/archive/{HASH}/"
 SIZES = (900, 130_000, 200_000, 700_000, 3_000_000, 5_000_000)

@@ -16,8 +16,11 @@ from archive_service.archive.listing import SourceIndex
 from archive_service.archive.segments import EntryIndex, FileData
 from archive_service.storage.base import DiskFile
 from archive_service.transfer.batches import NOTHING, OpenData
-from archive_service.transfer.kernel_buffers import most_held_bytes
-from archive_service.transfer.referenced_files import ReferencedFiles, ReferenceLimits
+from archive_service.transfer.referenced_files import (
+    ReferencedFiles,
+    ReferenceLimits,
+    most_held_bytes,
+)
 
 MIB = 1024 * 1024
 

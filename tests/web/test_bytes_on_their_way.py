@@ -18,7 +18,7 @@ from harness.pauses import fill_buffers
 from harness.server import Server
 from harness.touches import give_to_its_owner
 
-from archive_service.transfer.kernel_buffers import most_held_bytes
+from archive_service.transfer.referenced_files import most_held_bytes
 
 TARGET = f"/archive/{HASH}/"
 LAST = "z.bin"

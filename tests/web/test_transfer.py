@@ -42,7 +42,7 @@ from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.local.storage import LocalStorage
 from archive_service.transfer.connection import Transfer
 from archive_service.transfer.file_span import Chunk, FileSpan
-from archive_service.transfer.kernel_buffers import most_held_bytes
+from archive_service.transfer.referenced_files import most_held_bytes
 from archive_service.transfer.service import ArchiveService
 from archive_service.web.app import create_app
 from archive_service.web.http_server.client_connection import ConnectionTimes
