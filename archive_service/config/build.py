@@ -129,7 +129,7 @@ async def _start(runner: Runner, sites: Sequence[Site]) -> None:
 
 
 def _index_size(index: IndexAddress) -> Callable[[], int | None]:
-    if index.kind != "sqlite":  # its server has metrics of its own
+    if index.kind.is_shared:  # its server has metrics of its own
         return lambda: None
     return IndexSize(index.path)
 

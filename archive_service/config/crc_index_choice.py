@@ -9,7 +9,12 @@ from pathlib import Path
 
 from archive_service.archive.listing import Listing
 from archive_service.checksums.crc_index.base import CrcIndex
-from archive_service.checksums.crc_index.index_url import IndexAddress, make_store, parse_index_url
+from archive_service.checksums.crc_index.index_url import (
+    SQLITE,
+    IndexAddress,
+    make_store,
+    parse_index_url,
+)
 from archive_service.checksums.crc_index.shared import SharedCrcIndex
 from archive_service.checksums.crc_index.sqlite import SqliteCrcIndex
 from archive_service.config.album_storage import place_bytes
@@ -24,7 +29,7 @@ _ONE_THREAD = LaneLimits(per_lane=1, usual=1, most=1)
 def index_for(settings: Settings, observe: Observe) -> CrcIndex:
     """Make the index, which is not touched before its first use."""
     address = index_address(settings)
-    if address.kind == "sqlite":
+    if not address.kind.is_shared:
         return SqliteCrcIndex(address.path, observe)
     return SharedCrcIndex(
         partial(make_store, address),
@@ -38,7 +43,7 @@ def index_for(settings: Settings, observe: Observe) -> CrcIndex:
 def index_address(settings: Settings) -> IndexAddress:
     """Return where the index lies."""
     if settings.index_url is None:
-        return IndexAddress("sqlite", "", shown=str(cache_path(settings, "crc", ".sqlite3")))
+        return IndexAddress(SQLITE, "", shown=str(cache_path(settings, "crc", ".sqlite3")))
     return parse_index_url(settings.index_url.reveal())
 
 

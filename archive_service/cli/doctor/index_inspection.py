@@ -23,7 +23,7 @@ _ANSWER_TIMEOUT_S = 5.0
 def index_findings(settings: Settings) -> Iterator[Finding]:
     """Check the index file, or the server of a shared index."""
     address = index_address(settings)
-    yield from _file(address.path) if address.kind == "sqlite" else _shared_index(address)
+    yield from _shared_index(address) if address.kind.is_shared else _file(address.path)
 
 
 def _shared_index(address: IndexAddress) -> Iterator[Finding]:

@@ -118,7 +118,7 @@ def _hanging(settings: Settings) -> Iterator[Finding]:
     places = {
         "albums": settings.photos_dir,
         "lists": settings.lists_dir,
-        "index": index.path.parent if index.kind == "sqlite" else None,
+        "index": None if index.kind.is_shared else index.path.parent,
     }
     for subject, place in places.items():
         if isinstance(place, Path) and not _answers(place):
