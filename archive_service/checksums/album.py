@@ -143,7 +143,7 @@ class AlbumChecksums(Crc32Column):
         return self._known.suspected.get(source, UNKNOWN) if value == UNKNOWN else value
 
     def is_suspected(self, source: SourceIndex) -> bool:
-        """Tell whether a file must be read before anything of it is sent."""
+        """Return whether a file must be read before anything of it is sent."""
         return source in self._known.suspected and self.is_unknown(source)
 
     def learn(

@@ -70,9 +70,9 @@ class AlbumDisk(NamedTuple):
     """The threads that may wait for it."""
     demand: DiskDemand
     is_prompt: Callable[[], bool]
-    """Tells whether it is a local disk."""
+    """Returns whether it is a local disk."""
     is_at_hand: Callable[[], bool]
-    """Tells whether files open without waiting."""
+    """Returns whether files open without waiting."""
 
 
 class ArchiveContent:
