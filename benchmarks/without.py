@@ -90,6 +90,16 @@ OPTIMISATIONS = {
             ),
         ),
     ),
+    "kept-manifests": Optimisation(
+        "a manifest is printed once for each version of an album",
+        ("manifest",),
+        (Replacement("web/manifest.py", "self._kept.get(key)", "None"),),
+    ),
+    "kept-figures": Optimisation(
+        "the sizes of all parts of an archive are computed once for each version",
+        ("parts-manifest",),
+        (Replacement("web/archive_parts.py", "self._figures.get(version)", "None"),),
+    ),
     "halved-looks": Optimisation(
         "two threads look at the halves of what is known of a large archive",
         ("first-byte",),
@@ -119,7 +129,7 @@ OPTIMISATIONS = {
     ),
     "whole-directories": Optimisation(
         "a directory that holds regular files alone is listed without a look at each",
-        ("first-thumbnails",),
+        ("listed",),
         (
             Replacement(
                 "storage/local/walk.py",
@@ -189,7 +199,7 @@ OPTIMISATIONS = {
     ),
     "excluded-names": Optimisation(
         "names that no pattern can match are recognised by their ends, in one pass",
-        ("first-byte",),
+        ("listed",),
         (
             Replacement(
                 "storage/exclusion.py",
