@@ -36,7 +36,7 @@ from archive_service.storage.local.kept_album import KEPT_ENTRIES
 from archive_service.storage.local.kept_listings import Found, FoundAlbum, KeptListings, Wanted
 from archive_service.storage.local.native import AS_COMPILED, NativeCalls
 from archive_service.storage.local.open_beneath import OPEN_DIRECTORY
-from archive_service.storage.local.symlinks import AlbumLinks, Links, NoLinks
+from archive_service.storage.local.symlinks import AlbumLinks, LinksLeftOut
 from archive_service.storage.local.walk import VANISHED, Walk, opened_directory
 from archive_service.storage.wanted_tree import WantedTree
 
@@ -174,8 +174,12 @@ class LocalStorage:
             return FoundAlbum(listing, are_prompt, walk.kept_album() if can_be_kept else None)
 
     def _walk(self, archive: ArchiveId, album: int, in_flight: InFlight) -> Walk:
-        links = self._links(archive, album)
-        return Walk(self._exclusion, in_flight=in_flight, links=links, native=self._native)
+        skipped = partial(self._skipped, archive)
+        walk = partial(Walk, self._exclusion, in_flight=in_flight, native=self._native)
+        if self._symlinks == "never":
+            return walk(LinksLeftOut(skipped))
+        places = partial(self._places, archive)
+        return walk(links=AlbumLinks(album, places, exclusion=self._exclusion, skipped=skipped))
 
     @contextmanager
     def _opened_root(self) -> Iterator[int]:
@@ -199,13 +203,6 @@ class LocalStorage:
             yield album
         finally:
             os.close(album)
-
-    def _links(self, archive: ArchiveId, album: int) -> Links:
-        skipped = partial(self._skipped, archive)
-        if self._symlinks == "never":
-            return NoLinks(skipped)
-        places = partial(self._places, archive)
-        return AlbumLinks(album, places, exclusion=self._exclusion, skipped=skipped)
 
     def _skipped(self, archive: ArchiveId, inode: int, reason: str) -> None:
         self._observe(LinkSkipped(archive, inode, reason))

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from archive_service.storage.exclusion import Exclusion
+from archive_service.storage.file_filter import RegularFiles
 from archive_service.storage.local.open_beneath import opened_to_list, opened_to_pass
 
 _MOST_LINKS = 40
@@ -31,19 +32,6 @@ class LinkTarget:
 
     path: bytes
     status: os.stat_result
-
-
-class Links(Protocol):
-    """How the links of an album are handled."""
-
-    def follow(self, path: bytes, inode: int) -> LinkTarget | None:
-        """Return the target of a link, or None if it is left out; raise OSError."""
-
-    def skip(self, inode: int, reason: str) -> None:
-        """Report that a link is left out after all."""
-
-    def open_directory(self, path: bytes) -> int:
-        """Open a target for listing; raise OSError."""
 
 
 class _LeadsNowhere(Exception):
@@ -74,7 +62,7 @@ class AlbumLinks:
         self._skipped = skipped
 
     def follow(self, path: bytes, inode: int) -> LinkTarget | None:
-        """Return the target of a link; see `Links.follow`."""
+        """Return the target of a link, or None if it is left out; raise OSError."""
         try:
             target = self._resolved(path)
             return LinkTarget(target, self._status(target))
@@ -87,11 +75,11 @@ class AlbumLinks:
         return None
 
     def skip(self, inode: int, reason: str) -> None:
-        """Note that a link is left out after all; see `Links.skip`."""
+        """Report that a link is left out after all."""
         self._skipped(inode, reason)
 
     def open_directory(self, path: bytes) -> int:
-        """Open a target for listing; see `Links.open_directory`."""
+        """Open a target for listing; raise OSError."""
         return opened_to_list(self._album, path)
 
     def _resolved(self, path: bytes) -> bytes:
@@ -147,23 +135,17 @@ class AlbumLinks:
             os.close(directory)
 
 
-class NoLinks:
-    """Links that are all left out."""
+class LinksLeftOut(RegularFiles):
+    """Accepts regular files alone, and reports the links that are left out; see `FileFilter`."""
 
     def __init__(self, skipped: Skipped) -> None:
         self._skipped = skipped
 
-    def follow(self, path: bytes, inode: int) -> None:
-        """Leave the link out; see `Links.follow`."""
-        self._skipped(inode, "never")
-
-    def skip(self, inode: int, reason: str) -> None:
-        """Report that a link is left out; see `Links.skip`."""
-        self._skipped(inode, reason)
-
-    def open_directory(self, path: bytes) -> int:
-        """Raise FileNotFoundError: no link has a target; see `Links.open_directory`."""
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+    def accepts(self, path: bytes, mode: int, inode: int) -> bool:
+        """Return whether the mode is that of a regular file."""
+        if stat.S_ISLNK(mode):
+            self._skipped(inode, "never")
+        return super().accepts(path, mode, inode)
 
 
 def _go_up(passed: list[bytes]) -> None:

@@ -43,7 +43,7 @@ from archive_service.storage.local.stat_record import (
     mtime_ns,
     row,
 )
-from archive_service.storage.local.symlinks import Links, LinkTarget
+from archive_service.storage.local.symlinks import AlbumLinks, LinkTarget
 
 MAX_DEPTH = 64
 """The most directories within directories; each holds a descriptor while it is walked."""
@@ -68,7 +68,7 @@ class Walk:
         acceptance: FileFilter = REGULAR_FILES,
         *,
         in_flight: InFlight,
-        links: Links | None = None,
+        links: AlbumLinks | None = None,
         native: NativeCalls = AS_COMPILED,
     ) -> None:
         self.reached = b""
@@ -222,7 +222,9 @@ class Walk:
         unsigned = array("Q", rows)
         return self._acceptance.accepts_all(unsigned[MODE::COLUMNS], unsigned[INODE::COLUMNS])
 
-    def _followed(self, links: Links, name: bytes, inode: int, place: Place) -> LinkTarget | None:
+    def _followed(
+        self, links: AlbumLinks, name: bytes, inode: int, place: Place
+    ) -> LinkTarget | None:
         """Return the file or directory that a link leads to, or None where it is left out."""
         path = place.location + name
         target = links.follow(path, inode)
