@@ -10,12 +10,10 @@ from __future__ import annotations
 
 import errno
 import os
-import stat
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from archive_service.storage.exclusion import Exclusion
-from archive_service.storage.file_filter import RegularFiles
 from archive_service.storage.local.open_beneath import opened_to_list, opened_to_pass
 
 _MOST_LINKS = 40
@@ -133,19 +131,6 @@ class AlbumLinks:
             return os.stat(name or b".", dir_fd=directory, follow_symlinks=False)
         finally:
             os.close(directory)
-
-
-class LinksLeftOut(RegularFiles):
-    """Accepts regular files alone, and reports the links that are left out; see `FileFilter`."""
-
-    def __init__(self, skipped: Skipped) -> None:
-        self._skipped = skipped
-
-    def accepts(self, path: bytes, mode: int, inode: int) -> bool:
-        """Return whether the mode is that of a regular file."""
-        if stat.S_ISLNK(mode):
-            self._skipped(inode, "never")
-        return super().accepts(path, mode, inode)
 
 
 def _go_up(passed: list[bytes]) -> None:
