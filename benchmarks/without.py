@@ -156,13 +156,13 @@ OPTIMISATIONS = {
             Replacement("cli/subcommands.py", "    gc.freeze()\n", ""),
         ),
     ),
-    "no-certificates": Optimisation(
-        "OpenSSL reads no certificates of the system when the service starts",
+    "lean-aiohttp": Optimisation(
+        "aiohttp brings no certificates, no library of C++ and no table of file types",
         ("start",),
         (
             Replacement(
                 "cli/subcommands.py",
-                "        with _without_certificates():\n",
+                "        with _with_variables(_LEAN_AIOHTTP), _without_file_types():\n",
                 "        if True:\n",
             ),
         ),
