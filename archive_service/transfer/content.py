@@ -183,7 +183,8 @@ class ArchiveContent:
                 while chunk := await self._remote_chunk(data.file, pieces):
                     yield chunk
                 continue
-            for piece in self._pieces(data, data.file, range_stop, pieces):
+            kept_back = KEPT_BACK_BYTES if data.segment.stop == range_stop else 0
+            for piece in self._pieces(data, data.file, kept_back, pieces):
                 if isinstance(piece, memoryview) or is_warm(piece):
                     yield piece
                     continue
@@ -191,7 +192,6 @@ class ArchiveContent:
                 if piece.head:  # it need not wait for the disk
                     yield piece.head
                 yield await self._warmed(piece)
-            kept_back = _kept_back(data.segment, range_stop)
             rest = await self._rest(data.segment, data.file) if kept_back else NOTHING
             await self._verify(data.file, data)  # it may have been rewritten meanwhile
             if rest:
@@ -203,25 +203,26 @@ class ArchiveContent:
             return await file.chunk(pieces.buffer_bytes())
 
     def _pieces(
-        self, data: OpenData, file: DiskFile, range_stop: int, pieces: PieceSizes
+        self, data: OpenData, file: DiskFile, kept_back: int, pieces: PieceSizes
     ) -> Iterator[Chunk]:
         """Yield spans of the file, without what is kept back."""
         segment = data.segment
         data_offset = self.layout.data_offset(segment.entry)
         position = segment.start - data_offset
-        stop = segment.stop - data_offset - _kept_back(segment, range_stop)
+        stop = segment.stop - data_offset - kept_back
         head = data.head
-        if head and (position == stop or len(head) >= pieces.span_bytes()):
+        span_bytes = pieces.span_bytes()
+        if head and (position == stop or len(head) >= span_bytes):
             yield head
             head = NOTHING
         while position < stop:
-            span_bytes = pieces.span_bytes()
             if not file.is_prompt:  # it is read into the memory of the process
                 span_bytes = min(span_bytes, COPIED_SPAN_BYTES)
             count = min(span_bytes - len(head), stop - position)
             yield FileSpan(file, position, count, head)
             position += count
             head = NOTHING
+            span_bytes = pieces.span_bytes()
 
     async def _rest(self, segment: FileData, file: DiskFile) -> memoryview:
         """Read the byte that was kept back."""
@@ -268,7 +269,3 @@ class ArchiveContent:
         """Do work that waits for the disk, in a thread."""
         with self._demand.busy():
             return await asyncio.wrap_future(self._threads.submit(work))
-
-
-def _kept_back(segment: FileData, range_stop: int) -> int:
-    return KEPT_BACK_BYTES if segment.stop == range_stop else 0

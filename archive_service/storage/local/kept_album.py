@@ -41,16 +41,21 @@ class KeptDirectory(NamedTuple):
 
     def is_unchanged(self, album: int, in_flight: InFlight, native: NativeCalls) -> bool:
         """Return whether the directory in an open album, and these files in it, are the same."""
+        if not self.location:
+            return self._is_same(album, in_flight, native)
         try:
             opened = Opened(opened_to_pass(album, self.location))
         except OSError:
             return False
         with opened as descriptor:
-            if _identity(os.fstat(descriptor)) != self.identity:
-                return False
-            names = self.names.split(b"\0") if self.names else []
-            rows = partial(_rows, descriptor, names, native)
-            return b"".join(in_flight.in_slices(rows, len(names))) == self.rows
+            return self._is_same(descriptor, in_flight, native)
+
+    def _is_same(self, descriptor: int, in_flight: InFlight, native: NativeCalls) -> bool:
+        if _identity(os.fstat(descriptor)) != self.identity:
+            return False
+        names = self.names.split(b"\0") if self.names else []
+        rows = partial(_rows, descriptor, names, native)
+        return b"".join(in_flight.in_slices(rows, len(names))) == self.rows
 
 
 class KeptAlbum(NamedTuple):

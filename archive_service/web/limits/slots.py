@@ -64,9 +64,7 @@ class Slots:
         self._recorded_below = 0
         self._free: list[int] = []
 
-    def taken(
-        self, client: bytes = b"", download: bytes = b"", *, is_known: bool = False
-    ) -> _Slot:
+    def taken(self, client: bytes = b"", download: bytes = b"", *, is_known: bool = False) -> _Slot:
         """Take a slot, and hold it during a block; raise ServiceBusy or ClientBusy.
 
         `download` is the same for all connections of a client that may belong to one download.
