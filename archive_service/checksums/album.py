@@ -151,9 +151,13 @@ class AlbumChecksums(Crc32Column):
     ) -> None:
         """Note values, from any thread; `read_from_ns` is the Unix time when reading began.
 
-        Raise SourceChanged where a suspected file has another than expected.
+        Raise SourceChanged where a file has another than expected, or than was known.
         """
-        values = dict(zip(sources, crc32s, strict=True))
+        read = zip(sources, crc32s, strict=True)
+        values = {source: crc32 for source, crc32 in read if self.values[source] != crc32}
+        for source in values:
+            if not self.is_unknown(source):
+                self._known.contradict(source, self.values[source])
         others = {s: crc32 for s, crc32 in values.items() if self._known.is_another(s, crc32)}
         learned = [source for source in values if source not in others]
         super().learn(learned, map(values.__getitem__, learned), read_from_ns=read_from_ns)
@@ -162,6 +166,7 @@ class AlbumChecksums(Crc32Column):
         if has_settled:
             self._learned += learned
         if others:
+            self._learned = [source for source in self._learned if source not in others]
             change = self._known.store if has_settled else self._known.forget
             self._threads.in_index_thread(lambda: change(self._threads.index, others))
             self._supersede()

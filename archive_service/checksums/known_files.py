@@ -88,6 +88,11 @@ class KnownFiles:
         """Return the CRC-32 that a file has unless it was rewritten; UNKNOWN if none is known."""
         return self.crc32s.get(source, self.suspected.get(source, UNKNOWN))
 
+    def contradict(self, source: SourceIndex, crc32: int) -> None:
+        """Note the CRC-32 that a file was said to have, and has not, though no time has moved."""
+        self.suspected.pop(source, None)
+        self.crc32s[source] = crc32
+
     def is_another(self, source: SourceIndex, crc32: int) -> bool:
         """Return whether a file has other content than its size and mtime suggest."""
         return self.suspected.get(source, self.crc32s.get(source, crc32)) != crc32

@@ -190,7 +190,8 @@ class Storage(Protocol):
     def is_at_hand(self, archive: ArchiveId) -> bool:
         """Return whether an album is listed, and its files open, without waiting; never waits.
 
-        A listing a moment ago found that.  Then no thread is needed: a visit to one takes longer.
+        The listing of a moment ago found that.  Such an album is listed in place, because handing
+        it to a thread takes longer than the work.
         """
 
     def close(self) -> None:

@@ -71,11 +71,12 @@ class BatchMaker:
         checksums: Crc32Column,
         open_files: Callable[[], AbstractContextManager[AlbumFiles]],
         *,
+        is_prompt: Callable[[], bool] = lambda: True,
         is_at_hand: Callable[[], bool] = lambda: False,
     ) -> None:
         self._layout = layout
         self._checksums = checksums
-        self._assembler = Assembler(layout, checksums)
+        self._assembler = Assembler(layout, checksums, is_prompt=is_prompt)
         self._open_files = open_files
         self._is_at_hand = is_at_hand
         self._is_complete = False

@@ -4,8 +4,10 @@ Once the header fields are sent, a client takes everything that follows as the b
 on the connection is in one state, "so many bytes are left", and leaves it in two ways: no byte is
 left, or the connection is closed.  A chunk that is longer than the rest is not sent.
 
-The connection is closed by a FIN behind what was sent, not by a reset: clients then keep all they
-have received, and no front server mistakes a FIN for the end of the body.  After a reset, proxies
+After a failure of ours the connection is closed by a FIN behind what was sent, not by a reset:
+clients then keep all they have received, and no front server mistakes a FIN for the end of the
+body.  A client that is cut because it takes too little gets a reset, because the FIN would wait
+behind all that it does not take.  After a reset, proxies
 made with Node append the text of an error to the body.  docs/http.md has the whole comparison.
 
 Both kinds of chunks go straight to the socket, past aiohttp and its transport: buffers by `send`,

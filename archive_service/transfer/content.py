@@ -48,10 +48,10 @@ from archive_service.transfer.file_span import (
     FileSpan,
     begin_to_read,
     is_warm,
-    read_span,
     warm_span,
 )
 from archive_service.transfer.read_ahead import Making, PieceSizes, ReadAhead, give_up
+from archive_service.transfer.sent_file import SentFile
 from archive_service.transfer.unread_watch import unread_watched
 
 KEPT_BACK_BYTES = 1
@@ -95,7 +95,13 @@ class ArchiveContent:
         self._threads = disk.threads
         self._demand = disk.demand
         self._is_prompt = disk.is_prompt
-        self._maker = BatchMaker(layout, checksums, open_album, is_at_hand=disk.is_at_hand)
+        self._maker = BatchMaker(
+            layout,
+            checksums,
+            open_album,
+            is_prompt=disk.is_prompt,
+            is_at_hand=disk.is_at_hand,
+        )
 
     async def chunks(
         self, start: int, stop: int, pieces: PieceSizes
@@ -183,6 +189,7 @@ class ArchiveContent:
                 while chunk := await self._remote_chunk(data.file, pieces):
                     yield chunk
                 continue
+            sent = SentFile()
             kept_back = KEPT_BACK_BYTES if data.segment.stop == range_stop else 0
             for piece in self._pieces(data, data.file, kept_back, pieces):
                 if isinstance(piece, memoryview) or is_warm(piece):
@@ -191,9 +198,10 @@ class ArchiveContent:
                 reading.note_cold(self._have_read)
                 if piece.head:  # it need not wait for the disk
                     yield piece.head
-                yield await self._warmed(piece)
-            rest = await self._rest(data.segment, data.file) if kept_back else NOTHING
+                yield await self._warmed(piece, sent)
+            rest = await self._rest(data.segment, data.file, sent) if kept_back else NOTHING
             await self._verify(data.file, data)  # it may have been rewritten meanwhile
+            self._compare(data.source, sent)
             if rest:
                 yield rest
 
@@ -224,11 +232,11 @@ class ArchiveContent:
             head = NOTHING
             span_bytes = pieces.span_bytes()
 
-    async def _rest(self, segment: FileData, file: DiskFile) -> memoryview:
+    async def _rest(self, segment: FileData, file: DiskFile, sent: SentFile) -> memoryview:
         """Read the byte that was kept back."""
         offset = segment.stop - self.layout.data_offset(segment.entry) - KEPT_BACK_BYTES
         span = FileSpan(file, offset, KEPT_BACK_BYTES)
-        read = partial(read_span, span)
+        read = partial(sent.read, span)
         return read() if is_warm(span) else await self._in_thread(read)
 
     async def _verify(self, file: DiskFile, data: OpenData) -> None:
@@ -245,6 +253,12 @@ class ArchiveContent:
             finally:
                 abandoned.set()
 
+    def _compare(self, source: SourceIndex, sent: SentFile) -> None:
+        """Raise SourceChanged if what was sent of a file has not the CRC-32 of its header."""
+        crc32 = sent.crc32(self.layout.listing.sizes[source])
+        if crc32 is not None:
+            self._checksums.learn([source], [crc32], read_from_ns=sent.read_from_ns)
+
     def _settle(self, source: SourceIndex, suspected: SourceSuspected, abandoned: Event) -> None:
         """Read a suspected file again; raise SourceChanged where it has another CRC-32."""
         with self._open_album() as files:
@@ -258,10 +272,10 @@ class ArchiveContent:
                 count = min(ready.segment.stop - ready.segment.start, BATCH_FILE_BYTES)
                 begin_to_read(FileSpan(ready.file, offset, count))
 
-    async def _warmed(self, span: FileSpan) -> Chunk:
+    async def _warmed(self, span: FileSpan, sent: SentFile) -> Chunk:
         """Read a span into the page cache; on slow file systems, into a buffer of the process."""
         if not span.file.is_prompt:
-            return await self._in_thread(partial(read_span, span))
+            return await self._in_thread(partial(sent.read, span))
         await self._in_thread(partial(warm_span, span))
         return replace(span, head=NOTHING)
 

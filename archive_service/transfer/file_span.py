@@ -16,7 +16,8 @@ from archive_service.transfer.batches import NOTHING
 class FileSpan:
     """`count` bytes from `offset` of an open file, probably in the page cache.
 
-    The file is prompt: `fstat`, and sending cached data, do not wait.
+    It is sent only if its file is prompt: `fstat`, and sending cached data, do not wait then.  Of
+    other files it is read into memory first.
     """
 
     file: DiskFile

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from archive_service.archive.errors import AlbumEmpty, LinkExpired
 from archive_service.archive.representation import Representation
-from archive_service.archive.signed_link import Verdict
+from archive_service.archive.signed_link import LinkVerdict
 from archive_service.http.content_disposition import NO_ENDING, Ending, content_disposition
 from archive_service.http.multipart import Literal
 from archive_service.http.negotiation import preferred
@@ -16,7 +16,7 @@ from archive_service.http.request_fields import RequestFields
 from archive_service.http.response_plan import (
     CHANGED_MEANWHILE,
     ResponsePlan,
-    Target,
+    SelectedRepresentation,
     continues_unguarded,
     is_beginning,
     is_resumption,
@@ -59,7 +59,7 @@ class DownloadRoute:
         """Answer with the bytes that a request asks for."""
         fields = RequestFields.of(request.method, request.headers.items())
         verdict = self._look.judged(request)
-        if verdict is Verdict.LAPSED and not fields.can_be_resumption():
+        if verdict is LinkVerdict.LAPSED and not fields.can_be_resumption():
             raise LinkExpired
         query = parse_query(request.rel_url.raw_query_string)
         representation = await self._look.described(request, query)
@@ -84,14 +84,16 @@ class DownloadRoute:
         return response
 
     def _planned(
-        self, fields: RequestFields, representation: Representation, verdict: Verdict
+        self, fields: RequestFields, representation: Representation, verdict: LinkVerdict
     ) -> ResponsePlan:
         """Plan the answer; raise LinkExpired where a lapsed link resumes nothing."""
         now_s = int(time.time())
         validators = validators_of(representation, now_s)
-        target = Target(representation.complete_length, "application/zip", validators)
+        target = SelectedRepresentation(
+            representation.complete_length, "application/zip", validators
+        )
         answer = plan(fields, target, now_s=now_s)
-        if verdict is Verdict.LAPSED and not is_resumption(answer, fields, validators):
+        if verdict is LinkVerdict.LAPSED and not is_resumption(answer, fields, validators):
             raise LinkExpired
         return answer
 

@@ -78,11 +78,10 @@ class FairUse:
 
     def admit(self, request: web.Request) -> None:
         """Admit a request; raise ClientRefused."""
-        now_s = time.monotonic()
-        if self._failed_lookups is None or not self._failed_lookups.refuses_any_client(now_s):
+        if self._failed_lookups is None:
             return
         client = self._client(request)
-        refused_s = self._failed_lookups.refused_for_s(client.key, now_s)
+        refused_s = self._failed_lookups.refused_for_s(client.key, time.monotonic())
         if refused_s and client.is_known and not self.is_site(request):
             raise ClientRefused(math.ceil(refused_s))
 

@@ -1,6 +1,7 @@
 """Downloads that are cut because their clients take too little while others want the slots.
 
-A client that takes a few bytes now and then never stalls, and a handful of such clients could hold
+A client that takes nothing is cut by `transfer/stall_watchdog.py`.  One that takes a few bytes now
+and then is not, and a handful of such clients could hold
 all slots.  So while more than nine tenths of the slots are taken, the slowest downloads below the
 least rate are cut, as many as are above that.  While slots are free, no download is cut.
 
