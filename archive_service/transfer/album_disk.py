@@ -19,9 +19,9 @@ class AlbumDisk(NamedTuple):
     """The threads that may wait for it."""
     demand: DiskDemand
     is_prompt: Callable[[], bool]
-    """Tells whether it is a local disk."""
+    """Returns whether it is a local disk."""
     is_at_hand: Callable[[], bool]
-    """Tells whether files open without waiting."""
+    """Returns whether files open without waiting."""
 
     async def in_thread(
         self, work: Callable[[], _Result], free: Callable[[], object] | None = None

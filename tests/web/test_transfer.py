@@ -27,7 +27,7 @@ from harness.gatedfs import gated
 from harness.http import connected, get
 from harness.inotify import watches
 from harness.pagecache import evict
-from harness.server import Server, serving
+from harness.server import Server, open_files, serving
 from harness.strace import Trace, traced
 
 from archive_service.archive.errors import SourceChanged, SourceUnreadable
@@ -285,6 +285,20 @@ def test_memory_does_not_grow_with_the_size_of_a_file(server: Server, photos_dir
         for _ in range(100):
             assert connection.receive_content(MEBIBYTE).count(0) == MEBIBYTE
     assert server.peak_memory_bytes() < before + 40 * MEBIBYTE
+
+
+def test_a_slow_client_holds_one_file_open(server: Server, photos_dir: Path) -> None:
+    """It may hold it for hours; `PER_DOWNLOAD` counts one."""
+    for number in range(6):
+        path = make_sparse(photos_dir / HASH / f"{number}.bin", 5 * MEBIBYTE)
+    settle(path.parent)
+    get(server.port, TARGET)
+    with connected(server.port, small_window=True) as connection:
+        connection.send("GET", TARGET)
+        connection.receive_head()
+        connection.receive_content(1000)
+        held = [name for name in open_files(server.pid) if name.startswith(f"{path.parent}/")]
+    assert len(held) == 1
 
 
 def test_a_range_of_a_large_files_middle_hashes_nothing(
