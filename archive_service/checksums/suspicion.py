@@ -10,6 +10,7 @@ download unless `UnreadFiles` proves that nobody has written to the file.
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import AbstractContextManager, closing, suppress
 
@@ -17,13 +18,69 @@ from zlib_ng import zlib_ng
 
 from archive_service.archive.errors import SourceSuspected
 from archive_service.archive.listing import Listing, SourceIndex
-from archive_service.checksums.crc32_column import UNKNOWN, check_suspected, checked_suspicion
+from archive_service.checksums.crc32_column import (
+    UNKNOWN,
+    check_suspected,
+    checked_suspicion,
+    rewritten,
+)
 from archive_service.checksums.hash_blocks import begin_hash, hash_blocks, thread_block
 from archive_service.storage.base import AlbumFiles, DiskFile, SourceFile
 from archive_service.storage.wrapped_files import WrappedFiles
 
 
-class AnnouncedFiles(WrappedFiles):
+class SettlingFiles(WrappedFiles, ABC):
+    """Files of which suspected ones are settled one by one."""
+
+    def __init__(self, opened: AbstractContextManager[AlbumFiles], listing: Listing) -> None:
+        super().__init__(opened)
+        self._listing = listing
+
+    def read_into(
+        self, buffer: memoryview, sources: Sequence[SourceIndex], positions: Sequence[int]
+    ) -> None:
+        """Read small files whole, and settle those that are suspected; see `AlbumFiles`."""
+        first = 0
+        while first < len(sources):
+            try:
+                return self._files.read_into(buffer, sources[first:], positions[first:])
+            except SourceSuspected as error:
+                first = sources.index(error.source, first)
+                source, start = SourceIndex(sources[first]), positions[first]
+                data = buffer[start : start + self._listing.sizes[source]]
+                self._settle_small(error, source, data)
+                first += 1
+        return None
+
+    @abstractmethod
+    def _settle_small(
+        self, suspected: SourceSuspected, source: SourceIndex, data: memoryview
+    ) -> None:
+        """Settle a small file that was read; raise SourceChanged."""
+
+
+class FilesReadTwice(SettlingFiles):
+    """Files that nobody has announced: a suspected one is whole if it reads the same once more."""
+
+    def crc32(self, source: SourceIndex) -> int:
+        """Read a file of the listed size and time; return its CRC-32."""
+        size, crc32 = self._listing.sizes[source], 0
+        with self._files.open(source) as file:
+            blocks = hash_blocks(file, begin_hash(), size=size, buffers=iter(thread_block, None))
+            for block in blocks:
+                crc32 = block.state.crc32
+            with suppress(SourceSuspected):
+                self._files.verify(file, source)
+        return crc32
+
+    def _settle_small(
+        self, _suspected: SourceSuspected, source: SourceIndex, data: memoryview
+    ) -> None:
+        if self.crc32(source) != zlib_ng.crc32(data):
+            raise rewritten(source)
+
+
+class AnnouncedFiles(SettlingFiles):
     """The files of an album as a download reads them; see `AlbumFiles`.
 
     `announced` returns the announced CRC-32 of a source, UNKNOWN where there is none; `kept` a file
@@ -40,8 +97,7 @@ class AnnouncedFiles(WrappedFiles):
         kept: Callable[[SourceIndex], DiskFile | None] = lambda _source: None,
         is_unwritten: Callable[[SourceIndex, SourceFile], bool] = lambda _source, _file: False,
     ) -> None:
-        super().__init__(opened)
-        self._listing = listing
+        super().__init__(opened, listing)
         self._announced = announced
         self._kept = kept
         self._is_unwritten = is_unwritten
@@ -106,26 +162,15 @@ class AnnouncedFiles(WrappedFiles):
             self._files.verify(file, source)
         check_suspected(suspected, source, crc32=crc32, announced=self._announced(source))
 
-    def read_into(
-        self, buffer: memoryview, sources: Sequence[SourceIndex], positions: Sequence[int]
+    def _settle_small(
+        self, suspected: SourceSuspected, source: SourceIndex, data: memoryview
     ) -> None:
-        """Read small files whole, and settle those that are suspected; see `AlbumFiles`."""
-        first = 0
-        while first < len(sources):
-            try:
-                return self._files.read_into(buffer, sources[first:], positions[first:])
-            except SourceSuspected as error:
-                first = sources.index(error.source, first)
-                source, start = SourceIndex(sources[first]), positions[first]
-                data = buffer[start : start + self._listing.sizes[source]]
-                announced = self._announced(source)
-                if announced == UNKNOWN and not error.is_inode_alone:
-                    self._read_unwritten(source, data)
-                else:
-                    crc32 = zlib_ng.crc32(data)
-                    check_suspected(error, source, crc32=crc32, announced=announced)
-                first += 1
-        return None
+        announced = self._announced(source)
+        if announced == UNKNOWN and not suspected.is_inode_alone:
+            self._read_unwritten(source, data)
+        else:
+            crc32 = zlib_ng.crc32(data)
+            check_suspected(suspected, source, crc32=crc32, announced=announced)
 
     def _read_unwritten(self, source: SourceIndex, data: memoryview) -> None:
         """Read a small file again, and prove that nobody has written to it since it was listed.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import io
+import itertools
 import mmap
 import os
 import pty
@@ -24,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from harness.touches import give_to_its_owner
 
 MAIN = Path(__file__).resolve().parents[2] / "main.py"
 COMMAND = (sys.executable, str(MAIN))
@@ -562,14 +564,31 @@ def swap_for_link(path: Path) -> None:
     path.symlink_to("moved")
 
 
-@pytest.mark.parametrize("changing", ["large, under way.bin", "large.bin", "small.bin"])
-@pytest.mark.parametrize("change", [append, shorten, Path.unlink, rewrite, replace, swap_for_link])
+def link(path: Path) -> None:
+    os.link(path, path.parent.parent / f"link to {path.name}")
+
+
+def make_changing(directory: Path) -> list[str]:
+    for name, size in (("large, under way", 4 * MIB), ("large", 4 * MIB), ("small", 9)):
+        (directory / f"{name}.bin").write_bytes(b"x" * size)  # no record by chance
+    return sorted(os.listdir(directory))
+
+
+UNDER_WAY = "large, under way.bin"
+CHANGING = [UNDER_WAY, "large.bin", "small.bin"]
+
+
+@pytest.mark.parametrize(
+    ("change", "changing"),
+    [
+        (rewrite, UNDER_WAY),
+        *itertools.product([append, shorten, Path.unlink, swap_for_link], CHANGING),
+    ],
+)
 def test_file_that_changes_while_the_archive_is_streamed_fails(
     tmp_path: Path, changing: str, change: Callable[[Path], None]
 ) -> None:
-    for name, size in (("large, under way", 4 * MIB), ("large", 4 * MIB), ("small", 9)):
-        (tmp_path / f"{name}.bin").write_bytes(b"x" * size)  # no record by chance
-    names = sorted(os.listdir(tmp_path))
+    names = make_changing(tmp_path)
     with start(names, tmp_path) as process:
         assert process.stdout
         # The first file is open, and larger than any pipe: the others were not opened yet.
@@ -580,6 +599,45 @@ def test_file_that_changes_while_the_archive_is_streamed_fails(
     assert said.startswith(f"main.py: {changing}: ".encode())
     assert b"PK\5\6" not in rest
     assert len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize("touched", CHANGING)
+@pytest.mark.parametrize("touch", [give_to_its_owner, link, replace])
+def test_file_of_which_no_byte_changes_while_it_is_streamed_is_packed(
+    tmp_path: Path, touched: str, touch: Callable[[Path], None]
+) -> None:
+    directory = tmp_path / "d"
+    directory.mkdir()
+    names = make_changing(directory)
+    with start(names, directory, bufsize=0) as process:
+        assert process.stdout
+        begun = process.stdout.read(BEGUN_BYTES)
+        touch(directory / touched)
+        rest, said = process.communicate(timeout=TIMEOUT_S)
+    assert process.returncode == 0, said
+    with zipfile.ZipFile(io.BytesIO(begun + rest)) as archive:
+        assert archive.testzip() is None
+        assert archive.namelist() == names
+
+
+def test_file_of_which_no_byte_changes_after_it_was_listed_is_saved(tmp_path: Path) -> None:
+    directory = tmp_path / "d"
+    directory.mkdir()
+    names = make_changing(directory)
+    for number in range(100):
+        (directory / f"~ {number:0200}").symlink_to("small.bin")
+    # Reports that are not read block the walk: it has listed the files, and can't continue.
+    command = ["d", "--save", "saved.zip"]
+    with start(command, tmp_path, bufsize=0, pipesize=4096) as process:
+        assert process.stderr
+        assert process.stderr.read(7)
+        for name in names:
+            give_to_its_owner(directory / name)
+        process.stderr.read()
+        assert process.wait(TIMEOUT_S) == 0
+    with zipfile.ZipFile(tmp_path / "saved.zip") as archive:
+        assert archive.testzip() is None
+        assert archive.namelist() == [f"d/{name}" for name in names]
 
 
 def test_change_that_no_time_tells_of_fails_too(tmp_path: Path) -> None:

@@ -12,15 +12,16 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from functools import cached_property
 from itertools import cycle
 
-from archive_service.archive.errors import DownloadFailed, SourceChanged
+from archive_service.archive.errors import DownloadFailed, SourceChanged, SourceSuspected
 from archive_service.archive.layout import ArchiveLayout
 from archive_service.archive.listing import SourceIndex
 from archive_service.checksums.crc32_column import Crc32Column
 from archive_service.checksums.hash_blocks import HashedBlock, begin_hash, hash_blocks
+from archive_service.checksums.suspicion import FilesReadTwice
 from archive_service.storage.base import AlbumFiles, SourceFile
 from archive_service.transfer.batches import Batch, BatchMaker, OpenData, close_files
 from archive_service.transfer.read_ahead import ReadAhead
@@ -49,7 +50,7 @@ class ArchiveWriter(ABC):
         self._output = output
         self._on_progress = on_progress
         self._checksums = Crc32Column(len(layout.listing))
-        self._maker = BatchMaker(layout, self._checksums, open_files)
+        self._maker = BatchMaker(layout, self._checksums, self._files)
 
     @staticmethod
     @abstractmethod
@@ -65,6 +66,9 @@ class ArchiveWriter(ABC):
         with ThreadPoolExecutor(_THREADS) as self._threads:
             self._write_range(0, central_directory)
             self._write_range(central_directory, len(self._layout))
+
+    def _files(self) -> FilesReadTwice:
+        return FilesReadTwice(self._open_files(), self._layout.listing)
 
     def buffer_bytes(self) -> int:
         """Return the largest size of a buffer; see `PieceSizes`."""
@@ -106,12 +110,13 @@ class ArchiveWriter(ABC):
     def _hash(self, source: SourceIndex) -> None:
         """Learn the CRC-32 of a large file."""
         began = begin_hash()
-        with _naming(source), self._open_files() as files, files.open(source) as file:
+        with _naming(source), self._files() as files, files.open(source) as file:
             value = 0
             for block in self._blocks(file, source):
                 self._on_progress(len(block.data))
                 value = block.state.crc32
-            files.verify(file, source)
+            with suppress(SourceSuspected):  # it is compared when it is read again
+                files.verify(file, source)
         self._checksums.learn([source], [value], read_from_ns=began.read_from_ns)
 
     def _copy(self, data: OpenData) -> int:
@@ -120,7 +125,11 @@ class ArchiveWriter(ABC):
         for block in self._read_ahead(self._blocks(data.file, data.source)):
             self._send(block.data)
             value = block.state.crc32
-        data.verify()
+        try:
+            data.verify()
+        except SourceSuspected:
+            with self._files() as files:
+                _require_equal(files.crc32(data.source), value)
         return value
 
     def _blocks(self, file: SourceFile, source: SourceIndex) -> Iterator[HashedBlock]:
@@ -178,9 +187,13 @@ class StreamWriter(ArchiveWriter):
         return len(layout) + sum(layout.sizes[entry] for entry in layout.large_entries)
 
     def _write_data(self, data: OpenData) -> None:
-        if self._copy(data) != self._checksums.values[data.source]:
-            # Times show most changes, but not two within one tick of the clock.
-            raise SourceChanged("rewritten")
+        # Times show most changes, but not two within one tick of the clock.
+        _require_equal(self._copy(data), self._checksums.values[data.source])
+
+
+def _require_equal(crc32: int, other_crc32: int) -> None:
+    if crc32 != other_crc32:
+        raise SourceChanged("rewritten")
 
 
 @contextmanager
