@@ -117,45 +117,6 @@ OPTIMISATIONS = {
             ),
         ),
     ),
-    "whole-directories": Optimisation(
-        "a directory that holds regular files alone is listed without a look at each",
-        ("first-thumbnails",),
-        (
-            Replacement(
-                "storage/local/walk.py",
-                "        if self._has_files_alone(rows):\n",
-                "        if False:\n",
-            ),
-        ),
-    ),
-    "in-flight": Optimisation(
-        "slow storage does many operations at once",
-        ("slow-storage-thumbnails", "slow-storage-album"),
-        (
-            Replacement(
-                "storage/in_flight.py",
-                "return min(MOST_AT_ONCE, int(self._item_s / _HAND_OVER_S)) if self.is_slow else 0",
-                "return 0",
-            ),
-        ),
-    ),
-    "kept-files": Optimisation(
-        "a file that was hashed stays open until it is sent, so that FUSE keeps what was read",
-        ("slow-storage-album",),
-        (
-            Replacement(
-                "checksums/kept_files.py", "        if file.is_prompt:\n", "        if True:\n"
-            ),
-        ),
-    ),
-    "frozen-modules": Optimisation(
-        "the garbage collector skips what a start imports",
-        ("start", "save-file"),
-        (
-            Replacement("cli/subcommands.py", "    gc.disable()\n", ""),
-            Replacement("cli/subcommands.py", "    gc.freeze()\n", ""),
-        ),
-    ),
     "lean-aiohttp": Optimisation(
         "aiohttp brings no certificates, no library of C++ and no table of file types",
         ("start",),
@@ -166,11 +127,6 @@ OPTIMISATIONS = {
                 "        if True:\n",
             ),
         ),
-    ),
-    "one-arena": Optimisation(
-        "all threads take memory from one place of malloc; see the peak of RSS",
-        ("thumbnails",),
-        (Replacement("cli/serve.py", "    take_memory_from_one_place()", "    None"),),
     ),
     "made-ahead": Optimisation(
         "two batches are made while one is sent",
@@ -189,7 +145,7 @@ OPTIMISATIONS = {
     ),
     "excluded-names": Optimisation(
         "names that no pattern can match are recognised by their ends, in one pass",
-        ("first-byte",),
+        ("listed",),
         (
             Replacement(
                 "storage/exclusion.py",

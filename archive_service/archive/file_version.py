@@ -2,13 +2,13 @@
 
 Theory of operation.  Size and mtime are the identity: a row of others says nothing.  The stamp
 names the content, and the entity tag digests it.  At first it is the ctime with which the content
-was read; it stays while later ctimes and inode numbers come with the same CRC-32.  The hint tells
+was read; it stays while later ctimes and inode numbers come with the same CRC-32.  The hint shows
 whether ctime and inode number are those with which the content was last compared.  Where the hint
 is another, the file has to be read again: it may have been rewritten and its mtime put back, or
 only its owner has changed.
 
 Content that turns out to be another gets the present ctime as its stamp, as on a machine that never
-had another.  Where the ctime has not moved it tells nothing, and the stamp is made of the CRC-32.
+had another.  If the ctime has not moved, the stamp is made of the CRC-32 instead.
 """
 
 from __future__ import annotations

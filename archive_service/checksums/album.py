@@ -125,6 +125,8 @@ class AlbumChecksums(Crc32Column):
         """Keep the date that a description has from now on, in all processes."""
         if changed_s is None or self._is_provisional or not 0 <= changed_s <= _LATEST_S:
             return
+        if not self.listing.has_files():  # the date of what was mounted here is kept
+            return
         if self._known.date != (etag, changed_s):
             self._known.date = etag, changed_s
             row = ALBUM_PATH, etag.strip('"').encode(), changed_s
@@ -143,7 +145,7 @@ class AlbumChecksums(Crc32Column):
         return self._known.suspected.get(source, UNKNOWN) if value == UNKNOWN else value
 
     def is_suspected(self, source: SourceIndex) -> bool:
-        """Tell whether a file must be read before anything of it is sent."""
+        """Return whether a file must be read before anything of it is sent."""
         return source in self._known.suspected and self.is_unknown(source)
 
     def learn(

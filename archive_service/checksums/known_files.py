@@ -33,7 +33,7 @@ class KnownFiles:
     def __init__(self, archive: ArchiveId, listing: Listing) -> None:
         self.crc32s: dict[SourceIndex, int] = {}
         self.suspected: dict[SourceIndex, int] = {}
-        """The CRC-32 that a file has unless it was rewritten: reading it tells."""
+        """The CRC-32 that a file has unless it was rewritten: reading it shows which."""
         self.stamps: array[int] | None = None if listing.is_of_objects else stamps_of(listing)
         """The stamps of all sources; see `file_version`.  None for objects."""
         self.gone: AbstractSet[bytes] = frozenset()
@@ -114,7 +114,8 @@ class KnownFiles:
         if self._listing.listed is not None:  # a list does not say what else its albums hold
             return
         self._note_date(rows)
-        if len(rows) > self._matched:
+        # All files at once: more likely what was mounted here is not mounted.
+        if len(rows) > self._matched and self._listing.has_files():
             self.gone = rows.keys() - {*self._listing.paths, ALBUM_PATH}
 
     def _note_date(self, rows: Mapping[bytes, _Row]) -> None:

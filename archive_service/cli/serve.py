@@ -201,7 +201,7 @@ async def _be_worker(
         runner,
         housekeeping,
     ):
-        worker.tell_up()
+        worker.report_up()
         # One worker is enough: all of them share the index.
         async with housekeeping.going_on() if worker.number == 0 else nullcontext():
             await orders.get()
