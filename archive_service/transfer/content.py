@@ -217,11 +217,11 @@ class ArchiveContent:
         position = segment.start - data_offset
         stop = segment.stop - data_offset - _kept_back(segment, referenced.stop)
         head = data.head
-        if head and (position == stop or len(head) >= pieces.span_bytes()):
+        span_bytes = pieces.span_bytes()
+        if head and (position == stop or len(head) >= span_bytes):
             yield head
             head = NOTHING
         while position < stop:
-            span_bytes = pieces.span_bytes()
             if not file.is_prompt:  # it is read into the memory of the process
                 span_bytes = min(span_bytes, COPIED_SPAN_BYTES)
             count = min(span_bytes - len(head), stop - position)
@@ -230,6 +230,7 @@ class ArchiveContent:
             kind = FileSpan if is_referenced else CopiedSpan
             yield kind(file, position - count, count, head)
             head = NOTHING
+            span_bytes = pieces.span_bytes()
 
     async def _rest(self, segment: FileData, file: DiskFile, sent: SentFile) -> memoryview:
         """Read the byte that was kept back."""

@@ -35,8 +35,11 @@ class SocketWriter:
     def __init__(self, connection: socket.socket) -> None:
         """Raise OSError where there is no descriptor left."""
         self._loop = asyncio.get_running_loop()
-        # `dup` would first make enumerations of family and type.
-        self._socket = socket.socket(fileno=os.dup(connection.fileno()))
+        # Sending does not depend on the family; the system would have to be asked for it.
+        descriptor = os.dup(connection.fileno())
+        self._socket = socket.socket(
+            socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, descriptor
+        )
         # Selectors are given the descriptor: they format an object for an error first, which is
         # slow for a socket.
         self._descriptor = self._socket.fileno()
