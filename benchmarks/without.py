@@ -182,6 +182,17 @@ OPTIMISATIONS = {
         ("thumbnails",),
         (Replacement("cli/serve.py", "    take_memory_from_one_place()", "    None"),),
     ),
+    "lean-aiohttp": Optimisation(
+        "aiohttp brings no certificates, no library of C++ and no table of file types",
+        ("start",),
+        (
+            Replacement(
+                "cli/subcommands.py",
+                "        with _with_variables(_LEAN_AIOHTTP), _without_file_types():\n",
+                "        if True:\n",
+            ),
+        ),
+    ),
     "made-ahead": Optimisation(
         "two batches are made while one is sent",
         ("thumbnails", "slow-storage-thumbnails", "slow-storage-album"),

@@ -83,7 +83,7 @@ class ArchiveLayout:
 
     def holds_files(self) -> bool:
         """Return whether there is anything but directories."""
-        return any(True for _ in self.files())
+        return any(not name.endswith(b"/") for name in self.names)
 
     def is_large(self, entry: EntryIndex) -> bool:
         """Return whether an entry's data is a segment of its own."""

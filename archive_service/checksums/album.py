@@ -125,6 +125,8 @@ class AlbumChecksums(Crc32Column):
         """Keep the date that a description has from now on, in all processes."""
         if changed_s is None or self._is_provisional or not 0 <= changed_s <= _LATEST_S:
             return
+        if not self.listing.has_files():  # the date of what was mounted here is kept
+            return
         if self._known.date != (etag, changed_s):
             self._known.date = etag, changed_s
             row = ALBUM_PATH, etag.strip('"').encode(), changed_s

@@ -114,7 +114,8 @@ class KnownFiles:
         if self._listing.listed is not None:  # a list does not say what else its albums hold
             return
         self._note_date(rows)
-        if len(rows) > self._matched:
+        # All files at once: more likely what was mounted here is not mounted.
+        if len(rows) > self._matched and self._listing.has_files():
             self.gone = rows.keys() - {*self._listing.paths, ALBUM_PATH}
 
     def _note_date(self, rows: Mapping[bytes, _Row]) -> None:

@@ -120,21 +120,17 @@ class Transfer:
         count = len(chunk)
         if count > self._left_bytes:
             raise LengthMismatch
-        self._pending_bytes = self._put(chunk, count)
-        self._left_bytes -= count - self._pending_bytes
-        return self._pending_bytes
-
-    def _put(self, chunk: Chunk, count: int) -> int:
         transport = self._transport()
-        self._unsent = None
         if self._writer is None or transport.get_write_buffer_size():
-            self._unsent = chunk
-            return count
-        try:
-            return self._writer.begin(chunk)
-        except FileNotSent as error:
-            self._unsent = error.unsent
-            return len(error.unsent)
+            self._unsent, left_bytes = chunk, count
+        else:
+            try:
+                self._unsent, left_bytes = None, self._writer.begin(chunk)
+            except FileNotSent as error:
+                self._unsent, left_bytes = error.unsent, len(error.unsent)
+        self._pending_bytes = left_bytes
+        self._left_bytes -= count - left_bytes
+        return left_bytes
 
     async def finish(self) -> None:
         """Send the rest when the client takes it; raise as `begin` does, or TimeoutError."""

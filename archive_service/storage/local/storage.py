@@ -36,7 +36,7 @@ from archive_service.storage.local.filesystem_type import is_prompt, mount_point
 from archive_service.storage.local.kept_album import KEPT_ENTRIES
 from archive_service.storage.local.kept_listings import Found, FoundAlbum, KeptListings, Wanted
 from archive_service.storage.local.native import AS_COMPILED, NativeCalls
-from archive_service.storage.local.open_beneath import OPEN_DIRECTORY
+from archive_service.storage.local.open_beneath import OPEN_DIRECTORY, Opened
 from archive_service.storage.local.symlinks import AlbumLinks, Skipped
 from archive_service.storage.local.walk import VANISHED, Walk, opened_directory
 from archive_service.storage.wanted_tree import WantedTree
@@ -192,19 +192,14 @@ class LocalStorage:
         except OSError as error:
             raise StorageUnavailable(errno_name(error)) from None
 
-    @contextmanager
-    def _opened_album(self, archive: ArchiveId, root: int) -> Iterator[int]:
+    def _opened_album(self, archive: ArchiveId, root: int) -> Opened:
         """Open an album; raise ArchiveNotFound."""
         try:
-            album = os.open(archive.value, OPEN_DIRECTORY, dir_fd=root)
+            return Opened(os.open(archive.value, OPEN_DIRECTORY, dir_fd=root))
         except OSError as error:
             if error.errno in _NO_ALBUM:
                 raise ArchiveNotFound from None
             raise
-        try:
-            yield album
-        finally:
-            os.close(album)
 
     def _skipped(self, archive: ArchiveId, inode: int, reason: str) -> None:
         self._observe(LinkSkipped(archive, inode, reason))

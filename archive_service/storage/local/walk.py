@@ -9,8 +9,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -30,7 +30,7 @@ from archive_service.storage.local.filesystem_type import is_prompt
 from archive_service.storage.local.kept_album import KeptAlbum, KeptAlbumBuilder
 from archive_service.storage.local.listing_builder import ListingBuilder
 from archive_service.storage.local.native import AS_COMPILED, NativeCalls
-from archive_service.storage.local.open_beneath import OPEN_DIRECTORY
+from archive_service.storage.local.open_beneath import OPEN_DIRECTORY, Opened
 from archive_service.storage.local.stat_record import (
     INODE,
     MODE,
@@ -261,14 +261,9 @@ class Walk:
         self._columns.add([place.prefix + name for name in names], rows, linked)
 
 
-@contextmanager
-def opened_directory(path: Path) -> Iterator[int]:
+def opened_directory(path: Path) -> Opened:
     """Open a directory, by descriptor; it may be a link, because the operator named it."""
-    descriptor = os.open(path, OPEN_DIRECTORY & ~os.O_NOFOLLOW)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
+    return Opened(os.open(path, OPEN_DIRECTORY & ~os.O_NOFOLLOW))
 
 
 def _close(look: DirectoryLook | None) -> None:
