@@ -44,11 +44,11 @@ def received_across(server: Server, position: int, change: Callable[[], None]) -
     with connected(server.port) as connection:
         connection.send("GET", TARGET)
         _, fields = connection.receive_head()
+        left_bytes = int(dict(fields)["content-length"]) - position
         first = connection.receive_content(position)
-        fill_buffers(connection)
+        fill_buffers(connection, left_bytes=left_bytes)
         change()
-        length = int(dict(fields)["content-length"])
-        return first + connection.receive_content(length - position)
+        return first + connection.receive_content(left_bytes)
 
 
 def data_offset(whole: bytes, name: str) -> int:
