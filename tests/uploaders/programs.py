@@ -79,7 +79,7 @@ def stopping(
     before = set(album.iterdir())
 
     def has_begun() -> bool:
-        return any(path.stat().st_size >= least_bytes for path in set(album.iterdir()) - before)
+        return any(_size(path) >= least_bytes for path in set(album.iterdir()) - before)
 
     upload = Stopped(command)
     try:
@@ -89,6 +89,14 @@ def stopping(
         yield upload
     finally:
         upload.kill()
+
+
+def _size(path: Path) -> int:
+    """Return the size of a file, -1 where it has gone meanwhile."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return -1
 
 
 def rsync(source: Path, target: Path, *flags: str) -> AbstractContextManager[Upload]:

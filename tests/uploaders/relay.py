@@ -33,6 +33,10 @@ def installed(*programs: str) -> str:
     return str(paths[-1])
 
 
+def by_curl(*arguments: str | Path) -> Command:
+    return ["curl", "-sSf", "--no-progress-meter", *arguments]
+
+
 @contextmanager
 def served(command: Command, port: int) -> Iterator[None]:
     """Run a server until the block ends; skip the test where it doesn't start."""

@@ -1,32 +1,34 @@
-"""Servers that take uploads, each with a client of its kind that is stopped half-way.
+"""Servers of uploads by FTP, form and tus, each with a client that is stopped half-way.
 
 None of them is installed for the tests by `.ci/run`: a test is skipped where its program is not.
 """
 
 from __future__ import annotations
 
-import os
 import re
-import signal
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-import pytest
 from harness.ports import free_port
 from uploaders.node import node, require_package
 from uploaders.programs import WITHIN_S, Upload, Uploader, stopping
-from uploaders.relay import Command, installed, served, through_relay, unseen_through_relay
-
-
-def _curl(*arguments: str | Path) -> Command:
-    return ["curl", "-sSf", "--no-progress-meter", *arguments]
+from uploaders.relay import Command, by_curl, installed, served, through_relay
+from uploaders.webdav import (
+    apache_dav,
+    davfs2,
+    lighttpd_dav,
+    nginx_dav,
+    putting,
+    rclone_serve,
+    wsgidav,
+)
 
 
 def _by_ftp(source: Path, target: Path, port: int, user: str = "ftp") -> Command:
     there = f"ftp://127.0.0.1:{port}/{target.name}"
-    return _curl("--user", f"{user}:{user}", "--limit-rate", "500k", "-T", source, there)
+    return by_curl("--user", f"{user}:{user}", "--limit-rate", "500k", "-T", source, there)
 
 
 @contextmanager
@@ -90,91 +92,9 @@ def pure_ftpd_hidden(source: Path, target: Path) -> Iterator[Upload]:
         yield upload
 
 
-def _put(source: Path, target: Path) -> Callable[[int], Command]:
-    return lambda port: _curl("-T", source, f"http://127.0.0.1:{port}/{target.name}")
-
-
 def _form(source: Path, target: Path) -> Callable[[int], Command]:
     field = f"file=@{source};filename={target.name}"
-    return lambda port: _curl("-F", field, f"http://127.0.0.1:{port}/")
-
-
-def _wsgidav(album: Path) -> Callable[[int], Command]:
-    program = installed("wsgidav")
-    options = ("--host", "127.0.0.1", "--auth", "anonymous", "--server", "cheroot", "-q")
-    return lambda port: [program, *options, "--root", album, "--port", f"{port}"]
-
-
-def wsgidav(source: Path, target: Path) -> AbstractContextManager[Upload]:
-    """Write to the final name."""
-    installed("curl")
-    return through_relay(_wsgidav(target.parent), _put(source, target), source, target.parent)
-
-
-def apache_dav(source: Path, target: Path) -> AbstractContextManager[Upload]:
-    """Write to `.davfs.tmpXXXXXX`."""
-    program = installed("curl", "unshare", "apache2")
-    if os.geteuid():
-        pytest.skip("Apache's user reaches the album through a mount, which takes root")
-    work, album = source.parent, target.parent
-    for each in (work, album):
-        each.chmod(0o777)
-    modules = "".join(
-        f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so\n"
-        for name in ("mpm_event", "authz_core", "dav", "dav_fs")
-    )
-
-    def server(port: int) -> Command:
-        (work / "apache2.conf").write_text(
-            f"{modules}Listen 127.0.0.1:{port}\nServerName localhost\nPidFile {work}/pid\n"
-            f"DefaultRuntimeDir {work}\nMutex posixsem\nErrorLog {work}/error.log\n"
-            "User nobody\nGroup nogroup\nDavLockDB /srv/locks\nDocumentRoot /mnt\n"
-            "<Directory /mnt>\nDav On\n</Directory>\n"
-        )
-        script = (
-            f"mount --bind {album} /mnt && mount --bind {work} /srv && "
-            f"exec {program} -D FOREGROUND -f {work}/apache2.conf"
-        )
-        return ["unshare", "--mount", "sh", "-c", script]
-
-    return through_relay(server, _put(source, target), source, album)
-
-
-def rclone_serve(source: Path, target: Path) -> AbstractContextManager[Upload]:
-    """Write to the final name, in steps of a megabyte."""
-    program = installed("curl", "rclone")
-
-    def server(port: int) -> Command:
-        return [program, "serve", "webdav", "--config=", f"--addr=127.0.0.1:{port}", target.parent]
-
-    return through_relay(server, _put(source, target), source, target.parent)
-
-
-@contextmanager
-def davfs2(source: Path, target: Path) -> Iterator[Upload]:
-    """Mount a WebDAV server, and copy a file to it as people do."""
-    program = installed("umount", "mount.davfs")
-    if os.geteuid() or not Path("/dev/fuse").exists():
-        pytest.skip("davfs2 needs root and /dev/fuse")
-    mounted, options = source.parent / "mounted", source.with_name("davfs2.conf")
-    mounted.mkdir()
-    options.write_text("use_locks 0\nask_auth 0\ndelay_upload 0\n")
-
-    def client(port: int) -> Command:
-        script = (
-            f"{program} -o conf={options} http://127.0.0.1:{port}/ {mounted}"
-            f" && cp {source} {mounted}/{target.name} && umount {mounted}"
-        )
-        return ["sh", "-c", script]
-
-    try:
-        with through_relay(_wsgidav(target.parent), client, source, target.parent) as upload:
-            yield upload
-    finally:
-        for each in Path("/run/mount.davfs").glob(f"*{source.parent.name}-mounted.pid"):
-            with suppress(ProcessLookupError):
-                os.kill(int(each.read_text()), signal.SIGKILL)
-        subprocess.run(["umount", "-l", mounted], check=False, capture_output=True)
+    return lambda port: by_curl("-F", field, f"http://127.0.0.1:{port}/")
 
 
 def copyparty(source: Path, target: Path) -> AbstractContextManager[Upload]:
@@ -214,16 +134,31 @@ def tus(source: Path, target: Path) -> AbstractContextManager[Upload]:
             "Content-Type: application/offset+octet-stream",
         )
         given = (f"-H{field}" for field in fields)
-        return _curl(*given, "--data-binary", f"@{source}", f"http://127.0.0.1:{port}/files")
+        return by_curl(*given, "--data-binary", f"@{source}", f"http://127.0.0.1:{port}/files")
+
+    return _to_tus(client, source, target)
+
+
+def tus_js_client(source: Path, target: Path) -> AbstractContextManager[Upload]:
+    """Write to the same names in several requests, between which the file is closed."""
+    command = node("tus_client.js", "tus-js-client")
+    return _to_tus(
+        lambda port: [*command, source, f"http://127.0.0.1:{port}/files"], source, target
+    )
+
+
+def _to_tus(
+    client: Callable[[int], Command], source: Path, target: Path
+) -> AbstractContextManager[Upload]:
+    before = set(target.parent.iterdir())
 
     def name_it() -> None:
-        (about,) = target.parent.glob("*.json")
+        (about,) = set(target.parent.glob("*.json")) - before
         about.with_suffix("").rename(target)
         about.unlink()
 
-    return through_relay(
-        _node("tus_server.js", target.parent), client, source, target.parent, name_it
-    )
+    server = _node("tus_server.js", target.parent)
+    return through_relay(server, client, source, target.parent, name_it)
 
 
 def multer(source: Path, target: Path) -> AbstractContextManager[Upload]:
@@ -242,7 +177,7 @@ def uploadserver(source: Path, target: Path) -> AbstractContextManager[Upload]:
 
     def client(port: int) -> Command:
         there = f"http://127.0.0.1:{port}/upload"
-        return _curl("-F", f"files=@{source};filename={target.name}", there)
+        return by_curl("-F", f"files=@{source};filename={target.name}", there)
 
     return through_relay(server, client, source, target.parent)
 
@@ -268,46 +203,7 @@ def formidable(source: Path, target: Path) -> AbstractContextManager[Upload]:
 def webdav_server(source: Path, target: Path) -> AbstractContextManager[Upload]:
     """Write to the final name."""
     server = _npm_server("webdav-server", target.parent)
-    return through_relay(server, _put(source, target), source, target.parent)
-
-
-def lighttpd_dav(source: Path, target: Path) -> AbstractContextManager[Upload]:
-    """Write to a file without a name (O_TMPFILE)."""
-    program, work = installed("curl", "lighttpd"), source.parent
-    if not Path("/usr/lib/lighttpd/mod_webdav.so").exists():
-        pytest.skip("lighttpd has no mod_webdav")
-
-    def server(port: int) -> Command:
-        configuration = work / "lighttpd.conf"
-        configuration.write_text(
-            'server.modules = ("mod_webdav")\nserver.bind = "127.0.0.1"\n'
-            f'server.port = {port}\nserver.document-root = "{target.parent}"\n'
-            f'server.upload-dirs = ("{work}")\nserver.errorlog = "{work}/error.log"\n'
-            'webdav.activate = "enable"\n'
-        )
-        return [program, "-D", "-f", configuration]
-
-    return unseen_through_relay(server, _put(source, target), source)
-
-
-def nginx_dav(source: Path, target: Path) -> AbstractContextManager[Upload]:
-    """Keep the content elsewhere, and give it its name when it is whole."""
-    program, work = installed("curl", "nginx"), source.parent
-
-    def server(port: int) -> Command:
-        kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-        temporary = "".join(f"{kind}_temp_path {work}/{kind};\n" for kind in kinds)
-        configuration = work / "nginx.conf"
-        user = "user root;\n" if os.geteuid() == 0 else ""
-        configuration.write_text(
-            f"{user}daemon off;\npid {work}/pid;\nerror_log {work}/error.log;\nevents {{}}\n"
-            f"http {{\naccess_log off;\n{temporary}client_max_body_size 0;\n"
-            f"server {{\nlisten 127.0.0.1:{port};\nroot {target.parent};\n"
-            "location / { dav_methods PUT; }\n}\n}\n"
-        )
-        return [program, "-c", configuration, "-p", work]
-
-    return unseen_through_relay(server, _put(source, target), source)
+    return through_relay(server, putting(source, target), source, target.parent)
 
 
 UNSEEN: Sequence[Uploader] = (lighttpd_dav, nginx_dav)
@@ -323,6 +219,7 @@ SERVERS: Sequence[Uploader] = (
     davfs2,
     copyparty,
     tus,
+    tus_js_client,
     multer,
     busboy,
     webdav_server,

@@ -47,7 +47,8 @@ class _Syncing:
 
     def go_on(self) -> None:
         self._sender.resume()
-        eventually(self._is_there, within_s=WITHIN_S)
+        eventually(lambda: self._is_there() or self._sender.has_failed(), within_s=WITHIN_S)
+        assert self._is_there()
 
     def _is_there(self) -> bool:
         return self._target.exists() and self._target.stat().st_size == self._size_bytes
