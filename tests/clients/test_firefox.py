@@ -84,11 +84,12 @@ def test_interrupted_download_is_resumed_by_the_next_process(
     assert firefox.finished(NAME) == get(second.port, TARGET).content
 
 
+@pytest.mark.parametrize("longer_bytes", [0, 1000])
 def test_album_that_changed_meanwhile_is_downloaded_anew(
-    firefox: Firefox, serve: Serve, album: Path
+    firefox: Firefox, serve: Serve, album: Path, longer_bytes: int
 ) -> None:
     port = interrupted(firefox, serve)
-    (album / "1.jpg").write_bytes(noise(2_000_000, seed=1))
+    (album / "1.jpg").write_bytes(noise(len(FILES["1.jpg"]) + longer_bytes, seed=1))
     second = serve("--port", f"{port}")
     firefox.resume()
     firefox.wait_for(lambda: "ENTITY_CHANGED" in ((firefox.download() or {})["error"] or ""))
