@@ -1,4 +1,13 @@
-"""An upload by a program, which a thread starts and which pauses half-way (see `uploaders`)."""
+"""Uploads by programs, which threads start and which pause half-way (see `uploaders`).
+
+What an album may be meanwhile:
+
+| upload | album |
+| --- | --- |
+| starts, or goes on | unavailable, as it was before, or with the whole file |
+| paused | unavailable while it is open; closed, it may have another name, or be whole |
+| killed | with what is left under the file's own name: it looks like a finished file |
+"""
 
 from __future__ import annotations
 
@@ -6,30 +15,44 @@ import errno
 import fcntl
 import signal
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from random import Random
+from tempfile import mkdtemp
 
 import pytest
+from campaign.album import Album, Ended, Upload
+from campaign.hand import Hand
+from campaign.uploads import MOST_AT_ONCE, BeginUpload
 from harness.conditions import eventually
-from uploaders.downloads import aria2c, curl, wget
+from uploaders.downloads import DOWNLOADERS
 from uploaders.ftp import FTP_CLIENTS
-from uploaders.programs import UPLOADERS, WITHIN_S, Upload, Uploader
-from uploaders.servers import SERVERS, tus
-from uploaders.syncing import unison
+from uploaders.programs import UPLOADERS, WITHIN_S, Uploader
+from uploaders.programs import Upload as PausedUpload
+from uploaders.servers import OF_NO_KNOWN_NAME, SERVERS, UNSEEN
+from uploaders.syncing import SYNCHRONIZERS
 
-_TAKES_OTHERS = (tus,)
-"""It gives its name to whatever part it finds, that of a killed upload, too."""
 PROGRAMS: Sequence[Uploader] = (
     *UPLOADERS,
-    *(aria2c, wget, curl, unison),
+    *DOWNLOADERS,
     *FTP_CLIENTS,
-    *(server for server in SERVERS if server not in _TAKES_OTHERS),
+    *SERVERS,
+    *OF_NO_KNOWN_NAME,
+    *UNSEEN,
+    *SYNCHRONIZERS,
 )
+_SIZE_BYTES = 3_000_000
+"""Some seconds, at the rate that the programs keep to."""
+_MARKERS = (".aria2", ".st", ".lftp-pget-status")
+"""What lies beside a part says that it is one."""
 _CLOSED_WITHIN_S = 2.0
 _LONGEST_PAUSE_S = 30.0
 """Half of how long an empty file that is closed counts as an upload."""
+_MAY_GO_ON, _MAY_BE_KILLED = 0.25, 0.1
+"""How likely, each time that it is a program's turn."""
 
 
 class ProgramUpload:
@@ -41,30 +64,37 @@ class ProgramUpload:
         self.program = uploader.__name__
         self.name = target.name
         self.data = source.read_bytes()
+        self._leaves_parts = uploader in OF_NO_KNOWN_NAME
         self._source = source
         self._target = target
         self._threads = threads
         self._stack = ExitStack()
         self._has_gone_on = False
         self._begun = threads.submit(lambda: self._stack.enter_context(uploader(source, target)))
-        self._work: Future[Upload] | Future[None] = self._begun
+        self._work: Future[PausedUpload] | Future[None] = self._begun
         self._start_s = time.monotonic()
+        self._killed: Ended | None = None
+
+    def may_be_missing(self) -> bool:
+        # Until this thread lets it go on, it pauses.
+        return not (self._is_paused and self._is_open())
+
+    def may_be_whole(self) -> bool:
+        return True
 
     @property
-    def is_paused(self) -> bool:
-        return not self._has_gone_on and self._begun.done() and not self._begun.exception()
-
-    @property
-    def is_going_on(self) -> bool:
-        return self._has_gone_on and not self._work.done()
-
-    @property
-    def is_at_its_end(self) -> bool:
-        return self._has_gone_on and self._work.done()
-
-    @property
-    def is_late(self) -> bool:
-        return self.is_paused and time.monotonic() - self._start_s > _LONGEST_PAUSE_S
+    def ended(self) -> Ended | None:
+        """How it has ended; raise what has gone wrong."""
+        if self._killed or (missing := self.missing()):
+            return self._killed or Ended(f"skipped, {missing}", None)
+        if self._is_paused and time.monotonic() - self._start_s > _LONGEST_PAUSE_S:
+            self._go_on()
+        if not (self._has_gone_on and self._work.done()):
+            return None
+        self._work.result()
+        left = self._left()
+        assert left == self.data, f"{self.program} has put something else"
+        return Ended("whole", left)
 
     def missing(self) -> str | None:
         """Return why the program can't be run here, or None; raise why it did not start."""
@@ -75,40 +105,58 @@ class ProgramUpload:
             raise failure
         return None
 
-    def go_on(self) -> None:
+    def advance(self, chance: Random) -> None:
+        """Leave a program as it is, let it go on, or kill it."""
+        luck = chance.random()
+        if self._is_paused and luck < _MAY_GO_ON:
+            self._go_on()
+        elif self._is_paused and luck < _MAY_GO_ON + _MAY_BE_KILLED:
+            self._kill("killed while it paused")
+        elif self._has_gone_on and not self._work.done() and luck < _MAY_BE_KILLED:
+            self._kill("killed on its way")
+
+    def hurry(self) -> None:
+        if self._is_paused:
+            self._go_on()
+
+    def kill(self) -> None:
+        self._kill("killed at the end")
+
+    @property
+    def _is_paused(self) -> bool:
+        return not self._has_gone_on and self._begun.done() and not self._begun.exception()
+
+    def _go_on(self) -> None:
         self._work = self._threads.submit(self._begun.result().go_on)
         self._has_gone_on = True
 
-    def end(self) -> bytes:
-        """End an upload that is at its end; return the file."""
-        self._work.result()
-        left = self._left()
-        assert left == self.data, f"{self.program} has put something else"
-        return left
-
-    def kill(self) -> bytes | None:
-        """Kill the program; return what it leaves to an archive, or None."""
+    def _kill(self, how: str) -> None:
         if not self._begun.exception(WITHIN_S):
             self._begun.result().kill()
         wait([self._work], WITHIN_S)
         with suppress(AssertionError):  # some servers never close the file
-            eventually(lambda: not self.is_open(), within_s=_CLOSED_WITHIN_S)
-        return self._left()
-
-    def is_open(self) -> bool:
-        """Return whether a program has a file of the album open for writing."""
-        return any(map(_is_written, self._target.parent.iterdir()))
+            eventually(lambda: not self._is_open(), within_s=_CLOSED_WITHIN_S)
+        self._killed = Ended(how, self._left())
 
     def _left(self) -> bytes | None:
-        self._stack.close()  # ends the server
-        eventually(lambda: not self.is_open(), within_s=WITHIN_S)
+        """End the program's server; return the file that is left to an archive."""
+        self._stack.close()
+        eventually(lambda: not self._is_open(), within_s=WITHIN_S)
         self._source.unlink(missing_ok=True)
+        if self._leaves_parts:  # without a dot in their names; who runs the server removes them
+            for path in self._target.parent.iterdir():
+                if path.is_file() and not path.suffix:
+                    path.unlink()
         left = self._target.read_bytes() if self._target.exists() else None
-        has_marker = self._has_beside(".aria2") or (not left and self._has_beside(".PARTIAL"))
-        return None if has_marker else left
+        is_part = any(map(self._has_beside, _MARKERS))
+        return None if is_part or (not left and self._has_beside(".PARTIAL")) else left
 
     def _has_beside(self, ending: str) -> bool:
         return self._target.with_name(f"{self.name}{ending}").exists()
+
+    def _is_open(self) -> bool:
+        """Return whether a program has a file of the album open for writing."""
+        return any(map(_is_written, self._target.parent.iterdir()))
 
 
 def _is_written(path: Path) -> bool:
@@ -122,3 +170,25 @@ def _is_written(path: Path) -> bool:
     except OSError as refused:  # another reason is a directory, or that it has gone
         return refused.errno == errno.EAGAIN
     return False
+
+
+@contextmanager
+def programs(hand: Hand) -> Iterator[BeginUpload]:
+    """Give uploads by those programs that are installed, by one after the other."""
+    to_come = deque(hand.chance.sample(PROGRAMS, len(PROGRAMS)))
+    last: dict[str, ProgramUpload] = {}
+    with ThreadPoolExecutor(2 * MOST_AT_ONCE) as threads:
+
+        def begin(album: Album) -> Upload:
+            # Programs tell mounts by the name of the directory, so it has one of its own.
+            source = Path(mkdtemp(dir=album.path.parent.parent)) / "picture.jpg"
+            source.write_bytes(hand.data(_SIZE_BYTES))
+            while (known := last.get(to_come[0].__name__)) and known.missing():
+                to_come.popleft()
+            target = album.path / f"{hand.chance.randrange(10**9)}.program.jpg"
+            upload = ProgramUpload(to_come[0], source, target, threads=threads)
+            last[upload.program] = upload
+            to_come.rotate(-1)
+            return upload
+
+        yield begin

@@ -1,7 +1,7 @@
-"""The soak: a short one among the ordinary tests, the long one by itself.
+"""The soak: a short one among the tests of faults, the long one by itself.
 
-CAMPAIGN_SEED repeats a run, CAMPAIGN_DOWNLOADS makes the long ones longer or shorter.  The one in
-which programs upload is among the long ones only: they take the time that they take.
+CAMPAIGN_SEED repeats a run, CAMPAIGN_DOWNLOADS makes the long one longer or shorter.  Programs
+upload in the long one only: they take the time that they take.
 """
 
 from __future__ import annotations
@@ -10,16 +10,15 @@ import os
 from pathlib import Path
 
 import pytest
-from campaign.program_soak import ProgramSoak
-from campaign.soak import RemountSoak, Soak, UploadSoak
+from campaign.soak import EVERYTHING, WITHOUT_PROGRAMS, Mix, Soak
 
 pytestmark = pytest.mark.skipif(
     not Path("/proc/self/fd").exists(), reason="looks at open files by /proc"
 )
 
 
-def soak(kind: type[Soak], directory: Path, *, seed: int, downloads: int) -> None:
-    run = kind(directory, seed)
+def soak(mix: Mix, directory: Path, *, seed: int, downloads: int) -> None:
+    run = Soak(directory, seed, mix)
     print(f"CAMPAIGN_SEED={seed} CAMPAIGN_DOWNLOADS={downloads}")
     try:
         run.run(downloads)
@@ -35,21 +34,10 @@ def chosen_downloads(otherwise: int) -> int:
     return int(os.environ.get("CAMPAIGN_DOWNLOADS", f"{otherwise}"))
 
 
-@pytest.mark.parametrize("kind", [Soak, UploadSoak, RemountSoak])
-def test_two_hundred_downloads_with_cuts_resumes_and_changes(
-    tmp_path: Path, kind: type[Soak]
-) -> None:
-    soak(kind, tmp_path, seed=5, downloads=200)
+def test_some_downloads_while_all_but_programs_disturbs_them(tmp_path: Path) -> None:
+    soak(WITHOUT_PROGRAMS, tmp_path, seed=5, downloads=150)
 
 
 @pytest.mark.campaign
-@pytest.mark.parametrize("kind", [Soak, UploadSoak, RemountSoak])
-def test_ten_thousand_downloads_with_cuts_resumes_and_changes(
-    tmp_path: Path, kind: type[Soak]
-) -> None:
-    soak(kind, tmp_path, seed=chosen_seed(), downloads=chosen_downloads(10_000))
-
-
-@pytest.mark.campaign
-def test_a_thousand_downloads_while_programs_upload(tmp_path: Path) -> None:
-    soak(ProgramSoak, tmp_path, seed=chosen_seed(), downloads=chosen_downloads(1000))
+def test_ten_thousand_downloads_while_everything_disturbs_them(tmp_path: Path) -> None:
+    soak(EVERYTHING, tmp_path, seed=chosen_seed(), downloads=chosen_downloads(10_000))

@@ -47,7 +47,8 @@ class Oracle:
         """Learn the archive of an album as it is now; return its entity tag."""
         answer = self._whole(f"/archive/{name}/{query}")
         assert answer.status == 200, answer
-        assert contents_of(answer.content) == dict(contents)
+        found = contents_of(answer.content)
+        assert found == dict(contents), (sorted(found), sorted(contents))
         known = self._archives.setdefault(answer["etag"], answer.content)
         if known != answer.content:
             raise WrongBytes("an entity tag stands for two archives")
