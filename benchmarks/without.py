@@ -122,6 +122,11 @@ OPTIMISATIONS = {
         ("parts-manifest",),
         (Replacement("web/archive_parts.py", "self._figures.get(version)", "None"),),
     ),
+    "kept-names": Optimisation(
+        "the names in the album that was cut last are kept for its next part",
+        ("one-file",),
+        (Replacement("transfer/descriptions.py", "self._last_cut[0] is whole", "False"),),
+    ),
     "halved-looks": Optimisation(
         "two threads look at the halves of what is known of a large archive",
         ("first-byte",),

@@ -228,6 +228,7 @@ _ROWS: dict[str, Row] = {
     "first-byte": _first_bytes("first byte"),
     "listed": _first_bytes("first byte, listed", made=make_linked),
     "manifest": _first_bytes("manifest", of="manifest.json"),
+    "one-file": _first_bytes("one file of them", of="?file=day%20000/IMG_0000.JPG"),
     "parts-manifest": _first_bytes("manifest with parts", of="manifest.json?summary&parts=5"),
     "little": _little,
     "cold": _cold,
