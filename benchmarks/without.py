@@ -122,6 +122,22 @@ OPTIMISATIONS = {
         ("parts-manifest",),
         (Replacement("web/archive_parts.py", "self._figures.get(version)", "None"),),
     ),
+    "kept-lists": Optimisation(
+        "a list is parsed again only when its file has changed",
+        ("list",),
+        (
+            Replacement(
+                "storage/file_lists/listed_storage.py",
+                "known = self._read.get(archive)",
+                "known = None",
+            ),
+        ),
+    ),
+    "merged-lists": Optimisation(
+        "the listings of a list's albums are merged again only when one has changed",
+        ("list",),
+        (Replacement("storage/file_lists/merged_listings.py", "self._lists.get(archive)", "None"),),
+    ),
     "kept-names": Optimisation(
         "the names in the album that was cut last are kept for its next part",
         ("one-file",),
