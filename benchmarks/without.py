@@ -93,13 +93,7 @@ OPTIMISATIONS = {
     "kept-descriptions": Optimisation(
         "an album that did not change is not laid out again",
         ("thumbnails", "first-byte", "little"),
-        (
-            Replacement(
-                "transfer/descriptions.py",
-                "            self._recent.put(archive, made, weight=len(listing) + _FILES_PER_ALBUM)\n",
-                "",
-            ),
-        ),
+        (Replacement("transfer/descriptions.py", "self._recent.put(", "WeightedLRU(1).put("),),
     ),
     "kept-listings": Optimisation(
         "a known album without links is looked at again, not listed",
