@@ -68,7 +68,8 @@ def make_linked(photos: Path, album: Album) -> Path:
         return path
     unfinished = photos / f"{path.name}.part"
     shutil.rmtree(unfinished, ignore_errors=True)
-    shutil.copytree(make(photos, album), unfinished, copy_function=os.link)
+    # Copies: hard links would move the ctimes of the album, and make it a young one.
+    shutil.copytree(make(photos, album), unfinished)
     target = next(files(unfinished))
     (target.parent / "link.JPG").symlink_to(target.name)
     unfinished.rename(path)
