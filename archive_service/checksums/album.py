@@ -37,14 +37,10 @@ from archive_service.storage.base import AlbumFiles, Storage
 
 STORE_EVERY_S = 5.0
 """How often learned values are written to the index during a download."""
-KEPT_FILES = 100_000
-"""Files whose values are kept in memory for the next download."""
 SOON_READ_BYTES = 64 * 1024 * 1024
 """The most bytes of suspected files that are read before a description is used."""
 _LATEST_S = 2**32 - 1
 """The latest date that a row of the index can hold."""
-_FILES_PER_ALBUM = 30
-"""The memory that an album takes beside its files, counted in files."""
 
 
 class AlbumChecksums(Crc32Column):
@@ -295,8 +291,3 @@ class AlbumChecksums(Crc32Column):
 
     def _files(self) -> AbstractContextManager[AlbumFiles]:
         return self._storage.files(self._archive, self.listing)
-
-
-def weight_of(listing: Listing) -> int:
-    """Return what an album takes of the room for KEPT_FILES."""
-    return len(listing) + _FILES_PER_ALBUM
