@@ -2,7 +2,7 @@
 
 Theory of operation.  Size and mtime are the identity: a row of others says nothing.  The stamp
 names the content, and the entity tag digests it.  At first it is the ctime with which the content
-was read; it stays while later ctimes and inode numbers come with the same CRC-32.  The hint tells
+was read; it stays while later ctimes and inode numbers come with the same CRC-32.  The hint shows
 whether ctime and inode number are those with which the content was last compared.  Where the hint
 is another, the file has to be read again: it may have been rewritten and its mtime put back, or
 only its owner has changed.

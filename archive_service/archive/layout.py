@@ -83,7 +83,7 @@ class ArchiveLayout:
 
     def holds_files(self) -> bool:
         """Return whether there is anything but directories."""
-        return any(True for _ in self.files())
+        return any(not name.endswith(b"/") for name in self.names)
 
     def is_large(self, entry: EntryIndex) -> bool:
         """Return whether an entry's data is a segment of its own."""
@@ -104,8 +104,9 @@ class ArchiveLayout:
     ) -> Iterator[Segment]:
         """Yield the segments of the bytes from `start` up to `stop`, in order.
 
-        All but FileData end between two entries.  They have at most the bytes that `piece_bytes`
-        returns when they are made, unless a single entry has more.
+        `piece_bytes` is asked for each segment how many bytes it should have at most.  A segment
+        ends between two entries, in front of a large file's data, or at `stop`; so a single small
+        entry may make it longer.  FileData has all the data of its file.
         """
         while start < stop:
             segment = self._segment(start, stop, piece_bytes)

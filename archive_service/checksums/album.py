@@ -146,7 +146,7 @@ class AlbumChecksums(Crc32Column):
         return self._known.suspected.get(source, UNKNOWN) if value == UNKNOWN else value
 
     def is_suspected(self, source: SourceIndex) -> bool:
-        """Tell whether a file must be read before anything of it is sent."""
+        """Return whether a file must be read before anything of it is sent."""
         return source in self._known.suspected and self.is_unknown(source)
 
     def learn(
@@ -204,8 +204,11 @@ class AlbumChecksums(Crc32Column):
         """Write learned values to the index, in its thread."""
         if self._learned:
             learned, self._learned, self._stored_at_s = self._learned, [], time.monotonic()
-            values = {source: self.values[source] for source in learned}
-            self._threads.in_index_thread(lambda: self._known.store(self._threads.index, values))
+            self._threads.in_index_thread(lambda: self._store(learned))
+
+    def _store(self, learned: Sequence[SourceIndex]) -> None:
+        values = {source: self.values[source] for source in learned}
+        self._known.store(self._threads.index, values)
 
     def flush_if_due(self) -> None:
         """Do the same where the last time is STORE_EVERY_S ago."""

@@ -34,7 +34,7 @@ class KnownFiles:
     def __init__(self, archive: ArchiveId, listing: Listing) -> None:
         self.crc32s: dict[SourceIndex, int] = {}
         self.suspected: dict[SourceIndex, int] = {}
-        """The CRC-32 that a file has unless it was rewritten: reading it tells."""
+        """The CRC-32 that a file has unless it was rewritten: reading it shows which."""
         self.stamps: array[int] | None = None if listing.is_of_objects else stamps_of(listing)
         """The stamps of all sources; see `file_version`.  None for objects."""
         self.gone: AbstractSet[bytes] = frozenset()
