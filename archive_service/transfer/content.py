@@ -201,8 +201,7 @@ class ArchiveContent:
                 yield await self._warmed(piece, sent)
             rest = await self._rest(data.segment, data.file, sent) if kept_back else NOTHING
             await self._verify(data.file, data)  # it may have been rewritten meanwhile
-            if not data.file.is_prompt:  # otherwise the kernel has sent it unread
-                self._compare(data.source, sent)
+            self._compare(data.source, sent)
             if rest:
                 yield rest
 
