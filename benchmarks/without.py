@@ -57,6 +57,28 @@ OPTIMISATIONS = {
             ),
         ),
     ),
+    "compiled-stat": Optimisation(
+        "a directory's files are looked at in C",
+        ("first-byte",),
+        (
+            Replacement(
+                "storage/local/native.py",
+                "        _smallfiles.stat_files,\n",
+                "        _stat_files,\n",
+            ),
+        ),
+    ),
+    "compiled-reading": Optimisation(
+        "small files are read in C",
+        ("thumbnails",),
+        (
+            Replacement(
+                "storage/local/native.py",
+                "        _smallfiles.read_files,\n",
+                "        lambda *_: 0,\n",
+            ),
+        ),
+    ),
     "compiled-look": Optimisation(
         "young files are checked for writers in C; give a new directory as --data",
         ("thumbnails", "little"),
@@ -90,6 +112,16 @@ OPTIMISATIONS = {
             ),
         ),
     ),
+    "kept-manifests": Optimisation(
+        "a manifest is printed once for each version of an album",
+        ("manifest",),
+        (Replacement("web/manifest.py", "self._kept.get(key)", "None"),),
+    ),
+    "kept-figures": Optimisation(
+        "the sizes of all parts of an archive are computed once for each version",
+        ("parts-manifest",),
+        (Replacement("web/archive_parts.py", "self._figures.get(version)", "None"),),
+    ),
     "halved-looks": Optimisation(
         "two threads look at the halves of what is known of a large archive",
         ("first-byte",),
@@ -117,17 +149,6 @@ OPTIMISATIONS = {
             ),
         ),
     ),
-    "whole-directories": Optimisation(
-        "a directory that holds regular files alone is listed without a look at each",
-        ("first-thumbnails",),
-        (
-            Replacement(
-                "storage/local/walk.py",
-                "        if self._has_files_alone(rows):\n",
-                "        if False:\n",
-            ),
-        ),
-    ),
     "in-flight": Optimisation(
         "slow storage does many operations at once",
         ("slow-storage-thumbnails", "slow-storage-album"),
@@ -140,7 +161,7 @@ OPTIMISATIONS = {
         ),
     ),
     "kept-files": Optimisation(
-        "a file that was hashed stays open until it is sent, so that FUSE keeps what was read",
+        "a file that was hashed stays open until it is sent, so that FUSE reads it once",
         ("slow-storage-album",),
         (
             Replacement(
@@ -156,21 +177,21 @@ OPTIMISATIONS = {
             Replacement("cli/subcommands.py", "    gc.freeze()\n", ""),
         ),
     ),
-    "no-certificates": Optimisation(
-        "OpenSSL reads no certificates of the system when the service starts",
-        ("start",),
-        (
-            Replacement(
-                "cli/subcommands.py",
-                "        with _without_certificates():\n",
-                "        if True:\n",
-            ),
-        ),
-    ),
     "one-arena": Optimisation(
         "all threads take memory from one place of malloc; see the peak of RSS",
         ("thumbnails",),
         (Replacement("cli/serve.py", "    take_memory_from_one_place()", "    None"),),
+    ),
+    "lean-aiohttp": Optimisation(
+        "aiohttp brings no certificates, no library of C++ and no table of file types",
+        ("start",),
+        (
+            Replacement(
+                "cli/subcommands.py",
+                "        with _with_variables(_LEAN_AIOHTTP), _without_file_types():\n",
+                "        if True:\n",
+            ),
+        ),
     ),
     "made-ahead": Optimisation(
         "two batches are made while one is sent",
@@ -189,7 +210,7 @@ OPTIMISATIONS = {
     ),
     "excluded-names": Optimisation(
         "names that no pattern can match are recognised by their ends, in one pass",
-        ("first-byte",),
+        ("listed",),
         (
             Replacement(
                 "storage/exclusion.py",

@@ -110,6 +110,10 @@ class Listing:
         """Yield the indices of the files, in order."""
         return (source for source in self.sources() if not self.paths[source].endswith(b"/"))
 
+    def has_files(self) -> bool:
+        """Return whether there is a file, not only directories."""
+        return next(self.files(), None) is not None
+
     def change_token(self, source: SourceIndex) -> bytes:
         """Return the store's change token of one source."""
         start = source * CHANGE_TOKEN_SIZE

@@ -39,7 +39,7 @@ _FAILURE, _SIGNALLED = 1, 128
 _EPILOG = (
     "fill computes the checksums that are not known yet, so that no first download has to; verify"
     " reads all files of known checksums, reports those whose content has changed while size and"
-    " times have not, as failing disks do it, and mends their checksums; prune forgets albums"
+    " times have not, a sign of a failing disk, and mends their checksums; prune forgets albums"
     " that are gone. All three may run beside the service, as the same user and with the same"
     " settings. exit status: 0 all is well, 1 it is not, 2 an argument or a setting is wrong"
 )

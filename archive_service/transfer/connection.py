@@ -6,9 +6,9 @@ left, or the connection is closed.  A chunk that is longer than the rest is not 
 
 After a failure of ours the connection is closed by a FIN behind what was sent, not by a reset:
 clients then keep all they have received, and no front server mistakes a FIN for the end of the
-body.  A client that is cut because it takes too little gets a reset, because the FIN would wait
-behind all that it does not take.  After a reset, proxies
-made with Node append the text of an error to the body.  docs/http.md has the whole comparison.
+body.  After a reset, proxies made with Node append the text of an error to the body; docs/http.md
+has the whole comparison.  Only a client that is cut because it takes too little gets a reset: a FIN
+would wait behind all that it does not take.
 
 Both kinds of chunks go straight to the socket, past aiohttp and its transport: buffers by `send`,
 spans of files from the page cache by `sendfile`.  The transport would copy the data that the socket

@@ -67,6 +67,36 @@ def test_what_stat_does_not_tell_is_noticed_when_it_is_sent(
     assert get(server.port, TARGET).content == after.content
 
 
+def test_all_that_was_rewritten_is_noticed_at_once(photos_dir: Path, mounted: Mounted) -> None:
+    """As where an image of the same times is mounted in place of another."""
+    album = make_album(photos_dir, FILES)
+    let_date_begin(album)
+    _, server = mounted()
+    before = get(server.port, TARGET)
+    for name in FILES:
+        rewrite(album / name)
+    with pytest.raises(Truncated):
+        get(server.port, TARGET)
+    after = get(server.port, TARGET)
+    assert contents_of(after.content) == content_of(album)
+    assert after["etag"] != before["etag"]
+
+
+def test_what_was_not_rewritten_keeps_the_tag_of_the_rest(
+    photos_dir: Path, mounted: Mounted
+) -> None:
+    album = make_album(photos_dir, FILES)
+    let_date_begin(album)
+    _, server = mounted()
+    rest = f"{TARGET}?file=a.txt&file=d.txt"
+    before = get(server.port, rest)
+    get(server.port, TARGET)
+    rewrite(album / "b.bin")
+    with pytest.raises(Truncated):
+        get(server.port, TARGET)
+    assert get(server.port, rest, f"If-None-Match: {before['etag']}").status == 304
+
+
 def test_a_range_of_the_whole_data_is_compared(photos_dir: Path, mounted: Mounted) -> None:
     """The last byte is kept back, or nothing would show that the range is wrong."""
     album = make_album(photos_dir, {"b.bin": FILES["b.bin"]})

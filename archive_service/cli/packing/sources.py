@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import stat
-from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -106,7 +105,7 @@ class _Collection:
     def __init__(
         self, in_flight: InFlight, output: Identity | None, on_left_out: OnLeftOut
     ) -> None:
-        self.walk = Walk(Exclusion(()), self, in_flight=in_flight)
+        self.walk = Walk(Exclusion(()), self.accepts, in_flight=in_flight)
         self.roots: list[Root] = []
         self._output = output
         self._on_left_out = on_left_out
@@ -150,15 +149,8 @@ class _Collection:
         if self.accepts(root.path, status.st_mode, status.st_ino):
             self.walk.file(root.path, status)
 
-    def accepts_all(self, modes: array[int], inodes: array[int]) -> bool:
-        """Return whether a directory holds only regular files; see `FileFilter`."""
-        is_output_elsewhere = self._output is None or self._output.inode not in inodes
-        return is_output_elsewhere and all(
-            stat.S_ISREG(mode) and mode & _ALL_MAY_READ == _ALL_MAY_READ for mode in set(modes)
-        )
-
     def accepts(self, path: bytes, mode: int, inode: int) -> bool:
-        """Return whether a file is packed; report the reason if not; see `FileFilter`."""
+        """Return whether a file is packed; report the reason if not."""
         special = _SPECIAL.get(stat.S_IFMT(mode))
         if special:
             self._on_left_out(self._given(path), f"is {special}")

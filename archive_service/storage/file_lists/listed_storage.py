@@ -31,9 +31,9 @@ from archive_service.storage.wanted_tree import WantedTree
 from archive_service.storage.wrapped_files import WrappedFiles
 
 _KEPT_BYTES = 75_000_000
-"""Of lists that are kept as they were read."""
+"""Memory for lists as they were read."""
 _MERGED_BYTES = 75_000_000
-"""Of lists whose listing is kept, what was read of them included."""
+"""Memory for the listings of lists, with what was read of them."""
 
 
 class ListedStorage:

@@ -125,7 +125,7 @@ class OpenWriters:
     def sign(self, archive: ArchiveId, listing: Listing, *, now_ns: int) -> UploadSign | None:
         """Return a sign that a file is not whole; see `UploadLook.sign`.
 
-        What can't be opened shows nothing: it can't be sent either.
+        What can't be opened or read shows nothing: it can't be sent either.
         """
         young = listing.changed_since(now_ns - int(LOOKED_AT_S * NS_PER_S))
         if len(young) > MOST_LOOKED_AT:
@@ -197,8 +197,11 @@ class _AlbumLook:
             self.other_sign = self.other_sign or found
 
     def _at(self, files: LocalAlbumFiles, source: SourceIndex) -> UploadSign | None:
-        with Opened(files.open_unverified(source)) as descriptor:
-            return self._in_open(files, source, descriptor)
+        try:
+            with Opened(files.open_unverified(source)) as descriptor:
+                return self._in_open(files, source, descriptor)
+        except OSError as error:
+            raise SourceUnreadable.of(error) from None
 
     def _in_open(
         self, files: LocalAlbumFiles, source: SourceIndex, descriptor: int

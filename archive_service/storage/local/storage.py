@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -36,7 +37,7 @@ from archive_service.storage.local.kept_album import KEPT_ENTRIES
 from archive_service.storage.local.kept_listings import Found, FoundAlbum, KeptListings, Wanted
 from archive_service.storage.local.native import AS_COMPILED, NativeCalls
 from archive_service.storage.local.open_beneath import OPEN_DIRECTORY, Opened
-from archive_service.storage.local.symlinks import AlbumLinks, Links, NoLinks
+from archive_service.storage.local.symlinks import AlbumLinks, Skipped
 from archive_service.storage.local.walk import VANISHED, Walk, opened_directory
 from archive_service.storage.wanted_tree import WantedTree
 
@@ -174,8 +175,13 @@ class LocalStorage:
             return FoundAlbum(listing, are_prompt, walk.kept_album() if can_be_kept else None)
 
     def _walk(self, archive: ArchiveId, album: int, in_flight: InFlight) -> Walk:
-        links = self._links(archive, album)
-        return Walk(self._exclusion, in_flight=in_flight, links=links, native=self._native)
+        skipped = partial(self._skipped, archive)
+        links = None
+        if self._symlinks == "inside":
+            places = partial(self._places, archive)
+            links = AlbumLinks(album, places, exclusion=self._exclusion, skipped=skipped)
+        accepts = partial(_is_regular, skipped)
+        return Walk(self._exclusion, accepts, in_flight=in_flight, links=links, native=self._native)
 
     @contextmanager
     def _opened_root(self) -> Iterator[int]:
@@ -195,13 +201,6 @@ class LocalStorage:
                 raise ArchiveNotFound from None
             raise
 
-    def _links(self, archive: ArchiveId, album: int) -> Links:
-        skipped = partial(self._skipped, archive)
-        if self._symlinks == "never":
-            return NoLinks(skipped)
-        places = partial(self._places, archive)
-        return AlbumLinks(album, places, exclusion=self._exclusion, skipped=skipped)
-
     def _skipped(self, archive: ArchiveId, inode: int, reason: str) -> None:
         self._observe(LinkSkipped(archive, inode, reason))
 
@@ -209,3 +208,10 @@ class LocalStorage:
         """Return the absolute paths of an album."""
         roots = (self._root.absolute(), self._root.resolve())
         return [bytes(root / archive.value) for root in roots]
+
+
+def _is_regular(skipped: Skipped, _path: bytes, mode: int, inode: int) -> bool:
+    """Return whether a file is listed: a regular one is.  Report a link: it is not followed."""
+    if stat.S_ISLNK(mode):
+        skipped(inode, "never")
+    return stat.S_ISREG(mode)

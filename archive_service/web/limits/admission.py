@@ -137,7 +137,7 @@ class FairUse:
         if content_length <= PROBE_BYTES:
             yield pace
             return
-        if not self._limits.tell_clients_apart:
+        if not self._limits.distinguishes_clients:
             with self._slots.taken(), self._slow.watched(transfer):
                 yield pace
             return
