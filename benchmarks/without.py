@@ -93,13 +93,7 @@ OPTIMISATIONS = {
     "kept-descriptions": Optimisation(
         "an album that did not change is not laid out again",
         ("thumbnails", "first-byte", "little"),
-        (
-            Replacement(
-                "transfer/descriptions.py",
-                "            self._recent.put(archive, made, weight=weight_of(listing))\n",
-                "",
-            ),
-        ),
+        (Replacement("transfer/descriptions.py", "self._recent.put(", "WeightedLRU(1).put("),),
     ),
     "kept-listings": Optimisation(
         "a known album without links is looked at again, not listed",
@@ -121,6 +115,27 @@ OPTIMISATIONS = {
         "the sizes of all parts of an archive are computed once for each version",
         ("parts-manifest",),
         (Replacement("web/archive_parts.py", "self._figures.get(version)", "None"),),
+    ),
+    "kept-lists": Optimisation(
+        "a list is parsed again only when its file has changed",
+        ("list",),
+        (
+            Replacement(
+                "storage/file_lists/listed_storage.py",
+                "known = self._read.get(archive)",
+                "known = None",
+            ),
+        ),
+    ),
+    "merged-lists": Optimisation(
+        "the listings of a list's albums are merged again only when one has changed",
+        ("list",),
+        (Replacement("storage/file_lists/merged_listings.py", "self._lists.get(archive)", "None"),),
+    ),
+    "kept-names": Optimisation(
+        "the names in the album that was cut last are kept for its next part",
+        ("one-file",),
+        (Replacement("transfer/descriptions.py", "self._last_cut[0] is whole", "False"),),
     ),
     "halved-looks": Optimisation(
         "two threads look at the halves of what is known of a large archive",

@@ -164,6 +164,8 @@ def _changed_s(listing: Listing, options: ArchiveOptions) -> int | None:
     # The second must be over: two changes within it would have the same date (RFC 9110 section
     # 8.8.2.2).
     newest_ns = listing.newest_change_ns if options.change_token else listing.newest_mtime_ns
+    if newest_ns <= 0:  # a file system without a ctime: the date would not move with a change
+        return None
     # It depends only on the album, so all replicas return the same.
     return (newest_ns + _CLOCK_LAG_NS) // NS_PER_S + 1
 

@@ -15,10 +15,9 @@ from __future__ import annotations
 import asyncio
 import time
 from array import array
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
-from functools import partial
 from itertools import accumulate
 from threading import Lock
 
@@ -37,14 +36,10 @@ from archive_service.storage.base import AlbumFiles, Storage
 
 STORE_EVERY_S = 5.0
 """How often learned values are written to the index during a download."""
-KEPT_FILES = 100_000
-"""Files whose values are kept in memory for the next download."""
 SOON_READ_BYTES = 64 * 1024 * 1024
 """The most bytes of suspected files that are read before a description is used."""
 _LATEST_S = 2**32 - 1
 """The latest date that a row of the index can hold."""
-_FILES_PER_ALBUM = 30
-"""The memory that an album takes beside its files, counted in files."""
 
 
 class AlbumChecksums(Crc32Column):
@@ -169,7 +164,8 @@ class AlbumChecksums(Crc32Column):
         if has_settled:
             self._learned += learned
         if others:
-            self._replace(others, contradicted, has_settled=has_settled)
+            change = self._known.store if has_settled else self._known.forget
+            self._threads.in_index_thread(lambda: change(self._threads.index, others))
             self._supersede()
             raise rewritten(next(iter(others)))
 
@@ -184,21 +180,6 @@ class AlbumChecksums(Crc32Column):
             self._known.contradict(source, self.values[source])
         self._learned = []
         self._threads.in_index_thread(lambda: self._known.doubt(self._threads.index, known))
-
-    def _replace(
-        self,
-        others: Mapping[SourceIndex, int],
-        contradicted: Sequence[SourceIndex],
-        *,
-        has_settled: bool,
-    ) -> None:
-        """Give rewritten files new rows, or none if they may change again unnoticed."""
-        if has_settled:
-            work = partial(self._known.store, self._threads.index, others)
-        else:  # of those that are contradicted a row that is doubted has to stay
-            unseen = [source for source in others if source not in contradicted]
-            work = partial(self._known.forget, self._threads.index, unseen)
-        self._threads.in_index_thread(work)
 
     def flush(self) -> None:
         """Write learned values to the index, in its thread."""
@@ -295,8 +276,3 @@ class AlbumChecksums(Crc32Column):
 
     def _files(self) -> AbstractContextManager[AlbumFiles]:
         return self._storage.files(self._archive, self.listing)
-
-
-def weight_of(listing: Listing) -> int:
-    """Return what an album takes of the room for KEPT_FILES."""
-    return len(listing) + _FILES_PER_ALBUM

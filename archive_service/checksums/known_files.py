@@ -82,8 +82,9 @@ class KnownFiles:
             index.store(album.album, self._rows(index, album, learned))
 
     def forget(self, index: CrcIndex, sources: Iterable[SourceIndex]) -> None:
-        """Drop the rows of sources."""
-        for album in rows_by_album(self._archive, self._listing, sources):
+        """Drop the rows of sources, but for doubted ones: no time would tell of their change."""
+        unseen = [source for source in sources if source not in self._doubted]
+        for album in rows_by_album(self._archive, self._listing, unseen):
             index.forget(album.album, album.paths)
 
     def announced(self, source: SourceIndex) -> int:
@@ -94,6 +95,7 @@ class KnownFiles:
         """Note the CRC-32 that a file was said to have, and has not, though no time has moved."""
         self.suspected.pop(source, None)
         self.crc32s[source] = crc32
+        self._doubted.add(source)
 
     def doubt(self, index: CrcIndex, crc32s: Mapping[SourceIndex, int]) -> None:
         """Have files read again before anything of them is sent, whatever their times."""

@@ -32,7 +32,7 @@ from archive_service.archive.representation import (
     represent_part,
 )
 from archive_service.archive.settling import UploadLook, UploadSign
-from archive_service.checksums.album import KEPT_FILES, AlbumChecksums, weight_of
+from archive_service.checksums.album import AlbumChecksums
 from archive_service.checksums.album_registry import AlbumRegistry
 from archive_service.storage.lanes import LaneLimits, Lanes
 from archive_service.transfer.shared_calls import SharedCalls
@@ -44,6 +44,10 @@ _LITTLE = 64
 """A known album of up to so many files and directories is listed in place if it is at hand: handing
 it to a thread would take longer."""
 
+KEPT_FILES = 100_000
+"""Files of the descriptions that are kept for later requests, with their checksums."""
+_FILES_PER_ALBUM = 30
+"""The memory that an album takes beside its files, counted in files."""
 _KEPT_NAMES = 20_000
 """Files of an album whose names are kept for the next part of it, some 250 bytes each."""
 
@@ -161,7 +165,7 @@ class Descriptions:
         made = represent(archive, layout, fingerprint, self._options, contents)
         contents.remember_date(made.etag, made.changed_s)
         with self._lock:
-            self._recent.put(archive, made, weight=weight_of(listing))
+            self._recent.put(archive, made, weight=len(listing) + _FILES_PER_ALBUM)
             self._in_use[archive] = made
         return made
 

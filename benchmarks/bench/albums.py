@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import json
 import mmap
 import os
 import random
@@ -67,10 +68,28 @@ def make_linked(photos: Path, album: Album) -> Path:
         return path
     unfinished = photos / f"{path.name}.part"
     shutil.rmtree(unfinished, ignore_errors=True)
-    shutil.copytree(make(photos, album), unfinished, copy_function=os.link)
+    # Copies: hard links would move the ctimes of the album, and make it a young one.
+    shutil.copytree(make(photos, album), unfinished)
     target = next(files(unfinished))
     (target.parent / "link.JPG").symlink_to(target.name)
     unfinished.rename(path)
+    return path
+
+
+def lists_beside(photos: Path) -> Path:
+    """Return the directory of the lists of these albums."""
+    return photos.parent / "lists"
+
+
+def make_list(photos: Path, album: Album) -> Path:
+    """Make a list of all files of an album, under other names."""
+    directory = lists_beside(photos)
+    directory.mkdir(exist_ok=True)
+    path = directory / f"{album.name}-list.json"
+    if not path.exists():
+        found = sorted(file.relative_to(photos).as_posix() for file in files(photos / album.name))
+        entries = [{"path": name, "as": f"shop/{name}"} for name in found]
+        path.write_text(json.dumps({"files": entries}))
     return path
 
 

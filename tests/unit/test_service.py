@@ -20,11 +20,11 @@ from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import CHANGE_TOKEN_SIZE, Listing
 from archive_service.archive.naming import NameRules
 from archive_service.archive.representation import ArchiveOptions
-from archive_service.checksums.album import KEPT_FILES
 from archive_service.checksums.crc_index.memory import MemoryCrcIndex
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.local.filesystem_type import is_prompt
 from archive_service.storage.local.storage import LocalStorage
+from archive_service.transfer.descriptions import KEPT_FILES
 from archive_service.transfer.service import ArchiveService, WaitPolicy
 
 ALBUM = ArchiveId(HASH)

@@ -48,6 +48,22 @@ def test_any_time_makes_an_archive(tmp_path: Path, field: str, time_ns: int, pat
             assert get(server.port, f"{TARGET}manifest.json").status == 200
 
 
+def test_without_ctimes_there_is_no_date_that_would_stand_still(tmp_path: Path) -> None:
+    """As on a mount that fills in modification times alone, ratarmount's for one."""
+    album = make_album(tmp_path / "photos", FILES)
+    with gated(album.parent, tmp_path / "mounted") as fs:
+        for path in ("", "/1.jpg", "/d", "/d/2.jpg", "/empty"):
+            fs.show("st_ctime", 0, HASH + path)
+        with serving(fs.root, tmp_path) as server:
+            first = get(server.port, TARGET)
+            assert_whole(first)
+            os.utime(album / "1.jpg", (1e9, 1e9))
+            later = get(server.port, TARGET, "If-Modified-Since: Thu, 01 Jan 1970 00:00:01 GMT")
+    assert later.status == 200
+    assert later["etag"] != first["etag"]
+    assert "last-modified" not in first
+
+
 @contextmanager
 def ext4_image(image: Path, mount_point: Path) -> Iterator[Path]:
     """Mount an image until the block ends; skip the test where that is not permitted."""

@@ -6,7 +6,7 @@ import os
 import stat
 from array import array
 from collections.abc import Callable, Generator, Iterable, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -103,6 +103,12 @@ class LocalAlbumFiles:
         self._check(_status(descriptor), source)
 
     def _check(self, status: os.stat_result, source: SourceIndex) -> None:
+        self._check_size_and_time(status, source)
+        listing = self._listing
+        if change_token(status) != listing.change_token(source):
+            raise SourceSuspected(is_inode_alone=ctime_ns(status) == listing.ctime_ns(source))
+
+    def _check_size_and_time(self, status: os.stat_result, source: SourceIndex) -> None:
         listing = self._listing
         if not stat.S_ISREG(status.st_mode):
             raise SourceChanged("replaced")
@@ -110,8 +116,6 @@ class LocalAlbumFiles:
             raise SourceChanged("resized")
         if mtime_ns(status) != listing.mtimes_ns[source]:
             raise SourceChanged("rewritten")
-        if change_token(status) != listing.change_token(source):
-            raise SourceSuspected(is_inode_alone=ctime_ns(status) == listing.ctime_ns(source))
 
     def count_whole(self, sources: Sequence[SourceIndex], *, young_from_ns: int) -> int:
         """Return how many of the first files are whole; the one behind them may be whole, too.
@@ -194,8 +198,8 @@ class LocalAlbumFiles:
         descriptor = self._open(source, directory)
         try:
             status = _status(descriptor)
-            with suppress(SourceSuspected):  # raised again by `verify`, once all was read
-                self._check(status, source)
+            # A change token that moved shows in `verify`, once all was read.
+            self._check_size_and_time(status, source)
             closes_at_once = directory.is_prompt(descriptor, status.st_dev)
             return DiskFile(descriptor, None if closes_at_once else self._close)
         except BaseException:

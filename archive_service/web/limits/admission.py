@@ -81,8 +81,10 @@ class FairUse:
         if self._failed_lookups is None:
             return
         client = self._client(request)
+        if not client.is_known:
+            return
         refused_s = self._failed_lookups.refused_for_s(client.key, time.monotonic())
-        if refused_s and client.is_known and not self.is_site(request):
+        if refused_s and not self.is_site(request):
             raise ClientRefused(math.ceil(refused_s))
 
     def is_site(self, request: web.Request) -> bool:

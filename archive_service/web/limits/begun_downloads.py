@@ -88,8 +88,8 @@ class BegunDownloads:
         return [
             begun
             for number in self._shared.numbers
-            for index in _indexes(download)
-            for begun in _beginnings(self._shared.record(number, index), download)
+            for index in self._shared.find(download, number, _indexes(download))
+            for begun in _beginnings(self._shared.record(number, index))
             if begun[1] > now_ns - KEPT_NS
         ]
 
@@ -99,18 +99,14 @@ class BegunDownloads:
 
     def _own_place(self, download: bytes) -> tuple[int, list[_Begun]]:
         """Return the index of this process's record of a download, and its beginnings."""
-        records: dict[int, tuple[Any, ...]] = {}
-        for index in _indexes(download):
-            records[index] = self._shared.record(self._number, index)
-            if records[index][0] == download:
-                return index, _beginnings(records[index], download)
-        return min(records, key=lambda index: int(records[index][2])), []
+        for index in self._shared.find(download, self._number, _indexes(download)):
+            return index, _beginnings(self._shared.record(self._number, index))
+        began_ns = {i: int(self._shared.record(self._number, i)[2]) for i in _indexes(download)}
+        return min(began_ns, key=began_ns.__getitem__), []
 
 
-def _beginnings(record: tuple[Any, ...], download: bytes) -> list[_Begun]:
-    """Return a download's beginnings; none if the record belongs to another download."""
-    if record[0] != download:
-        return []
+def _beginnings(record: tuple[Any, ...]) -> list[_Begun]:
+    """Return the beginnings of a record."""
     fields = iter(record[1:])
     return [begun for begun in zip(*[fields] * len(_NOTHING), strict=True) if begun[1]]
 

@@ -102,17 +102,14 @@ class FailedLookups:
     def _records(self, client: bytes, now_s: float) -> Iterator[_Record]:
         """Yield the records of a client in all processes."""
         for number in self._shared.numbers:
-            for index in _places(client):
-                fields = self._shared.record(number, index)
-                if fields[0] == client:
-                    yield _Record(*fields).at(now_s)
+            for index in self._shared.find(client, number, _places(client)):
+                yield _Record(*self._shared.record(number, index)).at(now_s)
 
     def _own_place(self, client: bytes, now_s: float) -> tuple[int, _Record]:
         """Return the index and content of this process's record of a client, new or old."""
+        for index in self._shared.find(client, self._number, _places(client)):
+            return index, _Record(*self._shared.record(self._number, index)).at(now_s)
         places = {index: self._shared.record(self._number, index) for index in _places(client)}
-        for index, fields in places.items():
-            if fields[0] == client:
-                return index, _Record(*fields).at(now_s)
 
         def worth(index: int) -> tuple[bool, int, int]:
             _, minute, failures, _, refused_until_s = places[index]

@@ -46,10 +46,10 @@ class SharedRecords:
         """Write a record."""
         self._record.pack_into(self._memory, self._offset(number, index), *fields)
 
-    def find(self, key: bytes, number: int, *, below: int) -> Iterator[int]:
-        """Yield the indexes, less than `below`, of a region's records that have a key."""
+    def find(self, key: bytes, number: int, places: range) -> Iterator[int]:
+        """Yield those of the indexes in a row at which a region has a record with a key."""
         first, size = self._offset(number, 0), self._record.size
-        position, stop = first, self._offset(number, below)
+        position, stop = first + size * places.start, first + size * places.stop
         while (position := self._memory.find(key, position, stop)) >= 0:
             index, behind = divmod(position - first, size)
             if not behind:

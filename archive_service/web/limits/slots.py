@@ -144,5 +144,5 @@ class Slots:
         return Counter(
             self._shared.record(number, index)
             for number in self._shared.numbers
-            for index in self._shared.find(client, number, below=self._shared.head(number)[1])
+            for index in self._shared.find(client, number, range(self._shared.head(number)[1]))
         )

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from bench.albums import Album, evict, files, make, make_linked, warm
+from bench.albums import Album, evict, files, lists_beside, make, make_linked, make_list, warm
 from bench.builds import THIS, Build, other_build
 from bench.downloads import download, first_byte
 from bench.plan import Plan
@@ -90,20 +90,21 @@ def _first_bytes(name: str, *, of: str = "", made: Callable[[Path, Album], Path]
 
     def run(plan: Plan, other: Build) -> Outcome:
         album = plan.thumbnails
-        path = made(plan.photos, album)
-        warm(path)
+        warm(make(plan.photos, album))
+        archive = made(plan.photos, album).stem
 
         def sample(server: Server) -> Sample:
             rest(server.pid)
             before_s = cpu_s(server.pid)
-            url = server.address(path.name) + of
+            url = server.address(archive) + of
             times = [first_byte(url).wall_s for _ in range(_FIRST_BYTES)]
             cpu = (cpu_s(server.pid) - before_s) / _FIRST_BYTES
             return {FIRST_BYTE: min(times) * 1e3, CPU: cpu}
 
-        with _both_up(plan, other) as servers:
+        lists = ("--lists-dir", str(lists_beside(plan.photos))) if made is make_list else ()
+        with _both_up(plan, other, arguments=lists) as servers:
             for server in servers:
-                download(server.address(path.name))
+                download(server.address(archive))
             rounds = in_turn(servers, plan.rounds, sample)
         return _outcome(name, album, rounds, lower=[FIRST_BYTE, CPU])
 
@@ -185,11 +186,15 @@ def _saves(album_of: _Albums) -> Row:
 
 
 @contextmanager
-def _both_up(plan: Plan, other: Build, prefix: Sequence[str] = ()) -> Iterator[Sequence[Server]]:
+def _both_up(
+    plan: Plan, other: Build, prefix: Sequence[str] = (), *, arguments: Sequence[str] = ()
+) -> Iterator[Sequence[Server]]:
     with ExitStack() as stack:
         cache = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=plan.data)))
         yield [
-            stack.enter_context(service(plan.photos, cache / build.name, build=build))
+            stack.enter_context(
+                service(plan.photos, cache / build.name, build=build, arguments=arguments)
+            )
             for build in (replace(each, prefix=tuple(prefix)) for each in (THIS, other))
         ]
 
@@ -227,7 +232,9 @@ _ROWS: dict[str, Row] = {
     "first-thumbnails": _first_downloads(lambda plan: plan.thumbnails),
     "first-byte": _first_bytes("first byte"),
     "listed": _first_bytes("first byte, listed", made=make_linked),
+    "list": _first_bytes("first byte of a list", made=make_list),
     "manifest": _first_bytes("manifest", of="manifest.json"),
+    "one-file": _first_bytes("one file of them", of="?file=day%20000/IMG_0000.JPG"),
     "parts-manifest": _first_bytes("manifest with parts", of="manifest.json?summary&parts=5"),
     "little": _little,
     "cold": _cold,
