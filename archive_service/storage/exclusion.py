@@ -64,8 +64,9 @@ _NUMBERED = r"""(?x:
     | .+\.[a-z0-9]{1,5}\.(?=[0-9]*[a-f])[0-9a-f]{8}          # AWS; digits alone are a date
     | .+\.\$\$[0-9]+(?:\$part)?                              # easydl
     | .+\.part-frag[0-9]+                                    # yt-dlp
+    | .+\.[0-9]+\.[0-9]+~                                    # lighttpd
 )"""
-_NUMBERED_TAIL = re.compile(r"[0-9a-f]{4}|.*[$g][0-9]+|part", re.IGNORECASE | re.DOTALL)
+_NUMBERED_TAIL = re.compile(r"[0-9a-f]{4}|.*[$g][0-9]+|part|[0-9.]+~", re.IGNORECASE | re.DOTALL)
 """How they end, as far as a tail shows it."""
 _UPLOADS = re.compile(
     rf"""

@@ -19,6 +19,7 @@ from archive_service.storage.exclusion import DEFAULT_PATTERNS, Exclusion
         "$RECYCLE.BIN", "System Volume Information", "lost+found", ".snapshot", ".stfolder",
         "photo.jpg.3336ac4e.partial", "photo.jpg.PARTIAL", "photo.jpg.aria2", "a.jpg.0009712963",
         ".unison.photo.jpg.1a2b.unison.tmp", ".goutputstream-AbC123", ".~tmp~", "photo.jpg.!ut",
+        "photo.jpg.12280.9~",
         "photo.jpg.C29B5DC1", "photo.jpg.a1b2c3d4", "photo.jpg.x.part.minio", "photo.jpg.download",
         "photo.jpg.$$0", "photo.jpg.$$12", "photo.jpg.$$0$PART", "film.mp4.ytdl", "photo.jpg.ipull",
         "film.mp4.part-Frag1", "film.mp4.part-Frag1234", "photo.jpg.lftp-pget-status",
