@@ -70,6 +70,8 @@ class Monitoring:
         if check is None or check.done():
             check = self._check = asyncio.ensure_future(self._can_be_read())
         await asyncio.wait({check}, timeout=_PATIENCE_S)  # another request may begin the next one
+        if self._is_draining:  # since it was asked
+            return "draining"
         is_readable = check.done() and check.result()
         return None if is_readable else "albums can't be read"
 
