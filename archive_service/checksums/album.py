@@ -171,8 +171,11 @@ class AlbumChecksums(Crc32Column):
         """Write learned values to the index, in its thread."""
         if self._learned:
             learned, self._learned, self._stored_at_s = self._learned, [], time.monotonic()
-            values = {source: self.values[source] for source in learned}
-            self._threads.in_index_thread(lambda: self._known.store(self._threads.index, values))
+            self._threads.in_index_thread(lambda: self._store(learned))
+
+    def _store(self, learned: Sequence[SourceIndex]) -> None:
+        values = {source: self.values[source] for source in learned}
+        self._known.store(self._threads.index, values)
 
     def flush_if_due(self) -> None:
         """Do the same where the last time is STORE_EVERY_S ago."""

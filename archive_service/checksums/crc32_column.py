@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from archive_service.archive.errors import SourceChanged, SourceSuspected
 from archive_service.archive.listing import SourceIndex
@@ -17,6 +17,8 @@ class Crc32Column:
 
     def __init__(self, sources: int) -> None:
         self.values = array("q", [UNKNOWN]) * sources
+        self._first_unknown = 0
+        """Before it no value is unknown."""
 
     def is_unknown(self, source: SourceIndex) -> bool:
         """Return whether a value is yet to be learned."""
@@ -24,7 +26,19 @@ class Crc32Column:
 
     def is_complete(self) -> bool:
         """Return whether no value is unknown; one that is known stays so."""
-        return UNKNOWN not in self.values
+        return next(self.unknown(), None) is None
+
+    def unknown(self) -> Iterator[SourceIndex]:
+        """Yield the sources whose values are unknown, in order.
+
+        What is known from the start on is looked at once, not at each call.
+        """
+        source = self._first_unknown
+        with suppress(ValueError):
+            self._first_unknown = source = self.values.index(UNKNOWN, source)
+            while True:
+                yield SourceIndex(source)
+                source = self.values.index(UNKNOWN, source + 1)
 
     def is_suspected(self, source: SourceIndex) -> bool:
         """Tell whether not even the data of a file may be sent before its value is learned."""

@@ -49,6 +49,10 @@ async def _watch_others(checksums: AlbumChecksums, in_thread: InThread) -> None:
 async def _watch(checksums: AlbumChecksums, in_thread: InThread, most: int) -> None:
     """Have files watched of which nothing is known."""
     if checksums.stamps is not None:
-        files = checksums.listing.files()
-        unread = (source for source in files if checksums.announced(source) == UNKNOWN)
-        await in_thread(partial(checksums.unread.watch, list(islice(unread, most))))
+        await in_thread(partial(_watch_unread, checksums, most))
+
+
+def _watch_unread(checksums: AlbumChecksums, most: int) -> None:
+    # The search, too, is for a thread: of 150,000 files all but the last may be known.
+    unread = (source for source in checksums.unknown() if checksums.announced(source) == UNKNOWN)
+    checksums.unread.watch(list(islice(unread, most)))

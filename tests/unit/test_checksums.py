@@ -7,8 +7,10 @@ import gc
 import io
 import os
 import threading
+import time
 import zipfile
 import zlib
+from array import array
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, asynccontextmanager
@@ -31,7 +33,7 @@ from archive_service.archive.representation import ArchiveOptions, Representatio
 from archive_service.archive.segments import LARGE_FILE_BYTES
 from archive_service.archive.zip.headers import LOCAL_CRC32_OFFSET
 from archive_service.checksums.album import AlbumChecksums
-from archive_service.checksums.crc32_column import UNKNOWN
+from archive_service.checksums.crc32_column import UNKNOWN, Crc32Column
 from archive_service.checksums.crc_index.base import CrcIndex
 from archive_service.checksums.crc_index.memory import MemoryCrcIndex
 from archive_service.checksums.hash_blocks import BLOCK_BYTES
@@ -43,6 +45,7 @@ from archive_service.storage.local.album_files import AlbumPlace, LocalAlbumFile
 from archive_service.storage.local.storage import LocalStorage
 from archive_service.transfer.file_span import FileSpan
 from archive_service.transfer.service import ArchiveService
+from archive_service.transfer.unread_watch import unread_watched
 
 ARCHIVE = ArchiveId(HASH)
 PIECE_BYTES = 1024 * 1024
@@ -720,3 +723,48 @@ def test_a_planned_archive_is_cut_where_a_file_was_rewritten(site: Site) -> None
                 await download(service, found)
 
     run(after_a_change())
+
+
+class Looked(array):  # type: ignore[type-arg]
+    """CRC-32 values that note which threads look at single ones."""
+
+    def __init__(self, *_: object) -> None:
+        self.threads: set[int] = set()
+
+    def __getitem__(self, key: int) -> int:  # type: ignore[override]
+        self.threads.add(threading.get_ident())
+        return super().__getitem__(key)
+
+
+def test_values_are_stored_and_searched_in_threads(photos_dir: Path) -> None:
+    files = {f"{number}.bin": b"x" for number in range(9)}
+    settle(make_album(photos_dir, files))
+    album = OneAlbum(photos_dir)
+
+    async def in_thread(work: Callable[[], None]) -> None:
+        await asyncio.to_thread(work)
+
+    async def first_download() -> None:
+        async with album.checksums() as checksums:
+            checksums.values = looked = Looked("q", checksums.values)
+            sources = [SourceIndex(number) for number in range(len(files) - 1)]
+            checksums.learn(sources, [7] * len(sources), read_from_ns=time.time_ns())
+            async with unread_watched(checksums, in_thread):
+                checksums.flush()
+            await asyncio.wrap_future(checksums.begin_load())  # behind what is stored
+            assert len(album.index.load(ARCHIVE)) == len(sources)
+            assert looked.threads
+            assert threading.get_ident() not in looked.threads
+
+    run(first_download())
+
+
+def test_unknown_values_are_those_that_are_not_yet_learned() -> None:
+    column = Crc32Column(4)
+    assert list(column.unknown()) == [0, 1, 2, 3]
+    for learned, unknown in ((0, [1, 2, 3]), (2, [1, 3]), (1, [3]), (3, [])):
+        assert not column.is_complete()
+        column.learn([SourceIndex(learned)], [5], read_from_ns=0)
+        assert list(column.unknown()) == unknown
+    assert column.is_complete()
+    assert Crc32Column(0).is_complete()
