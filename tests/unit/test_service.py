@@ -256,6 +256,27 @@ def test_parts_of_a_large_album_that_wait_share_its_names(photos_dir: Path, file
     assert rounds <= 8  # made twice at most: the first to ask may be served before the others wait
 
 
+def test_an_album_has_one_thread_that_computes_and_another_album_has_its_own(
+    photos_dir: Path,
+) -> None:
+    running: list[str] = []
+    most: list[int] = []
+    other_is_done = threading.Event()
+
+    def compute() -> None:
+        running.append("")
+        most.append(len(running))
+        assert other_is_done.wait(60)
+        running.pop()
+
+    with service_over(LocalStorage(photos_dir, Exclusion(()))) as service:
+        work = [service.compute(ALBUM, compute) for _ in range(8)]
+        service.compute(ArchiveId("b" * 20), other_is_done.set).result(60)
+        for each in work:
+            each.result(60)
+    assert max(most) == 1
+
+
 def test_who_asks_after_a_change_is_told_of_it(photos_dir: Path) -> None:
     album = make_album(photos_dir, {"a": b"a"})
 
