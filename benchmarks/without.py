@@ -57,6 +57,28 @@ OPTIMISATIONS = {
             ),
         ),
     ),
+    "compiled-stat": Optimisation(
+        "a directory's files are looked at in C",
+        ("first-byte",),
+        (
+            Replacement(
+                "storage/local/native.py",
+                "        _smallfiles.stat_files,\n",
+                "        _stat_files,\n",
+            ),
+        ),
+    ),
+    "compiled-reading": Optimisation(
+        "small files are read in C",
+        ("thumbnails",),
+        (
+            Replacement(
+                "storage/local/native.py",
+                "        _smallfiles.read_files,\n",
+                "        lambda *_: 0,\n",
+            ),
+        ),
+    ),
     "compiled-look": Optimisation(
         "young files are checked for writers in C; give a new directory as --data",
         ("thumbnails", "little"),
@@ -90,6 +112,16 @@ OPTIMISATIONS = {
             ),
         ),
     ),
+    "kept-manifests": Optimisation(
+        "a manifest is printed once for each version of an album",
+        ("manifest",),
+        (Replacement("web/manifest.py", "self._kept.get(key)", "None"),),
+    ),
+    "kept-figures": Optimisation(
+        "the sizes of all parts of an archive are computed once for each version",
+        ("parts-manifest",),
+        (Replacement("web/archive_parts.py", "self._figures.get(version)", "None"),),
+    ),
     "halved-looks": Optimisation(
         "two threads look at the halves of what is known of a large archive",
         ("first-byte",),
@@ -103,6 +135,61 @@ OPTIMISATIONS = {
                 "transfer/content.py",
                 "            self._maker.keep_draft()\n",
                 "            pass\n",
+            ),
+        ),
+    ),
+    "at-hand": Optimisation(
+        "a known little album on a local disk is listed and opened on the event loop",
+        ("little",),
+        (
+            Replacement(
+                "storage/local/storage.py",
+                "return self._in_flights.of(archive).is_at_hand\n",
+                "return False\n",
+            ),
+        ),
+    ),
+    "in-flight": Optimisation(
+        "slow storage does many operations at once",
+        ("slow-storage-thumbnails", "slow-storage-album"),
+        (
+            Replacement(
+                "storage/in_flight.py",
+                "return min(MOST_AT_ONCE, int(self._item_s / _HAND_OVER_S)) if self.is_slow else 0",
+                "return 0",
+            ),
+        ),
+    ),
+    "kept-files": Optimisation(
+        "a file that was hashed stays open until it is sent, so that FUSE reads it once",
+        ("slow-storage-album",),
+        (
+            Replacement(
+                "checksums/kept_files.py", "        if file.is_prompt:\n", "        if True:\n"
+            ),
+        ),
+    ),
+    "frozen-modules": Optimisation(
+        "the garbage collector skips what a start imports",
+        ("start", "save-file"),
+        (
+            Replacement("cli/subcommands.py", "    gc.disable()\n", ""),
+            Replacement("cli/subcommands.py", "    gc.freeze()\n", ""),
+        ),
+    ),
+    "one-arena": Optimisation(
+        "all threads take memory from one place of malloc; see the peak of RSS",
+        ("thumbnails",),
+        (Replacement("cli/serve.py", "    take_memory_from_one_place()", "    None"),),
+    ),
+    "lean-aiohttp": Optimisation(
+        "aiohttp brings no certificates, no library of C++ and no table of file types",
+        ("start",),
+        (
+            Replacement(
+                "cli/subcommands.py",
+                "        with _with_variables(_LEAN_AIOHTTP), _without_file_types():\n",
+                "        if True:\n",
             ),
         ),
     ),
@@ -123,7 +210,7 @@ OPTIMISATIONS = {
     ),
     "excluded-names": Optimisation(
         "names that no pattern can match are recognised by their ends, in one pass",
-        ("first-byte",),
+        ("listed",),
         (
             Replacement(
                 "storage/exclusion.py",

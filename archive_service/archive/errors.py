@@ -7,7 +7,7 @@
     │   └── PartNotFound         the archive has fewer parts
     ├── AlbumEmpty               the album has no file yet
     ├── SpeculativeRequest       a browser asks ahead of a click that may never come
-    ├── LinkRefused              where links have to be signed
+    ├── LinkInvalid              where links have to be signed
     │   ├── LinkNotSigned        the signature is missing or is not that of the link
     │   └── LinkExpired          the signature is right, and its time is over
     ├── BadQuery                 a query value that cannot be used
@@ -70,19 +70,19 @@ class SpeculativeRequest(ArchiveServiceError):
     """A browser prefetches an archive that no person has clicked on."""
 
 
-class LinkRefused(ArchiveServiceError):
+class LinkInvalid(ArchiveServiceError):
     """The link is refused before the album is looked up; `reason` is a short fixed phrase."""
 
     reason: str
 
 
-class LinkNotSigned(LinkRefused):
+class LinkNotSigned(LinkInvalid):
     """The signature is missing or is not that of the link."""
 
     reason = "not signed"
 
 
-class LinkExpired(LinkRefused):
+class LinkExpired(LinkInvalid):
     """The signature is right, but its time is over."""
 
     reason = "expired"

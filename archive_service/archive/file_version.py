@@ -2,13 +2,16 @@
 
 Theory of operation.  Size and mtime are the identity: a row of others says nothing.  The stamp
 names the content, and the entity tag digests it.  At first it is the ctime with which the content
-was read; it stays while later ctimes and inode numbers come with the same CRC-32.  The hint tells
+was read; it stays while later ctimes and inode numbers come with the same CRC-32.  The hint shows
 whether ctime and inode number are those with which the content was last compared.  Where the hint
 is another, the file has to be read again: it may have been rewritten and its mtime put back, or
 only its owner has changed.
 
 Content that turns out to be another gets the present ctime as its stamp, as on a machine that never
 had another.  Where the ctime has not moved it tells nothing, and the stamp is made of the CRC-32.
+
+Where one file of an album was found rewritten though no time had moved, the rows of all others are
+doubted: their hint is none that a listing can have, and ctimes tell nothing of them either.
 """
 
 from __future__ import annotations
@@ -29,6 +32,8 @@ _VERSION = struct.Struct(
 )
 _IDENTITY_SIZE = 16
 _MODULUS = 2**64
+_DOUBTED = 2**64 - 1
+"""The hint of a row whose file has to be read, whatever its times."""
 _MADE = 2**63
 """The bit of stamps made of a CRC-32; no ctime since 1970 has it."""
 # Odd and without a pattern.  With a ctime that is the stamp the hint is the inode number itself.
@@ -42,6 +47,8 @@ class Known(NamedTuple):
     stamp: int
     is_suspected: bool
     """Whether the file has to be read before its CRC-32 is that of the row."""
+    is_doubted: bool = False
+    """Whether that is so though its ctime may not have moved."""
 
 
 def stamps_of(listing: Listing) -> array[int]:
@@ -64,7 +71,8 @@ def known(row: bytes, listed: bytes) -> Known | None:
     _, _, ctime, inode = _VERSION.unpack(listed)
     if ctime and not stamp:  # of an index that holds no ctimes
         return None
-    return Known(stamp, hint != _hint(ctime, inode, stamp))
+    is_doubted = hint == _DOUBTED
+    return Known(stamp, is_doubted or hint != _hint(ctime, inode, stamp), is_doubted)
 
 
 def with_stamp(listed: bytes, stamp: int) -> bytes:
@@ -75,10 +83,16 @@ def with_stamp(listed: bytes, stamp: int) -> bytes:
     return _VERSION.pack(size, mtime_ns, stamp, _hint(ctime, inode, stamp))
 
 
+def with_doubt(listed: bytes, stamp: int) -> bytes:
+    """Return the version for the row of a file that may have another content under its times."""
+    size, mtime_ns, _, _ = _VERSION.unpack(listed)
+    return _VERSION.pack(size, mtime_ns, stamp, _DOUBTED)
+
+
 def with_new_content(listed: bytes, crc32: int, before: Known) -> bytes:
     """Return the version for a file whose content is not that of its row."""
     _, _, ctime, _ = _VERSION.unpack(listed)
-    has_moved = before.is_suspected and ctime != before.stamp
+    has_moved = before.is_suspected and not before.is_doubted and ctime != before.stamp
     # Beside a made stamp the ctime may be that of an earlier content.
     if has_moved and not (ctime | before.stamp) & _MADE:
         return listed

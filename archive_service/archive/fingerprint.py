@@ -1,5 +1,7 @@
 """Digests of listings: whether an album is as it was, without its files being read.
 
+A fingerprint never leaves the service; `archive/representation.py` makes the entity tag.
+
 Apart from the listing, because a hash function loads OpenSSL, which packing without a server needs
 for nothing.
 """
@@ -9,8 +11,7 @@ from __future__ import annotations
 import struct
 from hashlib import blake2b
 
-from archive_service.archive.list_details import ListDetails
-from archive_service.archive.listing import Listing, column_bytes
+from archive_service.archive.listing import ListDetails, Listing, column_bytes
 
 _TIME = struct.Struct("<q")
 _SIZE_BYTES = 16
@@ -19,7 +20,8 @@ _SIZE_BYTES = 16
 def fingerprint_of(listing: Listing) -> bytes:
     """Return a digest of everything in a listing that shapes an archive, and of uploads.
 
-    With litter, the times of directories are left out: litter moves them, too.
+    Files that are left out of archives, such as thumbnails of a file manager, move the times of
+    their directories; where there are some, those times are left out.
     """
     digest = blake2b(b"\0".join(listing.paths), digest_size=_SIZE_BYTES)
     for column in (listing.sizes, listing.mtimes_ns, listing.modes):

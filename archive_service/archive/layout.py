@@ -106,8 +106,9 @@ class ArchiveLayout:
     ) -> Iterator[Segment]:
         """Yield the segments of the bytes from `start` up to `stop`, in order.
 
-        All but FileData end between two entries.  They have at most the bytes that `piece_bytes`
-        returns when they are made, unless a single entry has more.
+        `piece_bytes` is asked for each segment how many bytes it should have at most.  A segment
+        ends between two entries, in front of a large file's data, or at `stop`; so a single small
+        entry may make it longer.  FileData has all the data of its file.
         """
         while start < stop:
             segment = self._segment(start, stop, piece_bytes)

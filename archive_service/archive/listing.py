@@ -9,13 +9,12 @@ from __future__ import annotations
 import struct
 import sys
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import repeat
 from typing import NewType, cast
 
 from archive_service.archive.id import ArchiveId
-from archive_service.archive.list_details import ListDetails
 from archive_service.archive.quantity import NS_PER_S
 
 SourceIndex = NewType("SourceIndex", int)
@@ -36,6 +35,25 @@ MOST_BYTES = 2**63 - 1
 """The largest file, and archive, that systems and clients can count."""
 VERSION_SIZE = _VERSION.size
 """Bytes of a version, which identifies the content behind a path."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ListDetails:
+    """Where the sources of a list lie, and what the list itself says."""
+
+    origins: Sequence[bytes]
+    """The path of each source below the root, its album in front; that of a text has none."""
+    texts: Mapping[int, bytes]
+    """The content of those sources that the list itself holds."""
+    missing: Sequence[str] = ()
+    """The names of missing files, which the list permits to leave out."""
+    download_name: str | None = None
+    """The file name of the archive where its link has none."""
+
+    def origin(self, source: int) -> tuple[str, bytes]:
+        """Return the album that a source lies in, and its path in that album."""
+        album, _, path = self.origins[source].partition(b"/")
+        return album.decode(), path
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,6 +109,10 @@ class Listing:
     def files(self) -> Iterator[SourceIndex]:
         """Yield the indices of the files, in order."""
         return (source for source in self.sources() if not self.paths[source].endswith(b"/"))
+
+    def has_files(self) -> bool:
+        """Return whether there is a file, not only directories."""
+        return next(self.files(), None) is not None
 
     def change_token(self, source: SourceIndex) -> bytes:
         """Return the store's change token of one source."""

@@ -18,11 +18,10 @@ from operator import add, sub
 from typing import NamedTuple
 
 from archive_service.archive.errors import AlbumEmpty, PartNotFound
-from archive_service.archive.excerpt import Excerpts
 from archive_service.archive.layout import ArchiveLayout
 from archive_service.archive.listing import parents
 from archive_service.archive.partition import Pieces, fewest_parts, partition
-from archive_service.archive.representation import Representation
+from archive_service.archive.representation import Excerpts, Representation
 
 MOST_PARTS = 1000
 """Of 4 GB each they hold 4 TB."""

@@ -15,7 +15,7 @@ from typing import Protocol
 from archive_service.archive.file_version import has_made, joined_stamps, stamps_of
 from archive_service.archive.fingerprint import content_digest
 from archive_service.archive.id import ArchiveId
-from archive_service.archive.layout import ArchiveLayout, is_all_in_order
+from archive_service.archive.layout import ArchiveLayout, is_all_in_order, lay_out
 from archive_service.archive.listing import Listing, column_bytes
 from archive_service.archive.naming import NameRules, original_name
 from archive_service.archive.quantity import NS_PER_S
@@ -193,3 +193,21 @@ def _etag(layout: ArchiveLayout, options: ArchiveOptions, contents: Contents) ->
         for source in filter(listing.is_text, sources):
             digest.update(content_digest(listing.listed.texts[source]))
     return f'"{digest.hexdigest()}"'
+
+
+class Excerpts:
+    """Makes archives of the entries of one, under the names that they have in it."""
+
+    def __init__(self, whole: Representation) -> None:
+        self._whole = whole
+        layout = whole.layout
+        self._names = [b""] * len(layout.listing)
+        for source, name in zip(layout.sources, layout.names, strict=True):
+            self._names[source] = name
+
+    def of(self, entries: Sequence[int]) -> Representation:
+        """Return the archive of some entries; `entries` are their numbers in the whole."""
+        whole = self._whole
+        sources = map(whole.layout.sources.__getitem__, entries)
+        layout = lay_out(whole.layout.listing, self._names, sources, zone=whole.options.zone)
+        return represent_part(whole, layout)

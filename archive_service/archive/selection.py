@@ -22,8 +22,7 @@ from hashlib import blake2b
 from itertools import pairwise
 
 from archive_service.archive.errors import BadQuery, FileNotInAlbum, SelectionOutdated
-from archive_service.archive.excerpt import Excerpts
-from archive_service.archive.representation import Representation
+from archive_service.archive.representation import Excerpts, Representation
 
 _FORMAT = b"\x01"
 _DIGEST_BYTES = 8

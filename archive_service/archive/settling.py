@@ -1,7 +1,7 @@
 """Decides when an album is settled: nothing in it has changed for a while, so no upload runs.
 
-The wall clock and the newest change of an album show at once that it is old.  Two kinds of albums
-must stay unchanged for that time by our own monotonic clock:
+An album whose newest change is old enough by the wall clock is settled at once.  Two kinds of
+albums must stay unchanged for SETTLE_TIME by our own monotonic clock:
 
 - The newest change lies in the future, because the clock of the store is ahead.
 - A file is empty.  An upload that replaces a file truncates the old one first.  While the kernel

@@ -72,7 +72,7 @@ class SigningPolicy:
     """How long after the expiry a client may complete a download that it has begun."""
 
 
-class Verdict(Enum):
+class LinkVerdict(Enum):
     """The result of judging a link."""
 
     GOOD = auto()
@@ -85,7 +85,7 @@ class Verdict(Enum):
 
 def judge(
     archive: str, query: Iterable[tuple[str, str]], policy: SigningPolicy, *, now_s: int
-) -> Verdict:
+) -> LinkVerdict:
     """Judge a link by its hash and the decoded parameters of its query.
 
     `now_s` is the server's clock, in Unix seconds.
@@ -93,10 +93,10 @@ def judge(
     values = _by_name(query)
     link = _link(archive, values)
     if link is None or not _is_signed(link, values.get("signature", ()), policy.keys):
-        return Verdict.NOT_SIGNED
+        return LinkVerdict.NOT_SIGNED
     if now_s < link.expires_s:
-        return Verdict.GOOD
-    return Verdict.LAPSED if now_s < link.expires_s + policy.grace_s else Verdict.EXPIRED
+        return LinkVerdict.GOOD
+    return LinkVerdict.LAPSED if now_s < link.expires_s + policy.grace_s else LinkVerdict.EXPIRED
 
 
 def _by_name(query: Iterable[tuple[str, str]]) -> dict[str, list[str]]:

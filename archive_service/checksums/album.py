@@ -15,9 +15,10 @@ from __future__ import annotations
 import asyncio
 import time
 from array import array
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
+from functools import partial
 from itertools import accumulate
 from threading import Lock
 
@@ -125,6 +126,8 @@ class AlbumChecksums(Crc32Column):
         """Keep the date that a description has from now on, in all processes."""
         if changed_s is None or self._is_provisional or not 0 <= changed_s <= _LATEST_S:
             return
+        if not self.listing.has_files():  # the date of what was mounted here is kept
+            return
         if self._known.date != (etag, changed_s):
             self._known.date = etag, changed_s
             row = ALBUM_PATH, etag.strip('"').encode(), changed_s
@@ -143,7 +146,7 @@ class AlbumChecksums(Crc32Column):
         return self._known.suspected.get(source, UNKNOWN) if value == UNKNOWN else value
 
     def is_suspected(self, source: SourceIndex) -> bool:
-        """Tell whether a file must be read before anything of it is sent."""
+        """Return whether a file must be read before anything of it is sent."""
         return source in self._known.suspected and self.is_unknown(source)
 
     def learn(
@@ -151,9 +154,13 @@ class AlbumChecksums(Crc32Column):
     ) -> None:
         """Note values, from any thread; `read_from_ns` is the Unix time when reading began.
 
-        Raise SourceChanged where a suspected file has another than expected.
+        Raise SourceChanged where a file has another than expected, or than was known.
         """
-        values = dict(zip(sources, crc32s, strict=True))
+        read = zip(sources, crc32s, strict=True)
+        values = {source: crc32 for source, crc32 in read if self.values[source] != crc32}
+        contradicted = [source for source in values if not self.is_unknown(source)]
+        if contradicted:
+            self._doubt_all(contradicted)
         others = {s: crc32 for s, crc32 in values.items() if self._known.is_another(s, crc32)}
         learned = [source for source in values if source not in others]
         super().learn(learned, map(values.__getitem__, learned), read_from_ns=read_from_ns)
@@ -162,10 +169,36 @@ class AlbumChecksums(Crc32Column):
         if has_settled:
             self._learned += learned
         if others:
-            change = self._known.store if has_settled else self._known.forget
-            self._threads.in_index_thread(lambda: change(self._threads.index, others))
+            self._replace(others, contradicted, has_settled=has_settled)
             self._supersede()
             raise rewritten(next(iter(others)))
+
+    def _doubt_all(self, contradicted: Iterable[SourceIndex]) -> None:
+        """Have the album read again: one of its files shows that times don't tell on this disk.
+
+        Otherwise each rewritten file would cut a download of its own.
+        """
+        files = self.listing.files()
+        known = {source: self.values[source] for source in files if not self.is_unknown(source)}
+        for source in contradicted:
+            self._known.contradict(source, self.values[source])
+        self._learned = []
+        self._threads.in_index_thread(lambda: self._known.doubt(self._threads.index, known))
+
+    def _replace(
+        self,
+        others: Mapping[SourceIndex, int],
+        contradicted: Sequence[SourceIndex],
+        *,
+        has_settled: bool,
+    ) -> None:
+        """Give rewritten files new rows, or none if they may change again unnoticed."""
+        if has_settled:
+            work = partial(self._known.store, self._threads.index, others)
+        else:  # of those that are contradicted a row that is doubted has to stay
+            unseen = [source for source in others if source not in contradicted]
+            work = partial(self._known.forget, self._threads.index, unseen)
+        self._threads.in_index_thread(work)
 
     def flush(self) -> None:
         """Write learned values to the index, in its thread."""

@@ -41,7 +41,7 @@ class Crc32Column:
                 source = self.values.index(UNKNOWN, source + 1)
 
     def is_suspected(self, source: SourceIndex) -> bool:
-        """Tell whether not even the data of a file may be sent before its value is learned."""
+        """Return whether the data of a file, too, waits until its value is learned."""
         return False
 
     def learn(

@@ -22,7 +22,7 @@ SMALL_BYTES = 8 * 1024 * 1024
 """Up to here a task is small: it ends within a turn on most disks."""
 TURN_S = 0.1
 THREADS_PER_ALBUM = 4
-"""Half of the threads."""
+"""Half of the usual hashing threads of `transfer/service.py`."""
 _SMALL_IN_A_ROW = 3
 
 

@@ -10,8 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from archive_service.archive.id import ArchiveId
-from archive_service.archive.list_details import ListDetails
-from archive_service.archive.listing import Listing, SourceIndex
+from archive_service.archive.listing import ListDetails, Listing, SourceIndex
 
 
 class AlbumRows(NamedTuple):

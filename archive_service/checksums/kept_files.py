@@ -64,6 +64,8 @@ class KeptFiles:
 
     def taken(self, source: int) -> DiskFile | None:
         """Return a file and keep it no longer; the caller closes it."""
+        if not self._files:  # as on all prompt storage
+            return None
         with self._lock:
             file = self._files.pop(source, None)
         if file:

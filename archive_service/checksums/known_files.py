@@ -12,6 +12,7 @@ from archive_service.archive.file_version import (
     Known,
     known,
     stamps_of,
+    with_doubt,
     with_new_content,
     with_stamp,
 )
@@ -33,12 +34,13 @@ class KnownFiles:
     def __init__(self, archive: ArchiveId, listing: Listing) -> None:
         self.crc32s: dict[SourceIndex, int] = {}
         self.suspected: dict[SourceIndex, int] = {}
-        """The CRC-32 that a file has unless it was rewritten: reading it tells."""
+        """The CRC-32 that a file has unless it was rewritten: reading it shows which."""
         self.stamps: array[int] | None = None if listing.is_of_objects else stamps_of(listing)
         """The stamps of all sources; see `file_version`.  None for objects."""
         self.gone: AbstractSet[bytes] = frozenset()
         """Paths of rows whose files the album has no more."""
         self._inherited: set[SourceIndex] = set()
+        self._doubted: set[SourceIndex] = set()
         self.date: tuple[str, int] | None = None
         """An entity tag of the archive and the date that it had."""
         self._archive = archive
@@ -88,6 +90,24 @@ class KnownFiles:
         """Return the CRC-32 that a file has unless it was rewritten; UNKNOWN if none is known."""
         return self.crc32s.get(source, self.suspected.get(source, UNKNOWN))
 
+    def contradict(self, source: SourceIndex, crc32: int) -> None:
+        """Note the CRC-32 that a file was said to have, and has not, though no time has moved."""
+        self.suspected.pop(source, None)
+        self.crc32s[source] = crc32
+
+    def doubt(self, index: CrcIndex, crc32s: Mapping[SourceIndex, int]) -> None:
+        """Have files read again before anything of them is sent, whatever their times."""
+        stamps = self.stamps
+        if stamps is None:  # entity tags tell of objects
+            return
+        for album in rows_by_album(self._archive, self._listing, crc32s):
+            versions = index.versions(self._listing, album.sources)
+            rows = zip(album.sources, album.paths, versions, strict=True)
+            index.store(
+                album.album,
+                [(path, with_doubt(listed, stamps[s]), crc32s[s]) for s, path, listed in rows],
+            )
+
     def is_another(self, source: SourceIndex, crc32: int) -> bool:
         """Return whether a file has other content than its size and mtime suggest."""
         return self.suspected.get(source, self.crc32s.get(source, crc32)) != crc32
@@ -104,12 +124,15 @@ class KnownFiles:
             elif self.stamps is not None and (found := known(row[0], listed)):
                 self.stamps[source] = found.stamp
                 (self.suspected if found.is_suspected else self.crc32s)[source] = row[1]
+                if found.is_doubted:
+                    self._doubted.add(source)
 
     def _note_gone(self, rows: Mapping[bytes, _Row]) -> None:
         if self._listing.listed is not None:  # a list does not say what else its albums hold
             return
         self._note_date(rows)
-        if len(rows) > self._matched:
+        # All files at once: more likely what was mounted here is not mounted.
+        if len(rows) > self._matched and self._listing.has_files():
             self.gone = rows.keys() - {*self._listing.paths, ALBUM_PATH}
 
     def _note_date(self, rows: Mapping[bytes, _Row]) -> None:
@@ -129,7 +152,8 @@ class KnownFiles:
         if self.stamps is None:
             return listed
         if self.is_another(source, crc32):
-            before = Known(self.stamps[source], source in self.suspected)
+            is_doubted = source in self._doubted
+            before = Known(self.stamps[source], source in self.suspected, is_doubted)
             return with_new_content(listed, crc32, before)
         has_row = source in self.suspected or source in self.crc32s
         has_stamp = has_row or source in self._inherited

@@ -22,7 +22,7 @@ _STORE_EVERY = 1000
 
 
 @dataclass(slots=True)
-class Outcome:
+class AlbumReport:
     """What became of one album's files; paths are relative to the album."""
 
     files: int = 0
@@ -43,14 +43,14 @@ class Maintenance:
         self._index = index
         self._uploads = uploads
 
-    def fill(self, archive: ArchiveId) -> Outcome:
+    def fill(self, archive: ArchiveId) -> AlbumReport:
         """Hash an album's files that the index does not know."""
         listing = self._list(archive)
         known = self._known(archive, listing)
         unknown = [source for source in listing.files() if source not in known.crc32s]
         return self._read(_Fill, archive, listing, known, unknown)
 
-    def verify(self, archive: ArchiveId) -> Outcome:
+    def verify(self, archive: ArchiveId) -> AlbumReport:
         """Hash an album's known files again; correct the rows of those that differ."""
         listing = self._list(archive)
         known = self._known(archive, listing)
@@ -75,7 +75,7 @@ class Maintenance:
         listing: Listing,
         known: KnownFiles,
         sources: Sequence[SourceIndex],
-    ) -> Outcome:
+    ) -> AlbumReport:
         """Hash files, and store what is new."""
         learned: dict[SourceIndex, int] = {}
         different: list[bytes] = []
@@ -96,10 +96,10 @@ class Maintenance:
 
         opened = self._storage.files(archive, listing)
         with AnnouncedFiles(opened, listing, known.announced) as files:
-            outcome = reading(files, listing, known, take).outcome_of(sources)
+            report = reading(files, listing, known, take).report_of(sources)
         store()
-        outcome.different = different
-        return outcome
+        report.different = different
+        return report
 
 
 class _Fill(Hashing):
@@ -115,19 +115,19 @@ class _Fill(Hashing):
         super().__init__(files, listing)
         self._known = known
         self._take = take
-        self._outcome = Outcome()
+        self._report = AlbumReport()
 
-    def outcome_of(self, sources: Sequence[SourceIndex]) -> Outcome:
+    def report_of(self, sources: Sequence[SourceIndex]) -> AlbumReport:
         """Hash files and say what became of them."""
         for _ in self.steps(sources):
             pass
-        return self._outcome
+        return self._report
 
     def learned(
         self, sources: Sequence[SourceIndex], crc32s: Sequence[int], *, read_from_ns: int
     ) -> None:
-        self._outcome.files += len(sources)
-        self._outcome.size += sum(self.listing.sizes[source] for source in sources)
+        self._report.files += len(sources)
+        self._report.size += sum(self.listing.sizes[source] for source in sources)
         self._take(dict(zip(sources, crc32s, strict=True)), read_from_ns)
 
     def announced(self, source: SourceIndex) -> int:
@@ -137,7 +137,7 @@ class _Fill(Hashing):
         self._take({source: crc32}, time.time_ns())
 
     def failed(self, source: SourceIndex, error: DownloadFailed) -> None:
-        self._outcome.failed.append(self.listing.paths[source])
+        self._report.failed.append(self.listing.paths[source])
 
 
 class _Verify(_Fill):

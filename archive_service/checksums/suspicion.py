@@ -82,20 +82,29 @@ class AnnouncedFiles(WrappedFiles):
 
         Once it is abandoned the reading stops, and the outcome means nothing.
         """
-        announced = self._announced(source)
-        if announced == UNKNOWN:
+        if self._announced(source) == UNKNOWN:
             check_suspected(suspected, source, crc32=UNKNOWN, announced=UNKNOWN)
             return
-        size, crc32 = self._listing.sizes[source], 0
         with self._files.open(source) as file:
-            blocks = hash_blocks(file, begin_hash(), size=size, buffers=iter(thread_block, None))
-            for block in blocks:
-                crc32 = block.state.crc32
-                if abandoned.is_set():
-                    return
-            with suppress(SourceSuspected):  # size and mtime are as listed
-                self._files.verify(file, source)
-        check_suspected(suspected, source, crc32=crc32, announced=announced)
+            self.settle_open(file, source, suspected, abandoned)
+
+    def settle_open(
+        self,
+        file: SourceFile,
+        source: SourceIndex,
+        suspected: SourceSuspected,
+        abandoned: threading.Event,
+    ) -> None:
+        """Do the same for an open file, whatever lies in its place by now; read it from here on."""
+        size, crc32 = self._listing.sizes[source], 0
+        blocks = hash_blocks(file, begin_hash(), size=size, buffers=iter(thread_block, None))
+        for block in blocks:
+            crc32 = block.state.crc32
+            if abandoned.is_set():
+                return
+        with suppress(SourceSuspected):  # size and mtime are as listed
+            self._files.verify(file, source)
+        check_suspected(suspected, source, crc32=crc32, announced=self._announced(source))
 
     def read_into(
         self, buffer: memoryview, sources: Sequence[SourceIndex], positions: Sequence[int]

@@ -76,4 +76,5 @@ def help_of(name: str, doc: SettingDoc) -> str:
     """Return the help of a setting: summary, values that its flag does not show, and default."""
     is_shown = doc.kind.is_switch or doc.kind.is_choice
     takes = "" if is_shown else f"; takes {doc.kind.takes.en}"
-    return f"{doc.summary}{takes} [{variable(name)}, default {doc.default_text or 'none'}]"
+    default = doc.default_text.replace(",", ", ") or "none"  # so that a line can end behind one
+    return f"{doc.summary}{takes} [{variable(name)}, default {default}]"

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from archive_service.cli.arguments import OneLineParser, add_settings, given_settings
 from archive_service.cli.console import quiet_on_closed_pipe, refusing_wrong_settings
-from archive_service.cli.doctor.findings import Verdict
+from archive_service.cli.doctor.findings import Severity
 from archive_service.cli.doctor.inspection import all_findings
 from archive_service.config.settings import Settings, load_settings
 
@@ -23,9 +23,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Print a line for each check; return the exit status."""
     settings = load_settings(given_settings(parser().parse_args(arguments), Settings))
     found = list(all_findings(settings))
-    for verdict, subject, text in found:
-        print(f"{verdict.value:<7}{subject:<12}{text}")
-    return _WRONG if any(verdict is Verdict.WRONG for verdict, _, _ in found) else 0
+    for severity, subject, text in found:
+        print(f"{severity.value:<7}{subject:<12}{text}")
+    return _WRONG if any(severity is Severity.WRONG for severity, _, _ in found) else 0
 
 
 def parser() -> ArgumentParser:

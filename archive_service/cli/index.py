@@ -17,7 +17,7 @@ from archive_service.archive.errors import (
 )
 from archive_service.archive.id import ArchiveId, is_archive_id
 from archive_service.checksums.crc_index.base import CrcIndex
-from archive_service.checksums.maintenance import Maintenance, Outcome
+from archive_service.checksums.maintenance import AlbumReport, Maintenance
 from archive_service.cli.arguments import OneLineParser, add_settings, given_settings, hash_argument
 from archive_service.cli.console import (
     USAGE_ERROR,
@@ -39,7 +39,7 @@ _FAILURE, _SIGNALLED = 1, 128
 _EPILOG = (
     "fill computes the checksums that are not known yet, so that no first download has to; verify"
     " reads all files of known checksums, reports those whose content has changed while size and"
-    " times have not, as failing disks do it, and mends their checksums; prune forgets albums"
+    " times have not, a sign of a failing disk, and mends their checksums; prune forgets albums"
     " that are gone. All three may run beside the service, as the same user and with the same"
     " settings. exit status: 0 all is well, 1 it is not, 2 an argument or a setting is wrong"
 )
@@ -124,7 +124,7 @@ def _places(settings: Settings) -> str:
     return " or ".join(str(place) for place in places if place is not None)
 
 
-def _go_through(albums: Sequence[ArchiveId], work: Callable[[ArchiveId], Outcome]) -> bool:
+def _go_through(albums: Sequence[ArchiveId], work: Callable[[ArchiveId], AlbumReport]) -> bool:
     """Work on one album after another; return whether all is well."""
     # Imported here because the import takes as long as hashing a hundred pictures.
     from tqdm import tqdm  # noqa: PLC0415
@@ -134,9 +134,9 @@ def _go_through(albums: Sequence[ArchiveId], work: Callable[[ArchiveId], Outcome
     is_watched = sys.stderr is not None and sys.stderr.isatty()
     with tqdm(albums, unit="album", dynamic_ncols=True, disable=not is_watched) as bar:
         for archive in bar:
-            outcome, complaints = _worked_on(archive, work)
-            files += outcome.files
-            size += outcome.size
+            report, complaints = _worked_on(archive, work)
+            files += report.files
+            size += report.size
             bar.set_postfix_str(f"{size / 1000**3:,.1f} GB", refresh=False)
             with tqdm.external_write_mode(sys.stderr):
                 for complaint in complaints:
@@ -147,19 +147,19 @@ def _go_through(albums: Sequence[ArchiveId], work: Callable[[ArchiveId], Outcome
 
 
 def _worked_on(
-    archive: ArchiveId, work: Callable[[ArchiveId], Outcome]
-) -> tuple[Outcome, list[str]]:
-    """Return the outcome of work on an album, and complaints about it."""
+    archive: ArchiveId, work: Callable[[ArchiveId], AlbumReport]
+) -> tuple[AlbumReport, list[str]]:
+    """Return the report of work on an album, and complaints about it."""
     try:
-        outcome = work(archive)
+        report = work(archive)
     except ArchiveNotFound:
-        return Outcome(), [f"{archive}: there is no such album"]
+        return AlbumReport(), [f"{archive}: there is no such album"]
     except (StorageUnavailable, DownloadFailed) as error:
-        return Outcome(), [f"{archive}: can't be read ({error.reason})"]
-    complaints = [f"{archive}/{printable(path)}: can't be read" for path in outcome.failed]
+        return AlbumReport(), [f"{archive}: can't be read ({error.reason})"]
+    complaints = [f"{archive}/{printable(path)}: can't be read" for path in report.failed]
     complaints += [
         f"{archive}/{printable(path)}: is not what it was, though its size and times are; its"
         " checksum is mended; compare the file with a backup"
-        for path in outcome.different
+        for path in report.different
     ]
-    return outcome, complaints
+    return report, complaints

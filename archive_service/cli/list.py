@@ -65,9 +65,9 @@ def parser() -> OneLineParser:
     )
     made.add_argument("action", choices=("show", "write"), help="what to do, see below")
     made.add_argument("paths", metavar="LIST_OR_PATH", nargs="*", help="see below")
-    made.add_argument("--name", help="the file name of the archive where its link has none")
+    made.add_argument("--name", help="the file name of the archive, unless its link has one")
     made.add_argument(
-        "--skip-missing", action="store_true", help="leave files out that are missing, as a list's"
+        "--skip-missing", action="store_true", help="have the list leave out missing files"
     )
     made.add_argument(
         "--save", metavar="FILE", help="where to write the list, by rename; without it, print it"
@@ -79,7 +79,10 @@ def parser() -> OneLineParser:
         "--album", metavar="HASH", type=hash_argument, help="the album that all paths are in"
     )
     made.add_argument(
-        "--strip", metavar="PREFIX", default="", help="what paths begin with that is not theirs"
+        "--strip",
+        metavar="PREFIX",
+        default="",
+        help="text to remove from the front of each path",
     )
     add_settings(made, Settings)
     return made

@@ -28,15 +28,12 @@ class LineRules(NamedTuple):
     """How a line becomes an entry."""
 
     strip: str = ""
-    """What the paths begin with on the site, and not below PHOTOS_DIR, beside a slash."""
+    """What is removed from the front of each path; a slash behind it goes, too."""
     album: str = ""
-    """The album that all paths are in; without it, each begins with its own."""
+    """The album that all paths are in; without it, each path begins with its album."""
 
     def entry(self, line: str) -> LineEntry | None:
-        """Return the entry of a line.
-
-        None where a line of mod_zip declares an empty directory, which a list can't.
-        """
+        """Return the entry of a line; None for a line of mod_zip that makes an empty directory."""
         found = _OF_MOD_ZIP.fullmatch(line)
         if found is None:
             path, tab, name = line.partition("\t")

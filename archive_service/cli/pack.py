@@ -28,13 +28,12 @@ from archive_service.archive.layout import ArchiveLayout, lay_out
 from archive_service.archive.naming import NameRules
 from archive_service.cli.arguments import OneLineParser, add_settings, given_settings
 from archive_service.cli.console import USAGE_ERROR, complain, printable, refusing_wrong_settings
-from archive_service.cli.packing.entry_names import packed_names
 from archive_service.cli.packing.pack_errors import (
     PackingError,
     PackingFailed,
     PackingRefused,
 )
-from archive_service.cli.packing.sources import Sources, collect
+from archive_service.cli.packing.sources import Sources, collect, packed_names
 from archive_service.cli.packing.target import Identity, find_target, replacing
 from archive_service.cli.packing.writer import (
     BUFFERED_FILE_BYTES,

@@ -62,7 +62,9 @@ def open_listeners(host: str, port: int) -> list[socket.socket]:
     IPv6 address even where IPv6 is switched off.  asyncio could do this, but it resolves names in a
     thread, and a process that forks later must not have threads.  Raise OSError or UnicodeError.
     """
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    # As bytes: for text Python loads the tables of international names.
+    name = host.encode() if host.isascii() else host
+    found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     absent = OSError(errno.EADDRNOTAVAIL, "no such address")
     with ExitStack() as on_failure:
         listeners = []

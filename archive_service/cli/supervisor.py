@@ -50,7 +50,7 @@ class Worker:
         self._orders: asyncio.Queue[signal.Signals] = asyncio.Queue()
         self._is_ordered = False
 
-    def tell_up(self) -> None:
+    def report_up(self) -> None:
         """Report to the supervisor that the worker accepts connections."""
         with suppress(OSError):  # the supervisor has ended; `orders` reports that
             self._line.send(_UP)

@@ -23,10 +23,9 @@ from archive_service.archive.zip.dos_time import FIRST_YEAR, LAST_YEAR
 from archive_service.checksums.crc_index.index_url import IndexAddress
 from archive_service.config.album_storage import place_bytes, upload_look
 from archive_service.config.config_epoch import config_epoch_s
-from archive_service.config.crc_index_choice import cache_path, index_address, index_for
+from archive_service.config.crc_index_choice import IndexSize, cache_path, index_address, index_for
 from archive_service.config.groups.album_settings import SHIPPED_PHOTOS
 from archive_service.config.housekeeping import Housekeeping
-from archive_service.config.index_size import IndexSize
 from archive_service.config.listed_archives import served_storage
 from archive_service.config.settings import Settings
 from archive_service.config.tracing import tracing
@@ -130,7 +129,7 @@ async def _start(runner: Runner, sites: Sequence[Site]) -> None:
 
 
 def _index_size(index: IndexAddress) -> Callable[[], int | None]:
-    if index.kind != "sqlite":  # its server has metrics of its own
+    if index.kind.is_shared:  # its server has metrics of its own
         return lambda: None
     return IndexSize(index.path)
 

@@ -9,13 +9,21 @@ from __future__ import annotations
 import json
 import logging
 import re
+import select
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timezone
+from typing import TextIO
 
-from archive_service.config.log_target import LogTarget
 from archive_service.observe.faults import raised_at
-from archive_service.observe.log import fields_of
+from archive_service.observe.log import LogSink, fields_of
 from archive_service.observe.log_context import context_fields
+from archive_service.observe.process_events import LogLinesLost
+
+_PATIENCE_MS = 50
+"""How long the first line waits: a reader that is only busy has read some by then."""
+_UNQUOTED = re.compile(r'[^ ="\n\r]*')
+_Renderer = Callable[[Mapping[str, object]], str]
 
 
 def configure_logging(level: str, form: str = "text") -> None:
@@ -26,14 +34,7 @@ def configure_logging(level: str, form: str = "text") -> None:
     handler = LogTarget()
     handler.setFormatter(_Formatter(_RENDERERS[form]))
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
-    _leave_out_what_no_line_shows()
     _quieten_libraries()
-
-
-def _leave_out_what_no_line_shows() -> None:
-    """Spare the look-ups of a line's place, thread and process (logging HOWTO, "Optimization")."""
-    logging._srcfile = None  # noqa: SLF001 - the documented switch
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
 
 def _quieten_libraries() -> None:
@@ -41,10 +42,6 @@ def _quieten_libraries() -> None:
     # Their lines hold keys and signatures; the caller logs what fails in them.
     for library in ("botocore", "aiobotocore"):
         logging.getLogger(library).setLevel(logging.CRITICAL)
-
-
-_UNQUOTED = re.compile(r'[^ ="\n\r]*')
-_Renderer = Callable[[Mapping[str, object]], str]
 
 
 class _Formatter(logging.Formatter):
@@ -91,3 +88,37 @@ def _json(fields: Mapping[str, object]) -> str:
 
 
 _RENDERERS: Mapping[str, _Renderer] = {"text": _logfmt, "json": _json}
+
+
+class LogTarget(logging.StreamHandler):  # type: ignore[type-arg] # it takes one since Python 3.11
+    """Writes lines to standard error, and never waits for its reader.
+
+    Writing to a full pipe or socket blocks, and the reader may have stopped: a logging agent that
+    hangs, a terminal with Ctrl-S, a full disk behind journald.  The event loop logs, too, so the
+    whole service would stand still.  So a line waits a moment at most, and while the reader takes
+    none, lines are counted instead.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(sys.stderr)
+        self._report = LogSink()
+        self._lost = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a line; the lock of the handler is held."""
+        if not _takes_lines(self.stream, 0 if self._lost else _PATIENCE_MS):
+            self._lost += 1
+            return
+        lost, self._lost = self._lost, 0
+        if lost:
+            self._report(LogLinesLost(lost))
+        super().emit(record)
+
+
+def _takes_lines(stream: TextIO, patience_ms: int) -> bool:
+    try:
+        poll = select.poll()
+        poll.register(stream, select.POLLOUT)
+    except (AttributeError, OSError, ValueError):  # no descriptor that can be asked
+        return True
+    return bool(poll.poll(patience_ms))

@@ -1,7 +1,8 @@
 """All settings of the service.
 
 Every setting has a variable of its name in capitals and, except for secrets, a flag.
-`config/groups` declares the settings, `config/environment.py` reads them.
+`config/groups` declares the settings, `config/environment.py` reads them.  After a change there,
+`tools/setting_files.py` and `tools/completions.py` make the files that list settings.
 
 `config` alone reads the environment; only OpenTelemetry and botocore read their own variables.
 """

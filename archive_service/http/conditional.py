@@ -38,7 +38,7 @@ class Validators:
     """Whether each state has a date of its own (section 8.8.2.2)."""
 
 
-class Outcome(Enum):
+class PreconditionResult(Enum):
     """The result of a request's preconditions."""
 
     PROCEED = auto()
@@ -46,7 +46,7 @@ class Outcome(Enum):
     PRECONDITION_FAILED = auto()
 
 
-def evaluate(fields: RequestFields, validators: Validators, *, now_s: int) -> Outcome:
+def evaluate(fields: RequestFields, validators: Validators, *, now_s: int) -> PreconditionResult:
     """Evaluate all preconditions but If-Range, in the order of RFC 9110 section 13.2.2.
 
     `now_s` is the server's clock, in Unix seconds.
@@ -54,17 +54,21 @@ def evaluate(fields: RequestFields, validators: Validators, *, now_s: int) -> Ou
     # Steps 1 and 2.  If-Match, valid or not, overrides If-Unmodified-Since.
     if fields.if_match is not None:
         if not _matches(fields.if_match, validators):
-            return Outcome.PRECONDITION_FAILED
+            return PreconditionResult.PRECONDITION_FAILED
     elif _modified_after(fields.if_unmodified_since, validators, now_s) is True:
-        return Outcome.PRECONDITION_FAILED
+        return PreconditionResult.PRECONDITION_FAILED
     # Steps 3 and 4.  If-None-Match, valid or not, overrides If-Modified-Since.
     is_retrieval = fields.method in ("GET", "HEAD")
     if fields.if_none_match is not None:
         if not _none_matches(fields.if_none_match, validators):
-            return Outcome.NOT_MODIFIED if is_retrieval else Outcome.PRECONDITION_FAILED
+            return (
+                PreconditionResult.NOT_MODIFIED
+                if is_retrieval
+                else PreconditionResult.PRECONDITION_FAILED
+            )
     elif is_retrieval and _modified_after(fields.if_modified_since, validators, now_s) is False:
-        return Outcome.NOT_MODIFIED
-    return Outcome.PROCEED
+        return PreconditionResult.NOT_MODIFIED
+    return PreconditionResult.PROCEED
 
 
 # RFC 9110 section 13.2.2 step 5, section 13.1.5.

@@ -9,7 +9,6 @@ and old download managers only know `filename`.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import NamedTuple
 from unicodedata import category
 from urllib.parse import quote
@@ -61,7 +60,6 @@ def is_download_name(name: str) -> bool:
     )
 
 
-@lru_cache(maxsize=1024)  # most downloads of a site share one name
 def content_disposition(filename: str, ending: Ending = NO_ENDING) -> str:
     """Print the field that makes a recipient save the content under a name.
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 Address = IPv4Address | IPv6Address
@@ -27,9 +26,6 @@ _QUOTED_PAIR = re.compile(r"\\(.)")
 # RFC 7239 section 6: an IPv6 address "is always enclosed in square brackets" there.  In
 # X-Forwarded-For, which nothing specifies, it mostly is not.
 _WITH_PORT = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::[0-9A-Za-z._-]+)?|([0-9.]+)(?::[0-9A-Za-z._-]+)?")
-
-_REMEMBERED = 1024
-"""Parsed nodes that are cached: a client asks more than once, and parsing takes 10 µs."""
 
 
 def forwarded_hops(field_lines: Sequence[str]) -> Iterator[Address | None]:
@@ -54,7 +50,6 @@ def x_forwarded_for_hops(field_lines: Sequence[str]) -> Iterator[Address | None]
                 yield parse_node(node.strip(_OWS))
 
 
-@lru_cache(_REMEMBERED)
 def parse_node(text: str) -> Address | None:
     """Read an address, with or without a port; None for anything else."""
     match = _WITH_PORT.fullmatch(text)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime, timedelta, timezone
-from functools import lru_cache
 
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -33,7 +32,6 @@ _FORMS = (
 )
 
 
-@lru_cache(maxsize=1024)  # each album repeats its date
 def http_date(seconds: int) -> str:
     """Print Unix seconds as an IMF-fixdate, the only form a sender may generate.
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 
 from archive_service.http.conditional import (
-    Outcome,
+    PreconditionResult,
     Validators,
     evaluate,
     knows_entity_tag,
@@ -43,7 +43,7 @@ _ACCEPT_RANGES: Fields = (("Accept-Ranges", UNIT),)
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class SelectedRepresentation:
     """The selected representation: the archive as it is now."""
 
     complete_length: int
@@ -80,12 +80,12 @@ CHANGED_MEANWHILE = ResponsePlan(412, _ACCEPT_RANGES)
 """The answer to a client that continues an archive which has changed."""
 
 
-def plan(fields: RequestFields, target: Target, *, now_s: int) -> ResponsePlan:
+def plan(fields: RequestFields, target: SelectedRepresentation, *, now_s: int) -> ResponsePlan:
     """Decide the answer to a request; `now_s` is the server's clock, in Unix seconds."""
     outcome = evaluate(fields, target.validators, now_s=now_s)
-    if outcome is Outcome.PRECONDITION_FAILED:
+    if outcome is PreconditionResult.PRECONDITION_FAILED:
         return CHANGED_MEANWHILE
-    if outcome is Outcome.NOT_MODIFIED:
+    if outcome is PreconditionResult.NOT_MODIFIED:
         return _not_modified(target)
     ranges = _requested_ranges(fields, target, now_s=now_s)
     if ranges is None:
@@ -130,7 +130,7 @@ def is_resumption(answer: ResponsePlan, fields: RequestFields, validators: Valid
 # that is unrecognized or for which range handling is not defined.  For this specification, GET is
 # the only method for which range handling is defined."  So HEAD describes the whole archive.
 def _requested_ranges(
-    fields: RequestFields, target: Target, *, now_s: int
+    fields: RequestFields, target: SelectedRepresentation, *, now_s: int
 ) -> tuple[ByteRange, ...] | None:
     if fields.method != "GET" or fields.range is None:
         return None
@@ -139,14 +139,14 @@ def _requested_ranges(
     return parse_range(fields.range, target.complete_length)
 
 
-def _whole(target: Target) -> ResponsePlan:
+def _whole(target: SelectedRepresentation) -> ResponsePlan:
     parts = (Slice(0, target.complete_length),)
     return _content(200, target, content_type=target.content_type, parts=parts)
 
 
 # RFC 9110 section 15.3.7.1: a single part MUST have a Content-Range.  Section 15.3.7.2 would allow
 # a multipart of one part where several ranges were asked for; the plain form serves more clients.
-def _single_part(target: Target, byte_range: ByteRange) -> ResponsePlan:
+def _single_part(target: SelectedRepresentation, byte_range: ByteRange) -> ResponsePlan:
     return _content(
         206,
         target,
@@ -157,7 +157,7 @@ def _single_part(target: Target, byte_range: ByteRange) -> ResponsePlan:
 
 
 # RFC 9110 section 15.3.7.2: a multipart MUST NOT have a Content-Range of its own.
-def _multipart(target: Target, ranges: tuple[ByteRange, ...]) -> ResponsePlan:
+def _multipart(target: SelectedRepresentation, ranges: tuple[ByteRange, ...]) -> ResponsePlan:
     boundary = _boundary(target.validators.etag)
     parts = multipart_parts(
         ranges,
@@ -174,7 +174,7 @@ def _multipart(target: Target, ranges: tuple[ByteRange, ...]) -> ResponsePlan:
 # second connection with If-Range still reads the type and the date.
 def _content(
     status: int,
-    target: Target,
+    target: SelectedRepresentation,
     *,
     content_type: str,
     parts: tuple[Part, ...],
@@ -193,13 +193,13 @@ def _content(
 # RFC 9110 section 15.4.5: a 304 MUST have the ETag, and other metadata only "for the purpose of
 # guiding cache updates".  Last-Modified does that: it is final once its second is over.
 # Content-Length, which could only be that of the 200 (section 8.6), is left out.
-def _not_modified(target: Target) -> ResponsePlan:
+def _not_modified(target: SelectedRepresentation) -> ResponsePlan:
     return ResponsePlan(304, _validator_fields(target.validators) + _ACCEPT_RANGES)
 
 
 # RFC 9110 section 15.5.17.  A 416 or 412 has no validators, because its content is an error page.
 # A client with more bytes than the archive has begun another one; wget takes a 416 for success.
-def _unsatisfiable(fields: RequestFields, target: Target) -> ResponsePlan:
+def _unsatisfiable(fields: RequestFields, target: SelectedRepresentation) -> ResponsePlan:
     if not fields.is_guarded() and starts_beyond(fields.range or "", target.complete_length):
         return CHANGED_MEANWHILE
     unsatisfied = ("Content-Range", unsatisfied_range(target.complete_length))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from contextvars import ContextVar
 
 _FIELDS: ContextVar[Mapping[str, str]] = ContextVar("log_fields", default={})  # noqa: B039 - frozen
@@ -14,11 +13,17 @@ def context_fields() -> Mapping[str, str]:
     return _FIELDS.get()
 
 
-@contextmanager
-def in_each_line(name: str, value: str) -> Iterator[None]:
-    """Add a field to all lines that the block and the tasks that it starts log."""
-    token = _FIELDS.set({**_FIELDS.get(), name: value})
-    try:
-        yield
-    finally:
-        _FIELDS.reset(token)
+class LineField:
+    """Adds a field to all lines that a block and the tasks that it starts log."""
+
+    __slots__ = ("_name", "_token", "_value")
+
+    def __init__(self, name: str, value: str) -> None:
+        self._name = name
+        self._value = value
+
+    def __enter__(self) -> None:
+        self._token = _FIELDS.set({**_FIELDS.get(), self._name: self._value})
+
+    def __exit__(self, *_raised: object) -> None:
+        _FIELDS.reset(self._token)

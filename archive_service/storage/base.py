@@ -56,15 +56,12 @@ class DiskFile(FileIO):
     def __init__(
         self, descriptor: int, close_elsewhere: Callable[[int], object] | None = None
     ) -> None:
-        super().__init__(descriptor, closefd=close_elsewhere is None)
+        self.is_prompt = close_elsewhere is None
+        """Whether `fstat`, and sending from the page cache, return at once."""
+        super().__init__(descriptor, closefd=self.is_prompt)
         self._close_elsewhere = close_elsewhere
         self._ahead: int | None = None
         self._stop = 0
-
-    @property
-    def is_prompt(self) -> bool:
-        """Whether `fstat`, and sending from the page cache, return at once."""
-        return self._close_elsewhere is None
 
     def begin(self, start: int, stop: int) -> None:
         """Have the bytes from `start` up to `stop` read ahead, unless the file is prompt.
@@ -193,7 +190,8 @@ class Storage(Protocol):
     def is_at_hand(self, archive: ArchiveId) -> bool:
         """Return whether an album is listed, and its files open, without waiting; never waits.
 
-        A listing a moment ago found that.  Then no thread is needed: a visit to one takes longer.
+        The listing of a moment ago found that.  Such an album is listed in place, because handing
+        it to a thread takes longer than the work.
         """
 
     def close(self) -> None:

@@ -196,7 +196,7 @@ def _unfinished(
 
 
 def _pairs_of_tus(names: Iterable[str]) -> Iterable[tuple[str, str]]:
-    """Yield the file and what tells of it, for each name that may be the second."""
+    """Yield a file and the one that describes it, for each name that may be the second."""
     for about in filter(None, map(_ABOUT_TUS.fullmatch, names)):
         yield about[1], about[0]
 

@@ -62,6 +62,8 @@ class InFlight:
         self._in_place = _FIRST_ITEMS
         self._slow_in_a_row = 0
         self._item_s = 0.0
+        self.is_slow = False
+        """Whether the storage was slow when it was last used."""
         self.is_prompt = False
         """Whether the last listing found prompt file systems alone."""
         self._at_hand_until_s = -math.inf
@@ -76,11 +78,6 @@ class InFlight:
         """Note whether all that was listed lies on file systems that answer at once."""
         self.is_prompt = is_prompt
         self._at_hand_until_s = self._clock_s() + _AT_HAND_S
-
-    @property
-    def is_slow(self) -> bool:
-        """Whether the storage was slow when it was last used."""
-        return self._slow_in_a_row >= _SLOW_SLICES
 
     def measured(self, work: Callable[[], _Result]) -> _Result:
         """Do one item."""
@@ -178,6 +175,7 @@ class InFlight:
         self._item_s = sorted(item_s for _, item_s in done)[len(done) // 4]
         if self._item_s < _SLOW_ITEM_S:
             self._slow_in_a_row = 0
+            self.is_slow = False
         return [result for result, _ in done]
 
     def _note(self, item_s: float) -> None:
@@ -191,6 +189,7 @@ class InFlight:
         self._slow_in_a_row += 1
         self._in_place = _FIRST_ITEMS
         self._item_s = item_s
+        self.is_slow = self._slow_in_a_row >= _SLOW_SLICES
 
     def _worth_at_once(self) -> int:
         """Return how many items are worth having in flight, 0 where they are quick."""

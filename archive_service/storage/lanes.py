@@ -1,8 +1,10 @@
 """Threads for work that may wait for a disk, shared out so that no album waits for another.
 
 Theory of operation.  Each album has a lane: a queue of its own, and the right to a few threads at
-once.  The lanes that have work stand in a ring, and a free thread takes one piece of work from the
-lane in front, which then goes to the end.  Threads are made on demand and end when idle.
+once; so has a look at the root, and the like.  The lanes that have work stand in a ring, and a free
+thread takes one piece of work from the lane in front, which then goes to the end.  Threads are made
+on demand and end when idle.  How many there are is said in `transfer/service.py`, and for parts of
+the work in `storage/local/in_flight.py` and `checksums/hash_queue.py`.
 
 The usual number of threads is for work that is done in a moment.  On slow storage a piece of work
 may take minutes, and a few albums there would hold all threads.  So a thread whose work has gone on
@@ -62,7 +64,7 @@ class _Run(Progress):
 
 
 class Lane(Executor):
-    """The queue of one album; get it from `Lanes.of`."""
+    """The queue of one key, which mostly is an album; get it from `Lanes.of`."""
 
     def __init__(self, lanes: Lanes, key: Hashable) -> None:
         self.key = key
@@ -124,7 +126,7 @@ class Lanes:
         return self._hanging
 
     def of(self, key: Hashable) -> Lane:
-        """Return the lane of an album; it stays the same while anything refers to it."""
+        """Return the lane of a key; it stays the same while anything refers to it."""
         with self._lock:
             lane = self._lanes.get(key)
             if lane is None:

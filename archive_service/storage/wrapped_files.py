@@ -6,8 +6,6 @@ from collections.abc import Generator, Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
-from typing_extensions import Self
-
 from archive_service.archive.listing import SourceIndex
 from archive_service.storage.base import AlbumFiles, SourceFile
 

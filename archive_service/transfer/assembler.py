@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from zlib_ng import zlib_ng
 
@@ -29,12 +29,16 @@ class Assembler:
     """Makes the bytes of the segments of one layout.
 
     A small file is read whole and verified, even for a part of it; one whose CRC-32 is unknown
-    is hashed from the same bytes that are sent.
+    is hashed from the same bytes that are sent.  So is every one if the disk is not prompt,
+    because `stat` may answer from a cache there; see `sent_file`.
     """
 
-    def __init__(self, layout: ArchiveLayout, checksums: Crc32Column) -> None:
+    def __init__(
+        self, layout: ArchiveLayout, checksums: Crc32Column, *, is_prompt: Callable[[], bool]
+    ) -> None:
         self._layout = layout
         self._checksums = checksums
+        self._is_prompt = is_prompt
 
     def to_hash(self, segment: Segment) -> list[SourceIndex]:
         """Return the sources whose CRC-32 must be learned before the segment is made."""
@@ -82,14 +86,21 @@ class Assembler:
         made = EntryBuffer(layout, entries)
         read_from_ns = time.time_ns()
         made.read(files)
-        known = list(self._crc32s(made.small))
-        if UNKNOWN in known:
-            unknown = [e for e, crc32 in zip(made.small, known, strict=True) if crc32 == UNKNOWN]
-            sources = [layout.sources[entry] for entry in unknown]
-            crc32s = map(zlib_ng.crc32, made.data(unknown))
+        if to_hash := self._small_to_hash(made.small):
+            sources = [layout.sources[entry] for entry in to_hash]
+            crc32s = map(zlib_ng.crc32, made.data(to_hash))
             self._checksums.learn(sources, crc32s, read_from_ns=read_from_ns)
         made.put_headers(self._crc32s(made.entries))
         return _cut(made.bytes, segment, made.start)
+
+    def _small_to_hash(self, small: range) -> Sequence[int]:
+        """Return the entries whose CRC-32 is unknown, or has to be compared."""
+        if not self._is_prompt():
+            return small
+        known = list(self._crc32s(small))
+        if UNKNOWN not in known:
+            return ()
+        return [entry for entry, crc32 in zip(small, known, strict=True) if crc32 == UNKNOWN]
 
     def _is_header_part(self, segment: Entries, entry: EntryIndex) -> bool:
         """Return whether all bytes belong to the first entry's header and need none of its file."""

@@ -71,11 +71,12 @@ class BatchMaker:
         checksums: Crc32Column,
         open_files: Callable[[], AbstractContextManager[AlbumFiles]],
         *,
+        is_prompt: Callable[[], bool] = lambda: True,
         is_at_hand: Callable[[], bool] = lambda: False,
     ) -> None:
         self._layout = layout
         self._checksums = checksums
-        self._assembler = Assembler(layout, checksums)
+        self._assembler = Assembler(layout, checksums, is_prompt=is_prompt)
         self._open_files = open_files
         self._is_at_hand = is_at_hand
         self._is_complete = False
@@ -105,11 +106,13 @@ class BatchMaker:
         stop: int,
         *,
         piece_bytes: Callable[[], int],
+        most_files: Callable[[], int],
         begins_batch: Callable[[Segment], object],
     ) -> Iterator[Sequence[Segment]]:
         """Yield the segments from `start` up to `stop` in batches.
 
-        `piece_bytes` returns the most that the buffers of one should have.
+        `piece_bytes` returns the most that the buffers of one should have, `most_files` the most
+        files that it should open.
         """
         if self._kept and self._kept.segments and stop - start == len(self._layout):
             yield self._kept.segments
@@ -119,21 +122,22 @@ class BatchMaker:
             return min(piece_bytes(), BATCH_BYTES)
 
         batch: list[Segment] = []
-        room = memory = file_room = files = 0
+        room = memory = file_room = file_places = 0
         for segment in self._layout.segments(start, stop, piece_bytes=buffer_bytes):
             size = segment.stop - segment.start
             is_file = isinstance(segment, FileData)
-            is_full = room <= 0 or file_room <= 0 or files >= BATCH_FILES
+            is_full = room <= 0 or file_room <= 0 or file_places <= 0
             fits = is_file or memory >= size
             if batch and (is_full or not fits or begins_batch(segment)):
                 yield batch
                 batch = []
             if not batch:
-                room, memory, file_room, files = BATCH_BYTES, buffer_bytes(), BATCH_FILE_BYTES, 0
+                room, memory = BATCH_BYTES, buffer_bytes()
+                file_room, file_places = BATCH_FILE_BYTES, min(most_files(), BATCH_FILES)
             batch.append(segment)
             if is_file:
                 file_room -= size
-                files += 1
+                file_places -= 1
             else:
                 room -= size
                 memory -= size
@@ -173,7 +177,13 @@ class BatchMaker:
 
     def _to_keep(self) -> _Kept:
         stop = len(self._layout)
-        plan = self.planned(0, stop, piece_bytes=lambda: JOINED_BYTES, begins_batch=lambda _: False)
+        plan = self.planned(
+            0,
+            stop,
+            piece_bytes=lambda: JOINED_BYTES,
+            most_files=lambda: BATCH_FILES,
+            begins_batch=lambda _: False,
+        )
         first = next(plan)
         if first[-1].stop < stop or not self._is_packed(first):
             return _Kept((), ())

@@ -4,9 +4,11 @@ Once the header fields are sent, a client takes everything that follows as the b
 on the connection is in one state, "so many bytes are left", and leaves it in two ways: no byte is
 left, or the connection is closed.  A chunk that is longer than the rest is not sent.
 
-The connection is closed by a FIN behind what was sent, not by a reset: clients then keep all they
-have received, and no front server mistakes a FIN for the end of the body.  After a reset, proxies
-made with Node append the text of an error to the body.  docs/http.md has the whole comparison.
+After a failure of ours the connection is closed by a FIN behind what was sent, not by a reset:
+clients then keep all they have received, and no front server mistakes a FIN for the end of the
+body.  After a reset, proxies made with Node append the text of an error to the body; docs/http.md
+has the whole comparison.  Only a client that is cut because it takes too little gets a reset: a FIN
+would wait behind all that it does not take.
 
 Both kinds of chunks go straight to the socket, past aiohttp and its transport: buffers by `send`,
 spans of files from the page cache by `sendfile`.  The transport would copy the data that the socket
@@ -118,21 +120,17 @@ class Transfer:
         count = len(chunk)
         if count > self._left_bytes:
             raise LengthMismatch
-        self._pending_bytes = self._put(chunk, count)
-        self._left_bytes -= count - self._pending_bytes
-        return self._pending_bytes
-
-    def _put(self, chunk: Chunk, count: int) -> int:
         transport = self._transport()
-        self._unsent = None
         if self._writer is None or transport.get_write_buffer_size():
-            self._unsent = chunk
-            return count
-        try:
-            return self._writer.begin(chunk)
-        except FileNotSent as error:
-            self._unsent = error.unsent
-            return len(error.unsent)
+            self._unsent, left_bytes = chunk, count
+        else:
+            try:
+                self._unsent, left_bytes = None, self._writer.begin(chunk)
+            except FileNotSent as error:
+                self._unsent, left_bytes = error.unsent, len(error.unsent)
+        self._pending_bytes = left_bytes
+        self._left_bytes -= count - left_bytes
+        return left_bytes
 
     async def finish(self) -> None:
         """Send the rest when the client takes it; raise as `begin` does, or TimeoutError."""

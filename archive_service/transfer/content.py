@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future
+from concurrent.futures import Future
 from contextlib import (
     AbstractAsyncContextManager,
     AbstractContextManager,
@@ -22,19 +22,16 @@ from contextlib import (
 )
 from dataclasses import replace
 from functools import partial
-from threading import Event
-from typing import NamedTuple, TypeVar
 
-from archive_service.archive.errors import SourceSuspected
 from archive_service.archive.layout import ArchiveLayout
 from archive_service.archive.listing import SourceIndex
 from archive_service.archive.segments import FileData
 from archive_service.checksums.album import AlbumChecksums
-from archive_service.checksums.disk_demand import DiskDemand
 from archive_service.checksums.prefetch import Prefetch
 from archive_service.checksums.suspicion import AnnouncedFiles
 from archive_service.http.multipart import Slice
 from archive_service.storage.base import DiskFile, RemoteFile
+from archive_service.transfer.album_disk import AlbumDisk
 from archive_service.transfer.batches import (
     BATCH_FILE_BYTES,
     NOTHING,
@@ -45,34 +42,26 @@ from archive_service.transfer.batches import (
 )
 from archive_service.transfer.file_span import (
     Chunk,
+    CopiedSpan,
     FileSpan,
     begin_to_read,
     is_warm,
-    read_span,
     warm_span,
 )
 from archive_service.transfer.read_ahead import Making, PieceSizes, ReadAhead, give_up
+from archive_service.transfer.referenced_files import (
+    KEPT_BACK_BYTES,
+    ReferencedFiles,
+    ReferenceLimits,
+    verified_when_read,
+)
+from archive_service.transfer.sent_file import SentFile
 from archive_service.transfer.unread_watch import unread_watched
+from archive_service.transfer.verification import Verification
 
-KEPT_BACK_BYTES = 1
-"""Bytes that are sent only after their file is verified, if the range ends within its data.
-Otherwise no byte would be left to withhold, and the client would take the range as complete."""
 COPIED_SPAN_BYTES = 1024 * 1024
 """The largest span that is read into the memory of the process."""
 _NO_HASHING: nullcontext[Callable[[int], None]] = nullcontext(lambda _position: None)
-_Result = TypeVar("_Result")
-
-
-class AlbumDisk(NamedTuple):
-    """What an album lies on."""
-
-    threads: Executor
-    """The threads that may wait for it."""
-    demand: DiskDemand
-    is_prompt: Callable[[], bool]
-    """Tells whether it is a local disk."""
-    is_at_hand: Callable[[], bool]
-    """Tells whether files open without waiting."""
 
 
 class ArchiveContent:
@@ -88,32 +77,47 @@ class ArchiveContent:
         *,
         open_album: Callable[[], AbstractContextManager[AnnouncedFiles]],
         disk: AlbumDisk,
+        references: ReferenceLimits,
     ) -> None:
         self.layout = layout
         self._checksums = checksums
-        self._open_album = open_album
-        self._threads = disk.threads
-        self._demand = disk.demand
-        self._is_prompt = disk.is_prompt
-        self._maker = BatchMaker(layout, checksums, open_album, is_at_hand=disk.is_at_hand)
+        self._disk = disk
+        self._verification = Verification(disk, open_album)
+        self._references = references
+        self._maker = BatchMaker(
+            layout,
+            checksums,
+            open_album,
+            is_prompt=disk.is_prompt,
+            is_at_hand=disk.is_at_hand,
+        )
 
-    async def chunks(
-        self, start: int, stop: int, pieces: PieceSizes
-    ) -> AsyncGenerator[Chunk, None]:
+    def chunks(self, start: int, stop: int, pieces: PieceSizes) -> AsyncGenerator[Chunk, None]:
         """Yield the bytes from `start` up to `stop`; close the generator to free what it holds.
 
         Raise DownloadFailed.
         """
+        referenced = ReferencedFiles(self._references, stop)
+        chunks = self._chunks(start, stop, pieces, referenced)
+        if not referenced.may_follow(start):
+            return chunks
+        return verified_when_read(
+            chunks, referenced, self._verification.verify_read, start=start, stop=stop
+        )
+
+    async def _chunks(
+        self, start: int, stop: int, pieces: PieceSizes, referenced: ReferencedFiles
+    ) -> AsyncGenerator[Chunk, None]:
         if self._maker.is_complete():
             self._maker.keep_draft()
-        reading = ReadAhead(self._maker, self._threads, pieces, start=start, stop=stop)
+        reading = ReadAhead(self._maker, self._disk.threads, pieces, start=start, stop=stop)
         hashing = _NO_HASHING if reading.is_complete else self._hashing_ahead(start, stop)
         with closing(reading), hashing as reached:
             while making := await self._next_batch(reading):
                 batch = await self._made(making)
                 reached(making.offset)
                 try:
-                    async with aclosing(self._sent(batch, reading, stop, pieces)) as sending:
+                    async with aclosing(self._sent(batch, reading, referenced, pieces)) as sending:
                         async for chunk in sending:
                             yield chunk
                 finally:
@@ -142,13 +146,13 @@ class ArchiveContent:
         Only on local disks: other machines' writes are not reported, and to open files waits.
         Enter it before the header fields are sent: a client that has them may write at once.
         """
-        is_read = self._maker.is_complete() or not self._is_prompt()
+        is_read = self._maker.is_complete() or not self._disk.is_prompt()
         if is_read or not any(self._takes_files(each, pieces) for each in slices):
             return nullcontext()
-        return unread_watched(self._checksums, self._in_thread)
+        return unread_watched(self._checksums, self._disk.in_thread)
 
     def _takes_files(self, each: Slice, pieces: PieceSizes) -> bool:
-        plan = ReadAhead(self._maker, self._threads, pieces, start=each.start, stop=each.stop)
+        plan = ReadAhead(self._maker, self._disk.threads, pieces, start=each.start, stop=each.stop)
         return plan.needs_files()
 
     async def _next_batch(self, reading: ReadAhead) -> Making | None:
@@ -170,7 +174,7 @@ class ArchiveContent:
             raise
 
     async def _sent(
-        self, batch: Batch, reading: ReadAhead, range_stop: int, pieces: PieceSizes
+        self, batch: Batch, reading: ReadAhead, referenced: ReferencedFiles, pieces: PieceSizes
     ) -> AsyncGenerator[Chunk, None]:
         """Yield the bytes of a batch; verify each open file behind its last byte."""
         for data in batch:
@@ -183,71 +187,63 @@ class ArchiveContent:
                 while chunk := await self._remote_chunk(data.file, pieces):
                     yield chunk
                 continue
-            for piece in self._pieces(data, data.file, range_stop, pieces):
+            sent = SentFile()
+            for piece in self._pieces(data, data.file, referenced, pieces):
                 if isinstance(piece, memoryview) or is_warm(piece):
                     yield piece
                     continue
                 reading.note_cold(self._have_read)
                 if piece.head:  # it need not wait for the disk
                     yield piece.head
-                yield await self._warmed(piece)
-            kept_back = _kept_back(data.segment, range_stop)
-            rest = await self._rest(data.segment, data.file) if kept_back else NOTHING
-            await self._verify(data.file, data)  # it may have been rewritten meanwhile
+                yield await self._warmed(piece, sent)
+            kept_back = _kept_back(data.segment, referenced.stop)
+            rest = await self._rest(data.segment, data.file, sent) if kept_back else NOTHING
+            await self._verification.verify(data.file, data)  # it may have been rewritten meanwhile
+            self._compare(data.source, sent)
             if rest:
                 yield rest
 
     async def _remote_chunk(self, file: RemoteFile, pieces: PieceSizes) -> memoryview:
         """Return the next bytes, none at the end; the storage has checked them."""
-        with self._demand.busy():
+        with self._disk.demand.busy():
             return await file.chunk(pieces.buffer_bytes())
 
     def _pieces(
-        self, data: OpenData, file: DiskFile, range_stop: int, pieces: PieceSizes
+        self, data: OpenData, file: DiskFile, referenced: ReferencedFiles, pieces: PieceSizes
     ) -> Iterator[Chunk]:
         """Yield spans of the file, without what is kept back."""
         segment = data.segment
         data_offset = self.layout.data_offset(segment.entry)
         position = segment.start - data_offset
-        stop = segment.stop - data_offset - _kept_back(segment, range_stop)
+        stop = segment.stop - data_offset - _kept_back(segment, referenced.stop)
         head = data.head
-        if head and (position == stop or len(head) >= pieces.span_bytes()):
+        span_bytes = pieces.span_bytes()
+        if head and (position == stop or len(head) >= span_bytes):
             yield head
             head = NOTHING
         while position < stop:
-            span_bytes = pieces.span_bytes()
             if not file.is_prompt:  # it is read into the memory of the process
                 span_bytes = min(span_bytes, COPIED_SPAN_BYTES)
             count = min(span_bytes - len(head), stop - position)
-            yield FileSpan(file, position, count, head)
             position += count
+            is_referenced = referenced.take(data, data_offset + position)
+            kind = FileSpan if is_referenced else CopiedSpan
+            yield kind(file, position - count, count, head)
             head = NOTHING
+            span_bytes = pieces.span_bytes()
 
-    async def _rest(self, segment: FileData, file: DiskFile) -> memoryview:
+    async def _rest(self, segment: FileData, file: DiskFile, sent: SentFile) -> memoryview:
         """Read the byte that was kept back."""
         offset = segment.stop - self.layout.data_offset(segment.entry) - KEPT_BACK_BYTES
         span = FileSpan(file, offset, KEPT_BACK_BYTES)
-        read = partial(read_span, span)
-        return read() if is_warm(span) else await self._in_thread(read)
+        read = partial(sent.read, span)
+        return read() if is_warm(span) else await self._disk.in_thread(read)
 
-    async def _verify(self, file: DiskFile, data: OpenData) -> None:
-        """Check that a file is what was listed; in place if that does not wait."""
-        try:
-            if file.is_prompt:
-                data.verify()
-            else:
-                await self._in_thread(data.verify)
-        except SourceSuspected as suspected:
-            abandoned = Event()
-            try:
-                await self._in_thread(partial(self._settle, data.source, suspected, abandoned))
-            finally:
-                abandoned.set()
-
-    def _settle(self, source: SourceIndex, suspected: SourceSuspected, abandoned: Event) -> None:
-        """Read a suspected file again; raise SourceChanged where it has another CRC-32."""
-        with self._open_album() as files:
-            files.settle(source, suspected, abandoned)
+    def _compare(self, source: SourceIndex, sent: SentFile) -> None:
+        """Raise SourceChanged if what was sent of a file has not the CRC-32 of its header."""
+        crc32 = sent.crc32(self.layout.listing.sizes[source])
+        if crc32 is not None:
+            self._checksums.learn([source], [crc32], read_from_ns=sent.read_from_ns)
 
     def _have_read(self, batch: Batch) -> None:
         """Have a local disk read the large files of a batch at once."""
@@ -257,17 +253,12 @@ class ArchiveContent:
                 count = min(ready.segment.stop - ready.segment.start, BATCH_FILE_BYTES)
                 begin_to_read(FileSpan(ready.file, offset, count))
 
-    async def _warmed(self, span: FileSpan) -> Chunk:
+    async def _warmed(self, span: FileSpan, sent: SentFile) -> Chunk:
         """Read a span into the page cache; on slow file systems, into a buffer of the process."""
         if not span.file.is_prompt:
-            return await self._in_thread(partial(read_span, span))
-        await self._in_thread(partial(warm_span, span))
+            return await self._disk.in_thread(partial(sent.read, span))
+        await self._disk.in_thread(partial(warm_span, span))
         return replace(span, head=NOTHING)
-
-    async def _in_thread(self, work: Callable[[], _Result]) -> _Result:
-        """Do work that waits for the disk, in a thread."""
-        with self._demand.busy():
-            return await asyncio.wrap_future(self._threads.submit(work))
 
 
 def _kept_back(segment: FileData, range_stop: int) -> int:

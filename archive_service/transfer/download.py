@@ -45,6 +45,7 @@ class DownloadRun:
         self._observe = observe
         self._began_s = time.monotonic()
         self._sent_bytes = 0
+        self._has_begun = False
         self._has_failed = False
 
     @property
@@ -93,21 +94,21 @@ class DownloadRun:
             await self._transfer.finish()
             self._note_sent()
         else:
-            self._note_sent(at_least_bytes=NOTED_BYTES if self._sent_bytes else 1)
+            self._note_sent(at_least_bytes=NOTED_BYTES)
         if pause := self._pace.sent(count, time.monotonic() - began_s):
             self._note_sent()
             await pause
 
     def _note_sent(self, at_least_bytes: int = 1) -> None:
         """Note the bytes that the connection has taken since the last note, unless they are few."""
-        before, sent_bytes = self._sent_bytes, self._transfer.sent_bytes
-        if sent_bytes - before < at_least_bytes:
-            return
-        self._sent_bytes = sent_bytes
-        if not before:
+        sent_bytes, started = self._transfer.sent_bytes, self._started
+        count = sent_bytes - self._sent_bytes
+        if count and not self._has_begun:
+            self._has_begun = True
             self._observe(FirstByteSent(time.monotonic() - self._began_s))
-        count, started = self._sent_bytes - before, self._started
-        self._observe(PieceSent(started.archive, count, self._sent_bytes, started.content_length))
+        if count >= at_least_bytes:
+            self._sent_bytes = sent_bytes
+            self._observe(PieceSent(started.archive, count, sent_bytes, started.content_length))
 
     def _interrupt(self, error: BaseException) -> None:
         reason = self._reason(error)

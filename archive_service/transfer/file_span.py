@@ -16,7 +16,8 @@ from archive_service.transfer.batches import NOTHING
 class FileSpan:
     """`count` bytes from `offset` of an open file, probably in the page cache.
 
-    The file is prompt: `fstat`, and sending cached data, do not wait.
+    It is sent, by reference (see `ReferencedFiles`), only if its file is prompt: `fstat`, and
+    sending cached data, do not wait then.  Of other files it is read into memory first.
     """
 
     file: DiskFile
@@ -33,6 +34,11 @@ class FileSpan:
     def stop(self) -> int:
         """Where in the file it ends."""
         return self.offset + self.count
+
+
+@dataclass(frozen=True, slots=True)
+class CopiedSpan(FileSpan):
+    """A span that the kernel copies: who writes to the file later does not change what was sent."""
 
 
 Chunk = memoryview | FileSpan

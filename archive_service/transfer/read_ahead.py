@@ -8,20 +8,19 @@ of files that open without waiting, is made in place: handing it to a thread wou
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
 from typing import NamedTuple, Protocol
 
 from archive_service.archive.listing import SourceIndex
 from archive_service.archive.segments import Segment
-from archive_service.transfer.batches import Batch, BatchMaker, close_files
+from archive_service.transfer.batches import BATCH_FILES, Batch, BatchMaker, close_files
 
 MADE_AHEAD = 2
 """Batches made ahead of the one that is sent; with one, it is not always ready in time."""
-MADE_AHEAD_FROM_BYTES = 256 * 1024
-"""Batches are made ahead from this size of pieces on, which only quick clients reach.  For a slow
-client they would only take memory."""
+QUICK_FROM_BYTES = 256 * 1024
+"""Pieces of this size only quick clients reach.  From then on batches are made ahead, and several
+files are opened for one: for a slow client both would only take memory and descriptors."""
 
 
 class PieceSizes(Protocol):
@@ -64,10 +63,15 @@ class ReadAhead:
             _nothing_to_hash if self.is_complete else maker.to_hash
         )
         self._plan = maker.planned(
-            start, stop, piece_bytes=pieces.buffer_bytes, begins_batch=self._to_hash
+            start,
+            stop,
+            piece_bytes=pieces.buffer_bytes,
+            most_files=lambda: BATCH_FILES if self._is_quick() else 1,
+            begins_batch=self._to_hash,
         )
         self._segments = next(self._plan, None)
-        self._makings: deque[Making] = deque()
+        # Not a deque, which takes 0.7 KB for each of thousands of slow clients.
+        self._makings: list[Making] = []
         self._have_read: Callable[[Batch], object] | None = None
 
     def to_hash(self) -> list[SourceIndex]:
@@ -86,13 +90,13 @@ class ReadAhead:
 
     def next_batch(self) -> Making | None:
         """Return the next batch, whose files the caller closes; None behind the last."""
-        ahead = MADE_AHEAD if self._pieces.buffer_bytes() >= MADE_AHEAD_FROM_BYTES else 0
+        ahead = MADE_AHEAD if self._is_quick() else 0
         while self._segments and len(self._makings) <= ahead:
             if self._makings and self._to_hash(self._segments[0]):
                 break
             self._makings.append(Making(self._segments[0].start, self._begin(self._segments)))
             self._segments = next(self._plan, None)
-        return self._makings.popleft() if self._makings else None
+        return self._makings.pop(0) if self._makings else None
 
     def has_more(self) -> bool:
         """Return whether another batch follows."""
@@ -109,6 +113,9 @@ class ReadAhead:
         """Drop the batches that were made ahead."""
         for making in self._makings:
             give_up(making.batch)
+
+    def _is_quick(self) -> bool:
+        return self._pieces.buffer_bytes() >= QUICK_FROM_BYTES
 
     def _begin(self, segments: Sequence[Segment]) -> Batch | Future[Batch]:
         if self._have_read and self._makings:

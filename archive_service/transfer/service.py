@@ -34,9 +34,11 @@ from archive_service.checksums.suspicion import AnnouncedFiles
 from archive_service.observe.events import ArchiveAwaited, Observe, UploadAwaited, ignore
 from archive_service.storage.base import Storage
 from archive_service.storage.lanes import Lane, LaneLimits, Lanes
-from archive_service.transfer.content import AlbumDisk, ArchiveContent
+from archive_service.transfer.album_disk import AlbumDisk
+from archive_service.transfer.content import ArchiveContent
 from archive_service.transfer.descriptions import Descriptions, checksums_of
 from archive_service.transfer.hanging_disks import HangingDisks
+from archive_service.transfer.referenced_files import ReferenceLimits
 from archive_service.transfer.shared_calls import SharedCalls
 
 _READING = LaneLimits(per_lane=32, usual=128, most=1024)
@@ -96,6 +98,7 @@ class ArchiveService:
         self._index_lane = self._indexing.of(_INDEX)
         self._checks = SharedCalls(self._begin_check)
         self._demand = DiskDemand()
+        self._references = ReferenceLimits.of_system()
         hashing = self._hashing.of("hash")
         threads = HashThreads(index, hashing, self._index_lane, observe, self._demand)
         self._write_watches = threads.write_watches
@@ -213,6 +216,7 @@ class ArchiveService:
                 is_prompt=partial(self._storage.is_prompt, archive),
                 is_at_hand=partial(self._storage.is_at_hand, archive),
             ),
+            references=self._references,
         )
 
     def compute(self, archive: ArchiveId, work: Callable[[], _Result]) -> Future[_Result]:

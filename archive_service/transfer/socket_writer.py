@@ -6,11 +6,14 @@ import asyncio
 import os
 import socket
 
-from archive_service.archive.errors import SourceChanged
+from archive_service.archive.errors import SourceChanged, SourceUnreadable
+from archive_service.checksums.hash_blocks import thread_block
 from archive_service.storage.base import DiskFile
 from archive_service.transfer.batches import NOTHING
-from archive_service.transfer.file_span import Chunk, FileSpan
+from archive_service.transfer.file_span import Chunk, CopiedSpan, FileSpan
 
+COPIED_BYTES = 128 * 1024
+"""Bytes that are copied at once: what a slow client does not take is read again."""
 _MORE_FOLLOWS = getattr(socket, "MSG_MORE", 0)
 
 
@@ -32,13 +35,17 @@ class SocketWriter:
     def __init__(self, connection: socket.socket) -> None:
         """Raise OSError where there is no descriptor left."""
         self._loop = asyncio.get_running_loop()
-        # `dup` would first make enumerations of family and type.
-        self._socket = socket.socket(fileno=os.dup(connection.fileno()))
+        # Sending does not depend on the family; the system would have to be asked for it.
+        descriptor = os.dup(connection.fileno())
+        self._socket = socket.socket(
+            socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, descriptor
+        )
         # Selectors are given the descriptor: they format an object for an error first, which is
         # slow for a socket.
         self._descriptor = self._socket.fileno()
         self._buffer = NOTHING
         self._file: DiskFile | None = None
+        self._send_file = self._refer_to
         self._offset = self._count = 0
 
     @property
@@ -57,6 +64,7 @@ class SocketWriter:
         """
         if isinstance(chunk, FileSpan):
             self._buffer, self._file = chunk.head, chunk.file
+            self._send_file = self._copy if isinstance(chunk, CopiedSpan) else self._refer_to
             self._offset, self._count = chunk.offset, chunk.count
         else:
             self._buffer, self._file, self._count = chunk, None, 0
@@ -94,7 +102,7 @@ class SocketWriter:
             return self.left_bytes
         return self.left_bytes
 
-    def _send_file(self, file: DiskFile) -> None:
+    def _refer_to(self, file: DiskFile) -> None:
         try:
             sent = os.sendfile(self._descriptor, file.fileno(), self._offset, self._count)
         except BlockingIOError:
@@ -103,5 +111,20 @@ class SocketWriter:
             raise FileNotSent(FileSpan(file, self._offset, self._count)) from None
         if not sent:
             raise SourceChanged("resized")
-        self._offset += sent
-        self._count -= sent
+        self._note_sent(sent)
+
+    def _copy(self, file: DiskFile) -> None:
+        # The buffer is the thread's: a download that waits for its client takes no memory.
+        buffer = thread_block()[:COPIED_BYTES]
+        while self._count:
+            try:
+                count = os.preadv(file.fileno(), (buffer[: self._count],), self._offset)
+            except OSError as error:
+                raise SourceUnreadable.of(error) from None
+            if not count:
+                raise SourceChanged("resized")
+            self._note_sent(self._socket.send(buffer[:count]))
+
+    def _note_sent(self, count: int) -> None:
+        self._offset += count
+        self._count -= count

@@ -1,5 +1,7 @@
 """Cuts connections whose clients no longer accept data.
 
+Clients that accept too little are cut by `web/limits/slow_downloads.py`, while slots are scarce.
+
 The kernel's own time-out, TCP_USER_TIMEOUT, restarts only when a whole buffer of up to 64 KiB is
 acknowledged.  So it cuts clients with a tiny window that read all the time.  Here every
 acknowledged byte is progress.

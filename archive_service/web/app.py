@@ -11,7 +11,7 @@ from aiohttp.typedefs import Handler, Middleware
 from archive_service.archive.errors import (
     AlbumInMotion,
     ArchiveNotFound,
-    LinkRefused,
+    LinkInvalid,
     NotFound,
     Refused,
     StorageUnavailable,
@@ -105,7 +105,7 @@ def _event_of(archive: ArchiveId | None, error: Exception) -> events.Event | Non
         return events.ArchiveMissing(archive)
     if isinstance(error, AlbumInMotion):
         return events.ArchiveInMotion(archive)
-    if isinstance(error, LinkRefused):
+    if isinstance(error, LinkInvalid):
         return events.LinkRefused(archive, error.reason)
     if isinstance(error, Refused):
         return events.RequestRefused(error.reason)

@@ -11,7 +11,7 @@ from archive_service.archive.errors import LinkExpired, LinkNotSigned
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.representation import Representation
 from archive_service.archive.selection import narrowed
-from archive_service.archive.signed_link import SigningPolicy, Verdict, judge
+from archive_service.archive.signed_link import LinkVerdict, SigningPolicy, judge
 from archive_service.http.query_pairs import query_pairs
 from archive_service.observe.events import ArchiveDescribed, Observe
 from archive_service.transfer.service import ArchiveService
@@ -36,25 +36,25 @@ class ArchiveLook:
         Raise as `judged` and `described` do, and LinkExpired for a lapsed link: there is no
         download that it could complete.
         """
-        if self.judged(request) is Verdict.LAPSED:
+        if self.judged(request) is LinkVerdict.LAPSED:
             raise LinkExpired
         query = parse_query(request.rel_url.raw_query_string)
         return query, await self.described(request, query)
 
-    def judged(self, request: web.Request) -> Verdict:
+    def judged(self, request: web.Request) -> LinkVerdict:
         """Return GOOD or LAPSED; raise LinkNotSigned or LinkExpired.
 
         Judge a link before the album is looked up: the answer to a link that is not signed must
         not show whether the album exists.
         """
         if self.signing is None:
-            return Verdict.GOOD
+            return LinkVerdict.GOOD
         query = query_pairs(request.rel_url.raw_query_string)
         hash_ = request.match_info["hash"]
         verdict = judge(hash_, query.pairs, self.signing, now_s=int(time.time()))
-        if verdict is Verdict.NOT_SIGNED:
+        if verdict is LinkVerdict.NOT_SIGNED:
             raise LinkNotSigned
-        if verdict is Verdict.EXPIRED:
+        if verdict is LinkVerdict.EXPIRED:
             raise LinkExpired
         return verdict
 

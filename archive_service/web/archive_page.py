@@ -29,7 +29,7 @@ from archive_service.web.query import ArchiveQuery
 MAX_LISTED = 1000
 """Names that the page shows at most, where it shows any."""
 _DOWNLOAD = ("download", "1")
-"""What the button's link has besides: an answer to it is the archive, whatever the settings say."""
+"""A parameter of the button's link: its answer is the archive, whatever ARCHIVE_PAGES says."""
 _SUFFIX = ".zip"
 
 

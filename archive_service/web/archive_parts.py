@@ -14,7 +14,7 @@ from archive_service.archive.representation import Representation
 from archive_service.http.content_disposition import NO_ENDING, Ending
 from archive_service.transfer.service import ArchiveService
 from archive_service.transfer.shared_calls import SharedCalls
-from archive_service.web.pages.archive_messages import ARCHIVE
+from archive_service.web.pages.page_messages import ARCHIVE
 
 _KEPT_FIGURES = 100_000
 _WEIGHT_OF_KEY = 10
@@ -32,7 +32,7 @@ class PartFigures(NamedTuple):
 Figures = tuple[PartFigures, ...]
 
 
-class _Version(NamedTuple):
+class _PartsKey(NamedTuple):
     """What parts are made from."""
 
     archive: ArchiveId
@@ -60,8 +60,8 @@ class ArchiveParts:
 
     def __init__(self, service: ArchiveService) -> None:
         self._service = service
-        self._in_use: WeakValueDictionary[_Version, Representation] = WeakValueDictionary()
-        self._figures: WeightedLRU[_Version, Figures] = WeightedLRU(_KEPT_FIGURES)
+        self._in_use: WeakValueDictionary[_PartsKey, Representation] = WeakValueDictionary()
+        self._figures: WeightedLRU[_PartsKey, Figures] = WeightedLRU(_KEPT_FIGURES)
         self._cutting = SharedCalls(self._begin_cut)
         self._counting = SharedCalls(self._begin_count)
 
@@ -91,8 +91,8 @@ class ArchiveParts:
         return self._service.compute(count.whole.archive, partial(_counted, count))
 
 
-def _version(whole: Representation, wanted: PartNumber | Division) -> _Version:
-    return _Version(whole.archive, whole.fingerprint, whole.etag, wanted)
+def _version(whole: Representation, wanted: PartNumber | Division) -> _PartsKey:
+    return _PartsKey(whole.archive, whole.fingerprint, whole.etag, wanted)
 
 
 def _counted(count: _Count) -> Figures:

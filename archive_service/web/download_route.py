@@ -8,15 +8,15 @@ from aiohttp import web
 
 from archive_service.archive.errors import AlbumEmpty, LinkExpired
 from archive_service.archive.representation import Representation
-from archive_service.archive.signed_link import Verdict
-from archive_service.http.content_disposition import NO_ENDING, Ending, content_disposition
+from archive_service.archive.signed_link import LinkVerdict
+from archive_service.http.content_disposition import content_disposition
 from archive_service.http.multipart import Literal
 from archive_service.http.negotiation import preferred
 from archive_service.http.request_fields import RequestFields
 from archive_service.http.response_plan import (
     CHANGED_MEANWHILE,
     ResponsePlan,
-    Target,
+    SelectedRepresentation,
     continues_unguarded,
     is_beginning,
     is_resumption,
@@ -59,7 +59,7 @@ class DownloadRoute:
         """Answer with the bytes that a request asks for."""
         fields = RequestFields.of(request.method, request.headers.items())
         verdict = self._look.judged(request)
-        if verdict is Verdict.LAPSED and not fields.can_be_resumption():
+        if verdict is LinkVerdict.LAPSED and not fields.can_be_resumption():
             raise LinkExpired
         query = parse_query(request.rel_url.raw_query_string)
         representation = await self._look.described(request, query)
@@ -84,14 +84,16 @@ class DownloadRoute:
         return response
 
     def _planned(
-        self, fields: RequestFields, representation: Representation, verdict: Verdict
+        self, fields: RequestFields, representation: Representation, verdict: LinkVerdict
     ) -> ResponsePlan:
         """Plan the answer; raise LinkExpired where a lapsed link resumes nothing."""
         now_s = int(time.time())
         validators = validators_of(representation, now_s)
-        target = Target(representation.complete_length, "application/zip", validators)
+        target = SelectedRepresentation(
+            representation.complete_length, "application/zip", validators
+        )
         answer = plan(fields, target, now_s=now_s)
-        if verdict is Verdict.LAPSED and not is_resumption(answer, fields, validators):
+        if verdict is LinkVerdict.LAPSED and not is_resumption(answer, fields, validators):
             raise LinkExpired
         return answer
 
@@ -115,7 +117,8 @@ class DownloadRoute:
         if answer.parts:
             default = representation.download_name or self._options.download_name
             name = query.download_name or with_suffix(default)
-            ending = _ending(request, query)
+            language = preferred(request.headers.get("Accept-Language"), LANGUAGES)
+            ending = ending_of(query.part, language)
             response.headers["Content-Disposition"] = content_disposition(name, ending)
         return response
 
@@ -137,7 +140,7 @@ class DownloadRoute:
             representation.complete_length,
             representation.layout.entries,
         )
-        transfer = self._transfer(request, response)
+        transfer = Transfer(request, response, stall_timeout_s=self._options.stall_timeout_s)
         slot = self._fair_use.download(
             request,
             representation.archive,
@@ -159,17 +162,7 @@ class DownloadRoute:
         finally:
             self._resumptions.note_end(download, started, sent_bytes=transfer.sent_bytes)
 
-    def _transfer(self, request: web.Request, response: web.StreamResponse) -> Transfer:
-        return Transfer(request, response, stall_timeout_s=self._options.stall_timeout_s)
-
     def _pace(self) -> AdaptivePace | DelayedPace:
         if self._options.delay_s is None:
             return AdaptivePace()
         return DelayedPace(self._options.delay_s)
-
-
-def _ending(request: web.Request, query: ArchiveQuery) -> Ending:
-    """Return what the file name ends with, in the visitor's language for a part."""
-    if query.part is None:
-        return NO_ENDING
-    return ending_of(query.part, preferred(request.headers.get("Accept-Language"), LANGUAGES))

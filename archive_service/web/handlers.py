@@ -8,7 +8,7 @@ from aiohttp import web
 
 from archive_service.archive.errors import LinkExpired, SpeculativeRequest
 from archive_service.archive.id import ArchiveId
-from archive_service.archive.signed_link import Verdict
+from archive_service.archive.signed_link import LinkVerdict
 from archive_service.http.negotiation import preferred
 from archive_service.http.purpose import is_speculative
 from archive_service.observe.events import Observe
@@ -66,7 +66,7 @@ class Handlers:
 
     async def choose(self, request: web.Request) -> web.StreamResponse:
         """Answer a form of chosen files by the link to their archive (RFC 9110 section 15.4.4)."""
-        if self._look.judged(request) is Verdict.LAPSED:
+        if self._look.judged(request) is LinkVerdict.LAPSED:
             raise LinkExpired
         location = await self._forms.location(request)
         return web.Response(status=303, headers={"Location": location, "Content-Length": "0"})

@@ -1,7 +1,6 @@
 """The manifest: what a CMS prints beside the link to an archive.
 
-A manifest is printed once for each version of an album.  Its length and entity tag then answer HEAD
-and conditional requests.  Its bytes are kept while there is room.
+A manifest is printed once for each version of an album, and kept while there is room.
 """
 
 from __future__ import annotations
@@ -27,29 +26,17 @@ _LATEST_S = int((datetime.max.replace(tzinfo=timezone.utc) - _EPOCH).total_secon
 _EARLIEST_S = int((datetime.min.replace(tzinfo=timezone.utc) - _EPOCH).total_seconds())
 _KEPT_BYTES = 32 * 1024 * 1024
 """Bytes of printed manifests that are kept for later requests."""
-_KEPT_HEADS = 10_000
+_WEIGHT_OF_KEY = 200
+"""In bytes; a summary is as short as what it is kept by."""
 _Value = str | int | list[str] | None
 Printer = Callable[[Representation], bytes]
 
 
-class ManifestHead(NamedTuple):
-    """What header fields say of a manifest."""
+class Manifest(NamedTuple):
+    """A printed manifest."""
 
-    complete_length: int
-    etag: str
-
-
-class _Printed(NamedTuple):
-    head: ManifestHead
     body: bytes
-
-
-class _Version(NamedTuple):
-    """What a manifest is printed from."""
-
-    fingerprint: bytes
     etag: str
-    printer: Printer
 
 
 class _Order(NamedTuple):
@@ -58,46 +45,32 @@ class _Order(NamedTuple):
     representation: Representation
     printer: Printer
 
-    @property
-    def version(self) -> _Version:
-        return _Version(self.representation.fingerprint, self.representation.etag, self.printer)
-
 
 class Manifests:
     """The manifests that were printed; for calls from one event loop."""
 
     def __init__(self, service: ArchiveService) -> None:
         self._service = service
-        self._heads: WeightedLRU[_Version, ManifestHead] = WeightedLRU(_KEPT_HEADS)
-        self._bodies: WeightedLRU[str, bytes] = WeightedLRU(_KEPT_BYTES)
+        self._kept: WeightedLRU[tuple[bytes, str, Printer], Manifest] = WeightedLRU(_KEPT_BYTES)
         self._printing = SharedCalls(self._begin)
 
-    async def head(self, representation: Representation, printer: Printer) -> ManifestHead:
-        """Return length and entity tag of a manifest; the first request has it printed."""
-        order = _Order(representation, printer)
-        return self._heads.get(order.version) or (await self._printed(order)).head
+    async def of(self, representation: Representation, printer: Printer) -> Manifest:
+        """Return a manifest; the first request has it printed."""
+        key = (representation.fingerprint, representation.etag, printer)
+        found = self._kept.get(key)
+        if found is None:
+            found = await self._printing.result(_Order(representation, printer))
+            self._kept.put(key, found, weight=len(found.body) + _WEIGHT_OF_KEY)
+        return found
 
-    async def body(self, representation: Representation, printer: Printer) -> bytes:
-        """Return a manifest."""
-        order = _Order(representation, printer)
-        head = self._heads.get(order.version)
-        return (head and self._bodies.get(head.etag)) or (await self._printed(order)).body
-
-    async def _printed(self, order: _Order) -> _Printed:
-        printed = await self._printing.result(order)
-        self._heads.put(order.version, printed.head, weight=1)
-        self._bodies.put(printed.head.etag, printed.body, weight=len(printed.body))
-        return printed
-
-    def _begin(self, order: _Order) -> Future[_Printed]:
+    def _begin(self, order: _Order) -> Future[Manifest]:
         # That of a large album has megabytes, and printing takes time, too.
         return self._service.compute(order.representation.archive, partial(_print, order))
 
 
-def _print(order: _Order) -> _Printed:
+def _print(order: _Order) -> Manifest:
     body = order.printer(order.representation)
-    etag = f'"{blake2b(body, digest_size=16).hexdigest()}"'
-    return _Printed(ManifestHead(len(body), etag), body)
+    return Manifest(body, f'"{blake2b(body, digest_size=16).hexdigest()}"')
 
 
 def whole_manifest(representation: Representation) -> bytes:

@@ -13,7 +13,7 @@ from archive_service.http.content_disposition import is_download_name
 from archive_service.http.query_pairs import QueryPairs, query_pairs
 
 MAX_FILES = 1000
-"""More than a request line of the usual length can hold, but not than every server lets through."""
+"""The usual request line holds fewer; some web servers in front pass longer ones on."""
 _SUFFIX = ".zip"
 _NUMBER = r"([1-9][0-9]{0,3})"
 _COUNT, _PART = re.compile(_NUMBER), re.compile(f"{_NUMBER}/{_NUMBER}")

@@ -6,13 +6,13 @@ The answer has it if the request had it.
 
 from __future__ import annotations
 
+import os
 import re
-import secrets
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from archive_service.observe.log_context import in_each_line
+from archive_service.observe.log_context import LineField
 
 FIELD = "X-Request-ID"
 _SHAPE = re.compile(r"[A-Za-z0-9._:+/=-]{1,128}")
@@ -22,8 +22,8 @@ _MADE_BYTES = 8
 @web.middleware
 async def named(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Handle a request with its id in all log lines."""
-    name = _given(request) or secrets.token_hex(_MADE_BYTES)
-    with in_each_line("request", name):
+    name = _given(request) or os.urandom(_MADE_BYTES).hex()
+    with LineField("request", name):
         return await handler(request)
 
 

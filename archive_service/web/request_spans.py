@@ -21,7 +21,7 @@ from opentelemetry.trace import (
     use_span,
 )
 
-from archive_service.observe.log_context import in_each_line
+from archive_service.observe.log_context import LineField
 from archive_service.web.monitoring import PATHS as OF_NO_VISITOR
 
 _KNOWN_METHODS = frozenset(
@@ -41,7 +41,7 @@ def traced(tracer: Tracer) -> Middleware:
         trace_id = format_trace_id(span.get_span_context().trace_id)
         with (
             use_span(span, end_on_exit=True, record_exception=False, set_status_on_exception=False),
-            in_each_line("trace_id", trace_id),
+            LineField("trace_id", trace_id),
         ):
             try:
                 response = await handler(request)

@@ -60,6 +60,20 @@ def make(photos: Path, album: Album) -> Path:
     return path
 
 
+def make_linked(photos: Path, album: Album) -> Path:
+    """Make the same album with a symbolic link in it, which has it listed for each request."""
+    path = photos / f"{album.name}-linked"
+    if path.exists():
+        return path
+    unfinished = photos / f"{path.name}.part"
+    shutil.rmtree(unfinished, ignore_errors=True)
+    shutil.copytree(make(photos, album), unfinished, copy_function=os.link)
+    target = next(files(unfinished))
+    (target.parent / "link.JPG").symlink_to(target.name)
+    unfinished.rename(path)
+    return path
+
+
 def _fill_with_holes(directory: Path, album: Album) -> None:
     for number in range(album.files):
         path = directory / f"IMG_{number:04d}.JPG"

@@ -50,8 +50,6 @@ class Album:
     unreadable: set[str] = field(default_factory=set)
     is_there: bool = False
     version: int = 0
-    written_in_place: int = 0
-    """The last version made by writing into a file that was there."""
     is_doubtful: bool = False
     """Whether a file has another content under its old size and time, and was not read since."""
     upload: object | None = None
@@ -378,7 +376,6 @@ class Changes:
 
     def _note_in_place(self, album: Album) -> None:
         album.version += 1
-        album.written_in_place = album.version
         album.is_doubtful = True
 
     def _some_file(self, album: Album) -> str | None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import zipfile
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -24,7 +23,7 @@ from campaign.model import Album, Changes
 from harness.byteranges import body_parts
 from harness.http import Connection, get, request
 from harness.levels import Levels, assert_given_back, assert_memory_is_level, levels
-from harness.oracle import Oracle, WrongBytes, contents_of, received
+from harness.oracle import Oracle, WrongBytes, received
 from harness.privileges import without_override
 from harness.server import Server, serving
 
@@ -39,8 +38,6 @@ FLIGHTS = 5
 PARTS_KEPT = 10
 CHECK_EVERY, RESTART_EVERY = 250, 2500
 """Downloads from one look at the server's levels to the next, and to its end by force."""
-ON_THE_WAY_BYTES = 512 * 1024
-"""The most that is on its way to a client with a small window."""
 _MOST_MOUNTS = 200
 MEMORY_MAY_GROW_BYTES = 48 * 1024 * 1024
 
@@ -63,13 +60,8 @@ class Flight:
     start: int
     stop: int
     content: bytes
-    exposed: list[int]
-    """Where the client was whenever a file was written in place: what was on its way to it then may
-    have changed."""
     request: str
     """The answer's X-Request-ID, which the server's log has."""
-    may_lie_elsewhere: bool = False
-    """Whether the open files may have another album's name by now."""
 
     @property
     def left(self) -> int:
@@ -91,7 +83,6 @@ class Part:
     etag: str
     archive: bytes
     content: bytes
-    exposed: list[int]
 
 
 class Soak:
@@ -224,7 +215,6 @@ class Soak:
                 start,
                 stop,
                 self._bound[etag][:start],
-                [],
                 fields["x-request-id"],
             )
         )
@@ -247,7 +237,7 @@ class Soak:
         else:
             assert status == 200, status
             self.counts["begun afresh"] += 1
-            nothing = replace(part, is_remembered=True, begun_bytes=0, content=b"", exposed=[])
+            nothing = replace(part, is_remembered=True, begun_bytes=0, content=b"")
             self._go_on(nothing, connection, fields, archive)
 
     def _resume_bare(self) -> None:
@@ -299,7 +289,6 @@ class Soak:
                 0,
                 len(archive),
                 part.content,
-                part.exposed,
                 request_id,
             )
         )
@@ -354,22 +343,15 @@ class Soak:
     def _change(self) -> None:
         # Preferably an album that is being downloaded.
         album = self._chance.choice([*self._albums, *(flight.album for flight in self._flights)])
-        before = album.written_in_place
         kind = self._changes.make(album)
         self._journal.note_change(album.path, f"{kind} makes version {album.version}")
         self.counts["changes"] += 1
-        for flight in self._flights:
-            may_be_hit = flight.album is album or flight.may_lie_elsewhere
-            if may_be_hit and album.written_in_place != before:
-                flight.exposed.append(len(flight.content))
 
     def _swap_albums(self) -> None:
         swapped = [self._chance.choice(self._albums) for _ in range(2)]
         self._changes.swap(*swapped)
         for album in swapped:
             self._journal.note_change(album.path, f"swap makes version {album.version}")
-        for flight in self._flights:
-            flight.may_lie_elsewhere |= flight.album in swapped
 
     def _touch_index(self) -> None:
         """Flip a byte of the index."""
@@ -436,16 +418,8 @@ class Soak:
             self._keep(flight)
             return
         self.counts["complete"] += 1
-        if flight.content == flight.archive[: flight.stop]:
-            return
-        if not may_have_changed_on_its_way(flight):
+        if flight.content != flight.archive[: flight.stop]:
             raise WrongBytes(f"complete, and other than its tag says: {self._evidence(flight)}")
-        self.counts["changed on their way, as their CRC-32 tells"] += 1
-        try:
-            contents_of(flight.content + flight.archive[flight.stop :])
-        except zipfile.BadZipFile:
-            return
-        raise WrongBytes(f"and nothing tells: {self._evidence(flight)}")
 
     def _was_found_out(self, flight: Flight) -> bool:
         """Return whether the tag was that of an earlier content, until a file was read again."""
@@ -462,7 +436,7 @@ class Soak:
         lines = [
             f"{flight.request} {flight.start}-{flight.stop} of {flight.etag}",
             f"version {flight.version} of {album.version}, doubtful {flight.is_doubtful}",
-            f"exposed at {flight.exposed}, first other byte at {other}",
+            f"first other byte at {other}",
             *entries_of(flight.archive, len(came)),
             self._evidence_of(album, flight.request),
         ]
@@ -489,7 +463,6 @@ class Soak:
                     flight.etag,
                     flight.archive,
                     flight.content,
-                    flight.exposed,
                 )
             )
             del self._parts[:-PARTS_KEPT]
@@ -597,17 +570,3 @@ class RemountSoak(Soak):
 
 def _run(command: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(command, check=False, capture_output=True)
-
-
-def may_have_changed_on_its_way(flight: Flight) -> bool:
-    """Return whether only such bytes are wrong as the kernel had already taken from a file.
-
-    A file that is written in place may change them up to the client's doorstep (see
-    docs/architecture.md, "A rewritten file").
-    """
-    position = 0
-    for exposed in [*sorted(flight.exposed), flight.stop]:
-        if flight.content[position:exposed] != flight.archive[position:exposed]:
-            return False
-        position = max(position, exposed + ON_THE_WAY_BYTES)
-    return True

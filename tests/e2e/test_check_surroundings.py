@@ -14,7 +14,7 @@ from harness.gatedfs import gated
 from harness.readers import need
 from harness.server import REPOSITORY
 
-from archive_service.cli.doctor.findings import Verdict
+from archive_service.cli.doctor.findings import Severity
 from archive_service.cli.doctor.surroundings_inspection import front_findings, selinux_findings
 from archive_service.config.settings import load_settings
 
@@ -28,7 +28,7 @@ def lines(cwd: Path, *flags: str, launcher: tuple[str, ...] = ()) -> list[list[s
 
 
 def about(subject: str, found: list[list[str]]) -> list[tuple[str, str]]:
-    return [(verdict, text) for verdict, of, text in found if of == subject]
+    return [(severity, text) for severity, of, text in found if of == subject]
 
 
 @pytest.fixture
@@ -43,12 +43,12 @@ def test_a_mount_that_tells_of_no_changes_is_told(tmp_path: Path, photos_dir: Pa
     make_album(photos_dir, {"1.jpg": b"x"})
     with gated(photos_dir, tmp_path / "mounted"):
         found = lines(tmp_path, "--photos-dir", str(tmp_path / "mounted"))
-    ((verdict, text),) = about("mount", found)
-    assert verdict == "advice"
+    ((severity, text),) = about("mount", found)
+    assert severity == "advice"
     assert "lies on fuse" in text
     assert "--dir-cache-time" in text
-    ((verdict, text),) = about("watching", found)
-    assert (verdict, text.endswith("so they are looked for every 10 seconds")) == ("good", True)
+    ((severity, text),) = about("watching", found)
+    assert (severity, text.endswith("so they are looked for every 10 seconds")) == ("good", True)
     assert not about("mount", lines(tmp_path, "--photos-dir", str(photos_dir)))
 
 
@@ -65,8 +65,8 @@ def test_a_tmp_that_can_not_be_written_is_told(tmp_path: Path, photos_dir: Path)
     mounts = "".join(AS_READ_ONLY.format(place) for place in ("/tmp", "/var/tmp"))
     launcher = ("unshare", "--mount", "sh", "-c", f'{mounts} exec "$@"', "sh")
     flags = ("--photos-dir", str(photos_dir), "--workers", "2")
-    ((verdict, text),) = about("temporary", lines(tmp_path, *flags, launcher=launcher))
-    assert verdict in ("advice", "wrong")
+    ((severity, text),) = about("temporary", lines(tmp_path, *flags, launcher=launcher))
+    assert severity in ("advice", "wrong")
     assert "name another one in TMPDIR" in text
 
 
@@ -84,11 +84,11 @@ def test_few_connections_of_nginx_are_told(
     (nginx / "nginx.conf").write_text(text)
     settings = load_settings({"max_downloads": f"{downloads + 1}"})
     (told,) = front_findings(settings, nginx)
-    assert told.verdict is Verdict.ADVICE
+    assert told.severity is Severity.ADVICE
     assert f"for {downloads:,} downloads" in told.text
     assert f"(now {connections:,})" in told.text
     (told,) = front_findings(load_settings({"max_downloads": f"{downloads}"}), nginx)
-    assert told.verdict is Verdict.GOOD
+    assert told.severity is Severity.GOOD
 
 
 def test_nginx_of_another_site_is_nobodys_business(nginx: Path) -> None:

@@ -438,29 +438,46 @@ def test_as_many_connections_as_the_system_allows(server: Server) -> None:
     assert soft == hard
 
 
-CERTIFICATES_AFTER_START = """
-import contextlib, gc, json, os, ssl, sys
+AFTER_IMPORTS = """
+import contextlib, gc, json, mimetypes, os, ssl, sys
 from archive_service.cli.subcommands import run
+known = mimetypes.knownfiles = [sys.argv[1]]
 sys.argv[1:] = ["-h"]
 with contextlib.suppress(SystemExit), contextlib.redirect_stdout(sys.stderr):
     run("serve")
 gc.unfreeze()
-held = [c.cert_store_stats()["x509"] for c in gc.get_objects() if isinstance(c, ssl.SSLContext)]
-print(json.dumps([sum(held), len(held), os.environ.get("SSL_CERT_FILE")]))
+import frozenlist
+contexts = [c for c in gc.get_objects() if isinstance(c, ssl.SSLContext)]
+print(json.dumps({
+    "contexts": len(contexts),
+    "certificates": sum(c.cert_store_stats()["x509"] for c in contexts),
+    "is_compiled": frozenlist.FrozenList is not frozenlist.PyFrozenList,
+    "type": mimetypes.types_map.get(".x-of-the-system"),
+    "is_way_to_types_there": mimetypes.knownfiles is known,
+    "SSL_CERT_FILE": os.environ.get("SSL_CERT_FILE"),
+    "FROZENLIST_NO_EXTENSIONS": os.environ.get("FROZENLIST_NO_EXTENSIONS"),
+}))
 """
 
 
-@pytest.mark.parametrize("file", [None, "/etc/site/ca.pem"])
-def test_no_certificates_are_held_and_the_way_to_them_stays(file: str | None) -> None:
-    variables = {"PYTHONPATH": str(SERVER.parent)} | ({"SSL_CERT_FILE": file} if file else {})
+@pytest.mark.parametrize("given", [{}, {"SSL_CERT_FILE": "/etc/site/ca.pem"}])
+def test_nothing_unneeded_of_aiohttp_is_held_and_the_way_to_it_stays(
+    tmp_path: Path, given: dict[str, str]
+) -> None:
+    types = tmp_path / "mime.types"
+    types.write_text("application/x-of-the-system x-of-the-system\n")
     done = subprocess.run(
-        [sys.executable, "-c", CERTIFICATES_AFTER_START],
-        env=environment(variables),
+        [sys.executable, "-c", AFTER_IMPORTS, str(types)],
+        env=environment({"PYTHONPATH": str(SERVER.parent), **given}),
         capture_output=True,
         text=True,
         check=True,
     )
-    certificates, contexts, left = json.loads(done.stdout)
-    assert contexts
-    assert not certificates
-    assert left == file
+    found = json.loads(done.stdout)
+    assert found["contexts"]
+    assert not found["certificates"]
+    assert not found["is_compiled"]
+    assert found["type"] is None
+    assert found["is_way_to_types_there"]
+    assert found["SSL_CERT_FILE"] == given.get("SSL_CERT_FILE")
+    assert found["FROZENLIST_NO_EXTENSIONS"] is None

@@ -32,14 +32,16 @@ with atheris.instrument_imports(include=["archive_service"]):
     from archive_service.http.negotiation import preferred
     from archive_service.http.ranges import parse_range
     from archive_service.http.request_fields import RequestFields
-    from archive_service.http.response_plan import Target, plan
+    from archive_service.http.response_plan import SelectedRepresentation, plan
     from archive_service.web.query import parse_query
 
 from yarl import URL
 
 NOW_S = 1_700_000_000
 LENGTH = 5000
-TARGET = Target(LENGTH, "application/zip", Validators('"tag"', NOW_S - 9, date_is_strong=True))
+TARGET = SelectedRepresentation(
+    LENGTH, "application/zip", Validators('"tag"', NOW_S - 9, date_is_strong=True)
+)
 FIELDS = (
     *("range", "if-range", "if-match", "if-none-match", "if-modified-since"),
     *("if-unmodified-since", "x"),

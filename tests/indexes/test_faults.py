@@ -18,9 +18,8 @@ from indexes.conftest import MakeIndex, impairments, outage
 
 from archive_service.archive.id import ArchiveId
 from archive_service.checksums.crc_index.base import CrcIndex
-from archive_service.checksums.crc_index.circuit import FIRST_PAUSE_S
 from archive_service.checksums.crc_index.row_blocks import MAX_BLOCKS
-from archive_service.checksums.crc_index.shared import ANSWER_TIMEOUT_S
+from archive_service.checksums.crc_index.shared import ANSWER_TIMEOUT_S, FIRST_PAUSE_S
 from archive_service.observe.events import Event
 from archive_service.observe.index_events import IndexRestored
 

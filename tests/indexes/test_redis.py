@@ -13,7 +13,7 @@ from harness.stores import PASSWORD, RedisServer, redis_server
 from indexes.conftest import MakeIndex, outage
 
 from archive_service.archive.id import ArchiveId
-from archive_service.checksums.crc_index.album_digest import album_digest
+from archive_service.checksums.crc_index.base import album_digest
 from archive_service.checksums.crc_index.index_url import make_store, parse_index_url
 from archive_service.observe.events import Event
 

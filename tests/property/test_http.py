@@ -18,7 +18,7 @@ from archive_service.http.multipart import Literal
 from archive_service.http.negotiation import preferred
 from archive_service.http.ranges import PART_OVERHEAD_BYTES, parse_range
 from archive_service.http.request_fields import RequestFields
-from archive_service.http.response_plan import ResponsePlan, Target, plan
+from archive_service.http.response_plan import ResponsePlan, SelectedRepresentation, plan
 
 NOW_S = 1_700_000_000
 TAG = '"xyzzy"'
@@ -39,8 +39,10 @@ range_specs = st.one_of(
 range_sets = st.lists(range_specs, min_size=1, max_size=8).map(",".join)
 
 
-def target(content: bytes) -> Target:
-    return Target(len(content), "application/zip", Validators(TAG, 784111777, date_is_strong=True))
+def target(content: bytes) -> SelectedRepresentation:
+    return SelectedRepresentation(
+        len(content), "application/zip", Validators(TAG, 784111777, date_is_strong=True)
+    )
 
 
 def content_of(response: ResponsePlan, archive: bytes) -> bytes:

@@ -12,14 +12,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archive_service.archive.errors import AlbumEmpty, PartNotFound
-from archive_service.archive.excerpt import Excerpts
 from archive_service.archive.fingerprint import fingerprint_of
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.layout import lay_out
 from archive_service.archive.listing import CHANGE_TOKEN_SIZE, Listing, parents
 from archive_service.archive.naming import NameRules
 from archive_service.archive.parts import MOST_PARTS, PartNumber, Parts
-from archive_service.archive.representation import ArchiveOptions, Representation, represent
+from archive_service.archive.representation import (
+    ArchiveOptions,
+    Excerpts,
+    Representation,
+    represent,
+)
 
 COMPONENTS = st.text(st.sampled_from("abż-0."), min_size=1, max_size=3).filter(lambda n: n != ".")
 PATHS = st.lists(COMPONENTS, min_size=1, max_size=3).map("/".join)

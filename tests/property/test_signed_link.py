@@ -8,7 +8,13 @@ from urllib.parse import parse_qsl, urlsplit
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from archive_service.archive.signed_link import LATEST_EXPIRY_S, Link, SigningPolicy, Verdict, judge
+from archive_service.archive.signed_link import (
+    LATEST_EXPIRY_S,
+    Link,
+    LinkVerdict,
+    SigningPolicy,
+    judge,
+)
 
 any_text = st.text(st.characters(codec=None, exclude_categories=()), max_size=20)
 # Texts that look like pieces of a link, for whatever takes one for a separator.
@@ -42,8 +48,8 @@ def test_signed_link_is_good_until_it_expires(
     link: Link, key: bytes, now_s: int, grace_s: int
 ) -> None:
     query = query_of(link, link.signature(key))
-    expected = Verdict.LAPSED if now_s < link.expires_s + grace_s else Verdict.EXPIRED
-    expected = Verdict.GOOD if now_s < link.expires_s else expected
+    expected = LinkVerdict.LAPSED if now_s < link.expires_s + grace_s else LinkVerdict.EXPIRED
+    expected = LinkVerdict.GOOD if now_s < link.expires_s else expected
     assert judge(link.archive, query, SigningPolicy([key], grace_s), now_s=now_s) is expected
 
 
@@ -86,18 +92,18 @@ def test_any_change_of_what_is_covered_makes_the_signature_wrong(
     )
     assume(changed != link)
     query = query_of(changed, link.signature(key))
-    assert judge(changed.archive, query, SigningPolicy([key], 0), now_s=0) is Verdict.NOT_SIGNED
+    assert judge(changed.archive, query, SigningPolicy([key], 0), now_s=0) is LinkVerdict.NOT_SIGNED
 
 
 @given(links, keys, keys)
 def test_another_key_signs_otherwise(link: Link, key: bytes, other: bytes) -> None:
     assume(key.rstrip(b"\0") != other.rstrip(b"\0"))  # RFC 2104: a key is filled up with zeros
     query = query_of(link, link.signature(other))
-    assert judge(link.archive, query, SigningPolicy([key], 0), now_s=0) is Verdict.NOT_SIGNED
+    assert judge(link.archive, query, SigningPolicy([key], 0), now_s=0) is LinkVerdict.NOT_SIGNED
 
 
 @given(values, st.lists(st.tuples(st.sampled_from(QUERY_NAMES) | any_text, values)), keys)
 def test_what_nobody_has_signed_is_not_signed(
     archive: str, query: list[tuple[str, str]], key: bytes
 ) -> None:
-    assert judge(archive, query, SigningPolicy([key], 0), now_s=0) is Verdict.NOT_SIGNED
+    assert judge(archive, query, SigningPolicy([key], 0), now_s=0) is LinkVerdict.NOT_SIGNED

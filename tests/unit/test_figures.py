@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from archive_service.web.pages.figures import number_text, plural_category, size_text
+from archive_service.web.pages.render import number_text, plural_category, size_text
 
 
 @pytest.mark.parametrize(

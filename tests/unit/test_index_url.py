@@ -21,7 +21,7 @@ SECRET = "s3cret-pass"
 )
 def test_a_file_is_an_absolute_path(url: str, path: str) -> None:
     address = parse_index_url(url)
-    assert (address.kind, address.path) == ("sqlite", Path(path))
+    assert (address.kind.name, address.path) == ("sqlite", Path(path))
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_the_library_gets_what_is_not_ours_and_nobody_sees_the_password(
     url: str, kind: str, passed_on: str, shown: str
 ) -> None:
     address = parse_index_url(url)
-    assert (address.kind, address.url, address.shown) == (kind, passed_on, shown)
+    assert (address.kind.name, address.url, address.shown) == (kind, passed_on, shown)
     assert SECRET not in repr(address)
     make_store(address).close()
 

@@ -152,7 +152,7 @@ def test_a_walk_keeps_an_album_for_which_there_is_room(
     photos_dir: Path, room: int, *, is_kept: bool
 ) -> None:
     in_flights = InFlights()
-    walk = Walk(Exclusion(DEFAULT_PATTERNS), in_flight=in_flights.of(ARCHIVE))
+    walk = Walk(Exclusion(DEFAULT_PATTERNS), lambda *_: True, in_flight=in_flights.of(ARCHIVE))
     walk.keep(room)
     with opened_directory(make_album(photos_dir, FILES)) as album:
         walk.directory(album, Place())

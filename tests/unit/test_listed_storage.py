@@ -24,8 +24,7 @@ from archive_service.archive.errors import (
 )
 from archive_service.archive.fingerprint import details_digest, fingerprint_of
 from archive_service.archive.id import ArchiveId
-from archive_service.archive.list_details import ListDetails
-from archive_service.archive.listing import CLOCK_TICK_NS, Listing
+from archive_service.archive.listing import CLOCK_TICK_NS, ListDetails, Listing
 from archive_service.archive.naming import NameRules
 from archive_service.archive.representation import ArchiveOptions
 from archive_service.archive.settling import UploadSign

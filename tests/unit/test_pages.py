@@ -26,7 +26,7 @@ from archive_service.web.failures import (
     failure_of,
 )
 from archive_service.web.pages.failure_messages import FAILURES
-from archive_service.web.pages.index_page import INDEX, IndexWords
+from archive_service.web.pages.page_messages import INDEX, IndexWords
 from archive_service.web.pages.render import failure_text, render_failure, render_index
 
 ALBUMS = ("3bea29ccabbbf64bdebcc055319c5745", "af1ad8c76fda2e48ea9aed2937e972ea")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
@@ -20,8 +21,8 @@ MOST_ROOT_ENTRIES = MOST_LAYERS = 10
 MOST_FILE_LINES, MOST_BODY_LINES = 300, 30
 NEUTRAL_NAMES = ("__init__", "base")
 """Names that say nothing by themselves; their package's name does."""
-TWINS = {"storage": {"storage", "storage/local/storage", "storage/s3/storage"}}
-"""Modules that share a name because they implement one Protocol, and the room it belongs to."""
+TWINS = re.compile(r"storage|storage/[^/]+/(storage|location)")
+"""Modules that may share a name: each storage has both, and the first is also their room."""
 
 
 def entries(directory: Path) -> list[Path]:
@@ -39,11 +40,21 @@ def close_names(directory: Path) -> list[str]:
     shared = [
         f"{name}: {sorted(places)}"
         for name, places in by_name.items()
-        if len(places) > 1 and not places <= TWINS.get(name, set())
+        if len(places) > 1 and not all(map(TWINS.fullmatch, places))
     ]
     return shared + [
         f"{one}, {other}" for one, other in combinations(by_name, 2) if near(one, other)
     ]
+
+
+def shared_class_names(directory: Path) -> list[str]:
+    """Return the names that more than one class of the modules has."""
+    places: dict[str, list[str]] = defaultdict(list)
+    for path in sorted(directory.rglob("*.py")):
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.ClassDef):
+                places[node.name].append(path.relative_to(directory).as_posix())
+    return [f"{name}: {found}" for name, found in places.items() if len(found) > 1]
 
 
 def near(one: str, other: str) -> bool:
@@ -96,6 +107,10 @@ def test_no_two_modules_have_names_that_are_easily_confused() -> None:
     assert close_names(PACKAGE) == []
 
 
+def test_no_two_classes_share_a_name() -> None:
+    assert shared_class_names(PACKAGE) == []
+
+
 def test_files_are_short() -> None:
     assert long_files(PACKAGE) == []
 
@@ -129,6 +144,12 @@ def test_names_that_are_easily_confused_are_found(tmp_path: Path, one: str, othe
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     assert len(close_names(tmp_path)) == 1
+
+
+def test_a_class_name_that_is_used_twice_is_found(tmp_path: Path) -> None:
+    (tmp_path / "link.py").write_text("class Verdict: ...\nclass Link: ...\n")
+    (tmp_path / "finding.py").write_text("class Verdict: ...\n")
+    assert shared_class_names(tmp_path) == ["Verdict: ['finding.py', 'link.py']"]
 
 
 def test_one_line_too_many_is_found(tmp_path: Path) -> None:

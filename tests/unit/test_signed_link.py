@@ -9,7 +9,13 @@ from collections.abc import Sequence
 import pytest
 from harness.readers import need
 
-from archive_service.archive.signed_link import LATEST_EXPIRY_S, Link, SigningPolicy, Verdict, judge
+from archive_service.archive.signed_link import (
+    LATEST_EXPIRY_S,
+    Link,
+    LinkVerdict,
+    SigningPolicy,
+    judge,
+)
 
 HASH = "0123456789abcdef0123456789abcdef"
 KEY, OTHER_KEY = b"a key of the site", b"another key of it"
@@ -28,7 +34,9 @@ def signed(*more: tuple[str, str], key: bytes = KEY, expires: str = str(EXPIRES_
     return [("expires", expires), *more, ("signature", signature)]
 
 
-def verdict(query: Query, *, policy: SigningPolicy = POLICY, now_s: int = EXPIRES_S - 1) -> Verdict:
+def verdict(
+    query: Query, *, policy: SigningPolicy = POLICY, now_s: int = EXPIRES_S - 1
+) -> LinkVerdict:
     return judge(HASH, query, policy, now_s=now_s)
 
 
@@ -87,51 +95,51 @@ def test_signature_is_that_of_openssl() -> None:
 @pytest.mark.parametrize(
     ("now_s", "expected"),
     [
-        (0, Verdict.GOOD),
-        (EXPIRES_S - 1, Verdict.GOOD),
-        (EXPIRES_S, Verdict.LAPSED),
-        (EXPIRES_S + GRACE_S - 1, Verdict.LAPSED),
-        (EXPIRES_S + GRACE_S, Verdict.EXPIRED),
-        (LATEST_EXPIRY_S, Verdict.EXPIRED),
+        (0, LinkVerdict.GOOD),
+        (EXPIRES_S - 1, LinkVerdict.GOOD),
+        (EXPIRES_S, LinkVerdict.LAPSED),
+        (EXPIRES_S + GRACE_S - 1, LinkVerdict.LAPSED),
+        (EXPIRES_S + GRACE_S, LinkVerdict.EXPIRED),
+        (LATEST_EXPIRY_S, LinkVerdict.EXPIRED),
     ],
 )
-def test_time(now_s: int, expected: Verdict) -> None:
+def test_time(now_s: int, expected: LinkVerdict) -> None:
     assert verdict(signed(), now_s=now_s) is expected
 
 
 def test_without_grace_a_link_expires_at_once() -> None:
     policy = SigningPolicy([KEY], 0)
-    assert verdict(signed(), policy=policy, now_s=EXPIRES_S) is Verdict.EXPIRED
+    assert verdict(signed(), policy=policy, now_s=EXPIRES_S) is LinkVerdict.EXPIRED
 
 
 @pytest.mark.parametrize("now_s", [0, EXPIRES_S, EXPIRES_S + GRACE_S])
 def test_wrong_signature_tells_nothing_of_the_time(now_s: int) -> None:
-    assert verdict(signed(key=OTHER_KEY), now_s=now_s) is Verdict.NOT_SIGNED
+    assert verdict(signed(key=OTHER_KEY), now_s=now_s) is LinkVerdict.NOT_SIGNED
 
 
 @pytest.mark.parametrize(
     ("expires", "expected"),
     [
-        ("0", Verdict.EXPIRED),
-        (str(LATEST_EXPIRY_S), Verdict.GOOD),
-        (str(LATEST_EXPIRY_S + 1), Verdict.NOT_SIGNED),
-        ("9" * 12, Verdict.NOT_SIGNED),
-        ("9" * 5000, Verdict.NOT_SIGNED),
-        (f"0{EXPIRES_S}", Verdict.NOT_SIGNED),
-        ("00", Verdict.NOT_SIGNED),
-        (f"+{EXPIRES_S}", Verdict.NOT_SIGNED),
-        ("-1", Verdict.NOT_SIGNED),
-        (f" {EXPIRES_S}", Verdict.NOT_SIGNED),
-        (f"{EXPIRES_S}\n", Verdict.NOT_SIGNED),
-        (f"{EXPIRES_S}.0", Verdict.NOT_SIGNED),
-        ("1_790_000_000", Verdict.NOT_SIGNED),
-        ("1e10", Verdict.NOT_SIGNED),
-        ("0x6ab0", Verdict.NOT_SIGNED),
-        ("١٧٩٠٠٠٠٠٠٠", Verdict.NOT_SIGNED),  # digits, but not those of ASCII
-        ("", Verdict.NOT_SIGNED),
+        ("0", LinkVerdict.EXPIRED),
+        (str(LATEST_EXPIRY_S), LinkVerdict.GOOD),
+        (str(LATEST_EXPIRY_S + 1), LinkVerdict.NOT_SIGNED),
+        ("9" * 12, LinkVerdict.NOT_SIGNED),
+        ("9" * 5000, LinkVerdict.NOT_SIGNED),
+        (f"0{EXPIRES_S}", LinkVerdict.NOT_SIGNED),
+        ("00", LinkVerdict.NOT_SIGNED),
+        (f"+{EXPIRES_S}", LinkVerdict.NOT_SIGNED),
+        ("-1", LinkVerdict.NOT_SIGNED),
+        (f" {EXPIRES_S}", LinkVerdict.NOT_SIGNED),
+        (f"{EXPIRES_S}\n", LinkVerdict.NOT_SIGNED),
+        (f"{EXPIRES_S}.0", LinkVerdict.NOT_SIGNED),
+        ("1_790_000_000", LinkVerdict.NOT_SIGNED),
+        ("1e10", LinkVerdict.NOT_SIGNED),
+        ("0x6ab0", LinkVerdict.NOT_SIGNED),
+        ("١٧٩٠٠٠٠٠٠٠", LinkVerdict.NOT_SIGNED),  # digits, but not those of ASCII
+        ("", LinkVerdict.NOT_SIGNED),
     ],
 )
-def test_expiry_is_plain_digits_within_bounds(expires: str, expected: Verdict) -> None:
+def test_expiry_is_plain_digits_within_bounds(expires: str, expected: LinkVerdict) -> None:
     assert verdict(signed(expires=expires)) is expected
 
 
@@ -148,7 +156,7 @@ def test_expiry_is_plain_digits_within_bounds(expires: str, expected: Verdict) -
 )
 def test_one_time_is_one_text(expires: str) -> None:
     assert int(expires) == EXPIRES_S  # and so the signed text would be the same
-    assert verdict([("expires", expires), signed()[-1]]) is Verdict.NOT_SIGNED
+    assert verdict([("expires", expires), signed()[-1]]) is LinkVerdict.NOT_SIGNED
 
 
 def without(query: Query, name: str) -> Query:
@@ -169,7 +177,7 @@ SIGNATURE = GOOD[-1][1]
     ],
 )
 def test_place_of_a_parameter_and_others_do_not_matter(query: Query) -> None:
-    assert verdict(query) is Verdict.GOOD
+    assert verdict(query) is LinkVerdict.GOOD
 
 
 @pytest.mark.parametrize(
@@ -197,7 +205,7 @@ def test_place_of_a_parameter_and_others_do_not_matter(query: Query) -> None:
     ],
 )
 def test_any_other_link_is_not_signed(query: Query) -> None:
-    assert verdict(query) is Verdict.NOT_SIGNED
+    assert verdict(query) is LinkVerdict.NOT_SIGNED
 
 
 @pytest.mark.parametrize(
@@ -216,24 +224,24 @@ def test_any_other_link_is_not_signed(query: Query) -> None:
     ids=lambda text: ascii(text[-8:]),
 )
 def test_any_other_signature_is_none(signature: str) -> None:
-    assert verdict([*GOOD[:-1], ("signature", signature)]) is Verdict.NOT_SIGNED
+    assert verdict([*GOOD[:-1], ("signature", signature)]) is LinkVerdict.NOT_SIGNED
 
 
 def test_another_hash_is_not_signed() -> None:
-    assert judge(HASH[::-1], GOOD, POLICY, now_s=0) is Verdict.NOT_SIGNED
+    assert judge(HASH[::-1], GOOD, POLICY, now_s=0) is LinkVerdict.NOT_SIGNED
 
 
 @pytest.mark.parametrize(
     ("keys", "expected"),
     [
-        ([KEY], Verdict.GOOD),
-        ([OTHER_KEY, KEY], Verdict.GOOD),
-        ([KEY, OTHER_KEY], Verdict.GOOD),
-        ([OTHER_KEY], Verdict.NOT_SIGNED),
-        ([], Verdict.NOT_SIGNED),
+        ([KEY], LinkVerdict.GOOD),
+        ([OTHER_KEY, KEY], LinkVerdict.GOOD),
+        ([KEY, OTHER_KEY], LinkVerdict.GOOD),
+        ([OTHER_KEY], LinkVerdict.NOT_SIGNED),
+        ([], LinkVerdict.NOT_SIGNED),
     ],
 )
-def test_any_key_verifies(keys: Sequence[bytes], expected: Verdict) -> None:
+def test_any_key_verifies(keys: Sequence[bytes], expected: LinkVerdict) -> None:
     assert verdict(GOOD, policy=SigningPolicy(keys, 0)) is expected
 
 

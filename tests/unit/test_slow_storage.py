@@ -214,7 +214,7 @@ def test_quick_storage_is_used_by_one_thread(
 ) -> None:
     make_album(tmp_path, files, ARCHIVE.value)
     in_flight = InFlight(NoThreads(), clock_s=lambda: 0.0)
-    walk = Walk(Exclusion(()), in_flight=in_flight, native=native)
+    walk = Walk(Exclusion(()), lambda *_: True, in_flight=in_flight, native=native)
     walk.tree(tmp_path / ARCHIVE.value)
     listing = walk.listing()
     place = AlbumPlace(Path("/"))

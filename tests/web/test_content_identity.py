@@ -240,3 +240,25 @@ def test_litter_made_anew_moves_nothing_in_another_process(
         (album / name).write_bytes(b"anew")
         os.utime(album / name)
         assert validators(first) == expected == validators(serve())
+
+
+def test_an_album_that_was_empty_for_a_while_is_known_again(photos_dir: Path, serve: Serve) -> None:
+    """As if its disk had not been mounted: no file is read again, and tag and date stay."""
+    album = settle(make_album(photos_dir, FILES))
+    server = serve()
+    let_date_begin(album)
+    learned(server)
+    chown_recursively(album)
+    settle(album)
+    before = learned(server)
+    elsewhere = album.with_name("elsewhere")
+    album.rename(elsewhere)
+    album.mkdir()
+    assert get(server.port, TARGET).status == 404
+    album.rmdir()
+    elsewhere.rename(album)
+    settle(album)
+    assert validators(server) == (before["etag"], before["last-modified"])
+    with opens_noted(album) as opened:
+        assert get(server.port, TARGET, END).status == 206
+    assert "a.bin" not in opened

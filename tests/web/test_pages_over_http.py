@@ -14,7 +14,7 @@ from harness.http import Connection, Response, connected
 from harness.server import REPOSITORY, Server, serving
 
 from archive_service.web.pages.failure_messages import FAILURES
-from archive_service.web.pages.index_page import INDEX
+from archive_service.web.pages.page_messages import INDEX
 
 TARGET = f"/archive/{HASH}/"
 HTML, JSON = "text/html; charset=utf-8", "application/json; charset=utf-8"

@@ -27,7 +27,7 @@ from harness.gatedfs import gated
 from harness.http import connected, get
 from harness.inotify import watches
 from harness.pagecache import evict
-from harness.server import Server, serving
+from harness.server import Server, open_files, serving
 from harness.strace import Trace, traced
 
 from archive_service.archive.errors import SourceChanged, SourceUnreadable
@@ -42,6 +42,7 @@ from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.local.storage import LocalStorage
 from archive_service.transfer.connection import Transfer
 from archive_service.transfer.file_span import Chunk, FileSpan
+from archive_service.transfer.referenced_files import most_held_bytes
 from archive_service.transfer.service import ArchiveService
 from archive_service.web.app import create_app
 from archive_service.web.http_server.client_connection import ConnectionTimes
@@ -67,6 +68,13 @@ def some_files() -> dict[str, bytes]:
         "5.bin": noise(LARGE_BYTES, seed=5),
         "empty": b"",
     }
+
+
+def make_long_album(photos_dir: Path) -> Path:
+    """Make an album with a last file that is longer than what is copied of every answer."""
+    album = make_album(photos_dir, some_files())
+    make_sparse(album / "last.bin", most_held_bytes() + 8 * MEBIBYTE)
+    return album
 
 
 def assert_holds(archive: bytes, files: dict[str, bytes]) -> None:
@@ -118,7 +126,7 @@ def test_many_downloads_at_once_are_all_right(server: Server, photos_dir: Path) 
 def test_a_second_download_reads_no_byte_of_a_large_file(
     server: Server, photos_dir: Path, tmp_path: Path
 ) -> None:
-    album = settle(make_album(photos_dir, some_files()))
+    album = settle(make_long_album(photos_dir))
     whole = get(server.port, TARGET).content
     with traced(server.pid, tmp_path / "trace", "sendfile", *READS) as trace:
         assert get(server.port, TARGET).content == whole
@@ -139,7 +147,7 @@ def test_a_second_download_reads_no_byte_of_a_large_file(
 def test_a_cold_file_is_waited_for_in_a_thread(
     server: Server, photos_dir: Path, tmp_path: Path
 ) -> None:
-    album = settle(make_album(photos_dir, some_files()))
+    album = settle(make_long_album(photos_dir))
     whole = get(server.port, TARGET).content
     evict(album / "5.bin")
     with traced(server.pid, tmp_path / "trace", "sendfile", *READS) as trace:
@@ -277,6 +285,20 @@ def test_memory_does_not_grow_with_the_size_of_a_file(server: Server, photos_dir
         for _ in range(100):
             assert connection.receive_content(MEBIBYTE).count(0) == MEBIBYTE
     assert server.peak_memory_bytes() < before + 40 * MEBIBYTE
+
+
+def test_a_slow_client_holds_one_file_open(server: Server, photos_dir: Path) -> None:
+    """It may hold it for hours; `PER_DOWNLOAD` counts one."""
+    for number in range(6):
+        path = make_sparse(photos_dir / HASH / f"{number}.bin", 5 * MEBIBYTE)
+    settle(path.parent)
+    get(server.port, TARGET)
+    with connected(server.port, small_window=True) as connection:
+        connection.send("GET", TARGET)
+        connection.receive_head()
+        connection.receive_content(1000)
+        held = [name for name in open_files(server.pid) if name.startswith(f"{path.parent}/")]
+    assert len(held) == 1
 
 
 def test_a_range_of_a_large_files_middle_hashes_nothing(

@@ -25,7 +25,7 @@ from archive_service.archive.segments import LARGE_FILE_BYTES
 from archive_service.archive.settling import NO_UPLOAD_LOOK, UploadLook, is_written
 from archive_service.checksums.album import AlbumChecksums
 from archive_service.checksums.album_registry import AlbumRegistry
-from archive_service.checksums.background.page_hints import Pages, pages_of
+from archive_service.checksums.background.page_hints import Pages
 from archive_service.checksums.background.throttle import LOOK_AGAIN_S, Throttle
 from archive_service.checksums.disk_demand import DiskDemand
 from archive_service.checksums.hash_blocks import HashState
@@ -243,7 +243,7 @@ class _BackgroundHashing(Hashing):
 
     def opened(self, source: SourceIndex, state: HashState) -> SourceFile:
         file = super().opened(source, state)
-        self._pages = pages_of(file)
+        self._pages = Pages(file)
         self._is_local = isinstance(file, DiskFile)
         self._looked_at = state.offset
         return file

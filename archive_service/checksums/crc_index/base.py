@@ -11,6 +11,7 @@ An index on a server that machines share is a `Store` (`store.py`), which `Share
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from hashlib import blake2b
 from typing import Protocol
 
 from archive_service.archive.id import ArchiveId
@@ -49,3 +50,13 @@ class CrcIndex(Protocol):
 
     def close(self) -> None:
         """Write pending rows and close the index."""
+
+
+def album_digest(archive: str) -> bytes:
+    """Return the key of an album in every index, 16 bytes.
+
+    A digest, because the album's id is a password.
+    """
+    return blake2b(
+        archive.encode(errors="surrogateescape"), digest_size=16, person=b"crc index album"
+    ).digest()

@@ -15,7 +15,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import Literal
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from archive_service.archive.quantity import size_bytes
@@ -25,29 +24,46 @@ TAKES = (
     "sqlite:///PATH, redis://HOST/NUMBER or postgresql://USER:PASSWORD@HOST/DATABASE, the last two "
     "with ?namespace= and ?keep_days=, the last with ?max_size="
 )
-_KINDS: dict[str, Literal["sqlite", "redis", "postgresql"]] = {
-    "sqlite": "sqlite",
-    "redis": "redis",
-    "rediss": "redis",
-    "postgresql": "postgresql",
-    "postgres": "postgresql",
-}
-_EXTRAS = {"redis": "redis", "postgresql": "postgres"}
-_OURS = {
-    "sqlite": (),
-    "redis": ("namespace", "keep_days"),
-    "postgresql": ("namespace", "keep_days", "max_size"),
-}
 _NAMESPACE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _DAYS = re.compile(r"[1-9][0-9]{0,3}")
 _LEAST_SIZE_BYTES, _MOST_SIZE_BYTES = 10**6, 10**18
+
+
+@dataclass(frozen=True, slots=True)
+class IndexKind:
+    """A kind of index: the module of this name has its `store(address)`."""
+
+    name: str
+    schemes: tuple[str, ...]
+    options: tuple[str, ...] = ()
+    """The parameters that are ours; the library gets the others."""
+    extra: str = ""
+    """The extra of the package that installs the library."""
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether several machines can use it; the other kind is a file."""
+        return bool(self.extra)
+
+
+SQLITE = IndexKind("sqlite", ("sqlite",))
+KINDS = (
+    SQLITE,
+    IndexKind("redis", ("redis", "rediss"), ("namespace", "keep_days"), "redis"),
+    IndexKind(
+        "postgresql",
+        ("postgresql", "postgres"),
+        ("namespace", "keep_days", "max_size"),
+        "postgres",
+    ),
+)
 
 
 @dataclass(frozen=True)
 class IndexAddress:
     """A parsed INDEX_URL."""
 
-    kind: Literal["sqlite", "redis", "postgresql"]
+    kind: IndexKind
     url: str = field(repr=False)
     """The URL for the library; it holds the password."""
     shown: str
@@ -76,12 +92,12 @@ def parse_index_url(text: str) -> IndexAddress:
     if "#" in text or "@" in url.path + url.query:
         # The URL would be split in the wrong place: part of the password would become the host.
         raise ValueError("in a password / is %2F, ? is %3F and # is %23, and elsewhere @ is %40")
-    kind = _KINDS.get(url.scheme)
+    kind = next((kind for kind in KINDS if url.scheme in kind.schemes), None)
     if kind is None:
         raise ValueError("unknown kind of index")
-    ours = {name: value for name, value in query if name in _OURS[kind]}
-    others = [(name, value) for name, value in query if name not in _OURS[kind]]
-    if kind == "sqlite":
+    ours = {name: value for name, value in query if name in kind.options}
+    others = [(name, value) for name, value in query if name not in kind.options]
+    if not kind.is_shared:
         return IndexAddress(kind, "", shown=_path(url.netloc, unquote(url.path), url.query))
     return IndexAddress(
         kind,
@@ -124,9 +140,9 @@ def make_store(address: IndexAddress) -> Store:
     Raise ValueError if the library is missing or rejects the address.
     """
     try:
-        module = import_module(f"archive_service.checksums.crc_index.{address.kind}")
+        module = import_module(f"archive_service.checksums.crc_index.{address.kind.name}")
     except ImportError:
-        command = f"pip install 'archive-service[{_EXTRAS[address.kind]}]'"
+        command = f"pip install 'archive-service[{address.kind.extra}]'"
         raise ValueError(f"its library is missing: {command}") from None
     made: Store = module.store(address)
     return made

@@ -14,14 +14,12 @@ from contextlib import suppress
 from threading import Thread
 from typing import TypeVar
 
+from archive_service.archive.backoff import backoff_s
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing, SourceIndex
-from archive_service.checksums.crc_index.album_digest import album_digest
-from archive_service.checksums.crc_index.base import Row
-from archive_service.checksums.crc_index.circuit import Circuit
+from archive_service.checksums.crc_index.base import Row, album_digest
 from archive_service.checksums.crc_index.deadline_call import DeadlineCall
 from archive_service.checksums.crc_index.memory import MemoryCrcIndex
-from archive_service.checksums.crc_index.outage import Outage
 from archive_service.checksums.crc_index.row_blocks import (
     MAX_BLOCKS,
     block_of,
@@ -39,6 +37,10 @@ PRUNE_TIMEOUT_S = 600.0
 """The deadline when a person has asked to go through all albums."""
 ROWS_AT_ONCE = 50_000
 """About 3 MB: on a slow network more would exceed the deadline of an answer."""
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0
+"""Between two attempts after failures."""
+REPORT_EVERY_S, REMIND_EVERY_S = 60.0, 1800.0
+"""Between two reports of outages, and of one that lasts."""
 _Result = TypeVar("_Result")
 Versions = Callable[[Listing, Sequence[SourceIndex]], Iterator[bytes]]
 
@@ -193,3 +195,59 @@ class SharedCrcIndex:
         if self._outage.is_report_due(now_s):
             text = f"the shared CRC index: {reason}; CRCs are kept in memory"
             self._observe(IndexImpaired(text))
+
+
+class Circuit:
+    """A circuit breaker: while it is open the store is not asked.
+
+    Times are of a monotonic clock, seconds.
+    """
+
+    def __init__(self) -> None:
+        self._failures = 0
+        self._open_until_s = 0.0
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether the last attempt has failed."""
+        return self._failures > 0
+
+    def is_open(self, now_s: float) -> bool:
+        """Return whether the pause after a failure still lasts."""
+        return self.is_broken and now_s < self._open_until_s
+
+    def failed(self, now_s: float) -> None:
+        """Open the circuit, for twice as long as after the failure before."""
+        self._failures += 1
+        pause_s = backoff_s(self._failures, first_s=FIRST_PAUSE_S, longest_s=LONGEST_PAUSE_S)
+        self._open_until_s = now_s + pause_s
+
+    def succeeded(self) -> None:
+        """Close the circuit."""
+        self._failures = 0
+
+
+class Outage:
+    """Decides which failures of a store are reported.
+
+    The beginning of an outage is reported, at most once a minute, and its end.  While it lasts it
+    is reported every half hour, so that an alert over the last hour persists.
+    Times are of a monotonic clock, seconds.
+    """
+
+    def __init__(self) -> None:
+        self._is_reported = False
+        self._reported_s: float | None = None
+
+    def is_report_due(self, now_s: float) -> bool:
+        """Record a failure; return whether to report it."""
+        pause_s = REMIND_EVERY_S if self._is_reported else REPORT_EVERY_S
+        if self._reported_s is not None and now_s - self._reported_s < pause_s:
+            return False
+        self._is_reported, self._reported_s = True, now_s
+        return True
+
+    def ends(self) -> bool:
+        """Record that the store works; return whether to report the end of an outage."""
+        was_reported, self._is_reported = self._is_reported, False
+        return was_reported

@@ -17,8 +17,7 @@ from typing import TypeVar
 
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing, SourceIndex
-from archive_service.checksums.crc_index.album_digest import album_digest
-from archive_service.checksums.crc_index.base import Row
+from archive_service.checksums.crc_index.base import Row, album_digest
 from archive_service.checksums.crc_index.memory import MemoryCrcIndex
 from archive_service.checksums.crc_index.row_blocks import (
     MAX_BLOCKS,

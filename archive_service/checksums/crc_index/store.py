@@ -1,5 +1,8 @@
 """The interface of a store that machines share: the blocks of albums, see `row_blocks`.
 
+To add one, write a module here with a function `store(address)`, and add its kind to
+`index_url.KINDS`, which names it and its addresses.
+
 A store only moves blocks; `SharedCrcIndex` sets deadlines and continues without it when it fails.
 Every method may raise StoreFailed.  One thread at a time calls them; any thread may call `cut`.
 """

@@ -1,4 +1,4 @@
-"""The checks of `archive-service check` on the albums."""
+"""The checks of `archive-service check` on albums and lists; they change nothing."""
 
 from __future__ import annotations
 
@@ -7,21 +7,25 @@ from contextlib import closing, suppress
 from itertools import islice
 from pathlib import Path
 
-from archive_service.archive.errors import DownloadFailed, StorageUnavailable
+from archive_service.archive.errors import ArchiveNotFound, DownloadFailed, StorageUnavailable
 from archive_service.archive.id import ArchiveId, is_archive_id
-from archive_service.cli.doctor.findings import Finding, Verdict
+from archive_service.cli.doctor.findings import Finding, Severity
 from archive_service.cli.doctor.store_inspection import addressing_advice
 from archive_service.cli.doctor.surroundings_inspection import is_selinux_in_force
 from archive_service.config.album_storage import advice, permission_advice, storage_of
+from archive_service.config.listed_archives import listed_storage, shadowed
 from archive_service.config.settings import Settings
 from archive_service.storage.base import Storage
+from archive_service.storage.file_lists.list_model import ListBroken
+from archive_service.storage.file_lists.listed_storage import ListedStorage
 from archive_service.storage.local.filesystem_type import filesystem_of, is_changed_by_others
 from archive_service.storage.local.listing_builder import MAX_LINKED
 from archive_service.storage.local.walk import MAX_DEPTH
 
-LOOKED_AT_ALBUMS = 1000
+LOOKED_AT = 1000
 LOOKED_AT_IN_STORE = 3
-"""Each takes two requests, and permissions mostly apply to the whole bucket."""
+"""Each takes a few requests, and permissions mostly apply to the whole bucket."""
+_SHOWN_LISTS = 3
 _UNFIT = {
     "too deep": f"has more than {MAX_DEPTH} directories within directories: move the innermost up",
     "too many links": f"has links to more than {MAX_LINKED:,} files: link to fewer",
@@ -44,25 +48,25 @@ def album_findings(settings: Settings) -> Iterator[Finding]:
         except StorageUnavailable as error:
             cure = addressing_advice(settings, error.reason) or advice(settings, error.reason)
             text = f"{settings.photos_dir} can't be read ({error}): {cure}"
-            yield Finding(Verdict.WRONG, "albums", text)
+            yield Finding(Severity.WRONG, "albums", text)
             return
         yield from _looked_at(settings, storage, names)
 
 
 def _looked_at(settings: Settings, storage: Storage, names: Sequence[str]) -> Iterator[Finding]:
-    yield Finding(Verdict.GOOD, "albums", f"{len(names):,} in {settings.photos_dir}")
+    yield Finding(Severity.GOOD, "albums", f"{len(names):,} in {settings.photos_dir}")
     is_local = isinstance(settings.photos_dir, Path)
-    sample = names[: LOOKED_AT_ALBUMS if is_local else LOOKED_AT_IN_STORE]
+    sample = names[: LOOKED_AT if is_local else LOOKED_AT_IN_STORE]
     reasons = [(name, _why_unreadable(storage, name)) for name in sample]
     for reason in sorted({reason for _, reason in reasons if reason is not None}):
         names_of_it = [name for name, each in reasons if each == reason]
         cure = _UNFIT.get(reason) or f"can't be read by this user: {_cure(settings)}"
         text = f"{len(names_of_it):,} of the {len(sample):,} looked at, such as"
-        yield Finding(Verdict.WRONG, "albums", f"{text} {_shown(names_of_it[0])}, {cure}")
+        yield Finding(Severity.WRONG, "albums", f"{text} {_shown(names_of_it[0])}, {cure}")
     nameless = [name for name in names if not _is_id(name)]
     if nameless:
         yield Finding(
-            Verdict.ADVICE,
+            Severity.ADVICE,
             "albums",
             f"{len(nameless):,} have names that no link can have: rename them to letters, digits "
             "and - _ ~ . if they are to be downloaded",
@@ -111,11 +115,11 @@ def watching_findings(settings: Settings) -> Iterator[Finding]:
         return
     if not isinstance(settings.photos_dir, Path):
         text = "object stores don't report uploads: set INDEX_AHEAD=scan to index them ahead"
-        yield Finding(Verdict.GOOD, "watching", text)
+        yield Finding(Severity.GOOD, "watching", text)
     elif is_changed_by_others(settings.photos_dir):
         kind = filesystem_of(settings.photos_dir)
         text = f"{kind} does not report uploads, so they are looked for every 10 seconds"
-        yield Finding(Verdict.GOOD, "watching", text)
+        yield Finding(Severity.GOOD, "watching", text)
     elif _WATCH_LIMIT.exists():
         with suppress(StorageUnavailable), closing(storage_of(settings)) as storage:
             yield _watch_limit(len(storage.albums()), int(_WATCH_LIMIT.read_text()))
@@ -123,10 +127,63 @@ def watching_findings(settings: Settings) -> Iterator[Finding]:
 
 def _watch_limit(albums: int, limit: int) -> Finding:
     if albums <= limit:
-        return Finding(Verdict.GOOD, "watching", f"up to {limit:,} directories")
+        return Finding(Severity.GOOD, "watching", f"up to {limit:,} directories")
     return Finding(
-        Verdict.ADVICE,
+        Severity.ADVICE,
         "watching",
         f"{limit:,} directories may be watched and there are {albums:,} albums, so uploads are "
         "looked for every 10 seconds: raise fs.inotify.max_user_watches, or set INDEX_AHEAD=scan",
     )
+
+
+def list_findings(settings: Settings) -> Iterator[Finding]:
+    """Check that lists can be read, and that what they name is there."""
+    storage = listed_storage(settings)
+    if storage is None:
+        return
+    with closing(storage):
+        try:
+            names = storage.lists()
+            yield Finding(Severity.GOOD, "lists", f"{len(names):,} in {settings.lists_dir}")
+            yield from _broken(storage, names[-_most_looked_at(settings) :])
+            hidden = shadowed(storage)
+        except StorageUnavailable as error:
+            text = f"{settings.lists_dir} can't be read ({error}): mount it, or permit it"
+            yield Finding(Severity.WRONG, "lists", text)
+            return
+    if hidden:
+        yield Finding(
+            Severity.WRONG,
+            "lists",
+            f"{len(hidden):,} have the name of an album, such as {hidden[0]}, and the album is "
+            "sent: give the list, or the directory, another name",
+        )
+
+
+def _most_looked_at(settings: Settings) -> int:
+    places = (settings.lists_dir, settings.photos_dir)
+    is_local = all(isinstance(place, Path) for place in places)
+    return LOOKED_AT if is_local else LOOKED_AT_IN_STORE
+
+
+def _broken(storage: ListedStorage, names: Sequence[str]) -> Iterator[Finding]:
+    faults = [fault for name in names if (fault := _fault(storage, ArchiveId(name)))]
+    if faults:
+        yield Finding(
+            Severity.WRONG,
+            "lists",
+            f"{len(faults):,} of the {len(names):,} looked at can't be sent: "
+            f"{'; '.join(faults[:_SHOWN_LISTS])}. `archive-service list show HASH` says more",
+        )
+
+
+def _fault(storage: ListedStorage, archive: ArchiveId) -> str:
+    try:
+        storage.listed(archive)
+    except ListBroken as error:
+        return f"{archive} {error}"
+    except ArchiveNotFound:  # gone meanwhile
+        return ""
+    except StorageUnavailable as error:
+        return f"{archive} {error.reason}"
+    return ""

@@ -6,7 +6,7 @@ from enum import Enum
 from typing import NamedTuple
 
 
-class Verdict(Enum):
+class Severity(Enum):
     """How serious a finding is."""
 
     GOOD = "good"
@@ -15,8 +15,8 @@ class Verdict(Enum):
 
 
 class Finding(NamedTuple):
-    """A result about a subject; unless the verdict is GOOD, the text says what to do."""
+    """A result about a subject; unless the severity is GOOD, the text says what to do."""
 
-    verdict: Verdict
+    severity: Severity
     subject: str
     text: str

@@ -2,34 +2,40 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from archive_service.cli.doctor.album_inspection import (
     album_findings,
+    list_findings,
     watching_findings,
 )
-from archive_service.cli.doctor.findings import Finding, Verdict
-from archive_service.cli.doctor.hanging_inspection import hanging_findings
+from archive_service.cli.doctor.findings import Finding, Severity
 from archive_service.cli.doctor.index_inspection import index_findings
-from archive_service.cli.doctor.list_inspection import list_findings
-from archive_service.cli.doctor.port_inspection import port_findings
 from archive_service.cli.doctor.store_inspection import store_findings
 from archive_service.cli.doctor.surroundings_inspection import (
     front_findings,
     mount_findings,
+    port_findings,
     selinux_findings,
     temporary_findings,
 )
 from archive_service.cli.doctor.upload_inspection import upload_findings
+from archive_service.config.crc_index_choice import index_address
 from archive_service.config.groups.signing_settings import signing_state
 from archive_service.config.setting_docs import docs_of, variable
 from archive_service.config.settings import Settings
 from archive_service.http.client_address import UNKNOWN
+from archive_service.storage.deadline import within
 from archive_service.storage.local.native import AS_COMPILED, NOTHING_COMPILED
 
+ANSWER_WITHIN_S = 5.0
+"""How long each directory is waited for."""
 FILES_PER_DOWNLOAD = 4
 """Open files of a download: the connection twice, a directory and the file being sent."""
 
@@ -38,13 +44,13 @@ def _program(_settings: Settings) -> Iterator[Finding]:
     version = ".".join(map(str, sys.version_info[:3]))
     if AS_COMPILED is NOTHING_COMPILED:
         yield Finding(
-            Verdict.ADVICE,
+            Severity.ADVICE,
             "program",
             f"Python {version}, nothing compiled: albums of thousands of small files take half as "
             "much time again. Install a C compiler and Python's headers, then the service again.",
         )
     else:
-        yield Finding(Verdict.GOOD, "program", f"Python {version}, with its compiled part")
+        yield Finding(Severity.GOOD, "program", f"Python {version}, with its compiled part")
 
 
 def _settings(settings: Settings) -> Iterator[Finding]:
@@ -55,11 +61,11 @@ def _settings(settings: Settings) -> Iterator[Finding]:
     )
     source = "with" if Path(".env").exists() else "without"
     text = f"read in {Path.cwd()}, {source} a .env; not the default: {', '.join(changed) or 'none'}"
-    yield Finding(Verdict.GOOD, "settings", text)
+    yield Finding(Severity.GOOD, "settings", text)
 
 
 def _signing(settings: Settings) -> Iterator[Finding]:
-    yield Finding(Verdict.GOOD, "signing", signing_state(settings.signing_keys))
+    yield Finding(Severity.GOOD, "signing", signing_state(settings.signing_keys))
 
 
 def _limits(settings: Settings) -> Iterator[Finding]:
@@ -68,7 +74,7 @@ def _limits(settings: Settings) -> Iterator[Finding]:
     if hard != resource.RLIM_INFINITY and (not needed or hard < needed):
         wanted = f"MAX_DOWNLOADS={settings.max_downloads} needs {needed:,} open files"
         yield Finding(
-            Verdict.ADVICE,
+            Severity.ADVICE,
             "limits",
             f"{wanted if needed else 'MAX_DOWNLOADS=0 needs no limit of open files'}: {hard:,} are "
             f"allowed, enough for some {hard // FILES_PER_DOWNLOAD:,} downloads at once. Raise the "
@@ -76,7 +82,7 @@ def _limits(settings: Settings) -> Iterator[Finding]:
         )
     else:
         text = f"open files for {settings.max_downloads:,} downloads at once: {needed:,}"
-        yield Finding(Verdict.GOOD, "limits", text)
+        yield Finding(Severity.GOOD, "limits", text)
 
 
 def _shared_by_all(settings: Settings) -> str:
@@ -92,18 +98,45 @@ def _neighbours(settings: Settings) -> Iterator[Finding]:
     shared = _shared_by_all(settings)
     if settings.trusted_proxies == UNKNOWN and shared:
         yield Finding(
-            Verdict.ADVICE,
+            Severity.ADVICE,
             "proxies",
             f"all visitors behind one web server share {shared}: name that server in "
             "TRUSTED_PROXIES, or set it to none where nothing is in front",
         )
     if not settings.monitor_port:
         yield Finding(
-            Verdict.ADVICE,
+            Severity.ADVICE,
             "monitoring",
             "/metrics is on the port of the archives: have the web server in front forward "
             "nothing but /archive/, or set MONITOR_PORT",
         )
+
+
+def _hanging(settings: Settings) -> Iterator[Finding]:
+    """Report the directories of this machine that do not answer."""
+    index = index_address(settings)
+    places = {
+        "albums": settings.photos_dir,
+        "lists": settings.lists_dir,
+        "index": None if index.kind.is_shared else index.path.parent,
+    }
+    for subject, place in places.items():
+        if isinstance(place, Path) and not _answers(place):
+            text = (
+                f"{place} does not answer within {ANSWER_WITHIN_S:.0f} seconds: look at its disk, "
+                "or at the server that it is mounted from"
+            )
+            yield Finding(Severity.WRONG, subject, text)
+
+
+def _answers(directory: Path) -> bool:
+    """Return whether a directory answers in time, if only with an error."""
+    with suppress(OSError):
+        try:
+            within(ANSWER_WITHIN_S, partial(os.scandir, directory)).close()
+        except TimeoutError:
+            return False
+    return True
 
 
 Check = Callable[[Settings], Iterator[Finding]]
@@ -141,7 +174,7 @@ _WOULD_WAIT: Mapping[str, Sequence[Check]] = {
 
 def all_findings(settings: Settings) -> Iterator[Finding]:
     """Check everything but what lies on a disk that does not answer."""
-    hanging = list(hanging_findings(settings))
+    hanging = list(_hanging(settings))
     yield from hanging
     left_out = {check for found in hanging for check in _WOULD_WAIT[found.subject]}
     for check in CHECKS:

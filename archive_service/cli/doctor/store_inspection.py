@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from archive_service.archive.errors import ArchiveNotFound, DownloadFailed, StorageUnavailable
 from archive_service.archive.id import ArchiveId, is_archive_id
-from archive_service.cli.doctor.findings import Finding, Verdict
+from archive_service.cli.doctor.findings import Finding, Severity
 from archive_service.config.album_storage import storage_of
 from archive_service.config.settings import Settings
 from archive_service.storage.s3.location import Addressing, S3Location
@@ -37,10 +37,10 @@ _CHECKSUMS = (
 )
 _OTHER_TAGS = "answers with another entity tag than it lists: downloads fail. Use another store"
 _TEXTS = {
-    "CONDITIONS": (Verdict.ADVICE, _CONDITIONS),
-    "RANGES": (Verdict.WRONG, _RANGES),
-    "CHECKSUMS": (Verdict.WRONG, _CHECKSUMS),
-    "OTHER_TAGS": (Verdict.WRONG, _OTHER_TAGS),
+    "CONDITIONS": (Severity.ADVICE, _CONDITIONS),
+    "RANGES": (Severity.WRONG, _RANGES),
+    "CHECKSUMS": (Severity.WRONG, _CHECKSUMS),
+    "OTHER_TAGS": (Severity.WRONG, _OTHER_TAGS),
 }
 
 
@@ -68,10 +68,10 @@ def store_findings(settings: Settings) -> Iterator[Finding]:
     if flaws is None:
         return
     for flaw in flaws:
-        verdict, text = _TEXTS[flaw.name]
-        yield Finding(verdict, "store", text)
+        severity, text = _TEXTS[flaw.name]
+        yield Finding(severity, "store", text)
     if not flaws:
-        yield Finding(Verdict.GOOD, "store", "obeys conditions and ranges")
+        yield Finding(Severity.GOOD, "store", "obeys conditions and ranges")
 
 
 def _flaws(storage: S3Storage) -> Sequence[Flaw] | None:

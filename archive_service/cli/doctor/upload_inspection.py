@@ -10,7 +10,7 @@ from pathlib import Path
 
 from archive_service.archive.errors import DownloadFailed, StorageUnavailable
 from archive_service.archive.id import ArchiveId, InvalidArchiveId
-from archive_service.cli.doctor.findings import Finding, Verdict
+from archive_service.cli.doctor.findings import Finding, Severity
 from archive_service.config.album_storage import storage_of
 from archive_service.config.settings import Settings
 from archive_service.storage.base import DiskFile, Storage
@@ -33,7 +33,7 @@ def upload_findings(settings: Settings) -> Iterator[Finding]:
             "open files are not looked for: an upload that pauses for longer than SETTLE_TIME may "
             "be sent; set OPEN_FILES=both"
         )
-        yield Finding(Verdict.ADVICE, _SUBJECT, text)
+        yield Finding(Severity.ADVICE, _SUBJECT, text)
         return
     tried: _Tried = {}
     with closing(storage_of(settings)) as storage, suppress(StorageUnavailable):
@@ -45,7 +45,7 @@ def upload_findings(settings: Settings) -> Iterator[Finding]:
 def _finding(tried: _Tried, *, is_watched: bool, settings: Settings) -> Finding:
     watching = "inotify shows open files, as far as the index ahead watches" if is_watched else ""
     if settings.open_files == "watch" and is_watched:
-        return Finding(Verdict.GOOD, _SUBJECT, watching)
+        return Finding(Severity.GOOD, _SUBJECT, watching)
     if Lease.DENIED in tried:
         cure = (
             f"run the service as the user {tried[Lease.DENIED]}, who owns the files, or give it "
@@ -53,18 +53,18 @@ def _finding(tried: _Tried, *, is_watched: bool, settings: Settings) -> Finding:
         )
         otherwise = watching or "nothing else shows open files"
         text = f"leases on files of other users are denied; {otherwise}: {cure}"
-        return Finding(Verdict.ADVICE, _SUBJECT, text)
+        return Finding(Severity.ADVICE, _SUBJECT, text)
     if Lease.UNKNOWN in tried or settings.open_files == "watch":
         text = "this file system has no leases to rely on" if tried else "leases are not asked for"
         cure = "have uploads renamed when they are whole, or raise SETTLE_TIME"
         return Finding(
-            Verdict.GOOD if is_watched else Verdict.ADVICE,
+            Severity.GOOD if is_watched else Severity.ADVICE,
             _SUBJECT,
             f"{text}; {watching}" if is_watched else f"{text}, and nothing is watched: {cure}",
         )
     if not tried:
-        return Finding(Verdict.GOOD, _SUBJECT, "no file to try a lease on yet")
-    return Finding(Verdict.GOOD, _SUBJECT, "a lease shows files that are open for writing")
+        return Finding(Severity.GOOD, _SUBJECT, "no file to try a lease on yet")
+    return Finding(Severity.GOOD, _SUBJECT, "a lease shows files that are open for writing")
 
 
 def _tried(storage: Storage, name: str) -> _Tried:

@@ -1,4 +1,4 @@
-"""Collects the files of the command line into one listing.
+"""Collects the files of the command line into one listing, and names them in the archive.
 
 A named file is packed under its base name, a named directory under its base name with everything
 below it.  A path that ends in `.` or `..` goes by the base name of what it resolves to; the root
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import stat
-from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from typing import NamedTuple
 
 from archive_service.archive.errors import StorageUnavailable
 from archive_service.archive.listing import Listing, SourceIndex
+from archive_service.archive.naming import NameRules, archive_names, collision_key, numbered
 from archive_service.cli.packing.pack_errors import PackingRefused
 from archive_service.cli.packing.target import Identity
 from archive_service.storage.exclusion import Exclusion
@@ -105,7 +105,7 @@ class _Collection:
     def __init__(
         self, in_flight: InFlight, output: Identity | None, on_left_out: OnLeftOut
     ) -> None:
-        self.walk = Walk(Exclusion(()), self, in_flight=in_flight)
+        self.walk = Walk(Exclusion(()), self.accepts, in_flight=in_flight)
         self.roots: list[Root] = []
         self._output = output
         self._on_left_out = on_left_out
@@ -149,15 +149,8 @@ class _Collection:
         if self.accepts(root.path, status.st_mode, status.st_ino):
             self.walk.file(root.path, status)
 
-    def accepts_all(self, modes: array[int], inodes: array[int]) -> bool:
-        """Return whether a directory holds only regular files; see `FileFilter`."""
-        is_output_elsewhere = self._output is None or self._output.inode not in inodes
-        return is_output_elsewhere and all(
-            stat.S_ISREG(mode) and mode & _ALL_MAY_READ == _ALL_MAY_READ for mode in set(modes)
-        )
-
     def accepts(self, path: bytes, mode: int, inode: int) -> bool:
-        """Return whether a file is packed; report the reason if not; see `FileFilter`."""
+        """Return whether a file is packed; report the reason if not."""
         special = _SPECIAL.get(stat.S_IFMT(mode))
         if special:
             self._on_left_out(self._given(path), f"is {special}")
@@ -199,3 +192,36 @@ def _first_source(root: Root) -> SourceIndex:
 def _reason(error: OSError | ValueError) -> str:
     text = error.strerror if isinstance(error, OSError) else "no possible name"
     return f"can't be read: {text}"
+
+
+def packed_names(sources: Sources, rules: NameRules) -> list[bytes]:
+    """Return the name in the archive of each source, UTF-8."""
+    distinct = _DistinctNames(rules)
+    return archive_names(sources.renamed(list(map(distinct.take, sources.roots))), rules)
+
+
+class _DistinctNames:
+    """Returns names that stay distinct on every disk that the rules support.
+
+    Of several with one base name the first on the command line keeps it, the next gets " (2)", then
+    " (3)" ...: before the extension of a file, after the name of a directory.
+    """
+
+    def __init__(self, rules: NameRules) -> None:
+        self._rules = rules
+        # The last number used for a name, or a thousand equal names would take a million tries.
+        self._numbers: dict[str, int] = {}
+
+    def take(self, root: Root) -> bytes:
+        wanted = archive_names([root.name], self._rules)[0].decode()
+        slash = "/" if root.is_directory else ""
+        name, number = wanted, self._numbers.get(self._key(wanted), 1)
+        while self._key(name) in self._numbers:
+            number += 1
+            name = numbered(wanted + slash, number).removesuffix("/")
+        self._numbers[self._key(wanted)] = number
+        self._numbers.setdefault(self._key(name), 1)
+        return name.encode()
+
+    def _key(self, name: str) -> str:
+        return collision_key(name, self._rules)

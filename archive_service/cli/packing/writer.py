@@ -104,7 +104,7 @@ class ArchiveWriter(ABC):
         """Write the data of a large file."""
 
     def _hash(self, source: SourceIndex) -> None:
-        """Return the CRC-32 of a large file."""
+        """Learn the CRC-32 of a large file."""
         began = begin_hash()
         with _naming(source), self._open_files() as files, files.open(source) as file:
             value = 0

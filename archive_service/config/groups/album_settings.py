@@ -81,7 +81,7 @@ def lists_place(text: str) -> StoragePlace | None:
 
 
 def are_served(lists_dir: StoragePlace, photos_dir: StoragePlace) -> bool:
-    """Tell whether lists lie in what can be an album."""
+    """Return whether lists lie in what can be an album."""
     if isinstance(lists_dir, Path) and isinstance(photos_dir, Path):
         lists, photos = real_path(lists_dir), real_path(photos_dir)
         below = lists.relative_to(photos).parts if lists.is_relative_to(photos) else ()

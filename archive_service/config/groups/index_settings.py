@@ -16,7 +16,7 @@ def _index_url(text: str) -> Secret | None:
     if not text:
         return None
     address = parse_index_url(text)
-    if address.kind != "sqlite":
+    if address.kind.is_shared:
         make_store(address)
     return Secret(text)
 

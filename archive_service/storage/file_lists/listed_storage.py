@@ -12,11 +12,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from itertools import compress
 from threading import Lock
 
 from archive_service.archive.errors import ArchiveNotFound
 from archive_service.archive.id import ArchiveId
-from archive_service.archive.listing import Listing
+from archive_service.archive.listing import Listing, SourceIndex
 from archive_service.archive.lru import WeightedLRU
 from archive_service.observe.events import Observe, ignore
 from archive_service.observe.recurrence import once
@@ -26,13 +27,13 @@ from archive_service.storage.file_lists.list_model import ListBroken
 from archive_service.storage.file_lists.list_place import ListPlace, ListTimes
 from archive_service.storage.file_lists.merged_listings import MergedListings
 from archive_service.storage.file_lists.parsed_list import FileList
-from archive_service.storage.file_lists.text_files import FilesWithTexts
 from archive_service.storage.wanted_tree import WantedTree
+from archive_service.storage.wrapped_files import WrappedFiles
 
 _KEPT_BYTES = 75_000_000
-"""Of lists that are kept as they were read."""
+"""Memory for lists as they were read."""
 _MERGED_BYTES = 75_000_000
-"""Of lists whose listing is kept, what was read of them included."""
+"""Memory for the listings of lists, with what was read of them."""
 
 
 class ListedStorage:
@@ -125,3 +126,30 @@ class ListedStorage:
             with self._lock:
                 self._read.put(archive, (file.version, found), weight=found.memory_bytes)
         return found, file.times
+
+
+class FilesWithTexts(WrappedFiles):
+    """The files of albums, and texts by source; see `AlbumFiles`.
+
+    A text is small, and its CRC-32 is known from the start, so it is only read whole.
+    """
+
+    def __init__(
+        self, opened: AbstractContextManager[AlbumFiles], texts: Mapping[int, bytes]
+    ) -> None:
+        super().__init__(opened)
+        self._texts = texts
+
+    def read_into(
+        self, buffer: memoryview, sources: Sequence[SourceIndex], positions: Sequence[int]
+    ) -> None:
+        """Read small files whole; see `AlbumFiles.read_into`."""
+        is_file = []
+        for source, position in zip(sources, positions, strict=True):
+            text = self._texts.get(source)
+            is_file.append(text is None)
+            if text:
+                buffer[position : position + len(text)] = text
+        files = list(compress(sources, is_file))
+        if files:
+            self._files.read_into(buffer, files, list(compress(positions, is_file)))

@@ -14,8 +14,7 @@ from operator import eq
 from typing import NamedTuple
 
 from archive_service.archive.id import ArchiveId
-from archive_service.archive.list_details import ListDetails
-from archive_service.archive.listing import CHANGE_TOKEN_SIZE, Listing, parents
+from archive_service.archive.listing import CHANGE_TOKEN_SIZE, ListDetails, Listing, parents
 from archive_service.archive.naming import numbered
 from archive_service.storage.base import Storage
 from archive_service.storage.file_lists.list_model import ListBroken

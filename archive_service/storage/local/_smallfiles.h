@@ -77,7 +77,7 @@ opened_to_pass(int directory, const char *path, size_t length)
 {
     const char *end = path + length;
     char name[NAME_MAX + 1];
-    int descriptor = openat(directory, ".", PASS_DIRECTORY);
+    int descriptor = directory;
     while (path < end && descriptor >= 0) {
         const char *slash = memchr(path, '/', (size_t)(end - path));
         size_t count = (size_t)((slash ? slash : end) - path);
@@ -89,11 +89,12 @@ opened_to_pass(int directory, const char *path, size_t length)
                 name[count] = '\0';
                 descriptor = openat(above, name, PASS_DIRECTORY);
             }
-            close(above);
+            if (above != directory)
+                close(above);
         }
         path += count + 1;
     }
-    return descriptor;
+    return descriptor == directory ? openat(directory, ".", PASS_DIRECTORY) : descriptor;
 }
 
 /* Return whether the whole file was read and, after its last byte, found to be what was listed. */

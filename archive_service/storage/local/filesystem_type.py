@@ -24,15 +24,14 @@ _PROMPT = frozenset(
         0xCA451A4E,  # bcachefs
         0x01021994,  # tmpfs
         0x858458F6,  # ramfs
-        0x73717368,  # SquashFS
-        0xE0F5E1E2,  # EROFS
         0x794C7630,  # overlayfs
     }
 )
 """`f_type` of statfs(2) of file systems that depend on no other machine or program.
 
-`fstat`, `close` and sending from memory never wait there.  macOS and other systems have no such
-numbers, so no file is prompt there.
+`fstat`, `close` and sending from memory never wait there, and a ctime tells of each change.  So
+SquashFS and EROFS are not among them: an image may replace another under the same times.  macOS and
+other systems have no such numbers, so no file is prompt there.
 """
 _STATFS_WORDS = 64
 """More than any system's `struct statfs` has; its first word is `f_type` on Linux."""

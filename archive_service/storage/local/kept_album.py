@@ -16,7 +16,7 @@ from typing import NamedTuple
 from archive_service.storage.in_flight import HALVED_FILES, InFlight
 from archive_service.storage.local.directory_look import DirectoryLook, rows_of
 from archive_service.storage.local.native import NativeCalls
-from archive_service.storage.local.open_beneath import opened_to_pass
+from archive_service.storage.local.open_beneath import Opened, opened_to_pass
 from archive_service.storage.local.stat_record import COLUMNS, MODE, ROW
 
 KEPT_ENTRIES = 120_000
@@ -41,18 +41,21 @@ class KeptDirectory(NamedTuple):
 
     def is_unchanged(self, album: int, in_flight: InFlight, native: NativeCalls) -> bool:
         """Return whether the directory in an open album, and these files in it, are the same."""
+        if not self.location:
+            return self._is_same(album, in_flight, native)
         try:
-            descriptor = opened_to_pass(album, self.location)
+            opened = Opened(opened_to_pass(album, self.location))
         except OSError:
             return False
-        try:
-            if _identity(os.fstat(descriptor)) != self.identity:
-                return False
-            names = self.names.split(b"\0") if self.names else []
-            rows = partial(_rows, descriptor, names, native)
-            return b"".join(in_flight.in_slices(rows, len(names))) == self.rows
-        finally:
-            os.close(descriptor)
+        with opened as descriptor:
+            return self._is_same(descriptor, in_flight, native)
+
+    def _is_same(self, descriptor: int, in_flight: InFlight, native: NativeCalls) -> bool:
+        if _identity(os.fstat(descriptor)) != self.identity:
+            return False
+        names = self.names.split(b"\0") if self.names else []
+        rows = partial(_rows, descriptor, names, native)
+        return b"".join(in_flight.in_slices(rows, len(names))) == self.rows
 
 
 class KeptAlbum(NamedTuple):

@@ -11,6 +11,24 @@ OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLO
 _PASS_DIRECTORY = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
+class Opened:
+    """Closes a descriptor at the end of a block.
+
+    A generator would take three times as long, several times in each request.
+    """
+
+    __slots__ = ("_descriptor",)
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def __enter__(self) -> int:
+        return self._descriptor
+
+    def __exit__(self, *_raised: object) -> None:
+        os.close(self._descriptor)
+
+
 def opened_to_list(directory: int, path: bytes) -> int:
     """Open a directory by its path beneath another, and return its descriptor; raise OSError."""
     passed = opened_to_pass(directory, path)

@@ -17,8 +17,8 @@ from __future__ import annotations
 import errno
 import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from enum import Enum
 from functools import partial
 from pathlib import Path
@@ -35,7 +35,7 @@ from archive_service.storage.in_flight import InFlights
 from archive_service.storage.local.album_files import AlbumPlace, LocalAlbumFiles, album_place
 from archive_service.storage.local.filesystem_type import is_prompt
 from archive_service.storage.local.native import AS_COMPILED, NativeCalls
-from archive_service.storage.local.open_beneath import OPEN_FILE, opened_to_pass
+from archive_service.storage.local.open_beneath import OPEN_FILE, Opened, opened_to_pass
 from archive_service.storage.local.stat_record import ctime_ns
 from archive_service.storage.local.walk import opened_directory
 from archive_service.storage.local.written_files import WrittenFiles
@@ -125,7 +125,7 @@ class OpenWriters:
     def sign(self, archive: ArchiveId, listing: Listing, *, now_ns: int) -> UploadSign | None:
         """Return a sign that a file is not whole; see `UploadLook.sign`.
 
-        What can't be opened shows nothing: it can't be sent either.
+        What can't be opened or read shows nothing: it can't be sent either.
         """
         young = listing.changed_since(now_ns - int(LOOKED_AT_S * NS_PER_S))
         if len(young) > MOST_LOOKED_AT:
@@ -197,11 +197,11 @@ class _AlbumLook:
             self.other_sign = self.other_sign or found
 
     def _at(self, files: LocalAlbumFiles, source: SourceIndex) -> UploadSign | None:
-        descriptor = files.open_unverified(source)
         try:
-            return self._in_open(files, source, descriptor)
-        finally:
-            os.close(descriptor)
+            with Opened(files.open_unverified(source)) as descriptor:
+                return self._in_open(files, source, descriptor)
+        except OSError as error:
+            raise SourceUnreadable.of(error) from None
 
     def _in_open(
         self, files: LocalAlbumFiles, source: SourceIndex, descriptor: int
@@ -225,13 +225,13 @@ class _AlbumLook:
         album = self._archive
         if self._listing.listed:
             album = ArchiveId(os.fsdecode(directory.partition(b"/")[0]))
-        with suppress(OSError), self._directory(directory) as parent:
-            descriptor = os.open(name, OPEN_FILE, dir_fd=parent)
-            try:
-                changed_ns = ctime_ns(os.fstat(descriptor))
-                return self._holds(lambda: (album, name), descriptor, changed_ns=changed_ns)
-            finally:
-                os.close(descriptor)
+        with (
+            suppress(OSError),
+            self._directory(directory) as parent,
+            Opened(os.open(name, OPEN_FILE, dir_fd=parent)) as descriptor,
+        ):
+            changed_ns = ctime_ns(os.fstat(descriptor))
+            return self._holds(lambda: (album, name), descriptor, changed_ns=changed_ns)
         return False
 
     def _holds(self, origin: Origin, descriptor: int, *, changed_ns: int) -> bool:
@@ -242,15 +242,10 @@ class _AlbumLook:
         self._writers.report_left_open(self._archive)
         return False
 
-    @contextmanager
-    def _directory(self, path: bytes) -> Iterator[int]:
+    def _directory(self, path: bytes) -> Opened:
         place = self._writers.place(self._archive, self._listing)
         with opened_directory(place.root) as root:
-            descriptor = opened_to_pass(root, place.path + b"/" + path)
-        try:
-            yield descriptor
-        finally:
-            os.close(descriptor)
+            return Opened(opened_to_pass(root, place.path + b"/" + path))
 
 
 def _refused(descriptor: int, error: OSError) -> Lease:

@@ -1,4 +1,4 @@
-"""Tells the kernel what will be read, and what will not be read again."""
+"""Advises the kernel on what will be read, and what will not be read again."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -35,8 +36,8 @@ from archive_service.storage.local.filesystem_type import is_prompt, mount_point
 from archive_service.storage.local.kept_album import KEPT_ENTRIES
 from archive_service.storage.local.kept_listings import Found, FoundAlbum, KeptListings, Wanted
 from archive_service.storage.local.native import AS_COMPILED, NativeCalls
-from archive_service.storage.local.open_beneath import OPEN_DIRECTORY
-from archive_service.storage.local.symlinks import AlbumLinks, Links, NoLinks
+from archive_service.storage.local.open_beneath import OPEN_DIRECTORY, Opened
+from archive_service.storage.local.symlinks import AlbumLinks, Skipped
 from archive_service.storage.local.walk import VANISHED, Walk, opened_directory
 from archive_service.storage.wanted_tree import WantedTree
 
@@ -174,8 +175,13 @@ class LocalStorage:
             return FoundAlbum(listing, are_prompt, walk.kept_album() if can_be_kept else None)
 
     def _walk(self, archive: ArchiveId, album: int, in_flight: InFlight) -> Walk:
-        links = self._links(archive, album)
-        return Walk(self._exclusion, in_flight=in_flight, links=links, native=self._native)
+        skipped = partial(self._skipped, archive)
+        links = None
+        if self._symlinks == "inside":
+            places = partial(self._places, archive)
+            links = AlbumLinks(album, places, exclusion=self._exclusion, skipped=skipped)
+        accepts = partial(_is_regular, skipped)
+        return Walk(self._exclusion, accepts, in_flight=in_flight, links=links, native=self._native)
 
     @contextmanager
     def _opened_root(self) -> Iterator[int]:
@@ -186,26 +192,14 @@ class LocalStorage:
         except OSError as error:
             raise StorageUnavailable(errno_name(error)) from None
 
-    @contextmanager
-    def _opened_album(self, archive: ArchiveId, root: int) -> Iterator[int]:
+    def _opened_album(self, archive: ArchiveId, root: int) -> Opened:
         """Open an album; raise ArchiveNotFound."""
         try:
-            album = os.open(archive.value, OPEN_DIRECTORY, dir_fd=root)
+            return Opened(os.open(archive.value, OPEN_DIRECTORY, dir_fd=root))
         except OSError as error:
             if error.errno in _NO_ALBUM:
                 raise ArchiveNotFound from None
             raise
-        try:
-            yield album
-        finally:
-            os.close(album)
-
-    def _links(self, archive: ArchiveId, album: int) -> Links:
-        skipped = partial(self._skipped, archive)
-        if self._symlinks == "never":
-            return NoLinks(skipped)
-        places = partial(self._places, archive)
-        return AlbumLinks(album, places, exclusion=self._exclusion, skipped=skipped)
 
     def _skipped(self, archive: ArchiveId, inode: int, reason: str) -> None:
         self._observe(LinkSkipped(archive, inode, reason))
@@ -214,3 +208,10 @@ class LocalStorage:
         """Return the absolute paths of an album."""
         roots = (self._root.absolute(), self._root.resolve())
         return [bytes(root / archive.value) for root in roots]
+
+
+def _is_regular(skipped: Skipped, _path: bytes, mode: int, inode: int) -> bool:
+    """Return whether a file is listed: a regular one is.  Report a link: it is not followed."""
+    if stat.S_ISLNK(mode):
+        skipped(inode, "never")
+    return stat.S_ISREG(mode)

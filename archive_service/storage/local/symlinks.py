@@ -12,7 +12,6 @@ import errno
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.local.open_beneath import opened_to_list, opened_to_pass
@@ -31,19 +30,6 @@ class LinkTarget:
 
     path: bytes
     status: os.stat_result
-
-
-class Links(Protocol):
-    """How the links of an album are handled."""
-
-    def follow(self, path: bytes, inode: int) -> LinkTarget | None:
-        """Return the target of a link, or None if it is left out; raise OSError."""
-
-    def skip(self, inode: int, reason: str) -> None:
-        """Report that a link is left out after all."""
-
-    def open_directory(self, path: bytes) -> int:
-        """Open a target for listing; raise OSError."""
 
 
 class _LeadsNowhere(Exception):
@@ -74,7 +60,7 @@ class AlbumLinks:
         self._skipped = skipped
 
     def follow(self, path: bytes, inode: int) -> LinkTarget | None:
-        """Return the target of a link; see `Links.follow`."""
+        """Return the target of a link, or None if it is left out; raise OSError."""
         try:
             target = self._resolved(path)
             return LinkTarget(target, self._status(target))
@@ -87,11 +73,11 @@ class AlbumLinks:
         return None
 
     def skip(self, inode: int, reason: str) -> None:
-        """Note that a link is left out after all; see `Links.skip`."""
+        """Report that a link is left out after all."""
         self._skipped(inode, reason)
 
     def open_directory(self, path: bytes) -> int:
-        """Open a target for listing; see `Links.open_directory`."""
+        """Open a target for listing; raise OSError."""
         return opened_to_list(self._album, path)
 
     def _resolved(self, path: bytes) -> bytes:
@@ -145,25 +131,6 @@ class AlbumLinks:
             return os.stat(name or b".", dir_fd=directory, follow_symlinks=False)
         finally:
             os.close(directory)
-
-
-class NoLinks:
-    """Links that are all left out."""
-
-    def __init__(self, skipped: Skipped) -> None:
-        self._skipped = skipped
-
-    def follow(self, path: bytes, inode: int) -> None:
-        """Leave the link out; see `Links.follow`."""
-        self._skipped(inode, "never")
-
-    def skip(self, inode: int, reason: str) -> None:
-        """Report that a link is left out; see `Links.skip`."""
-        self._skipped(inode, reason)
-
-    def open_directory(self, path: bytes) -> int:
-        """Raise FileNotFoundError: no link has a target; see `Links.open_directory`."""
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
 
 
 def _go_up(passed: list[bytes]) -> None:

@@ -9,9 +9,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from array import array
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -19,7 +18,6 @@ from pathlib import Path
 from archive_service.archive.errors import AlbumInMotion, AlbumUnpackable
 from archive_service.archive.listing import Listing
 from archive_service.storage.exclusion import Exclusion
-from archive_service.storage.file_filter import REGULAR_FILES, FileFilter
 from archive_service.storage.in_flight import MOST_AT_ONCE, InFlight
 from archive_service.storage.local.directory_look import (
     DirectoryLook,
@@ -32,9 +30,8 @@ from archive_service.storage.local.filesystem_type import is_prompt
 from archive_service.storage.local.kept_album import KeptAlbum, KeptAlbumBuilder
 from archive_service.storage.local.listing_builder import ListingBuilder
 from archive_service.storage.local.native import AS_COMPILED, NativeCalls
-from archive_service.storage.local.open_beneath import OPEN_DIRECTORY
+from archive_service.storage.local.open_beneath import OPEN_DIRECTORY, Opened
 from archive_service.storage.local.stat_record import (
-    COLUMNS,
     INODE,
     MODE,
     ROW,
@@ -43,7 +40,7 @@ from archive_service.storage.local.stat_record import (
     mtime_ns,
     row,
 )
-from archive_service.storage.local.symlinks import Links, LinkTarget
+from archive_service.storage.local.symlinks import AlbumLinks, LinkTarget
 
 MAX_DEPTH = 64
 """The most directories within directories; each holds a descriptor while it is walked."""
@@ -51,6 +48,9 @@ VANISHED = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 """The errors of opening a file that was replaced or removed since its name was read."""
 
 
+Accepts = Callable[[bytes, int, int], bool]
+"""Returns whether a file that is neither a directory nor a followed link is listed, by its path,
+mode and inode number."""
 _Named = tuple[bytes, "bytes | None"]
 """The name of a directory; if that is a link, where the directory is, else None."""
 
@@ -65,10 +65,10 @@ class Walk:
     def __init__(
         self,
         exclusion: Exclusion,
-        acceptance: FileFilter = REGULAR_FILES,
+        accepts: Accepts,
         *,
         in_flight: InFlight,
-        links: Links | None = None,
+        links: AlbumLinks | None = None,
         native: NativeCalls = AS_COMPILED,
     ) -> None:
         self.reached = b""
@@ -76,7 +76,7 @@ class Walk:
         self.is_prompt = True
         """Whether all directories lie on file systems that answer at once."""
         self._exclusion = exclusion
-        self._acceptance = acceptance
+        self._accepts = accepts
         self._in_flight = in_flight
         self._links = links
         self._native = native
@@ -192,9 +192,6 @@ class Walk:
 
     def _add_files(self, names: list[bytes], rows: bytes, place: Place) -> list[_Named]:
         """Collect files; return the directories among them, those behind links with the target."""
-        if self._has_files_alone(rows):
-            self._add(place, names, rows, {})
-            return []
         directories: list[_Named] = []
         kept: list[bytes] = []
         kept_rows: list[bytes] = []
@@ -211,18 +208,15 @@ class Walk:
                     linked[len(kept)] = target.path
                     kept.append(name)
                     kept_rows.append(row(target.status))
-            elif self._acceptance.accepts(place.prefix + name, mode, inode):
+            elif self._accepts(place.prefix + name, mode, inode):
                 kept.append(name)
                 kept_rows.append(ROW.pack(*fields))
         self._add(place, kept, b"".join(kept_rows), linked)
         return directories
 
-    def _has_files_alone(self, rows: bytes) -> bool:
-        """Return whether all rows are of files that are listed; a link is none."""
-        unsigned = array("Q", rows)
-        return self._acceptance.accepts_all(unsigned[MODE::COLUMNS], unsigned[INODE::COLUMNS])
-
-    def _followed(self, links: Links, name: bytes, inode: int, place: Place) -> LinkTarget | None:
+    def _followed(
+        self, links: AlbumLinks, name: bytes, inode: int, place: Place
+    ) -> LinkTarget | None:
         """Return the file or directory that a link leads to, or None where it is left out."""
         path = place.location + name
         target = links.follow(path, inode)
@@ -267,14 +261,9 @@ class Walk:
         self._columns.add([place.prefix + name for name in names], rows, linked)
 
 
-@contextmanager
-def opened_directory(path: Path) -> Iterator[int]:
+def opened_directory(path: Path) -> Opened:
     """Open a directory, by descriptor; it may be a link, because the operator named it."""
-    descriptor = os.open(path, OPEN_DIRECTORY & ~os.O_NOFOLLOW)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
+    return Opened(os.open(path, OPEN_DIRECTORY & ~os.O_NOFOLLOW))
 
 
 def _close(look: DirectoryLook | None) -> None:

@@ -1,4 +1,4 @@
-"""A client's connection: deadlines of headers, half-closed sockets, and pages for bad requests.
+"""A client's connection: limits of headers, half-closed sockets, and pages for bad requests.
 
 aiohttp answers malformed requests before they reach an application: in plain text, with a copy of
 the request, which holds the archive's id, and with the versions of aiohttp and Python.
@@ -12,19 +12,32 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from aiohttp import StreamReader, web
+from aiohttp.http_exceptions import BadStatusLine, InvalidURLError, LineTooLong
 
 from archive_service.transfer.connection import close_now
 from archive_service.transfer.tcp_info import TcpProgress, progress_of
-from archive_service.web.failures import EXPECTATION_FAILED, INTERNAL, failure_response
-from archive_service.web.http_server.header_limits import (
-    MAX_FIELD_BYTES,
-    MAX_FIELDS,
-    MAX_HEADER_BYTES,
-    MAX_REQUEST_TARGET_BYTES,
-    header_failure,
+from archive_service.web.failures import (
+    COOKIES_TOO_LONG,
+    EXPECTATION_FAILED,
+    FIELD_TOO_LONG,
+    INTERNAL,
+    LINK_UNREADABLE,
+    REQUEST_LINE_TOO_LONG,
+    REQUEST_UNREADABLE,
+    TOO_MANY_FIELDS,
+    Failure,
+    failure_response,
 )
 from archive_service.web.response_headers import add_fields
 
+MAX_REQUEST_TARGET_BYTES = 8190
+MAX_FIELD_BYTES = 65_536
+"""Of a field's name and value.  Browsers send all cookies of the site with a download, and a web
+server in front may join them into one field: three of 4 KB are common."""
+MAX_HEADER_BYTES = 131_072
+"""Of the request line and all fields; a longer header is neither read nor answered."""
+MAX_FIELDS = 128
+_COOKIE = b"cookie"
 QUIET_S = 0.4
 """After this time without progress, a half-closed connection counts as abandoned."""
 
@@ -202,7 +215,7 @@ class ClientConnection(web.RequestHandler):
             return web.Response(status=status)
         if status == HTTPStatus.BAD_REQUEST:
             self.logger.debug("Request refused: %s", type(exc).__name__)
-            failure = header_failure(exc, self._header)
+            failure = _header_failure(exc, self._header)
         else:
             super().handle_error(request, status, exc, message)  # logs it
             failure = INTERNAL
@@ -210,3 +223,20 @@ class ClientConnection(web.RequestHandler):
         add_fields(request, response)
         response.force_close()
         return response
+
+
+def _header_failure(error: BaseException | None, header: bytes) -> Failure:
+    """Return the failure for a header, given its bytes up to where parsing stopped."""
+    if isinstance(error, LineTooLong):
+        is_of_line = MAX_REQUEST_TARGET_BYTES in error.args
+        return REQUEST_LINE_TOO_LONG if is_of_line else _failure_of_field(header)
+    # A space in a link ends it early, and the rest is no version of HTTP.
+    if isinstance(error, InvalidURLError | BadStatusLine):
+        return LINK_UNREADABLE
+    return TOO_MANY_FIELDS if header.count(b"\r\n") > MAX_FIELDS else REQUEST_UNREADABLE
+
+
+def _failure_of_field(header: bytes) -> Failure:
+    longest = max(header.split(b"\r\n"), key=len)
+    name, _, _ = longest.partition(b":")
+    return COOKIES_TOO_LONG if name.strip().lower() == _COOKIE else FIELD_TOO_LONG

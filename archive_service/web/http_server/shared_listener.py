@@ -18,6 +18,8 @@ each time, and downloads under way would find no descriptor for their files.
 from __future__ import annotations
 
 import asyncio
+import os
+import resource
 import socket
 from collections.abc import Callable
 from typing import cast
@@ -29,13 +31,17 @@ from archive_service.observe.events import Observe
 from archive_service.observe.process_events import ConnectionNotTaken
 from archive_service.web.http_server.runner import Runner
 from archive_service.web.limits.connection_counts import ConnectionCount
-from archive_service.web.limits.descriptors import has_room_for_another
 
 _MOMENT_S = 0.02
 """Enough for an idle process to wake up while all cores are busy."""
 _RETRY_S = 0.25
 """Pause before the next try, if there are too few descriptors or too little memory."""
 _NO_ROOM = "reserve"
+_PER_DOWNLOAD = 3
+"""Descriptors: the connection, its duplicate (`SocketWriter`) and the file that is sent."""
+_MOST_RESERVED = 256
+_RESERVED_PART = 4
+"""At most a quarter is reserved for listings, hashing, reading ahead and the index."""
 
 
 class SharedListener(web.BaseSite):
@@ -91,7 +97,7 @@ class SharedListener(web.BaseSite):
     async def _take(self) -> None:
         if self._connections.is_above_least():
             await asyncio.sleep(_MOMENT_S)
-        if not has_room_for_another(self._connections.own()):
+        if not _has_room_for_another(self._connections.own()):
             self._close_silent()
             await self._wait_for_room(_NO_ROOM)
             return
@@ -112,3 +118,22 @@ class SharedListener(web.BaseSite):
     async def _wait_for_room(self, reason: str) -> None:
         self._observe(ConnectionNotTaken(reason))
         await asyncio.sleep(_RETRY_S)
+
+
+def _has_room_for_another(connections: int) -> bool:
+    """Return whether a process with so many connections has descriptors for one more."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if limit == resource.RLIM_INFINITY:
+        return True
+    usable = limit - min(_MOST_RESERVED, limit // _RESERVED_PART)
+    return (connections + 1) * _PER_DOWNLOAD <= usable and _lowest_free() < usable
+
+
+def _lowest_free() -> int:
+    """Return the lowest free descriptor: at least as many are in use."""
+    try:
+        descriptor = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:  # none is free
+        return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    os.close(descriptor)
+    return descriptor

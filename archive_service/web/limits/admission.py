@@ -78,11 +78,10 @@ class FairUse:
 
     def admit(self, request: web.Request) -> None:
         """Admit a request; raise ClientRefused."""
-        now_s = time.monotonic()
-        if self._failed_lookups is None or not self._failed_lookups.refuses_any_client(now_s):
+        if self._failed_lookups is None:
             return
         client = self._client(request)
-        refused_s = self._failed_lookups.refused_for_s(client.key, now_s)
+        refused_s = self._failed_lookups.refused_for_s(client.key, time.monotonic())
         if refused_s and client.is_known and not self.is_site(request):
             raise ClientRefused(math.ceil(refused_s))
 
@@ -136,7 +135,7 @@ class FairUse:
         if content_length <= PROBE_BYTES:
             yield pace
             return
-        if not self._limits.tell_clients_apart:
+        if not self._limits.distinguishes_clients:
             with self._slots.taken(), self._slow.watched(transfer):
                 yield pace
             return

@@ -22,7 +22,7 @@ REFUSED_FROM = 3
 """A client is refused at this many times the limit."""
 DELAY_PER_FAILURE_S, MOST_DELAY_S = 0.1, 2.0
 _BUCKETS, _PLACES = 1024, 8
-_HEAD = Struct("I")  # until when any client is refused
+_HEAD = Struct("")
 _RECORD = Struct("16sIIII")  # client, minute, failures in it and in the one before, refused until
 
 
@@ -78,13 +78,7 @@ class FailedLookups:
         if self._failures(client, now_s) >= REFUSED_FROM * self._limit:
             until_s = math.ceil(now_s + self._refused_s)
             self._write(index, replace(record, refused_until_s=until_s))
-            [latest_s] = self._shared.head(self._number)
-            self._shared.set_head(self._number, max(until_s, latest_s))
         return self._delay_s(client, now_s)
-
-    def refuses_any_client(self, now_s: float) -> bool:
-        """Return whether any client is refused; mostly none is, and this is a quick look."""
-        return any(self._shared.head(number)[0] > now_s for number in self._shared.numbers)
 
     def refused_for_s(self, client: bytes, now_s: float) -> float:
         """Return for how many seconds a client is still refused; 0 if it is not."""

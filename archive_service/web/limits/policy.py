@@ -32,7 +32,7 @@ class Limits:
     """How long a client is refused after too many failed lookups."""
 
     @property
-    def tell_clients_apart(self) -> bool:
+    def distinguishes_clients(self) -> bool:
         """Whether a limit depends on the client of a download."""
         return bool(self.records_clients or self.bytes_per_s or self.bytes_per_s_per_download)
 

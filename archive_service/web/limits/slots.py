@@ -6,8 +6,6 @@ Each process records its own downloads in its region and counts those of all.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from math import ceil
 from struct import Struct
 
@@ -36,6 +34,22 @@ def slot_records(
     return SharedRecords(processes, head=_HEAD, record=_RECORD, records=records)
 
 
+class _Slot:
+    """The slot of one download, which it leaves at the end of a block."""
+
+    __slots__ = ("_index", "_slots")
+
+    def __init__(self, slots: Slots, index: int | None) -> None:
+        self._slots = slots
+        self._index = index
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_raised: object) -> None:
+        self._slots.leave(self._index)
+
+
 class Slots:
     """The downloads under way; one process reads all and adds its own.  A limit of 0 is none."""
 
@@ -50,11 +64,8 @@ class Slots:
         self._recorded_below = 0
         self._free: list[int] = []
 
-    @contextmanager
-    def taken(
-        self, client: bytes = b"", download: bytes = b"", *, is_known: bool = False
-    ) -> Iterator[None]:
-        """Hold a slot during a block; raise ServiceBusy or ClientBusy.
+    def taken(self, client: bytes = b"", download: bytes = b"", *, is_known: bool = False) -> _Slot:
+        """Take a slot, and hold it during a block; raise ServiceBusy or ClientBusy.
 
         `download` is the same for all connections of a client that may belong to one download.
         Without a limit for each client, neither argument matters.  A client that `is_known` gets
@@ -63,9 +74,10 @@ class Slots:
         index = self._enter(client, download)
         try:
             self._check(client, is_known=is_known)
-            yield
-        finally:
-            self._leave(index)
+        except BaseException:
+            self.leave(index)
+            raise
+        return _Slot(self, index)
 
     def under_way(self) -> int:
         """Return the number of downloads of all processes."""
@@ -98,7 +110,8 @@ class Slots:
         self._count(1)
         return index
 
-    def _leave(self, index: int | None) -> None:
+    def leave(self, index: int | None) -> None:
+        """Count a download no longer; `index` is that of its record."""
         if index is not None:
             self._shared.set_record(self._number, index, b"", b"")
             self._free.append(index)

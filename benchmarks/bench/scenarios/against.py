@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from bench.albums import Album, evict, files, make, warm
+from bench.albums import Album, evict, files, make, make_linked, warm
 from bench.builds import THIS, Build, other_build
 from bench.downloads import download, first_byte
 from bench.plan import Plan
@@ -85,21 +85,29 @@ def _first_downloads(album_of: _Albums) -> Row:
     return run
 
 
-def _first_bytes(plan: Plan, other: Build) -> Outcome:
-    album = plan.thumbnails
-    warm(make(plan.photos, album))
+def _first_bytes(name: str, *, of: str = "", made: Callable[[Path, Album], Path] = make) -> Row:
+    """Ask for the first byte of small files, or of what lies behind the link of their archive."""
 
-    def sample(server: Server) -> Sample:
-        rest(server.pid)
-        before_s = cpu_s(server.pid)
-        times = [first_byte(server.address(album.name)).wall_s for _ in range(_FIRST_BYTES)]
-        return {FIRST_BYTE: min(times) * 1e3, CPU: (cpu_s(server.pid) - before_s) / _FIRST_BYTES}
+    def run(plan: Plan, other: Build) -> Outcome:
+        album = plan.thumbnails
+        path = made(plan.photos, album)
+        warm(path)
 
-    with _both_up(plan, other) as servers:
-        for server in servers:
-            download(server.address(album.name))
-        rounds = in_turn(servers, plan.rounds, sample)
-    return _outcome("first byte", album, rounds, lower=[FIRST_BYTE, CPU])
+        def sample(server: Server) -> Sample:
+            rest(server.pid)
+            before_s = cpu_s(server.pid)
+            url = server.address(path.name) + of
+            times = [first_byte(url).wall_s for _ in range(_FIRST_BYTES)]
+            cpu = (cpu_s(server.pid) - before_s) / _FIRST_BYTES
+            return {FIRST_BYTE: min(times) * 1e3, CPU: cpu}
+
+        with _both_up(plan, other) as servers:
+            for server in servers:
+                download(server.address(path.name))
+            rounds = in_turn(servers, plan.rounds, sample)
+        return _outcome(name, album, rounds, lower=[FIRST_BYTE, CPU])
+
+    return run
 
 
 def _little(plan: Plan, other: Build) -> Outcome:
@@ -217,7 +225,10 @@ _ROWS: dict[str, Row] = {
     "thumbnails": _downloads(lambda plan: plan.thumbnails),
     "first-album": _first_downloads(lambda plan: plan.album),
     "first-thumbnails": _first_downloads(lambda plan: plan.thumbnails),
-    "first-byte": _first_bytes,
+    "first-byte": _first_bytes("first byte"),
+    "listed": _first_bytes("first byte, listed", made=make_linked),
+    "manifest": _first_bytes("manifest", of="manifest.json"),
+    "parts-manifest": _first_bytes("manifest with parts", of="manifest.json?summary&parts=5"),
     "little": _little,
     "cold": _cold,
     "start": _starts,

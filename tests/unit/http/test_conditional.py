@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from archive_service.http.conditional import (
-    Outcome,
+    PreconditionResult,
     Validators,
     evaluate,
     knows_entity_tag,
@@ -15,9 +15,9 @@ from archive_service.http.conditional import (
 )
 from archive_service.http.request_fields import RequestFields
 
-PROCEED = Outcome.PROCEED
-NOT_MODIFIED = Outcome.NOT_MODIFIED
-FAILED = Outcome.PRECONDITION_FAILED
+PROCEED = PreconditionResult.PROCEED
+NOT_MODIFIED = PreconditionResult.NOT_MODIFIED
+FAILED = PreconditionResult.PRECONDITION_FAILED
 
 TAG = '"xyzzy"'
 BEFORE = "Sun, 06 Nov 1994 08:49:36 GMT"
@@ -51,7 +51,7 @@ def fields(method: str = "GET", **values: str) -> RequestFields:
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE"])
-def test_if_match(method: str, if_match: str, expected: Outcome) -> None:
+def test_if_match(method: str, if_match: str, expected: PreconditionResult) -> None:
     assert evaluate(fields(method, if_match=if_match), STRONG, now_s=NOW_S) is expected
 
 
@@ -69,7 +69,7 @@ def test_if_match(method: str, if_match: str, expected: Outcome) -> None:
         (f"{BEFORE}, {BEFORE}", PROCEED),  # "including when the field value appears to be a list"
     ],
 )
-def test_if_unmodified_since(if_unmodified_since: str, expected: Outcome) -> None:
+def test_if_unmodified_since(if_unmodified_since: str, expected: PreconditionResult) -> None:
     request = fields(if_unmodified_since=if_unmodified_since)
     assert evaluate(request, STRONG, now_s=NOW_S) is expected
 
@@ -92,7 +92,9 @@ def test_if_unmodified_since(if_unmodified_since: str, expected: Outcome) -> Non
 @pytest.mark.parametrize(
     ("method", "on_match"), [("GET", NOT_MODIFIED), ("HEAD", NOT_MODIFIED), ("PUT", FAILED)]
 )
-def test_if_none_match(method: str, on_match: Outcome, if_none_match: str, matches: bool) -> None:
+def test_if_none_match(
+    method: str, on_match: PreconditionResult, if_none_match: str, matches: bool
+) -> None:
     request = fields(method, if_none_match=if_none_match)
     assert evaluate(request, STRONG, now_s=NOW_S) is (on_match if matches else PROCEED)
 
@@ -113,7 +115,9 @@ def test_if_none_match(method: str, on_match: Outcome, if_none_match: str, match
         ("GET", FUTURE, NOT_MODIFIED),  # only RFC 2616 called a later date invalid
     ],
 )
-def test_if_modified_since(method: str, if_modified_since: str, expected: Outcome) -> None:
+def test_if_modified_since(
+    method: str, if_modified_since: str, expected: PreconditionResult
+) -> None:
     request = fields(method, if_modified_since=if_modified_since)
     assert evaluate(request, STRONG, now_s=NOW_S) is expected
 
@@ -181,7 +185,7 @@ IF_NONE_MATCH = {None: None, True: '"a"', False: TAG}
 IF_MODIFIED_SINCE = {None: None, True: BEFORE, False: EXACT, "invalid": "x"}
 
 
-def precedence(method: str, *conditions: object) -> Outcome:
+def precedence(method: str, *conditions: object) -> PreconditionResult:
     """Follow section 13.2.2, given what each field evaluates to; None where it is absent."""
     match, unmodified, none_match, modified = conditions
     if match is False:  # step 1

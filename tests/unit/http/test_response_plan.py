@@ -10,15 +10,24 @@ import pytest
 from archive_service.http.conditional import Validators
 from archive_service.http.multipart import Literal, Slice
 from archive_service.http.request_fields import RequestFields
-from archive_service.http.response_plan import ResponsePlan, Target, is_resumption, plan
+from archive_service.http.response_plan import (
+    ResponsePlan,
+    SelectedRepresentation,
+    is_resumption,
+    plan,
+)
 
 TAG = '"xyzzy"'
 DATE = "Sun, 06 Nov 1994 08:49:37 GMT"
 OTHER_DATE = "Sun, 06 Nov 1994 08:49:36 GMT"
 NOW_S = 1_700_000_000
 LENGTH = 10_000
-TARGET = Target(LENGTH, "application/zip", Validators(TAG, 784111777, date_is_strong=True))
-WEAKLY_DATED = Target(LENGTH, "application/zip", Validators(TAG, 784111777, date_is_strong=False))
+TARGET = SelectedRepresentation(
+    LENGTH, "application/zip", Validators(TAG, 784111777, date_is_strong=True)
+)
+WEAKLY_DATED = SelectedRepresentation(
+    LENGTH, "application/zip", Validators(TAG, 784111777, date_is_strong=False)
+)
 VALIDATOR_FIELDS = {"ETag": TAG, "Last-Modified": DATE}
 ACCEPT_RANGES = {"Accept-Ranges": "bytes"}
 
@@ -27,7 +36,9 @@ def answer(method: str = "GET", **values: str | None) -> ResponsePlan:
     return answer_about(TARGET, method, **values)
 
 
-def answer_about(target: Target, method: str = "GET", **values: str | None) -> ResponsePlan:
+def answer_about(
+    target: SelectedRepresentation, method: str = "GET", **values: str | None
+) -> ResponsePlan:
     return plan(RequestFields(method, **values), target, now_s=NOW_S)
 
 
@@ -231,13 +242,15 @@ def test_the_same_request_has_the_same_plan() -> None:
 
 
 def test_another_archive_has_another_boundary() -> None:
-    other = Target(LENGTH, "application/zip", Validators('"b"', 784111777, date_is_strong=True))
+    other = SelectedRepresentation(
+        LENGTH, "application/zip", Validators('"b"', 784111777, date_is_strong=True)
+    )
     value = "bytes=0-0,-1"
     assert answer(range=value).parts[0] != answer_about(other, range=value).parts[0]
 
 
 def test_an_empty_representation_has_an_empty_slice() -> None:
-    empty = Target(0, "application/zip", TARGET.validators)
+    empty = SelectedRepresentation(0, "application/zip", TARGET.validators)
     assert spans(answer_about(empty)) == [(0, 0)]
     assert answer_about(empty, range="bytes=0-").status == 200  # section 14.2
 

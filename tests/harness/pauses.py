@@ -1,0 +1,49 @@
+"""Clients that do not read for a while."""
+
+from __future__ import annotations
+
+import array
+import fcntl
+import termios
+import time
+from pathlib import Path
+
+from harness.conditions import eventually
+from harness.http import Connection
+
+from archive_service.transfer.referenced_files import KEPT_BACK_BYTES
+
+
+def fill_buffers(connection: Connection, *, left_bytes: int, at_rest_s: float = 1.0) -> None:
+    """Wait until nothing more comes to a client that does not read, for a time.
+
+    By then the server has bytes that it can't send, or the client all that are left: a busy server
+    may only be late.
+    """
+    seen_bytes, since_s = (-1, -1), 0.0
+
+    def is_at_rest() -> bool:
+        nonlocal seen_bytes, since_s
+        held_bytes = (_unsent_bytes(connection), _waiting_bytes(connection))
+        if held_bytes != seen_bytes:
+            seen_bytes, since_s = held_bytes, time.monotonic()
+        is_full = held_bytes[0] > 0 or held_bytes[1] >= left_bytes - KEPT_BACK_BYTES
+        return is_full and time.monotonic() - since_s > at_rest_s
+
+    eventually(is_at_rest)
+
+
+def _waiting_bytes(connection: Connection) -> int:
+    count = array.array("i", [0])
+    fcntl.ioctl(connection.socket.fileno(), termios.FIONREAD, count)
+    return count[0]
+
+
+def _unsent_bytes(connection: Connection) -> int:
+    """Return what waits in the socket of the server, which is on this machine."""
+    client = connection.socket.getsockname()[1]
+    for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]:
+        _, _, remote, _, queues = line.split()[:5]
+        if int(remote.rpartition(":")[2], 16) == client:
+            return int(queues.partition(":")[0], 16)
+    return 0
