@@ -82,8 +82,7 @@ class ArchiveService:
     ) -> None:
         self._storage = storage
         self._index = index
-        self._settling = waits.settling
-        self._uploads = waits.uploads
+        self._settling, self._uploads = waits.settling, waits.uploads
         self._observe = observe
         self._hanging_disks = HangingDisks(observe)
         self._first_seen = FirstSeen()

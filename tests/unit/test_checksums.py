@@ -746,9 +746,9 @@ def test_values_are_stored_and_searched_in_threads(photos_dir: Path) -> None:
 
     async def first_download() -> None:
         async with album.checksums() as checksums:
-            checksums.values = looked = Looked("q", checksums.values)
             sources = [SourceIndex(number) for number in range(len(files) - 1)]
             checksums.learn(sources, [7] * len(sources), read_from_ns=time.time_ns())
+            checksums.values = looked = Looked("q", checksums.values)
             async with unread_watched(checksums, in_thread):
                 checksums.flush()
             await asyncio.wrap_future(checksums.begin_load())  # behind what is stored
