@@ -13,7 +13,7 @@ import zlib
 from array import array
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, closing
 from dataclasses import dataclass, field
 from datetime import timezone
 from pathlib import Path
@@ -382,7 +382,8 @@ class OneAlbum:
     async def checksums(self) -> AsyncIterator[AlbumChecksums]:
         with ThreadPoolExecutor(2) as hashing, ThreadPoolExecutor(1) as indexing:
             threads = HashThreads(self.index, hashing, indexing)
-            yield AlbumChecksums(ARCHIVE, self.listing, self.storage, threads)
+            with closing(threads.write_watches):
+                yield AlbumChecksums(ARCHIVE, self.listing, self.storage, threads)
 
 
 class HangingIndex(MemoryCrcIndex):
