@@ -67,6 +67,8 @@ class ArchiveLayout:
     """The entries whose data is a segment of its own."""
     is_plain: bool
     """Whether all entries have the simplest headers; see `headers.are_plain`."""
+    file_count: int
+    """The number of entries that are files, not directories."""
 
     def __len__(self) -> int:
         return self.central_offsets[-1] + len(self.end_records)
@@ -83,7 +85,7 @@ class ArchiveLayout:
 
     def holds_files(self) -> bool:
         """Return whether there is anything but directories."""
-        return any(not name.endswith(b"/") for name in self.names)
+        return self.file_count > 0
 
     def is_large(self, entry: EntryIndex) -> bool:
         """Return whether an entry's data is a segment of its own."""
@@ -208,7 +210,12 @@ def lay_out(
         ending,
         _large_entries(sizes, large_file_bytes),
         offsets.is_plain,
+        _file_count(entry_names),
     )
+
+
+def _file_count(names: Sequence[bytes]) -> int:
+    return len(names) - b"\0".join((*names, b"")).count(b"/\0")
 
 
 class _Offsets(NamedTuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
 from zlib_ng import zlib_ng
@@ -80,6 +80,12 @@ class KnownFiles:
         """Store values that were learned by reading."""
         for album in rows_by_album(self._archive, self._listing, learned):
             index.store(album.album, self._rows(index, album, learned))
+
+    def store_of(
+        self, index: CrcIndex, learned: Sequence[SourceIndex], values: Sequence[int]
+    ) -> None:
+        """Do the same for some sources, given the values of all."""
+        self.store(index, {source: values[source] for source in learned})
 
     def forget(self, index: CrcIndex, sources: Iterable[SourceIndex]) -> None:
         """Drop the rows of sources, but for doubted ones: no time would tell of their change."""

@@ -144,8 +144,7 @@ def _shown(listing: Listing, found: FileList, settings: Settings, *, given: str)
 
 
 def _summary(layout: ArchiveLayout, missing: int) -> str:
-    files = sum(1 for _ in layout.files())
-    return f"files: {files:,}, missing: {missing:,}, archive: {len(layout):,} bytes"
+    return f"files: {layout.file_count:,}, missing: {missing:,}, archive: {len(layout):,} bytes"
 
 
 def _write(options: Namespace, settings: Settings) -> int:

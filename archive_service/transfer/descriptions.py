@@ -49,7 +49,8 @@ KEPT_FILES = 100_000
 _FILES_PER_ALBUM = 30
 """The memory that an album takes beside its files, counted in files."""
 _KEPT_NAMES = 20_000
-"""Files of an album whose names are kept for the next part of it, some 250 bytes each."""
+"""Files of an album whose names are kept for the next part of it, some 250 bytes each.  Those of a
+larger album are kept while a part of any waits to be cut: to make them takes a second."""
 
 
 class _Names(NamedTuple):
@@ -92,6 +93,8 @@ class Descriptions:
         self._looks = SharedCalls(self._begin_look)
         self._cuttings = SharedCalls(self._begin_cutting)
         self._cutters = Lanes("cut", _CUTTING)
+        self._cuts = 0
+        """Parts that wait to be cut, or are cut."""
         self._last_cut: tuple[Representation, _Names] | None = None
 
     def close(self) -> None:
@@ -180,7 +183,18 @@ class Descriptions:
         return self._uploads.sign(whole.archive, whole.layout.listing, now_ns=time.time_ns())
 
     def _begin_cutting(self, wanted: _Part) -> Future[Representation]:
-        return self._cutters.of(wanted.whole.archive).submit(self._cut, wanted)
+        with self._lock:
+            self._cuts += 1
+        cutting = self._cutters.of(wanted.whole.archive).submit(self._cut, wanted)
+        cutting.add_done_callback(self._end_cutting)
+        return cutting
+
+    def _end_cutting(self, _cutting: Future[Representation]) -> None:
+        with self._lock:
+            self._cuts -= 1
+            last = self._last_cut
+            if last and not self._cuts and len(last[0].layout.listing) > _KEPT_NAMES:
+                self._last_cut = None
 
     def _cut(self, wanted: _Part) -> Representation:
         whole, listing = wanted.whole, wanted.whole.layout.listing
@@ -193,12 +207,14 @@ class Descriptions:
 
     def _names_of(self, whole: Representation) -> _Names:
         """Return the names in an album; for the one thread that cuts."""
-        if self._last_cut and self._last_cut[0] is whole:
-            return self._last_cut[1]
+        last = self._last_cut
+        if last and last[0] is whole:
+            return last[1]
+        self._last_cut = None
         listing = whole.layout.listing
         names = archive_names(listing.paths, self._options.names)
         found = _Names(names, FileLookup(listing, names, self._options.names))
-        self._last_cut = (whole, found) if len(listing) <= _KEPT_NAMES else None
+        self._last_cut = (whole, found)
         return found
 
 

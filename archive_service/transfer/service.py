@@ -45,6 +45,8 @@ _READING = LaneLimits(per_lane=32, usual=128, most=1024)
 """Listing, opening, reading and closing; many at once keep slow storage busy."""
 _HASHING = LaneLimits(per_lane=256, usual=8, most=256)
 """More threads than one download may use, so that no visitor's files delay another's."""
+_COMPUTING = LaneLimits(per_lane=1, usual=4, most=4)
+"""More threads that compute for one album would only wait for each other, and delay the rest."""
 _LOOKING_AT_ROOT = LaneLimits(per_lane=1, usual=2, most=2)
 _INDEXING = LaneLimits(per_lane=1, usual=1, most=1)
 ROOT_TIMEOUT_S = 5.0
@@ -80,13 +82,13 @@ class ArchiveService:
     ) -> None:
         self._storage = storage
         self._index = index
-        self._settling = waits.settling
-        self._uploads = waits.uploads
+        self._settling, self._uploads = waits.settling, waits.uploads
         self._observe = observe
         self._hanging_disks = HangingDisks(observe)
         self._first_seen = FirstSeen()
         self._reading = Lanes("read", _READING, on_hanging=self._hanging)
         self._hashing = Lanes("hash", _HASHING, on_hanging=self._hanging)
+        self._computing = Lanes("compute", _COMPUTING)
         self._contents: WeakKeyDictionary[Representation, ArchiveContent] = WeakKeyDictionary()
         self._root = Lanes("root", _LOOKING_AT_ROOT)
         self._root_lane = self._root.of(_ROOT)
@@ -216,9 +218,9 @@ class ArchiveService:
             references=self._references,
         )
 
-    def in_thread(self, archive: ArchiveId, work: Callable[[], _Result]) -> Future[_Result]:
-        """Run work for an album, in one of its threads."""
-        return self._reading.of(archive).submit(work)
+    def compute(self, archive: ArchiveId, work: Callable[[], _Result]) -> Future[_Result]:
+        """Do work for an album that needs no disk, in the one thread it has for that."""
+        return self._computing.of(archive).submit(work)
 
     def background_hasher(self) -> BackgroundHasher:
         """Return the hasher that works ahead of requests; close it before the service."""
@@ -248,7 +250,7 @@ class ArchiveService:
         """
         self._storage.close()
         self._descriptions.close()
-        for lanes in (self._root, self._reading, self._hashing):
+        for lanes in (self._root, self._reading, self._hashing, self._computing):
             lanes.close()
         self._write_watches.close()
         wait([self._index_lane.submit(self._index.close)], INDEX_ENDS_WITHIN_S)

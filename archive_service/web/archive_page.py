@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
 
 from aiohttp import web
 
@@ -72,15 +73,14 @@ class ArchivePage:
         language: str,
     ) -> AboutArchive:
         layout = representation.layout
-        files = list(layout.files())
-        listed = files[:MAX_LISTED] if self._options.page_lists_files else []
+        listed = islice(layout.files(), MAX_LISTED if self._options.page_lists_files else 0)
         pairs = query_pairs(request.rel_url.raw_query_string).pairs
         link = [(name, value) for name, value in pairs if name in KEPT]
         return AboutArchive(
             name=(query.download_name or representation.download_name or "").removesuffix(_SUFFIX),
             ending=ending_of(query.part, language).text,
             size_bytes=representation.complete_length,
-            files=len(files),
+            files=layout.file_count,
             link=archive_link(representation.archive, [*link, _DOWNLOAD]),
             listed=[representation.name(entry) for entry in listed],
         )

@@ -1,4 +1,4 @@
-"""The parts of archives: made in the threads of their album, shared by all current requests."""
+"""The parts of archives: made in the thread that computes for an album, shared by all requests."""
 
 from __future__ import annotations
 
@@ -85,10 +85,10 @@ class ArchiveParts:
         return found
 
     def _begin_cut(self, cut: _Cut) -> Future[Representation]:
-        return self._service.in_thread(cut.whole.archive, lambda: Parts(cut.whole).part(cut.part))
+        return self._service.compute(cut.whole.archive, lambda: Parts(cut.whole).part(cut.part))
 
     def _begin_count(self, count: _Count) -> Future[Figures]:
-        return self._service.in_thread(count.whole.archive, partial(_counted, count))
+        return self._service.compute(count.whole.archive, partial(_counted, count))
 
 
 def _version(whole: Representation, wanted: PartNumber | Division) -> _PartsKey:
@@ -100,8 +100,7 @@ def _counted(count: _Count) -> Figures:
         return ()
     parts = Parts(count.whole).divided(count.division)
     return tuple(
-        PartFigures(part.complete_length, sum(1 for _ in part.layout.files()), part.etag)
-        for part in parts
+        PartFigures(part.complete_length, part.layout.file_count, part.etag) for part in parts
     )
 
 

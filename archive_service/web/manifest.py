@@ -65,7 +65,7 @@ class Manifests:
 
     def _begin(self, order: _Order) -> Future[Manifest]:
         # That of a large album has megabytes, and printing takes time, too.
-        return self._service.in_thread(order.representation.archive, partial(_print, order))
+        return self._service.compute(order.representation.archive, partial(_print, order))
 
 
 def _print(order: _Order) -> Manifest:
@@ -101,7 +101,7 @@ def _about(representation: Representation) -> dict[str, _Value]:
     layout = representation.layout
     about: dict[str, _Value] = {
         "size": representation.complete_length,
-        "count": sum(1 for _ in layout.files()),
+        "count": layout.file_count,
         "etag": representation.etag,
     }
     if representation.missing:

@@ -67,6 +67,8 @@ def test_the_standard_library_reads_it_back(
     with zipfile.ZipFile(io.BytesIO(whole)) as archive:
         assert archive.testzip() is None
         assert {info.filename: archive.read(info) for info in archive.infolist()} == album
+        files = [info for info in archive.infolist() if not info.is_dir()]
+    assert layout.file_count == len(list(layout.files())) == len(files)
 
 
 @given(ALBUMS, st.integers(0, 40))

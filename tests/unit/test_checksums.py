@@ -13,7 +13,7 @@ import zlib
 from array import array
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, closing
 from dataclasses import dataclass, field
 from datetime import timezone
 from pathlib import Path
@@ -382,7 +382,8 @@ class OneAlbum:
     async def checksums(self) -> AsyncIterator[AlbumChecksums]:
         with ThreadPoolExecutor(2) as hashing, ThreadPoolExecutor(1) as indexing:
             threads = HashThreads(self.index, hashing, indexing)
-            yield AlbumChecksums(ARCHIVE, self.listing, self.storage, threads)
+            with closing(threads.write_watches):
+                yield AlbumChecksums(ARCHIVE, self.listing, self.storage, threads)
 
 
 class HangingIndex(MemoryCrcIndex):
@@ -746,9 +747,9 @@ def test_values_are_stored_and_searched_in_threads(photos_dir: Path) -> None:
 
     async def first_download() -> None:
         async with album.checksums() as checksums:
-            checksums.values = looked = Looked("q", checksums.values)
             sources = [SourceIndex(number) for number in range(len(files) - 1)]
             checksums.learn(sources, [7] * len(sources), read_from_ns=time.time_ns())
+            checksums.values = looked = Looked("q", checksums.values)
             async with unread_watched(checksums, in_thread):
                 checksums.flush()
             await asyncio.wrap_future(checksums.begin_load())  # behind what is stored

@@ -7,8 +7,9 @@ import gc
 import os
 import threading
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import fields
 from datetime import timezone
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from harness.albums import HASH, LONG_AGO_S, make_album, settle
 
 from archive_service.archive.errors import ArchiveNotFound, FileNotInAlbum, ListingTimedOut
 from archive_service.archive.id import ArchiveId
-from archive_service.archive.listing import CHANGE_TOKEN_SIZE, Listing
+from archive_service.archive.listing import CHANGE_TOKEN_SIZE, Listing, SourceIndex
 from archive_service.archive.naming import NameRules
 from archive_service.archive.representation import ArchiveOptions
 from archive_service.checksums.crc_index.memory import MemoryCrcIndex
@@ -196,8 +197,10 @@ def test_a_listing_is_waited_for_no_longer_than_its_time(photos_dir: Path) -> No
 class HugeAlbum(LocalStorage):
     """Lists an album that is too large to be kept longer than a download uses it."""
 
+    files = KEPT_FILES + 1
+
     def list(self, archive: ArchiveId) -> Listing:
-        paths = [b"0", *(b"1/%d.jpg" % number for number in range(KEPT_FILES + 1))]
+        paths = [b"0", *(b"1/%d.jpg" % number for number in range(self.files))]
         ones = [1] * len(paths)
         changed_ns = LONG_AGO_S * 10**9
         tokens = bytes(CHANGE_TOKEN_SIZE * len(paths))
@@ -216,6 +219,62 @@ def test_connections_share_the_layout_of_an_album_of_any_size(
 
     with service_over(HugeAlbum(photos_dir, Exclusion(()))) as service:
         assert asyncio.run(ask(service))
+
+
+class CountedListing(Listing):
+    """Counts how often all sources are gone through."""
+
+    rounds = 0
+
+    def sources(self) -> Sequence[SourceIndex]:
+        CountedListing.rounds += 1
+        return super().sources()
+
+
+class CountedAlbum(HugeAlbum):
+    """Lists an album whose names are not kept when no part is asked for."""
+
+    files = 20_001
+
+    def list(self, archive: ArchiveId) -> Listing:
+        listed = super().list(archive)
+        values = {each.name: getattr(listed, each.name) for each in fields(Listing) if each.init}
+        return CountedListing(**values)
+
+
+@pytest.mark.parametrize("file", ["1/{}.jpg", "x{}"])
+def test_parts_of_a_large_album_that_wait_share_its_names(photos_dir: Path, file: str) -> None:
+    async def ask(service: ArchiveService) -> int:
+        await service.represent(ALBUM)
+        before = CountedListing.rounds
+        asked = [service.represent(ALBUM, (file.format(number),)) for number in range(20)]
+        await asyncio.gather(*asked, return_exceptions=True)
+        return CountedListing.rounds - before
+
+    with service_over(CountedAlbum(photos_dir, Exclusion(()))) as service:
+        rounds = asyncio.run(ask(service))
+    assert rounds <= 8  # made twice at most: the first to ask may be served before the others wait
+
+
+def test_an_album_has_one_thread_that_computes_and_another_album_has_its_own(
+    photos_dir: Path,
+) -> None:
+    running: list[str] = []
+    most: list[int] = []
+    other_is_done = threading.Event()
+
+    def compute() -> None:
+        running.append("")
+        most.append(len(running))
+        assert other_is_done.wait(60)
+        running.pop()
+
+    with service_over(LocalStorage(photos_dir, Exclusion(()))) as service:
+        work = [service.compute(ALBUM, compute) for _ in range(8)]
+        service.compute(ArchiveId("b" * 20), other_is_done.set).result(60)
+        for each in work:
+            each.result(60)
+    assert max(most) == 1
 
 
 def test_who_asks_after_a_change_is_told_of_it(photos_dir: Path) -> None:

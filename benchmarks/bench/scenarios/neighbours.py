@@ -71,6 +71,13 @@ _LOADS = [
     _dead("a mount that hangs behind a file's last byte", "getattr", slows_down_after_s=0.5),
     _Load("reloads of a listing of 7 s", count=6, mounted=[_HELD], later_us={"readdir": 7_000_000}),
     _Load("60 questions for files, their clients gone", "gone", 60, "/archive/many/?file=x{}"),
+    _Load("40 questions for files, their clients stay", count=40, path="/archive/many/?file=x{}"),
+    _Load(
+        "40 questions for parts of many sizes",
+        count=40,
+        path="/archive/many/manifest.json?part_size=200000{:02}",
+    ),
+    _Load("40 pages about very many files", count=40, path="/archive/many/page"),
     _Load(
         "20 clients of 20 slots that take a few bytes",
         "trickles",
