@@ -18,6 +18,7 @@ from array import array
 from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
+from functools import partial
 from itertools import accumulate
 from threading import Lock
 
