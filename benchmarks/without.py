@@ -135,7 +135,7 @@ OPTIMISATIONS = {
     "kept-names": Optimisation(
         "the names in the album that was cut last are kept for its next part",
         ("one-file",),
-        (Replacement("transfer/descriptions.py", "self._last_cut[0] is whole", "False"),),
+        (Replacement("transfer/descriptions.py", "last[0] is whole", "False"),),
     ),
     "halved-looks": Optimisation(
         "two threads look at the halves of what is known of a large archive",
