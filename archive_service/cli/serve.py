@@ -18,7 +18,6 @@ from archive_service.cli.process_tuning import (
     allow_many_connections,
     give_way_to_event_loop,
     take_memory_from_one_place,
-    wake_soon,
 )
 from archive_service.cli.sockets import (
     Listeners,
@@ -131,7 +130,6 @@ def _serve_alone(
             await _stop(runner, next_one, timeout_s=settings.shutdown_timeout)
 
     observe, port = to_each(log), _port(listeners.archives)
-    wake_soon()
     with heard_signals() as heard:
         asyncio.run(serve(heard))
     observe(ServerStopped())
@@ -164,7 +162,6 @@ def _serve_with_workers(
         keeping.cancel()
 
     def work(worker: Worker) -> None:
-        wake_soon()
         asyncio.run(serve(worker))
 
     def forget(number: int) -> None:
