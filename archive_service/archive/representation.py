@@ -78,7 +78,7 @@ class Representation(_WeaklyReferable):
     """An archive at one moment: its layout and validators, without its bytes."""
 
     archive: ArchiveId
-    layout: ArchiveLayout
+    layout: ArchiveLayout = field(repr=False)
     fingerprint: bytes
     """The fingerprint of the layout's listing."""
     options: ArchiveOptions
