@@ -73,12 +73,12 @@ class _WeaklyReferable:
     __slots__ = ("__weakref__",)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Representation(_WeaklyReferable):
     """An archive at one moment: its layout and validators, without its bytes."""
 
     archive: ArchiveId
-    layout: ArchiveLayout = field(repr=False)
+    layout: ArchiveLayout
     fingerprint: bytes
     """The fingerprint of the layout's listing."""
     options: ArchiveOptions

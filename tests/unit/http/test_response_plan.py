@@ -43,7 +43,7 @@ def answer_about(
 
 
 def spans(response: ResponsePlan) -> list[tuple[int, int]]:
-    return [(part.start, part.stop) for part in response.parts if isinstance(part, Slice)]
+    return [(part.start, part.stop) for part in response.body if isinstance(part, Slice)]
 
 
 def test_a_plain_get_is_the_whole_archive() -> None:  # section 15.3.1
@@ -128,19 +128,19 @@ def test_a_range_of_everything_is_still_partial_content() -> None:  # section 14
 
 def test_an_unsatisfiable_range_is_told_the_length() -> None:  # section 15.5.17
     response = answer(range="bytes=10000-")
-    assert (response.status, response.parts, response.content_length) == (416, (), 0)
+    assert (response.status, response.body, response.content_length) == (416, (), 0)
     assert dict(response.fields) == {"Content-Range": "bytes */10000", **ACCEPT_RANGES}
 
 
 def test_not_modified_has_validators_and_no_content() -> None:  # section 15.4.5
     response = answer(if_none_match=TAG)
-    assert (response.status, response.parts) == (304, ())
+    assert (response.status, response.body) == (304, ())
     assert dict(response.fields) == {**VALIDATOR_FIELDS, **ACCEPT_RANGES}
 
 
 def test_a_failed_precondition_says_nothing_of_the_archive() -> None:  # section 15.5.13
     response = answer(if_match='"a"')
-    assert (response.status, response.parts) == (412, ())
+    assert (response.status, response.body) == (412, ())
     assert dict(response.fields) == ACCEPT_RANGES
 
 
