@@ -287,7 +287,7 @@ OPTIMISATIONS = {
         ("album", "thumbnails"),
         (
             Replacement(
-                "transfer/pace.py",
+                "transfer/sending_pace.py",
                 "_FASTEST_PIECE_BYTES = 64 * 1024, 4 * 1024 * 1024\n",
                 "_FASTEST_PIECE_BYTES = 64 * 1024, 64 * 1024\n",
             ),

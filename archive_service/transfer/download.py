@@ -26,7 +26,7 @@ from archive_service.observe.events import (
 from archive_service.transfer.connection import Transfer
 from archive_service.transfer.content import ArchiveContent
 from archive_service.transfer.file_span import Chunk
-from archive_service.transfer.pace import Pace
+from archive_service.transfer.sending_pace import Pace
 
 NOTED_BYTES = 1024 * 1024
 """Pieces that the connection takes at once are noted together, up to this size."""

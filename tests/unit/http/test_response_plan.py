@@ -88,7 +88,7 @@ def test_several_ranges_are_a_multipart_without_a_content_range() -> None:  # se
 
 
 def test_each_part_says_of_what_it_is_a_part() -> None:  # section 15.3.7.2
-    texts = [part.data for part in answer(range="bytes=0-0,-1").parts if isinstance(part, Literal)]
+    texts = [part.data for part in answer(range="bytes=0-0,-1").body if isinstance(part, Literal)]
     for text, described in zip(texts, (b"0-0", b"9999-9999"), strict=False):
         assert b"\r\nContent-Type: application/zip\r\n" in text
         assert b"\r\nContent-Range: bytes %b/10000\r\n\r\n" % described in text
@@ -246,7 +246,7 @@ def test_another_archive_has_another_boundary() -> None:
         LENGTH, "application/zip", Validators('"b"', 784111777, date_is_strong=True)
     )
     value = "bytes=0-0,-1"
-    assert answer(range=value).parts[0] != answer_about(other, range=value).parts[0]
+    assert answer(range=value).body[0] != answer_about(other, range=value).body[0]
 
 
 def test_an_empty_representation_has_an_empty_slice() -> None:
