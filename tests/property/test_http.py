@@ -48,7 +48,7 @@ def target(content: bytes) -> SelectedRepresentation:
 def content_of(response: ResponsePlan, archive: bytes) -> bytes:
     return b"".join(
         part.data if isinstance(part, Literal) else archive[part.start : part.stop]
-        for part in response.parts
+        for part in response.body
     )
 
 
@@ -71,7 +71,7 @@ def test_any_request_has_a_plan_whose_length_is_the_sum_of_its_parts(
     assert response.status in {200, 206, 304, 412, 416}
     assert response.content_length == len(content_of(response, ARCHIVE))
     declared = dict(response.fields).get("Content-Length")
-    assert declared == (str(response.content_length) if response.parts else None)
+    assert declared == (str(response.content_length) if response.body else None)
     for name, value in response.fields:
         assert f"{name}{value}".isascii()
         assert f"{name}{value}".isprintable()
