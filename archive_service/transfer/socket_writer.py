@@ -119,11 +119,12 @@ class SocketWriter:
         """Send the head and the data together, as much as fits at a time."""
         # The block is the thread's: a download that waits for its client takes no memory.
         block = thread_block()[:COPIED_BYTES]
-        while self.left_bytes:
+        offered = sent = 0
+        while sent == offered and self.left_bytes:  # else the socket is full
             head = self._buffer[:COPIED_BYTES]
             block[: len(head)] = head
-            count = self._read_into(block[len(head) :][: self._count])
-            sent = self._socket.send(block[: len(head) + count])
+            offered = len(head) + self._read_into(block[len(head) :][: self._count])
+            sent = self._socket.send(block[:offered])
             self._buffer = self._buffer[sent:] or NOTHING
             self._note_sent(max(sent - len(head), 0))
 

@@ -41,9 +41,9 @@ def _waiting_bytes(connection: Connection) -> int:
 
 def _unsent_bytes(connection: Connection) -> int:
     """Return what waits in the socket of the server, which is on this machine."""
-    client = connection.socket.getsockname()[1]
+    ends = [connection.socket.getpeername()[1], connection.socket.getsockname()[1]]
     for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]:
-        _, _, remote, _, queues = line.split()[:5]
-        if int(remote.rpartition(":")[2], 16) == client:
+        _, *addresses, _, queues = line.split()[:5]
+        if [int(address.rpartition(":")[2], 16) for address in addresses] == ends:
             return int(queues.partition(":")[0], 16)
     return 0
