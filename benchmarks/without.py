@@ -216,7 +216,11 @@ OPTIMISATIONS = {
     "disk-ahead": Optimisation(
         "a disk reads the files of later batches once one was not in memory",
         ("cold",),
-        (Replacement("transfer/read_ahead.py", "        self._have_read = have_read\n", ""),),
+        (
+            Replacement(
+                "transfer/read_ahead.py", "        self._start_reading = start_reading\n", ""
+            ),
+        ),
     ),
     "plain-names": Optimisation(
         "names that no rule touches are proven plain in one pass",
@@ -283,7 +287,7 @@ OPTIMISATIONS = {
         ("album", "thumbnails"),
         (
             Replacement(
-                "transfer/chunk_size.py",
+                "transfer/sending_pace.py",
                 "_FASTEST_PIECE_BYTES = 64 * 1024, 4 * 1024 * 1024\n",
                 "_FASTEST_PIECE_BYTES = 64 * 1024, 64 * 1024\n",
             ),

@@ -73,7 +73,7 @@ class _WeaklyReferable:
     __slots__ = ("__weakref__",)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Representation(_WeaklyReferable):
     """An archive at one moment: its layout and validators, without its bytes."""
 

@@ -37,7 +37,7 @@ class Slice:
         return self.stop - self.start
 
 
-Part = Literal | Slice
+BodyPart = Literal | Slice
 
 
 # RFC 9110 section 14.6 warns that "some existing implementations handle a quoted boundary string
@@ -53,7 +53,7 @@ def multipart_parts(
     content_type: str,
     complete_length: int,
     boundary: str,
-) -> Iterator[Part]:
+) -> Iterator[BodyPart]:
     """Yield the content of a multipart answer; its Content-Length is the sum of the lengths."""
     line_break = ""  # of the data before; the first delimiter stands at the very start
     for byte_range in ranges:

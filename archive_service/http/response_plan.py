@@ -24,7 +24,7 @@ from archive_service.http.conditional import (
     range_applies,
 )
 from archive_service.http.http_date import http_date
-from archive_service.http.multipart import Part, Slice, multipart_content_type, multipart_parts
+from archive_service.http.multipart import BodyPart, Slice, multipart_content_type, multipart_parts
 from archive_service.http.ranges import (
     UNIT,
     ByteRange,
@@ -63,17 +63,17 @@ class ResponsePlan:
     status: int
     fields: Fields
     """The fields about the archive; with Content-Length where the parts are the content."""
-    parts: tuple[Part, ...] = ()
+    body: tuple[BodyPart, ...] = ()
 
     @property
     def content_length(self) -> int:
         """Return the bytes of all parts."""
-        return sum(part.length for part in self.parts)
+        return sum(part.length for part in self.body)
 
     @property
     def first_offset(self) -> int:
         """Return the offset in the archive of the first byte that is sent."""
-        return next((part.start for part in self.parts if isinstance(part, Slice)), 0)
+        return next((part.start for part in self.body if isinstance(part, Slice)), 0)
 
 
 CHANGED_MEANWHILE = ResponsePlan(412, _ACCEPT_RANGES)
@@ -100,7 +100,7 @@ def is_beginning(answer: ResponsePlan, fields: RequestFields) -> bool:
 
     Such an answer holds the first byte of the archive, or its end, where readers of zip begin.
     """
-    if any(part.start == 0 for part in answer.parts if isinstance(part, Slice)):
+    if any(part.start == 0 for part in answer.body if isinstance(part, Slice)):
         return True
     return answer.status == 206 and has_only_suffixes(fields.range or "")
 
@@ -123,7 +123,7 @@ def is_resumption(answer: ResponsePlan, fields: RequestFields, validators: Valid
     """
     if answer.status != 206 or not knows_entity_tag(fields, validators):
         return False
-    return all(part.start > 0 for part in answer.parts if isinstance(part, Slice))
+    return all(part.start > 0 for part in answer.body if isinstance(part, Slice))
 
 
 # RFC 9110 section 14.2: "A server MUST ignore a Range header field received with a request method
@@ -177,7 +177,7 @@ def _content(
     target: SelectedRepresentation,
     *,
     content_type: str,
-    parts: tuple[Part, ...],
+    parts: tuple[BodyPart, ...],
     more: Fields = (),
 ) -> ResponsePlan:
     fields = (

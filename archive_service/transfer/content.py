@@ -192,7 +192,7 @@ class ArchiveContent:
                 if isinstance(piece, memoryview) or is_warm(piece):
                     yield piece
                     continue
-                reading.note_cold(self._have_read)
+                reading.note_cold(self._start_reading)
                 if piece.head:  # it need not wait for the disk
                     yield piece.head
                 yield await self._warmed(piece, sent)
@@ -245,7 +245,7 @@ class ArchiveContent:
         if crc32 is not None:
             self._checksums.learn([source], [crc32], read_from_ns=sent.read_from_ns)
 
-    def _have_read(self, batch: Batch) -> None:
+    def _start_reading(self, batch: Batch) -> None:
         """Have a local disk read the large files of a batch at once."""
         for ready in batch:
             if isinstance(ready, OpenData) and isinstance(ready.file, DiskFile):

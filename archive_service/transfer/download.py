@@ -23,10 +23,10 @@ from archive_service.observe.events import (
     Observe,
     PieceSent,
 )
-from archive_service.transfer.chunk_size import Pace
 from archive_service.transfer.connection import Transfer
 from archive_service.transfer.content import ArchiveContent
 from archive_service.transfer.file_span import Chunk
+from archive_service.transfer.sending_pace import Pace
 
 NOTED_BYTES = 1024 * 1024
 """Pieces that the connection takes at once are noted together, up to this size."""
@@ -75,7 +75,7 @@ class DownloadRun:
             )
 
     async def _send_parts(self, answer: ResponsePlan, content: ArchiveContent) -> None:
-        for part in answer.parts:
+        for part in answer.body:
             if isinstance(part, Literal):
                 await self._send_chunk(memoryview(part.data))
                 continue

@@ -19,12 +19,14 @@ class SentFile:
     """Reads the spans of one file, and hashes them if they come in order from its first byte."""
 
     def __init__(self) -> None:
-        self.read_from_ns = time.time_ns()
+        self.read_from_ns = 0
         """A Unix time before the first byte was read."""
         self._crc32 = self._stop = 0
 
     def read(self, span: FileSpan) -> memoryview:
         """Read a span; raise DownloadFailed."""
+        if not span.offset:
+            self.read_from_ns = time.time_ns()
         data = read_span(span)
         if span.offset == self._stop:
             self._crc32, self._stop = zlib_ng.crc32(data, self._crc32), span.stop

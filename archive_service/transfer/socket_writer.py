@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+from contextlib import suppress
 
 from archive_service.archive.errors import SourceChanged, SourceUnreadable
 from archive_service.checksums.hash_blocks import thread_block
@@ -12,7 +13,7 @@ from archive_service.storage.base import DiskFile
 from archive_service.transfer.batches import NOTHING
 from archive_service.transfer.file_span import Chunk, CopiedSpan, FileSpan
 
-COPIED_BYTES = 128 * 1024
+COPIED_BYTES = 256 * 1024
 """Bytes that are copied at once: what a slow client does not take is read again."""
 _MORE_FOLLOWS = getattr(socket, "MSG_MORE", 0)
 
@@ -45,7 +46,7 @@ class SocketWriter:
         self._descriptor = self._socket.fileno()
         self._buffer = NOTHING
         self._file: DiskFile | None = None
-        self._send_file = self._refer_to
+        self._is_copied = False
         self._offset = self._count = 0
 
     @property
@@ -62,9 +63,9 @@ class SocketWriter:
 
         Raise OSError for the connection, FileNotSent, or SourceChanged for a file that is shorter.
         """
+        self._is_copied = isinstance(chunk, CopiedSpan)
         if isinstance(chunk, FileSpan):
             self._buffer, self._file = chunk.head, chunk.file
-            self._send_file = self._copy if isinstance(chunk, CopiedSpan) else self._refer_to
             self._offset, self._count = chunk.offset, chunk.count
         else:
             self._buffer, self._file, self._count = chunk, None, 0
@@ -90,16 +91,17 @@ class SocketWriter:
 
     def _go_on(self) -> int:
         """Send as much as the socket takes; return how many bytes are left."""
-        try:
+        with suppress(BlockingIOError):
+            if self._is_copied:
+                self._copy()
+                return self.left_bytes
             if self._buffer:
                 # In one segment with the file's data, where the system can do that.
                 sent = self._socket.send(self._buffer, _MORE_FOLLOWS if self._file else 0)
                 # Free what is sent at once: a pace may delay the next chunk.
                 self._buffer = self._buffer[sent:] or NOTHING
             if self._file and not self._buffer:
-                self._send_file(self._file)
-        except BlockingIOError:
-            return self.left_bytes
+                self._refer_to(self._file)
         return self.left_bytes
 
     def _refer_to(self, file: DiskFile) -> None:
@@ -113,17 +115,28 @@ class SocketWriter:
             raise SourceChanged("resized")
         self._note_sent(sent)
 
-    def _copy(self, file: DiskFile) -> None:
-        # The buffer is the thread's: a download that waits for its client takes no memory.
-        buffer = thread_block()[:COPIED_BYTES]
-        while self._count:
-            try:
-                count = os.preadv(file.fileno(), (buffer[: self._count],), self._offset)
-            except OSError as error:
-                raise SourceUnreadable.of(error) from None
-            if not count:
-                raise SourceChanged("resized")
-            self._note_sent(self._socket.send(buffer[:count]))
+    def _copy(self) -> None:
+        """Send the head and the data together, as much as fits at a time."""
+        # The block is the thread's: a download that waits for its client takes no memory.
+        block = thread_block()[:COPIED_BYTES]
+        while self.left_bytes:
+            head = self._buffer[:COPIED_BYTES]
+            block[: len(head)] = head
+            count = self._read_into(block[len(head) :][: self._count])
+            sent = self._socket.send(block[: len(head) + count])
+            self._buffer = self._buffer[sent:] or NOTHING
+            self._note_sent(max(sent - len(head), 0))
+
+    def _read_into(self, buffer: memoryview) -> int:
+        if self._file is None or not buffer:
+            return 0
+        try:
+            count = os.preadv(self._file.fileno(), (buffer,), self._offset)
+        except OSError as error:
+            raise SourceUnreadable.of(error) from None
+        if not count:
+            raise SourceChanged("resized")
+        return count
 
     def _note_sent(self, count: int) -> None:
         self._offset += count

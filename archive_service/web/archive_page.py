@@ -19,8 +19,8 @@ from archive_service.archive.representation import Representation
 from archive_service.http.negotiation import preferred
 from archive_service.http.query_pairs import query_pairs
 from archive_service.web.archive_links import KEPT, archive_link, part_links
-from archive_service.web.archive_look import ArchiveLook
 from archive_service.web.archive_parts import ending_of
+from archive_service.web.archive_requests import ArchiveRequests
 from archive_service.web.failures import LANGUAGES, page_response
 from archive_service.web.options import WebOptions
 from archive_service.web.pages.render import AboutArchive, AboutPart, render_archive
@@ -36,9 +36,9 @@ _SUFFIX = ".zip"
 class ArchivePage:
     """Answers `/archive/{hash}/page`."""
 
-    def __init__(self, options: WebOptions, look: ArchiveLook) -> None:
+    def __init__(self, options: WebOptions, requests: ArchiveRequests) -> None:
         self._options = options
-        self._look = look
+        self._requests = requests
 
     def is_wanted(self, request: web.Request) -> bool:
         """Return whether a person has opened an archive's link, and is to see the page first.
@@ -55,7 +55,7 @@ class ArchivePage:
 
     async def answer(self, request: web.Request) -> web.Response:
         """Answer with the page; raise as the archive's link does, and AlbumEmpty."""
-        query, representation = await self._look.at(request)
+        query, representation = await self._requests.at(request)
         language = preferred(request.headers.get("Accept-Language"), LANGUAGES)
         about = self._about(request, query, representation, language)
         if not about.files:
@@ -94,7 +94,7 @@ class ArchivePage:
             return ()
         pairs = query_pairs(request.rel_url.raw_query_string).pairs
         try:
-            figures = await self._look.parts.figures(whole, Division(most_bytes=most_bytes))
+            figures = await self._requests.parts.figures(whole, Division(most_bytes=most_bytes))
             links = part_links(whole.archive, pairs, len(figures), _DOWNLOAD)
         except (PartNotFound, TooManyChosen):  # there would be too many
             return ()

@@ -23,12 +23,12 @@ from archive_service.http.response_plan import (
     plan,
 )
 from archive_service.observe.events import DownloadResumed, DownloadStarted, Observe
-from archive_service.transfer.chunk_size import AdaptivePace, DelayedPace
 from archive_service.transfer.connection import Transfer
 from archive_service.transfer.download import DownloadRun
+from archive_service.transfer.sending_pace import AdaptivePace, DelayedPace
 from archive_service.transfer.service import ArchiveService
-from archive_service.web.archive_look import ArchiveLook
 from archive_service.web.archive_parts import ending_of
+from archive_service.web.archive_requests import ArchiveRequests
 from archive_service.web.failures import LANGUAGES, failed_plan_response
 from archive_service.web.limits.admission import FairUse
 from archive_service.web.limits.resumption_guard import GuardedDownload
@@ -46,23 +46,23 @@ class DownloadRoute:
         observe: Observe,
         options: WebOptions,
         fair_use: FairUse,
-        look: ArchiveLook,
+        requests: ArchiveRequests,
     ) -> None:
         self._service = service
         self._observe = observe
         self._options = options
         self._fair_use = fair_use
         self._resumptions = fair_use.resumptions
-        self._look = look
+        self._requests = requests
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Answer with the bytes that a request asks for."""
         fields = RequestFields.of(request.method, request.headers.items())
-        verdict = self._look.judged(request)
+        verdict = self._requests.judged(request)
         if verdict is LinkVerdict.LAPSED and not fields.can_be_resumption():
             raise LinkExpired
         query = parse_query(request.rel_url.raw_query_string)
-        representation = await self._look.described(request, query)
+        representation = await self._requests.described(request, query)
         self._require_files(representation, query)
         answer = self._planned(fields, representation, verdict)
         download = self._resumptions.guarded(request, representation, files=query.taken)
@@ -75,7 +75,7 @@ class DownloadRoute:
         if failed := failed_plan_response(request, answer):
             return failed
         response = self._response(request, answer, query, representation=representation)
-        if answer.parts and request.method == "GET":
+        if answer.body and request.method == "GET":
             if is_beginning(answer, fields):
                 self._resumptions.note_beginning(download)
             await self._send(request, response, representation, answer=answer, download=download)
@@ -114,7 +114,7 @@ class DownloadRoute:
         response = web.StreamResponse(status=answer.status, headers=dict(answer.fields))
         if query.part:
             response.headers["Vary"] = "Accept-Language"
-        if answer.parts:
+        if answer.body:
             default = representation.download_name or self._options.download_name
             name = query.download_name or with_suffix(default)
             language = preferred(request.headers.get("Accept-Language"), LANGUAGES)
@@ -149,7 +149,7 @@ class DownloadRoute:
             pace=self._pace(),
         )
         content = self._service.content(representation)
-        slices = [part for part in answer.parts if not isinstance(part, Literal)]
+        slices = [part for part in answer.body if not isinstance(part, Literal)]
         try:
             with slot as pace:
                 async with content.watched(slices, pace), transfer:

@@ -13,8 +13,8 @@ from archive_service.http.negotiation import preferred
 from archive_service.http.purpose import is_speculative
 from archive_service.observe.events import Observe
 from archive_service.transfer.service import ArchiveService
-from archive_service.web.archive_look import ArchiveLook
 from archive_service.web.archive_page import ArchivePage
+from archive_service.web.archive_requests import ArchiveRequests
 from archive_service.web.download_route import DownloadRoute
 from archive_service.web.failures import LANGUAGES, page_response
 from archive_service.web.limits.admission import FairUse
@@ -32,14 +32,14 @@ class Handlers:
     def __init__(
         self, service: ArchiveService, observe: Observe, options: WebOptions, fair_use: FairUse
     ) -> None:
-        look = ArchiveLook(service, observe, options.signing)
+        requests = ArchiveRequests(service, observe, options.signing)
         manifests = Manifests(service)
-        self.page = ArchivePage(options, look)
-        self.manifest = ManifestRoute(options, look, manifests)
+        self.page = ArchivePage(options, requests)
+        self.manifest = ManifestRoute(options, requests, manifests)
         self.summaries = Summaries(service, manifests, fair_use, options.signing)
-        self._archive = DownloadRoute(service, observe, options, fair_use, look)
-        self._look = look
-        self._forms = SelectionForms(look)
+        self._archive = DownloadRoute(service, observe, options, fair_use, requests)
+        self._requests = requests
+        self._forms = SelectionForms(requests)
         self._example_albums = options.example_albums
 
     async def index(self, request: web.Request) -> web.StreamResponse:
@@ -66,7 +66,7 @@ class Handlers:
 
     async def choose(self, request: web.Request) -> web.StreamResponse:
         """Answer a form of chosen files by the link to their archive (RFC 9110 section 15.4.4)."""
-        if self._look.judged(request) is LinkVerdict.LAPSED:
+        if self._requests.judged(request) is LinkVerdict.LAPSED:
             raise LinkExpired
         location = await self._forms.location(request)
         return web.Response(status=303, headers={"Location": location, "Content-Length": "0"})

@@ -25,7 +25,7 @@ from archive_service.http.response_plan import (
 )
 from archive_service.transfer.connection import Transfer
 from archive_service.web.archive_links import part_links
-from archive_service.web.archive_look import ArchiveLook
+from archive_service.web.archive_requests import ArchiveRequests
 from archive_service.web.failures import failed_plan_response
 from archive_service.web.manifest import Manifests, summary, whole_manifest
 from archive_service.web.options import WebOptions
@@ -36,14 +36,16 @@ from archive_service.web.validators import validators_of
 class ManifestRoute:
     """Answers `/archive/{hash}/manifest.json`; the signature is that of the archive's link."""
 
-    def __init__(self, options: WebOptions, look: ArchiveLook, manifests: Manifests) -> None:
+    def __init__(
+        self, options: WebOptions, requests: ArchiveRequests, manifests: Manifests
+    ) -> None:
         self._stall_timeout_s = options.stall_timeout_s
-        self._look = look
+        self._requests = requests
         self._manifests = manifests
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Answer with the manifest; raise as the archive's link does."""
-        query, representation = await self._look.at(request)
+        query, representation = await self._requests.at(request)
         printer = summary if query.is_summary else whole_manifest
         parts = await self._parts(request, query, representation)
         manifest = await self._manifests.of(representation, printer)
@@ -59,7 +61,7 @@ class ManifestRoute:
         if failed := failed_plan_response(request, answer):
             return failed
         response = web.StreamResponse(status=answer.status, headers=dict(answer.fields))
-        if not answer.parts or request.method != "GET":
+        if not answer.body or request.method != "GET":
             await response.prepare(request)
             return response
         await self._send(request, response, answer, body)
@@ -71,7 +73,7 @@ class ManifestRoute:
         """Print the member `parts`; nothing if the request asks for no parts."""
         if query.division is None:
             return b""
-        figures = await self._look.parts.figures(whole, query.division)
+        figures = await self._requests.parts.figures(whole, query.division)
         pairs = query_pairs(request.rel_url.raw_query_string).pairs
         links = part_links(whole.archive, pairs, len(figures))
         described = [
@@ -91,7 +93,7 @@ class ManifestRoute:
             async with Transfer(
                 request, response, stall_timeout_s=self._stall_timeout_s
             ) as transfer:
-                for part in answer.parts:
+                for part in answer.body:
                     pieces = (
                         (memoryview(part.data),)
                         if isinstance(part, Literal)

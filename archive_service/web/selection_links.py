@@ -16,7 +16,7 @@ from archive_service.archive.selection import selection_of
 from archive_service.archive.signed_link import SigningPolicy
 from archive_service.http.query_pairs import QueryPairs, query_pairs
 from archive_service.web.archive_links import SIGNED, archive_link
-from archive_service.web.archive_look import ArchiveLook
+from archive_service.web.archive_requests import ArchiveRequests
 from archive_service.web.form import ChosenFiles, FormReader
 from archive_service.web.query import ArchiveQuery, parse_query, with_suffix
 
@@ -27,14 +27,14 @@ MAX_LOCATION_BYTES = 8000
 class SelectionForms:
     """Turns the forms that come to one process into links."""
 
-    def __init__(self, look: ArchiveLook) -> None:
-        self._look = look
+    def __init__(self, requests: ArchiveRequests) -> None:
+        self._requests = requests
         self._forms = FormReader()
 
     async def location(self, request: web.Request) -> str:
         """Return path and query of the archive that a form has chosen.
 
-        Raise what `FormReader.read` and `ArchiveLook.described` raise, and TooManyChosen.
+        Raise what `FormReader.read` and `ArchiveRequests.described` raise, and TooManyChosen.
         """
         query = parse_query(request.rel_url.raw_query_string)
         if query.selection is not None:  # its numbers are those of the link without it
@@ -42,11 +42,11 @@ class SelectionForms:
         if query.part is not None:
             raise BadQuery("part")
         chosen = await self._forms.read(request)
-        name = _new_name(chosen, query, self._look.signing)
-        whole = await self._look.described(request, query)
+        name = _new_name(chosen, query, self._requests.signing)
+        whole = await self._requests.described(request, query)
         selection = None
         if chosen.files:
-            part = await self._look.described(request, ArchiveQuery(None, chosen.files))
+            part = await self._requests.described(request, ArchiveQuery(None, chosen.files))
             selection = await asyncio.to_thread(selection_of, part, whole)
         link = query_pairs(request.rel_url.raw_query_string)
         return selecting_link(whole.archive, link, name, selection=selection)

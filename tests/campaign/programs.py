@@ -147,6 +147,7 @@ class ProgramUpload:
             for path in self._target.parent.iterdir():
                 if path.is_file() and not path.suffix:
                     path.unlink()
+                    path.with_suffix(".json").unlink(missing_ok=True)  # of tus
         left = self._target.read_bytes() if self._target.exists() else None
         is_part = any(map(self._has_beside, _MARKERS))
         return None if is_part or (not left and self._has_beside(".PARTIAL")) else left

@@ -70,7 +70,7 @@ def conditions(data: bytes) -> None:
     answer = plan(RequestFields.of("GET", lines), TARGET, now_s=NOW_S)
     assert answer.status in {200, 206, 304, 412, 416}
     declared = dict(answer.fields).get("Content-Length")
-    assert declared == (str(answer.content_length) if answer.parts else None)
+    assert declared == (str(answer.content_length) if answer.body else None)
 
 
 def dates(data: bytes) -> None:

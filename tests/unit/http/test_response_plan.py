@@ -43,7 +43,7 @@ def answer_about(
 
 
 def spans(response: ResponsePlan) -> list[tuple[int, int]]:
-    return [(part.start, part.stop) for part in response.parts if isinstance(part, Slice)]
+    return [(part.start, part.stop) for part in response.body if isinstance(part, Slice)]
 
 
 def test_a_plain_get_is_the_whole_archive() -> None:  # section 15.3.1
@@ -88,7 +88,7 @@ def test_several_ranges_are_a_multipart_without_a_content_range() -> None:  # se
 
 
 def test_each_part_says_of_what_it_is_a_part() -> None:  # section 15.3.7.2
-    texts = [part.data for part in answer(range="bytes=0-0,-1").parts if isinstance(part, Literal)]
+    texts = [part.data for part in answer(range="bytes=0-0,-1").body if isinstance(part, Literal)]
     for text, described in zip(texts, (b"0-0", b"9999-9999"), strict=False):
         assert b"\r\nContent-Type: application/zip\r\n" in text
         assert b"\r\nContent-Range: bytes %b/10000\r\n\r\n" % described in text
@@ -128,19 +128,19 @@ def test_a_range_of_everything_is_still_partial_content() -> None:  # section 14
 
 def test_an_unsatisfiable_range_is_told_the_length() -> None:  # section 15.5.17
     response = answer(range="bytes=10000-")
-    assert (response.status, response.parts, response.content_length) == (416, (), 0)
+    assert (response.status, response.body, response.content_length) == (416, (), 0)
     assert dict(response.fields) == {"Content-Range": "bytes */10000", **ACCEPT_RANGES}
 
 
 def test_not_modified_has_validators_and_no_content() -> None:  # section 15.4.5
     response = answer(if_none_match=TAG)
-    assert (response.status, response.parts) == (304, ())
+    assert (response.status, response.body) == (304, ())
     assert dict(response.fields) == {**VALIDATOR_FIELDS, **ACCEPT_RANGES}
 
 
 def test_a_failed_precondition_says_nothing_of_the_archive() -> None:  # section 15.5.13
     response = answer(if_match='"a"')
-    assert (response.status, response.parts) == (412, ())
+    assert (response.status, response.body) == (412, ())
     assert dict(response.fields) == ACCEPT_RANGES
 
 
@@ -246,7 +246,7 @@ def test_another_archive_has_another_boundary() -> None:
         LENGTH, "application/zip", Validators('"b"', 784111777, date_is_strong=True)
     )
     value = "bytes=0-0,-1"
-    assert answer(range=value).parts[0] != answer_about(other, range=value).parts[0]
+    assert answer(range=value).body[0] != answer_about(other, range=value).body[0]
 
 
 def test_an_empty_representation_has_an_empty_slice() -> None:

@@ -19,7 +19,7 @@ from archive_service.web.archive_parts import ArchiveParts
 from archive_service.web.query import ArchiveQuery, parse_query
 
 
-class ArchiveLook:
+class ArchiveRequests:
     """Describes the archives of requests, for all routes; for calls from one event loop."""
 
     def __init__(
