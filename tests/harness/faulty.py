@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 _BLOCK_BYTES = 64 * 1024
 _HOP_BY_HOP = ("connection", "transfer-encoding", "keep-alive")
 _TIMEOUT_S = 120.0
+_BETWEEN_BYTES_S = 0.1
 _END_WITHIN_S = 120.0
 """In which a request whose answer has come to its end is noted."""
 
@@ -53,6 +54,8 @@ class Fault:
     """Bytes of content after which the connection ends."""
     hold_after: int | None = None
     """Bytes of content after which nothing comes until the fault is released; at 0, no answer."""
+    trickle_after: int | None = None
+    """Bytes of content after which few come, one after the other, until the fault is released."""
     fields: Mapping[str, str] = field(default_factory=dict)
     """Of the answer, beside that content."""
     without: tuple[str, ...] = ()
@@ -194,6 +197,9 @@ class _Handler(BaseHTTPRequestHandler):
             connection.close()
 
     def _copy(self, answer: HTTPResponse, asked: Asked, fault: Fault | None) -> None:
+        if fault and fault.trickle_after is not None:
+            self._trickle(answer, fault, fault.trickle_after)
+            return
         limits = [
             limit for limit in (fault and fault.cut_after, fault and fault.hold_after) if limit
         ]
@@ -207,6 +213,13 @@ class _Handler(BaseHTTPRequestHandler):
             if fault.hold_after is not None:
                 fault.released.wait(_TIMEOUT_S)
             self.close_connection = True
+
+    def _trickle(self, answer: HTTPResponse, fault: Fault, count: int) -> None:
+        self.wfile.write(answer.read(count))
+        fault.befallen.set()
+        while not fault.released.wait(_BETWEEN_BYTES_S) and (byte := answer.read(1)):
+            self.wfile.write(byte)
+        self.close_connection = True
 
     def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002
         pass

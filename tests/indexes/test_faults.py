@@ -29,6 +29,8 @@ BOUND_S = 3 * ANSWER_TIMEOUT_S
 """A wait for one answer, on a machine that does other things too."""
 AT_ONCE_S = ANSWER_TIMEOUT_S / 2
 MANY = 50_000
+READY_FOR_QUERY = b"Z\0\0\0\5I"
+"""The end of a login to PostgreSQL."""
 
 
 @pytest.fixture
@@ -163,6 +165,48 @@ def test_a_connection_that_a_dead_network_has_swallowed_is_given_up(
         relay.hold()
         with taking_at_most(BOUND_S):
             assert index.load(ONE) == {}
+        eventually(lambda: index.load(ONE) and IndexRestored() in happened)
+        index.close()
+    assert len(impairments(happened)) == 1
+
+
+def test_a_connection_that_trickles_is_given_up(
+    make_index: MakeIndex, store: StoreServer, url: str, happened: list[Event]
+) -> None:
+    """Each byte begins the time-outs of the libraries anew."""
+    rows = [(b"%d" % number, VERSION, number) for number in range(100)]
+    with relayed(store.port) as relay:
+        index = make_index(
+            url.replace(f":{store.port}/", f":{relay.port}/"),
+            happened.append,
+            answer_timeout_s=ANSWER_TIMEOUT_S,
+        )
+        index.store(ONE, rows)
+        relay.trickle()
+        with taking_at_most(BOUND_S):
+            assert index.load(ONE) == {}
+        eventually(lambda: len(index.load(ONE)) == len(rows) and IndexRestored() in happened)
+        index.close()
+    assert len(impairments(happened)) == 1
+
+
+@pytest.mark.parametrize("store", ["postgresql"], indirect=True)
+def test_a_second_try_that_is_never_answered_is_given_up_too(
+    make_index: MakeIndex, store: StoreServer, url: str, happened: list[Event]
+) -> None:
+    """A pooler lets clients log in while the database behind it answers nothing."""
+    with relayed(store.port) as relay:
+        index = make_index(
+            url.replace(f":{store.port}/", f":{relay.port}/"),
+            happened.append,
+            answer_timeout_s=ANSWER_TIMEOUT_S,
+        )
+        index.store(ONE, [(b"a", VERSION, 1)])
+        relay.hold()
+        relay.fall_silent_after(READY_FOR_QUERY)
+        assert index.load(ONE) == {}
+        eventually(lambda: relay.held == 2)
+        relay.fall_silent_after(None)
         eventually(lambda: index.load(ONE) and IndexRestored() in happened)
         index.close()
     assert len(impairments(happened)) == 1

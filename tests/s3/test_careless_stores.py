@@ -261,6 +261,18 @@ def test_a_listing_that_ends_before_its_end_is_no_album(
     assert caught.value.reason == "incomplete listing"
 
 
+@pytest.mark.parametrize("row", [b"<Foo/>", b"<Key>1.jpg</Key><Size>large</Size>"])
+def test_a_listing_that_is_none_is_a_fault_of_the_store(
+    careless: Bucket, storage: S3Storage, proxy: FaultyStore, album: str, row: bytes
+) -> None:
+    listed = b"<ListBucketResult><Contents>%s</Contents></ListBucketResult>" % row
+    proxy.heal()
+    proxy.befall(Fault(of_listings, 1, status=200, content=listed))
+    with pytest.raises(StorageUnavailable) as caught:
+        storage.list(ArchiveId(album))
+    assert caught.value.reason == "store error"
+
+
 # The real thing
 
 

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from zlib import crc32
 
@@ -22,6 +23,7 @@ from archive_service.archive.listing import Listing
 from archive_service.observe.events import Event
 from archive_service.observe.storage_events import ObjectSkipped
 from archive_service.storage.base import RemoteFile
+from archive_service.storage.deadline import within
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.s3.client import LOOK_AGAIN_S
 from archive_service.storage.s3.fetch import CHUNK_BYTES, CONNECTION_BYTES, IDLE_S, LEAST_BYTES
@@ -268,6 +270,37 @@ def test_a_silent_store_is_told_as_such(hasty_storage: S3Storage) -> None:
     with pytest.raises(StorageUnavailable) as caught:
         hasty_storage.list(ArchiveId("any"))
     assert caught.value.reason == "timeout"
+
+
+def list_again(storage: S3Storage, album: str, listing: Listing) -> None:
+    storage.list(ArchiveId(album))
+
+
+def read_large(storage: S3Storage, album: str, listing: Listing) -> None:
+    with opened(storage, album, listing) as file:
+        read(file)
+
+
+def read_small(storage: S3Storage, album: str, listing: Listing) -> None:
+    with storage.files(ArchiveId(album), listing) as files:
+        files.read_into(memoryview(bytearray(1000)), [1], [0])
+
+
+@pytest.mark.parametrize("ask", [list_again, read_large, read_small])
+def test_a_store_that_sends_a_byte_now_and_then_counts_as_silent(
+    bucket: Bucket,
+    album: str,
+    listing: Listing,
+    proxy: FaultyStore,
+    monkeypatch: pytest.MonkeyPatch,
+    ask: Callable[[S3Storage, str, Listing], None],
+) -> None:
+    fault = proxy.befall(Fault(lambda _: True, times=1000, trickle_after=100))
+    with storage_at(proxy.endpoint, bucket, monkeypatch, timeout_s=0.5) as impatient:
+        with pytest.raises((SourceUnreadable, StorageUnavailable)) as caught:
+            within(TIMEOUT_S, partial(ask, impatient, album, listing))
+        assert caught.value.reason == "timeout"
+        assert fault.befallen.is_set()
 
 
 def test_credentials_that_were_renewed_in_a_file_are_found(

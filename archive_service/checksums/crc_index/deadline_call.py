@@ -33,6 +33,7 @@ class DeadlineCall:
         before it still runs.
         """
         if self._last is not None and not self._last.done():
+            self._store.cut()  # it may have tried again, in vain
             raise _no_answer()
         answer: Future[_Answer] = self._thread.submit(question, self._store)
         self._last = answer

@@ -28,7 +28,7 @@ from archive_service.checksums.crc_index.store import (
 
 _LAYOUT = "v1"
 _TIMEOUT_S = 2.0
-"""For a connection, and between two pieces of an answer; bounds how long the thread stays busy."""
+"""For a connection, and between two pieces of an answer."""
 _TRIES = 50
 """Attempts to change an album that other clients change at the same time."""
 _SCANNED_AT_ONCE = 1000
@@ -96,7 +96,9 @@ class RedisStore:
             self.close()
 
     def cut(self) -> None:
-        """Do nothing: the socket's time-outs are enough."""
+        """Cut the connection, whose time-outs begin anew with each byte; see `Store.cut`."""
+        with suppress(Exception):  # the thread that uses it may be closing it itself
+            self._client.connection_pool.disconnect(inuse_connections=True)
 
     def close(self) -> None:
         """Close the connection; see `Store.close`."""

@@ -14,9 +14,10 @@ from collections.abc import Callable
 
 from archive_service.archive.errors import DownloadFailed, SourceUnreadable
 from archive_service.storage.deadline import ended_within
+from archive_service.storage.s3.body import ENOUGH_BYTES, Body
 from archive_service.storage.s3.byte_queue import ByteQueue
 from archive_service.storage.s3.memory_budget import Room
-from archive_service.storage.s3.objects import Body, Objects, Part
+from archive_service.storage.s3.objects import Objects, Part
 from archive_service.storage.s3.store_errors import may_be_tried_again
 
 CHUNK_BYTES = 256 * 1024
@@ -28,7 +29,7 @@ CONNECTION_BYTES = 256 * 1024
 IDLE_S = 10.0
 """How long a connection stays open while the reader takes nothing."""
 TRIES = 2
-"""Failures in a row, without a byte between them, that end a read; botocore retries each, too."""
+"""Failures in a row, with little between them, that end a read; botocore retries each, too."""
 _PAUSE_S = 0.5
 """Pause after a failure, times the failures in a row; botocore adds its own."""
 
@@ -66,7 +67,8 @@ class Fetch:
                 try:
                     await self._fetch()
                 except DownloadFailed as failure:
-                    failures = 0 if self._position > before else failures + 1
+                    is_progress = self._position - before >= ENOUGH_BYTES
+                    failures = 0 if is_progress else failures + 1
                     if failures == TRIES or not may_be_tried_again(failure):
                         raise
                     await asyncio.sleep(_PAUSE_S * failures)

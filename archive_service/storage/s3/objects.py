@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
@@ -19,8 +19,16 @@ from archive_service.archive.errors import (
 )
 from archive_service.archive.listing import MOST_BYTES
 from archive_service.archive.lru import WeightedLRU
+from archive_service.storage.deadline import ended_within
+from archive_service.storage.s3.body import Body
 from archive_service.storage.s3.client import Clients
-from archive_service.storage.s3.store_errors import ARCHIVED, STORE_ERRORS, failed_read, reason_of
+from archive_service.storage.s3.store_errors import (
+    ARCHIVED,
+    MALFORMED,
+    STORE_ERRORS,
+    failed_read,
+    reason_of,
+)
 
 _ARCHIVED = ("GLACIER", "DEEP_ARCHIVE")
 """Storage classes whose objects can't be read; those of GLACIER_IR can."""
@@ -28,8 +36,6 @@ _NOTED_ARCHIVED, _LOOK_AGAIN_S = 10_000, 600.0
 """How many archived objects are remembered, and for how long: one may be restored."""
 _MULTIPART = "-"
 """Marks the entity tags and composite checksums of objects uploaded in parts."""
-Body = Any
-"""The body type of aiobotocore; only its `read` is used."""
 
 
 class Found(NamedTuple):
@@ -104,7 +110,7 @@ class Objects:
         body = answer["Body"]
         try:
             _check(answer, part)
-            yield body
+            yield Body(body, patience_s=self._clients.patience_s)
         except STORE_ERRORS as error:
             raise self._failed(error) from None
         finally:
@@ -138,29 +144,35 @@ class Objects:
         return _full_crc32(answer)
 
     async def _listed(self, asked: Mapping[str, object]) -> Mapping[str, Any]:
-        client = await self._clients.client()
         try:
-            answer: Mapping[str, Any] = await client.list_objects_v2(**asked)
+            return await self._asked("list_objects_v2", asked)
         except STORE_ERRORS as error:
             reason = reason_of(error)
             self._clients.failed(reason)
             raise StorageUnavailable(reason) from None
-        return answer
+        except MALFORMED as error:
+            raise StorageUnavailable(reason_of(error)) from None
 
     async def _read(
         self, operation: str, asked: Mapping[str, object], part: Part
     ) -> Mapping[str, Any]:
         try:
-            client = await self._clients.client()
-            answer: Mapping[str, Any] = await getattr(client, operation)(**asked)
+            return await self._asked(operation, asked)
         except StorageUnavailable as error:
             raise SourceUnreadable(error.reason) from None
+        except MALFORMED as error:
+            raise failed_read(error) from None
         except STORE_ERRORS as error:
             failure = self._failed(error)
             if failure.reason == ARCHIVED:
                 self._found_archived.put((part.key, part.etag), time.monotonic(), weight=1)
             raise failure from None
-        return answer
+
+    async def _asked(self, operation: str, asked: Mapping[str, object]) -> Mapping[str, Any]:
+        """Return the answer; the client's time-outs begin anew with each piece of it."""
+        client = await self._clients.client()
+        request: Awaitable[Mapping[str, Any]] = getattr(client, operation)(**asked)
+        return await ended_within(self._clients.patience_s, request)
 
     def _failed(self, error: Exception) -> DownloadFailed:
         failure = failed_read(error)
@@ -169,12 +181,15 @@ class Objects:
 
     def _page(self, answer: Mapping[str, Any]) -> Page:
         decoded = _decoded if answer.get("EncodingType") == "url" else str.encode
-        found = [
-            self._found(row, decoded(row["Key"]), entity_tag(row.get("ETag", "")))
-            for row in answer.get("Contents", ())
-        ]
+        try:
+            found = [
+                self._found(row, decoded(row["Key"]), entity_tag(row.get("ETag", "")))
+                for row in answer.get("Contents", ())
+            ]
+            prefixes = [decoded(row["Prefix"]) for row in answer.get("CommonPrefixes", ())]
+        except MALFORMED as error:  # a row without a key, say
+            raise StorageUnavailable(reason_of(error)) from None
         _check_listed(found)
-        prefixes = [decoded(row["Prefix"]) for row in answer.get("CommonPrefixes", ())]
         return Page(found, prefixes)
 
     def _found(self, row: Mapping[str, Any], key: bytes, etag: str) -> Found:

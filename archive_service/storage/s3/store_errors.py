@@ -78,6 +78,8 @@ STORE_ERRORS = (
     OSError,
 )
 """All exceptions that the client raises for a failed request."""
+MALFORMED = (KeyError, ValueError)
+"""Raised for an answer that is well-formed XML, but not what S3 answers."""
 _ANOTHER_TRY_MAY_HELP = (_SLOW_DOWN, _TIMEOUT, _UNREACHABLE, _STORE_ERROR)
 
 
