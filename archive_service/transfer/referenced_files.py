@@ -14,7 +14,6 @@ answer is sent.
 from __future__ import annotations
 
 import resource
-from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing, closing
 from pathlib import Path
@@ -81,7 +80,7 @@ class ReferencedFiles:
         self._held_bytes = limits.held_bytes
         self._last_stop = stop - KEPT_BACK_BYTES - limits.held_bytes
         self._room = limits.room
-        self._files: deque[ReferencedFile] = deque()
+        self._files: list[ReferencedFile] = []  # an empty deque takes 600 bytes
 
     def may_follow(self, position: int) -> bool:
         """Return whether bytes behind a position may be sent by reference."""
@@ -118,12 +117,12 @@ class ReferencedFiles:
         The caller closes them.
         """
         while self._files and self._files[0].stop + self._held_bytes <= position:
-            yield self._files.popleft()
+            yield self._files.pop(0)
 
     def close(self) -> None:
         """Close all that were not yielded."""
         while self._files:
-            self._files.popleft().close()
+            self._files.pop(0).close()
 
 
 async def verified_when_read(

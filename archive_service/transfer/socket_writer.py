@@ -14,7 +14,10 @@ from archive_service.transfer.batches import NOTHING
 from archive_service.transfer.file_span import Chunk, CopiedSpan, FileSpan
 
 COPIED_BYTES = 256 * 1024
-"""Bytes that are copied at once: what a slow client does not take is read again."""
+"""Bytes that are copied at once."""
+_COPIED_FOR_ROOM_BYTES = 64 * 1024
+"""Bytes that are copied at once for a client that was waited for: what it does not take is read
+again."""
 _MORE_FOLLOWS = getattr(socket, "MSG_MORE", 0)
 
 
@@ -69,7 +72,7 @@ class SocketWriter:
             self._offset, self._count = chunk.offset, chunk.count
         else:
             self._buffer, self._file, self._count = chunk, None, 0
-        return self._go_on()
+        return self._go_on(COPIED_BYTES)
 
     async def finish(self) -> None:
         """Send the rest of the chunk as the socket takes it; raise like `begin`."""
@@ -84,16 +87,16 @@ class SocketWriter:
         if sent.done():  # `finish` has not run since
             return
         try:
-            if not self._go_on():
+            if not self._go_on(_COPIED_FOR_ROOM_BYTES):
                 sent.set_result(None)
         except Exception as error:  # noqa: BLE001 - `finish` raises it
             sent.set_exception(error)
 
-    def _go_on(self) -> int:
+    def _go_on(self, copied_bytes: int) -> int:
         """Send as much as the socket takes; return how many bytes are left."""
         with suppress(BlockingIOError):
             if self._is_copied:
-                self._copy()
+                self._copy(thread_block()[:copied_bytes])
                 return self.left_bytes
             if self._buffer:
                 # In one segment with the file's data, where the system can do that.
@@ -115,13 +118,14 @@ class SocketWriter:
             raise SourceChanged("resized")
         self._note_sent(sent)
 
-    def _copy(self) -> None:
-        """Send the head and the data together, as much as fits at a time."""
-        # The block is the thread's: a download that waits for its client takes no memory.
-        block = thread_block()[:COPIED_BYTES]
+    def _copy(self, block: memoryview) -> None:
+        """Send the head and the data together, as much as fits into a block at a time.
+
+        The block is the thread's: a download that waits for its client takes no memory.
+        """
         offered = sent = 0
         while sent == offered and self.left_bytes:  # else the socket is full
-            head = self._buffer[:COPIED_BYTES]
+            head = self._buffer[: len(block)]
             block[: len(head)] = head
             offered = len(head) + self._read_into(block[len(head) :][: self._count])
             sent = self._socket.send(block[:offered])
