@@ -293,17 +293,6 @@ OPTIMISATIONS = {
             ),
         ),
     ),
-    "ahead-when-quick": Optimisation(
-        "the kernel takes half a piece ahead, not 128 KiB, for a client that is quick",
-        ("album",),
-        (
-            Replacement(
-                "transfer/download.py",
-                "            self._transfer.let_wait(self._pace.span_bytes() // 2)\n",
-                "",
-            ),
-        ),
-    ),
     "joined-buffers": Optimisation(
         "small buffers are sent as one, or in one packet with the file behind them",
         ("little", "album"),
