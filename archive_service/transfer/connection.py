@@ -51,7 +51,7 @@ else:
     from async_timeout import timeout
 
 UNSENT_BYTES = 128 * 1024
-"""The most that the kernel takes of a download beyond what is on its way, at first."""
+"""The most that the kernel takes of a download beyond what is on its way."""
 _KERNEL_UNSENT_LIMIT = getattr(socket, "TCP_NOTSENT_LOWAT", None)
 
 
@@ -77,7 +77,6 @@ class Transfer:
         self._watch: StallWatchdog | None = None
         self._unsent: Chunk | None = None
         """What is left for the transport to send."""
-        self._unsent_limit_bytes = UNSENT_BYTES
 
     async def __aenter__(self) -> Transfer:
         await self._response.prepare(self._request)
@@ -105,7 +104,7 @@ class Transfer:
         transport = self._request.transport
         if transport is not None and not transport.is_closing():
             connection: socket.socket = transport.get_extra_info("socket")
-            _limit_unsent(connection, UNSENT_BYTES)
+            _limit_unsent(connection)
             # Once it holds bytes it is waited for until it holds none.
             transport.set_write_buffer_limits(high=0)
             # Without a descriptor left the transport does it all: the answer has begun.
@@ -132,13 +131,6 @@ class Transfer:
         self._pending_bytes = left_bytes
         self._left_bytes -= count - left_bytes
         return left_bytes
-
-    def let_wait(self, count: int) -> None:
-        """Have the kernel take up to `count` bytes beyond what is on its way, or UNSENT_BYTES."""
-        count = max(count, UNSENT_BYTES)
-        if count != self._unsent_limit_bytes:
-            self._unsent_limit_bytes = count
-            _limit_unsent(self._transport().get_extra_info("socket"), count)
 
     async def finish(self) -> None:
         """Send the rest when the client takes it; raise as `begin` does, or TimeoutError."""
@@ -248,7 +240,7 @@ def close_now(protocol: web.RequestHandler) -> None:
     protocol.force_close()
 
 
-def _limit_unsent(connection: socket.socket, limit_bytes: int) -> None:
+def _limit_unsent(connection: socket.socket) -> None:
     """Have the kernel buffer little for a client beyond the data in flight.
 
     Thousands of slow clients, with a few hundred kilobytes each, would fill the system's memory for
@@ -256,4 +248,4 @@ def _limit_unsent(connection: socket.socket, limit_bytes: int) -> None:
     """
     if _KERNEL_UNSENT_LIMIT is not None:
         with suppress(OSError):
-            connection.setsockopt(socket.IPPROTO_TCP, _KERNEL_UNSENT_LIMIT, limit_bytes)
+            connection.setsockopt(socket.IPPROTO_TCP, _KERNEL_UNSENT_LIMIT, UNSENT_BYTES)

@@ -91,7 +91,6 @@ class DownloadRun:
         began_s = time.monotonic()
         if self._transfer.begin(chunk):
             self._note_sent()
-            self._transfer.let_wait(self._pace.span_bytes() // 2)
             await self._transfer.finish()
             self._note_sent()
         else:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import os
-import re
 import resource
-import time
 import zipfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import (
@@ -42,7 +40,7 @@ from archive_service.observe.fan_out import to_each
 from archive_service.observe.process_events import ObserverFailed
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.local.storage import LocalStorage
-from archive_service.transfer.connection import UNSENT_BYTES, Transfer
+from archive_service.transfer.connection import Transfer
 from archive_service.transfer.file_span import Chunk, FileSpan
 from archive_service.transfer.referenced_files import most_held_bytes
 from archive_service.transfer.service import ArchiveService
@@ -159,37 +157,6 @@ def test_a_cold_file_is_waited_for_in_a_thread(
     assert waited_in
     assert server.pid not in waited_in
     assert {call.thread for call in calls if call.name == "sendfile"} == {server.pid}
-
-
-def test_the_kernel_takes_more_ahead_for_a_quick_client_alone(
-    server: Server, photos_dir: Path, tmp_path: Path
-) -> None:
-    album = make_album(photos_dir, {"1.bin": b"x"})
-    make_sparse(album / "2.bin", most_held_bytes() + 200 * MEBIBYTE)
-    settle(album)
-    get(server.port, TARGET, "Range: bytes=-1")
-    with (
-        traced(server.pid, tmp_path / "slow", "setsockopt") as slow,
-        connected(server.port) as connection,
-    ):
-        connection.send("GET", TARGET)
-        connection.receive_head()
-        for _ in range(10):
-            time.sleep(0.05)
-            connection.receive_content(1000)
-        eventually(lambda: unsent_limits(slow))
-    assert set(unsent_limits(slow)) == {UNSENT_BYTES}
-    with traced(server.pid, tmp_path / "quick", "setsockopt") as quick:
-        get(server.port, TARGET)
-    limits = unsent_limits(quick)
-    assert limits[0] == UNSENT_BYTES
-    assert max(limits) > UNSENT_BYTES
-
-
-def unsent_limits(trace: Trace) -> list[int]:
-    """Return the values that were set, in order."""
-    found = re.findall(r"TCP_NOTSENT_LOWAT, \[(\d+)\]", trace.output.read_text(errors="replace"))
-    return [int(value) for value in found]
 
 
 def test_no_inotify_instance_is_closed_behind_a_download(
