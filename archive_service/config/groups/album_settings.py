@@ -225,7 +225,7 @@ class AlbumSettings:
         values.seconds(0.1, 300),
         default="10",
         summary="how long an object store may take to connect or to send the next bytes",
-        details="A whole answer, and each 32 KiB of an object, may take six times as long.",
+        details="A page of a listing, and each 32 KiB of an object, may take six times as long.",
         russian="Сколько объектное хранилище может устанавливать соединение или молчать. "
-        "На весь ответ и на каждые 32 КиБ объекта есть вшестеро больше времени.",
+        "На страницу списка и на каждые 32 КиБ объекта есть вшестеро больше времени.",
     )

@@ -29,7 +29,7 @@ CONNECTION_BYTES = 256 * 1024
 IDLE_S = 10.0
 """How long a connection stays open while the reader takes nothing."""
 TRIES = 2
-"""Failures in a row, with little between them, that end a read; botocore retries each, too."""
+"""Failures in a row, without progress between them, that end a read; botocore retries each, too."""
 _PAUSE_S = 0.5
 """Pause after a failure, times the failures in a row; botocore adds its own."""
 
@@ -67,8 +67,9 @@ class Fetch:
                 try:
                     await self._fetch()
                 except DownloadFailed as failure:
-                    is_progress = self._position - before >= ENOUGH_BYTES
-                    failures = 0 if is_progress else failures + 1
+                    # After a time-out a few bytes are none: a store may drip for ever.
+                    least_bytes = ENOUGH_BYTES if failure.reason == "timeout" else 1
+                    failures = 0 if self._position - before >= least_bytes else failures + 1
                     if failures == TRIES or not may_be_tried_again(failure):
                         raise
                     await asyncio.sleep(_PAUSE_S * failures)

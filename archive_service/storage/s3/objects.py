@@ -144,8 +144,11 @@ class Objects:
         return _full_crc32(answer)
 
     async def _listed(self, asked: Mapping[str, object]) -> Mapping[str, Any]:
+        client = await self._clients.client()
+        request: Awaitable[Mapping[str, Any]] = client.list_objects_v2(**asked)
         try:
-            return await self._asked("list_objects_v2", asked)
+            # The client's time-outs begin anew with each piece of an answer.
+            return await ended_within(self._clients.patience_s, request)
         except STORE_ERRORS as error:
             reason = reason_of(error)
             self._clients.failed(reason)
@@ -157,7 +160,10 @@ class Objects:
         self, operation: str, asked: Mapping[str, object], part: Part
     ) -> Mapping[str, Any]:
         try:
-            return await self._asked(operation, asked)
+            # Not in a task of its own: it would come back later, and a body whose connection has
+            # ended meanwhile loses what had come of it.
+            client = await self._clients.client()
+            answer: Mapping[str, Any] = await getattr(client, operation)(**asked)
         except StorageUnavailable as error:
             raise SourceUnreadable(error.reason) from None
         except MALFORMED as error:
@@ -167,12 +173,7 @@ class Objects:
             if failure.reason == ARCHIVED:
                 self._found_archived.put((part.key, part.etag), time.monotonic(), weight=1)
             raise failure from None
-
-    async def _asked(self, operation: str, asked: Mapping[str, object]) -> Mapping[str, Any]:
-        """Return the answer; the client's time-outs begin anew with each piece of it."""
-        client = await self._clients.client()
-        request: Awaitable[Mapping[str, Any]] = getattr(client, operation)(**asked)
-        return await ended_within(self._clients.patience_s, request)
+        return answer
 
     def _failed(self, error: Exception) -> DownloadFailed:
         failure = failed_read(error)
