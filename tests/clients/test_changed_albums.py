@@ -61,7 +61,7 @@ def aria2c(url: str) -> list[str]:
 
 def axel(url: str) -> list[str]:
     # It repeats a refused request for ever.
-    return ["timeout", "3", "axel", "-q", "-n", "4", "-o", NAME, url]
+    return ["timeout", "8", "axel", "-q", "-n", "4", "-o", NAME, url]
 
 
 def lftp(url: str) -> list[str]:
