@@ -13,7 +13,7 @@ from archive_service.storage.base import DiskFile
 from archive_service.transfer.batches import NOTHING
 from archive_service.transfer.file_span import Chunk, CopiedSpan, FileSpan
 
-COPIED_BYTES = 256 * 1024
+_COPIED_BYTES = 256 * 1024
 """Bytes that are copied at once."""
 _COPIED_FOR_ROOM_BYTES = 64 * 1024
 """Bytes that are copied at once for a client that was waited for: what it does not take is read
@@ -72,7 +72,7 @@ class SocketWriter:
             self._offset, self._count = chunk.offset, chunk.count
         else:
             self._buffer, self._file, self._count = chunk, None, 0
-        return self._go_on(COPIED_BYTES)
+        return self._go_on(_COPIED_BYTES)
 
     async def finish(self) -> None:
         """Send the rest of the chunk as the socket takes it; raise like `begin`."""

@@ -19,6 +19,8 @@ def scaling_module() -> ModuleType:
 
 def benchmark_script(name: str) -> ModuleType:
     """Return a script as a module, newly loaded."""
+    if str(BENCHMARKS) not in sys.path:  # for what the script imports
+        sys.path.append(str(BENCHMARKS))
     specification = importlib.util.spec_from_file_location(name, BENCHMARKS / f"{name}.py")
     assert specification
     assert specification.loader

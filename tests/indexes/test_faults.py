@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import pytest
 from harness.conditions import eventually
 from harness.ports import free_port
-from harness.relay import relayed
+from harness.relay import Relay, relayed
 from harness.server import REPOSITORY
 from harness.stores import PASSWORD, StoreServer, cutting_port, silent_port
 from indexes.conftest import MakeIndex, impairments, outage
@@ -48,6 +48,21 @@ def index(make_index: MakeIndex, url: str, happened: list[Event]) -> CrcIndex:
 def impatient(make_index: MakeIndex, url: str, happened: list[Event]) -> CrcIndex:
     """An index that waits for answers as the service does."""
     return make_index(url, happened.append, answer_timeout_s=ANSWER_TIMEOUT_S)
+
+
+@pytest.fixture
+def relay(store: StoreServer) -> Iterator[Relay]:
+    with relayed(store.port) as relay:
+        yield relay
+
+
+@pytest.fixture
+def index_behind_relay(
+    make_index: MakeIndex, relay: Relay, store: StoreServer, url: str, happened: list[Event]
+) -> CrcIndex:
+    """An index that waits for answers as the service does, and reaches its store by a relay."""
+    there = url.replace(f":{store.port}/", f":{relay.port}/")
+    return make_index(there, happened.append, answer_timeout_s=ANSWER_TIMEOUT_S)
 
 
 @contextmanager
@@ -153,62 +168,46 @@ def test_a_server_that_fails_is_left_alone_for_a_while(
 
 
 def test_a_connection_that_a_dead_network_has_swallowed_is_given_up(
-    make_index: MakeIndex, store: StoreServer, url: str, happened: list[Event]
+    relay: Relay, index_behind_relay: CrcIndex, happened: list[Event]
 ) -> None:
-    with relayed(store.port) as relay:
-        index = make_index(
-            url.replace(f":{store.port}/", f":{relay.port}/"),
-            happened.append,
-            answer_timeout_s=ANSWER_TIMEOUT_S,
-        )
-        index.store(ONE, [(b"a", VERSION, 1)])
-        relay.hold()
-        with taking_at_most(BOUND_S):
-            assert index.load(ONE) == {}
-        eventually(lambda: index.load(ONE) and IndexRestored() in happened)
-        index.close()
+    index_behind_relay.store(ONE, [(b"a", VERSION, 1)])
+    relay.hold()
+    with taking_at_most(BOUND_S):
+        assert index_behind_relay.load(ONE) == {}
+    eventually(lambda: index_behind_relay.load(ONE) and IndexRestored() in happened)
+    index_behind_relay.close()
     assert len(impairments(happened)) == 1
 
 
 def test_a_connection_that_trickles_is_given_up(
-    make_index: MakeIndex, store: StoreServer, url: str, happened: list[Event]
+    relay: Relay, index_behind_relay: CrcIndex, happened: list[Event]
 ) -> None:
     """Each byte begins the time-outs of the libraries anew."""
     rows = [(b"%d" % number, VERSION, number) for number in range(100)]
-    with relayed(store.port) as relay:
-        index = make_index(
-            url.replace(f":{store.port}/", f":{relay.port}/"),
-            happened.append,
-            answer_timeout_s=ANSWER_TIMEOUT_S,
-        )
-        index.store(ONE, rows)
-        relay.trickle()
-        with taking_at_most(BOUND_S):
-            assert index.load(ONE) == {}
-        eventually(lambda: len(index.load(ONE)) == len(rows) and IndexRestored() in happened)
-        index.close()
+    index_behind_relay.store(ONE, rows)
+    relay.trickle()
+    with taking_at_most(BOUND_S):
+        assert index_behind_relay.load(ONE) == {}
+    eventually(
+        lambda: len(index_behind_relay.load(ONE)) == len(rows) and IndexRestored() in happened
+    )
+    index_behind_relay.close()
     assert len(impairments(happened)) == 1
 
 
 @pytest.mark.parametrize("store", ["postgresql"], indirect=True)
 def test_a_second_try_that_is_never_answered_is_given_up_too(
-    make_index: MakeIndex, store: StoreServer, url: str, happened: list[Event]
+    relay: Relay, index_behind_relay: CrcIndex, happened: list[Event]
 ) -> None:
     """A pooler lets clients log in while the database behind it answers nothing."""
-    with relayed(store.port) as relay:
-        index = make_index(
-            url.replace(f":{store.port}/", f":{relay.port}/"),
-            happened.append,
-            answer_timeout_s=ANSWER_TIMEOUT_S,
-        )
-        index.store(ONE, [(b"a", VERSION, 1)])
-        relay.hold()
-        relay.fall_silent_after(READY_FOR_QUERY)
-        assert index.load(ONE) == {}
-        eventually(lambda: relay.held == 2)
-        relay.fall_silent_after(None)
-        eventually(lambda: index.load(ONE) and IndexRestored() in happened)
-        index.close()
+    index_behind_relay.store(ONE, [(b"a", VERSION, 1)])
+    relay.hold()
+    relay.fall_silent_after(READY_FOR_QUERY)
+    assert index_behind_relay.load(ONE) == {}
+    eventually(lambda: relay.held == 2)
+    relay.fall_silent_after(None)
+    eventually(lambda: index_behind_relay.load(ONE) and IndexRestored() in happened)
+    index_behind_relay.close()
     assert len(impairments(happened)) == 1
 
 

@@ -27,7 +27,7 @@ _ATTEMPTS = 3
 _ANY_NUMBER = 0
 """No limit of connections: slow readers hold some, and must not delay the others."""
 _PATIENCE = 6
-"""Time-outs that an answer may take in all; two for each try, to connect and to read."""
+"""Time-outs that a listing may take in all: two for each try, to connect and to read."""
 LOOK_AGAIN_S = 10.0
 """The least age of a client that is replaced: creating one takes a second."""
 Client = Any
@@ -42,7 +42,7 @@ class Clients:
 
     def __init__(self, *, timeout_s: float, addressing: Addressing) -> None:
         self.patience_s = _PATIENCE * timeout_s
-        """The time for an answer, without the body of an object."""
+        """The time for a page of a listing, and for each ENOUGH_BYTES of an object (`body.py`)."""
         self._timeout_s = timeout_s
         self._addressing = addressing
         self._lock = asyncio.Lock()

@@ -1,0 +1,282 @@
+"""The optimisations of the package, each with the lines that take it out; see `without.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Replacement:
+    """A text that a file has once, and what stands in its place."""
+
+    path: str
+    """Within the package."""
+    old: str
+    new: str
+
+
+@dataclass(frozen=True)
+class Optimisation:
+    """Something that is done for speed alone."""
+
+    summary: str
+    scenarios: Sequence[str]
+    """Those of `run.py --against` that it is for."""
+    replacements: Sequence[Replacement]
+
+
+OPTIMISATIONS = {
+    "compiled-part": Optimisation(
+        "C for looking at files and reading small ones",
+        ("thumbnails", "first-thumbnails", "little"),
+        (
+            Replacement(
+                "storage/local/native.py",
+                "    from archive_service.storage.local import _smallfiles\n",
+                "    raise ImportError\n",
+            ),
+        ),
+    ),
+    "compiled-stat": Optimisation(
+        "a directory's files are looked at in C",
+        ("first-byte",),
+        (
+            Replacement(
+                "storage/local/native.py",
+                "        _smallfiles.stat_files,\n",
+                "        _stat_files,\n",
+            ),
+        ),
+    ),
+    "compiled-reading": Optimisation(
+        "small files are read in C",
+        ("thumbnails",),
+        (
+            Replacement(
+                "storage/local/native.py",
+                "        _smallfiles.read_files,\n",
+                "        lambda *_: 0,\n",
+            ),
+        ),
+    ),
+    "compiled-look": Optimisation(
+        "young files are checked for writers in C; give a new directory as --data",
+        ("thumbnails", "little"),
+        (
+            Replacement(
+                "storage/local/native.py",
+                "        _smallfiles.unwritten_files,\n",
+                "        lambda *_: 0,\n",
+            ),
+        ),
+    ),
+    "kept-descriptions": Optimisation(
+        "an album that did not change is not laid out again",
+        ("thumbnails", "first-byte", "little"),
+        (Replacement("transfer/descriptions.py", "self._recent.put(", "WeightedLRU(1).put("),),
+    ),
+    "kept-listings": Optimisation(
+        "a known album without links is looked at again, not listed",
+        ("first-byte", "little"),
+        (
+            Replacement(
+                "storage/local/storage.py",
+                "return {} if in_flight.is_slow else self._kept.of(archive, wanted)",
+                "return {}",
+            ),
+        ),
+    ),
+    "kept-manifests": Optimisation(
+        "a manifest is printed once for each version of an album",
+        ("manifest",),
+        (Replacement("web/manifest.py", "self._kept.get(key)", "None"),),
+    ),
+    "kept-figures": Optimisation(
+        "the sizes of all parts of an archive are computed once for each version",
+        ("parts-manifest",),
+        (Replacement("web/archive_parts.py", "self._figures.get(version)", "None"),),
+    ),
+    "kept-lists": Optimisation(
+        "a list is parsed again only when its file has changed",
+        ("list",),
+        (
+            Replacement(
+                "storage/file_lists/listed_storage.py",
+                "known = self._read.get(archive)",
+                "known = None",
+            ),
+        ),
+    ),
+    "merged-lists": Optimisation(
+        "the listings of a list's albums are merged again only when one has changed",
+        ("list",),
+        (Replacement("storage/file_lists/merged_listings.py", "self._lists.get(archive)", "None"),),
+    ),
+    "kept-names": Optimisation(
+        "the names in the album that was cut last are kept for its next part",
+        ("one-file",),
+        (Replacement("transfer/descriptions.py", "last[0] is whole", "False"),),
+    ),
+    "halved-looks": Optimisation(
+        "two threads look at the halves of what is known of a large archive",
+        ("first-byte",),
+        (Replacement("storage/in_flight.py", "HALVED_FILES = 4_000\n", "HALVED_FILES = 10**9\n"),),
+    ),
+    "kept-plans": Optimisation(
+        "a little archive of large files is planned once, and its headers packed",
+        ("little",),
+        (
+            Replacement(
+                "transfer/content.py",
+                "            self._maker.keep_draft()\n",
+                "            pass\n",
+            ),
+        ),
+    ),
+    "at-hand": Optimisation(
+        "a known little album on a local disk is listed and opened on the event loop",
+        ("little",),
+        (
+            Replacement(
+                "storage/local/storage.py",
+                "return self._in_flights.of(archive).is_at_hand\n",
+                "return False\n",
+            ),
+        ),
+    ),
+    "in-flight": Optimisation(
+        "slow storage does many operations at once",
+        ("slow-storage-thumbnails", "slow-storage-album"),
+        (
+            Replacement(
+                "storage/in_flight.py",
+                "return min(MOST_AT_ONCE, int(self._item_s / _HAND_OVER_S)) if self.is_slow else 0",
+                "return 0",
+            ),
+        ),
+    ),
+    "kept-files": Optimisation(
+        "a file that was hashed stays open until it is sent, so that FUSE reads it once",
+        ("slow-storage-album",),
+        (
+            Replacement(
+                "checksums/kept_files.py", "        if file.is_prompt:\n", "        if True:\n"
+            ),
+        ),
+    ),
+    "frozen-modules": Optimisation(
+        "the garbage collector skips what a start imports",
+        ("start", "save-file"),
+        (
+            Replacement("cli/subcommands.py", "    gc.disable()\n", ""),
+            Replacement("cli/subcommands.py", "    gc.freeze()\n", ""),
+        ),
+    ),
+    "one-arena": Optimisation(
+        "all threads take memory from one place of malloc; see the peak of RSS",
+        ("thumbnails",),
+        (Replacement("cli/serve.py", "    take_memory_from_one_place()", "    None"),),
+    ),
+    "lean-aiohttp": Optimisation(
+        "aiohttp brings no certificates, no library of C++ and no table of file types",
+        ("start",),
+        (
+            Replacement(
+                "cli/subcommands.py",
+                "        with _with_variables(_LEAN_AIOHTTP), _without_file_types():\n",
+                "        if True:\n",
+            ),
+        ),
+    ),
+    "made-ahead": Optimisation(
+        "two batches are made while one is sent",
+        ("thumbnails", "slow-storage-thumbnails", "slow-storage-album"),
+        (Replacement("transfer/read_ahead.py", "MADE_AHEAD = 2\n", "MADE_AHEAD = 0\n"),),
+    ),
+    "disk-ahead": Optimisation(
+        "a disk reads the files of later batches once one was not in memory",
+        ("cold",),
+        (
+            Replacement(
+                "transfer/read_ahead.py", "        self._start_reading = start_reading\n", ""
+            ),
+        ),
+    ),
+    "plain-names": Optimisation(
+        "names that no rule touches are proven plain in one pass",
+        ("first-thumbnails",),
+        (Replacement("archive/naming.py", "    if _are_plain(paths):\n", "    if False:\n"),),
+    ),
+    "excluded-names": Optimisation(
+        "names that no pattern can match are recognised by their ends, in one pass",
+        ("listed",),
+        (
+            Replacement(
+                "storage/exclusion.py",
+                "        if not heads and not tails:\n            return ()\n",
+                "        return names\n",
+            ),
+        ),
+    ),
+    "plain-headers": Optimisation(
+        "headers without ZIP64 and execute bits are packed by columns",
+        ("thumbnails", "first-thumbnails"),
+        (
+            Replacement(
+                "archive/zip/headers.py",
+                "    return (\n        0 < min(sizes",
+                "    return False and (\n        0 < min(sizes",
+            ),
+        ),
+    ),
+    "zlib-ng": Optimisation(
+        "CRC-32 by zlib-ng, not by zlib",
+        ("first-album", "save-album"),
+        (
+            Replacement(
+                "checksums/hash_blocks.py",
+                "crc32 = zlib_ng.crc32(data, crc32)",
+                "crc32 = __import__('zlib').crc32(data, crc32)",
+            ),
+        ),
+    ),
+    "hash-ahead": Optimisation(
+        "large files are hashed up to 64 MiB ahead of the send position",
+        ("first-album",),
+        (
+            Replacement(
+                "checksums/prefetch.py",
+                "HASH_AHEAD_BYTES = 64 * 1024 * 1024\n",
+                "HASH_AHEAD_BYTES = 0\n",
+            ),
+        ),
+    ),
+    "kernel-sends": Optimisation(
+        "the kernel sends files from 128 KiB on; without, from 1 MiB on",
+        ("little",),
+        (
+            Replacement(
+                "archive/segments.py",
+                "LARGE_FILE_BYTES = 128 * 1024\n",
+                "LARGE_FILE_BYTES = 1024 * 1024\n",
+            ),
+        ),
+    ),
+    "growing-pieces": Optimisation(
+        "pieces grow from 64 KiB to 4 MiB for a fast client",
+        ("album", "thumbnails"),
+        (
+            Replacement(
+                "transfer/sending_pace.py",
+                "_FASTEST_PIECE_BYTES = 64 * 1024, 4 * 1024 * 1024\n",
+                "_FASTEST_PIECE_BYTES = 64 * 1024, 64 * 1024\n",
+            ),
+        ),
+    ),
+    "joined-buffers": Optimisation(
+        "small buffers are sent as one, or in one packet with the file behind them",
+        ("little", "album"),
+        (Replacement("transfer/batches.py", "JOINED_BYTES = 16 * 1024\n", "JOINED_BYTES = -1\n"),),
+    ),
+}
