@@ -1,6 +1,7 @@
 """The manifest: what a CMS prints beside the link to an archive.
 
-A manifest is printed once for each version of an album, and kept while there is room.
+A manifest is printed once for each version of an album.  Its length and entity tag then answer HEAD
+and conditional requests.  Its bytes are kept while there is room.
 """
 
 from __future__ import annotations
@@ -26,17 +27,29 @@ _LATEST_S = int((datetime.max.replace(tzinfo=timezone.utc) - _EPOCH).total_secon
 _EARLIEST_S = int((datetime.min.replace(tzinfo=timezone.utc) - _EPOCH).total_seconds())
 _KEPT_BYTES = 32 * 1024 * 1024
 """Bytes of printed manifests that are kept for later requests."""
-_WEIGHT_OF_KEY = 200
-"""In bytes; a summary is as short as what it is kept by."""
+_KEPT_HEADS = 10_000
 _Value = str | int | list[str] | None
 Printer = Callable[[Representation], bytes]
 
 
-class Manifest(NamedTuple):
-    """A printed manifest."""
+class ManifestHead(NamedTuple):
+    """What header fields say of a manifest."""
 
-    body: bytes
+    complete_length: int
     etag: str
+
+
+class _Printed(NamedTuple):
+    head: ManifestHead
+    body: bytes
+
+
+class _HeadKey(NamedTuple):
+    """What a manifest is printed from."""
+
+    fingerprint: bytes
+    etag: str
+    printer: Printer
 
 
 class _Order(NamedTuple):
@@ -45,32 +58,46 @@ class _Order(NamedTuple):
     representation: Representation
     printer: Printer
 
+    @property
+    def head_key(self) -> _HeadKey:
+        return _HeadKey(self.representation.fingerprint, self.representation.etag, self.printer)
+
 
 class Manifests:
     """The manifests that were printed; for calls from one event loop."""
 
     def __init__(self, service: ArchiveService) -> None:
         self._service = service
-        self._kept: WeightedLRU[tuple[bytes, str, Printer], Manifest] = WeightedLRU(_KEPT_BYTES)
+        self._heads: WeightedLRU[_HeadKey, ManifestHead] = WeightedLRU(_KEPT_HEADS)
+        self._bodies: WeightedLRU[str, bytes] = WeightedLRU(_KEPT_BYTES)
         self._printing = SharedCalls(self._begin)
 
-    async def of(self, representation: Representation, printer: Printer) -> Manifest:
-        """Return a manifest; the first request has it printed."""
-        key = (representation.fingerprint, representation.etag, printer)
-        found = self._kept.get(key)
-        if found is None:
-            found = await self._printing.result(_Order(representation, printer))
-            self._kept.put(key, found, weight=len(found.body) + _WEIGHT_OF_KEY)
-        return found
+    async def head(self, representation: Representation, printer: Printer) -> ManifestHead:
+        """Return length and entity tag of a manifest; the first request has it printed."""
+        order = _Order(representation, printer)
+        return self._heads.get(order.head_key) or (await self._printed(order)).head
 
-    def _begin(self, order: _Order) -> Future[Manifest]:
+    async def body(self, representation: Representation, printer: Printer) -> bytes:
+        """Return a manifest."""
+        order = _Order(representation, printer)
+        head = self._heads.get(order.head_key)
+        return (head and self._bodies.get(head.etag)) or (await self._printed(order)).body
+
+    async def _printed(self, order: _Order) -> _Printed:
+        printed = await self._printing.result(order)
+        self._heads.put(order.head_key, printed.head, weight=1)
+        self._bodies.put(printed.head.etag, printed.body, weight=len(printed.body))
+        return printed
+
+    def _begin(self, order: _Order) -> Future[_Printed]:
         # That of a large album has megabytes, and printing takes time, too.
         return self._service.compute(order.representation.archive, partial(_print, order))
 
 
-def _print(order: _Order) -> Manifest:
+def _print(order: _Order) -> _Printed:
     body = order.printer(order.representation)
-    return Manifest(body, f'"{blake2b(body, digest_size=16).hexdigest()}"')
+    etag = f'"{blake2b(body, digest_size=16).hexdigest()}"'
+    return _Printed(ManifestHead(len(body), etag), body)
 
 
 def whole_manifest(representation: Representation) -> bytes:

@@ -27,7 +27,7 @@ from archive_service.transfer.connection import Transfer
 from archive_service.web.archive_links import part_links
 from archive_service.web.archive_requests import ArchiveRequests
 from archive_service.web.failures import failed_plan_response
-from archive_service.web.manifest import Manifests, summary, whole_manifest
+from archive_service.web.manifest import ManifestHead, Manifests, summary, whole_manifest
 from archive_service.web.options import WebOptions
 from archive_service.web.query import ArchiveQuery
 from archive_service.web.validators import validators_of
@@ -48,13 +48,11 @@ class ManifestRoute:
         query, representation = await self._requests.at(request)
         printer = summary if query.is_summary else whole_manifest
         parts = await self._parts(request, query, representation)
-        manifest = await self._manifests.of(representation, printer)
-        body = _Body(manifest.body, parts + _END)
+        head = _extended(await self._manifests.head(representation, printer), parts)
         now_s = int(time.time())
-        etag = _extended(manifest.etag, parts)
-        validators = validators_of(representation, now_s, etag=etag)
+        validators = validators_of(representation, now_s, etag=head.etag)
         fields = RequestFields.of(request.method, request.headers.items())
-        target = SelectedRepresentation(body.complete_length, "application/json", validators)
+        target = SelectedRepresentation(head.complete_length, "application/json", validators)
         answer = plan(fields, target, now_s=now_s)
         if continues_unguarded(answer, fields):
             answer = CHANGED_MEANWHILE  # no client needs it, and it might splice two manifests
@@ -64,7 +62,8 @@ class ManifestRoute:
         if not answer.body or request.method != "GET":
             await response.prepare(request)
             return response
-        await self._send(request, response, answer, body)
+        body = await self._manifests.body(representation, printer)
+        await self._send(request, response, answer, _Body(body, parts + _END))
         return response
 
     async def _parts(
@@ -114,11 +113,6 @@ class _Body(NamedTuple):
     manifest: bytes
     rest: bytes
 
-    @property
-    def complete_length(self) -> int:
-        """The length in bytes."""
-        return len(self.manifest) - len(_END) + len(self.rest)
-
     def pieces(self, start: int, stop: int) -> Iterator[memoryview]:
         """Yield the bytes from `start` up to `stop`."""
         edge = len(self.manifest) - len(_END)
@@ -128,8 +122,8 @@ class _Body(NamedTuple):
             yield memoryview(self.rest)[max(start - edge, 0) : stop - edge]
 
 
-def _extended(etag: str, members: bytes) -> str:
-    """Return the entity tag of a manifest with more members."""
+def _extended(head: ManifestHead, members: bytes) -> ManifestHead:
     if not members:
-        return etag
-    return f'"{blake2b(etag.encode() + members, digest_size=16).hexdigest()}"'
+        return head
+    digest = blake2b(head.etag.encode() + members, digest_size=16)
+    return ManifestHead(head.complete_length + len(members), f'"{digest.hexdigest()}"')

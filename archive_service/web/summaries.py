@@ -83,7 +83,7 @@ class Summaries:
     async def _described(self, archive: ArchiveId, places: asyncio.Semaphore) -> bytes:
         async with places:
             representation = await self._service.represent(archive)
-            return (await self._manifests.of(representation, summary)).body
+            return await self._manifests.body(representation, summary)
 
 
 def _printed(summaries: Mapping[str, bytes | None]) -> bytes:
