@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import mmap
@@ -16,8 +17,9 @@ import pytest
 from conftest import Serve
 from harness.albums import HASH, let_date_begin, make_album, newest_change_ns, noise
 from harness.conditions import eventually
-from harness.http import get
-from harness.server import Server
+from harness.gatedfs import gated
+from harness.http import Truncated, get
+from harness.server import Server, serving
 
 LINK = f"/archive/{HASH}/"
 SETTLE_TIME_S = 0.2
@@ -265,3 +267,22 @@ def test_what_a_nas_keeps_beside_pictures_is_not_looked_into(
     manifest = json.loads(get(server.port, f"{LINK}manifest.json").content)
     assert [file["name"] for file in manifest["files"]] == ["1.jpg"]
     os.chmod(album / "@eaDir", 0o700)
+
+
+def test_a_young_file_that_cant_be_read_fails_when_it_is_sent(
+    photos_dir: Path, tmp_path: Path
+) -> None:
+    """Its ends are looked at before the answer: that error is none of the whole album."""
+    album = make_album(photos_dir, {"1.jpg": PICTURE, "2.jpg": PICTURE})
+    changed_s = time.time() - 5
+    for path in (*album.iterdir(), album):
+        os.utime(path, (changed_s, changed_s))
+    with gated(photos_dir, tmp_path / "mounted") as disk:
+        disk.renumber(1)  # a disk without a ctime
+        # Before the server starts: what it has read ahead would be in the page cache.
+        disk.fail("read", f"{HASH}/2.jpg", errno.EIO)
+        with serving(disk.root, tmp_path, *SOON) as it:
+            with pytest.raises(Truncated):
+                get(it.port, LINK)
+            disk.clear()
+            assert files_in(it) == {"1.jpg": PICTURE, "2.jpg": PICTURE}
