@@ -13,9 +13,9 @@ from archive_service.config.settings import Settings
 from archive_service.observe.events import Observe, ignore
 from archive_service.storage.base import Storage
 from archive_service.storage.exclusion import Exclusion
-from archive_service.storage.local.open_writers import Leases, NoLeases, OpenWriters
 from archive_service.storage.local.real_path import real_path
 from archive_service.storage.local.storage import LocalStorage
+from archive_service.storage.local.upload_signs import Leases, NoLeases, OpenWriters
 from archive_service.storage.local.written_files import WrittenFiles
 from archive_service.storage.s3.location import Addressing
 

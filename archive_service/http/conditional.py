@@ -13,15 +13,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from archive_service.http.entity_tag import (
+from archive_service.http.http_date import parse_http_date
+from archive_service.http.request_fields import RequestFields
+from archive_service.http.tag_comparison import (
     ANY,
     is_entity_tag,
     parse_entity_tags,
     strong_match,
     weak_match,
 )
-from archive_service.http.http_date import parse_http_date
-from archive_service.http.request_fields import RequestFields
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,8 +24,8 @@ from archive_service.http.response_plan import (
     plan,
 )
 from archive_service.transfer.connection import Transfer
-from archive_service.web.archive_links import part_links
 from archive_service.web.archive_requests import ArchiveRequests
+from archive_service.web.derived_links import part_links
 from archive_service.web.failures import failed_plan_response
 from archive_service.web.manifest import ManifestHead, Manifests, summary, whole_manifest
 from archive_service.web.options import WebOptions

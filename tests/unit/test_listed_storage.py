@@ -35,8 +35,8 @@ from archive_service.storage.exclusion import DEFAULT_PATTERNS, Exclusion
 from archive_service.storage.file_lists.list_place import ListDirectory, ListFile
 from archive_service.storage.file_lists.listed_storage import ListedStorage
 from archive_service.storage.file_lists.parsed_list import FileList
-from archive_service.storage.local.open_writers import Leases, NoLeases, OpenWriters
 from archive_service.storage.local.storage import LocalStorage
+from archive_service.storage.local.upload_signs import Leases, NoLeases, OpenWriters
 from archive_service.storage.local.written_files import WrittenFiles
 from archive_service.storage.wanted_tree import WantedTree
 from archive_service.transfer.service import ArchiveService

@@ -19,7 +19,6 @@ from archive_service.archive.errors import (
 )
 from archive_service.archive.listing import MOST_BYTES
 from archive_service.archive.lru import WeightedLRU
-from archive_service.storage.deadline import ended_within
 from archive_service.storage.s3.body import Body
 from archive_service.storage.s3.client import Clients
 from archive_service.storage.s3.store_errors import (
@@ -29,6 +28,7 @@ from archive_service.storage.s3.store_errors import (
     failed_read,
     reason_of,
 )
+from archive_service.storage.time_limits import ended_within
 
 _ARCHIVED = ("GLACIER", "DEEP_ARCHIVE")
 """Storage classes whose objects can't be read; those of GLACIER_IR can."""

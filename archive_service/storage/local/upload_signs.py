@@ -31,7 +31,7 @@ from archive_service.archive.settling import LOOKED_AT_S, OPEN_S, YOUNG_S, Uploa
 from archive_service.observe.events import Observe, ignore
 from archive_service.observe.recurrence import once
 from archive_service.observe.storage_events import OpenFileIgnored
-from archive_service.storage.in_flight import InFlights
+from archive_service.storage.concurrency import InFlights
 from archive_service.storage.local.album_files import AlbumPlace, LocalAlbumFiles, album_place
 from archive_service.storage.local.filesystem_type import is_prompt
 from archive_service.storage.local.native import AS_COMPILED, NativeCalls
