@@ -5,7 +5,8 @@ the current archive and ends in one of three outcomes.  Where it ends in PROCEED
 takes step 5, If-Range, which chooses between a part and the whole and never fails.
 
 In doubt the complete archive is sent or the request fails visibly; a part that might belong to
-another archive is never sent.
+another archive is never sent.  A client that continues an archive without a precondition is judged
+in `web/limits/resumption_guard.py`.
 """
 
 from __future__ import annotations

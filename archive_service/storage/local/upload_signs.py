@@ -104,7 +104,7 @@ class Leases:
         return files.count_whole(sources, young_from_ns=young_from_ns)
 
 
-class OpenWriters:
+class UploadSigns:
     """Checks the files of albums below a root, for calls from any thread; see `UploadLook`."""
 
     def __init__(
@@ -172,7 +172,7 @@ class _AlbumLook:
     """One check of an album."""
 
     def __init__(
-        self, archive: ArchiveId, listing: Listing, now_ns: int, writers: OpenWriters
+        self, archive: ArchiveId, listing: Listing, now_ns: int, writers: UploadSigns
     ) -> None:
         self.other_sign: UploadSign | None = None
         """A sign that is not UploadSign.OPEN."""
