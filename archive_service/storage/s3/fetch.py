@@ -106,8 +106,6 @@ class Fetch:
         try:
             while left:
                 chunks.append(await body.read(left))
-                if not chunks[-1]:
-                    raise SourceUnreadable("unreachable")
                 left -= len(chunks[-1])
         finally:  # keep what came before the connection broke
             received = b"".join(chunks)
