@@ -16,7 +16,7 @@ from archive_service.archive.errors import DownloadFailed, SourceUnreadable
 from archive_service.storage.deadline import ended_within
 from archive_service.storage.s3.body import ENOUGH_BYTES, Body
 from archive_service.storage.s3.byte_queue import ByteQueue
-from archive_service.storage.s3.memory_budget import Room
+from archive_service.storage.s3.memory_budget import MemoryBudget
 from archive_service.storage.s3.objects import Objects, Part
 from archive_service.storage.s3.store_errors import may_be_tried_again
 
@@ -41,7 +41,7 @@ class Fetch:
         self,
         objects: Objects,
         part: Part,
-        room: Room,
+        room: MemoryBudget,
         call: Callable[[Callable[[], object]], None],
         *,
         chunk_bytes: int = CHUNK_BYTES,
