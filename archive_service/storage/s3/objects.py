@@ -67,6 +67,11 @@ class Part(NamedTuple):
     start: int
     stop: int
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether these are all bytes of the object."""
+        return (self.start, self.stop) == (0, self.size)
+
 
 class Objects:
     """The objects of a bucket; for one event loop.
@@ -103,10 +108,8 @@ class Objects:
     @asynccontextmanager
     async def opened(self, part: Part) -> AsyncIterator[Body]:
         """Request a part of the object that was listed; yield the body."""
-        asked = {"Bucket": self._bucket, "Key": part.key, "IfMatch": f'"{part.etag}"'}
-        if (part.start, part.stop) != (0, part.size):
-            asked["Range"] = f"bytes={part.start}-{part.stop - 1}"
-        answer = await self._read("get_object", asked, part)
+        of_part = {"Range": f"bytes={part.start}-{part.stop - 1}"}
+        answer = await self._read("get_object", part, **({} if part.is_whole else of_part))
         body = answer["Body"]
         try:
             _check(answer, part)
@@ -118,9 +121,8 @@ class Objects:
 
     async def is_answered(self, part: Part) -> bool:
         """Return whether the store sends an object despite a false entity tag in If-Match."""
-        asked = {"Bucket": self._bucket, "Key": part.key, "IfMatch": f'"{part.etag}"'}
         try:
-            answer = await self._read("get_object", {**asked, "Range": "bytes=0-0"}, part)
+            answer = await self._read("get_object", part, Range="bytes=0-0")
         except SourceChanged:
             return False
         answer["Body"].close()
@@ -128,16 +130,7 @@ class Objects:
 
     async def known_crc32(self, part: Part) -> int | None:
         """Return the store's CRC-32 of a whole object; None if it has none."""
-        answer = await self._read(
-            "head_object",
-            {
-                "Bucket": self._bucket,
-                "Key": part.key,
-                "IfMatch": f'"{part.etag}"',
-                "ChecksumMode": "ENABLED",
-            },
-            part,
-        )
+        answer = await self._read("head_object", part, ChecksumMode="ENABLED")
         _check_entity_tag(answer, part)
         if answer.get("ContentLength") != part.size:
             raise SourceChanged("resized")
@@ -156,9 +149,8 @@ class Objects:
         except MALFORMED as error:
             raise StorageUnavailable(reason_of(error)) from None
 
-    async def _read(
-        self, operation: str, asked: Mapping[str, object], part: Part
-    ) -> Mapping[str, Any]:
+    async def _read(self, operation: str, part: Part, **more: str) -> Mapping[str, Any]:
+        asked = {"Bucket": self._bucket, "Key": part.key, "IfMatch": f'"{part.etag}"', **more}
         try:
             # Not in a task of its own: it would come back later, and a body whose connection has
             # ended meanwhile loses what had come of it.
@@ -234,12 +226,11 @@ def _check(answer: Mapping[str, Any], part: Part) -> None:
     `If-Match` asked the store to check that, but some stores ignore it.
     """
     _check_entity_tag(answer, part)
-    is_whole = (part.start, part.stop) == (0, part.size)
     content_range = answer.get("ContentRange")
     if content_range is None:
         if answer.get("ContentLength") != part.size:
             raise SourceChanged("resized")
-        if not is_whole:
+        if not part.is_whole:
             raise SourceUnreadable("no ranges")
     elif content_range != f"bytes {part.start}-{part.stop - 1}/{part.size}":
         raise SourceChanged("resized")
