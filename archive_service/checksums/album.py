@@ -186,8 +186,8 @@ class AlbumChecksums(Crc32Column):
         """Write learned values to the index, in its thread."""
         if self._learned:
             learned, self._learned, self._stored_at_s = self._learned, [], time.monotonic()
-            crc32s = {source: self.values[source] for source in learned}
-            self._threads.in_index_thread(partial(self._known.store, self._threads.index, crc32s))
+            store = partial(self._known.store_of, self._threads.index, learned, self.values)
+            self._threads.in_index_thread(store)
 
     def flush_if_due(self) -> None:
         """Do the same where the last time is STORE_EVERY_S ago."""

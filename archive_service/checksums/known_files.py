@@ -92,6 +92,12 @@ class KnownFiles:
         for album in _rows_by_album(self._archive, self._listing, learned):
             index.store(album.album, self._rows(index, album, learned))
 
+    def store_of(
+        self, index: CrcIndex, learned: Sequence[SourceIndex], values: Sequence[int]
+    ) -> None:
+        """Do the same for some sources, given the values of all."""
+        self.store(index, {source: values[source] for source in learned})
+
     def forget(self, index: CrcIndex, sources: Iterable[SourceIndex]) -> None:
         """Drop the rows of sources, but for doubted ones: no time would tell of their change."""
         unseen = [source for source in sources if source not in self._doubted]

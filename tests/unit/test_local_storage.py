@@ -632,30 +632,6 @@ def test_a_small_file_that_grows_by_what_another_loses_is_noticed(
                 read(files, listing, source)
 
 
-def test_files_of_many_directories_are_read_by_one(photos_dir: Path, storage: Storage) -> None:
-    contents = {f"{number % 3}/{number}.jpg": b"%d" % number for number in range(9)}
-    make_album(photos_dir, contents)
-    listing = listed(storage)
-    with no_descriptor_left(), storage.files(ARCHIVE, listing) as files:
-        found = {
-            path.decode(): read(files, listing, source)[0]
-            for source, path in enumerate(listing.paths)
-        }
-    assert found == contents
-
-
-def test_after_a_failure_other_files_are_still_read(photos_dir: Path, storage: Storage) -> None:
-    album = make_album(photos_dir, {"a/1.jpg": b"1", "b/2.jpg": b"2", "c/3.jpg": b"3"})
-    listing = listed(storage)
-    shutil.rmtree(album / "b")
-    with no_descriptor_left(), storage.files(ARCHIVE, listing) as files:
-        assert read(files, listing, 0) == [b"1"]
-        with pytest.raises(SourceChanged):
-            read(files, listing, 1)
-        assert read(files, listing, 2) == [b"3"]
-        assert read(files, listing, 0) == [b"1"]
-
-
 def test_an_opened_file_outlives_its_album_files(photos_dir: Path, storage: Storage) -> None:
     make_album(photos_dir, {"1.jpg": b"x"})
     with storage.files(ARCHIVE, listed(storage)) as files:
