@@ -7,7 +7,7 @@ import gc
 import os
 import threading
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from datetime import timezone
@@ -326,47 +326,3 @@ def test_an_album_that_is_what_it_was_is_not_described_again(photos_dir: Path) -
     with service_over(LocalStorage(photos_dir, Exclusion(()))) as service:
         first = asyncio.run(service.represent(ALBUM))
         assert asyncio.run(service.represent(ALBUM)) is first
-
-
-def be_rewritten(album: Path) -> None:
-    (album / "a").write_bytes(b"z")
-    os.utime(album / "a", (LONG_AGO_S, LONG_AGO_S))
-
-
-def be_replaced_by_its_like(album: Path) -> None:
-    (album / "new").write_bytes(b"a")
-    os.utime(album / "new", (LONG_AGO_S, LONG_AGO_S))
-    (album / "new").replace(album / "a")
-
-
-def get_other_permissions(album: Path) -> None:
-    (album / "a").chmod(0o755)
-
-
-def have_a_file_for_a_moment(album: Path) -> None:
-    (album / "new").touch()
-    (album / "new").unlink()
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        be_rewritten,
-        be_replaced_by_its_like,
-        get_other_permissions,
-        have_a_file_for_a_moment,
-        lambda album: (album / "a").rename(album / "z"),
-        lambda album: (album / "d").mkdir(),
-    ],
-)
-def test_an_album_that_has_changed_is_described_again_at_once(
-    photos_dir: Path, change: Callable[[Path], object]
-) -> None:
-    album = make_album(photos_dir, {"a": b"a", "b/c": b"c"})
-    with service_over(LocalStorage(photos_dir, Exclusion(()))) as service:
-        first = asyncio.run(service.represent(ALBUM))
-        settle(album)
-        change(album)
-        second = asyncio.run(service.represent(ALBUM))
-        assert second.fingerprint != first.fingerprint
-        assert second.layout.listing is not first.layout.listing
