@@ -42,12 +42,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-@pytest.fixture
-def connection(server: Server) -> Iterator[Connection]:
-    with connected(server.port) as connection:
-        yield connection
-
-
 @pytest.fixture(scope="module")
 def expected(server: Server) -> dict[str, Response]:
     """The answer to each target, each on a connection of its own."""

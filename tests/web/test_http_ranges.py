@@ -54,12 +54,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture
-def connection(server: Server) -> Iterator[Connection]:
-    with connected(server.port) as connection:
-        yield connection
-
-
-@pytest.fixture
 def connections(server: Server) -> Iterator[Sequence[Connection]]:
     with ExitStack() as stack:
         yield [stack.enter_context(connected(server.port)) for _ in range(CONNECTIONS)]
