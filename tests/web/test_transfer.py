@@ -36,8 +36,6 @@ from archive_service.archive.representation import ArchiveOptions
 from archive_service.archive.segments import LARGE_FILE_BYTES
 from archive_service.checksums.crc_index.memory import MemoryCrcIndex
 from archive_service.observe.events import DownloadInterrupted, Event, Observe, ignore
-from archive_service.observe.fan_out import to_each
-from archive_service.observe.process_events import ObserverFailed
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.local.storage import LocalStorage
 from archive_service.transfer.connection import Transfer
@@ -313,22 +311,6 @@ def test_a_range_of_a_large_files_middle_hashes_nothing(
     assert sum(call.result for call in trace.of(path)) < 2 * len(part.content)
 
 
-def test_two_first_downloads_at_once_hash_a_file_once(
-    server: Server, photos_dir: Path, tmp_path: Path
-) -> None:
-    path = make_sparse(photos_dir / HASH / "large.bin", 200 * MEBIBYTE)
-    settle(path.parent)
-    with (
-        traced(server.pid, tmp_path / "trace", "read", "readv") as trace,
-        connected(server.port) as one,
-        connected(server.port) as two,
-    ):
-        for connection in (one, two):
-            connection.send("GET", TARGET, "Range: bytes=0-199999")
-        assert one.receive().content == two.receive().content
-    assert sum(call.result for call in trace.of(path)) == 200 * MEBIBYTE
-
-
 # In this process: connections that a server on TCP doesn't have
 
 
@@ -394,31 +376,6 @@ def test_where_the_kernel_does_not_tell_of_progress_a_stalled_client_is_cut_too(
 
     asyncio.run(asyncio.wait_for(stall(), 120))
     assert interruptions(happened) == ["stalled"]
-
-
-def test_an_observer_that_fails_at_everything_changes_no_download(photos_dir: Path) -> None:
-    files = {**some_files(), "6.txt": b"more"}
-    make_album(photos_dir, files)
-    happened: list[Event] = []
-
-    def fail(event: Event) -> None:
-        raise RuntimeError(event)
-
-    async def download() -> tuple[int, bytes]:
-        app = make_app(photos_dir, to_each(fail, happened.append))
-        async with (
-            running(app, lambda runner: web.TCPSite(runner, "127.0.0.1", 0)) as runner,
-            ClientSession() as session,
-            session.get(f"http://127.0.0.1:{runner.addresses[0][1]}{TARGET}") as response,
-        ):
-            return response.status, await response.read()
-
-    status, archive = asyncio.run(download())
-    assert status == 200
-    assert_holds(archive, files)
-    missed = [event.missed for event in happened if isinstance(event, ObserverFailed)]
-    assert {"DownloadStarted", "FirstByteSent", "PieceSent", "DownloadFinished"} <= set(missed)
-    assert len(missed) == len(set(missed))
 
 
 def _opened(directory: Path) -> bool:
