@@ -10,8 +10,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from conftest import Serve
-from harness.albums import HASH, make_album, noise
+from harness.albums import make_album, noise
 from harness.http import connected, get, request
 from harness.server import Server, serving
 
@@ -208,19 +207,3 @@ def test_every_line_is_one_event_with_fields(site: Site) -> None:
     for line in site.server.lines:
         assert re.match(r"timestamp=\S+Z level=(debug|info|warning|error) event=\S+", line)
         assert {"timestamp", "level", "event"} <= set(parsed(line))
-
-
-def test_a_link_that_is_left_out_is_logged_once_and_without_its_name(
-    serve: Serve, photos_dir: Path, tmp_path: Path
-) -> None:
-    album = make_album(photos_dir, {"1.jpg": b"one"})
-    (tmp_path / "secret-target").write_bytes(b"secret")
-    (album / "secret-name").symlink_to(tmp_path / "secret-target")
-    server = serve()
-    for _ in range(2):
-        get(server.port, f"/archive/{HASH}/")
-    server.stop()
-    (line,) = [line for line in server.lines if "link.skipped" in line]
-    assert "reason=outside" in line
-    assert f"inode={(album / 'secret-name').lstat().st_ino}" in line
-    assert not any(word in line for word in ("secret", HASH))
