@@ -15,7 +15,6 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, asynccontextmanager, closing
 from dataclasses import dataclass, field
-from datetime import timezone
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -25,12 +24,12 @@ from harness.albums import HASH, LONG_AGO_S, make_album, make_sparse, noise, set
 from harness.chunks import bytes_of
 from harness.conditions import eventually
 from harness.counting import CountingStorage
+from harness.in_process import make_service
 
 from archive_service.archive.errors import DownloadFailed, SourceChanged
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import CLOCK_TICK_NS, SourceIndex
-from archive_service.archive.naming import NameRules
-from archive_service.archive.representation import ArchiveOptions, Representation
+from archive_service.archive.representation import Representation
 from archive_service.archive.segments import LARGE_FILE_BYTES
 from archive_service.archive.zip.headers import LOCAL_CRC32_OFFSET
 from archive_service.checksums.album import AlbumChecksums
@@ -71,8 +70,7 @@ class Site:
     @asynccontextmanager
     async def service(self) -> AsyncIterator[tuple[ArchiveService, CountingStorage]]:
         storage = CountingStorage(LocalStorage(self.photos_dir, Exclusion(())))
-        options = ArchiveOptions(NameRules(), timezone.utc)
-        service = ArchiveService(storage, self.index, options)
+        service = make_service(storage, self.index)
         try:
             yield service, storage
         finally:

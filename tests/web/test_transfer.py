@@ -7,16 +7,14 @@ import io
 import os
 import resource
 import zipfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import (
     AbstractContextManager,
     AsyncExitStack,
-    asynccontextmanager,
     contextmanager,
     nullcontext,
     suppress,
 )
-from datetime import timezone
 from pathlib import Path
 
 import pytest
@@ -25,27 +23,19 @@ from harness.albums import HASH, make_album, make_sparse, noise, settle
 from harness.conditions import eventually
 from harness.gatedfs import gated
 from harness.http import connected, get
+from harness.in_process import app_over, listening
 from harness.inotify import watches
 from harness.pagecache import evict
 from harness.server import Server, open_files, serving
 from harness.strace import Trace, traced
 
 from archive_service.archive.errors import SourceChanged, SourceUnreadable
-from archive_service.archive.naming import NameRules
-from archive_service.archive.representation import ArchiveOptions
 from archive_service.archive.segments import LARGE_FILE_BYTES
-from archive_service.checksums.crc_index.memory import MemoryCrcIndex
-from archive_service.observe.events import DownloadInterrupted, Event, Observe, ignore
-from archive_service.storage.exclusion import Exclusion
-from archive_service.storage.local.storage import LocalStorage
+from archive_service.observe.events import DownloadInterrupted, Event, ignore
 from archive_service.transfer.connection import Transfer
 from archive_service.transfer.file_span import Chunk, FileSpan
 from archive_service.transfer.referenced_files import most_held_bytes
-from archive_service.transfer.service import ArchiveService
-from archive_service.web.app import create_app
 from archive_service.web.http_server.client_connection import ConnectionTimes
-from archive_service.web.http_server.runner import Runner
-from archive_service.web.options import WebOptions
 
 Serve = Callable[..., Server]
 
@@ -318,41 +308,6 @@ def interruptions(happened: list[Event]) -> list[str]:
     return [event.reason for event in happened if isinstance(event, DownloadInterrupted)]
 
 
-def make_app(
-    photos_dir: Path, observe: Observe, *, stall_timeout_s: float = 60.0
-) -> web.Application:
-    storage = LocalStorage(photos_dir, Exclusion(()))
-    options = ArchiveOptions(NameRules(), timezone.utc)
-    service = ArchiveService(storage, MemoryCrcIndex(), options)
-    app = create_app(
-        service,
-        observe,
-        WebOptions(download_name="archive.zip", stall_timeout_s=stall_timeout_s),
-    )
-
-    async def close(_app: web.Application) -> None:
-        await asyncio.to_thread(service.close)
-
-    app.on_cleanup.append(close)
-    return app
-
-
-@asynccontextmanager
-async def running(
-    app: web.Application,
-    make_site: Callable[[web.AppRunner], web.BaseSite],
-    *,
-    idle_timeout_s: float = 60.0,
-) -> AsyncIterator[web.AppRunner]:
-    runner = Runner(app, shutdown_timeout_s=1.0, times=ConnectionTimes(idle_s=idle_timeout_s))
-    await runner.setup()
-    await make_site(runner).start()
-    try:
-        yield runner
-    finally:
-        await runner.cleanup()
-
-
 def test_where_the_kernel_does_not_tell_of_progress_a_stalled_client_is_cut_too(
     photos_dir: Path, tmp_path: Path
 ) -> None:
@@ -362,8 +317,8 @@ def test_where_the_kernel_does_not_tell_of_progress_a_stalled_client_is_cut_too(
     path = str(tmp_path / "s")
 
     async def stall() -> None:
-        app = make_app(photos_dir, happened.append, stall_timeout_s=0.3)
-        async with running(app, lambda runner: web.UnixSite(runner, path)):
+        app = app_over(photos_dir, happened.append, stall_timeout_s=0.3)
+        async with listening(app, lambda runner: web.UnixSite(runner, path)):
             reader, writer = await asyncio.open_unix_connection(path, limit=1000)
             writer.write(f"GET {TARGET} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
             await reader.readuntil(b"\r\n\r\n")
@@ -390,12 +345,9 @@ def _opened(directory: Path) -> bool:
 
 @pytest.mark.parametrize("sent", [b"", b"GET /archive/", b"GET / HTTP/1.1\r\nHost: localhost\r\n"])
 def test_who_asks_for_nothing_or_half_a_thing_is_let_go(photos_dir: Path, sent: bytes) -> None:
-    def site(runner: web.AppRunner) -> web.BaseSite:
-        return web.TCPSite(runner, "127.0.0.1", 0)
-
     async def wait() -> bytes:
-        app = make_app(photos_dir, ignore)
-        async with running(app, site, idle_timeout_s=0.2) as runner:
+        app = app_over(photos_dir, ignore)
+        async with listening(app, times=ConnectionTimes(idle_s=0.2)) as runner:
             reader, writer = await asyncio.open_connection(*runner.addresses[0][:2])
             writer.write(sent)
             try:
@@ -416,7 +368,7 @@ def test_over_a_unix_socket_the_bytes_are_the_same(
 
     async def download() -> bytes:
         async with (
-            running(make_app(photos_dir, ignore), lambda runner: web.UnixSite(runner, path)),
+            listening(app_over(photos_dir, ignore), lambda runner: web.UnixSite(runner, path)),
             ClientSession(connector=UnixConnector(path)) as session,
             session.get(f"http://localhost{TARGET}") as response,
         ):
@@ -448,7 +400,7 @@ async def answer_of(
     app.router.add_get("/", handler)
     path = str(tmp_path / "s")
     async with (
-        running(app, lambda runner: web.UnixSite(runner, path)),
+        listening(app, lambda runner: web.UnixSite(runner, path)),
         ClientSession(connector=UnixConnector(path)) as session,
         session.get("http://localhost/") as response,
     ):
