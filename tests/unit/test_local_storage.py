@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import stat
 from array import array
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ from pathlib import Path
 import pytest
 from harness.albums import HASH, LONG_AGO_S, make_album, noise
 from harness.counting import CountingStorage
+from harness.odd_files import unix_socket
 
 from archive_service.archive.errors import (
     ArchiveNotFound,
@@ -195,13 +195,7 @@ def make_fifo(place: Path, outside: Path) -> None:
 
 
 def make_socket(place: Path, outside: Path) -> None:
-    # A socket's path may have 107 bytes, pytest's directories are longer.
-    descriptor = os.open(place.parent, os.O_RDONLY)
-    try:
-        with socket.socket(socket.AF_UNIX) as unix:
-            unix.bind(f"/proc/self/fd/{descriptor}/{place.name}")
-    finally:
-        os.close(descriptor)
+    unix_socket(place)
 
 
 SPECIAL = [
@@ -488,7 +482,7 @@ def become_a_fifo(path: Path, outside: Path) -> None:
 
 def become_a_socket(path: Path, outside: Path) -> None:
     path.unlink()
-    make_socket(path, outside)
+    unix_socket(path)
 
 
 def become_a_directory(path: Path, outside: Path) -> None:

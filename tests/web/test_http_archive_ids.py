@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from harness.albums import HASH, make_album
-from harness.http import Connection, Response, connected
+from harness.http import Connection, Response
 from harness.server import Server, serving
 
 SECRET = b"a file outside of the album"
@@ -34,12 +34,6 @@ def photos_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def server(photos_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with serving(photos_dir, tmp_path_factory.mktemp("cache"), "--level", "debug") as server:
         yield server
-
-
-@pytest.fixture(scope="module")
-def connection(server: Server) -> Iterator[Connection]:
-    with connected(server.port) as connection:
-        yield connection
 
 
 MISSING = ["none", "0" * 32, HASH[:-1], f"{HASH}0", HASH.upper(), "a-file", "a" * 255]

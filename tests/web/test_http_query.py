@@ -13,7 +13,7 @@ from zipfile import ZipFile
 
 import pytest
 from harness.albums import HASH, LONG_AGO_S, make_album, noise
-from harness.http import Connection, Response, connected
+from harness.http import Connection, Response
 from harness.server import Server, serving
 
 TARGET = f"/archive/{HASH}/"
@@ -56,12 +56,6 @@ def make_old_file(album: Path) -> None:
     with open(path, "wb") as file:
         file.write(b"not UTF-8")
     os.utime(path, (LONG_AGO_S, LONG_AGO_S))
-
-
-@pytest.fixture(scope="module")
-def connection(server: Server) -> Iterator[Connection]:
-    with connected(server.port) as connection:
-        yield connection
 
 
 class TestName:

@@ -48,12 +48,6 @@ def server(photos_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         yield server
 
 
-@pytest.fixture(scope="module")
-def connection(server: Server) -> Iterator[Connection]:
-    with connected(server.port) as connection:
-        yield connection
-
-
 def failed(connection: Connection, key: str, *field_lines: str) -> Response:
     status, target, own_field_lines = FAILED[key]
     answer = connection.exchange("GET", target, *own_field_lines, *field_lines)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import Serve
 from harness.albums import HASH, make_album, noise
+from harness.fair_use import ANN, BOB, PROXY
 from harness.http import Connection, Response, Truncated, connected, get, request
 from harness.server import Server
 
@@ -18,10 +19,8 @@ from archive_service.web.limits.resumption_guard import BRIEF_BYTES
 TARGET = f"/archive/{HASH}/"
 SUBSET = f"{TARGET}?file=1.jpg"
 WGET, CURL = "User-Agent: Wget/1.21.3", "User-Agent: curl/7.88.1"
-ANN, BOB = "X-Forwarded-For: 198.51.100.1", "X-Forwarded-For: 198.51.100.2"
 BARE = "Range: bytes=1000-"
 DIRECT = ("--trusted-proxies", "none")
-PROXY = ("--trusted-proxies", "127.0.0.1")
 ANYTHING = ()
 EQUALLY_LONG, SHORTER = noise(5000, seed=1), noise(500)
 

@@ -6,7 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,8 @@ from conftest import Serve
 from harness.albums import HASH, make_album, make_sparse, noise
 from harness.conditions import eventually
 from harness.ending import HOLDING_BYTES
-from harness.http import Connection, connected, get
+from harness.fair_use import ANN, BOB, PROXY, holding
+from harness.http import Connection, get
 from harness.in_process import app_over, listening
 from harness.server import Server
 
@@ -29,27 +30,12 @@ WINDOW_S = 1.0
 ABOVE_ANY_RATE = 10**12
 LONGER_THAN_A_WINDOW_S = 120.0
 DRIP_BYTES, DRIP_EVERY_S = 1024, 3.0
-PROXY = ("--trusted-proxies", "127.0.0.1")
-ANN, BOB = "X-Forwarded-For: 198.51.100.1", "X-Forwarded-For: 198.51.100.2"
 
 
 @pytest.fixture(autouse=True)
 def album(photos_dir: Path) -> Path:
     make_album(photos_dir, {"1.jpg": noise(2000)}, OTHER)
     return make_sparse(photos_dir / HASH / "a.bin", HOLDING_BYTES).parent
-
-
-@contextmanager
-def holding(port: int, count: int, *field_lines: str) -> Iterator[list[Connection]]:
-    """Begin downloads of which nothing is taken."""
-    with ExitStack() as stack:
-        connections = []
-        for _ in range(count):
-            connection = stack.enter_context(connected(port, small_window=True))
-            connection.send("GET", TARGET, *field_lines)
-            assert connection.receive_head()[0] == 200
-            connections.append(connection)
-        yield connections
 
 
 @asynccontextmanager
