@@ -25,6 +25,7 @@ from harness.gatedfs import gated
 from harness.http import connected, get
 from harness.in_process import app_over, listening
 from harness.inotify import watches
+from harness.oracle import contents_of
 from harness.pagecache import evict
 from harness.server import Server, open_files, serving
 from harness.strace import Trace, traced
@@ -66,8 +67,7 @@ def make_long_album(photos_dir: Path) -> Path:
 
 
 def assert_holds(archive: bytes, files: dict[str, bytes]) -> None:
-    with zipfile.ZipFile(io.BytesIO(archive)) as opened:
-        assert {name: opened.read(name) for name in opened.namelist()} == files
+    assert contents_of(archive) == files
 
 
 def test_one_connection_carries_one_download_after_the_other(
