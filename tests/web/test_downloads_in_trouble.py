@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 from harness.albums import make_album, make_sparse, noise, settle
 from harness.conditions import eventually
-from harness.http import Connection, Truncated, connected, get
+from harness.http import Connection, Truncated, begun, connected, get
 from harness.server import Server, serving
 
 from archive_service.archive.segments import LARGE_FILE_BYTES
@@ -77,12 +77,9 @@ def name() -> str:
 @contextmanager
 def held(site: Site, name: str, *field_lines: str) -> Iterator[tuple[Connection, int]]:
     """Begin a download and take next to nothing of it; give the length it is to have."""
-    with connected(site.server.port, small_window=True) as connection:
-        connection.send("GET", f"/archive/{name}/", *field_lines)
-        status, fields = connection.receive_head()
-        assert status in (200, 206)
+    with begun(site.server.port, f"/archive/{name}/", *field_lines) as (connection, length):
         assert connection.reader.peek(1)
-        yield connection, int(dict(fields)["content-length"])
+        yield connection, length
 
 
 def rest(connection: Connection, length: int) -> bytes:

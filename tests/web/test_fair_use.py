@@ -15,7 +15,7 @@ from harness.albums import HASH, make_album, make_sparse, noise
 from harness.conditions import eventually
 from harness.ending import HOLDING_BYTES, held
 from harness.fair_use import ANN, BOB, PROXY, duration_s, holding
-from harness.http import Connection, Response, connected, get, request
+from harness.http import Connection, Response, begun, connected, get, request
 from harness.server import Server
 
 TARGET = f"/archive/{HASH}/"
@@ -237,9 +237,7 @@ class TestRates:
         server = serve("--rate-limit", "10M")
         with ExitStack() as stack:
             for _ in range(10):
-                stalled = stack.enter_context(connected(server.port, small_window=True))
-                stalled.send("GET", "/archive/held/")
-                stalled.receive_head()
+                stack.enter_context(begun(server.port, "/archive/held/"))
             # Until the system takes no more on their behalf, they have a share.
             # A download lasts 0.1 s alone, and 1.1 s with a share of eleven.
             eventually(lambda: duration_s(lambda: get(server.port, TARGET)) < 0.7)
@@ -253,9 +251,7 @@ class TestRates:
 
     def test_what_is_no_download_does_not_wait(self, serve: Serve, whole: bytes) -> None:
         server = serve("--rate-limit", "1K")
-        with connected(server.port, small_window=True) as waiting:
-            waiting.send("GET", TARGET)
-            waiting.receive_head()
+        with begun(server.port, TARGET):
             for method, target, status in [
                 ("HEAD", TARGET, 200),
                 ("GET", f"{TARGET}manifest.json", 200),

@@ -12,7 +12,7 @@ from harness.albums import HASH, make_album, make_sparse, noise
 from harness.conditions import eventually
 from harness.ending import HOLDING_BYTES
 from harness.fair_use import ANN, BOB, PROXY, duration_s
-from harness.http import Response, connected, get, request
+from harness.http import Response, begun, connected, get, request
 from harness.server import Server
 
 from archive_service.web.limits.admission import MOST_HELD
@@ -111,14 +111,11 @@ def test_a_refusal_ends(serve: Serve) -> None:
 
 def test_a_running_download_is_not_cut(serve: Serve) -> None:
     server = serve(*DIRECT)
-    with connected(server.port, small_window=True) as connection:
-        connection.send("GET", "/archive/held/")
-        status, fields = connection.receive_head()
-        assert status == 200
+    with begun(server.port, "/archive/held/") as (connection, length):
         misses(server, REFUSED)
         assert get(server.port, "/archive/held/").status == 429
         connection.open_window()
-        connection.receive_content(int(dict(fields)["content-length"]))
+        connection.receive_content(length)
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])

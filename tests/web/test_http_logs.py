@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from harness.albums import make_album, noise
-from harness.http import connected, get, request
+from harness.http import begun, get, request
 from harness.server import Server, serving
 
 FILES = {"1.jpg": noise(300_000), "family-secret.jpg": noise(100)}
@@ -137,9 +137,8 @@ def test_answer_without_the_archive_is_no_download(
 
 def test_interrupted_download(site: Site, stages: set[str]) -> None:
     (site.photos_dir / site.album / "3.jpg").write_bytes(noise(24_000_000))
-    with connected(site.server.port, small_window=True) as connection:
-        connection.send("GET", site.target)
-        connection.receive_head()
+    with begun(site.server.port, site.target):
+        pass
     site.server.wait_for(rf"download\.interrupted .*{site.shown}")
     events = site.events()
     assert names(events, stages) == ["download.started", "download.interrupted"]
@@ -151,9 +150,7 @@ def test_interrupted_download(site: Site, stages: set[str]) -> None:
 def test_what_a_client_took_of_a_piece_is_counted(site: Site) -> None:
     taken_bytes = 3_000_000
     (site.photos_dir / site.album / "3.jpg").write_bytes(noise(24_000_000))
-    with connected(site.server.port, small_window=True) as connection:
-        connection.send("GET", site.target)
-        connection.receive_head()
+    with begun(site.server.port, site.target) as (connection, _):
         connection.receive_content(taken_bytes)
     site.server.wait_for(rf"download\.interrupted .*{site.shown}")
     assert int(site.events()[-1]["sent_bytes"]) >= taken_bytes

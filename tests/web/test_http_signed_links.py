@@ -15,7 +15,7 @@ import pytest
 from conftest import Serve
 from harness.albums import HASH, make_album, make_sparse, noise
 from harness.conditions import eventually
-from harness.http import Connection, Response, connected, get
+from harness.http import Connection, Response, begun, connected, get
 from harness.server import REPOSITORY, Server, serving
 
 from archive_service.archive.signed_link import Link
@@ -283,13 +283,10 @@ def test_download_under_way_when_its_link_expires_is_completed(
     make_sparse(photos_dir / HASH / "large.bin", size)
     server = serve(variables={"SIGNING_KEYS": KEY})
     link = signed(life_s=2)
-    with connected(server.port, small_window=True) as connection:
-        connection.send("GET", link)
-        status, lines = connection.receive_head()
-        assert status == 200
+    with begun(server.port, link) as (connection, length):
         eventually(lambda: get(server.port, link).status == 410)
         connection.open_window()
-        assert len(connection.receive_content(int(dict(lines)["content-length"]))) > size
+        assert len(connection.receive_content(length)) > size
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from conftest import Serve
 from harness.albums import HASH, make_album, noise
 from harness.conditions import eventually
 from harness.gatedfs import gated
-from harness.http import Connection, Truncated, connected, get
+from harness.http import Connection, Truncated, begun, get
 from harness.ports import free_port
 from harness.server import Server, open_files, serving
 
@@ -74,9 +74,7 @@ def test_downloads_are_counted(monitored: Server) -> None:
 def under_way(port: int, photos_dir: Path) -> Iterator[Connection]:
     """Have a client in the middle of a download that takes no more than its window."""
     make_album(photos_dir, {"large.bin": noise(30_000_000)}, "large")
-    with connected(port, small_window=True) as connection:
-        connection.send("GET", "/archive/large/")
-        connection.receive_head()
+    with begun(port, "/archive/large/") as (connection, _):
         yield connection
 
 

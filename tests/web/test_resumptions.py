@@ -11,7 +11,7 @@ import pytest
 from conftest import Serve
 from harness.albums import HASH, make_album, noise
 from harness.fair_use import ANN, BOB, PROXY
-from harness.http import Connection, Response, Truncated, connected, get, request
+from harness.http import Connection, Response, Truncated, begun, connected, get, request
 from harness.server import Server
 
 from archive_service.web.limits.resumption_guard import BRIEF_BYTES
@@ -178,9 +178,7 @@ def test_a_look_at_the_start_is_no_beginning_but_takes_none_back(serve: Serve, a
 def begun_after_a_change(server: Server, album: Path) -> Iterator[Connection]:
     """Let an album become another, and begin a download of it that stays under way."""
     (album / "3.jpg").write_bytes(noise(8_000_000))
-    with connected(server.port, small_window=True) as connection:
-        connection.send("GET", TARGET, WGET)
-        connection.receive_head()
+    with begun(server.port, TARGET, WGET) as (connection, _):
         yield connection
 
 

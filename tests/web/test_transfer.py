@@ -22,7 +22,7 @@ from aiohttp import ClientPayloadError, ClientSession, UnixConnector, web
 from harness.albums import HASH, make_album, make_sparse, noise, settle
 from harness.conditions import eventually
 from harness.gatedfs import gated
-from harness.http import connected, get
+from harness.http import begun, connected, get
 from harness.in_process import app_over, listening
 from harness.inotify import watches
 from harness.oracle import contents_of
@@ -281,9 +281,7 @@ def test_a_slow_client_holds_one_file_open(server: Server, photos_dir: Path) -> 
         path = make_sparse(photos_dir / HASH / f"{number}.bin", 5 * MEBIBYTE)
     settle(path.parent)
     get(server.port, TARGET)
-    with connected(server.port, small_window=True) as connection:
-        connection.send("GET", TARGET)
-        connection.receive_head()
+    with begun(server.port, TARGET) as (connection, _):
         connection.receive_content(1000)
         held = [name for name in open_files(server.pid) if name.startswith(f"{path.parent}/")]
     assert len(held) == 1
