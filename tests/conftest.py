@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from _pytest.mark.expression import Expression  # no public name
+from harness.http import Connection, connected
 from harness.server import Server, serving
 
 Serve = Callable[..., Server]
@@ -149,3 +150,10 @@ def serve(photos_dir: Path, tmp_path: Path) -> Iterator[Serve]:
 def server(serve: Serve) -> Server:
     """A server over `photos_dir` that logs all it can."""
     return serve("--level", "debug")
+
+
+@pytest.fixture
+def connection(server: Server) -> Iterator[Connection]:
+    """A connection to the server, for one test."""
+    with connected(server.port) as connection:
+        yield connection

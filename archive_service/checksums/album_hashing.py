@@ -1,4 +1,4 @@
-"""Hashing for an album's downloads: where values go, and which files stay open."""
+"""Hashing of the files of one album: where values go, and which files stay open."""
 
 from __future__ import annotations
 
@@ -16,38 +16,42 @@ if TYPE_CHECKING:
     from archive_service.checksums.album import AlbumChecksums
 
 
-class JobHashing(Hashing):
-    """Hashes the files of a job; the first failure ends it."""
+class AlbumHashing(Hashing):
+    """Goes on where the last hash of a file has stopped; values go to the album."""
 
     def __init__(self, files: AlbumFiles, album: AlbumChecksums) -> None:
         super().__init__(files, album.listing)
-        self._album = album
+        self.album = album
 
     def learned(
         self, sources: Sequence[SourceIndex], crc32s: Sequence[int], *, read_from_ns: int
     ) -> None:
         """Take values, as the album has them."""
-        self._album.learn(sources, crc32s, read_from_ns=read_from_ns)
+        self.album.learn(sources, crc32s, read_from_ns=read_from_ns)
+
+    def announced(self, source: SourceIndex) -> int:
+        """Return the CRC-32 that a file should have."""
+        return self.album.announced(source)
+
+    def begun(self, source: SourceIndex) -> HashState:
+        """Continue from where a hash was left."""
+        return self.album.begun(source)
+
+    def left(self, source: SourceIndex, state: HashState) -> None:
+        """Keep how far a file is hashed."""
+        self.album.leave_hash(source, state)
+
+    def changed(self, source: SourceIndex) -> None:
+        """Drop what was hashed of a file."""
+        self.album.forget_hash(source)
+
+
+class JobHashing(AlbumHashing):
+    """Hashes the files of a job for downloads; the first failure ends it."""
 
     def failed(self, source: SourceIndex, error: DownloadFailed) -> None:
         """End the job."""
         raise error
-
-    def announced(self, source: SourceIndex) -> int:
-        """Return the CRC-32 that a file should have."""
-        return self._album.announced(source)
-
-    def begun(self, source: SourceIndex) -> HashState:
-        """Continue from where a hash was left."""
-        return self._album.begun(source)
-
-    def left(self, source: SourceIndex, state: HashState) -> None:
-        """Keep how far a file is hashed."""
-        self._album.leave_hash(source, state)
-
-    def changed(self, source: SourceIndex) -> None:
-        """Drop what was hashed of a file."""
-        self._album.forget_hash(source)
 
     def opened(self, source: SourceIndex, state: HashState) -> SourceFile:
         """Open a large file; have it kept, and read ahead, if it is read from its start."""
@@ -62,7 +66,7 @@ class JobHashing(Hashing):
     def hashed(self, source: SourceIndex, file: SourceFile) -> None:
         """Keep a file open until it is sent."""
         if isinstance(file, DiskFile):
-            self._album.kept.keep(source, file)
+            self.album.kept.keep(source, file)
 
 
 class SettlingHashing(JobHashing):

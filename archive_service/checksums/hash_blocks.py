@@ -49,14 +49,15 @@ def begin_hash() -> HashState:
 
 
 def hash_blocks(
-    file: SourceFile, state: HashState, *, size: int, buffers: Iterator[memoryview]
+    file: SourceFile, state: HashState, *, size: int, buffers: Iterator[memoryview] | None = None
 ) -> Iterator[HashedBlock]:
     """Hash an open file from a state on, up to `size`; yield after each block.
 
-    A block is valid until its buffer comes again.
+    A block is valid until its buffer comes again; without `buffers` it is the thread's own.
     Raise SourceUnreadable, and SourceChanged where the file ends before `size`.
     """
     offset, crc32, read_from_ns = state
+    buffers = buffers or iter(thread_block, None)
     while offset < size:
         buffer = next(buffers)[: size - offset]
         try:
@@ -78,7 +79,6 @@ def hash_around_holes(
     file: SourceFile, state: HashState, *, size: int, trusted_age_ns: int = TRUSTED_AGE_NS
 ) -> Iterator[HashedBlock]:
     """Do the same, with the thread's own buffer; holes of a local file are not read."""
-    buffers = iter(thread_block, None)
     if state.offset:
         _skip_to(file, state.offset, size=size)
     while state.offset < size:
@@ -87,7 +87,7 @@ def hash_around_holes(
             state = skipped
             yield HashedBlock(_NO_DATA, state)
         stop = min(state.offset + _HOLE_LOOK_BYTES, size) if isinstance(file, DiskFile) else size
-        for block in hash_blocks(file, state, size=stop, buffers=buffers):
+        for block in hash_blocks(file, state, size=stop):
             state = block.state
             yield block
 

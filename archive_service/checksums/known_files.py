@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from typing import NamedTuple
 
 from zlib_ng import zlib_ng
 
@@ -17,15 +19,24 @@ from archive_service.archive.file_version import (
     with_stamp,
 )
 from archive_service.archive.id import ArchiveId
-from archive_service.archive.listing import Listing, SourceIndex
+from archive_service.archive.listing import ListDetails, Listing, SourceIndex
 from archive_service.checksums.crc32_column import UNKNOWN
 from archive_service.checksums.crc_index.base import CrcIndex, Row
-from archive_service.checksums.index_rows import AlbumRows, rows_by_album
 from archive_service.checksums.unread_files import UnreadFiles
 
 _OF_NOTHING = 0  # the CRC-32 of a directory
 ALBUM_PATH = b""
 """The path of the row that is about the archive itself; no file has it."""
+_Row = tuple[bytes, int]
+"""Version and CRC-32."""
+
+
+class _AlbumRows(NamedTuple):
+    """Sources of one album, and their paths in it."""
+
+    album: ArchiveId
+    sources: Sequence[SourceIndex]
+    paths: Sequence[bytes]
 
 
 class KnownFiles:
@@ -55,7 +66,7 @@ class KnownFiles:
     def load(self, index: CrcIndex) -> None:
         """Take what the rows of an index say."""
         listing = self._listing
-        for album in rows_by_album(self._archive, listing, listing.sources()):
+        for album in _rows_by_album(self._archive, listing, listing.sources()):
             rows = index.load(album.album)
             if rows:
                 self._take(index, album, rows)
@@ -78,7 +89,7 @@ class KnownFiles:
 
     def store(self, index: CrcIndex, learned: Mapping[SourceIndex, int]) -> None:
         """Store values that were learned by reading."""
-        for album in rows_by_album(self._archive, self._listing, learned):
+        for album in _rows_by_album(self._archive, self._listing, learned):
             index.store(album.album, self._rows(index, album, learned))
 
     def store_of(
@@ -90,7 +101,7 @@ class KnownFiles:
     def forget(self, index: CrcIndex, sources: Iterable[SourceIndex]) -> None:
         """Drop the rows of sources, but for doubted ones: no time would tell of their change."""
         unseen = [source for source in sources if source not in self._doubted]
-        for album in rows_by_album(self._archive, self._listing, unseen):
+        for album in _rows_by_album(self._archive, self._listing, unseen):
             index.forget(album.album, album.paths)
 
     def announced(self, source: SourceIndex) -> int:
@@ -108,7 +119,7 @@ class KnownFiles:
         stamps = self.stamps
         if stamps is None:  # entity tags tell of objects
             return
-        for album in rows_by_album(self._archive, self._listing, crc32s):
+        for album in _rows_by_album(self._archive, self._listing, crc32s):
             versions = index.versions(self._listing, album.sources)
             rows = zip(album.sources, album.paths, versions, strict=True)
             index.store(
@@ -120,7 +131,7 @@ class KnownFiles:
         """Return whether a file has other content than its size and mtime suggest."""
         return self.suspected.get(source, self.crc32s.get(source, crc32)) != crc32
 
-    def _take(self, index: CrcIndex, album: AlbumRows, rows: Mapping[bytes, _Row]) -> None:
+    def _take(self, index: CrcIndex, album: _AlbumRows, rows: Mapping[bytes, _Row]) -> None:
         versions = index.versions(self._listing, album.sources)
         for source, path, listed in zip(album.sources, album.paths, versions, strict=True):
             row = rows.get(path)
@@ -148,7 +159,7 @@ class KnownFiles:
             self.date = f'"{row[0].decode(errors="replace")}"', row[1]
 
     def _rows(
-        self, index: CrcIndex, album: AlbumRows, learned: Mapping[SourceIndex, int]
+        self, index: CrcIndex, album: _AlbumRows, learned: Mapping[SourceIndex, int]
     ) -> list[Row]:
         versions = index.versions(self._listing, album.sources)
         return [
@@ -168,5 +179,28 @@ class KnownFiles:
         return with_stamp(listed, self.stamps[source]) if has_stamp else listed
 
 
-_Row = tuple[bytes, int]
-"""Version and CRC-32."""
+def _rows_by_album(
+    archive: ArchiveId, listing: Listing, sources: Iterable[SourceIndex]
+) -> Iterator[_AlbumRows]:
+    """Yield sources of the listing of an archive, by the albums that they lie in.
+
+    A row of the index is of its file's album, so albums and lists share what they learn.
+    """
+    named = list(sources)
+    if listing.listed is None:
+        yield _AlbumRows(archive, named, list(map(listing.paths.__getitem__, named)))
+    else:
+        yield from _of_list(listing.listed, named)
+
+
+def _of_list(listed: ListDetails, sources: Iterable[SourceIndex]) -> Iterator[_AlbumRows]:
+    found: defaultdict[bytes, tuple[list[SourceIndex], list[bytes]]]
+    found = defaultdict(lambda: ([], []))
+    for source in sources:
+        album, _, path = listed.origins[source].partition(b"/")
+        if album:  # no text
+            of_album = found[album]
+            of_album[0].append(source)
+            of_album[1].append(path)
+    for album, (named, paths) in found.items():
+        yield _AlbumRows(ArchiveId(album.decode()), named, paths)

@@ -24,7 +24,7 @@ from archive_service.checksums.crc32_column import (
     checked_suspicion,
     rewritten,
 )
-from archive_service.checksums.hash_blocks import begin_hash, hash_blocks, thread_block
+from archive_service.checksums.hash_blocks import begin_hash, hash_blocks
 from archive_service.storage.base import AlbumFiles, DiskFile, SourceFile
 from archive_service.storage.wrapped_files import WrappedFiles
 
@@ -66,8 +66,7 @@ class FilesReadTwice(SettlingFiles):
         """Read a file of the listed size and time; return its CRC-32."""
         size, crc32 = self._listing.sizes[source], 0
         with self._files.open(source) as file:
-            blocks = hash_blocks(file, begin_hash(), size=size, buffers=iter(thread_block, None))
-            for block in blocks:
+            for block in hash_blocks(file, begin_hash(), size=size):
                 crc32 = block.state.crc32
             with suppress(SourceSuspected):
                 self._files.verify(file, source)
@@ -153,8 +152,7 @@ class AnnouncedFiles(SettlingFiles):
     ) -> None:
         """Do the same for an open file, whatever lies in its place by now; read it from here on."""
         size, crc32 = self._listing.sizes[source], 0
-        blocks = hash_blocks(file, begin_hash(), size=size, buffers=iter(thread_block, None))
-        for block in blocks:
+        for block in hash_blocks(file, begin_hash(), size=size):
             crc32 = block.state.crc32
             if abandoned.is_set():
                 return
@@ -178,10 +176,7 @@ class AnnouncedFiles(SettlingFiles):
         The bytes read before may be those of another file that stood in its place for a moment.
         """
         with self._files.open(source) as file:
-            blocks = hash_blocks(
-                file, begin_hash(), size=len(data), buffers=iter(thread_block, None)
-            )
-            for block in blocks:
+            for block in hash_blocks(file, begin_hash(), size=len(data)):
                 stop = block.state.offset
                 data[stop - len(block.data) : stop] = block.data
             with checked_suspicion(source, UNKNOWN, UNKNOWN):

@@ -103,8 +103,8 @@ class AlbumsFound(Event):
 class DiskHanging(Event):
     """A disk makes no progress for 10 seconds; logged once until it answers.
 
-    Downloads from it wait, others continue.  For that of `CACHE_DIR` no download waits, but what
-    is learned meanwhile is lost at a restart.
+    Downloads from it wait, others continue.  If it has `CACHE_DIR`, no download waits, but
+    checksums learned meanwhile are lost at a restart.
 
     To do: look at the mount, and at the server or program behind it.
     """

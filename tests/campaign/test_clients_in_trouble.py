@@ -29,13 +29,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield site
 
 
-@pytest.fixture
-def scene(site: Site, name: str) -> Iterator[Scene]:
-    scene = Scene(site, name)
-    yield scene
-    scene.clear()
-
-
 def nothing(_archive: bytes) -> int:
     return 0
 
@@ -52,7 +45,6 @@ def last_byte(archive: bytes) -> int:
     return len(archive) - 1
 
 
-INDEXED = pytest.mark.parametrize("is_indexed", [False, True], ids=["first", "indexed"])
 STAGES = pytest.mark.parametrize("stage", [nothing, first_byte, middle, last_byte])
 
 
@@ -63,59 +55,44 @@ def begun(connection: Connection, scene: Scene, stage: Callable[[bytes], int]) -
     return connection.receive_content(stage(scene.archive))
 
 
-@INDEXED
 @STAGES
 @pytest.mark.parametrize("leave", [Connection.close, Connection.reset])
 def test_a_client_that_leaves(
-    scene: Scene,
+    begun_scene: Scene,
     leave: Callable[[Connection], None],
     stage: Callable[[bytes], int],
-    is_indexed: bool,
 ) -> None:
-    if is_indexed:
-        scene.index()
-    scene.begin()
-    connection = Connection(scene.server.port, small_window=True)
-    begun(connection, scene, stage)
+    connection = Connection(begun_scene.server.port, small_window=True)
+    begun(connection, begun_scene, stage)
     leave(connection)
-    scene.assert_gave_back()
-    scene.index()
+    begun_scene.assert_gave_back()
+    begun_scene.index()
 
 
-@INDEXED
 @pytest.mark.parametrize("stage", [nothing, first_byte, middle])
-def test_a_client_that_stalls(
-    scene: Scene, stage: Callable[[bytes], int], is_indexed: bool
-) -> None:
-    if is_indexed:
-        scene.index()
-    scene.begin()
-    with connected(scene.server.port, small_window=True) as connection:
-        received_bytes = begun(connection, scene, stage)
-        pattern = rf"interrupted archive={scene.album.name[:6]}… reason=stalled "
-        scene.server.wait_for(pattern)
-        scene.assert_gave_back()  # though it is still there
+def test_a_client_that_stalls(begun_scene: Scene, stage: Callable[[bytes], int]) -> None:
+    with connected(begun_scene.server.port, small_window=True) as connection:
+        received_bytes = begun(connection, begun_scene, stage)
+        pattern = rf"interrupted archive={begun_scene.album.name[:6]}… reason=stalled "
+        begun_scene.server.wait_for(pattern)
+        begun_scene.assert_gave_back()  # though it is still there
         connection.open_window()
         with pytest.raises(Truncated):
-            connection.receive_content(len(scene.archive) - len(received_bytes))
-    scene.index()
+            connection.receive_content(len(begun_scene.archive) - len(received_bytes))
+    begun_scene.index()
 
 
-@INDEXED
 @STAGES
 def test_a_client_that_has_nothing_more_to_say_gets_the_whole(
-    scene: Scene, stage: Callable[[bytes], int], is_indexed: bool
+    begun_scene: Scene, stage: Callable[[bytes], int]
 ) -> None:
-    if is_indexed:
-        scene.index()
-    scene.begin()
-    with connected(scene.server.port, small_window=True) as connection:
-        content = begun(connection, scene, stage)
+    with connected(begun_scene.server.port, small_window=True) as connection:
+        content = begun(connection, begun_scene, stage)
         connection.socket.shutdown(socket.SHUT_WR)
         connection.open_window()
-        content += connection.receive_content(len(scene.archive) - len(content))
-    assert content == scene.archive
-    scene.assert_gave_back()
+        content += connection.receive_content(len(begun_scene.archive) - len(content))
+    assert content == begun_scene.archive
+    begun_scene.assert_gave_back()
 
 
 def test_a_client_that_says_all_at_once_and_that_it_is_all_gets_the_whole(scene: Scene) -> None:
@@ -141,7 +118,7 @@ def test_a_download_begun_before_the_end_of_the_server_is_finished(
         assert site.server.stop() == 0
 
 
-@INDEXED
+@pytest.mark.parametrize("is_indexed", [False, True], ids=["first", "indexed"])
 @pytest.mark.parametrize("stage", [first_byte, middle, last_byte])
 def test_a_killed_server_is_resumed_from_the_next_one(
     tmp_path: Path, name: str, stage: Callable[[bytes], int], is_indexed: bool

@@ -60,7 +60,6 @@ def scene(gated_site: GatedSite, gates: GatedFs, name: str) -> Iterator[Scene]:
 RANGES = pytest.mark.parametrize(
     "field_lines", [(), ("Range: bytes=1000-",)], ids=["whole", "resumed"]
 )
-INDEXED = pytest.mark.parametrize("is_indexed", [False, True], ids=["first", "indexed"])
 EVERY_FAULT = pytest.mark.parametrize(
     "fault",
     # Permissions are those of the process that mounted it.
@@ -84,7 +83,6 @@ def held_at(
 
 
 @RANGES
-@INDEXED
 @EVERY_FAULT
 @pytest.mark.parametrize(
     "gate",
@@ -92,19 +90,15 @@ def held_at(
     ids=["album", "directory", "file"],
 )
 def test_a_fault_while_the_album_is_listed(
-    scene: Scene,
+    begun_scene: Scene,
     gates: GatedFs,
     fault: Fault,
     gate: tuple[str, str],
     field_lines: tuple[str, ...],
-    is_indexed: bool,
 ) -> None:
-    if is_indexed:
-        scene.index()
-    scene.begin()
-    ending = held_at(gates, scene, gate, *field_lines, fault=fault)
-    assert_is_a_state_or_a_refusal(scene, fault, ending)
-    scene.assert_survived(fault)
+    ending = held_at(gates, begun_scene, gate, *field_lines, fault=fault)
+    assert_is_a_state_or_a_refusal(begun_scene, fault, ending)
+    begun_scene.assert_survived(fault)
 
 
 def assert_is_a_state_or_a_refusal(scene: Scene, fault: Fault, ending: Ending) -> None:
@@ -132,21 +126,16 @@ def test_a_fault_while_a_file_is_hashed(
 
 
 @RANGES
-@INDEXED
 @EVERY_FAULT
 def test_a_fault_while_a_small_file_behind_it_is_read(
-    scene: Scene,
+    begun_scene: Scene,
     gates: GatedFs,
     fault: Fault,
     field_lines: tuple[str, ...],
-    is_indexed: bool,
 ) -> None:
-    if is_indexed:
-        scene.index()
-    scene.begin()
-    ending = held_at(gates, scene, ("read", SMALL), *field_lines, fault=fault)
-    scene.oracle.judge(ending)
-    scene.assert_survived(fault)
+    ending = held_at(gates, begun_scene, ("read", SMALL), *field_lines, fault=fault)
+    begun_scene.oracle.judge(ending)
+    begun_scene.assert_survived(fault)
 
 
 @RANGES
@@ -162,26 +151,21 @@ def test_a_fault_while_a_known_file_is_sent(
 
 
 @RANGES
-@INDEXED
 @pytest.mark.parametrize("error", ERRORS, ids=errno.errorcode.get)
 @pytest.mark.parametrize("gate", [("list", ""), ("list", "b"), ("stat", VICTIM)])
 def test_an_album_that_can_not_be_listed_is_a_503(
-    scene: Scene,
+    begun_scene: Scene,
     gates: GatedFs,
     gate: tuple[str, str],
     error: int,
     field_lines: tuple[str, ...],
-    is_indexed: bool,
 ) -> None:
-    if is_indexed:
-        scene.index()
-    scene.begin()
     operation, path = gate
-    gates.fail(operation, f"{scene.album.name}/{path}".rstrip("/"), error)
-    answer = get(scene.server.port, scene.target, *field_lines)
+    gates.fail(operation, f"{begun_scene.album.name}/{path}".rstrip("/"), error)
+    answer = get(begun_scene.server.port, begun_scene.target, *field_lines)
     assert answer.status == 503
     assert "retry-after" in answer
-    assert_recovers(scene, gates)
+    assert_recovers(begun_scene, gates)
 
 
 @dataclass(frozen=True)
@@ -205,26 +189,21 @@ SPOTS = {
 
 
 @RANGES
-@INDEXED
 @pytest.mark.parametrize("error", ERRORS, ids=errno.errorcode.get)
 @pytest.mark.parametrize("spot", SPOTS.values(), ids=SPOTS.keys())
 def test_a_file_that_can_not_be_read_breaks_the_download(
-    scene: Scene,
+    begun_scene: Scene,
     gates: GatedFs,
     spot: BadSpot,
     error: int,
     field_lines: tuple[str, ...],
-    is_indexed: bool,
 ) -> None:
-    if is_indexed:
-        scene.index()
-    scene.begin()
-    gates.fail(spot.operation, f"{scene.album.name}/{spot.path}", error, at=spot.at)
-    ending = ask(scene.server, scene.target, *field_lines)
+    gates.fail(spot.operation, f"{begun_scene.album.name}/{spot.path}", error, at=spot.at)
+    ending = ask(begun_scene.server, begun_scene.target, *field_lines)
     assert ending.status in (200, 206)
     assert not ending.is_complete
-    assert interruption(scene) == errno.errorcode[error]
-    assert_recovers(scene, gates)
+    assert interruption(begun_scene) == errno.errorcode[error]
+    assert_recovers(begun_scene, gates)
 
 
 def test_a_range_that_ends_within_a_file_that_fails_is_broken_too(

@@ -34,13 +34,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield site
 
 
-@pytest.fixture
-def scene(site: Site, name: str) -> Iterator[Scene]:
-    scene = Scene(site, name)
-    yield scene
-    scene.clear()
-
-
 @dataclass(frozen=True)
 class Asked:
     """A range of an archive, half-open; `field_lines` ask for it."""
@@ -101,28 +94,23 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("is_indexed", [False, True], ids=["first", "indexed"])
 @pytest.mark.parametrize(("ask_for", "stage"), CASES)
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
 def test_a_fault_while_a_client_takes_its_download(
-    scene: Scene,
+    begun_scene: Scene,
     fault: Fault,
     ask_for: Callable[[bytes], Asked],
     stage: Callable[[bytes, Asked], int],
-    is_indexed: bool,
 ) -> None:
-    if is_indexed:
-        scene.index()
-    scene.begin()
-    asked = ask_for(scene.archive)
-    with connected(scene.server.port, small_window=True) as connection:
-        ending = taken(connection, scene, asked, stage(scene.archive, asked), fault)
-    assert_right_or_known_to_be_wrong(scene, asked, ending, fault)
+    asked = ask_for(begun_scene.archive)
+    with connected(begun_scene.server.port, small_window=True) as connection:
+        ending = taken(connection, begun_scene, asked, stage(begun_scene.archive, asked), fault)
+    assert_right_or_known_to_be_wrong(begun_scene, asked, ending, fault)
     if stage in UNSENT:
         assert not ending.is_complete
     if stage is central_directory:
         assert ending.is_complete
-    scene.assert_survived(fault)
+    begun_scene.assert_survived(fault)
 
 
 def taken(

@@ -5,17 +5,24 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from harness.albums import HASH, make_album, make_sparse, noise
 from harness.conditions import eventually
-from harness.ending import HOLDING_BYTES, held
+from harness.ending import (
+    HOLDING_BYTES,
+    MOST_CONNECTIONS,
+    WORKERS,
+    held,
+    held_by_all,
+    senders,
+)
 from harness.http import get
-from harness.server import Server, open_files
+from harness.server import Server
 
 from archive_service.web.limits.failed_lookups import REFUSED_FROM
 
@@ -24,11 +31,9 @@ if not Path("/proc/self/stat").exists():
 
 Serve = Callable[..., Server]
 
-WORKERS = 2
 TARGET = f"/archive/{HASH}/"
 OTHER = "another-album"
 LITTLE = f"/archive/{OTHER}/"
-MOST_CONNECTIONS = 16
 SAVED_S = 0.2
 """More than a rate is saved up for."""
 
@@ -40,26 +45,6 @@ def album(photos_dir: Path) -> Path:
     return make_sparse(photos_dir / HASH / "a.bin", HOLDING_BYTES).parent
 
 
-def senders(server: Server, album: Path) -> list[int]:
-    """Return for each download that a worker is sending which one it is."""
-    return [
-        pid for pid in server.workers() for path in open_files(pid) if path.startswith(f"{album}/")
-    ]
-
-
-@contextmanager
-def held_by_all(server: Server, album: Path) -> Iterator[int]:
-    """Begin downloads until each worker has at least one; return how many."""
-    with ExitStack() as stack:
-        count = 0
-        while len(set(senders(server, album))) < WORKERS:
-            assert count < MOST_CONNECTIONS
-            stack.enter_context(held(server))
-            count += 1
-            eventually(lambda: senders(server, album))
-        yield count
-
-
 def statuses(server: Server, count: int = 12) -> set[int]:
     """Ask on many connections at once, so that each worker has some of them."""
     with ThreadPoolExecutor(count) as threads:
@@ -69,8 +54,8 @@ def statuses(server: Server, count: int = 12) -> set[int]:
 def test_a_slot_of_one_worker_is_taken_for_all(serve: Serve, album: Path) -> None:
     server = serve("--workers", f"{WORKERS}", "--max-downloads", f"{MOST_CONNECTIONS + 1}")
     with ExitStack() as stack:
-        count = stack.enter_context(held_by_all(server, album))
-        for _ in range(MOST_CONNECTIONS + 1 - count):
+        downloads = stack.enter_context(held_by_all(server, album))
+        for _ in range(MOST_CONNECTIONS + 1 - len(downloads)):
             stack.enter_context(held(server))
         assert statuses(server) == {503}
     eventually(lambda: get(server.port, LITTLE).status == 200)
@@ -78,9 +63,9 @@ def test_a_slot_of_one_worker_is_taken_for_all(serve: Serve, album: Path) -> Non
 
 def test_downloads_of_a_client_are_those_of_all_workers(serve: Serve, album: Path) -> None:
     server = serve("--workers", f"{WORKERS}", "--max-downloads-per-client", "1")
-    with held_by_all(server, album) as count:
+    with held_by_all(server, album) as downloads:
         with ExitStack() as stack:  # 16 connections on one album are one download
-            for _ in range(16 - count):
+            for _ in range(16 - len(downloads)):
                 stack.enter_context(held(server))
             assert get(server.port, TARGET).status == 429
         assert statuses(server) == {429}
@@ -92,7 +77,7 @@ def test_slots_of_a_worker_that_was_killed_are_free(serve: Serve, album: Path) -
         *("--workers", f"{WORKERS}", "--max-downloads", "1"), "--max-downloads-per-client", "1"
     )
     with held(server):
-        [sender] = set(eventually(lambda: senders(server, album)))
+        [sender] = eventually(lambda: senders(server, album))
         assert statuses(server) == {503}
         os.kill(sender, signal.SIGKILL)
         server.wait_for("event=worker.died")

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import zlib
-from array import array
 from datetime import timezone
 from pathlib import Path
 
@@ -18,12 +17,12 @@ import pytest
 from conftest import Serve
 from harness.albums import HASH
 from harness.http import get
+from harness.listings import listing_of
 from harness.specimens import Specimen, at, write_album
 from harness.zipcheck import check
 
 from archive_service.archive.entity_tag import FORMAT_VERSION
 from archive_service.archive.layout import lay_out
-from archive_service.archive.listing import CHANGE_TOKEN_SIZE, Listing
 from archive_service.archive.naming import NameRules, archive_names
 
 GOLDEN = Path(__file__).with_name(f"format-{FORMAT_VERSION}.zip")
@@ -50,15 +49,11 @@ ALBUM = (
 def archive_of(album: tuple[Specimen, ...]) -> bytes:
     """Put an archive together from its layout."""
     paths = [specimen.path for specimen in album]
-    listing = Listing(
+    listing = listing_of(
         paths,
-        paths,
-        array("Q", [len(specimen.data) for specimen in album]),
-        array("q", [specimen.mtime_s * 1_000_000_000 for specimen in album]),
-        array("H", [specimen.mode for specimen in album]),
-        bytes(CHANGE_TOKEN_SIZE * len(album)),
-        0,
-        0,
+        [len(specimen.data) for specimen in album],
+        [specimen.mtime_s * 1_000_000_000 for specimen in album],
+        [specimen.mode for specimen in album],
     )
     names = archive_names(paths, NameRules())
     layout = lay_out(listing, names, range(len(album)), zone=timezone.utc)

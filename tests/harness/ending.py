@@ -10,7 +10,7 @@ from pathlib import Path
 
 from harness.albums import HASH
 from harness.conditions import eventually
-from harness.http import Connection, connected
+from harness.http import Connection, begun
 from harness.server import Server, open_files
 
 HOLDING_BYTES = 24 * 1024 * 1024
@@ -22,12 +22,9 @@ MOST_CONNECTIONS = 16
 @contextmanager
 def held(server: Server) -> Iterator[tuple[Connection, int]]:
     """Begin a download of HOLDING_BYTES or more, which can't end before more of it is taken."""
-    with connected(server.port, small_window=True) as connection:
-        connection.send("GET", f"/archive/{HASH}/")
-        status, fields = connection.receive_head()
-        assert status == 200
+    with begun(server.port, f"/archive/{HASH}/") as (connection, length):
         assert connection.reader.peek(1)
-        yield connection, int(dict(fields)["content-length"])
+        yield connection, length
 
 
 def senders(server: Server, album: Path) -> list[int]:

@@ -133,6 +133,16 @@ def connected(port: int, *, small_window: bool = False) -> Iterator[Connection]:
         connection.close()
 
 
+@contextmanager
+def begun(port: int, target: str, *field_lines: str) -> Iterator[tuple[Connection, int]]:
+    """Begin a download and take none of its content, whose length is given, for a block."""
+    with connected(port, small_window=True) as connection:
+        connection.send("GET", target, *field_lines)
+        status, fields = connection.receive_head()
+        assert status in (200, 206)
+        yield connection, int(dict(fields)["content-length"])
+
+
 def request(port: int, method: str, target: str, *field_lines: str) -> Response:
     """Make one request on a connection of its own."""
     with connected(port) as connection:

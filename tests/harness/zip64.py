@@ -5,17 +5,16 @@ All lengths are sums written down from APPNOTE 6.3.10 and docs/format.md.
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timezone
 from pathlib import Path
 
 from harness.albums import LONG_AGO_S
+from harness.listings import listing_of
 from harness.sparse import HEAD, TAIL, crc32_of_sparse, make_sparse
 
 from archive_service.archive.layout import ArchiveLayout, lay_out
-from archive_service.archive.listing import CHANGE_TOKEN_SIZE, Listing
 
 ONES_32 = 0xFFFFFFFF
 TIMESTAMP_BYTES = 9
@@ -68,16 +67,7 @@ class Edge:
     def layout(self) -> ArchiveLayout:
         names = [name.encode() for name in self.files]
         count = len(names)
-        listing = Listing(
-            names,
-            names,
-            array("Q", self.files.values()),
-            array("q", [LONG_AGO_S * 1_000_000_000] * count),
-            array("H", [0o644] * count),
-            bytes(CHANGE_TOKEN_SIZE * count),
-            0,
-            0,
-        )
+        listing = listing_of(names, self.files.values(), [LONG_AGO_S * 1_000_000_000] * count)
         return lay_out(listing, names, range(count), zone=timezone.utc)
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from zlib import crc32
 
 from harness.albums import HASH
+from harness.listings import listing_of
 from harness.zones import zone_with_data_of
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from archive_service.archive.fingerprint import fingerprint_of
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.layout import lay_out
-from archive_service.archive.listing import CHANGE_TOKEN_SIZE, Listing
 from archive_service.archive.naming import NameRules, archive_names
 from archive_service.archive.representation import ArchiveOptions, Representation, represent
 
@@ -47,15 +46,11 @@ ALBUMS = st.lists(FILES, max_size=4, unique_by=lambda file: file.path)
 
 def described(album: Sequence[File], options: ArchiveOptions) -> Representation:
     paths = [file.path for file in album]
-    listing = Listing(
+    listing = listing_of(
         paths,
-        paths,
-        array("Q", [0 if file.path.endswith(b"/") else file.size for file in album]),
-        array("q", [file.mtime_s * 10**9 for file in album]),
-        array("H", [file.mode for file in album]),
-        bytes(CHANGE_TOKEN_SIZE * len(album)),
-        0,
-        0,
+        [0 if file.path.endswith(b"/") else file.size for file in album],
+        [file.mtime_s * 10**9 for file in album],
+        [file.mode for file in album],
     )
     names = archive_names(paths, options.names)
     layout = lay_out(listing, names, range(len(paths)), zone=options.zone)

@@ -23,7 +23,6 @@ from archive_service.http.tag_comparison import parse_entity_tags
 NOW_S = 1_700_000_000
 TAG = '"xyzzy"'
 ARCHIVE = bytes(index * 7 % 251 for index in range(2000))
-SMALL = ARCHIVE[:40]
 MOMENTS = st.integers(-62_135_596_800, 253_402_300_799)  # the years 1 to 9999
 
 any_text = st.text(st.characters(codec=None, exclude_categories=()), max_size=60)
@@ -80,23 +79,6 @@ def test_any_request_has_a_plan_whose_length_is_the_sum_of_its_parts(
 @given(st.lists(st.tuples(st.sampled_from(["Range", "IF-RANGE", "If-Match", "x"]), any_text)))
 def test_any_field_lines_are_taken(lines: list[tuple[str, str]]) -> None:
     plan(RequestFields.of("GET", lines), target(ARCHIVE), now_s=NOW_S)
-
-
-def test_every_sub_range_of_a_small_archive_is_its_slice() -> None:
-    for first in range(len(SMALL)):
-        for last in range(first, len(SMALL) + 2):
-            fields = RequestFields("GET", range=f"bytes={first}-{last}")
-            response = plan(fields, target(SMALL), now_s=NOW_S)
-            assert content_of(response, SMALL) == SMALL[first : last + 1]
-            described = f"bytes {first}-{min(last, len(SMALL) - 1)}/{len(SMALL)}"
-            assert dict(response.fields)["Content-Range"] == described
-
-
-def test_every_suffix_of_a_small_archive_is_its_slice() -> None:
-    for length in range(1, len(SMALL) + 2):
-        fields = RequestFields("GET", range=f"bytes=-{length}")
-        response = plan(fields, target(SMALL), now_s=NOW_S)
-        assert content_of(response, SMALL) == SMALL[-length:]
 
 
 @given(range_sets)

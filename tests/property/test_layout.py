@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import io
 import zipfile
-from array import array
 from datetime import timezone
 from zlib import crc32
 
+from harness.listings import listing_of
 from hypothesis import given
 from hypothesis import strategies as st
 
 from archive_service.archive.layout import ArchiveLayout, lay_out
-from archive_service.archive.listing import CHANGE_TOKEN_SIZE, Listing
 from archive_service.archive.segments import CentralHeaders, EndRecords, FileData, Segment
 
 NAMES = st.text(st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="/"), min_size=1)
@@ -22,16 +21,8 @@ MTIMES_NS = st.integers(-(2**62), 2**62)
 
 def laid_out(album: dict[str, bytes], mtime_ns: int, mode: int) -> ArchiveLayout:
     paths = [name.encode() for name in album]
-    listing = Listing(
-        paths,
-        paths,
-        array("Q", map(len, album.values())),
-        array("q", [mtime_ns] * len(album)),
-        array("H", [mode] * len(album)),
-        bytes(CHANGE_TOKEN_SIZE * len(album)),
-        0,
-        0,
-    )
+    count = len(paths)
+    listing = listing_of(paths, map(len, album.values()), [mtime_ns] * count, [mode] * count)
     return lay_out(listing, paths, range(len(paths)), zone=timezone.utc, large_file_bytes=20)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from array import array
 from collections.abc import Sequence
 from datetime import timezone
 from pathlib import Path
@@ -12,6 +11,7 @@ from zlib import crc32
 from zoneinfo import ZoneInfo
 
 from harness.albums import HASH
+from harness.listings import listing_of
 from harness.zipcheck import check
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from archive_service.archive.fingerprint import fingerprint_of
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.layout import ArchiveLayout, lay_out
-from archive_service.archive.listing import CHANGE_TOKEN_SIZE, Listing
+from archive_service.archive.listing import Listing
 from archive_service.archive.naming import NameRules, archive_names
 from archive_service.archive.representation import ArchiveOptions, represent
 from archive_service.archive.segments import Entries, FileData
@@ -43,26 +43,17 @@ components = (
 TREES = st.lists(st.lists(components, min_size=1, max_size=3).map(tuple), max_size=8, unique=True)
 
 
-def listing_of(entries: Sequence[tuple[int, int, int]]) -> Listing:
-    count = len(entries)
-    paths = [b"%d" % number for number in range(count)]
-    return Listing(
-        paths,
-        paths,
-        array("Q", [size for size, _, _ in entries]),
-        array("q", [mtime_ns for _, mtime_ns, _ in entries]),
-        array("H", [mode for _, _, mode in entries]),
-        bytes(CHANGE_TOKEN_SIZE * count),
-        2**62,
-        2**62,
-    )
+def listed(entries: Sequence[tuple[int, int, int]]) -> Listing:
+    paths = [b"%d" % number for number in range(len(entries))]
+    columns = ([entry[column] for entry in entries] for column in range(3))
+    return listing_of(paths, *columns, newest_ns=2**62)
 
 
 @given(st.lists(ENTRIES, max_size=30), ZONES, st.booleans(), st.data())
 def test_a_layout_of_any_columns_is_seamless_and_can_be_packed(
     entries: list[tuple[int, int, int]], zone: ZoneInfo, change_token: bool, data: st.DataObject
 ) -> None:
-    listing = listing_of(entries)
+    listing = listed(entries)
     layout = lay_out(listing, listing.paths, range(len(listing)), zone=zone)
     local = [len(layout.local_file_header(entry, 0)) for entry in range(layout.entries)]
     central = [len(layout.central_directory_header(entry, 1)) for entry in range(layout.entries)]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Mapping, Sequence
 from datetime import timezone
 from itertools import pairwise
 
 import pytest
+from harness.listings import listing_of
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,7 +15,7 @@ from archive_service.archive.errors import AlbumEmpty, PartNotFound
 from archive_service.archive.fingerprint import fingerprint_of
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.layout import lay_out
-from archive_service.archive.listing import CHANGE_TOKEN_SIZE, Listing, parents
+from archive_service.archive.listing import parents
 from archive_service.archive.naming import NameRules
 from archive_service.archive.parts import MOST_PARTS, PartNumber, Parts
 from archive_service.archive.representation import (
@@ -39,16 +39,7 @@ def archive_of(files: Mapping[str, int], empty: Sequence[str] = ()) -> Represent
     directories = {f"{name}/".encode() for name in empty}
     directories |= {above for each in directories for above in parents(each)}
     paths = [*sizes, *directories]
-    listing = Listing(
-        paths,
-        paths,
-        array("Q", (sizes.get(path, 0) for path in paths)),
-        array("q", [10**18] * len(paths)),
-        array("H", [0o644] * len(paths)),
-        bytes(CHANGE_TOKEN_SIZE * len(paths)),
-        0,
-        0,
-    )
+    listing = listing_of(paths, [sizes.get(path, 0) for path in paths])
     layout = lay_out(listing, paths, range(len(paths)), zone=timezone.utc)
     return represent(ArchiveId.parse("0" * 32), layout, fingerprint_of(listing), OPTIONS)
 

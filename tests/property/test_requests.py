@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from datetime import timezone
 from string import ascii_letters, digits
 
 import pytest
 from harness.albums import HASH, make_album
+from harness.in_process import service_over
 from hypothesis import given
 from hypothesis import strategies as st
 from yarl import URL
 
 from archive_service.archive.errors import BadQuery, FileNotInAlbum
 from archive_service.archive.id import ArchiveId, InvalidArchiveId
-from archive_service.archive.naming import NameRules
-from archive_service.archive.representation import ArchiveOptions
-from archive_service.checksums.crc_index.memory import MemoryCrcIndex
 from archive_service.http.content_disposition import MAX_NAME_CHARACTERS, content_disposition
-from archive_service.storage.exclusion import Exclusion
-from archive_service.storage.local.storage import LocalStorage
 from archive_service.transfer.service import ArchiveService
 from archive_service.web.query import ArchiveQuery, parse_query
 
@@ -107,10 +102,8 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ArchiveService
     root = tmp_path_factory.mktemp("photos")
     make_album(root, FILES)
     make_album(root, {"1.jpg": b"of another"}, "another")
-    storage = LocalStorage(root, Exclusion(()))
-    service = ArchiveService(storage, MemoryCrcIndex(), ArchiveOptions(NameRules(), timezone.utc))
-    yield service
-    service.close()
+    with service_over(root) as service:
+        yield service
 
 
 @given(st.lists(near_files | any_text, min_size=1, max_size=3))

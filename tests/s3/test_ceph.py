@@ -12,6 +12,7 @@ from harness.albums import noise
 from harness.ceph import ceph
 from harness.faulty import Fault, faulty_store
 from harness.http import Truncated, connected, get, request
+from harness.oracle import contents_of
 from harness.s3 import Bucket
 from harness.server import Server, serving
 
@@ -61,18 +62,12 @@ def downloaded(server: Server, album: str, *field_lines: str) -> bytes:
     return answer.content
 
 
-def unpacked(archive: bytes) -> dict[str, bytes]:
-    with zipfile.ZipFile(io.BytesIO(archive)) as opened:
-        assert opened.testzip() is None
-        return {name: opened.read(name) for name in opened.namelist()}
-
-
 def test_a_download_is_what_was_uploaded_on_every_replica(
     store: Bucket, server: Server, album: str, tmp_path: Path
 ) -> None:
     store.put_album(album, FILES)
     first, second = downloaded(server, album), downloaded(server, album)
-    assert unpacked(first) == FILES
+    assert contents_of(first) == FILES
     assert second == first
     flags, variables = ("--photos-dir", store.url), store.variables()
     with serving(None, tmp_path, *flags, variables=variables) as replica:
@@ -91,7 +86,7 @@ def test_ranges_are_those_of_the_whole(store: Bucket, server: Server, album: str
 
 def test_more_than_a_thousand_keys_are_listed(store: Bucket, server: Server, album: str) -> None:
     store.put_album(album, {f"{number:04}.txt": b"%d" % number for number in range(MANY)})
-    assert unpacked(downloaded(server, album)) == {
+    assert contents_of(downloaded(server, album)) == {
         f"{number:04}.txt": b"%d" % number for number in range(MANY)
     }
 
@@ -101,12 +96,12 @@ def test_odd_keys_become_names_that_can_be_unpacked(
 ) -> None:
     store.put_album(album, ODD)
     seen = {data for path, data in ODD.items() if path not in HIDDEN}
-    assert set(unpacked(downloaded(server, album)).values()) == seen
+    assert set(contents_of(downloaded(server, album)).values()) == seen
     (tmp_path / "cache").mkdir()
     flags = ("--photos-dir", store.url, "--exclude", ",")
     with serving(None, tmp_path / "cache", *flags, variables=store.variables()) as unsparing:
         archive = downloaded(unsparing, album)
-    files = unpacked(archive)
+    files = contents_of(archive)
     assert sorted(files.values()) == sorted(ODD.values())
     assert len({name.lower() for name in files}) == len(files)
     with zipfile.ZipFile(io.BytesIO(archive)) as opened:
@@ -132,7 +127,7 @@ def test_a_replaced_object_is_noticed(store: Bucket, tmp_path: Path, album: str)
                 with pytest.raises(Truncated):
                     connection.receive_content(len(data))
             server.wait_for("download.interrupted.*reason=replaced")
-            assert unpacked(downloaded(server, album)) == {"1.jpg": data[::-1]}
+            assert contents_of(downloaded(server, album)) == {"1.jpg": data[::-1]}
 
 
 def test_a_wrong_secret_opens_nothing(store: Bucket, tmp_path: Path, album: str) -> None:

@@ -20,7 +20,7 @@ from harness.s3 import BUCKET, PAGE_KEYS, PREFIX, Bucket
 from archive_service.archive.errors import SourceChanged, SourceUnreadable, StorageUnavailable
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing
-from archive_service.observe.events import Event
+from archive_service.observe.events import Event, Observe, ignore
 from archive_service.observe.storage_events import ObjectSkipped
 from archive_service.storage.base import RemoteFile
 from archive_service.storage.exclusion import Exclusion
@@ -69,7 +69,12 @@ def hasty_storage(
 
 @contextmanager
 def storage_at(
-    endpoint: str, bucket: Bucket, patch: pytest.MonkeyPatch, *, timeout_s: float = TIMEOUT_S
+    endpoint: str,
+    bucket: Bucket,
+    patch: pytest.MonkeyPatch,
+    *,
+    timeout_s: float = TIMEOUT_S,
+    observe: Observe = ignore,
 ) -> Iterator[S3Storage]:
     for name, value in bucket.variables(endpoint).items():
         patch.setenv(name, value)
@@ -78,6 +83,7 @@ def storage_at(
         Exclusion(()),
         timeout_s=timeout_s,
         memory_bytes=MEMORY_BYTES,
+        observe=observe,
     )
     try:
         yield storage
@@ -507,18 +513,9 @@ def test_an_object_that_no_client_can_ask_for_is_left_out_and_told_of_once(
     page = f"<ListBucketResult><EncodingType>url</EncodingType>{rows}</ListBucketResult>"
     proxy.befall(Fault(listings, times=2, content=page.encode()))
     happened: list[Event] = []
-    for name, value in bucket.variables(proxy.endpoint).items():
-        monkeypatch.setenv(name, value)
-    storage = S3Storage(
-        S3Location(BUCKET, f"{PREFIX}/"),
-        Exclusion(()),
-        timeout_s=TIMEOUT_S,
-        memory_bytes=MEMORY_BYTES,
-        observe=happened.append,
-    )
-    for _ in range(2):
-        assert storage.list(ArchiveId(album)).paths == [b"1.jpg"]
-    storage.close()
+    with storage_at(proxy.endpoint, bucket, monkeypatch, observe=happened.append) as storage:
+        for _ in range(2):
+            assert storage.list(ArchiveId(album)).paths == [b"1.jpg"]
     assert happened == [ObjectSkipped(ArchiveId(album), "not UTF-8")]
 
 

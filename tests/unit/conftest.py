@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from archive_service.config.setting_docs import docs_of, variable
 from archive_service.config.settings import Settings
+
+
+@pytest.fixture
+def own_logging() -> Iterator[None]:
+    """Have the test configure logging, and nobody after it notice."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 @pytest.fixture

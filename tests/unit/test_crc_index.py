@@ -18,7 +18,6 @@ from harness.server import REPOSITORY
 
 from archive_service.archive.id import ArchiveId
 from archive_service.checksums.crc_index.memory import MOST_ROWS, MemoryCrcIndex
-from archive_service.checksums.crc_index.row_blocks import RowBlock, block_of, rows_of
 from archive_service.checksums.crc_index.sqlite import MAX_BLOCKS, SqliteCrcIndex
 from archive_service.observe.events import Event, Observe
 
@@ -188,16 +187,6 @@ def test_a_corrupt_file_is_started_afresh(
     assert load(path) == {b"a": (VERSION, 8)}
 
 
-def test_rows_that_are_lost_are_not_there(path: Path, happened: list[Event]) -> None:
-    stored(path)
-    os.truncate(path, path.stat().st_size - 2048)  # SQLite takes the missing half for zeros
-    index = SqliteCrcIndex(path, happened.append)
-    assert index.load(ONE) == {}
-    index.store(ONE, [(b"b", VERSION, 8)])
-    assert index.load(ONE) == {b"b": (VERSION, 8)}
-    index.close()
-
-
 def test_an_empty_file_is_a_fresh_index(path: Path) -> None:
     path.parent.mkdir()
     path.touch()
@@ -237,24 +226,14 @@ def execute(path: Path, statement: str) -> None:
     "statement",
     [
         "UPDATE crc SET crc32s = x'08000000'",
-        "UPDATE crc SET crc32s = x'0700000007000000'",
-        "UPDATE crc SET crc32s = x'07'",
-        "UPDATE crc SET crc32s = ''",
         "UPDATE crc SET crc32s = 'seven'",
         "UPDATE crc SET crc32s = 7",
         "UPDATE crc SET crc32s = 7.5",
-        "UPDATE crc SET paths = CAST('b' AS BLOB)",
         "UPDATE crc SET paths = x'6100'",
-        "UPDATE crc SET paths = x''",
-        "UPDATE crc SET paths = 'a'",
         "UPDATE crc SET paths = CAST(x'ff' AS TEXT)",
         "UPDATE crc SET versions = zeroblob(32)",
         "UPDATE crc SET versions = x''",
-        "UPDATE crc SET versions = 'text'",
-        "UPDATE crc SET versions = 32",
         "UPDATE crc SET part_check = zeroblob(8)",
-        "UPDATE crc SET part_check = 0",
-        "UPDATE crc SET part_check = 'text'",
     ],
 )
 def test_a_part_that_is_spoilt_is_ignored(path: Path, statement: str) -> None:
@@ -271,16 +250,6 @@ def test_a_part_that_is_spoilt_takes_no_other_with_it(path: Path) -> None:
     index.forget(ONE, [b"a"])
     assert index.load(ONE) == {b"b": (VERSION, 8)}
     index.close()
-
-
-def test_any_bit_of_a_part_that_is_flipped_is_noticed() -> None:
-    part = block_of([(b"a", VERSION, 7), (b"b/c", OTHER_VERSION, 0xFFFFFFFF)])
-    for number, column in enumerate(part):
-        for bit in range(8 * len(column)):
-            spoilt = bytearray(column)
-            spoilt[bit // 8] ^= 1 << bit % 8
-            with pytest.raises(ValueError, match="corrupt"):
-                rows_of(RowBlock(*part[:number], bytes(spoilt), *part[number + 1 :]))
 
 
 def parts(path: Path) -> int:
@@ -302,23 +271,15 @@ def test_what_is_stored_file_by_file_becomes_few_parts(path: Path) -> None:
     assert parts(path) <= 2 * MAX_BLOCKS
 
 
-def test_an_index_of_an_earlier_release_is_started_afresh(path: Path) -> None:
+@pytest.mark.parametrize("version", [1, 99])
+def test_an_index_of_another_release_is_started_afresh(path: Path, version: int) -> None:
     path.parent.mkdir()
     execute(path, "CREATE TABLE crc (album BLOB, path BLOB, version BLOB, crc32 INTEGER)")
     execute(path, "INSERT INTO crc VALUES (x'00', x'00', x'00', 7)")
-    execute(path, "PRAGMA user_version = 1")
+    execute(path, f"PRAGMA user_version = {version}")
     stored(path)
     assert load(path) == {b"a": (VERSION, 7)}
     assert parts(path) == 1
-
-
-def test_another_version_of_the_schema_is_replaced(path: Path) -> None:
-    path.parent.mkdir()
-    execute(path, "CREATE TABLE crc (other TEXT)")
-    execute(path, "INSERT INTO crc VALUES ('x')")
-    execute(path, "PRAGMA user_version = 99")
-    stored(path)
-    assert load(path) == {b"a": (VERSION, 7)}
 
 
 def test_a_schema_that_is_not_what_its_version_says_is_no_reason_to_fail(

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import logging
-from collections.abc import Iterator
 
 import pytest
 
@@ -34,15 +32,6 @@ def event_classes() -> set[type[events.Event]]:
     return classes - {events.Event}
 
 
-@pytest.fixture
-def _own_logging() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-
-
 def test_every_event_has_a_line_or_needs_none() -> None:
     assert set(LINES) == event_classes() - NOT_LOGGED
 
@@ -51,7 +40,7 @@ def test_names_of_lines_differ() -> None:
     assert len({line.name for line in LINES.values()}) == len(LINES)
 
 
-@pytest.mark.usefixtures("_own_logging")
+@pytest.mark.usefixtures("own_logging")
 @pytest.mark.parametrize(
     ("event", "line"),
     [
@@ -125,7 +114,7 @@ def test_an_event_is_logged_with_its_fields(
     assert set(fields) <= set(LINES[type(event)].field_names(type(event)))
 
 
-@pytest.mark.usefixtures("_own_logging")
+@pytest.mark.usefixtures("own_logging")
 def test_what_is_reached_again_and_again_is_logged_once(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -158,7 +147,7 @@ def test_an_observer_that_fails_breaks_nothing_and_is_reported_once() -> None:
     assert of_report.missed == "ObserverFailed"
 
 
-@pytest.mark.usefixtures("_own_logging")
+@pytest.mark.usefixtures("own_logging")
 def test_an_observer_that_fails_is_logged(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging("info")
 

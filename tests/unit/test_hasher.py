@@ -208,11 +208,7 @@ def test_a_download_and_the_learner_share_what_they_learn(bench: Bench, photos_d
 
 
 def test_closing_ends_a_long_reading(bench: Bench, photos_dir: Path) -> None:
-    with (photos_dir / "huge").open("wb") as file:
-        file.truncate(50 * 1024**3)
-    (photos_dir / HASH).mkdir()
-    (photos_dir / "huge").rename(photos_dir / HASH / "huge")
-    settle(photos_dir / HASH)
+    settle(huge(photos_dir).parent)
 
     async def close(learner: BackgroundHasher) -> bool:
         learning = asyncio.ensure_future(learn(learner))
@@ -291,16 +287,12 @@ def test_an_error_of_one_album_leaves_the_others_to_be_indexed(photos_dir: Path)
     bench = Bench(photos_dir, SpoiltStorage(photos_dir, Exclusion(())))
     noting = Noting()
 
-    async def index(learner: BackgroundHasher) -> None:
-        ahead = IndexAhead(learner, noting, settle_time_s=0.1, open_watch=None, scan_every_s=0.01)
-        running = asyncio.ensure_future(ahead.run())
-        await asyncio.to_thread(eventually, lambda: noting.indexed == {"a", "z"}, within_s=60)
+    def watch() -> None:
+        eventually(lambda: noting.indexed == {"a", "z"}, within_s=60)
         make_album(photos_dir, {"1.jpg": b"x"}, name="new")
-        await asyncio.to_thread(eventually, lambda: "new" in noting.indexed, within_s=60)
-        running.cancel()
-        await asyncio.wait({running})
+        eventually(lambda: "new" in noting.indexed, within_s=60)
 
-    bench.run(index)
+    indexed_ahead(bench, noting, watch)
     assert noting.failed == ["bad OverflowError"]
 
 
@@ -316,6 +308,19 @@ class Noting:
             self.indexed.add(event.archive.value)
         if isinstance(event, AlbumNotIndexed):
             self.failed.append(f"{event.archive.value} {event.reason}")
+
+
+def indexed_ahead(bench: Bench, noting: Noting, watch: Callable[[], None]) -> None:
+    """Index ahead while a thread watches."""
+
+    async def index(learner: BackgroundHasher) -> None:
+        ahead = IndexAhead(learner, noting, settle_time_s=0.1, open_watch=None, scan_every_s=0.01)
+        running = asyncio.ensure_future(ahead.run())
+        await asyncio.to_thread(watch)
+        running.cancel()
+        await asyncio.wait({running})
+
+    bench.run(index)
 
 
 class GatedStorage(LocalStorage):
@@ -339,23 +344,16 @@ def test_an_album_whose_disk_hangs_leaves_the_others_to_be_indexed(photos_dir: P
     bench.answer_within_s = 1.0
     noting = Noting()
 
-    async def index(learner: BackgroundHasher) -> None:
-        ahead = IndexAhead(learner, noting, settle_time_s=0.1, open_watch=None, scan_every_s=0.01)
-        running = asyncio.ensure_future(ahead.run())
-        for number in range(3):  # also in later passes
-            make_album(photos_dir, {"1.jpg": b"x"}, name=f"new{number}")
-            await asyncio.to_thread(
-                eventually,
-                lambda: noting.indexed >= {"a", "z", f"new{number}"},  # noqa: B023 - used at once
-                within_s=60,
-            )
+    def watch() -> None:
+        for name in ("new0", "new1", "new2"):  # also in later passes
+            make_album(photos_dir, {"1.jpg": b"x"}, name=name)
+            wanted = {"a", "z", name}
+            eventually(lambda: noting.indexed >= wanted, within_s=60)  # noqa: B023 - used at once
         storage.gate.set()
-        await asyncio.to_thread(eventually, lambda: "dead" in noting.indexed, within_s=60)
-        running.cancel()
-        await asyncio.wait({running})
+        eventually(lambda: "dead" in noting.indexed, within_s=60)
 
     try:
-        bench.run(index)
+        indexed_ahead(bench, noting, watch)
     finally:
         storage.gate.set()
     assert noting.failed == []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from harness.lists import write_list
 from archive_service.archive.errors import ArchiveNotFound
 from archive_service.archive.fingerprint import fingerprint_of
 from archive_service.archive.id import ArchiveId
-from archive_service.archive.listing import CLOCK_TICK_NS, Listing
+from archive_service.archive.listing import Listing
 from archive_service.storage.exclusion import DEFAULT_PATTERNS, Exclusion
 from archive_service.storage.file_lists.list_place import ListDirectory
 from archive_service.storage.file_lists.listed_storage import ListedStorage
@@ -265,20 +264,6 @@ def test_an_album_with_a_wanted_link_is_listed_each_time(shop: Shop) -> None:
     before = fingerprint_of(shop.storage.list(ARCHIVE))
     rewrite(shop.photos_dir / "one" / "b.jpg")
     assert fingerprint_of(shop.storage.list(ARCHIVE)) != before
-
-
-def test_an_album_that_changed_a_moment_ago_is_not_kept(shop: Shop) -> None:
-    """A second change in the same step of the clock would move no time."""
-
-    def listed_within_a_step() -> Listing | None:
-        (shop.photos_dir / "one" / "a.jpg").chmod(0o600)
-        listing = shop.selected()[0]
-        assert listing
-        age_ns = time.time_ns() - listing.newest_change_ns
-        return listing if age_ns < CLOCK_TICK_NS else None
-
-    listing = eventually(listed_within_a_step)
-    assert shop.selected()[0] is not listing
 
 
 def test_nothing_is_kept_of_a_file_system_that_may_wait(tmp_path: Path) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from array import array
 from datetime import timedelta, timezone, tzinfo
 
 import pytest
+from harness.listings import listing_of
 
 from archive_service.archive.errors import ArchiveTooLarge, StorageUnavailable
 from archive_service.archive.layout import (
@@ -15,7 +15,6 @@ from archive_service.archive.layout import (
     archived_mode,
     lay_out,
 )
-from archive_service.archive.listing import CHANGE_TOKEN_SIZE, Listing
 from archive_service.archive.segments import CentralHeaders, EndRecords, Entries, FileData, Segment
 from archive_service.archive.zip.extra_fields import MAX_32
 from archive_service.archive.zip.headers import MAX_16
@@ -25,16 +24,7 @@ LARGE_FILE_BYTES = 500
 
 def layout_of(*files: tuple[bytes, int], zone: tzinfo = timezone.utc) -> ArchiveLayout:
     paths = [name for name, _ in files]
-    listing = Listing(
-        paths,
-        paths,
-        array("Q", [size for _, size in files]),
-        array("q", [10**18] * len(files)),
-        array("H", [0o644] * len(files)),
-        bytes(CHANGE_TOKEN_SIZE * len(files)),
-        0,
-        0,
-    )
+    listing = listing_of(paths, [size for _, size in files])
     return lay_out(listing, paths, range(len(paths)), zone=zone, large_file_bytes=LARGE_FILE_BYTES)
 
 

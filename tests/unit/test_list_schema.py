@@ -33,7 +33,11 @@ BROKEN: list[Any] = [
     {"files": [{"path": "a/" + "x" * 4096}]},
     {"files": [{"text": "x"}]},
     {"files": [{"text": "x" * 16_385, "as": "x"}]},
+    {"files": [{"text": "x", "as": "x" * 4097}]},
+    {"files": {"path": PATH}},
     {"files": [{"path": PATH}], "missing": True},
+    {"files": [{"path": PATH}], "missing": "maybe"},
+    {"files": [{"path": PATH}], "name": 1},
     {"files": [{"path": PATH}], "name": "x" * 4097},
     {"files": [{"path": PATH}], "other": 1},
 ]

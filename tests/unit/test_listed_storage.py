@@ -7,12 +7,12 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timezone
 from pathlib import Path
 
 import pytest
 from harness.albums import make_album, settle
 from harness.conditions import eventually
+from harness.in_process import make_service
 from harness.lists import write_list
 from harness.opens import opens_noted
 
@@ -25,8 +25,6 @@ from archive_service.archive.errors import (
 from archive_service.archive.fingerprint import details_digest, fingerprint_of
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import CLOCK_TICK_NS, ListDetails, Listing
-from archive_service.archive.naming import NameRules
-from archive_service.archive.representation import ArchiveOptions
 from archive_service.archive.settling import UploadSign
 from archive_service.checksums.crc_index.memory import MemoryCrcIndex
 from archive_service.observe.events import Event
@@ -39,7 +37,6 @@ from archive_service.storage.local.storage import LocalStorage
 from archive_service.storage.local.upload_signs import Leases, NoLeases, UploadSigns
 from archive_service.storage.local.written_files import WrittenFiles
 from archive_service.storage.wanted_tree import WantedTree
-from archive_service.transfer.service import ArchiveService
 
 ARCHIVE = ArchiveId("order")
 FILES = {"1.jpg": b"one", "2.jpg": b"two", "sub/3.jpg": b"three", "other/4.jpg": b"four"}
@@ -143,7 +140,7 @@ def test_the_date_of_a_list_outlives_the_tidying_of_the_index(shop: Shop) -> Non
     index = MemoryCrcIndex()
 
     async def described() -> tuple[str, int | None]:
-        service = ArchiveService(shop.storage, index, ArchiveOptions(NameRules(), timezone.utc))
+        service = make_service(shop.storage, index)
         found = await service.represent(ARCHIVE)
         await service.tidy_index()
         service.close()

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timezone
 from pathlib import Path
 
 from harness.albums import HASH, make_album, settle
+from harness.in_process import service_over
 
 from archive_service.archive.id import ArchiveId
-from archive_service.archive.naming import NameRules
-from archive_service.archive.representation import ArchiveOptions, Representation
-from archive_service.checksums.crc_index.memory import MemoryCrcIndex
-from archive_service.storage.exclusion import Exclusion
-from archive_service.storage.local.storage import LocalStorage
-from archive_service.transfer.service import ArchiveService, WaitPolicy
+from archive_service.archive.representation import Representation
+from archive_service.transfer.service import ArchiveService
 from archive_service.web.manifest import Manifests
 
-OPTIONS = ArchiveOptions(NameRules(), timezone.utc)
 TOO_LARGE_BYTES = 33_000_000
 
 
@@ -39,10 +34,5 @@ def test_one_that_is_too_large_to_keep_is_not_printed_again_for_its_head(photos_
         assert printed == 1
         assert len(await manifests.body(representation, printer)) == TOO_LARGE_BYTES
 
-    service = ArchiveService(
-        LocalStorage(photos_dir, Exclusion(())), MemoryCrcIndex(), OPTIONS, WaitPolicy()
-    )
-    try:
+    with service_over(photos_dir) as service:
         asyncio.run(ask(service))
-    finally:
-        service.close()

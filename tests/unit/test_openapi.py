@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from harness.in_process import service_over
 
 from archive_service.archive import id as archive_id
-from archive_service.archive.naming import NameRules
-from archive_service.archive.representation import ArchiveOptions
-from archive_service.checksums.crc_index.memory import MemoryCrcIndex
 from archive_service.http.content_disposition import MAX_NAME_CHARACTERS
 from archive_service.observe.events import ignore
-from archive_service.storage.exclusion import Exclusion
-from archive_service.storage.local.storage import LocalStorage
-from archive_service.transfer.service import ArchiveService
 from archive_service.web.app import create_app
 from archive_service.web.options import WebOptions
 from archive_service.web.pages.failure_messages import FAILURES
@@ -64,17 +58,13 @@ def test_its_paths_are_those_of_the_documentation() -> None:
 
 
 def test_its_operations_are_those_of_the_application(tmp_path: Path) -> None:
-    storage = LocalStorage(tmp_path, Exclusion(()))
-    service = ArchiveService(storage, MemoryCrcIndex(), ArchiveOptions(NameRules(), timezone.utc))
-    try:
+    with service_over(tmp_path) as service:
         app = create_app(service, ignore, WebOptions("a.zip", 60.0))
-        routes = {
-            (str(route.resource.canonical), route.method.lower())
-            for route in app.router.routes()
-            if route.resource is not None
-        }
-    finally:
-        service.close()
+    routes = {
+        (str(route.resource.canonical), route.method.lower())
+        for route in app.router.routes()
+        if route.resource is not None
+    }
     assert {(path, method) for path, method, _ in operations()} == routes
 
 

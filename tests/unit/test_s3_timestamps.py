@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 import pytest
 
 pytest.importorskip("botocore", reason="the extra s3 is not installed")
-from archive_service.storage.s3.timestamps import moment
+from archive_service.storage.s3.client import moment
 
 
 def at(*when: int) -> datetime:

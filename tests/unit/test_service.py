@@ -7,21 +7,17 @@ import gc
 import os
 import threading
 from array import array
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import fields
-from datetime import timezone
 from pathlib import Path
 
 import pytest
 from harness.albums import HASH, LONG_AGO_S, make_album, settle
+from harness.in_process import service_over
 
 from archive_service.archive.errors import ArchiveNotFound, FileNotInAlbum, ListingTimedOut
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import CHANGE_TOKEN_SIZE, Listing, SourceIndex
-from archive_service.archive.naming import NameRules
-from archive_service.archive.representation import ArchiveOptions
-from archive_service.checksums.crc_index.memory import MemoryCrcIndex
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.local.filesystem_type import is_prompt
 from archive_service.storage.local.storage import LocalStorage
@@ -29,8 +25,6 @@ from archive_service.transfer.descriptions import KEPT_FILES
 from archive_service.transfer.service import ArchiveService, WaitPolicy
 
 ALBUM = ArchiveId(HASH)
-OPTIONS = ArchiveOptions(NameRules(), timezone.utc)
-DEFAULTS = WaitPolicy()
 
 
 class GatedStorage(LocalStorage):
@@ -47,15 +41,6 @@ class GatedStorage(LocalStorage):
         self.held.set()
         self.gate.wait(30)
         return super().list(archive)
-
-
-@contextmanager
-def service_over(storage: LocalStorage, options: WaitPolicy = DEFAULTS) -> Iterator[ArchiveService]:
-    service = ArchiveService(storage, MemoryCrcIndex(), OPTIONS, options)
-    try:
-        yield service
-    finally:
-        service.close()
 
 
 def test_a_crowd_that_waits_for_one_album_is_told_by_few_walks(photos_dir: Path) -> None:
@@ -269,7 +254,7 @@ def test_an_album_has_one_thread_that_computes_and_another_album_has_its_own(
         assert other_is_done.wait(60)
         running.pop()
 
-    with service_over(LocalStorage(photos_dir, Exclusion(()))) as service:
+    with service_over(photos_dir) as service:
         work = [service.compute(ALBUM, compute) for _ in range(8)]
         service.compute(ArchiveId("b" * 20), other_is_done.set).result(60)
         for each in work:
@@ -285,7 +270,7 @@ def test_who_asks_after_a_change_is_told_of_it(photos_dir: Path) -> None:
         (album / "b").write_bytes(b"b")
         return before.layout.entries, (await service.represent(ALBUM)).layout.entries
 
-    with service_over(LocalStorage(photos_dir, Exclusion(()))) as service:
+    with service_over(photos_dir) as service:
         assert asyncio.run(lengths(service)) == (1, 2)
 
 
@@ -308,7 +293,7 @@ def test_a_directory_stands_for_all_below_it(
     contents = ("d/1", "d/2", "d/sub/3", "d.jpg", "da", "e", "outer/1")
     directories = {"empty/": b"", "outer/inner/": b""}
     make_album(photos_dir, {**dict.fromkeys(contents, b"x"), **directories})
-    with service_over(LocalStorage(photos_dir, Exclusion(()))) as service:
+    with service_over(photos_dir) as service:
         part = asyncio.run(service.represent(ALBUM, files))
     assert {part.name(entry) for entry in range(part.layout.entries)} == names
 
@@ -316,57 +301,13 @@ def test_a_directory_stands_for_all_below_it(
 @pytest.mark.parametrize("file", ["x/", "d", "/", "d//", "d/1/"])
 def test_what_is_no_file_and_no_directory_is_not_found(photos_dir: Path, file: str) -> None:
     make_album(photos_dir, {"d/1": b"x"})
-    service = service_over(LocalStorage(photos_dir, Exclusion(())))
+    service = service_over(photos_dir)
     with service as describing, pytest.raises(FileNotInAlbum):
         asyncio.run(describing.represent(ALBUM, [file]))
 
 
 def test_an_album_that_is_what_it_was_is_not_described_again(photos_dir: Path) -> None:
     settle(make_album(photos_dir, {"a": b"a", "b/c": b"c"}))
-    with service_over(LocalStorage(photos_dir, Exclusion(()))) as service:
+    with service_over(photos_dir) as service:
         first = asyncio.run(service.represent(ALBUM))
         assert asyncio.run(service.represent(ALBUM)) is first
-
-
-def be_rewritten(album: Path) -> None:
-    (album / "a").write_bytes(b"z")
-    os.utime(album / "a", (LONG_AGO_S, LONG_AGO_S))
-
-
-def be_replaced_by_its_like(album: Path) -> None:
-    (album / "new").write_bytes(b"a")
-    os.utime(album / "new", (LONG_AGO_S, LONG_AGO_S))
-    (album / "new").replace(album / "a")
-
-
-def get_other_permissions(album: Path) -> None:
-    (album / "a").chmod(0o755)
-
-
-def have_a_file_for_a_moment(album: Path) -> None:
-    (album / "new").touch()
-    (album / "new").unlink()
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        be_rewritten,
-        be_replaced_by_its_like,
-        get_other_permissions,
-        have_a_file_for_a_moment,
-        lambda album: (album / "a").rename(album / "z"),
-        lambda album: (album / "d").mkdir(),
-    ],
-)
-def test_an_album_that_has_changed_is_described_again_at_once(
-    photos_dir: Path, change: Callable[[Path], object]
-) -> None:
-    album = make_album(photos_dir, {"a": b"a", "b/c": b"c"})
-    with service_over(LocalStorage(photos_dir, Exclusion(()))) as service:
-        first = asyncio.run(service.represent(ALBUM))
-        settle(album)
-        change(album)
-        second = asyncio.run(service.represent(ALBUM))
-        assert second.fingerprint != first.fingerprint
-        assert second.layout.listing is not first.layout.listing

@@ -16,22 +16,6 @@ from archive_service.config.settings import load_settings
 pytestmark = pytest.mark.usefixtures("bare_environment")
 
 
-def test_a_flag_beats_the_environment_beats_the_file_beats_the_default(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    assert load_settings({}).port == 8080
-    Path(".env").write_text("PORT=1001\n")
-    assert load_settings({}).port == 1001
-    monkeypatch.setenv("PORT", "1002")
-    assert load_settings({}).port == 1002
-    assert load_settings({"port": "1003"}).port == 1003
-
-
-def test_an_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PORT", "")
-    assert load_settings({}).port == 8080
-
-
 @pytest.mark.parametrize(
     ("name", "value"),
     [

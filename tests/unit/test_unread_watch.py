@@ -6,21 +6,18 @@ import asyncio
 import os
 import time
 from contextlib import aclosing
-from datetime import timezone
 from pathlib import Path
 
 import pytest
 from harness.albums import HASH, make_album, noise, settle
 from harness.chunks import bytes_of
 from harness.conditions import eventually
+from harness.in_process import service_over
 from harness.inotify import watches
 from harness.oracle import contents_of
 from harness.touches import give_to_its_owner
 
 from archive_service.archive.id import ArchiveId
-from archive_service.archive.naming import NameRules
-from archive_service.archive.representation import ArchiveOptions
-from archive_service.checksums.crc_index.memory import MemoryCrcIndex
 from archive_service.http.multipart import Slice
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.local.native import AS_COMPILED
@@ -49,9 +46,8 @@ def test_files_are_watched_on_a_local_disk_that_seems_slow(photos_dir: Path) -> 
     album = settle(make_album(photos_dir, FILES))
     native = AS_COMPILED._replace(stat_files=stat_slowly)
     storage = LocalStorage(photos_dir, Exclusion(()), native)
-    service = ArchiveService(storage, MemoryCrcIndex(), ArchiveOptions(NameRules(), timezone.utc))
 
-    async def downloaded() -> bytes:
+    async def downloaded(service: ArchiveService) -> bytes:
         found = await service.represent(ARCHIVE)
         if not storage.is_prompt(ARCHIVE):
             pytest.skip("the file system is none of those that answer at once")
@@ -65,7 +61,5 @@ def test_files_are_watched_on_a_local_disk_that_seems_slow(photos_dir: Path) -> 
             async with aclosing(content.chunks(whole.start, whole.stop, pieces)) as chunks:
                 return b"".join([bytes(bytes_of(chunk)) async for chunk in chunks])
 
-    try:
-        assert contents_of(asyncio.run(downloaded())) == FILES
-    finally:
-        service.close()
+    with service_over(storage) as service:
+        assert contents_of(asyncio.run(downloaded(service))) == FILES

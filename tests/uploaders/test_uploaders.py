@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import time
-import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -15,6 +13,7 @@ from conftest import Serve
 from harness.albums import HASH, make_album, newest_change_ns, noise
 from harness.conditions import eventually
 from harness.http import get
+from harness.oracle import contents_of
 from harness.server import Server
 from uploaders.downloads import DOWNLOADERS, aria2c, axel, lftp_pget
 from uploaders.ftp import FTP_CLIENTS
@@ -42,8 +41,7 @@ def files_in(server: Server) -> Mapping[str, bytes] | None:
     response = get(server.port, LINK)
     if response.status != HTTPStatus.OK:
         return None
-    with zipfile.ZipFile(io.BytesIO(response.content)) as archive:
-        return {name: archive.read(name) for name in archive.namelist()}
+    return contents_of(response.content)
 
 
 def sizes_in(server: Server) -> Mapping[str, int] | None:

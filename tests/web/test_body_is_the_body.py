@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from datetime import timezone
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 from aiohttp import web
 from harness.albums import HASH, make_album, noise
+from harness.in_process import app_over, listening
 
 from archive_service.archive.errors import LengthMismatch
-from archive_service.archive.naming import NameRules
-from archive_service.archive.representation import ArchiveOptions
-from archive_service.checksums.crc_index.memory import MemoryCrcIndex
 from archive_service.observe.events import (
     DownloadFinished,
     DownloadInterrupted,
@@ -25,13 +21,7 @@ from archive_service.observe.events import (
     Observe,
     PieceSent,
 )
-from archive_service.storage.exclusion import Exclusion
-from archive_service.storage.local.storage import LocalStorage
 from archive_service.transfer.connection import Transfer
-from archive_service.transfer.service import ArchiveService
-from archive_service.web.app import create_app
-from archive_service.web.http_server.runner import Runner
-from archive_service.web.options import WebOptions
 
 TARGET = f"/archive/{HASH}/"
 FILES = {"1.jpg": noise(300_000), "2.txt": b"two"}
@@ -40,21 +30,10 @@ SECOND = b"GET /second HTTP/1.1\r\nHost: localhost\r\n\r\n"
 """A request sent ahead: its answer must not come behind a body that was cut."""
 
 
-@asynccontextmanager
-async def serving(app: web.Application) -> AsyncIterator[tuple[str, int]]:
-    runner = Runner(app, shutdown_timeout_s=1.0)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield runner.addresses[0][:2]
-    finally:
-        await runner.cleanup()
-
-
 async def conversation(app: web.Application, request: bytes) -> bytes:
     """Return all that comes before the connection is closed; fail where it is not."""
-    async with serving(app) as address:
-        reader, writer = await asyncio.open_connection(*address)
+    async with listening(app) as runner:
+        reader, writer = await asyncio.open_connection(*runner.addresses[0][:2])
         writer.write(request)
         try:
             return await asyncio.wait_for(reader.read(), WITHIN_S)
@@ -66,23 +45,6 @@ async def conversation(app: web.Application, request: bytes) -> bytes:
 def head_and_body(received: bytes) -> tuple[bytes, bytes]:
     head, _, body = received.partition(b"\r\n\r\n")
     return head, body
-
-
-def album_app(photos_dir: Path, observe: Observe) -> web.Application:
-    service = ArchiveService(
-        LocalStorage(photos_dir, Exclusion(())),
-        MemoryCrcIndex(),
-        ArchiveOptions(NameRules(), timezone.utc),
-    )
-    app = create_app(
-        service, observe, WebOptions(download_name="archive.zip", stall_timeout_s=60.0)
-    )
-
-    async def close(_app: web.Application) -> None:
-        await asyncio.to_thread(service.close)
-
-    app.on_cleanup.append(close)
-    return app
 
 
 def get(target: str, *field_lines: str) -> bytes:
@@ -120,10 +82,8 @@ def test_an_observer_that_raises_puts_no_second_answer_into_the_body(
     make_album(photos_dir, FILES)
     request = get(TARGET, *field_lines)
     last = get(TARGET, *field_lines, "Connection: close")
-    _, whole = head_and_body(
-        asyncio.run(conversation(album_app(photos_dir, acts_on_nothing), last))
-    )
-    app = album_app(photos_dir, raising_at(*kinds))
+    _, whole = head_and_body(asyncio.run(conversation(app_over(photos_dir, acts_on_nothing), last)))
+    app = app_over(photos_dir, raising_at(*kinds))
     head, body = head_and_body(asyncio.run(conversation(app, request + SECOND)))
     assert head.startswith(b"HTTP/1.1 20")
     assert whole.startswith(body)
@@ -138,7 +98,7 @@ def test_answers_without_the_archive_keep_the_connection(
     make_album(photos_dir, FILES)
     first = get(TARGET, field_line).replace(b"GET", method)
     last = get("/archive/none/", "Connection: close")
-    received = asyncio.run(conversation(album_app(photos_dir, acts_on_nothing), first + last))
+    received = asyncio.run(conversation(app_over(photos_dir, acts_on_nothing), first + last))
     assert received.count(b"HTTP/1.1 ") == 2
     assert b"HTTP/1.1 404" in received
 
@@ -233,8 +193,8 @@ def test_a_body_that_is_cut_ends_with_a_fin_behind_what_was_sent() -> None:
         transfer.begin(memoryview(bytes(1000)))
 
     async def received() -> bytes:
-        async with serving(transfer_app(1001, send, [])) as address:
-            return await asyncio.to_thread(_read_to_the_fin, address)
+        async with listening(transfer_app(1001, send, [])) as runner:
+            return await asyncio.to_thread(_read_to_the_fin, runner.addresses[0][:2])
 
     assert len(head_and_body(asyncio.run(received()))[1]) == 1000
 

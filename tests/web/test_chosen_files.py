@@ -51,12 +51,6 @@ def server(photos_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         yield server
 
 
-@pytest.fixture
-def connection(server: Server) -> Iterator[Connection]:
-    with connected(server.port) as connection:
-        yield connection
-
-
 @pytest.fixture(scope="module")
 def signing_server(photos_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     cache_dir = tmp_path_factory.mktemp("cache")

@@ -12,7 +12,7 @@ from zipfile import ZipFile
 
 import pytest
 from harness.albums import HASH, make_album
-from harness.http import Connection, Response, connected, get
+from harness.http import Connection, Response, get
 from harness.odd_files import LINKS, OTHER, SECRET, SPECIAL
 from harness.opens import opens_noted
 from harness.server import Server, serving
@@ -38,12 +38,6 @@ def photos_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def server(photos_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with serving(photos_dir, tmp_path_factory.mktemp("cache"), "--level", "debug") as server:
         yield server
-
-
-@pytest.fixture
-def connection(server: Server) -> Iterator[Connection]:
-    with connected(server.port) as connection:
-        yield connection
 
 
 def sent_raw(connection: Connection, target: bytes) -> Response:

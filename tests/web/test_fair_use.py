@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import ClassVar
 
@@ -15,13 +14,12 @@ from conftest import Serve
 from harness.albums import HASH, make_album, make_sparse, noise
 from harness.conditions import eventually
 from harness.ending import HOLDING_BYTES, held
-from harness.http import Connection, Response, connected, get, request
+from harness.fair_use import ANN, BOB, PROXY, duration_s, holding
+from harness.http import Connection, Response, begun, connected, get, request
 from harness.server import Server
 
 TARGET = f"/archive/{HASH}/"
 OTHER = "another-album"
-PROXY = ("--trusted-proxies", "127.0.0.1")
-ANN, BOB = "X-Forwarded-For: 198.51.100.1", "X-Forwarded-For: 198.51.100.2"
 SAVED_S = 0.2
 """More than a rate is saved up for."""
 
@@ -35,19 +33,6 @@ def album(photos_dir: Path) -> Path:
     return album
 
 
-@contextmanager
-def holding(server: Server, count: int, *field_lines: str) -> Iterator[list[Connection]]:
-    """Hold downloads that can't end before more of them is taken."""
-    with ExitStack() as stack:
-        connections = []
-        for _ in range(count):
-            connection = stack.enter_context(connected(server.port, small_window=True))
-            connection.send("GET", TARGET, *field_lines)
-            assert connection.receive_head()[0] == 200
-            connections.append(connection)
-        yield connections
-
-
 def is_served(server: Server, *field_lines: str, target: str = f"/archive/{OTHER}/") -> bool:
     return get(server.port, target, *field_lines).status == 200
 
@@ -57,7 +42,7 @@ class TestAllSlotsTaken:
     @pytest.fixture
     def full(self, serve: Serve) -> Iterator[Server]:
         server = serve("--max-downloads", "2")
-        with holding(server, 2):
+        with holding(server.port, 2):
             yield server
 
     def test_one_more_is_told_when_to_come_again(self, full: Server) -> None:
@@ -157,7 +142,7 @@ def test_a_slot_is_free_when_its_client_has_stalled(serve: Serve) -> None:
 @pytest.mark.usefixtures("album")
 def test_no_limit_is_none(serve: Serve) -> None:
     server = serve("--max-downloads", "0")
-    with holding(server, 40):
+    with holding(server.port, 40):
         assert is_served(server)
 
 
@@ -165,7 +150,7 @@ def test_no_limit_is_none(serve: Serve) -> None:
 class TestClients:
     def test_sixteen_connections_on_one_album_are_one_download(self, serve: Serve) -> None:
         server = serve("--max-downloads-per-client", "1")
-        with holding(server, 16):
+        with holding(server.port, 16):
             for target in (TARGET, f"/archive/{OTHER}/", f"{TARGET}?file=b.txt&file=a.bin"):
                 answer = get(server.port, target, "Accept-Language: en")
                 assert answer.status == 429
@@ -174,13 +159,13 @@ class TestClients:
 
     def test_a_part_of_an_album_is_the_album(self, serve: Serve) -> None:
         server = serve("--max-downloads-per-client", "1")
-        with holding(server, 1):
+        with holding(server.port, 1):
             answer = get(server.port, f"{TARGET}?file=a.bin", "Range: bytes=0-99999")
             assert answer.status == 206
 
     def test_clients_behind_a_trusted_proxy_are_told_apart(self, serve: Serve) -> None:
         server = serve("--max-downloads-per-client", "1", *PROXY)
-        with holding(server, 1, ANN):
+        with holding(server.port, 1, ANN):
             assert not is_served(server, ANN)
             assert not is_served(server, "Forwarded: for=198.51.100.1")
             assert is_served(server, BOB)
@@ -190,14 +175,8 @@ class TestClients:
     @pytest.mark.parametrize("proxies", ["unknown", "none", "10.0.0.0/8"])
     def test_nobody_else_is_believed(self, serve: Serve, proxies: str) -> None:
         server = serve("--max-downloads-per-client", "1", "--trusted-proxies", proxies)
-        with holding(server, 1, ANN):
+        with holding(server.port, 1, ANN):
             assert not is_served(server, BOB)
-
-
-def duration_s(work: Callable[[], object]) -> float:
-    started_s = time.monotonic()
-    work()
-    return time.monotonic() - started_s
 
 
 def together(count: int, download: Callable[[int], Response]) -> list[Response]:
@@ -258,9 +237,7 @@ class TestRates:
         server = serve("--rate-limit", "10M")
         with ExitStack() as stack:
             for _ in range(10):
-                stalled = stack.enter_context(connected(server.port, small_window=True))
-                stalled.send("GET", "/archive/held/")
-                stalled.receive_head()
+                stack.enter_context(begun(server.port, "/archive/held/"))
             # Until the system takes no more on their behalf, they have a share.
             # A download lasts 0.1 s alone, and 1.1 s with a share of eleven.
             eventually(lambda: duration_s(lambda: get(server.port, TARGET)) < 0.7)
@@ -274,9 +251,7 @@ class TestRates:
 
     def test_what_is_no_download_does_not_wait(self, serve: Serve, whole: bytes) -> None:
         server = serve("--rate-limit", "1K")
-        with connected(server.port, small_window=True) as waiting:
-            waiting.send("GET", TARGET)
-            waiting.receive_head()
+        with begun(server.port, TARGET):
             for method, target, status in [
                 ("HEAD", TARGET, 200),
                 ("GET", f"{TARGET}manifest.json", 200),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,7 +11,8 @@ from conftest import Serve
 from harness.albums import HASH, make_album, make_sparse, noise
 from harness.conditions import eventually
 from harness.ending import HOLDING_BYTES
-from harness.http import Response, connected, get, request
+from harness.fair_use import ANN, BOB, PROXY, duration_s
+from harness.http import Response, begun, connected, get, request
 from harness.server import Server
 
 from archive_service.web.limits.admission import MOST_HELD
@@ -24,8 +23,7 @@ LIMIT = 3
 REFUSED = REFUSED_FROM * LIMIT
 GUARDED = ("--miss-limit", f"{LIMIT}")
 DIRECT = (*GUARDED, "--trusted-proxies", "none")
-PROXY = (*GUARDED, "--trusted-proxies", "127.0.0.1")
-ANN, BOB = "X-Forwarded-For: 198.51.100.1", "X-Forwarded-For: 198.51.100.2"
+BEHIND_PROXY = (*GUARDED, *PROXY)
 
 
 @pytest.fixture(autouse=True)
@@ -46,12 +44,6 @@ def misses(server: Server, count: int, *field_lines: str, method: str = "GET") -
 
 def statuses(answers: list[Response]) -> set[int]:
     return {answer.status for answer in answers}
-
-
-def duration_s(work: Callable[[], object]) -> float:
-    started_s = time.monotonic()
-    work()
-    return time.monotonic() - started_s
 
 
 def test_where_nothing_is_known_of_proxies_misses_are_slowed_and_nobody_is_refused(
@@ -119,14 +111,11 @@ def test_a_refusal_ends(serve: Serve) -> None:
 
 def test_a_running_download_is_not_cut(serve: Serve) -> None:
     server = serve(*DIRECT)
-    with connected(server.port, small_window=True) as connection:
-        connection.send("GET", "/archive/held/")
-        status, fields = connection.receive_head()
-        assert status == 200
+    with begun(server.port, "/archive/held/") as (connection, length):
         misses(server, REFUSED)
         assert get(server.port, "/archive/held/").status == 429
         connection.open_window()
-        connection.receive_content(int(dict(fields)["content-length"]))
+        connection.receive_content(length)
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
@@ -166,7 +155,7 @@ def test_other_answers_are_no_misses(
 
 
 def test_clients_behind_a_trusted_proxy_are_told_apart(serve: Serve) -> None:
-    server = serve(*PROXY)
+    server = serve(*BEHIND_PROXY)
     misses(server, REFUSED, ANN)
     assert get(server.port, TARGET, ANN).status == 429
     assert get(server.port, TARGET, "Forwarded: for=198.51.100.1").status == 429
@@ -181,13 +170,13 @@ def test_clients_behind_a_trusted_proxy_are_told_apart(serve: Serve) -> None:
 def test_a_proxy_that_does_not_tell_is_never_refused(
     serve: Serve, field_lines: tuple[str, ...]
 ) -> None:
-    server = serve(*PROXY)
+    server = serve(*BEHIND_PROXY)
     assert statuses(misses(server, 4 * REFUSED, *field_lines)) == {404}
     assert get(server.port, TARGET, *field_lines).status == 200
 
 
 def test_an_address_that_is_made_up_locks_nobody_out(serve: Serve) -> None:
-    server = serve(*PROXY)
+    server = serve(*BEHIND_PROXY)
     # What a proxy makes of it: its client's own address stands behind.
     misses(server, REFUSED, f"{BOB}, 198.51.100.1")
     assert get(server.port, TARGET, BOB).status == 200

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from io import BytesIO
 from pathlib import Path
-from zipfile import ZipFile
 
 import pytest
 from harness.albums import HASH, make_album
-from harness.http import Connection, Response, connected
+from harness.http import Connection, Response
 from harness.server import Server, serving
 
 SECRET = b"a file outside of the album"
@@ -23,10 +20,6 @@ def photos_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     outside = make_album(root, {"secret.txt": SECRET}, "outside")
     photos_dir = root / "photos"
     album = make_album(photos_dir, {"1.jpg": b"one", "sub/2.jpg": b"two"})
-    (album / "link.txt").symlink_to(outside / "secret.txt")
-    (album / "link-within.jpg").symlink_to("1.jpg")
-    (album / "link-to-directory").symlink_to(outside)
-    (album / "dangling.jpg").symlink_to("nowhere")
     make_album(photos_dir, {"1.jpg": b"hidden"}, ".hidden")
     make_album(photos_dir, {"1.jpg": b"spaced"}, f"{HASH} ")
     make_album(photos_dir, {"1.jpg": b"Cyrillic"}, "альбом")
@@ -41,12 +34,6 @@ def photos_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def server(photos_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with serving(photos_dir, tmp_path_factory.mktemp("cache"), "--level", "debug") as server:
         yield server
-
-
-@pytest.fixture(scope="module")
-def connection(server: Server) -> Iterator[Connection]:
-    with connected(server.port) as connection:
-        yield connection
 
 
 MISSING = ["none", "0" * 32, HASH[:-1], f"{HASH}0", HASH.upper(), "a-file", "a" * 255]
@@ -87,14 +74,6 @@ def test_no_album(connection: Connection, name: str, tail: str) -> None:
     assert "Архив не существует или был удалён" in answer.content.decode()
     # Who guesses learns nothing: neither how a hash looks, nor that a file stands there.
     assert told(answer) == told(connection.exchange("GET", "/archive/none/", "Accept-Language: ru"))
-
-
-@pytest.mark.parametrize("name", [*MISSING, *MALFORMED])
-def test_no_album_in_english_and_for_programs(connection: Connection, name: str) -> None:
-    answer = connection.exchange("GET", f"/archive/{name}/", "Accept-Language: en")
-    assert "The archive does not exist or has been removed" in answer.content.decode()
-    answer = connection.exchange("GET", f"/archive/{name}/", "Accept: application/json")
-    assert json.loads(answer.content)["error"] == "archive_not_found"
 
 
 @pytest.mark.parametrize("name", MALFORMED)
@@ -140,21 +119,6 @@ def test_nothing_is_served_under_other_paths(connection: Connection, target: str
 def told(answer: Response) -> tuple[int, list[tuple[str, str]], bytes]:
     lines = [(name, value) for name, value in answer.field_lines if name != "date"]
     return answer.status, lines, answer.content
-
-
-def test_links_that_lead_out_are_left_out_of_an_album(connection: Connection) -> None:
-    answer = connection.exchange("GET", f"/archive/{HASH}/")
-    assert SECRET not in answer.content
-    with ZipFile(BytesIO(answer.content)) as archive:
-        assert archive.namelist() == ["1.jpg", "link-within.jpg", "sub/2.jpg"]
-        assert archive.read("link-within.jpg") == archive.read("1.jpg")
-
-
-@pytest.mark.parametrize(
-    "file", ["link.txt", "dangling.jpg", "link-to-directory/", "link-to-directory/secret.txt"]
-)
-def test_links_that_lead_out_are_no_files_of_an_album(connection: Connection, file: str) -> None:
-    assert connection.exchange("GET", f"/archive/{HASH}/?file={file}").status == 404
 
 
 @pytest.mark.parametrize(

@@ -95,12 +95,6 @@ def has_settled(answer: Response) -> bool:
     return parsedate_to_datetime(answer["date"]) > parsedate_to_datetime(answer["last-modified"])
 
 
-@pytest.fixture(scope="module")
-def connection(server: Server) -> Iterator[Connection]:
-    with connected(server.port) as connection:
-        yield connection
-
-
 @pytest.fixture(params=CASES.values(), ids=CASES.keys())
 def case(request: pytest.FixtureRequest) -> Case:
     found: Case = request.param

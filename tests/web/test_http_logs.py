@@ -10,9 +10,8 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from conftest import Serve
-from harness.albums import HASH, make_album, noise
-from harness.http import connected, get, request
+from harness.albums import make_album, noise
+from harness.http import begun, get, request
 from harness.server import Server, serving
 
 FILES = {"1.jpg": noise(300_000), "family-secret.jpg": noise(100)}
@@ -138,9 +137,8 @@ def test_answer_without_the_archive_is_no_download(
 
 def test_interrupted_download(site: Site, stages: set[str]) -> None:
     (site.photos_dir / site.album / "3.jpg").write_bytes(noise(24_000_000))
-    with connected(site.server.port, small_window=True) as connection:
-        connection.send("GET", site.target)
-        connection.receive_head()
+    with begun(site.server.port, site.target):
+        pass
     site.server.wait_for(rf"download\.interrupted .*{site.shown}")
     events = site.events()
     assert names(events, stages) == ["download.started", "download.interrupted"]
@@ -152,9 +150,7 @@ def test_interrupted_download(site: Site, stages: set[str]) -> None:
 def test_what_a_client_took_of_a_piece_is_counted(site: Site) -> None:
     taken_bytes = 3_000_000
     (site.photos_dir / site.album / "3.jpg").write_bytes(noise(24_000_000))
-    with connected(site.server.port, small_window=True) as connection:
-        connection.send("GET", site.target)
-        connection.receive_head()
+    with begun(site.server.port, site.target) as (connection, _):
         connection.receive_content(taken_bytes)
     site.server.wait_for(rf"download\.interrupted .*{site.shown}")
     assert int(site.events()[-1]["sent_bytes"]) >= taken_bytes
@@ -208,19 +204,3 @@ def test_every_line_is_one_event_with_fields(site: Site) -> None:
     for line in site.server.lines:
         assert re.match(r"timestamp=\S+Z level=(debug|info|warning|error) event=\S+", line)
         assert {"timestamp", "level", "event"} <= set(parsed(line))
-
-
-def test_a_link_that_is_left_out_is_logged_once_and_without_its_name(
-    serve: Serve, photos_dir: Path, tmp_path: Path
-) -> None:
-    album = make_album(photos_dir, {"1.jpg": b"one"})
-    (tmp_path / "secret-target").write_bytes(b"secret")
-    (album / "secret-name").symlink_to(tmp_path / "secret-target")
-    server = serve()
-    for _ in range(2):
-        get(server.port, f"/archive/{HASH}/")
-    server.stop()
-    (line,) = [line for line in server.lines if "link.skipped" in line]
-    assert "reason=outside" in line
-    assert f"inode={(album / 'secret-name').lstat().st_ino}" in line
-    assert not any(word in line for word in ("secret", HASH))

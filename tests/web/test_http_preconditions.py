@@ -118,50 +118,29 @@ def assert_is(answer: Response, status: int, known: Known, method: str) -> None:
         assert bool(answer.content) == (method == "GET")
 
 
+# Some of each kind: tests/unit/http has all forms and every combination.
 SINGLE = [
     # section 13.1.1
     (200, "If-Match: *"),
-    (200, "If-Match: {etag}"),
-    (200, 'If-Match: "a", {etag}, "b"'),
     (200, 'If-Match: ,, "a",,{etag} ,'),
-    (200, "If-Match:{etag}\t "),
-    (412, f"If-Match: {OTHER}"),
     (412, "If-Match: {weak}"),
-    (412, "If-Match: {bare}"),
     (412, 'If-Match: "{bare}, x"'),
     (412, "If-Match:"),
     # section 13.1.2
     (304, "If-None-Match: *"),
-    (304, "If-None-Match: {etag}"),
-    (304, "If-None-Match: {weak}"),
     (304, 'If-None-Match: "a", {weak}, "b"'),
-    (304, 'If-None-Match: "a",{etag}'),
     (200, f"If-None-Match: {OTHER}"),
-    (200, 'If-None-Match: "a", W/"b"'),
-    (200, "If-None-Match: {bare}"),
     (200, "If-None-Match:"),
     # section 13.1.3
     (304, "If-Modified-Since: {date}"),
-    (304, "If-Modified-Since: {after}"),
     (304, "If-Modified-Since: Fri, 31 Dec 9999 23:59:59 GMT"),
     (304, "If-Modified-Since: {date_850}"),
-    (304, "If-Modified-Since: {date_c}"),
-    (200, "If-Modified-Since: {before}"),
-    (200, "If-Modified-Since: {before_850}"),
     (200, "If-Modified-Since: {before_c}"),
-    (200, "If-Modified-Since: Thu, 01 Jan 1970 00:00:00 GMT"),
     (200, "If-Modified-Since: today"),
-    (200, "If-Modified-Since: {date}, {date}"),
-    (200, "If-Modified-Since:"),
     # section 13.1.4
     (200, "If-Unmodified-Since: {date}"),
-    (200, "If-Unmodified-Since: {after}"),
-    (200, "If-Unmodified-Since: {date_850}"),
     (200, "If-Unmodified-Since: {date_c}"),
-    (412, "If-Unmodified-Since: {before}"),
     (412, "If-Unmodified-Since: {before_850}"),
-    (412, "If-Unmodified-Since: {before_c}"),
-    (200, "If-Unmodified-Since: yesterday"),
     (200, "If-Unmodified-Since: {before}, {before}"),
 ]
 
@@ -175,28 +154,11 @@ def test_one_condition(
 
 
 COMBINED = [
-    # section 13.2.2 step 1, then step 3
-    (304, ["If-Match: {etag}", "If-None-Match: {etag}"]),
-    (200, ["If-Match: {etag}", f"If-None-Match: {OTHER}"]),
+    # section 13.2.2
     (412, [f"If-Match: {OTHER}", "If-None-Match: {etag}"]),
-    # step 1 silences step 2
     (200, ["If-Match: {etag}", "If-Unmodified-Since: {before}"]),
-    (412, [f"If-Match: {OTHER}", "If-Unmodified-Since: {date}"]),
-    (412, ["If-Match: {weak}", "If-Unmodified-Since: {date}"]),
-    # step 1, then step 4
-    (304, ["If-Match: *", "If-Modified-Since: {date}"]),
-    (412, [f"If-Match: {OTHER}", "If-Modified-Since: {date}"]),
-    # step 2, then steps 3 and 4
-    (412, ["If-Unmodified-Since: {before}", "If-None-Match: {etag}"]),
-    (304, ["If-Unmodified-Since: {date}", "If-None-Match: {etag}"]),
     (304, ["If-Unmodified-Since: {date}", "If-Modified-Since: {date}"]),
-    (412, ["If-Unmodified-Since: {before}", "If-Modified-Since: {before}"]),
-    (200, ["If-Unmodified-Since: {date}", "If-Modified-Since: {before}"]),
-    # step 3 silences step 4
     (200, [f"If-None-Match: {OTHER}", "If-Modified-Since: {date}"]),
-    (304, ["If-None-Match: {etag}", "If-Modified-Since: {before}"]),
-    (200, ["If-None-Match: {bare}", "If-Modified-Since: {date}"]),
-    # all four
     (304, ["If-Modified-Since: {before}", "If-None-Match: *", "If-Unmodified-Since: {before}",
            "If-Match: *"]),
     # section 5.3: the lines of a list are one list
@@ -219,37 +181,21 @@ def test_conditions_are_taken_in_order(
 WITH_RANGE = [
     # section 13.2.2: Range is looked at where the preconditions lead to a 200 (section 14.2)
     (206, ["If-Match: {etag}"]),
-    (206, ["If-None-Match: " + OTHER]),
     (206, ["If-Modified-Since: {before}"]),
     (206, ["If-Unmodified-Since: {date}"]),
-    (206, ["If-Match: *", "If-None-Match: " + OTHER]),
     (412, [f"If-Match: {OTHER}"]),
-    (412, ["If-Unmodified-Since: {before}"]),
     (304, ["If-None-Match: {etag}"]),
-    (304, ["If-Modified-Since: {date}"]),
     # step 5 comes last
     (412, [f"If-Match: {OTHER}", "If-Range: {etag}"]),
-    (304, ["If-None-Match: {etag}", "If-Range: {etag}"]),
     (304, ["If-None-Match: {etag}", f"If-Range: {OTHER}"]),
-    (304, ["If-Modified-Since: {date}", "If-Range: {etag}"]),
     (200, ["If-Match: {etag}", f"If-Range: {OTHER}"]),
-    (206, ["If-Match: {etag}", "If-Range: {etag}"]),
-    (206, ["If-Unmodified-Since: {date}", "If-Range: {date}"]),
-    # section 13.1.5, with an entity tag
-    (206, ["If-Range: {etag}"]),
+    # section 13.1.5
     (206, ["If-Range: \t{etag} "]),
-    (200, [f"If-Range: {OTHER}"]),
     (200, ["If-Range: {weak}"]),
-    (200, ["If-Range: {bare}"]),
-    (200, ["If-Range: *"]),
-    (200, [f"If-Range: {{etag}}, {OTHER}"]),
     (200, ["If-Range:"]),
     (200, ["If-Range: {etag}", "If-Range: {etag}"]),
-    # section 13.1.5, with a date
     (206, ["If-Range: {date}"]),
-    (200, ["If-Range: {before}"]),
     (200, ["If-Range: {after}"]),
-    (200, ["If-Range: tomorrow"]),
     (200, ["If-Range: {date}", "If-Range: {date}"]),
 ]
 

@@ -54,12 +54,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture
-def connection(server: Server) -> Iterator[Connection]:
-    with connected(server.port) as connection:
-        yield connection
-
-
-@pytest.fixture
 def connections(server: Server) -> Iterator[Sequence[Connection]]:
     with ExitStack() as stack:
         yield [stack.enter_context(connected(server.port)) for _ in range(CONNECTIONS)]
@@ -100,52 +94,18 @@ def assert_sends(answer: Response, spans: Sequence[Span], whole: bytes) -> None:
 
 @pytest.mark.parametrize(
     ("value", "first_pos", "last_pos"),
-    [
-        # section 14.1.2, int-range
-        ("bytes=0-0", "0", "0"),
-        ("bytes=0-499", "0", "499"),
+    [  # one of each kind; tests/unit/http/test_ranges.py has all forms
         ("bytes=500-999", "500", "999"),
-        ("bytes={last}-{last}", "{last}", "{last}"),
-        ("bytes=0-{last}", "0", "{last}"),
-        ("bytes=007-0000011", "7", "11"),
-        # an open end, or one behind the end: "the byte range is the remainder"
         ("bytes=0-", "0", "{last}"),
-        ("bytes=500-", "500", "{last}"),
-        ("bytes={last}-", "{last}", "{last}"),
-        ("bytes=0-{length}", "0", "{last}"),
         ("bytes={last}-{over}", "{last}", "{last}"),
-        ("bytes={half}-18446744073709551615", "{half}", "{last}"),
-        ("bytes={half}-18446744073709551616", "{half}", "{last}"),
         ("bytes=1-" + "9" * 5000, "1", "{last}"),
-        # suffix-range
         ("bytes=-1", "{last}", "{last}"),
-        ("bytes=-{last}", "1", "{last}"),
-        ("bytes=-{length}", "0", "{last}"),
-        # "If the selected representation is shorter than the specified suffix-length, the entire
-        # representation is used."
         ("bytes=-{over}", "0", "{last}"),
-        ("bytes=-" + "9" * 5000, "0", "{last}"),
-        # section 14.1: "range unit names are case-insensitive"
-        ("Bytes=0-0", "0", "0"),
         ("BYTES=-1", "{last}", "{last}"),
-        # section 5.6.1.2: empty list members are ignored
-        ("bytes=,0-0", "0", "0"),
-        ("bytes=0-0,,", "0", "0"),
         ("bytes= , 0-0 ,\t", "0", "0"),
-        # section 14.1.1: of several the satisfiable ones
-        ("bytes=0-0,{length}-", "0", "0"),
         ("bytes={length}-,-1", "{last}", "{last}"),
-        ("bytes=-0,1-2", "1", "2"),
-        # section 15.3.7.2: overlapping, nested, equal, adjacent, separated by little
-        ("bytes=0-99,50-149", "0", "149"),
         ("bytes=50-149,0-99", "0", "149"),
-        ("bytes=0-999,500-600", "0", "999"),
-        ("bytes=500-600,0-999", "0", "999"),
-        ("bytes=7-9,7-9", "7", "9"),
-        ("bytes=0-9,10-19", "0", "19"),
-        ("bytes=10-19,0-9", "0", "19"),
         ("bytes=0-,-500", "0", "{last}"),
-        ("bytes=0-{half},{half}-", "0", "{last}"),
         (f"bytes=0-0,{PART_OVERHEAD_BYTES}-{PART_OVERHEAD_BYTES}", "0", f"{PART_OVERHEAD_BYTES}"),
     ],
 )
@@ -160,20 +120,13 @@ def test_one_part(
     ("value", "spans"),
     [
         ("bytes=0-0,-1", ["0-0", "{last}-{last}"]),  # section 14.1.2, "the first and last bytes"
-        ("bytes=500-600,9500-9999", ["500-600", "9500-9999"]),
         # section 15.3.7.2: "in the same order that the corresponding range-spec appeared"
         ("bytes=-1,0-0", ["{last}-{last}", "0-0"]),
-        ("bytes=2000-2099,1000-1099,0-99", ["2000-2099", "1000-1099", "0-99"]),
-        ("bytes={half}-,0-9", ["{half}-{last}", "0-9"]),
         # a joined range stands where the first of its members stood
         ("bytes=5000-5009,0-9,5010-5019", ["5000-5019", "0-9"]),
-        ("bytes=0-9,5000-5009,5-20", ["0-20", "5000-5009"]),
         # no joining over a gap as large as the overhead of a part
         (f"bytes=0-0,{PART_OVERHEAD_BYTES + 1}-99", ["0-0", f"{PART_OVERHEAD_BYTES + 1}-99"]),
-        ("bytes= 0-9 ,\t1000-1009 ", ["0-9", "1000-1009"]),
-        ("bytes=0-9,,1000-1009,", ["0-9", "1000-1009"]),
         ("bytes=0-9,{length}-{over},1000-1009,-0", ["0-9", "1000-1009"]),
-        ("bytes=0-9,1000-" + "9" * 5000, ["0-9", "1000-{last}"]),
     ],
 )
 def test_several_parts(
@@ -232,47 +185,20 @@ def assert_is_whole(answer: Response, whole: bytes) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [
+    [  # one of each kind; tests/unit/http/test_ranges.py has all forms
         # section 14.2: "MUST ignore a Range header field that contains a range unit it does not
         # understand"
         "items=0-9",
-        "byte=0-9",
-        "=0-9",
-        "none",
-        "seconds=1-2",
         # section 14.1.1: "An int-range is invalid if the last-pos value is present and less than
         # the first-pos"; a set is invalid with any invalid member; section 14.2: MAY be ignored
-        "bytes=9-8",
         "bytes=0-9,9-8",
-        "bytes={half}-0",
         "bytes=100-" + "0" * 5000 + "99",
         # no ranges-specifier at all
         "",
-        "bytes",
         "bytes=",
-        "bytes=,",
-        "bytes=-",
-        "bytes=0",
-        "bytes=a-b",
-        "bytes=0-b",
-        "bytes=0-9;1-2",
         "bytes=0-9 20-29",
-        "bytes=0 - 9",
-        "bytes=0- 9",
-        "bytes =0-9",
-        "bytes:0-9",
-        "bytes 0-9/{length}",
-        "bytes=0--9",
-        "bytes=--9",
-        "bytes=+0-9",
-        "bytes=0x0-0x9",
-        "bytes=0.0-9",
-        "bytes=1_0-2_0",
         "bytes=\N{ARABIC-INDIC DIGIT ONE}-9",
-        "bytes=\N{SUPERSCRIPT TWO}-9",
         "bytes=0-9,bytes=20-29",
-        "bytes=*",
-        '"bytes=0-9"',
     ],
 )
 def test_what_is_no_byte_range_is_ignored(connection: Connection, whole: bytes, value: str) -> None:
@@ -374,12 +300,6 @@ def test_ranges_around_every_edge_are_the_slices(
         [(first, last) for first in inside for last in inside if first + 4 < last], 400
     )
     assert all(checked(connections, TARGET, whole, iter(spans)))
-
-
-def test_random_ranges_are_the_slices(connections: Sequence[Connection], whole: bytes) -> None:
-    chance = random.Random(2)
-    spans = (sorted(chance.choices(range(len(whole)), k=2)) for _ in range(200))
-    assert all(checked(connections, TARGET, whole, ((first, last) for first, last in spans)))
 
 
 def test_random_sets_of_ranges_are_the_slices(connection: Connection, whole: bytes) -> None:

@@ -15,7 +15,7 @@ import pytest
 from conftest import Serve
 from harness.albums import HASH, make_album, make_sparse, noise
 from harness.conditions import eventually
-from harness.http import Connection, Response, connected, get
+from harness.http import Connection, Response, begun, connected, get
 from harness.server import REPOSITORY, Server, serving
 
 from archive_service.archive.signed_link import Link
@@ -50,12 +50,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         variables={"SIGNING_KEYS": f"{KEY},{OLD_KEY}"},
     ) as server:
         yield server
-
-
-@pytest.fixture
-def connection(server: Server) -> Iterator[Connection]:
-    with connected(server.port) as connection:
-        yield connection
 
 
 def signed(
@@ -187,13 +181,8 @@ def without_date(answer: Response) -> tuple[int, list[tuple[str, str]], bytes]:
         (HASH, OTHER_HASH),
         (HASH, MISSING[0]),
         ("expires=", "expires=1"),
-        ("name=a", "name=b"),
         ("name=a&", ""),
         ("file=1.jpg", "file=secret.jpg"),
-        ("&file=1.jpg", ""),
-        ("&signature", "&file=a&signature"),
-        ("file=1.jpg&file=2.jpg", "file=2.jpg&file=1.jpg"),
-        ("signature=", "signature=0"),
         ("signature=", "signature=&signature="),
         ("signature=", "sig="),
         ("name=a&file=", "name=a%26file%3D"),
@@ -294,13 +283,10 @@ def test_download_under_way_when_its_link_expires_is_completed(
     make_sparse(photos_dir / HASH / "large.bin", size)
     server = serve(variables={"SIGNING_KEYS": KEY})
     link = signed(life_s=2)
-    with connected(server.port, small_window=True) as connection:
-        connection.send("GET", link)
-        status, lines = connection.receive_head()
-        assert status == 200
+    with begun(server.port, link) as (connection, length):
         eventually(lambda: get(server.port, link).status == 410)
         connection.open_window()
-        assert len(connection.receive_content(int(dict(lines)["content-length"]))) > size
+        assert len(connection.receive_content(length)) > size
 
 
 @pytest.fixture(scope="module")
@@ -341,20 +327,13 @@ def test_several_connections_are_resumed(connection: Connection, whole: Response
         ("Range: bytes=100-",),  # as curl -C - and wget -c ask
         ("Range: bytes=100-", 'If-Range: "other"'),
         ("Range: bytes=100-", "If-Range: {date}"),
-        ("Range: bytes=100-", "If-Range: W/{etag}"),
         ("Range: bytes=100-", "If-Range: {etag}", "If-Range: {etag}"),
         ("Range: bytes=100-", "If-Match: *"),
-        ("Range: bytes=100-", 'If-Match: "other"'),
         ("Range: bytes=100-", "If-Unmodified-Since: {date}"),
         ("If-Range: {etag}",),
-        ("If-Match: {etag}",),
         ("If-None-Match: {etag}",),
         ("Range: bytes=0-", "If-Range: {etag}"),  # that would be a new download
-        ("Range: bytes=0-99", "If-Match: {etag}"),
-        ("Range: bytes=100-199,0-0", "If-Range: {etag}"),
-        ("Range: bytes=-99999999", "If-Range: {etag}"),
         ("Range: bytes=99999999-", "If-Range: {etag}"),
-        ("Range: pages=1-", "If-Range: {etag}"),
     ],
 )
 def test_anything_but_a_resume_is_gone(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -13,10 +12,10 @@ from aiohttp import web
 from conftest import Serve
 from harness.albums import HASH, make_album
 from harness.http import connected, get
+from harness.in_process import listening
 from harness.server import Server
 
 from archive_service.web.http_server.client_connection import ConnectionTimes
-from archive_service.web.http_server.runner import Runner
 from archive_service.web.pages.failure_messages import FAILURES
 from archive_service.web.query import MAX_FILES
 
@@ -110,22 +109,13 @@ async def answer(_request: web.Request) -> web.Response:
 
 
 @asynccontextmanager
-async def listening(*, header_timeout_s: float, idle_timeout_s: float = 60.0) -> AsyncIterator[int]:
+async def answering(*, header_timeout_s: float, idle_timeout_s: float = 60.0) -> AsyncIterator[int]:
     """Serve in this process, with other times than a test could wait for."""
     app = web.Application()
     app.router.add_get("/", answer)
-    runner = Runner(
-        app,
-        shutdown_timeout_s=1.0,
-        times=ConnectionTimes(header_s=header_timeout_s, idle_s=idle_timeout_s),
-    )
-    await runner.setup()
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        await web.SockSite(runner, listener.dup()).start()
-        try:
-            yield listener.getsockname()[1]
-        finally:
-            await runner.cleanup()
+    times = ConnectionTimes(header_s=header_timeout_s, idle_s=idle_timeout_s)
+    async with listening(app, times=times) as runner:
+        yield runner.addresses[0][1]
 
 
 async def drip(writer: asyncio.StreamWriter, data: bytes) -> None:
@@ -142,7 +132,7 @@ ENDLESS = b"GET / HTTP/1.1\r\nX-Endless: " + b"x" * 5000
 @pytest.mark.parametrize("before", [b"", REQUEST], ids=["first request", "next request"])
 def test_a_header_that_comes_by_drops_has_its_time_as_a_whole(before: bytes) -> None:
     async def end() -> bytes:
-        async with listening(header_timeout_s=0.5) as port:
+        async with answering(header_timeout_s=0.5) as port:
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             if before:
                 writer.write(before)
@@ -161,7 +151,7 @@ def test_a_header_that_comes_by_drops_has_its_time_as_a_whole(before: bytes) -> 
 
 def test_a_connection_on_which_nothing_is_asked_is_closed() -> None:
     async def end() -> bytes:
-        async with listening(header_timeout_s=0.2) as port:
+        async with answering(header_timeout_s=0.2) as port:
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             try:
                 return await asyncio.wait_for(reader.read(), TIMEOUT_S)
@@ -173,7 +163,7 @@ def test_a_connection_on_which_nothing_is_asked_is_closed() -> None:
 
 def test_a_connection_that_idles_after_an_answer_is_closed_when_its_time_is_over() -> None:
     async def end() -> bytes:
-        async with listening(header_timeout_s=60.0, idle_timeout_s=0.2) as port:
+        async with answering(header_timeout_s=60.0, idle_timeout_s=0.2) as port:
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.write(REQUEST)
             await reader.readuntil(b"answered")
@@ -187,7 +177,7 @@ def test_a_connection_that_idles_after_an_answer_is_closed_when_its_time_is_over
 
 def test_a_slow_header_within_its_time_is_answered() -> None:
     async def ask() -> bytes:
-        async with listening(header_timeout_s=30.0) as port:
+        async with answering(header_timeout_s=30.0) as port:
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             await drip(writer, REQUEST)
             try:

@@ -17,7 +17,7 @@ from conftest import Serve
 from harness.albums import HASH, make_album, noise
 from harness.conditions import eventually
 from harness.gatedfs import gated
-from harness.http import Connection, Truncated, connected, get
+from harness.http import Connection, Truncated, begun, get
 from harness.ports import free_port
 from harness.server import Server, open_files, serving
 
@@ -71,13 +71,11 @@ def test_downloads_are_counted(monitored: Server) -> None:
 
 
 @contextmanager
-def under_way(port: int, photos_dir: Path) -> Iterator[None]:
+def under_way(port: int, photos_dir: Path) -> Iterator[Connection]:
     """Have a client in the middle of a download that takes no more than its window."""
     make_album(photos_dir, {"large.bin": noise(30_000_000)}, "large")
-    with connected(port, small_window=True) as connection:
-        connection.send("GET", "/archive/large/")
-        connection.receive_head()
-        yield
+    with begun(port, "/archive/large/") as (connection, _):
+        yield connection
 
 
 def test_a_download_under_way_is_active_until_its_client_leaves(
@@ -98,11 +96,8 @@ def test_the_first_byte_is_noted_when_it_is_taken(monitored: Server, photos_dir:
 
 
 def test_a_worker_that_was_killed_has_no_download_under_way(serve: Serve, photos_dir: Path) -> None:
-    make_album(photos_dir, {"large.bin": noise(30_000_000)})
     server = serve("--workers", "2")
-    with connected(server.port, small_window=True) as connection:
-        connection.send("GET", LINK)
-        connection.receive_head()
+    with under_way(server.port, photos_dir):
         eventually(lambda: figure(server.port, "archive_downloads_active") == 1)
         for pid in server.workers():
             os.kill(pid, signal.SIGKILL)
@@ -205,44 +200,29 @@ def test_a_storage_that_hangs_holds_one_thread(photos_dir: Path, tmp_path: Path)
         assert eventually(lambda: ready() == 200)
 
 
-@pytest.fixture
-def busy(photos_dir: Path) -> Callable[[Server], Connection]:
-    """Begin a download that takes until its client reads on."""
-    make_album(photos_dir, {"large.bin": noise(30_000_000)})
-
-    def begin(server: Server) -> Connection:
-        connection = Connection(server.port, small_window=True)
-        connection.send("GET", LINK)
-        connection.receive_head()
-        return connection
-
-    return begin
-
-
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_a_port_apart_has_the_monitoring_to_the_last(
-    serve: Serve, busy: Callable[[Server], Connection], workers: str
+    serve: Serve, photos_dir: Path, workers: str
 ) -> None:
     port = free_port()
     server = serve("--monitor-port", str(port), "--workers", workers)
     assert get(server.port, "/metrics").status == get(server.port, "/readyz").status == 404
     assert get(port, "/").status == get(port, LINK).status == 404
     assert get(port, "/readyz").status == 200
-    connection = busy(server)
-    server.process.send_signal(signal.SIGTERM)
-    server.wait_for("server.stopping")
 
     def answered(target: str) -> int | None:
         with suppress(Truncated, ConnectionError):  # taken by the worker that ends just now
             return get(port, target).status
         return None
 
-    eventually(lambda: answered("/readyz") == 503)
-    eventually(lambda: answered("/healthz") == 200)
-    connection.open_window()
-    while connection.reader.read1(1 << 20):
-        pass
-    connection.close()
+    with under_way(server.port, photos_dir) as connection:
+        server.process.send_signal(signal.SIGTERM)
+        server.wait_for("server.stopping")
+        eventually(lambda: answered("/readyz") == 503)
+        eventually(lambda: answered("/healthz") == 200)
+        connection.open_window()
+        while connection.reader.read1(1 << 20):
+            pass
     assert server.stop() == 0
 
 

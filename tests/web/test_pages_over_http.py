@@ -48,12 +48,6 @@ def server(photos_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         yield server
 
 
-@pytest.fixture(scope="module")
-def connection(server: Server) -> Iterator[Connection]:
-    with connected(server.port) as connection:
-        yield connection
-
-
 def failed(connection: Connection, key: str, *field_lines: str) -> Response:
     status, target, own_field_lines = FAILED[key]
     answer = connection.exchange("GET", target, *own_field_lines, *field_lines)
@@ -104,19 +98,11 @@ class TestFailure:
     ("accept_language", "language"),
     [  # RFC 9110 section 12.5.4; the first language is the default
         ((), "ru"),
-        (("ru",), "ru"),
-        (("en",), "en"),
-        (("EN",), "en"),
         (("en-GB,en;q=0.9,ru;q=0.8",), "en"),
         (("ru-RU,ru;q=0.9,en-US;q=0.8,en;q=0.7",), "ru"),
-        (("en;q=0.8, ru;q=0.9",), "ru"),
-        (("de, en;q=0.5",), "en"),
         (("de, fr",), "ru"),
-        (("*",), "ru"),
-        (("ru;q=0, *",), "en"),
         (("",), "ru"),
         ((";;;,q=",), "ru"),
-        (("en;q=2",), "ru"),
     ],
 )
 @pytest.mark.parametrize("target", ["/", "/archive/no-such-album/"])
@@ -133,15 +119,8 @@ def test_language(
     ("accept", "content_type"),
     [  # RFC 9110 section 12.5.1
         ((), HTML),
-        (("*/*",), HTML),
         (("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",), HTML),
-        (("application/json",), JSON),
         (("application/json, text/plain, */*",), JSON),
-        (("application/*",), JSON),
-        (("text/html;q=0.5, application/json",), JSON),
-        (("application/json;q=0.5, text/html",), HTML),
-        (("text/html;q=0, */*",), JSON),
-        (("image/webp",), HTML),
         (("nonsense",), HTML),
     ],
 )
@@ -202,12 +181,6 @@ class TestIndex:
             scripts = re.findall(r"<(?:script|style)[^>]*>", answer.content.decode())
             assert scripts
             assert all(nonce and f'nonce="{nonce[1]}"' in script for script in scripts)
-
-    def test_loads_nothing_from_elsewhere(self, connection: Connection, language: str) -> None:
-        page = connection.exchange("GET", "/", f"Accept-Language: {language}").content.decode()
-        loaded = re.findall(r"""(?:src|srcset|poster)=["']?([^"'\s>]+)|url\(([^)]+)\)""", page)
-        loaded += re.findall(r"""<link[^>]+href=["']([^"']+)()""", page)
-        assert all((one or other).strip("\"'").startswith(("data:", "#")) for one, other in loaded)
 
 
 def test_index_ignores_a_query(connection: Connection) -> None:

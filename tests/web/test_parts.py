@@ -7,16 +7,15 @@ import re
 import time
 from collections.abc import Iterator
 from html import unescape
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
-from zipfile import ZipFile
 
 import pytest
 from harness.albums import HASH, let_date_begin, make_album, noise
 from harness.clients import run_client
 from harness.http import Response, connected, get, request
+from harness.oracle import contents_of
 from harness.server import Server, serving
 from harness.sparse import make_sparse
 
@@ -73,9 +72,7 @@ def part(server: Server, number: int, of: int, query: str = "", *fields: str) ->
 
 
 def contents(answer: Response) -> dict[str, bytes]:
-    with ZipFile(BytesIO(answer.content)) as archive:
-        assert archive.testzip() is None
-        return {name: archive.read(name) for name in archive.namelist()}
+    return contents_of(answer.content)
 
 
 def manifest(server: Server, query: str, target: str = MANIFEST) -> dict[str, Any]:

@@ -83,7 +83,6 @@ CONTENTS = [
     *((CHUNKED, b"3\r\nabc\r\n0\r\n\r\n"), (CHUNKED, b"zz\r\n"), (CHUNKED, b"3\r\nabcdef")),
 ]
 """Content, and the line that frames it, rightly or not."""
-NOT_PACKED = b"GET / HTTP/1.1\r\nHost: a\r\nContent-Encoding: gzip\r\n" + LENGTH + b"\r\n"
 
 
 def requests(

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from conftest import Serve
 from harness.albums import HASH, make_album, noise
-from harness.http import Connection, Response, Truncated, connected, get, request
+from harness.fair_use import ANN, BOB, PROXY
+from harness.http import Connection, Response, Truncated, begun, connected, get, request
 from harness.server import Server
 
 from archive_service.web.limits.resumption_guard import BRIEF_BYTES
@@ -18,10 +19,8 @@ from archive_service.web.limits.resumption_guard import BRIEF_BYTES
 TARGET = f"/archive/{HASH}/"
 SUBSET = f"{TARGET}?file=1.jpg"
 WGET, CURL = "User-Agent: Wget/1.21.3", "User-Agent: curl/7.88.1"
-ANN, BOB = "X-Forwarded-For: 198.51.100.1", "X-Forwarded-For: 198.51.100.2"
 BARE = "Range: bytes=1000-"
 DIRECT = ("--trusted-proxies", "none")
-PROXY = ("--trusted-proxies", "127.0.0.1")
 ANYTHING = ()
 EQUALLY_LONG, SHORTER = noise(5000, seed=1), noise(500)
 
@@ -179,9 +178,7 @@ def test_a_look_at_the_start_is_no_beginning_but_takes_none_back(serve: Serve, a
 def begun_after_a_change(server: Server, album: Path) -> Iterator[Connection]:
     """Let an album become another, and begin a download of it that stays under way."""
     (album / "3.jpg").write_bytes(noise(8_000_000))
-    with connected(server.port, small_window=True) as connection:
-        connection.send("GET", TARGET, WGET)
-        connection.receive_head()
+    with begun(server.port, TARGET, WGET) as (connection, _):
         yield connection
 
 

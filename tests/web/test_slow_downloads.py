@@ -6,30 +6,21 @@ import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
-from datetime import timezone
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import pytest
-from aiohttp import web
 from conftest import Serve
 from harness.albums import HASH, make_album, make_sparse, noise
 from harness.conditions import eventually
 from harness.ending import HOLDING_BYTES
-from harness.http import Connection, connected, get
+from harness.fair_use import ANN, BOB, PROXY, holding
+from harness.http import Connection, get
+from harness.in_process import app_over, listening
 from harness.server import Server
 
-from archive_service.archive.naming import NameRules
-from archive_service.archive.representation import ArchiveOptions
-from archive_service.checksums.crc_index.memory import MemoryCrcIndex
 from archive_service.http.client_address import TrustedProxies
 from archive_service.observe.events import DownloadInterrupted, Event, PieceSent
-from archive_service.storage.exclusion import Exclusion
-from archive_service.storage.local.storage import LocalStorage
-from archive_service.transfer.service import ArchiveService
-from archive_service.web.app import create_app
-from archive_service.web.handlers import WebOptions
-from archive_service.web.http_server.runner import Runner
 from archive_service.web.limits.admission import FairUse
 from archive_service.web.limits.policy import Limits, SharedCounts
 
@@ -39,8 +30,6 @@ WINDOW_S = 1.0
 ABOVE_ANY_RATE = 10**12
 LONGER_THAN_A_WINDOW_S = 120.0
 DRIP_BYTES, DRIP_EVERY_S = 1024, 3.0
-PROXY = ("--trusted-proxies", "127.0.0.1")
-ANN, BOB = "X-Forwarded-For: 198.51.100.1", "X-Forwarded-For: 198.51.100.2"
 
 
 @pytest.fixture(autouse=True)
@@ -49,38 +38,13 @@ def album(photos_dir: Path) -> Path:
     return make_sparse(photos_dir / HASH / "a.bin", HOLDING_BYTES).parent
 
 
-@contextmanager
-def holding(port: int, count: int, *field_lines: str) -> Iterator[list[Connection]]:
-    """Begin downloads of which nothing is taken."""
-    with ExitStack() as stack:
-        connections = []
-        for _ in range(count):
-            connection = stack.enter_context(connected(port, small_window=True))
-            connection.send("GET", TARGET, *field_lines)
-            assert connection.receive_head()[0] == 200
-            connections.append(connection)
-        yield connections
-
-
 @asynccontextmanager
 async def running(photos_dir: Path, limits: Limits, happened: list[Event]) -> AsyncIterator[int]:
     """Serve in this process, with a shorter window than the service has."""
-    service = ArchiveService(
-        LocalStorage(photos_dir, Exclusion(())),
-        MemoryCrcIndex(),
-        ArchiveOptions(NameRules(), timezone.utc),
-    )
     counts = SharedCounts(limits).of(0)
     fair_use = FairUse(limits, TrustedProxies(None), happened.append, counts=counts)
-    app = create_app(service, happened.append, WebOptions("archive.zip", 60.0), fair_use)
-    runner = Runner(app, shutdown_timeout_s=1.0)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
+    async with listening(app_over(photos_dir, happened.append, fair_use=fair_use)) as runner:
         yield runner.addresses[0][1]
-    finally:
-        await runner.cleanup()
-        await asyncio.to_thread(service.close)
 
 
 def slow_ones(happened: list[Event]) -> list[DownloadInterrupted]:

@@ -12,13 +12,13 @@ import time
 from array import array
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import timezone
 from pathlib import Path
 
 import pytest
 from harness.albums import HASH, LONG_AGO_S, make_album
 from harness.chunks import bytes_of
 from harness.http import Truncated, get
+from harness.in_process import service_over
 from harness.server import Server
 from harness.swapping import exchange, swapping
 
@@ -30,10 +30,7 @@ from archive_service.archive.errors import (
 )
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import CHANGE_TOKEN_SIZE, Listing
-from archive_service.archive.naming import NameRules
-from archive_service.archive.representation import ArchiveOptions
 from archive_service.archive.segments import LARGE_FILE_BYTES
-from archive_service.checksums.crc_index.memory import MemoryCrcIndex
 from archive_service.storage.base import DiskFile, Storage
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.local.native import AS_COMPILED, NOTHING_COMPILED
@@ -41,7 +38,6 @@ from archive_service.storage.local.storage import LocalStorage
 from archive_service.transfer.service import ArchiveService
 
 ALBUM = ArchiveId(HASH)
-OPTIONS = ArchiveOptions(NameRules(), timezone.utc)
 SECRET, PUBLIC = b"SECRET..", b"public.."
 NAMES = ("1.jpg", "2.jpg", "large.jpg")
 CAUGHT_WITHIN_S = 120.0
@@ -204,11 +200,8 @@ def attempts_until_a_secret(storage: Storage, *, at_most: float, within_s: float
         assert public, "no download had anything in it"
         return None
 
-    service = ArchiveService(storage, MemoryCrcIndex(), OPTIONS)
-    try:
+    with service_over(storage) as service:
         return asyncio.run(attempt())
-    finally:
-        service.close()
 
 
 def test_no_swap_lets_out_what_lies_outside(photos_dir: Path, swapped: tuple[Path, Path]) -> None:

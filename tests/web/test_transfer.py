@@ -7,16 +7,14 @@ import io
 import os
 import resource
 import zipfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import (
     AbstractContextManager,
     AsyncExitStack,
-    asynccontextmanager,
     contextmanager,
     nullcontext,
     suppress,
 )
-from datetime import timezone
 from pathlib import Path
 
 import pytest
@@ -24,30 +22,21 @@ from aiohttp import ClientPayloadError, ClientSession, UnixConnector, web
 from harness.albums import HASH, make_album, make_sparse, noise, settle
 from harness.conditions import eventually
 from harness.gatedfs import gated
-from harness.http import connected, get
+from harness.http import begun, connected, get
+from harness.in_process import app_over, listening
 from harness.inotify import watches
+from harness.oracle import contents_of
 from harness.pagecache import evict
 from harness.server import Server, open_files, serving
 from harness.strace import Trace, traced
 
 from archive_service.archive.errors import SourceChanged, SourceUnreadable
-from archive_service.archive.naming import NameRules
-from archive_service.archive.representation import ArchiveOptions
 from archive_service.archive.segments import LARGE_FILE_BYTES
-from archive_service.checksums.crc_index.memory import MemoryCrcIndex
-from archive_service.observe.events import DownloadInterrupted, Event, Observe, ignore
-from archive_service.observe.fan_out import to_each
-from archive_service.observe.process_events import ObserverFailed
-from archive_service.storage.exclusion import Exclusion
-from archive_service.storage.local.storage import LocalStorage
+from archive_service.observe.events import DownloadInterrupted, Event, ignore
 from archive_service.transfer.connection import Transfer
 from archive_service.transfer.file_span import Chunk, FileSpan
 from archive_service.transfer.referenced_files import most_held_bytes
-from archive_service.transfer.service import ArchiveService
-from archive_service.web.app import create_app
 from archive_service.web.http_server.client_connection import ConnectionTimes
-from archive_service.web.http_server.runner import Runner
-from archive_service.web.options import WebOptions
 
 Serve = Callable[..., Server]
 
@@ -78,8 +67,7 @@ def make_long_album(photos_dir: Path) -> Path:
 
 
 def assert_holds(archive: bytes, files: dict[str, bytes]) -> None:
-    with zipfile.ZipFile(io.BytesIO(archive)) as opened:
-        assert {name: opened.read(name) for name in opened.namelist()} == files
+    assert contents_of(archive) == files
 
 
 def test_one_connection_carries_one_download_after_the_other(
@@ -293,9 +281,7 @@ def test_a_slow_client_holds_one_file_open(server: Server, photos_dir: Path) -> 
         path = make_sparse(photos_dir / HASH / f"{number}.bin", 5 * MEBIBYTE)
     settle(path.parent)
     get(server.port, TARGET)
-    with connected(server.port, small_window=True) as connection:
-        connection.send("GET", TARGET)
-        connection.receive_head()
+    with begun(server.port, TARGET) as (connection, _):
         connection.receive_content(1000)
         held = [name for name in open_files(server.pid) if name.startswith(f"{path.parent}/")]
     assert len(held) == 1
@@ -313,62 +299,11 @@ def test_a_range_of_a_large_files_middle_hashes_nothing(
     assert sum(call.result for call in trace.of(path)) < 2 * len(part.content)
 
 
-def test_two_first_downloads_at_once_hash_a_file_once(
-    server: Server, photos_dir: Path, tmp_path: Path
-) -> None:
-    path = make_sparse(photos_dir / HASH / "large.bin", 200 * MEBIBYTE)
-    settle(path.parent)
-    with (
-        traced(server.pid, tmp_path / "trace", "read", "readv") as trace,
-        connected(server.port) as one,
-        connected(server.port) as two,
-    ):
-        for connection in (one, two):
-            connection.send("GET", TARGET, "Range: bytes=0-199999")
-        assert one.receive().content == two.receive().content
-    assert sum(call.result for call in trace.of(path)) == 200 * MEBIBYTE
-
-
 # In this process: connections that a server on TCP doesn't have
 
 
 def interruptions(happened: list[Event]) -> list[str]:
     return [event.reason for event in happened if isinstance(event, DownloadInterrupted)]
-
-
-def make_app(
-    photos_dir: Path, observe: Observe, *, stall_timeout_s: float = 60.0
-) -> web.Application:
-    storage = LocalStorage(photos_dir, Exclusion(()))
-    options = ArchiveOptions(NameRules(), timezone.utc)
-    service = ArchiveService(storage, MemoryCrcIndex(), options)
-    app = create_app(
-        service,
-        observe,
-        WebOptions(download_name="archive.zip", stall_timeout_s=stall_timeout_s),
-    )
-
-    async def close(_app: web.Application) -> None:
-        await asyncio.to_thread(service.close)
-
-    app.on_cleanup.append(close)
-    return app
-
-
-@asynccontextmanager
-async def running(
-    app: web.Application,
-    make_site: Callable[[web.AppRunner], web.BaseSite],
-    *,
-    idle_timeout_s: float = 60.0,
-) -> AsyncIterator[web.AppRunner]:
-    runner = Runner(app, shutdown_timeout_s=1.0, times=ConnectionTimes(idle_s=idle_timeout_s))
-    await runner.setup()
-    await make_site(runner).start()
-    try:
-        yield runner
-    finally:
-        await runner.cleanup()
 
 
 def test_where_the_kernel_does_not_tell_of_progress_a_stalled_client_is_cut_too(
@@ -380,8 +315,8 @@ def test_where_the_kernel_does_not_tell_of_progress_a_stalled_client_is_cut_too(
     path = str(tmp_path / "s")
 
     async def stall() -> None:
-        app = make_app(photos_dir, happened.append, stall_timeout_s=0.3)
-        async with running(app, lambda runner: web.UnixSite(runner, path)):
+        app = app_over(photos_dir, happened.append, stall_timeout_s=0.3)
+        async with listening(app, lambda runner: web.UnixSite(runner, path)):
             reader, writer = await asyncio.open_unix_connection(path, limit=1000)
             writer.write(f"GET {TARGET} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
             await reader.readuntil(b"\r\n\r\n")
@@ -396,31 +331,6 @@ def test_where_the_kernel_does_not_tell_of_progress_a_stalled_client_is_cut_too(
     assert interruptions(happened) == ["stalled"]
 
 
-def test_an_observer_that_fails_at_everything_changes_no_download(photos_dir: Path) -> None:
-    files = {**some_files(), "6.txt": b"more"}
-    make_album(photos_dir, files)
-    happened: list[Event] = []
-
-    def fail(event: Event) -> None:
-        raise RuntimeError(event)
-
-    async def download() -> tuple[int, bytes]:
-        app = make_app(photos_dir, to_each(fail, happened.append))
-        async with (
-            running(app, lambda runner: web.TCPSite(runner, "127.0.0.1", 0)) as runner,
-            ClientSession() as session,
-            session.get(f"http://127.0.0.1:{runner.addresses[0][1]}{TARGET}") as response,
-        ):
-            return response.status, await response.read()
-
-    status, archive = asyncio.run(download())
-    assert status == 200
-    assert_holds(archive, files)
-    missed = [event.missed for event in happened if isinstance(event, ObserverFailed)]
-    assert {"DownloadStarted", "FirstByteSent", "PieceSent", "DownloadFinished"} <= set(missed)
-    assert len(missed) == len(set(missed))
-
-
 def _opened(directory: Path) -> bool:
     for link in Path("/proc/self/fd").iterdir():
         try:
@@ -433,12 +343,9 @@ def _opened(directory: Path) -> bool:
 
 @pytest.mark.parametrize("sent", [b"", b"GET /archive/", b"GET / HTTP/1.1\r\nHost: localhost\r\n"])
 def test_who_asks_for_nothing_or_half_a_thing_is_let_go(photos_dir: Path, sent: bytes) -> None:
-    def site(runner: web.AppRunner) -> web.BaseSite:
-        return web.TCPSite(runner, "127.0.0.1", 0)
-
     async def wait() -> bytes:
-        app = make_app(photos_dir, ignore)
-        async with running(app, site, idle_timeout_s=0.2) as runner:
+        app = app_over(photos_dir, ignore)
+        async with listening(app, times=ConnectionTimes(idle_s=0.2)) as runner:
             reader, writer = await asyncio.open_connection(*runner.addresses[0][:2])
             writer.write(sent)
             try:
@@ -459,7 +366,7 @@ def test_over_a_unix_socket_the_bytes_are_the_same(
 
     async def download() -> bytes:
         async with (
-            running(make_app(photos_dir, ignore), lambda runner: web.UnixSite(runner, path)),
+            listening(app_over(photos_dir, ignore), lambda runner: web.UnixSite(runner, path)),
             ClientSession(connector=UnixConnector(path)) as session,
             session.get(f"http://localhost{TARGET}") as response,
         ):
@@ -491,7 +398,7 @@ async def answer_of(
     app.router.add_get("/", handler)
     path = str(tmp_path / "s")
     async with (
-        running(app, lambda runner: web.UnixSite(runner, path)),
+        listening(app, lambda runner: web.UnixSite(runner, path)),
         ClientSession(connector=UnixConnector(path)) as session,
         session.get("http://localhost/") as response,
     ):

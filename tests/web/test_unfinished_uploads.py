@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import errno
-import io
 import json
 import mmap
 import os
 import time
-import zipfile
 from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
@@ -19,6 +17,7 @@ from harness.albums import HASH, let_date_begin, make_album, newest_change_ns, n
 from harness.conditions import eventually
 from harness.gatedfs import gated
 from harness.http import Truncated, get
+from harness.oracle import contents_of
 from harness.server import Server, serving
 
 LINK = f"/archive/{HASH}/"
@@ -42,8 +41,7 @@ def files_in(server: Server) -> dict[str, bytes] | None:
     response = get(server.port, LINK)
     if response.status != HTTPStatus.OK:
         return None
-    with zipfile.ZipFile(io.BytesIO(response.content)) as archive:
-        return {name: archive.read(name) for name in archive.namelist()}
+    return contents_of(response.content)
 
 
 def is_refused(server: Server) -> bool:

@@ -24,12 +24,12 @@ from archive_service.archive.listing import Listing, SourceIndex
 from archive_service.archive.segments import LARGE_FILE_BYTES
 from archive_service.archive.settling import NO_UPLOAD_LOOK, UploadLook, is_written
 from archive_service.checksums.album import AlbumChecksums
+from archive_service.checksums.album_hashing import AlbumHashing
 from archive_service.checksums.album_registry import AlbumRegistry
 from archive_service.checksums.background.page_hints import Pages
 from archive_service.checksums.background.throttle import LOOK_AGAIN_S, Throttle
 from archive_service.checksums.disk_demand import DiskDemand
 from archive_service.checksums.hash_blocks import HashState
-from archive_service.checksums.hashing import Hashing
 from archive_service.checksums.suspicion import AnnouncedFiles
 from archive_service.storage.base import AlbumFiles, DiskFile, SourceFile, Storage
 from archive_service.storage.lanes import LaneLimits, Lanes
@@ -205,11 +205,11 @@ class _AlbumRun:
             yield from hashing.steps(sorted(large, key=sizes.__getitem__))
 
 
-class _BackgroundHashing(Hashing):
+class _BackgroundHashing(AlbumHashing):
     """Hashes at a low priority: drops pages, rests, and skips unreadable files."""
 
     def __init__(self, files: AlbumFiles, run: _AlbumRun) -> None:
-        super().__init__(files, run.album.listing)
+        super().__init__(files, run.album)
         self._run = run
         self._pages: Pages
         self._is_local = self._is_cold = False
@@ -219,27 +219,18 @@ class _BackgroundHashing(Hashing):
         self, sources: Sequence[SourceIndex], crc32s: Sequence[int], *, read_from_ns: int
     ) -> None:
         with suppress(SourceChanged):  # the others have to be settled, too
-            self._run.album.learn(sources, crc32s, read_from_ns=read_from_ns)
+            super().learned(sources, crc32s, read_from_ns=read_from_ns)
         self._run.files += len(sources)
 
     def failed(self, source: SourceIndex, error: DownloadFailed) -> None:
         if isinstance(error, SourceChanged):
             raise error
         if isinstance(error, _TakenOver):
-            self._run.is_taken_over |= self._run.album.is_unknown(source)
-
-    def announced(self, source: SourceIndex) -> int:
-        return self._run.album.announced(source)
+            self._run.is_taken_over |= self.album.is_unknown(source)
 
     def begun(self, source: SourceIndex) -> HashState:
         self._leave_to_download(source)
-        return self._run.album.begun(source)
-
-    def left(self, source: SourceIndex, state: HashState) -> None:
-        self._run.album.leave_hash(source, state)
-
-    def changed(self, source: SourceIndex) -> None:
-        self._run.album.forget_hash(source)
+        return super().begun(source)
 
     def opened(self, source: SourceIndex, state: HashState) -> SourceFile:
         file = super().opened(source, state)
@@ -271,6 +262,5 @@ class _BackgroundHashing(Hashing):
             self.files.open(source).close()
 
     def _leave_to_download(self, source: SourceIndex) -> None:
-        album = self._run.album
-        if album.jobs.has(source) or not album.is_unknown(source):
+        if self.album.jobs.has(source) or not self.album.is_unknown(source):
             raise _TakenOver

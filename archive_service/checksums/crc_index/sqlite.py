@@ -23,8 +23,11 @@ from archive_service.checksums.crc_index.row_blocks import (
     MAX_BLOCKS,
     RowBlock,
     block_of,
+    merged,
     rows_by_path,
+    without_paths,
 )
+from archive_service.checksums.crc_index.store import Change
 from archive_service.observe.events import Observe
 from archive_service.observe.index_events import IndexImpaired
 from archive_service.observe.recurrence import once
@@ -72,8 +75,8 @@ class SqliteCrcIndex:
 
     def load(self, archive: ArchiveId) -> Mapping[bytes, tuple[bytes, int]]:
         """Return version and CRC-32 by path."""
-        known = self._attempt(lambda connection: _load(connection, album_digest(archive.value)))
-        return {**(known or {}), **self._memory.load(archive)}
+        blocks = self._attempt(lambda connection: _load(connection, album_digest(archive.value)))
+        return {**rows_by_path(blocks or ()), **self._memory.load(archive)}
 
     def store(self, archive: ArchiveId, rows: Sequence[Row]) -> None:
         """Store rows."""
@@ -86,7 +89,11 @@ class SqliteCrcIndex:
         """Drop rows."""
         gone = set(paths)
         self._memory.forget(archive, gone)
-        self._attempt(lambda connection: _forget(connection, album_digest(archive.value), gone))
+        self._attempt(
+            lambda connection: _rewrite(
+                connection, album_digest(archive.value), lambda blocks: without_paths(blocks, gone)
+            )
+        )
 
     def prune(self, albums: Iterable[str]) -> None:
         """Drop the rows of all albums but these."""
@@ -121,9 +128,7 @@ class SqliteCrcIndex:
                 with self._open() as connection:
                     return action(connection)
             except (sqlite3.OperationalError, OSError):
-                self._observe(
-                    IndexImpaired("the CRC index cannot be used; CRCs are kept in memory")
-                )
+                self._observe(IndexImpaired(_UNUSABLE))
                 return None
             # UnicodeDecodeError: SQLite quotes a corrupt schema in a message that Python decodes.
             except (sqlite3.DatabaseError, UnicodeDecodeError):
@@ -205,41 +210,39 @@ def _has_rows(connection: sqlite3.Connection) -> bool:
     return connection.execute("SELECT 1 FROM crc LIMIT 1").fetchone() is not None
 
 
-def _load(connection: sqlite3.Connection, album: bytes) -> dict[bytes, tuple[bytes, int]]:
+def _load(connection: sqlite3.Connection, album: bytes) -> list[RowBlock]:
     found = connection.execute(
         "SELECT paths, versions, crc32s, part_check FROM crc WHERE album = ? ORDER BY part",
         (album,),
     )
-    return rows_by_path(map(RowBlock._make, found))
+    return list(map(RowBlock._make, found))
 
 
 def _store(connection: sqlite3.Connection, album: bytes, rows: Sequence[Row]) -> bool:
     if rows:
-        connection.execute(
-            "INSERT INTO crc (album, paths, versions, crc32s, part_check) VALUES (?, ?, ?, ?, ?)",
-            (album, *block_of(rows)),
-        )
-        (parts,) = connection.execute(
-            "SELECT count(*) FROM crc WHERE album = ?", (album,)
-        ).fetchone()
-        if parts > MAX_BLOCKS:
-            _replace(connection, album, _load(connection, album))
+        _add(connection, album, block_of(rows))
+        found = connection.execute("SELECT count(*) FROM crc WHERE album = ?", (album,))
+        if found.fetchone()[0] > MAX_BLOCKS:
+            _rewrite(connection, album, merged)
     return True
 
 
-def _forget(connection: sqlite3.Connection, album: bytes, paths: set[bytes]) -> None:
+def _rewrite(connection: sqlite3.Connection, album: bytes, change: Change) -> None:
     # Lock before reading, so as not to lose rows that another process stores meanwhile.
-    connection.execute("BEGIN IMMEDIATE")
-    known = _load(connection, album)
-    if not paths.isdisjoint(known):
-        _replace(connection, album, {path: known[path] for path in known.keys() - paths})
+    if not connection.in_transaction:
+        connection.execute("BEGIN IMMEDIATE")
+    changed = change(_load(connection, album))
+    if changed is not None:
+        connection.execute("DELETE FROM crc WHERE album = ?", (album,))
+        for block in changed:
+            _add(connection, album, block)
 
 
-def _replace(
-    connection: sqlite3.Connection, album: bytes, known: Mapping[bytes, tuple[bytes, int]]
-) -> None:
-    connection.execute("DELETE FROM crc WHERE album = ?", (album,))
-    _store(connection, album, [(path, *known[path]) for path in sorted(known)])
+def _add(connection: sqlite3.Connection, album: bytes, block: RowBlock) -> None:
+    connection.execute(
+        "INSERT INTO crc (album, paths, versions, crc32s, part_check) VALUES (?, ?, ?, ?, ?)",
+        (album, *block),
+    )
 
 
 def _prune(connection: sqlite3.Connection, kept: set[bytes]) -> None:

@@ -43,6 +43,11 @@ class Part(NamedTuple):
     start: int
     stop: int
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether these are all bytes of the object."""
+        return (self.start, self.stop) == (0, self.size)
+
 
 def entity_tag(text: str) -> str:
     """Strip an entity tag of quotes and weakness, which a store may send inconsistently."""
@@ -63,12 +68,11 @@ def check_answer(answer: Mapping[str, Any], part: Part) -> None:
     `If-Match` asked the store to check that, but some stores ignore it.
     """
     check_entity_tag(answer, part)
-    is_whole = (part.start, part.stop) == (0, part.size)
     content_range = answer.get("ContentRange")
     if content_range is None:
         if answer.get("ContentLength") != part.size:
             raise SourceChanged("resized")
-        if not is_whole:
+        if not part.is_whole:
             raise SourceUnreadable("no ranges")
     elif content_range != f"bytes {part.start}-{part.stop - 1}/{part.size}":
         raise SourceChanged("resized")

@@ -1,4 +1,4 @@
-"""The body of an object, which must not come too slowly.
+"""The body of an object, which must come whole and not too slowly.
 
 The client's time-out begins anew with each piece, so a store that sends one byte a second would
 hold a download, and all who wait for the same checksum, for days.
@@ -25,7 +25,7 @@ class Body:
         self._received = 0
 
     async def read(self, limit: int) -> bytes:
-        """Return the next bytes, none at the end; raise SourceUnreadable if they are too few."""
+        """Return the next bytes; raise SourceUnreadable at the end, or if they are too few."""
         began_s = time.monotonic()
         received: bytes = await self._body.read(limit)
         self._waited_s += time.monotonic() - began_s
@@ -34,4 +34,6 @@ class Body:
             if self._received < ENOUGH_BYTES:
                 raise SourceUnreadable("timeout")
             self._waited_s, self._received = 0.0, 0
+        if not received:
+            raise SourceUnreadable("unreachable")
         return received

@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import time
 from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
+from datetime import datetime, timezone
 from typing import Any
 
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.utils import parse_timestamp
 
 from archive_service.archive.errors import StorageUnavailable
 from archive_service.storage.s3.location import Addressing
 from archive_service.storage.s3.store_errors import EXPIRED, reason_of
-from archive_service.storage.s3.timestamps import moment
 
 _ATTEMPTS = 3
 """Tries of one request; botocore makes growing pauses between them."""
@@ -30,6 +32,8 @@ _PATIENCE = 6
 """Time-outs that a listing may take in all: two for each try, to connect and to read."""
 LOOK_AGAIN_S = 10.0
 """The least age of a client that is replaced: creating one takes a second."""
+_IN_LISTINGS = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.\d+)?Z")  # ISO 8601
+_UNKNOWN = datetime(1970, 1, 1, tzinfo=timezone.utc)
 Client = Any
 """aiobotocore generates the methods of its clients, so they have no types."""
 
@@ -105,3 +109,20 @@ class Clients:
             "s3", region_name=region, config=config
         )
         return made
+
+
+def moment(text: Any) -> datetime:  # noqa: ANN401 - what botocore finds in an answer
+    """Return the time in a text; in whole seconds in the format of listings.
+
+    Some stores print fractions of a second, and some of these only in one of two answers.
+    An invalid text, or the year 0, means 1970: the time of one object must not make an album
+    unreadable.
+    """
+    match = _IN_LISTINGS.fullmatch(text) if isinstance(text, str) else None
+    with suppress(ValueError, OverflowError):
+        if match is None:
+            parsed: datetime = parse_timestamp(text)
+            return parsed if parsed.tzinfo else parsed.replace(tzinfo=timezone.utc)
+        year, month, day, hour, minute, second = map(int, match.groups())
+        return datetime(year, month, day, hour, minute, second, tzinfo=timezone.utc)
+    return _UNKNOWN

@@ -16,7 +16,7 @@ from archive_service.archive.errors import DownloadFailed, SourceUnreadable
 from archive_service.storage.s3.answer_checks import Part
 from archive_service.storage.s3.body import ENOUGH_BYTES, Body
 from archive_service.storage.s3.byte_queue import ByteQueue
-from archive_service.storage.s3.memory_budget import Room
+from archive_service.storage.s3.memory_budget import MemoryBudget
 from archive_service.storage.s3.objects import Objects
 from archive_service.storage.s3.store_errors import may_be_tried_again
 from archive_service.storage.time_limits import ended_within
@@ -42,7 +42,7 @@ class Fetch:
         self,
         objects: Objects,
         part: Part,
-        room: Room,
+        room: MemoryBudget,
         call: Callable[[Callable[[], object]], None],
         *,
         chunk_bytes: int = CHUNK_BYTES,
@@ -107,8 +107,6 @@ class Fetch:
         try:
             while left:
                 chunks.append(await body.read(left))
-                if not chunks[-1]:
-                    raise SourceUnreadable("unreachable")
                 left -= len(chunks[-1])
         finally:  # keep what came before the connection broke
             received = b"".join(chunks)

@@ -43,7 +43,7 @@ class Tree:
         self._on_skipped = on_skipped
         self._members: dict[bytes, dict[str, Found]] = {}
         """The objects in each directory that is kept, by name."""
-        self._is_kept = {_ROOT: True}
+        self._is_excluded = {_ROOT: False}
         self._is_litter = {_ROOT: False}
         self._newest_s: dict[bytes, int] = {}
         """The newest change of an object directly in each directory, Unix seconds.
@@ -61,7 +61,7 @@ class Tree:
             members = list(group)
             newest_s = self._newest_change_s(directory, members)
             self._newest_s[directory] = max(newest_s, self._newest_s.get(directory, newest_s))
-            if not self._keeps(directory):
+            if _is_below(directory, self._exclusion.matches, self._is_excluded):
                 continue
             # An object with an empty name stands for the directory itself.
             named_members = ((name, found) for _, name, found in members if name)
@@ -77,7 +77,9 @@ class Tree:
         if any(found.is_archived for found in found_files.values()):
             raise AlbumArchived
         times_s = self._times_s()
-        kept = [directory for directory, is_kept in self._is_kept.items() if is_kept]
+        kept = [
+            directory for directory, is_excluded in self._is_excluded.items() if not is_excluded
+        ]
         filled = {_ROOT, *map(parent, found_files), *map(parent, kept)}
         empty = {directory for directory in kept if directory not in filled}
         named = chain(found_files, empty, chain.from_iterable(map(parents, empty)))
@@ -125,35 +127,17 @@ class Tree:
     def _newest_change_s(
         self, directory: bytes, members: Iterable[tuple[bytes, str, Found]]
     ) -> int:
-        if self._lies_in_litter(directory):
+        if _is_below(directory, self._exclusion.is_litter, self._is_litter):
             return _NO_TIME_S
         times_s = (
             found.modified_s for _, name, found in members if not self._exclusion.is_litter(name)
         )
         return max(times_s, default=_NO_TIME_S)
 
-    def _lies_in_litter(self, directory: bytes) -> bool:
-        """Return whether a directory, or one above it, is litter."""
-        if directory not in self._is_litter:
-            above = parent(directory)
-            name = directory[len(above) : -1].decode()
-            self._is_litter[directory] = self._lies_in_litter(above) or self._exclusion.is_litter(
-                name
-            )
-        return self._is_litter[directory]
-
-    def _keeps(self, directory: bytes) -> bool:
-        """Return whether a directory is archived: no name in its path is excluded."""
-        if directory not in self._is_kept:
-            above = parent(directory)
-            name = directory[len(above) : -1].decode()
-            self._is_kept[directory] = self._keeps(above) and not self._exclusion.matches(name)
-        return self._is_kept[directory]
-
     def _times_s(self) -> dict[bytes, int]:
         """Return the newest change in each directory and everything below it."""
         times_s = dict(self._newest_s)
-        for directory in sorted({*self._is_kept, *times_s}, key=len, reverse=True):
+        for directory in sorted({*self._is_excluded, *times_s}, key=len, reverse=True):
             if directory:
                 above = parent(directory)
                 times_s[above] = max(times_s.get(above, _NO_TIME_S), times_s[directory])
@@ -172,6 +156,15 @@ def lookups(wanted: WantedTree) -> Iterator[tuple[bytes, bool]]:
             yield path, False
         else:
             yield from ((path + name, False) for name in tree.files)
+
+
+def _is_below(directory: bytes, matches: Callable[[str], bool], known: dict[bytes, bool]) -> bool:
+    """Return whether a directory, or one above it, has a name that matches; note it in `known`."""
+    if directory not in known:
+        above = parent(directory)
+        name = directory[len(above) : -1].decode()
+        known[directory] = _is_below(above, matches, known) or matches(name)
+    return known[directory]
 
 
 def _change_token(etag: bytes) -> bytes:

@@ -69,10 +69,7 @@ class ListObjects:
         content = bytearray()
         async with self._objects.opened(whole) as body:
             while len(content) < whole.size:
-                chunk = await body.read(whole.size - len(content))
-                if not chunk:
-                    raise StorageUnavailable("unreachable")
-                content += chunk
+                content += await body.read(whole.size - len(content))
         return bytes(content)
 
     async def _names(self) -> Sequence[str]:

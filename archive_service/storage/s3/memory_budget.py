@@ -6,7 +6,6 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from threading import Lock
-from typing import Protocol
 
 from archive_service.storage.s3.answer_checks import Part
 
@@ -18,24 +17,8 @@ _IDLE_S = 60.0
 """After this time a kept object may be evicted: its download may have ended."""
 
 
-class Room(Protocol):
-    """An account of bytes held."""
-
-    def try_take(self, count: int) -> bool:
-        """Take room if there is enough; return whether it was taken."""
-
-    def take(self, count: int) -> None:
-        """Take room even beyond the size: a reader waits without any bytes."""
-
-    def release(self, count: int) -> None:
-        """Give room back."""
-
-    def wait(self, wake: Callable[[], None]) -> None:
-        """Call `wake` once, after room was given back."""
-
-
 class MemoryBudget:
-    """A fixed number of bytes; see `Room`."""
+    """A fixed number of bytes that readers share."""
 
     def __init__(self, size: int) -> None:
         self._size = self._free = size
@@ -43,7 +26,7 @@ class MemoryBudget:
         self._waiting: dict[Callable[[], None], None] = {}
 
     def try_take(self, count: int) -> bool:
-        """Take room if there is enough; see `Room.try_take`."""
+        """Take room if there is enough; return whether it was taken."""
         with self._lock:
             if count > self._free:
                 return False
@@ -51,12 +34,12 @@ class MemoryBudget:
             return True
 
     def take(self, count: int) -> None:
-        """Take room; see `Room.take`."""
+        """Take room even beyond the size: a reader waits without any bytes."""
         with self._lock:
             self._free -= count
 
     def release(self, count: int) -> None:
-        """Give room back; see `Room.release`."""
+        """Give room back."""
         woken: list[Callable[[], None]] = []
         with self._lock:
             self._free += count
@@ -67,7 +50,7 @@ class MemoryBudget:
             wake()
 
     def wait(self, wake: Callable[[], None]) -> None:
-        """Call `wake` once; see `Room.wait`."""
+        """Call `wake` once, after room was given back."""
         with self._lock:
             self._waiting[wake] = None
 
@@ -75,23 +58,6 @@ class MemoryBudget:
     def used(self) -> int:
         """The bytes that are taken."""
         return self._size - self._free
-
-
-class Prepaid:
-    """Room for bytes that another budget has already taken; see `Room`."""
-
-    def try_take(self, count: int) -> bool:
-        """See `Room.try_take`."""
-        return True
-
-    def take(self, count: int) -> None:
-        """See `Room.take`."""
-
-    def release(self, count: int) -> None:
-        """See `Room.release`."""
-
-    def wait(self, wake: Callable[[], None]) -> None:
-        """See `Room.wait`."""
 
 
 class Kept:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections import deque
 from collections.abc import Callable, Sequence
 
@@ -10,7 +11,7 @@ from archive_service.storage.base import RemoteFile
 from archive_service.storage.s3.answer_checks import Part
 from archive_service.storage.s3.byte_queue import END
 from archive_service.storage.s3.fetch_ahead import CHUNK_BYTES, Fetch
-from archive_service.storage.s3.memory_budget import Prepaid, Room
+from archive_service.storage.s3.memory_budget import MemoryBudget
 from archive_service.storage.s3.store_context import StoreContext
 
 _BEGUN_AHEAD_BYTES = 2 * CHUNK_BYTES
@@ -76,7 +77,13 @@ class FetchedFile(ObjectFile):
         )
 
     def _begin(
-        self, start: int, stop: int, room: Room, *, window: int, chunk_bytes: int = CHUNK_BYTES
+        self,
+        start: int,
+        stop: int,
+        room: MemoryBudget,
+        *,
+        window: int,
+        chunk_bytes: int = CHUNK_BYTES,
     ) -> Fetch:
         context, part = self._context, self._whole._replace(start=start, stop=stop)
         fetch = Fetch(context.objects, part, room, context.loop.call, chunk_bytes=chunk_bytes)
@@ -114,9 +121,9 @@ class KeepingFile(FetchedFile):
             self._context.kept.keep(self._whole, self._chunks)
 
     def _begun(self) -> Fetch:
-        size = self._whole.size
+        size, prepaid = self._whole.size, MemoryBudget(sys.maxsize)
         return self._fetch or self._begin(
-            0, size, Prepaid(), window=size + _HASHED_BYTES, chunk_bytes=_HASHED_BYTES
+            0, size, prepaid, window=size + _HASHED_BYTES, chunk_bytes=_HASHED_BYTES
         )
 
 

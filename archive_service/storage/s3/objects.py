@@ -84,10 +84,8 @@ class Objects:
     @asynccontextmanager
     async def opened(self, part: Part) -> AsyncIterator[Body]:
         """Request a part of the object that was listed; yield the body."""
-        asked = {"Bucket": self._bucket, "Key": part.key, "IfMatch": f'"{part.etag}"'}
-        if (part.start, part.stop) != (0, part.size):
-            asked["Range"] = f"bytes={part.start}-{part.stop - 1}"
-        answer = await self._read("get_object", asked, part)
+        of_part = {"Range": f"bytes={part.start}-{part.stop - 1}"}
+        answer = await self._read("get_object", part, **({} if part.is_whole else of_part))
         body = answer["Body"]
         try:
             check_answer(answer, part)
@@ -99,9 +97,8 @@ class Objects:
 
     async def ignores_if_match(self, part: Part) -> bool:
         """Return whether the store sends an object despite a false entity tag in If-Match."""
-        asked = {"Bucket": self._bucket, "Key": part.key, "IfMatch": f'"{part.etag}"'}
         try:
-            answer = await self._read("get_object", {**asked, "Range": "bytes=0-0"}, part)
+            answer = await self._read("get_object", part, Range="bytes=0-0")
         except SourceChanged:
             return False
         answer["Body"].close()
@@ -109,16 +106,7 @@ class Objects:
 
     async def known_crc32(self, part: Part) -> int | None:
         """Return the store's CRC-32 of a whole object; None if it has none."""
-        answer = await self._read(
-            "head_object",
-            {
-                "Bucket": self._bucket,
-                "Key": part.key,
-                "IfMatch": f'"{part.etag}"',
-                "ChecksumMode": "ENABLED",
-            },
-            part,
-        )
+        answer = await self._read("head_object", part, ChecksumMode="ENABLED")
         check_entity_tag(answer, part)
         if answer.get("ContentLength") != part.size:
             raise SourceChanged("resized")
@@ -137,9 +125,8 @@ class Objects:
         except MALFORMED as error:
             raise StorageUnavailable(reason_of(error)) from None
 
-    async def _read(
-        self, operation: str, asked: Mapping[str, object], part: Part
-    ) -> Mapping[str, Any]:
+    async def _read(self, operation: str, part: Part, **more: str) -> Mapping[str, Any]:
+        asked = {"Bucket": self._bucket, "Key": part.key, "IfMatch": f'"{part.etag}"', **more}
         try:
             # Not in a task of its own: it would come back later, and a body whose connection has
             # ended meanwhile loses what had come of it.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-
 import pytest
 
 from archive_service.http.conditional import (
@@ -38,6 +36,8 @@ def fields(method: str = "GET", **values: str) -> RequestFields:
     [  # section 13.1.1
         ("*", PROCEED),
         (" * ", PROCEED),
+        (',, "a",,"xyzzy" ,', PROCEED),
+        ('"xyzzy, x"', FAILED),
         (TAG, PROCEED),
         ('"a", "xyzzy"', PROCEED),
         ('"a"', FAILED),
@@ -138,6 +138,7 @@ def test_a_weak_date_still_validates_a_cache() -> None:  # section 8.8.1
         ("xyzzy", False),
         ("*", False),  # neither an entity tag nor a date
         (f"{TAG}, {TAG}", False),  # not a list
+        (f'{TAG}, "a"', False),
         ("", False),
         (EXACT, True),
         ("Sunday, 06-Nov-94 08:49:37 GMT", True),
@@ -177,45 +178,6 @@ def test_a_range_guarded_only_by_a_weak_date_is_not_obeyed(
     validators: Validators, guards: dict[str, str], expected: bool
 ) -> None:
     assert range_applies(fields(range="bytes=0-", **guards), validators, now_s=NOW_S) is expected
-
-
-IF_MATCH = {None: None, True: TAG, False: '"a"'}
-IF_UNMODIFIED_SINCE = {None: None, True: EXACT, False: BEFORE, "invalid": "x"}
-IF_NONE_MATCH = {None: None, True: '"a"', False: TAG}
-IF_MODIFIED_SINCE = {None: None, True: BEFORE, False: EXACT, "invalid": "x"}
-
-
-def precedence(method: str, *conditions: object) -> PreconditionResult:
-    """Follow section 13.2.2, given what each field evaluates to; None where it is absent."""
-    match, unmodified, none_match, modified = conditions
-    if match is False:  # step 1
-        return FAILED
-    if match is None and unmodified is False:  # step 2
-        return FAILED
-    if none_match is False:  # step 3
-        return NOT_MODIFIED if method in {"GET", "HEAD"} else FAILED
-    if method in {"GET", "HEAD"} and none_match is None and modified is False:  # step 4
-        return NOT_MODIFIED
-    return PROCEED
-
-
-@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT"])
-def test_every_combination_follows_the_order_of_precedence(method: str) -> None:
-    columns = (IF_MATCH, IF_UNMODIFIED_SINCE, IF_NONE_MATCH, IF_MODIFIED_SINCE)
-    for conditions in itertools.product(*columns):
-        match, unmodified, none_match, modified = (
-            column[condition]  # type: ignore[index]
-            for column, condition in zip(columns, conditions, strict=True)
-        )
-        request = RequestFields(
-            method,
-            if_match=match,
-            if_unmodified_since=unmodified,
-            if_none_match=none_match,
-            if_modified_since=modified,
-        )
-        expected = precedence(method, *conditions)
-        assert evaluate(request, STRONG, now_s=NOW_S) is expected, request
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,7 @@ CHROMIUM = (
         ("application/json, text/html", "application/json"),
         ("application/json ; Q=0.5 , text/html;q=0.4", "application/json"),
         ("application/json;charset=utf-8", "application/json"),
+        ("nonsense", "text/html"),
         ("image/png", "text/html"),  # section 12.4.1: the field may be disregarded
         ("*/*;q=0", "text/html"),
         ("application/json;q=2", "text/html"),  # a malformed weight disqualifies its range
@@ -69,6 +70,9 @@ def test_media_types(field: str | None, expected: str) -> None:
         ("en, ru", "en"),
         ("*", "en"),
         ("de, fr", "en"),
+        (";;;,q=", "en"),
+        ("ru;q=2", "en"),
+        ("", "en"),
         ("en;q=0", "ru"),  # section 12.4.2: 0 is not acceptable
         ("ru;q=0", "en"),
         ("ru;q=0.5", "ru"),  # what is not mentioned comes after what is

@@ -36,6 +36,7 @@ def spans(value: str, complete_length: int = LENGTH) -> list[tuple[int, int]] | 
         # section 14.1.2: a last-pos at or past the end is the end
         ("bytes=9999-9999", [(9999, 10_000)]),
         ("bytes=9000-10000", [(9000, 10_000)]),
+        ("bytes=9000-18446744073709551616", [(9000, 10_000)]),
         (f"bytes=9000-{HUGE}", [(9000, 10_000)]),
         # section 14.1.2: a suffix longer than the representation is all of it
         ("bytes=-10000", [(0, 10_000)]),
@@ -83,6 +84,7 @@ def test_a_valid_set_without_a_satisfiable_member_is_empty(value: str) -> None:
     [
         # section 14.2: an unknown unit MUST be ignored
         "seconds=0-1",
+        "byte=0-9",
         "none=0-1",
         "=0-1",
         # section 14.1.1: not a ranges-specifier
@@ -111,9 +113,14 @@ def test_a_valid_set_without_a_satisfiable_member_is_empty(value: str) -> None:
         "bytes: 0-9",
         "bytes=0-9, bytes=20-29",
         "bytes=٠-٩",  # DIGIT is ASCII
+        "bytes=²-9",
+        "bytes=0- 9",
+        "bytes=*",
+        '"bytes=0-9"',
         "bytes=0-9\n",
         # section 14.1.1: last-pos less than first-pos is invalid, and so is its whole set
         "bytes=9-0",
+        "bytes=100-" + "0" * 5000 + "99",
         "bytes=20000-19999",  # also where both lie past the end: invalid, not unsatisfiable
         f"bytes={HUGE}-1",
         f"bytes={HUGE}1-{HUGE}0",
@@ -139,6 +146,10 @@ def test_ranges_of_nothing_are_ignored() -> None:  # section 14.2
         ("bytes=0-999,100-199", [(0, 1000)]),  # enclosed
         ("bytes=0-99,100-199", [(0, 200)]),  # adjacent
         ("bytes=5-5,5-5,5-5", [(5, 6)]),
+        ("bytes=100-199,0-99", [(0, 200)]),
+        ("bytes=0-,-500", [(0, 10_000)]),
+        ("bytes=0-5000,5000-", [(0, 10_000)]),
+        ("bytes=100-199,0-999", [(0, 1000)]),
         ("bytes=0-99,179-199", [(0, 200)]),  # a gap of 79 bytes
         ("bytes=0-99,180-199", [(0, 100), (180, 200)]),  # a gap of 80 bytes
         # a coalesced range stands where the first of its members stood

@@ -1,0 +1,33 @@
+"""Listings of albums that lie on no disk."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Sequence
+
+from archive_service.archive.listing import CHANGE_TOKEN_SIZE, Listing
+
+_USUAL_MTIME_NS = 10**18
+
+
+def listing_of(
+    paths: Sequence[bytes],
+    sizes: Iterable[int],
+    mtimes_ns: Iterable[int] | None = None,
+    modes: Iterable[int] | None = None,
+    *,
+    newest_ns: int = 0,
+) -> Listing:
+    """Return the listing of an album; usually all files have one time, and the mode 644."""
+    count = len(paths)
+    times_ns = [_USUAL_MTIME_NS] * count if mtimes_ns is None else mtimes_ns
+    return Listing(
+        paths,
+        paths,
+        array("Q", sizes),
+        array("q", times_ns),
+        array("H", [0o644] * count if modes is None else modes),
+        bytes(CHANGE_TOKEN_SIZE * count),
+        newest_ns,
+        newest_ns,
+    )
