@@ -21,7 +21,7 @@ from archive_service.archive.errors import AlbumEmpty, PartNotFound
 from archive_service.archive.layout import ArchiveLayout
 from archive_service.archive.listing import parents
 from archive_service.archive.partition import Pieces, fewest_parts, partition
-from archive_service.archive.representation import Excerpts, Representation
+from archive_service.archive.representation import Representation, excerpt
 
 MOST_PARTS = 1000
 """Of 4 GB each they hold 4 TB."""
@@ -61,7 +61,8 @@ class Parts:
         cuts = self._cuts(wanted.of)
         if wanted.of == 1:
             return self._whole
-        return Excerpts(self._whole).of(self._entries(*cuts[wanted.number - 1 : wanted.number + 1]))
+        first, stop = cuts[wanted.number - 1 : wanted.number + 1]
+        return excerpt(self._whole, self._entries(first, stop))
 
     def divided(self, division: Division) -> Iterator[Representation]:
         """Yield the parts of a division; raise as `all` does."""
@@ -69,8 +70,8 @@ class Parts:
 
     def all(self, of: int) -> Iterator[Representation]:
         """Yield all parts; raise AlbumEmpty, or PartNotFound where there are fewer."""
-        cuts, excerpts = self._cuts(of), Excerpts(self._whole)
-        return (excerpts.of(self._entries(first, stop)) for first, stop in pairwise(cuts))
+        cuts = self._cuts(of)
+        return (excerpt(self._whole, self._entries(*between)) for between in pairwise(cuts))
 
     def _cuts(self, parts: int) -> Sequence[int]:
         """Return the first entry of each part, and the number of entries."""
