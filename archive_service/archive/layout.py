@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 from itertools import accumulate, count, repeat
@@ -171,13 +171,13 @@ class ArchiveLayout:
 
 def lay_out(
     listing: Listing,
-    names: Sequence[bytes],
+    names: Sequence[bytes] | Mapping[SourceIndex, bytes],
     sources: Iterable[SourceIndex],
     *,
     zone: tzinfo,
     large_file_bytes: int = LARGE_FILE_BYTES,
 ) -> ArchiveLayout:
-    """Lay out an archive of sources of a listing; `names` has a name for each of the listing's.
+    """Lay out an archive of sources of a listing; `names` has a name for each of them.
 
     `zone` is the time zone of the DOS times.
     Raise AlbumUnpackable for a name that no zip can hold (APPNOTE 4.4.10: two bytes of length),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 import sys
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import repeat
 from typing import NewType, cast
@@ -221,16 +221,6 @@ def parents(path: bytes) -> Iterator[bytes]:
     """Yield the directories between a file or directory and the album, innermost first."""
     while path := parent(path):
         yield path
-
-
-def parents_of_directories(
-    listing: Listing, sources: Iterable[SourceIndex]
-) -> Iterator[SourceIndex]:
-    """Yield the listed parents of those sources that are directories."""
-    paths = map(listing.paths.__getitem__, sources)
-    wanted = {above for path in paths if path.endswith(b"/") for above in parents(path)}
-    if wanted:
-        yield from (source for source in listing.sources() if listing.paths[source] in wanted)
 
 
 def column_bytes(column: array[int]) -> bytes:

@@ -18,15 +18,23 @@ than half of the bytes, that leaves parts of a single small file.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol
+
+
+class Column(Protocol):
+    """Numbers, one for each piece."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, at: int, /) -> int: ...
 
 
 class Pieces(NamedTuple):
     """What parts are made of; see above.  There is at least one piece."""
 
-    starts: Sequence[int]
-    stops: Sequence[int]
+    starts: Column
+    stops: Column
 
     def cost(self, first: int, stop: int) -> int:
         """Return the cost of a part with the pieces from `first` up to `stop`."""

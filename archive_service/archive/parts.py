@@ -13,15 +13,14 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from itertools import pairwise, repeat
-from operator import add, sub
+from itertools import pairwise
 from typing import NamedTuple
 
 from archive_service.archive.errors import AlbumEmpty, PartNotFound
 from archive_service.archive.layout import ArchiveLayout
 from archive_service.archive.listing import parents
 from archive_service.archive.partition import Pieces, fewest_parts, partition
-from archive_service.archive.representation import Excerpts, Representation
+from archive_service.archive.representation import Representation, excerpt
 
 MOST_PARTS = 1000
 """Of 4 GB each they hold 4 TB."""
@@ -61,7 +60,8 @@ class Parts:
         cuts = self._cuts(wanted.of)
         if wanted.of == 1:
             return self._whole
-        return Excerpts(self._whole).of(self._entries(*cuts[wanted.number - 1 : wanted.number + 1]))
+        first, stop = cuts[wanted.number - 1 : wanted.number + 1]
+        return excerpt(self._whole, self._entries(first, stop))
 
     def divided(self, division: Division) -> Iterator[Representation]:
         """Yield the parts of a division; raise as `all` does."""
@@ -69,8 +69,8 @@ class Parts:
 
     def all(self, of: int) -> Iterator[Representation]:
         """Yield all parts; raise AlbumEmpty, or PartNotFound where there are fewer."""
-        cuts, excerpts = self._cuts(of), Excerpts(self._whole)
-        return (excerpts.of(self._entries(first, stop)) for first, stop in pairwise(cuts))
+        cuts = self._cuts(of)
+        return (excerpt(self._whole, self._entries(*between)) for between in pairwise(cuts))
 
     def _cuts(self, parts: int) -> Sequence[int]:
         """Return the first entry of each part, and the number of entries."""
@@ -81,16 +81,19 @@ class Parts:
         return [self._first_entries[cut] for cut in partition(self._pieces(), parts)]
 
     def _pieces(self) -> Pieces:
-        costs = _costs_before(self._layout)
-        before = list(map(costs.__getitem__, self._first_entries))
+        begin, end = self._first_entries[:-1], self._first_entries[1:]
+        before, stops = _CostsBefore(self._layout, begin), _CostsBefore(self._layout, end)
         if not self._directories:
-            return Pieces(before[:-1], before[1:])
-        repeated = (self._cost_repeated(first, costs) for first in self._first_entries[:-1])
-        return Pieces(list(map(sub, before, repeated)), before[1:])
+            return Pieces(before, stops)
+        repeated = map(self._cost_repeated, begin)
+        return Pieces([before[at] - cost for at, cost in enumerate(repeated)], stops)
 
-    def _cost_repeated(self, first: int, costs: Sequence[int]) -> int:
+    def _cost_repeated(self, first: int) -> int:
         above = self._directories.above_first_behind(first)
-        return sum(costs[entry + 1] - costs[entry] for entry in above)
+        return sum(
+            _cost_before(self._layout, entry + 1) - _cost_before(self._layout, entry)
+            for entry in above
+        )
 
     def _entries(self, first: int, stop: int) -> Sequence[int]:
         if not self._directories.has_any(first, stop):
@@ -103,7 +106,8 @@ class _Directories:
 
     def __init__(self, layout: ArchiveLayout) -> None:
         self._names = layout.names
-        self._entries = [at for at, name in enumerate(layout.names) if name.endswith(b"/")]
+        names = enumerate(layout.names) if layout.file_count < layout.entries else ()
+        self._entries = [at for at, name in names if name.endswith(b"/")]
         self._by_name = {layout.names[entry]: entry for entry in self._entries}
 
     def __len__(self) -> int:
@@ -127,16 +131,33 @@ class _Directories:
         return [each for each in above if each is not None]
 
 
-def _costs_before(layout: ArchiveLayout) -> Sequence[int]:
-    """Return the cost of all entries before each entry, then that of all entries."""
-    central = map(sub, layout.central_offsets, repeat(layout.central_offsets[0]))
-    return list(map(add, layout.header_offsets, central))
+class _CostsBefore:
+    """For each of some entries, the cost of all before it.
+
+    It is added up when it is asked for: of 150,000 entries a question needs a few hundred.
+    """
+
+    def __init__(self, layout: ArchiveLayout, entries: Sequence[int]) -> None:
+        self._layout = layout
+        self._entries = entries
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __getitem__(self, at: int) -> int:
+        return _cost_before(self._layout, self._entries[at])
+
+
+def _cost_before(layout: ArchiveLayout, entry: int) -> int:
+    """Return the cost of all entries before one; the number of entries stands for their end."""
+    central = layout.central_offsets
+    return layout.header_offsets[entry] + central[entry] - central[0]
 
 
 def _first_entries(layout: ArchiveLayout) -> Sequence[int]:
     """Return where pieces begin, each of a file, and the number of entries; [0] without a file."""
-    files = list(layout.files())
-    if len(files) == layout.entries:
+    if layout.file_count == layout.entries:
         return range(layout.entries + 1)
+    files = list(layout.files())
     behind = [file + 1 for file in files[:-1]]
     return [0, *behind, layout.entries] if files else [0]

@@ -6,7 +6,7 @@ The validators are the entity tag (`etag`) and the time of the newest change (La
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import tzinfo
 from typing import Protocol
@@ -149,12 +149,6 @@ def represent(
     return Representation(archive, layout, fingerprint, options, contents, etag, changed_s)
 
 
-def represent_part(whole: Representation, layout: ArchiveLayout) -> Representation:
-    """Add the validators to a layout of a part of an album."""
-    etag = _entity_tag(layout, whole.options, whole.contents)
-    return replace(whole, layout=layout, etag=etag)
-
-
 def _entity_tag(layout: ArchiveLayout, options: ArchiveOptions, contents: Contents) -> str:
     versions = content_versions(layout, contents.stamps) if options.change_token else b""
     return make_entity_tag(layout, versions)
@@ -172,19 +166,12 @@ def _changed_s(listing: Listing, options: ArchiveOptions) -> int | None:
     return (newest_ns + _CLOCK_LAG_NS) // NS_PER_S + 1
 
 
-class Excerpts:
-    """Makes archives of the entries of one, under the names that they have in it."""
+def excerpt(whole: Representation, entries: Iterable[int]) -> Representation:
+    """Return the archive of some entries of a whole one, under the names that they have in it.
 
-    def __init__(self, whole: Representation) -> None:
-        self._whole = whole
-        layout = whole.layout
-        self._names = [b""] * len(layout.listing)
-        for source, name in zip(layout.sources, layout.names, strict=True):
-            self._names[source] = name
-
-    def of(self, entries: Sequence[int]) -> Representation:
-        """Return the archive of some entries; `entries` are their numbers in the whole."""
-        whole = self._whole
-        sources = map(whole.layout.sources.__getitem__, entries)
-        layout = lay_out(whole.layout.listing, self._names, sources, zone=whole.options.zone)
-        return represent_part(whole, layout)
+    `entries` are their numbers in the whole.
+    """
+    sources, options = whole.layout.sources, whole.options
+    names = {sources[entry]: whole.layout.names[entry] for entry in entries}
+    layout = lay_out(whole.layout.listing, names, names, zone=options.zone)
+    return replace(whole, layout=layout, etag=_entity_tag(layout, options, whole.contents))

@@ -22,7 +22,7 @@ from hashlib import blake2b
 from itertools import pairwise
 
 from archive_service.archive.errors import BadQuery, FileNotInAlbum, SelectionOutdated
-from archive_service.archive.representation import Excerpts, Representation
+from archive_service.archive.representation import Representation, excerpt
 
 _FORMAT = b"\x01"
 _DIGEST_BYTES = 8
@@ -51,7 +51,7 @@ def selection_of(part: Representation, whole: Representation) -> str:
 
 def narrowed(whole: Representation, selection: str) -> Representation:
     """Return the part of an archive that a text stands for; raise BadQuery or SelectionOutdated."""
-    return Excerpts(whole).of(decoded(selection, whole.layout.names))
+    return excerpt(whole, decoded(selection, whole.layout.names))
 
 
 def encoded(entries: Iterable[int], names: Sequence[bytes]) -> str:

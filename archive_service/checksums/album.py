@@ -37,6 +37,8 @@ from archive_service.storage.base import AlbumFiles, Storage
 
 STORE_EVERY_S = 5.0
 """How often learned values are written to the index during a download."""
+STORED_AT_ONCE = 8192
+"""With so many they are written sooner: while the index takes them, descriptions wait for it."""
 SOON_READ_BYTES = 64 * 1024 * 1024
 """The most bytes of suspected files that are read before a description is used."""
 _LATEST_S = 2**32 - 1
@@ -190,8 +192,9 @@ class AlbumChecksums(Crc32Column):
             self._threads.in_index_thread(store)
 
     def flush_if_due(self) -> None:
-        """Do the same where the last time is STORE_EVERY_S ago."""
-        if self._learned and time.monotonic() - self._stored_at_s >= STORE_EVERY_S:
+        """Do the same where the last time is STORE_EVERY_S ago, or many values are collected."""
+        is_due = time.monotonic() - self._stored_at_s >= STORE_EVERY_S
+        if is_due or len(self._learned) >= STORED_AT_ONCE:
             self.flush()
 
     def begun(self, source: SourceIndex) -> HashState:

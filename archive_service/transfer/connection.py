@@ -41,6 +41,7 @@ from aiohttp import web
 
 from archive_service.archive.errors import LengthMismatch, SourceChanged, SourceUnreadable
 from archive_service.transfer.file_span import Chunk, FileSpan
+from archive_service.transfer.loop_turns import AT_ONCE, Turns
 from archive_service.transfer.socket_writer import FileNotSent, SocketWriter
 from archive_service.transfer.stall_watchdog import StallWatchdog, reset
 from archive_service.transfer.tcp_info import progress_of
@@ -132,12 +133,12 @@ class Transfer:
         self._left_bytes -= count - left_bytes
         return left_bytes
 
-    async def finish(self) -> None:
-        """Send the rest when the client takes it; raise as `begin` does, or TimeoutError."""
+    async def finish(self, turns: Turns = AT_ONCE) -> None:
+        """Send the rest as the client takes it, in steps; raise like `begin`, or TimeoutError."""
         transport = self._transport()
         if self._writer and self._unsent is None:
             try:
-                await self._in_time(transport, self._writer.finish())
+                await self._in_time(transport, self._writer.finish(turns))
             except FileNotSent as error:
                 self._unsent = error.unsent
             finally:  # a client that leaves has taken a part

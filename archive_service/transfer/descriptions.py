@@ -28,8 +28,8 @@ from archive_service.archive.naming import archive_names
 from archive_service.archive.representation import (
     ArchiveOptions,
     Representation,
+    excerpt,
     represent,
-    represent_part,
 )
 from archive_service.archive.settling import UploadLook, UploadSign
 from archive_service.checksums.album import AlbumChecksums
@@ -48,16 +48,6 @@ KEPT_FILES = 100_000
 """Files of the descriptions that are kept for later requests, with their checksums."""
 _FILES_PER_ALBUM = 30
 """The memory that an album takes beside its files, counted in files."""
-_KEPT_NAMES = 20_000
-"""Files of an album whose names are kept for the next part of it, some 250 bytes each.  Those of a
-larger album are kept while a part of any waits to be cut: to make them takes a second."""
-
-
-class _Names(NamedTuple):
-    """The names of the files of an album in its archive, and the files by name."""
-
-    names: Sequence[bytes]
-    by_name: FileLookup
 
 
 class _Part(NamedTuple):
@@ -95,7 +85,7 @@ class Descriptions:
         self._cutters = Lanes("cut", _CUTTING)
         self._cuts = 0
         """Parts that wait to be cut, or are cut."""
-        self._last_cut: tuple[Representation, _Names] | None = None
+        self._last_cut: tuple[Representation, FileLookup] | None = None
 
     def close(self) -> None:
         """End the threads that cut."""
@@ -192,30 +182,22 @@ class Descriptions:
     def _end_cutting(self, _cutting: Future[Representation]) -> None:
         with self._lock:
             self._cuts -= 1
-            last = self._last_cut
-            if last and not self._cuts and len(last[0].layout.listing) > _KEPT_NAMES:
+            if not self._cuts:
                 self._last_cut = None
 
     def _cut(self, wanted: _Part) -> Representation:
-        whole, listing = wanted.whole, wanted.whole.layout.listing
-        names, by_name = self._names_of(whole)
-        sources = by_name.sources(wanted.files)
-        made = represent_part(whole, lay_out(listing, names, sources, zone=self._options.zone))
+        entries = self._lookup_in(wanted.whole).entries(wanted.files)
+        made = excerpt(wanted.whole, entries)
         with self._lock:
             self._parts[wanted] = made
         return made
 
-    def _names_of(self, whole: Representation) -> _Names:
-        """Return the names in an album; for the one thread that cuts."""
+    def _lookup_in(self, whole: Representation) -> FileLookup:
+        """Return the files of an album by name; for the one thread that cuts."""
         last = self._last_cut
-        if last and last[0] is whole:
-            return last[1]
-        self._last_cut = None
-        listing = whole.layout.listing
-        names = archive_names(listing.paths, self._options.names)
-        found = _Names(names, FileLookup(listing, names, self._options.names))
-        self._last_cut = (whole, found)
-        return found
+        if not (last and last[0] is whole):
+            last = self._last_cut = whole, FileLookup(whole.layout, self._options.names)
+        return last[1]
 
 
 def _fingerprint(listing: Listing, known: Representation | None) -> bytes:

@@ -26,10 +26,14 @@ from archive_service.observe.events import (
 from archive_service.transfer.connection import Transfer
 from archive_service.transfer.content import ArchiveContent
 from archive_service.transfer.file_span import Chunk
+from archive_service.transfer.loop_turns import AT_ONCE, Turns
+from archive_service.transfer.read_ahead import is_quick
 from archive_service.transfer.sending_pace import Pace
 
 NOTED_BYTES = 1024 * 1024
 """Pieces that the connection takes at once are noted together, up to this size."""
+AT_ONCE_BYTES = 8 * 1024 * 1024
+"""The bytes after which a download takes turns with others: little albums come first."""
 _CONNECTION_ERRORS = (OSError, ClientError, asyncio.TimeoutError)
 
 
@@ -37,11 +41,18 @@ class DownloadRun:
     """Sends one answer's body and counts what the connection takes; `started` describes it."""
 
     def __init__(
-        self, started: DownloadStarted, transfer: Transfer, pace: Pace, observe: Observe
+        self,
+        started: DownloadStarted,
+        transfer: Transfer,
+        *,
+        pace: Pace,
+        turns: Turns,
+        observe: Observe,
     ) -> None:
         self._started = started
         self._transfer = transfer
         self._pace = pace
+        self._turns = turns
         self._observe = observe
         self._began_s = time.monotonic()
         self._sent_bytes = 0
@@ -88,10 +99,14 @@ class DownloadRun:
         count = len(chunk)
         if allowed := self._pace.may_send(count):
             await allowed
+        takes_turns = self._sent_bytes >= AT_ONCE_BYTES and is_quick(self._pace)
+        turns = self._turns if takes_turns else AT_ONCE
+        if waiting := turns.waiting():
+            await waiting
         began_s = time.monotonic()
         if self._transfer.begin(chunk):
             self._note_sent()
-            await self._transfer.finish()
+            await self._transfer.finish(turns)
             self._note_sent()
         else:
             self._note_sent(at_least_bytes=NOTED_BYTES)

@@ -66,7 +66,7 @@ class ReadAhead:
             start,
             stop,
             piece_bytes=pieces.buffer_bytes,
-            most_files=lambda: BATCH_FILES if self._is_quick() else 1,
+            most_files=lambda: BATCH_FILES if is_quick(pieces) else 1,
             begins_batch=self._to_hash,
         )
         self._segments = next(self._plan, None)
@@ -90,7 +90,7 @@ class ReadAhead:
 
     def next_batch(self) -> Making | None:
         """Return the next batch, whose files the caller closes; None behind the last."""
-        ahead = MADE_AHEAD if self._is_quick() else 0
+        ahead = MADE_AHEAD if is_quick(self._pieces) else 0
         while self._segments and len(self._makings) <= ahead:
             if self._makings and self._to_hash(self._segments[0]):
                 break
@@ -114,9 +114,6 @@ class ReadAhead:
         for making in self._makings:
             give_up(making.batch)
 
-    def _is_quick(self) -> bool:
-        return self._pieces.buffer_bytes() >= QUICK_FROM_BYTES
-
     def _begin(self, segments: Sequence[Segment]) -> Batch | Future[Batch]:
         if self._start_reading and self._makings:
             return self._threads.submit(self._made_cold, segments, self._start_reading)
@@ -130,6 +127,11 @@ class ReadAhead:
         batch = self._maker.make(segments)
         start_reading(batch)
         return batch
+
+
+def is_quick(pieces: PieceSizes) -> bool:
+    """Return whether the client takes much at a time."""
+    return pieces.buffer_bytes() >= QUICK_FROM_BYTES
 
 
 def give_up(batch: Batch | Future[Batch]) -> None:

@@ -6,12 +6,14 @@ import asyncio
 import os
 import socket
 from contextlib import suppress
+from functools import partial
 
 from archive_service.archive.errors import SourceChanged, SourceUnreadable
 from archive_service.checksums.hash_blocks import thread_block
 from archive_service.storage.base import DiskFile
 from archive_service.transfer.batches import NOTHING
 from archive_service.transfer.file_span import Chunk, CopiedSpan, FileSpan
+from archive_service.transfer.loop_turns import AT_ONCE, Turns
 
 _COPIED_BYTES = 256 * 1024
 """Bytes that are copied at once."""
@@ -47,6 +49,8 @@ class SocketWriter:
         # Selectors are given the descriptor: they format an object for an error first, which is
         # slow for a socket.
         self._descriptor = self._socket.fileno()
+        self._is_due = False
+        """Whether a step waits for its turn."""
         self._buffer = NOTHING
         self._file: DiskFile | None = None
         self._is_copied = False
@@ -74,17 +78,23 @@ class SocketWriter:
             self._buffer, self._file, self._count = chunk, None, 0
         return self._go_on(_COPIED_BYTES)
 
-    async def finish(self) -> None:
-        """Send the rest of the chunk as the socket takes it; raise like `begin`."""
+    async def finish(self, turns: Turns = AT_ONCE) -> None:
+        """Send the rest of the chunk as the socket takes it, in steps; raise like `begin`."""
         sent = self._loop.create_future()
-        self._loop.add_writer(self._descriptor, self._on_room, sent)
+        self._loop.add_writer(self._descriptor, self._on_room, sent, turns)
         try:
             await sent
         finally:
             self._loop.remove_writer(self._descriptor)
 
-    def _on_room(self, sent: asyncio.Future[None]) -> None:
-        if sent.done():  # `finish` has not run since
+    def _on_room(self, sent: asyncio.Future[None], turns: Turns) -> None:
+        if not (sent.done() or self._is_due):
+            self._is_due = True
+            turns.call(partial(self._make_step, sent))
+
+    def _make_step(self, sent: asyncio.Future[None]) -> None:
+        self._is_due = False
+        if sent.done():  # `finish` has not run since, or was given up
             return
         try:
             if not self._go_on(_COPIED_FOR_ROOM_BYTES):

@@ -25,6 +25,7 @@ from archive_service.http.response_plan import (
 from archive_service.observe.events import DownloadResumed, DownloadStarted, Observe
 from archive_service.transfer.connection import Transfer
 from archive_service.transfer.download import DownloadRun
+from archive_service.transfer.loop_turns import LoopTurns
 from archive_service.transfer.sending_pace import AdaptivePace, DelayedPace
 from archive_service.transfer.service import ArchiveService
 from archive_service.web.archive_parts import ending_of
@@ -54,6 +55,7 @@ class DownloadRoute:
         self._fair_use = fair_use
         self._resumptions = fair_use.resumptions
         self._requests = requests
+        self._turns = LoopTurns()
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Answer with the bytes that a request asks for."""
@@ -153,7 +155,9 @@ class DownloadRoute:
         try:
             with slot as pace:
                 async with content.watched(slices, pace), transfer:
-                    run = DownloadRun(started, transfer, pace, self._observe)
+                    run = DownloadRun(
+                        started, transfer, pace=pace, turns=self._turns, observe=self._observe
+                    )
                     await run.send(answer, content)
                     if run.has_failed:
                         self._resumptions.note_cut(

@@ -20,8 +20,8 @@ from archive_service.archive.naming import NameRules
 from archive_service.archive.parts import MOST_PARTS, PartNumber, Parts
 from archive_service.archive.representation import (
     ArchiveOptions,
-    Excerpts,
     Representation,
+    excerpt,
     represent,
 )
 
@@ -97,7 +97,7 @@ def test_only_a_part_of_a_single_file_is_larger_than_asked(
 
 def both(whole: Representation, one: Representation, other: Representation) -> Representation:
     names = {*one.layout.names, *other.layout.names}
-    return Excerpts(whole).of([at for at, name in enumerate(whole.layout.names) if name in names])
+    return excerpt(whole, [at for at, name in enumerate(whole.layout.names) if name in names])
 
 
 def test_an_archive_of_just_the_size_is_one_part() -> None:

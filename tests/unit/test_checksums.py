@@ -32,7 +32,7 @@ from archive_service.archive.listing import CLOCK_TICK_NS, SourceIndex
 from archive_service.archive.representation import Representation
 from archive_service.archive.segments import LARGE_FILE_BYTES
 from archive_service.archive.zip.headers import LOCAL_CRC32_OFFSET
-from archive_service.checksums.album import AlbumChecksums
+from archive_service.checksums.album import STORED_AT_ONCE, AlbumChecksums
 from archive_service.checksums.crc32_column import UNKNOWN, Crc32Column
 from archive_service.checksums.crc_index.base import CrcIndex
 from archive_service.checksums.crc_index.memory import MemoryCrcIndex
@@ -646,6 +646,23 @@ def test_values_are_stored_and_searched_in_threads(photos_dir: Path) -> None:
             assert len(album.index.load(ARCHIVE)) == len(sources)
             assert looked.threads
             assert threading.get_ident() not in looked.threads
+
+    run(first_download())
+
+
+def test_many_learned_values_are_stored_before_others_wait_for_all_of_them(
+    photos_dir: Path,
+) -> None:
+    settle(make_album(photos_dir, {f"{number}.bin": b"x" for number in range(STORED_AT_ONCE)}))
+    album = OneAlbum(photos_dir)
+
+    async def first_download() -> None:
+        async with album.checksums() as checksums:
+            sources = list(album.listing.sources())
+            checksums.learn(sources, [7] * len(sources), read_from_ns=time.time_ns())
+            checksums.flush_if_due()
+            await asyncio.wrap_future(checksums.begin_load())  # behind what is stored
+            assert len(album.index.load(ARCHIVE)) == STORED_AT_ONCE
 
     run(first_download())
 

@@ -1,0 +1,119 @@
+"""Downloads at full speed make their steps in turns of the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from functools import partial
+
+from archive_service.transfer.loop_turns import AT_ONCE, LoopTurns, Turns
+from archive_service.transfer.socket_writer import SocketWriter
+
+DOWNLOADS = 5
+SENT_BYTES = 4 * 1024 * 1024
+TURNS_OF_THE_LOOP = 200
+
+
+async def turns_of_the_loop(until: asyncio.Event) -> int:
+    """Count the turns of the loop until an event."""
+    count = 0
+    while not until.is_set():
+        count += 1
+        assert count < TURNS_OF_THE_LOOP
+        await asyncio.sleep(0)
+    return count
+
+
+def test_one_turn_of_the_loop_has_one_step_and_steps_keep_their_order() -> None:
+    async def run() -> None:
+        turns, made, is_done = LoopTurns(alone_s=0), list[int](), asyncio.Event()
+        for number in range(DOWNLOADS):
+            turns.call(partial(made.append, number))
+        turns.call(is_done.set)
+        assert made == [0]
+        assert await turns_of_the_loop(is_done) == DOWNLOADS
+        assert made == list(range(DOWNLOADS))
+
+    asyncio.run(run())
+
+
+def test_who_waits_for_a_turn_gets_it_before_those_that_ask_later() -> None:
+    async def run() -> None:
+        turns, is_done = LoopTurns(alone_s=0), asyncio.Event()
+        assert turns.waiting() is None
+        waiting = turns.waiting()
+        assert isinstance(waiting, asyncio.Future)
+        turns.call(is_done.set)
+        assert not waiting.done()
+        await turns_of_the_loop(is_done)
+        assert waiting.done()
+
+    asyncio.run(run())
+
+
+def test_a_download_that_is_given_up_holds_up_no_other() -> None:
+    async def run() -> None:
+        turns, is_done = LoopTurns(alone_s=0), asyncio.Event()
+        assert turns.waiting() is None
+        given_up = turns.waiting()
+        assert isinstance(given_up, asyncio.Future)
+        turns.call(is_done.set)
+        given_up.cancel()
+        await turns_of_the_loop(is_done)
+
+    asyncio.run(run())
+
+
+def test_a_download_alone_goes_on_in_its_turn() -> None:
+    async def run() -> None:
+        turns = LoopTurns(alone_s=60)
+        assert [turns.waiting() for _ in range(DOWNLOADS)] == [None] * DOWNLOADS
+        await asyncio.sleep(0)
+        assert turns.waiting() is None
+
+    asyncio.run(run())
+
+
+def test_of_several_sockets_with_room_one_is_sent_to_in_a_turn_of_the_loop() -> None:
+    assert asyncio.run(most_sent_to_in_a_turn(LoopTurns(alone_s=0))) == 1
+    assert asyncio.run(most_sent_to_in_a_turn(AT_ONCE)) == DOWNLOADS
+
+
+async def most_sent_to_in_a_turn(turns: Turns) -> int:
+    """Give several full sockets room; return to how many one turn of the loop sends at most."""
+    with ExitStack() as stack:
+        pairs = [(stack.enter_context(a), stack.enter_context(b)) for a, b in socket_pairs()]
+        writers = [SocketWriter(ours) for ours, _ in pairs]
+        for writer in writers:
+            stack.callback(writer.close)
+            assert writer.begin(memoryview(bytes(SENT_BYTES)))
+        sending = [asyncio.ensure_future(writer.finish(turns)) for writer in writers]
+        await asyncio.sleep(0)  # each has asked to be called when there is room
+        for _, theirs in pairs:
+            drain(theirs)
+        most = 0
+        for _ in range(2 * DOWNLOADS):
+            before = [writer.left_bytes for writer in writers]
+            await asyncio.sleep(0)
+            after = [writer.left_bytes for writer in writers]
+            most = max(most, sum(map(int.__ne__, before, after)))
+        for each in sending:
+            each.cancel()
+        await asyncio.gather(*sending, return_exceptions=True)
+        return most
+
+
+def socket_pairs() -> Iterator[tuple[socket.socket, socket.socket]]:
+    for _ in range(DOWNLOADS):
+        pair = socket.socketpair()
+        for end in pair:
+            end.setblocking(False)
+        yield pair
+
+
+def drain(connection: socket.socket) -> None:
+    with suppress(BlockingIOError):
+        while True:
+            connection.recv(SENT_BYTES)
