@@ -281,7 +281,7 @@ class Lanes:
 def _run_one(run: _Run, future: Future[Any], call: Callable[[], Any]) -> None:
     if not future.set_running_or_notify_cancel():
         return
-    current.progress = run
+    current.set(run)
     try:
         result = call()
     except BaseException as error:  # noqa: BLE001 - it is raised where the result is asked for
@@ -289,7 +289,7 @@ def _run_one(run: _Run, future: Future[Any], call: Callable[[], Any]) -> None:
     else:
         future.set_result(result)
     finally:
-        current.progress = None
+        current.set(None)
         del future  # an exception holds this frame
 
 

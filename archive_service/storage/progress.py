@@ -1,10 +1,13 @@
-"""How the work of each thread goes on, noted by the work itself."""
+"""How the work of each thread goes on, noted by the work itself.
+
+Work that waits for the loop of a store is noted there: a context goes with each call to a loop.
+"""
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Hashable
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 
@@ -20,17 +23,13 @@ class Progress:
     """When it went on last."""
 
 
-class _Current(threading.local):
-    progress: Progress | None = None
-
-
-current = _Current()
+current: ContextVar[Progress | None] = ContextVar("current", default=None)
 """The work of this thread, if it has any."""
 
 
 def note_progress() -> None:
     """Note that the work of this thread goes on: it may take long, but does not hang."""
-    if work := current.progress:
+    if work := current.get():
         work.noted_s = time.monotonic()
 
 
@@ -39,6 +38,6 @@ def note_step(key: Hashable) -> None:
 
     For a lane of several albums, whose work gives way after a step where others wait.
     """
-    if work := current.progress:
+    if work := current.get():
         work.began_s = work.noted_s = time.monotonic()
         work.key = key

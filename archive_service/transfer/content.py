@@ -44,8 +44,8 @@ from archive_service.transfer.file_span import (
     Chunk,
     CopiedSpan,
     FileSpan,
-    begin_to_read,
     is_warm,
+    read_for_a_moment,
     warm_span,
 )
 from archive_service.transfer.read_ahead import Making, PieceSizes, ReadAhead, give_up
@@ -192,7 +192,7 @@ class ArchiveContent:
                 if isinstance(piece, memoryview) or is_warm(piece):
                     yield piece
                     continue
-                reading.note_cold(self._start_reading)
+                reading.note_cold(self._read_cold)
                 if piece.head:  # it need not wait for the disk
                     yield piece.head
                 yield await self._warmed(piece, sent)
@@ -245,13 +245,17 @@ class ArchiveContent:
         if crc32 is not None:
             self._checksums.learn([source], [crc32], read_from_ns=sent.read_from_ns)
 
-    def _start_reading(self, batch: Batch) -> None:
-        """Have a local disk read the large files of a batch at once."""
-        for ready in batch:
-            if isinstance(ready, OpenData) and isinstance(ready.file, DiskFile):
-                offset = ready.segment.start - self.layout.data_offset(ready.segment.entry)
-                count = min(ready.segment.stop - ready.segment.start, BATCH_FILE_BYTES)
-                begin_to_read(FileSpan(ready.file, offset, count))
+    def _read_cold(self, batch: Batch) -> None:
+        """Have a local disk read large files of a batch."""
+        read_for_a_moment(
+            FileSpan(
+                ready.file,
+                ready.segment.start - self.layout.data_offset(ready.segment.entry),
+                min(ready.segment.stop - ready.segment.start, BATCH_FILE_BYTES),
+            )
+            for ready in batch
+            if isinstance(ready, OpenData) and isinstance(ready.file, DiskFile)
+        )
 
     async def _warmed(self, span: FileSpan, sent: SentFile) -> Chunk:
         """Read a span into the page cache; on slow file systems, into a buffer of the process."""

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from archive_service.archive.errors import SourceChanged, SourceUnreadable
 from archive_service.storage.base import DiskFile
-from archive_service.storage.local.page_advice import DISK_STEP_BYTES, read_ahead
 from archive_service.storage.local.page_cache import is_cached, is_cold, read_in
 from archive_service.transfer.batches import NOTHING
+
+_MOMENT_S = 0.1
+"""How long a batch waits for the disk at most: its client should not wait for all of it."""
+_STEP_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +80,15 @@ def warm_span(span: FileSpan) -> None:
         raise SourceUnreadable.of(error) from None
 
 
-def begin_to_read(span: FileSpan) -> None:
-    """Have a local disk read a span that is certainly not in memory; other files do it anyway."""
-    descriptor = span.file.fileno()
-    if span.file.is_prompt and is_cold(descriptor, span.offset, span.count):
-        read_ahead(descriptor, span.offset, span.count, step_bytes=DISK_STEP_BYTES)
+def read_for_a_moment(spans: Iterable[FileSpan]) -> None:
+    """Have a local disk read spans that are certainly not in memory; the rest comes in its turn."""
+    stop_s = time.monotonic() + _MOMENT_S
+    for span in spans:
+        descriptor = span.file.fileno()
+        for offset in range(span.offset, span.stop, _STEP_BYTES):
+            if time.monotonic() >= stop_s:
+                return
+            count = min(_STEP_BYTES, span.stop - offset)
+            if span.file.is_prompt and is_cold(descriptor, offset, count):
+                with suppress(OSError):  # it is raised again in its turn
+                    read_in(descriptor, offset, count)

@@ -72,7 +72,7 @@ class ReadAhead:
         self._segments = next(self._plan, None)
         # Not a deque, which takes 0.7 KB for each of thousands of slow clients.
         self._makings: list[Making] = []
-        self._start_reading: Callable[[Batch], object] | None = None
+        self._read_cold: Callable[[Batch], object] | None = None
 
     def to_hash(self) -> list[SourceIndex]:
         """Return the sources whose CRC-32 must be learned before `next_batch`."""
@@ -102,12 +102,12 @@ class ReadAhead:
         """Return whether another batch follows."""
         return bool(self._makings) or self._segments is not None
 
-    def note_cold(self, start_reading: Callable[[Batch], object]) -> None:
-        """Note that large files are not in memory: `start_reading` gets each batch made ahead.
+    def note_cold(self, read_cold: Callable[[Batch], object]) -> None:
+        """Note that large files are not in memory: `read_cold` gets each batch made ahead.
 
         It is called in the thread that made the batch.
         """
-        self._start_reading = start_reading
+        self._read_cold = read_cold
 
     def close(self) -> None:
         """Drop the batches that were made ahead."""
@@ -115,17 +115,17 @@ class ReadAhead:
             give_up(making.batch)
 
     def _begin(self, segments: Sequence[Segment]) -> Batch | Future[Batch]:
-        if self._start_reading and self._makings:
-            return self._threads.submit(self._made_cold, segments, self._start_reading)
+        if self._read_cold and self._makings:
+            return self._threads.submit(self._made_cold, segments, self._read_cold)
         if not self._maker.needs_no_wait(segments):
             return self._threads.submit(self._maker.make, segments)
         return self._maker.make(segments)
 
     def _made_cold(
-        self, segments: Sequence[Segment], start_reading: Callable[[Batch], object]
+        self, segments: Sequence[Segment], read_cold: Callable[[Batch], object]
     ) -> Batch:
         batch = self._maker.make(segments)
-        start_reading(batch)
+        read_cold(batch)
         return batch
 
 

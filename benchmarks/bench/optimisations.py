@@ -205,11 +205,7 @@ OPTIMISATIONS = {
     "disk-ahead": Optimisation(
         "a disk reads the files of later batches once one was not in memory",
         ("cold",),
-        (
-            Replacement(
-                "transfer/read_ahead.py", "        self._start_reading = start_reading\n", ""
-            ),
-        ),
+        (Replacement("transfer/read_ahead.py", "        self._read_cold = read_cold\n", ""),),
     ),
     "plain-names": Optimisation(
         "names that no rule touches are proven plain in one pass",

@@ -74,10 +74,14 @@ def make_index() -> Iterator[MakeIndex]:
         observe: Observe = no_event,
         *,
         answer_timeout_s: float = PATIENT_S,
+        all_albums_timeout_s: float = PATIENT_S,
     ) -> SharedCrcIndex:
         address = parse_index_url(url)
         index = SharedCrcIndex(
-            lambda: make_store(address), observe, answer_timeout_s=answer_timeout_s
+            lambda: make_store(address),
+            observe,
+            answer_timeout_s=answer_timeout_s,
+            all_albums_timeout_s=all_albums_timeout_s,
         )
         made.append(index)
         return index

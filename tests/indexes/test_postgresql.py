@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -146,6 +147,24 @@ def tidy(url: str) -> None:
     store = make_store(parse_index_url(url))
     store.tidy()
     store.close()
+
+
+def test_a_tidy_that_is_never_answered_is_given_up(
+    server: PostgresqlServer, make_index: MakeIndex
+) -> None:
+    index = make_index(server.url, all_albums_timeout_s=0.5)
+    index.store(ONE, [(b"a", VERSION, 1)])
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    with server.connected() as other, other.transaction():
+        other.execute("LOCK TABLE archive_crc")
+        index.tidy([])
+        eventually(lambda: server.execute(waiting) == [(1,)])
+        assert eventually(lambda: not tidying_threads())
+    assert index.load(ONE)
+
+
+def tidying_threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "index tidy"]
 
 
 def test_what_nobody_has_used_for_long_goes(

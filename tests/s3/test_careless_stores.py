@@ -30,12 +30,14 @@ from archive_service.archive.errors import (
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing
 from archive_service.storage.exclusion import Exclusion
+from archive_service.storage.progress import Progress, current
+from archive_service.storage.s3.bounded_answers import MOST_BYTES
 from archive_service.storage.s3.location import S3Location
 from archive_service.storage.s3.storage import S3Storage
 
 OLD, NEW = noise(3_000_000, 1), noise(3_000_000, 2)
 TIMEOUT_S = 120.0
-FOREVER = 1_000_000
+FEW, FOREVER = 20, 1_000_000
 
 
 def is_whole_read(asked: Asked) -> bool:
@@ -261,6 +263,39 @@ def test_a_listing_that_ends_before_its_end_is_no_album(
     assert caught.value.reason == "incomplete listing"
 
 
+def test_a_listing_that_leads_to_itself_is_no_album(
+    careless: Bucket, storage: S3Storage, proxy: FaultyStore, album: str
+) -> None:
+    careless.put(f"{album}/1.jpg", OLD)
+    listed = (
+        b"<ListBucketResult><IsTruncated>true</IsTruncated><EncodingType>url</EncodingType>"
+        b"<NextContinuationToken>again</NextContinuationToken></ListBucketResult>"
+    )
+    proxy.heal()
+    proxy.befall(Fault(of_listings, FEW, status=200, content=listed))
+    with pytest.raises(StorageUnavailable) as caught:
+        storage.list(ArchiveId(album))
+    assert caught.value.reason == "incomplete listing"
+
+
+@pytest.mark.parametrize("status", [200, 403])
+def test_an_answer_that_is_larger_than_any_of_s3_is_a_fault_of_the_store(
+    careless: Bucket, storage: S3Storage, proxy: FaultyStore, album: str, status: int
+) -> None:
+    careless.put(f"{album}/1.jpg", OLD)
+    listing = storage.list(ArchiveId(album))
+    content = b"<ListBucketResult>%s</ListBucketResult>" % (b" " * MOST_BYTES)
+    proxy.heal()
+    proxy.befall(Fault(lambda _: True, FEW, status=status, content=content))
+    with pytest.raises(StorageUnavailable) as caught:
+        storage.list(ArchiveId(album))
+    assert caught.value.reason == "store error"
+    if status == 403:  # of an object, whatever is no error is its content
+        with pytest.raises(DownloadFailed) as failed:
+            read_small(storage, album, listing)
+        assert failed.value.reason == "store error"
+
+
 @pytest.mark.parametrize("row", [b"<Foo/>", b"<Key>1.jpg</Key><Size>large</Size>"])
 def test_a_listing_that_is_none_is_a_fault_of_the_store(
     careless: Bucket, storage: S3Storage, proxy: FaultyStore, album: str, row: bytes
@@ -271,6 +306,22 @@ def test_a_listing_that_is_none_is_a_fault_of_the_store(
     with pytest.raises(StorageUnavailable) as caught:
         storage.list(ArchiveId(album))
     assert caught.value.reason == "store error"
+
+
+def test_each_page_of_a_listing_is_progress_of_the_thread_that_waits_for_it(
+    careless: Bucket, storage: S3Storage, album: str
+) -> None:
+    careless.put(f"{album}/1.jpg", OLD)
+    waiting = Progress(album, began_s=0.0, noted_s=0.0)
+    token = current.set(waiting)
+    try:
+        listing = storage.list(ArchiveId(album))
+        assert waiting.noted_s > 0.0
+        waiting.noted_s = 0.0
+        read_small(storage, album, listing)
+        assert waiting.noted_s > 0.0
+    finally:
+        current.reset(token)
 
 
 # The real thing

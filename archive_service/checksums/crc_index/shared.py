@@ -33,8 +33,8 @@ from archive_service.observe.index_events import IndexImpaired, IndexRestored
 
 ANSWER_TIMEOUT_S = 1.0
 """The deadline of an answer, connecting included: hashing again is cheaper than a long wait."""
-PRUNE_TIMEOUT_S = 600.0
-"""The deadline when a person has asked to go through all albums."""
+ALL_ALBUMS_TIMEOUT_S = 600.0
+"""The deadline of what goes through all albums."""
 ROWS_AT_ONCE = 50_000
 """About 3 MB: on a slow network more would exceed the deadline of an answer."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0
@@ -59,11 +59,13 @@ class SharedCrcIndex:
         *,
         versions: Versions = Listing.versions,
         answer_timeout_s: float = ANSWER_TIMEOUT_S,
+        all_albums_timeout_s: float = ALL_ALBUMS_TIMEOUT_S,
     ) -> None:
         self._make_store = make_store
         self._observe = observe
         self._versions = versions
         self._answer_timeout_s = answer_timeout_s
+        self._all_albums_timeout_s = all_albums_timeout_s
         self._call = DeadlineCall(make_store())
         self._store_circuit, self._write_circuit = Circuit(), Circuit()
         self._memory = MemoryCrcIndex()
@@ -107,7 +109,7 @@ class SharedCrcIndex:
         kept = list(albums)
         self._memory.prune(kept)
         digests = set(map(album_digest, kept))
-        self._write(lambda store: store.prune(digests), within_s=PRUNE_TIMEOUT_S)
+        self._write(lambda store: store.prune(digests), within_s=self._all_albums_timeout_s)
 
     def tidy(self, albums: Iterable[str]) -> None:
         """Have the store drop unused albums, in a thread of its own.
@@ -132,10 +134,11 @@ class SharedCrcIndex:
             self._call.close(within_s=self._answer_timeout_s)
 
     def _tidy(self) -> None:
-        store = self._make_store()  # with a connection of its own
+        call = DeadlineCall(self._make_store())  # with a connection of its own
         with suppress(StoreFailed):  # the next request reports it
-            store.tidy()
-        store.close()
+            call.ask(lambda store: store.tidy(), within_s=self._all_albums_timeout_s)
+        with suppress(StoreFailed):
+            call.close(within_s=self._answer_timeout_s)
 
     def _add(self, archive: ArchiveId, rows: Sequence[Row]) -> bool:
         """Write rows to the store; return whether it has taken them."""

@@ -7,19 +7,15 @@ from contextlib import suppress
 
 _WINDOW_BYTES = 128 * 1024
 """The kernel's usual read-ahead; on the network, one advice reads at most as much."""
-DISK_STEP_BYTES = 512 * 1024
-"""What a local disk reads for one advice, or more."""
 
 
-def read_ahead(
-    descriptor: int, offset: int, count: int, *, step_bytes: int = _WINDOW_BYTES
-) -> None:
+def read_ahead(descriptor: int, offset: int, count: int) -> None:
     """Have the kernel begin to read the data; wait at most for a free slot in its queue."""
     if not hasattr(os, "posix_fadvise"):
         return
     with suppress(OSError):  # reading raises it again
-        for position in range(offset, offset + count, step_bytes):
-            length = min(step_bytes, offset + count - position)
+        for position in range(offset, offset + count, _WINDOW_BYTES):
+            length = min(_WINDOW_BYTES, offset + count - position)
             os.posix_fadvise(descriptor, position, length, os.POSIX_FADV_WILLNEED)
 
 

@@ -10,6 +10,7 @@ import time
 from typing import Any
 
 from archive_service.archive.errors import SourceUnreadable
+from archive_service.storage.progress import note_progress
 
 ENOUGH_BYTES = 32 * 1024
 """What must come in the time that a reader waits at most, or else the store counts as silent."""
@@ -28,6 +29,7 @@ class Body:
         """Return the next bytes; raise SourceUnreadable at the end, or if they are too few."""
         began_s = time.monotonic()
         received: bytes = await self._body.read(limit)
+        note_progress()
         self._waited_s += time.monotonic() - began_s
         self._received += len(received)
         if self._waited_s > self._patience_s:

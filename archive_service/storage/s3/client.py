@@ -21,6 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.utils import parse_timestamp
 
 from archive_service.archive.errors import StorageUnavailable
+from archive_service.storage.s3.bounded_answers import BoundedSession
 from archive_service.storage.s3.location import Addressing
 from archive_service.storage.s3.store_errors import EXPIRED, reason_of
 
@@ -100,6 +101,7 @@ class Clients:
             max_pool_connections=_ANY_NUMBER,
             # The archive's own CRC-32 protects the content, and no store sends one for a range.
             response_checksum_validation="when_required",
+            http_session_cls=BoundedSession,
         )
         if self._addressing != "auto":  # which would count above the file of AWS_CONFIG_FILE
             config = config.merge(AioConfig(s3={"addressing_style": self._addressing}))

@@ -15,6 +15,7 @@ from archive_service.archive.errors import (
     StorageUnavailable,
 )
 from archive_service.archive.lru import WeightedLRU
+from archive_service.storage.progress import note_progress
 from archive_service.storage.s3.answer_checks import (
     Found,
     Part,
@@ -73,11 +74,13 @@ class Objects:
                 # A request of its own, because some stores reject parameters they don't know.
                 restore_status = {"OptionalObjectAttributes": ["RestoreStatus"]}
                 answer = await self._listed({**asked, **restore_status})
+            note_progress()
             yield self._page(answer)
             if not answer.get("IsTruncated"):
                 return
             token = answer.get("NextContinuationToken")
-            if not token:  # there are more objects, which nothing leads to
+            if not token or token == asked.get("ContinuationToken"):
+                # There are more objects, which nothing leads to.
                 raise StorageUnavailable("incomplete listing")
             asked["ContinuationToken"] = token
 

@@ -1,0 +1,64 @@
+"""The HTTP of a store's client; only an object may be of any size.
+
+The client takes the whole of every other answer into memory before it parses it.  So a store, or
+what stands in its place, could fill the memory with a page that never ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, NamedTuple
+
+from aiobotocore.awsrequest import AioAWSResponse
+from aiobotocore.httpsession import AIOHTTPSession
+from aiohttp import ClientError, ClientResponse
+from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
+
+MOST_BYTES = 16 * 1024 * 1024
+"""Four times the largest page of a listing: 1,000 keys of 1,024 bytes, each of which takes three
+characters if it is escaped, and 1,000 bytes about each object."""
+_FIRST_REDIRECTION = 300
+"""From this status on, the content of an answer is no object."""
+
+
+class AnswerTooLarge(ValueError):
+    """An answer is larger than any that S3 knows."""
+
+
+class BoundedSession(AIOHTTPSession):  # type: ignore[misc]  # it has no types
+    """Reads an answer that is no object up to MOST_BYTES; raise AnswerTooLarge beyond."""
+
+    async def send(self, request: Any) -> AioAWSResponse:  # noqa: ANN401 - it has no types
+        """Send a request; return the answer, read if it is no object."""
+        is_object = request.stream_output
+        request.stream_output = True  # leaves the content to us
+        answer = await super().send(request)
+        if is_object and answer.status_code < _FIRST_REDIRECTION:
+            return answer
+        try:
+            content = await _read(answer.raw)
+        # As the client does it: it then tries again.
+        except asyncio.TimeoutError:
+            raise ReadTimeoutError(endpoint_url=request.url) from None
+        except ClientError as error:
+            raise ConnectionClosedError(endpoint_url=request.url, error=error) from None
+        return AioAWSResponse(answer.url, answer.status_code, answer.headers, _Content(content))
+
+
+class _Content(NamedTuple):
+    """The content of an answer that was read."""
+
+    content: bytes
+
+    async def read(self) -> bytes:
+        return self.content
+
+
+async def _read(answer: ClientResponse) -> bytes:
+    content = bytearray()
+    async for received in answer.content.iter_any():
+        content += received
+        if len(content) > MOST_BYTES:
+            answer.close()
+            raise AnswerTooLarge
+    return bytes(content)
