@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from argparse import ArgumentParser, ArgumentTypeError, BooleanOptionalAction, Namespace
+from argparse import (
+    ArgumentParser,
+    ArgumentTypeError,
+    BooleanOptionalAction,
+    Namespace,
+    RawDescriptionHelpFormatter,
+)
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -17,6 +24,29 @@ from archive_service.config.setting_docs import (
     title_of,
     variable,
 )
+
+_USUAL_COLUMNS = 80
+
+
+class AsWritten(RawDescriptionHelpFormatter):
+    """Leaves descriptions as they are, and fits the rest to the terminal.
+
+    argparse would ask shutil for the width, which loads three compressors: a twentieth of the time
+    to pack a small file.
+    """
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=_columns() - 2)
+
+
+def _columns() -> int:
+    given = os.environ.get("COLUMNS", "")
+    if given.isdecimal() and int(given):
+        return int(given)
+    try:
+        return os.get_terminal_size().columns or _USUAL_COLUMNS
+    except OSError:
+        return _USUAL_COLUMNS
 
 
 class OneLineParser(ArgumentParser):

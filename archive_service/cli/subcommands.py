@@ -5,12 +5,11 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from argparse import RawDescriptionHelpFormatter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 
-from archive_service.cli.arguments import OneLineParser
+from archive_service.cli.arguments import AsWritten, OneLineParser
 from archive_service.cli.console import COMMAND, quiet_on_closed_pipe
 
 SUBCOMMANDS = {
@@ -91,7 +90,7 @@ def _parser() -> OneLineParser:
         description="Directories of a site as zip archives, packed on the fly.",
         epilog="subcommands, each of which explains its parameters with -h:\n"
         + "\n".join(f"  {name:<7}{does}" for name, does in SUBCOMMANDS.items()),
-        formatter_class=RawDescriptionHelpFormatter,
+        formatter_class=AsWritten,
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"{_version()}\n")
