@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -25,6 +27,21 @@ def test_a_flag_beats_the_environment_beats_the_file_beats_the_default(
     monkeypatch.setenv("PORT", "1002")
     assert load_settings({}).port == 1002
     assert load_settings({"port": "1003"}).port == 1003
+
+
+def test_a_default_is_looked_up_only_where_it_counts(tmp_path: Path) -> None:
+    code = """
+import sys
+from archive_service.cli.arguments import given_settings
+from archive_service.cli.serve import parser
+from archive_service.config.settings import Settings, load_settings
+
+load_settings(given_settings(parser().parse_args(), Settings))
+sys.exit("platformdirs" in sys.modules)
+"""
+    command = [sys.executable, "-c", code, "--photos-dir", str(tmp_path)]
+    assert subprocess.run([*command, "--cache-dir", str(tmp_path)], check=False).returncode == 0
+    assert subprocess.run(command, check=False).returncode == 1
 
 
 def test_an_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
