@@ -8,12 +8,12 @@ from dataclasses import dataclass
 _SHOWN_CHARACTERS = 6
 # The unreserved characters of RFC 3986: no program that writes a link escapes them.
 # No dot in front: ".", ".." and hidden directories are not albums.
-_ARCHIVE_ID = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,254}")
+_ARCHIVE_ID = r"[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,254}"
 
 
 def is_archive_id(text: str) -> bool:
     """Return whether a text can be the id of an archive."""
-    return _ARCHIVE_ID.fullmatch(text) is not None
+    return re.fullmatch(_ARCHIVE_ID, text) is not None
 
 
 class InvalidArchiveId(ValueError):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from math import isfinite
 
 NS_PER_S = 1_000_000_000
-_SIZE = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)([KMGkmg]?)")
+_SIZE = r"([0-9]{1,12}(?:\.[0-9]{1,6})?)([KMGkmg]?)"
 _BYTES: Mapping[str, int] = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
 _SECONDS: Mapping[str, int] = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 DURATION_UNITS = tuple(_SECONDS)
@@ -15,7 +15,7 @@ DURATION_UNITS = tuple(_SECONDS)
 
 def size_bytes(text: str) -> int:
     """Return the bytes of a size such as `4096`, `1.5M` or `64g`; raise ValueError."""
-    match = _SIZE.fullmatch(text.strip())
+    match = re.fullmatch(_SIZE, text.strip())
     if match is None:
         raise ValueError("not a size")
     return round(float(match[1]) * _BYTES[match[2].upper()])

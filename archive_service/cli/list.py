@@ -13,7 +13,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from archive_service.archive.errors import StorageUnavailable
 from archive_service.archive.id import ArchiveId, is_archive_id
@@ -32,6 +31,7 @@ from archive_service.cli.list_lines import LineRules
 from archive_service.config.album_storage import storage_of
 from archive_service.config.listed_archives import list_place_of
 from archive_service.config.settings import Settings, load_settings
+from archive_service.config.values import zone_of
 from archive_service.storage.file_lists.list_model import ListBroken, read_list
 from archive_service.storage.file_lists.list_place import SUFFIX, ListTimes
 from archive_service.storage.file_lists.merging import resolved
@@ -129,7 +129,7 @@ def _listing(found: FileList, settings: Settings) -> Listing:
 
 def _shown(listing: Listing, found: FileList, settings: Settings, *, given: str) -> int:
     names = archive_names(listing.paths, NameRules(settings.portable_names, settings.name_encoding))
-    zone = ZoneInfo(settings.timezone)
+    zone = zone_of(settings.timezone)
     layout = lay_out(listing, names, listing.sources(), zone=zone)
     for entry in layout.files():
         print(f"{layout.sizes[entry]:>15,}  {printable(layout.names[entry])}")

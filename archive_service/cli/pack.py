@@ -11,13 +11,12 @@ import os
 import signal
 import stat
 import sys
-from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from zoneinfo import ZoneInfo
 
 from archive_service.archive.errors import (
     DownloadFailed,
@@ -26,7 +25,7 @@ from archive_service.archive.errors import (
 )
 from archive_service.archive.layout import ArchiveLayout, lay_out
 from archive_service.archive.naming import NameRules
-from archive_service.cli.arguments import OneLineParser, add_settings, given_settings
+from archive_service.cli.arguments import AsWritten, OneLineParser, add_settings, given_settings
 from archive_service.cli.console import USAGE_ERROR, complain, printable, refusing_wrong_settings
 from archive_service.cli.packing.archive_writer import (
     BUFFERED_FILE_BYTES,
@@ -43,6 +42,7 @@ from archive_service.cli.packing.saved_file import Identity, find_target, replac
 from archive_service.cli.packing.sources import Sources, collect, packed_names
 from archive_service.config.environment import load_group
 from archive_service.config.groups.format_settings import FormatSettings
+from archive_service.config.values import zone_of
 from archive_service.storage.concurrency import InFlight, InFlights
 from archive_service.storage.local.album_files import AlbumPlace, LocalAlbumFiles
 
@@ -124,7 +124,7 @@ def parser() -> ArgumentParser:
     made = OneLineParser(
         description="Pack files and directories into a zip archive, stored without compression.",
         epilog=_EPILOG,
-        formatter_class=RawDescriptionHelpFormatter,
+        formatter_class=AsWritten,
         allow_abbrev=False,
     )
     made.add_argument("files", metavar="FILE", nargs="*", help="a file or a directory to pack")
@@ -184,7 +184,7 @@ def _lay_out(sources: Sources, settings: FormatSettings) -> ArchiveLayout:
             sources.listing,
             names,
             sources.listing.sources(),
-            zone=ZoneInfo(settings.timezone),
+            zone=zone_of(settings.timezone),
             large_file_bytes=BUFFERED_FILE_BYTES,
         )
     except StorageUnavailable as error:

@@ -7,11 +7,10 @@ import importlib
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from datetime import date, datetime
+from datetime import date, datetime, tzinfo
 from hashlib import blake2b
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
-from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
@@ -30,6 +29,7 @@ from archive_service.config.housekeeping import Housekeeping
 from archive_service.config.listed_archives import served_storage
 from archive_service.config.settings import Settings
 from archive_service.config.tracing import tracing
+from archive_service.config.values import zone_of
 from archive_service.http.client_address import TrustedProxies
 from archive_service.http.site_addresses import SiteAddresses
 from archive_service.observe.events import Observe
@@ -138,7 +138,7 @@ def _index_size(index: IndexAddress) -> Callable[[], int | None]:
 def archive_options(settings: Settings) -> ArchiveOptions:
     """Return the options that shape an archive, as the settings say."""
     names = NameRules(settings.portable_names, settings.name_encoding)
-    zone = ZoneInfo(settings.timezone)
+    zone = zone_of(settings.timezone)
     shape = (
         FORMAT_VERSION,
         settings.exclude,
@@ -156,7 +156,7 @@ def archive_options(settings: Settings) -> ArchiveOptions:
     )
 
 
-def _zone_data(zone: ZoneInfo) -> str:
+def _zone_data(zone: tzinfo) -> str:
     """Return a digest of when a zone's time changes: with other data a name has other times."""
     days = map(datetime.fromordinal, _DAYS)
     changes = [(next(group), offset) for offset, group in groupby(days, zone.utcoffset)]

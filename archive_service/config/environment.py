@@ -33,7 +33,9 @@ def load_group(settings: type[_Settings], given: Mapping[str, str]) -> _Settings
     texts = {**_filled(file), **_filled(os.environ), **given}
     values: dict[str, object] = {}
     for name, doc in docs.items():
-        text = texts.get(name, doc.default_text)
+        text = texts.get(name)
+        if text is None:
+            text = doc.default_text  # looked up with libraries that are needed for nothing else
         try:
             values[name] = doc.kind.parse(text)
         except ValueError as error:

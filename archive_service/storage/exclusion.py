@@ -68,10 +68,11 @@ _NUMBERED = r"""(?x:
     | .+\.part-frag[0-9]+                                    # yt-dlp
     | .+\.[0-9]+\.[0-9]+~                                    # lighttpd
 )"""
-_NUMBERED_TAIL = re.compile(r"[0-9a-f]{4}|.*[$g][0-9]+|part|[0-9.]+~", re.IGNORECASE | re.DOTALL)
+# `re` compiles these texts when they are first used: it takes a tenth of the time to pack a small
+# file, where nothing is left out.
+_NUMBERED_TAIL = r"(?is:[0-9a-f]{4}|.*[$g][0-9]+|part|[0-9.]+~)"
 """How they end, as far as a tail shows it."""
-_UPLOADS = re.compile(
-    rf"""
+_UPLOADS = rf"""(?isx:
     \.in\..+                         # lftp, ProFTPD
     | \.pureftpd-upload\..+
     | \.davfs\.tmp.+                 # Apache
@@ -88,23 +89,21 @@ _UPLOADS = re.compile(
     | .+\.ffs_(?:tmp|lock)
     | .+_exiftool_tmp
     | {_NUMBERED}
-    """,
-    re.IGNORECASE | re.VERBOSE | re.DOTALL,
-)
+)"""
 _MARKERS = (".aria2", ".lftp-pget-status")
 """Beside a file, they show that it is unfinished, whatever its size."""
 _MARKER_OF_AXEL = ".st"
 """A marker, too, but only beside a file: other programs use that ending."""
 _EMPTY_BESIDE = (".partial", ".part")
 """Those beside which a file without bytes only keeps the name: copyparty, Firefox."""
-_ABOUT_TUS = re.compile(r"([0-9a-f]{32})\.(?:json|info)")
+_ABOUT_TUS = r"([0-9a-f]{32})\.(?:json|info)"
 
 _PAIRED_TAILS = ("json", "info", _MARKER_OF_AXEL)
 
 _HEAD, _TAIL = 1, 4
 """The characters at both ends of names that are compared first: albums have few different ones."""
 _HEAD_OF, _TAIL_OF = itemgetter(slice(_HEAD)), itemgetter(slice(-_TAIL, None))
-_WILDCARDS = re.compile(r"[*?\[\]]")
+_WILDCARDS = r"[*?\[\]]"
 _EQUAL_TO_ASCII = str.maketrans("\u017f\u212a\u0130\u0131", "skii")
 """The letters that a regular expression takes for one of ASCII, in any case."""
 
@@ -133,7 +132,7 @@ class Exclusion:
         # A tail excludes more names than a head, which is used only if a pattern has no tail.
         self._heads = tuple(head for head, tail in ends if not tail)
         self._tails = tuple(tail for _, tail in ends if tail)
-        self._numbered_tail = _NUMBERED_TAIL if patterns else re.compile("(?!)")
+        self._numbered_tail = re.compile(_NUMBERED_TAIL if patterns else "(?!)")
         if patterns:
             self._tails += _PAIRED_TAILS
 
@@ -143,7 +142,7 @@ class Exclusion:
 
     def is_litter(self, name: str) -> bool:
         """Return whether a name is left out and does not look like an upload."""
-        return self.matches(name) and _UPLOADS.fullmatch(name) is None
+        return self.matches(name) and re.fullmatch(_UPLOADS, name) is None
 
     def kept(self, names: Sequence[str]) -> Sequence[str]:
         """Return the names that are not left out, in order."""
@@ -159,7 +158,7 @@ class Exclusion:
         if not candidates:
             return SortedNames(names)
         left_out = set(filter(self._match, candidates))
-        uploads = {name for name in left_out if _UPLOADS.fullmatch(name)}
+        uploads = {name for name in left_out if re.fullmatch(_UPLOADS, name)}
         has_litter = len(uploads) < len(left_out)
         unfinished = _unfinished(uploads, candidates, names)
         left_out |= unfinished
@@ -200,7 +199,7 @@ def _unfinished(
 
 def _pairs_of_tus(names: Iterable[str]) -> Iterable[tuple[str, str]]:
     """Yield a file and the one that describes it, for each name that may be the second."""
-    for about in filter(None, map(_ABOUT_TUS.fullmatch, names)):
+    for about in filter(None, map(re.compile(_ABOUT_TUS).fullmatch, names)):
         yield about[1], about[0]
 
 
@@ -220,7 +219,7 @@ def _ends(pattern: str) -> tuple[str, str]:
     """Return how all names begin and end that match; empty strings where that is unknown."""
     if not pattern.isascii():
         return "", ""
-    pieces = _WILDCARDS.split(_folded(pattern))
+    pieces = re.split(_WILDCARDS, _folded(pattern))
     return pieces[0][:_HEAD], pieces[-1][-_TAIL:]
 
 

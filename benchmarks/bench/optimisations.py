@@ -177,7 +177,11 @@ OPTIMISATIONS = {
         "the garbage collector skips what a start imports",
         ("start", "save-file"),
         (
-            Replacement("cli/subcommands.py", "    gc.disable()\n", ""),
+            Replacement(
+                "cli/subcommands.py",
+                '    gc.set_threshold(*(_NEW_OBJECTS_ALONE if name == "serve" else _NOTHING))\n',
+                "",
+            ),
             Replacement("cli/subcommands.py", "    gc.freeze()\n", ""),
         ),
     ),

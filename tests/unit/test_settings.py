@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -14,6 +16,21 @@ from archive_service.config.setting_docs import docs_of, flag
 from archive_service.config.settings import load_settings
 
 pytestmark = pytest.mark.usefixtures("bare_environment")
+
+
+def test_a_default_is_looked_up_only_where_it_counts(tmp_path: Path) -> None:
+    code = """
+import sys
+from archive_service.cli.arguments import given_settings
+from archive_service.cli.serve import parser
+from archive_service.config.settings import Settings, load_settings
+
+load_settings(given_settings(parser().parse_args(), Settings))
+sys.exit("platformdirs" in sys.modules)
+"""
+    command = [sys.executable, "-c", code, "--photos-dir", str(tmp_path)]
+    assert subprocess.run([*command, "--cache-dir", str(tmp_path)], check=False).returncode == 0
+    assert subprocess.run(command, check=False).returncode == 1
 
 
 @pytest.mark.parametrize(

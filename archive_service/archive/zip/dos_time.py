@@ -7,9 +7,8 @@ Times outside are clamped.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone, tzinfo
-from itertools import repeat
 
 FIRST_YEAR, LAST_YEAR = 1980, 2107
 _EARLIEST = (1 << 5 | 1) << 16
@@ -20,17 +19,18 @@ _EARLIEST_S = (datetime(1979, 12, 30, tzinfo=timezone.utc) - _EPOCH) // timedelt
 _LATEST_S = (datetime(2108, 1, 3, tzinfo=timezone.utc) - _EPOCH) // timedelta(seconds=1)
 
 
-def dos_times(mtimes_s: Iterable[int], zone: tzinfo) -> array[int]:
+def dos_times(mtimes_s: Sequence[int], zone: tzinfo) -> array[int]:
     """Return "last mod file time" in the low 16 bits and "last mod file date" in the high ones.
 
     `mtimes_s` are Unix seconds; `zone` is the time zone that the DOS fields are local to.
     """
-    held_s = (_EARLIEST_S if s < _EARLIEST_S else min(s, _LATEST_S) for s in mtimes_s)
-    local = map(datetime.fromtimestamp, held_s, repeat(zone))
-    return array("I", map(_dos_time, local))
+    # Files of one upload, and small pictures made of large ones, share their seconds.
+    found = {mtime_s: _dos_time(mtime_s, zone) for mtime_s in set(mtimes_s)}
+    return array("I", map(found.__getitem__, mtimes_s))
 
 
-def _dos_time(local: datetime) -> int:
+def _dos_time(mtime_s: int, zone: tzinfo) -> int:
+    local = datetime.fromtimestamp(min(max(mtime_s, _EARLIEST_S), _LATEST_S), zone)
     if local.year < FIRST_YEAR:
         return _EARLIEST
     if local.year > LAST_YEAR:

@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import os
 import stat
+from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -24,7 +26,7 @@ from archive_service.cli.packing.pack_errors import PackingRefused
 from archive_service.cli.packing.saved_file import Identity
 from archive_service.storage.concurrency import InFlight
 from archive_service.storage.exclusion import Exclusion
-from archive_service.storage.local.walk import MAX_DEPTH, Walk
+from archive_service.storage.local.walk import MAX_DEPTH, Acceptance, Walk, are_regular
 
 OnLeftOut = Callable[[bytes, str], None]
 """Called with each path that is left out, and the reason."""
@@ -105,7 +107,8 @@ class _Collection:
     def __init__(
         self, in_flight: InFlight, output: Identity | None, on_left_out: OnLeftOut
     ) -> None:
-        self.walk = Walk(Exclusion(()), self.accepts, in_flight=in_flight)
+        acceptance = Acceptance(self.accepts, self.accepts_all)
+        self.walk = Walk(Exclusion(()), acceptance, in_flight=in_flight)
         self.roots: list[Root] = []
         self._output = output
         self._on_left_out = on_left_out
@@ -149,6 +152,12 @@ class _Collection:
         if self.accepts(root.path, status.st_mode, status.st_ino):
             self.walk.file(root.path, status)
 
+    def accepts_all(self, modes: AbstractSet[int], inodes: array[int]) -> bool:
+        """Return whether it is certain that all files of a directory are packed."""
+        if self._output is not None and self._output.inode in inodes:
+            return False
+        return are_regular(modes, inodes) and all(map(_may_be_read, modes))
+
     def accepts(self, path: bytes, mode: int, inode: int) -> bool:
         """Return whether a file is packed; report the reason if not."""
         special = _SPECIAL.get(stat.S_IFMT(mode))
@@ -159,7 +168,7 @@ class _Collection:
             self._on_left_out(self._given(path), "is the archive itself")
             return False
         # Better now than after gigabytes.  Opening the file later may still fail.
-        if not (mode & _ALL_MAY_READ == _ALL_MAY_READ or os.access(path, os.R_OK)):
+        if not (_may_be_read(mode) or os.access(path, os.R_OK)):
             raise PackingRefused(self._given(path), "can't be read: Permission denied")
         return True
 
@@ -172,6 +181,10 @@ class _Collection:
 
     def _given(self, path: bytes) -> bytes:
         return _given(self.roots[-1], path)
+
+
+def _may_be_read(mode: int) -> bool:
+    return mode & _ALL_MAY_READ == _ALL_MAY_READ
 
 
 def _given(root: Root, path: bytes) -> bytes:

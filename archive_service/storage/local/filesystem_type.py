@@ -11,7 +11,7 @@ from pathlib import Path
 
 _MOUNTS = Path("/proc/self/mountinfo")
 _POINT, _KIND_AFTER_DASH = 4, 1  # proc(5)
-_OCTAL = re.compile(rb"\\([0-7]{3})")
+_OCTAL = rb"\\([0-7]{3})"
 _CHANGED_BY_OTHERS = frozenset(
     b"9p afs ceph cifs glusterfs lustre nfs nfs4 prl_fs smb3 smbfs vboxsf virtiofs".split()
 )
@@ -100,7 +100,7 @@ def _mount(path: bytes) -> tuple[bytes, bytes]:
     for line in lines:
         mounted, _, source = line.partition(b" - ")
         fields = mounted.split(b" ")
-        found = _OCTAL.sub(lambda octal: bytes([int(octal[1], 8)]), fields[_POINT])
+        found = re.sub(_OCTAL, lambda octal: bytes([int(octal[1], 8)]), fields[_POINT])
         # Of two on one point, the later lies above.
         if len(found) >= len(point) and (path + b"/").startswith(found.rstrip(b"/") + b"/"):
             point, kind = found, source.split(b" ")[_KIND_AFTER_DASH - 1]

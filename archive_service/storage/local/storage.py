@@ -38,7 +38,7 @@ from archive_service.storage.local.kept_listings import Found, FoundAlbum, KeptL
 from archive_service.storage.local.native import AS_COMPILED, NativeCalls
 from archive_service.storage.local.open_beneath import OPEN_DIRECTORY, Opened
 from archive_service.storage.local.symlinks import AlbumLinks, Skipped
-from archive_service.storage.local.walk import VANISHED, Walk, opened_directory
+from archive_service.storage.local.walk import VANISHED, Acceptance, Walk, opened_directory
 from archive_service.storage.wanted_tree import WantedTree
 
 _NO_ALBUM = (*VANISHED, errno.ENAMETOOLONG)
@@ -180,7 +180,7 @@ class LocalStorage:
         if self._symlinks == "inside":
             places = partial(self._places, archive)
             links = AlbumLinks(album, places, exclusion=self._exclusion, skipped=skipped)
-        accepts = partial(_is_regular, skipped)
+        accepts = Acceptance(partial(_is_regular, skipped))
         return Walk(self._exclusion, accepts, in_flight=in_flight, links=links, native=self._native)
 
     @contextmanager

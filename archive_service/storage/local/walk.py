@@ -9,11 +9,14 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from array import array
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import closing
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
 from archive_service.archive.errors import AlbumInMotion, AlbumUnpackable
 from archive_service.archive.listing import Listing
@@ -32,6 +35,7 @@ from archive_service.storage.local.listing_builder import ListingBuilder
 from archive_service.storage.local.native import AS_COMPILED, NativeCalls
 from archive_service.storage.local.open_beneath import OPEN_DIRECTORY, Opened
 from archive_service.storage.local.stat_record import (
+    COLUMNS,
     INODE,
     MODE,
     ROW,
@@ -46,13 +50,25 @@ MAX_DEPTH = 64
 """The most directories within directories; each holds a descriptor while it is walked."""
 VANISHED = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 """The errors of opening a file that was replaced or removed since its name was read."""
-
-
-Accepts = Callable[[bytes, int, int], bool]
-"""Returns whether a file that is neither a directory nor a followed link is listed, by its path,
-mode and inode number."""
 _Named = tuple[bytes, "bytes | None"]
 """The name of a directory; if that is a link, where the directory is, else None."""
+
+
+def are_regular(modes: AbstractSet[int], _inodes: array[int]) -> bool:
+    """Return whether all are regular files."""
+    return all(map(stat.S_ISREG, modes))
+
+
+class Acceptance(NamedTuple):
+    """Which files are listed."""
+
+    accepts: Callable[[bytes, int, int], bool]
+    """Returns whether a file that is neither a directory nor a followed link is listed, by its
+    path, mode and inode number."""
+    accepts_all: Callable[[AbstractSet[int], array[int]], bool] = are_regular
+    """Returns whether it is certain that all files of a directory are listed, and none of them is
+    a directory, by their modes and inode numbers.  It is asked first: a call for each file takes
+    half as long as its `stat`."""
 
 
 class Walk:
@@ -65,7 +81,7 @@ class Walk:
     def __init__(
         self,
         exclusion: Exclusion,
-        accepts: Accepts,
+        acceptance: Acceptance,
         *,
         in_flight: InFlight,
         links: AlbumLinks | None = None,
@@ -76,7 +92,7 @@ class Walk:
         self.is_prompt = True
         """Whether all directories lie on file systems that answer at once."""
         self._exclusion = exclusion
-        self._accepts = accepts
+        self._acceptance = acceptance
         self._in_flight = in_flight
         self._links = links
         self._native = native
@@ -192,6 +208,10 @@ class Walk:
 
     def _add_files(self, names: list[bytes], rows: bytes, place: Place) -> list[_Named]:
         """Collect files; return the directories among them, those behind links with the target."""
+        columns = array("Q", rows)
+        if self._acceptance.accepts_all(set(columns[MODE::COLUMNS]), columns[INODE::COLUMNS]):
+            self._add(place, names, rows, {})
+            return []
         directories: list[_Named] = []
         kept: list[bytes] = []
         kept_rows: list[bytes] = []
@@ -208,7 +228,7 @@ class Walk:
                     linked[len(kept)] = target.path
                     kept.append(name)
                     kept_rows.append(row(target.status))
-            elif self._accepts(place.prefix + name, mode, inode):
+            elif self._acceptance.accepts(place.prefix + name, mode, inode):
                 kept.append(name)
                 kept_rows.append(ROW.pack(*fields))
         self._add(place, kept, b"".join(kept_rows), linked)
