@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,11 +42,8 @@ class TlsConnection(Connection):
 @contextmanager
 def connected(visitor: Visitor, *, small_window: bool = False) -> Iterator[TlsConnection]:
     """Connect for the length of a block."""
-    connection = TlsConnection(visitor, small_window=small_window)
-    try:
+    with closing(TlsConnection(visitor, small_window=small_window)) as connection:
         yield connection
-    finally:
-        connection.close()
 
 
 def request(visitor: Visitor, method: str, target: str, *field_lines: str) -> Response:

@@ -11,7 +11,7 @@ import re
 import subprocess
 import threading
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -200,11 +200,8 @@ def started_firefox(directory: Path) -> Iterator[Firefox]:
         pattern = re.compile(r"WebDriver BiDi listening on (ws://\S+)")
         listening = eventually(lambda: pattern.search(log.read_text()), within_s=TIMEOUT_S)
         assert listening
-        firefox = Firefox(listening[1], downloads)
-        try:
+        with closing(Firefox(listening[1], downloads)) as firefox:
             yield firefox
-        finally:
-            firefox.close()
     finally:
         process.kill()
         process.wait(TIMEOUT_S)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from io import BufferedReader
@@ -126,11 +126,8 @@ class Connection:
 @contextmanager
 def connected(port: int, *, small_window: bool = False) -> Iterator[Connection]:
     """Connect for the length of a block."""
-    connection = Connection(port, small_window=small_window)
-    try:
+    with closing(Connection(port, small_window=small_window)) as connection:
         yield connection
-    finally:
-        connection.close()
 
 
 @contextmanager

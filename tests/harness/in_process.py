@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from datetime import timezone
 from pathlib import Path
 
@@ -20,14 +20,23 @@ from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.local.storage import LocalStorage
 from archive_service.transfer.service import ArchiveService, WaitPolicy
 from archive_service.web.app import create_app
-from archive_service.web.http_server.client_connection import ConnectionTimes
+from archive_service.web.http_server.client_connection import USUAL_TIMES, ConnectionTimes
 from archive_service.web.http_server.runner import Runner
 from archive_service.web.limits.admission import FairUse
 from archive_service.web.options import WebOptions
 
 _OPTIONS = ArchiveOptions(NameRules(), timezone.utc)
 _WAITS = WaitPolicy()
-_TIMES = ConnectionTimes()
+
+
+class WholeChunks:
+    """How much is sent at once to a quick client."""
+
+    def buffer_bytes(self) -> int:
+        return 1 << 20
+
+    def span_bytes(self) -> int:
+        return 1 << 20
 
 
 def make_service(
@@ -41,11 +50,8 @@ def make_service(
 @contextmanager
 def service_over(albums: Path | Storage, waits: WaitPolicy = _WAITS) -> Iterator[ArchiveService]:
     """Have such a service until the block ends."""
-    service = make_service(albums, waits=waits)
-    try:
+    with closing(make_service(albums, waits=waits)) as service:
         yield service
-    finally:
-        service.close()
 
 
 def app_over(
@@ -75,7 +81,7 @@ async def listening(
     app: web.Application,
     make_site: Callable[[web.AppRunner], web.BaseSite] = on_a_free_port,
     *,
-    times: ConnectionTimes = _TIMES,
+    times: ConnectionTimes = USUAL_TIMES,
     shutdown_timeout_s: float = 1.0,
 ) -> AsyncIterator[web.AppRunner]:
     """Accept connections until the block ends; the runner says where."""

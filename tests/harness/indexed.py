@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from archive_service.archive.id import ArchiveId
@@ -44,8 +44,5 @@ def _known(cache_dir: Path, archive: ArchiveId) -> Mapping[bytes, tuple[bytes, i
 @contextmanager
 def _opened(cache_dir: Path) -> Iterator[CrcIndex]:
     found = list(cache_dir.glob("crc-*.sqlite3"))
-    index = SqliteCrcIndex(found[0], ignore) if found else MemoryCrcIndex()
-    try:
+    with closing(SqliteCrcIndex(found[0], ignore) if found else MemoryCrcIndex()) as index:
         yield index
-    finally:
-        index.close()

@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 
 _READ_BYTES = 1 << 20
 _BETWEEN_BYTES_S = 0.1
@@ -94,8 +94,5 @@ class Relay:
 @contextmanager
 def relayed(port: int) -> Iterator[Relay]:
     """Run a relay until the block ends."""
-    relay = Relay(port)
-    try:
+    with closing(Relay(port)) as relay:
         yield relay
-    finally:
-        relay.close()

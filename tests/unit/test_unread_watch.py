@@ -12,7 +12,7 @@ import pytest
 from harness.albums import HASH, make_album, noise, settle
 from harness.chunks import bytes_of
 from harness.conditions import eventually
-from harness.in_process import service_over
+from harness.in_process import WholeChunks, service_over
 from harness.inotify import watches
 from harness.oracle import contents_of
 from harness.touches import give_to_its_owner
@@ -26,14 +26,6 @@ from archive_service.transfer.service import ArchiveService
 
 ARCHIVE = ArchiveId(HASH)
 FILES = {f"{number:02}.jpg": noise(5_000, number) for number in range(20)}
-
-
-class Pieces:
-    def buffer_bytes(self) -> int:
-        return 1 << 20
-
-    def span_bytes(self) -> int:
-        return 1 << 20
 
 
 def stat_slowly(directory: int, names: list[bytes]) -> bytes:
@@ -52,7 +44,7 @@ def test_files_are_watched_on_a_local_disk_that_seems_slow(photos_dir: Path) -> 
         if not storage.is_prompt(ARCHIVE):
             pytest.skip("the file system is none of those that answer at once")
         assert not storage.is_at_hand(ARCHIVE)
-        content, pieces = service.content(found), Pieces()
+        content, pieces = service.content(found), WholeChunks()
         whole = Slice(0, found.complete_length)
         async with content.watched([whole], pieces):
             await asyncio.to_thread(eventually, lambda: watches(os.getpid()) == len(FILES))

@@ -18,7 +18,7 @@ import pytest
 from harness.albums import HASH, LONG_AGO_S, make_album
 from harness.chunks import bytes_of
 from harness.http import Truncated, get
-from harness.in_process import service_over
+from harness.in_process import WholeChunks, service_over
 from harness.server import Server
 from harness.swapping import exchange, swapping
 
@@ -164,23 +164,13 @@ class NaiveStorage:
         return []
 
 
-class Pieces:
-    """Whole chunks, as a quick client gets them."""
-
-    def buffer_bytes(self) -> int:
-        return 1 << 20
-
-    def span_bytes(self) -> int:
-        return 1 << 20
-
-
 async def downloaded(service: ArchiveService) -> bytes:
     """Return what a download gives out, to its end or its failure."""
     received = bytearray()
     with suppress(ArchiveServiceError):
         representation = await service.represent(ALBUM)
         content = service.content(representation)
-        async for chunk in content.chunks(0, representation.complete_length, Pieces()):
+        async for chunk in content.chunks(0, representation.complete_length, WholeChunks()):
             received += bytes_of(chunk)
     return bytes(received)
 
