@@ -227,6 +227,18 @@ OPTIMISATIONS = {
             ),
         ),
     ),
+    "whole-directories": Optimisation(
+        "a directory of regular files is listed in one go, and each second's DOS time made once",
+        ("listed", "save-thumbnails"),
+        (
+            Replacement(
+                "storage/local/walk.py",
+                "        if self._acceptance.accepts_all(",
+                "        if not (",
+            ),
+            Replacement("archive/zip/dos_time.py", "in set(mtimes_s)}", "in mtimes_s}"),
+        ),
+    ),
     "plain-headers": Optimisation(
         "headers without ZIP64 and execute bits are packed by columns",
         ("thumbnails", "first-thumbnails"),
