@@ -26,7 +26,7 @@ from archive_service.observe.events import DownloadResumed, DownloadStarted, Obs
 from archive_service.transfer.connection import Transfer
 from archive_service.transfer.download import DownloadRun
 from archive_service.transfer.loop_turns import LoopTurns
-from archive_service.transfer.sending_pace import AdaptivePace, DelayedPace
+from archive_service.transfer.sending_pace import AdaptivePace, DelayedPace, Pace
 from archive_service.transfer.service import ArchiveService
 from archive_service.web.archive_parts import ending_of
 from archive_service.web.archive_requests import ArchiveRequests
@@ -155,9 +155,7 @@ class DownloadRoute:
         try:
             with slot as pace:
                 async with content.watched(slices, pace), transfer:
-                    run = DownloadRun(
-                        started, transfer, pace=pace, turns=self._turns, observe=self._observe
-                    )
+                    run = self._run(started, transfer, pace)
                     await run.send(answer, content)
                     if run.has_failed:
                         self._resumptions.note_cut(
@@ -165,6 +163,10 @@ class DownloadRoute:
                         )
         finally:
             self._resumptions.note_end(download, started, sent_bytes=transfer.sent_bytes)
+
+    def _run(self, started: DownloadStarted, transfer: Transfer, pace: Pace) -> DownloadRun:
+        observe, turns = self._observe, self._turns
+        return DownloadRun(started, transfer, pace=pace, turns=turns, observe=observe)
 
     def _pace(self) -> AdaptivePace | DelayedPace:
         if self._options.delay_s is None:

@@ -1,7 +1,8 @@
 """Bad neighbours: what one album or client can do to the others.
 
 Each row is a load, and a visitor beside it who asks for new albums, a known one, and whether the
-service is well; the same visitor came before the load, to the same server.
+service is well; the same visitor came before the load, to the same server.  Then it asks another
+server, which is idle, for the same while the load goes on: what that takes is the machine's share.
 """
 
 from __future__ import annotations
@@ -106,10 +107,10 @@ def neighbours(plan: Plan) -> Outcome:
         samples: dict[str, list[Sample]] = {}
         targets: list[Target] = []
         for load in _LOADS:
-            alone, beside = scene.measure(load)
-            for name in alone:
-                samples[f"{load.what}: {name}"] = [_sample(alone[name], beside[name])]
-            targets.append(_target(load, alone, beside))
+            visits = scene.measure(load)
+            for name in visits.alone:
+                samples[f"{load.what}: {name}"] = [visits.sample(name)]
+            targets.append(_target(load, visits.alone, visits.beside))
             print(f"  {load.what}: {targets[-1].measured}", file=sys.stderr, flush=True)
     return Outcome(
         "neighbours",
@@ -120,15 +121,29 @@ def neighbours(plan: Plan) -> Outcome:
     )
 
 
-def _sample(alone: Answers, beside: Answers) -> Sample:
-    return {
-        "alone, p50 ms": alone.percentile_ms(50),
-        "beside, p50 ms": beside.percentile_ms(50),
-        "alone, p99 ms": alone.percentile_ms(99),
-        "beside, p99 ms": beside.percentile_ms(99),
-        "p99 ÷ alone": beside.percentile_ms(99) / alone.percentile_ms(99),
-        "failed": beside.failed,
-    }
+@dataclass(frozen=True)
+class _Visits:
+    """The answers to a visitor, by what it asks for."""
+
+    alone: dict[str, Answers]
+    beside: dict[str, Answers]
+    """While the load goes on."""
+    idle: dict[str, Answers]
+    """Meanwhile, from a server that has no load."""
+
+    def sample(self, name: str) -> Sample:
+        """Return the figures of one kind of request."""
+        alone, beside, idle = self.alone[name], self.beside[name], self.idle[name]
+        return {
+            "alone, p50 ms": alone.percentile_ms(50),
+            "beside, p50 ms": beside.percentile_ms(50),
+            "an idle server beside, p50 ms": idle.percentile_ms(50),
+            "alone, p99 ms": alone.percentile_ms(99),
+            "beside, p99 ms": beside.percentile_ms(99),
+            "an idle server beside, p99 ms": idle.percentile_ms(99),
+            "p99 ÷ alone": beside.percentile_ms(99) / alone.percentile_ms(99),
+            "failed": beside.failed,
+        }
 
 
 def _target(load: _Load, alone: dict[str, Answers], beside: dict[str, Answers]) -> Target:
@@ -163,8 +178,8 @@ class _Scene:
             _make_new(self._photos, number)
         self._program = compiled(directory)
 
-    def measure(self, load: _Load) -> tuple[dict[str, Answers], dict[str, Answers]]:
-        """Visit before a load, and beside it."""
+    def measure(self, load: _Load) -> _Visits:
+        """Visit before a load, and beside it; then another server."""
         wishes: Wishes = {
             "a new album": lambda number: f"/archive/new-{number:04d}/",
             "a known album": lambda _number: "/archive/little/",
@@ -172,11 +187,13 @@ class _Scene:
             "/readyz": lambda _number: "/readyz",
         }
         with ExitStack() as stack:
+            idle = stack.enter_context(self._served(_Load("none")))
             address = stack.enter_context(self._served(load))
             # Behind the server: one that waits for a mount ends when that is gone.
             mounts = [stack.enter_context(self._mounted(load, album)) for album in load.mounted]
             known: Wishes = {"a known album": wishes["a known album"]}
-            visit(address, known, range(20))  # what only the first requests cost
+            for server in (idle, address):
+                visit(server, known, range(20))  # what only the first requests cost
             alone = visit(address, wishes, range(self.rounds))
             if not load.slows_down_after_s:
                 _slow_down(mounts)
@@ -185,7 +202,8 @@ class _Scene:
                 time.sleep(load.slows_down_after_s)
                 _slow_down(mounts)
             time.sleep(load.lead_s)
-            return alone, visit(address, wishes, range(self.rounds, 2 * self.rounds))
+            new = range(self.rounds, 2 * self.rounds)
+            return _Visits(alone, visit(address, wishes, new), visit(idle, wishes, new))
 
     @contextmanager
     def _mounted(self, load: _Load, album: Album) -> Iterator[Delayed]:
