@@ -10,8 +10,8 @@ another archive is never sent.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, auto
+from typing import NamedTuple
 
 from archive_service.http.entity_tag import (
     ANY,
@@ -24,8 +24,7 @@ from archive_service.http.http_date import parse_http_date
 from archive_service.http.request_fields import RequestFields
 
 
-@dataclass(frozen=True, slots=True)
-class Validators:
+class Validators(NamedTuple):
     """The validators of one state of an archive (RFC 9110 section 8.8)."""
 
     etag: str
