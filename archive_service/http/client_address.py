@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_network
+from typing import NamedTuple
 
 from archive_service.http.forwarded import (
     Address,
@@ -26,8 +28,7 @@ _MAPPED = IPv6Network("::ffff:0:0/96")
 _Network = IPv4Network | IPv6Network
 
 
-@dataclass(frozen=True, slots=True)
-class Client:
+class Client(NamedTuple):
     """The sender of a request, identified as well as possible."""
 
     key: bytes
@@ -67,7 +68,7 @@ class TrustedProxies:
         A proxy that writes one of the fields may pass on the other as the client wrote it, and
         nothing shows which is which.
         """
-        address = parse_node(peer)
+        address = _address_of_peer(peer)
         if address is None:  # a Unix socket, or a closed connection
             return Client(bytes(CLIENT_BYTES - 1) + b"\1", is_known=False)
         if self.networks is None:
@@ -98,6 +99,11 @@ def _network(text: str) -> _Network:
         first = plain(network.network_address)
         return ip_network((int(first), network.prefixlen - _MAPPED.prefixlen))
     return network
+
+
+@lru_cache(maxsize=1024)  # a visitor sends many requests, and a proxy most of them
+def _address_of_peer(peer: str) -> Address | None:
+    return parse_node(peer)
 
 
 def _key(address: Address) -> bytes:

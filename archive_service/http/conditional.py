@@ -11,8 +11,8 @@ in `web/limits/resumption_guard.py`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, auto
+from typing import NamedTuple
 
 from archive_service.http.http_date import parse_http_date
 from archive_service.http.request_fields import RequestFields
@@ -25,8 +25,7 @@ from archive_service.http.tag_comparison import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Validators:
+class Validators(NamedTuple):
     """The validators of one state of an archive (RFC 9110 section 8.8)."""
 
     etag: str

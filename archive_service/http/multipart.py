@@ -7,13 +7,12 @@ length is the sum of its parts, so it always equals what is sent.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from archive_service.http.ranges import ByteRange, content_range
 
 
-@dataclass(frozen=True, slots=True)
-class Literal:
+class Literal(NamedTuple):
     """Framing: bytes that are not part of the archive."""
 
     data: bytes
@@ -24,8 +23,7 @@ class Literal:
         return len(self.data)
 
 
-@dataclass(frozen=True, slots=True)
-class Slice:
+class Slice(NamedTuple):
     """Bytes of the archive, half-open."""
 
     start: int

@@ -9,14 +9,13 @@ overrides Range (section 13.1.5).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _MALFORMED = ""
 """Neither a ranges-specifier, nor an entity tag, nor an HTTP-date."""
 
 
-@dataclass(frozen=True, slots=True)
-class RequestFields:
+class RequestFields(NamedTuple):
     """The method of a request and its precondition and range fields."""
 
     method: str

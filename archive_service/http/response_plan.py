@@ -13,8 +13,8 @@ and append a 200.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from hashlib import blake2b
+from typing import NamedTuple
 
 from archive_service.http.conditional import (
     PreconditionResult,
@@ -42,8 +42,7 @@ _BOUNDARY_BYTES = 16
 _ACCEPT_RANGES: Fields = (("Accept-Ranges", UNIT),)
 
 
-@dataclass(frozen=True, slots=True)
-class SelectedRepresentation:
+class SelectedRepresentation(NamedTuple):
     """The selected representation: the archive as it is now."""
 
     complete_length: int
@@ -52,8 +51,7 @@ class SelectedRepresentation:
     validators: Validators
 
 
-@dataclass(frozen=True, slots=True)
-class ResponsePlan:
+class ResponsePlan(NamedTuple):
     """Status, fields and parts of an answer; for HEAD the parts are those of the GET, not sent.
 
     A plan of status 304 has no content.  For 412 and 416 the caller supplies the content and its

@@ -9,7 +9,7 @@ from aiohttp import web
 from archive_service.archive.errors import AlbumEmpty, LinkExpired
 from archive_service.archive.representation import Representation
 from archive_service.archive.signed_link import LinkVerdict
-from archive_service.http.content_disposition import content_disposition
+from archive_service.http.content_disposition import NO_ENDING, Ending, content_disposition
 from archive_service.http.multipart import Literal
 from archive_service.http.negotiation import preferred
 from archive_service.http.request_fields import RequestFields
@@ -119,8 +119,7 @@ class DownloadRoute:
         if answer.body:
             default = representation.download_name or self._options.download_name
             name = query.download_name or with_suffix(default)
-            language = preferred(request.headers.get("Accept-Language"), LANGUAGES)
-            ending = ending_of(query.part, language)
+            ending = _ending(request, query)
             response.headers["Content-Disposition"] = content_disposition(name, ending)
         return response
 
@@ -172,3 +171,11 @@ class DownloadRoute:
         if self._options.delay_s is None:
             return AdaptivePace()
         return DelayedPace(self._options.delay_s)
+
+
+def _ending(request: web.Request, query: ArchiveQuery) -> Ending:
+    """Return what the file name of the answer ends with, in the visitor's language for a part."""
+    if query.part is None:
+        return NO_ENDING
+    language = preferred(request.headers.get("Accept-Language"), LANGUAGES)
+    return ending_of(query.part, language)

@@ -23,9 +23,9 @@ from archive_service.storage.base import DiskFile, SourceFile
 from archive_service.storage.concurrency import InFlight
 from archive_service.storage.local.filesystem_type import is_prompt
 from archive_service.storage.local.native import AS_COMPILED, Columns, NativeCalls
-from archive_service.storage.local.open_beneath import OPEN_FILE, opened_to_pass
+from archive_service.storage.local.open_beneath import OPEN_FILE, opened_below_root
 from archive_service.storage.local.stat_record import change_token, ctime_ns, mtime_ns
-from archive_service.storage.local.walk import VANISHED, opened_directory
+from archive_service.storage.local.walk import VANISHED
 
 
 class AlbumPlace(NamedTuple):
@@ -229,8 +229,8 @@ class _Directory:
         """Return the descriptor of a directory, by its path in the album; raise OSError."""
         if path != self._path:
             self.close()
-            with opened_directory(self._place.root) as root:
-                self._descriptor = opened_to_pass(root, self._place.path + b"/" + path)
+            below = self._place.path + b"/" + path
+            self._descriptor = opened_below_root(bytes(self._place.root), below)
             self._path = path
         return self._descriptor
 

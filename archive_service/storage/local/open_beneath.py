@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -40,9 +41,26 @@ def opened_to_list(directory: int, path: bytes) -> int:
 
 def opened_to_pass(directory: int, path: bytes) -> int:
     """Open a directory like `opened_to_list`, only to open in it what has a known name."""
-    first, *following = list(filter(None, path.split(b"/"))) or [b"."]
-    descriptor = os.open(first, _PASS_DIRECTORY, dir_fd=directory)
-    for component in following:
+    first, *following = _components(path)
+    return _descended(os.open(first, _PASS_DIRECTORY, dir_fd=directory), following)
+
+
+def opened_below_root(root: bytes, path: bytes) -> int:
+    """Open a directory by its path below a root, which may be a link; see `opened_to_pass`.
+
+    The root is opened together with the first component, which is not followed.
+    """
+    first, *following = _components(path)
+    return _descended(os.open(root + b"/" + first, _PASS_DIRECTORY), following)
+
+
+def _components(path: bytes) -> list[bytes]:
+    return list(filter(None, path.split(b"/"))) or [b"."]
+
+
+def _descended(descriptor: int, components: Sequence[bytes]) -> int:
+    """Open one directory in the other, from an open one on, which is closed."""
+    for component in components:
         parent = descriptor
         try:
             descriptor = os.open(component, _PASS_DIRECTORY, dir_fd=parent)

@@ -1,9 +1,10 @@
 """Albums as directories on a local disk (or what is mounted like one).
 
-Nothing is ever opened by a path: each component is opened relative to the descriptor of its parent
-and never followed if it is a symbolic link.  So no link, swapped in at any moment, leads out of the
-album.  The target of a link is opened by the path that `symlinks` has found.  A file is opened
-without blocking, so a FIFO put in a file's place can't hang a thread.
+Nothing below the root is ever opened by a path: each component is opened relative to the descriptor
+of its parent, the first together with the root, and never followed if it is a symbolic link.  So no
+link, swapped in at any moment, leads out of the album.  The target of a link is opened by the path
+that `symlinks` has found.  A file is opened without blocking, so a FIFO put in a file's place can't
+hang a thread.
 
 The change token is the pair of ctime and inode number: a file's owner can set its mtime back, as
 FTP clients do, but not its ctime.  A file is suspected if only its token has changed since the
@@ -72,8 +73,10 @@ class LocalStorage:
         """List the album's files and empty directories; see `Storage.list`."""
         in_flight = self._in_flights.of(archive)
         known = self._known(archive, None, in_flight).get(archive)
-        with self._opened_root() as root:
-            found = self._found(archive, None, root, in_flight=in_flight, known=known)
+        try:
+            found = self._found(archive, None, in_flight=in_flight, known=known)
+        except OSError as error:
+            raise StorageUnavailable(errno_name(error)) from None
         in_flight.note_listing(is_prompt=found.is_prompt)
         if found is not known:
             self._kept.keep(archive, None, {archive: found})
@@ -88,9 +91,7 @@ class LocalStorage:
             def find(album: ArchiveId) -> FoundAlbum | None:
                 tree = None if wanted[album].is_whole else wanted[album]
                 with suppress(ArchiveNotFound):
-                    return self._found(
-                        album, tree, root, in_flight=in_flight, known=known.get(album)
-                    )
+                    return self._found(album, tree, in_flight=in_flight, known=known.get(album))
                 return None
 
             def find_all(albums: Sequence[ArchiveId]) -> list[FoundAlbum | None]:
@@ -156,13 +157,12 @@ class LocalStorage:
         self,
         archive: ArchiveId,
         wanted: WantedTree | None,
-        root: int,
         *,
         in_flight: InFlight,
         known: FoundAlbum | None,
     ) -> FoundAlbum:
         """Find what is wanted of an album; what is known if that still holds."""
-        with self._opened_album(archive, root) as album:
+        with self._opened_album(archive) as album:
             if known and known.kept and known.kept.is_unchanged(album, in_flight, self._native):
                 return known
             listed_from_ns = time.time_ns()
@@ -170,7 +170,7 @@ class LocalStorage:
             walk.keep(KEPT_ENTRIES)
             walk.directory(album, Place(wanted=wanted))
             listing = walk.listing()
-            are_prompt = walk.is_prompt and is_prompt(root)
+            are_prompt = walk.is_prompt and self._is_root_prompt()
             can_be_kept = are_prompt and listing.has_settled(listed_from_ns)
             return FoundAlbum(listing, are_prompt, walk.kept_album() if can_be_kept else None)
 
@@ -192,14 +192,22 @@ class LocalStorage:
         except OSError as error:
             raise StorageUnavailable(errno_name(error)) from None
 
-    def _opened_album(self, archive: ArchiveId, root: int) -> Opened:
-        """Open an album; raise ArchiveNotFound."""
+    def _is_root_prompt(self) -> bool:
+        with opened_directory(self._root) as root:
+            return is_prompt(root)
+
+    def _opened_album(self, archive: ArchiveId) -> Opened:
+        """Open an album together with the root; raise ArchiveNotFound if only the album is missing.
+
+        An id is one component, so nothing but the root's own path is followed.
+        """
         try:
-            return Opened(os.open(archive.value, OPEN_DIRECTORY, dir_fd=root))
+            return Opened(os.open(f"{self._root}/{archive.value}", OPEN_DIRECTORY))
         except OSError as error:
-            if error.errno in _NO_ALBUM:
+            if error.errno not in _NO_ALBUM:
+                raise
+            with opened_directory(self._root):
                 raise ArchiveNotFound from None
-            raise
 
     def _skipped(self, archive: ArchiveId, inode: int, reason: str) -> None:
         self._observe(LinkSkipped(archive, inode, reason))

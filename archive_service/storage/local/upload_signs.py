@@ -35,9 +35,8 @@ from archive_service.storage.concurrency import InFlights
 from archive_service.storage.local.album_files import AlbumPlace, LocalAlbumFiles, album_place
 from archive_service.storage.local.filesystem_type import is_prompt
 from archive_service.storage.local.native import AS_COMPILED, NativeCalls
-from archive_service.storage.local.open_beneath import OPEN_FILE, Opened, opened_to_pass
+from archive_service.storage.local.open_beneath import OPEN_FILE, Opened, opened_below_root
 from archive_service.storage.local.stat_record import ctime_ns
-from archive_service.storage.local.walk import opened_directory
 from archive_service.storage.local.written_files import WrittenFiles
 
 try:
@@ -244,8 +243,7 @@ class _AlbumLook:
 
     def _directory(self, path: bytes) -> Opened:
         place = self._writers.place(self._archive, self._listing)
-        with opened_directory(place.root) as root:
-            return Opened(opened_to_pass(root, place.path + b"/" + path))
+        return Opened(opened_below_root(bytes(place.root), place.path + b"/" + path))
 
 
 def _refused(descriptor: int, error: OSError) -> Lease:

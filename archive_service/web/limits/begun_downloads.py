@@ -12,6 +12,7 @@ address, and one of them may have begun before the album changed.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from hashlib import blake2b
 from itertools import chain
 from struct import Struct
@@ -111,6 +112,7 @@ def _beginnings(record: tuple[Any, ...]) -> list[_Begun]:
     return [begun for begun in zip(*[fields] * len(_NOTHING), strict=True) if begun[1]]
 
 
+@lru_cache(maxsize=1024)  # each album repeats its tag
 def _digest(etag: str) -> bytes:
     encoded = etag.encode("utf-8", "surrogateescape")
     return blake2b(encoded, digest_size=_TAG_BYTES).digest()

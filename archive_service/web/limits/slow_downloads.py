@@ -13,8 +13,7 @@ never slow.  If the system does not report acknowledged bytes (TCP_INFO), no dow
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 
 from archive_service.transfer.connection import Transfer
 from archive_service.web.limits.slots import Slots
@@ -34,19 +33,14 @@ class SlowDownloads:
         self._rates: dict[Transfer, _Rate] = {}
         self._next_look: asyncio.TimerHandle | None = None
 
-    @contextmanager
-    def watched(self, transfer: Transfer) -> Iterator[None]:
-        """Watch a download that has a slot for the length of a block."""
+    def watched(self, transfer: Transfer) -> AbstractContextManager[None]:
+        """Watch a download that has a slot from now on until the end of a block."""
         if not self._least_bytes_per_s:
-            yield
-            return
+            return nullcontext()
         self._rates[transfer] = _Rate(self._window_s)
         if self._next_look is None:
             self._look_later()
-        try:
-            yield
-        finally:
-            del self._rates[transfer]
+        return _Watched(self._rates, transfer)
 
     def _look_later(self) -> None:
         loop = asyncio.get_running_loop()
@@ -76,6 +70,22 @@ class SlowDownloads:
             if bytes_per_s is not None and bytes_per_s < self._least_bytes_per_s
         ]
         return [transfer for _, transfer in sorted(slow, key=lambda each: each[0])]
+
+
+class _Watched:
+    """A download that is watched until the end of a block."""
+
+    __slots__ = ("_rates", "_transfer")
+
+    def __init__(self, rates: dict[Transfer, _Rate], transfer: Transfer) -> None:
+        self._rates = rates
+        self._transfer = transfer
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_raised: object) -> None:
+        del self._rates[self._transfer]
 
 
 class _Rate:
