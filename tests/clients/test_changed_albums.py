@@ -54,6 +54,15 @@ def curl_retrying(url: str) -> list[str]:
     return ["curl", "-sS", "-f", *retrying, "-C", "-", "-o", NAME, url]
 
 
+def busybox(url: str) -> list[str]:
+    return ["busybox", "wget", "-q", "-c", "-O", NAME, url]
+
+
+def apt_helper(url: str) -> list[str]:
+    # It is the one program here that resumes with a date in If-Range.
+    return ["/usr/lib/apt/apt-helper", "download-file", url, NAME]
+
+
 def aria2c(url: str) -> list[str]:
     splitting = ["-x", "4", "-s", "4", "-k", "1M", "--file-allocation=none"]
     return ["aria2c", "-q", "-c", "--max-tries=3", "--retry-wait=1", *splitting, "-o", NAME, url]
@@ -84,6 +93,8 @@ CLIENTS: dict[str, Callable[[str], list[str]]] = {
     "wget2": wget2,
     "curl": curl,
     "curl --retry": curl_retrying,
+    "busybox": busybox,
+    "/usr/lib/apt/apt-helper": apt_helper,
     "aria2c": aria2c,
     "axel": axel,
     "lftp get": lftp,
