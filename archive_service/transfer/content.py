@@ -10,6 +10,7 @@ CRC-32 is unknown, so that their headers can be packed in time.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import (
@@ -40,6 +41,7 @@ from archive_service.transfer.batches import (
     OpenData,
     close_files,
 )
+from archive_service.transfer.disk_rate import DiskRate
 from archive_service.transfer.file_span import (
     Chunk,
     CopiedSpan,
@@ -59,8 +61,8 @@ from archive_service.transfer.sent_file import SentFile
 from archive_service.transfer.unread_watch import unread_watched
 from archive_service.transfer.verification import Verification
 
-COPIED_SPAN_BYTES = 1024 * 1024
-"""The largest span that is read into the memory of the process."""
+LEAST_COPIED_BYTES, COPIED_SPAN_BYTES = 128 * 1024, 1024 * 1024
+"""Sizes of a span that is read into the memory of the process: what the disk gives in a second."""
 _NO_HASHING: nullcontext[Callable[[int], None]] = nullcontext(lambda _position: None)
 
 
@@ -188,14 +190,14 @@ class ArchiveContent:
                     yield chunk
                 continue
             sent = SentFile()
-            for piece in self._pieces(data, data.file, referenced, pieces):
+            for piece in self._pieces(data, data.file, referenced, pieces, reading.disk_rate):
                 if isinstance(piece, memoryview) or is_warm(piece):
                     yield piece
                     continue
                 reading.note_cold(self._read_cold)
                 if piece.head:  # it need not wait for the disk
                     yield piece.head
-                yield await self._warmed(piece, sent)
+                yield await self._warmed(piece, sent, reading.disk_rate)
             kept_back = _kept_back(data.segment, referenced.stop)
             rest = await self._rest(data.segment, data.file, sent) if kept_back else NOTHING
             await self._verification.verify(data.file, data)  # it may have been rewritten meanwhile
@@ -209,7 +211,12 @@ class ArchiveContent:
             return await file.chunk(pieces.buffer_bytes())
 
     def _pieces(
-        self, data: OpenData, file: DiskFile, referenced: ReferencedFiles, pieces: PieceSizes
+        self,
+        data: OpenData,
+        file: DiskFile,
+        referenced: ReferencedFiles,
+        pieces: PieceSizes,
+        rate: DiskRate,
     ) -> Iterator[Chunk]:
         """Yield spans of the file, without what is kept back."""
         segment = data.segment
@@ -223,7 +230,7 @@ class ArchiveContent:
             head = NOTHING
         while position < stop:
             if not file.is_prompt:  # it is read into the memory of the process
-                span_bytes = min(span_bytes, COPIED_SPAN_BYTES)
+                span_bytes = min(span_bytes, _copied_bytes(rate))
             count = min(span_bytes - len(head), stop - position)
             position += count
             is_referenced = referenced.take(data, data_offset + position)
@@ -257,12 +264,19 @@ class ArchiveContent:
             if isinstance(ready, OpenData) and isinstance(ready.file, DiskFile)
         )
 
-    async def _warmed(self, span: FileSpan, sent: SentFile) -> Chunk:
+    async def _warmed(self, span: FileSpan, sent: SentFile, rate: DiskRate) -> Chunk:
         """Read a span into the page cache; on slow file systems, into a buffer of the process."""
         if not span.file.is_prompt:
-            return await self._disk.in_thread(partial(sent.read, span))
+            began_s = time.monotonic()
+            data = await self._disk.in_thread(partial(sent.read, span))
+            rate.note(len(data), time.monotonic() - began_s)
+            return data
         await self._disk.in_thread(partial(warm_span, span))
         return replace(span, head=NOTHING)
+
+
+def _copied_bytes(rate: DiskRate) -> int:
+    return int(max(LEAST_COPIED_BYTES, min(COPIED_SPAN_BYTES, rate.bytes_in(1.0))))
 
 
 def _kept_back(segment: FileData, range_stop: int) -> int:

@@ -11,11 +11,14 @@ from dataclasses import dataclass
 from archive_service.archive.errors import SourceChanged, SourceUnreadable
 from archive_service.storage.base import DiskFile
 from archive_service.storage.local.page_cache import is_cached, is_cold, read_in
+from archive_service.storage.progress import note_progress
 from archive_service.transfer.batches import NOTHING
 
 _MOMENT_S = 0.1
 """How long a batch waits for the disk at most: its client should not wait for all of it."""
 _STEP_BYTES = 1024 * 1024
+_READ_BYTES = 128 * 1024
+"""Of one call, on a slow disk: what it has given is progress."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +65,10 @@ def read_span(span: FileSpan) -> memoryview:
     try:
         span.file.read_on(span.stop)
         while left:
-            count = os.preadv(span.file.fileno(), (left,), position)
+            count = os.preadv(span.file.fileno(), (left[:_READ_BYTES],), position)
             if not count:
                 raise SourceChanged("resized")
+            note_progress()
             left, position = left[count:], position + count
     except OSError as error:
         raise SourceUnreadable.of(error) from None

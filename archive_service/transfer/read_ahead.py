@@ -14,13 +14,19 @@ from typing import NamedTuple, Protocol
 
 from archive_service.archive.listing import SourceIndex
 from archive_service.archive.segments import Segment
+from archive_service.storage.base import READ_AHEAD_BYTES
 from archive_service.transfer.batches import BATCH_FILES, Batch, BatchMaker, close_files
+from archive_service.transfer.disk_rate import DiskRate
 
 MADE_AHEAD = 2
 """Batches made ahead of the one that is sent; with one, it is not always ready in time."""
 QUICK_FROM_BYTES = 256 * 1024
 """Pieces of this size only quick clients reach.  From then on batches are made ahead, and several
 files are opened for one: for a slow client both would only take memory and descriptors."""
+
+READ_WITHIN_S = 2.0
+"""What a slow disk reads ahead for a download should not take it longer: the bytes that are sent
+next wait behind it, and front servers give up after some silent seconds."""
 
 
 class PieceSizes(Protocol):
@@ -57,6 +63,7 @@ class ReadAhead:
         self._maker = maker
         self._threads = threads
         self._pieces = pieces
+        self.disk_rate = DiskRate()
         self.is_complete = maker.is_complete()
         """Whether no CRC-32 is unknown."""
         self._to_hash: Callable[[Segment], list[SourceIndex]] = (
@@ -66,7 +73,7 @@ class ReadAhead:
             start,
             stop,
             piece_bytes=pieces.buffer_bytes,
-            most_files=lambda: BATCH_FILES if is_quick(pieces) else 1,
+            most_files=self._most_files,
             begins_batch=self._to_hash,
         )
         self._segments = next(self._plan, None)
@@ -90,7 +97,7 @@ class ReadAhead:
 
     def next_batch(self) -> Making | None:
         """Return the next batch, whose files the caller closes; None behind the last."""
-        ahead = MADE_AHEAD if is_quick(self._pieces) else 0
+        ahead = min(MADE_AHEAD, self._files_at_once() - 1) if is_quick(self._pieces) else 0
         while self._segments and len(self._makings) <= ahead:
             if self._makings and self._to_hash(self._segments[0]):
                 break
@@ -113,6 +120,17 @@ class ReadAhead:
         """Drop the batches that were made ahead."""
         for making in self._makings:
             give_up(making.batch)
+
+    def _most_files(self) -> int:
+        """Return the most files of one batch."""
+        if not is_quick(self._pieces):
+            return 1
+        return max(1, min(BATCH_FILES, self._files_at_once() // (1 + MADE_AHEAD)))
+
+    def _files_at_once(self) -> int:
+        """Return how many files the disk may read at once, in all batches."""
+        files = self.disk_rate.bytes_in(READ_WITHIN_S) / READ_AHEAD_BYTES
+        return int(max(1, min(files, BATCH_FILES * (1 + MADE_AHEAD))))
 
     def _begin(self, segments: Sequence[Segment]) -> Batch | Future[Batch]:
         if self._read_cold and self._makings:

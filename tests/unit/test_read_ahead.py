@@ -1,0 +1,100 @@
+"""How many large files a download has read at once."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from datetime import timezone
+from functools import partial
+from pathlib import Path
+from zlib import crc32
+
+import pytest
+from harness.albums import make_album, noise
+from harness.server import open_files
+
+from archive_service.archive.id import ArchiveId
+from archive_service.archive.layout import lay_out
+from archive_service.checksums.crc32_column import Crc32Column
+from archive_service.storage.exclusion import Exclusion
+from archive_service.storage.local.storage import LocalStorage
+from archive_service.transfer.batches import Batch, BatchMaker, close_files
+from archive_service.transfer.disk_rate import DiskRate
+from archive_service.transfer.read_ahead import QUICK_FROM_BYTES, READ_WITHIN_S, ReadAhead
+
+ARCHIVE = ArchiveId.parse("7kna")
+FILES = {f"{number:02}.tif": noise(200_000, number) for number in range(12)}
+AHEAD_BYTES = 2 * 1024 * 1024
+"""What the kernel reads ahead of each open file."""
+
+
+class Client:
+    """A client that becomes quick."""
+
+    piece_bytes = 1
+
+    def buffer_bytes(self) -> int:
+        return self.piece_bytes
+
+    def span_bytes(self) -> int:
+        return self.piece_bytes
+
+
+def opened(root: Path, *, rate: tuple[int, float] | None) -> int:
+    """Return how many files are open when the second batch is made, and those made ahead."""
+    album = make_album(root, FILES, ARCHIVE.value)
+    storage = LocalStorage(root, Exclusion(()))
+    listing = storage.list(ARCHIVE)
+    layout = lay_out(listing, listing.paths, listing.sources(), zone=timezone.utc)
+    checksums = Crc32Column(len(FILES))
+    checksums.learn(listing.sources(), map(crc32, FILES.values()), read_from_ns=0)
+    maker = BatchMaker(layout, checksums, partial(storage.files, ARCHIVE, listing))
+    client = Client()
+    with ThreadPoolExecutor(1) as thread:
+        reading = ReadAhead(maker, thread, client, start=layout.data_offset(0), stop=len(layout))
+        close_files(made(reading))
+        client.piece_bytes = QUICK_FROM_BYTES
+        if rate:
+            reading.disk_rate.note(*rate)
+        with closing(reading):
+            batch = made(reading)
+            thread.submit(int).result()  # behind all batches
+            count = sum(path.startswith(f"{album}/") for path in open_files(os.getpid()))
+            close_files(batch)
+    storage.close()
+    return count
+
+
+def made(reading: ReadAhead) -> Batch:
+    making = reading.next_batch()
+    assert making
+    assert isinstance(making.batch, Future)
+    return making.batch.result()
+
+
+@pytest.mark.parametrize(
+    ("rate", "count"),
+    [
+        (None, 11),
+        ((100_000, 1.0), 1),
+        ((round(9.5 * AHEAD_BYTES), READ_WITHIN_S), 7),
+        ((1_000_000_000, 1.0), 11),
+    ],
+)
+def test_a_disk_reads_as_many_files_at_once_as_it_gives_in_a_moment(
+    tmp_path: Path, rate: tuple[int, float] | None, count: int
+) -> None:
+    assert opened(tmp_path, rate=rate) == count
+
+
+def test_the_rate_is_that_of_what_was_read_lately() -> None:
+    rate = DiskRate()
+    assert rate.bytes_in(1.0) > 1e12
+    for _ in range(100):
+        rate.note(1_000_000, 0.001)
+    quick = rate.bytes_in(1.0)
+    for _ in range(100):
+        rate.note(1_000_000, 1.0)
+    assert quick == pytest.approx(1e9, rel=0.01)
+    assert rate.bytes_in(1.0) == pytest.approx(1e6, rel=0.1)
