@@ -24,6 +24,7 @@ DEFAULT_PATTERNS = (
     "*.partial",  # rclone, copyparty
     "*.part.minio",
     "*.aria2",  # what aria2 has of the file beside it
+    "*.aria2__temp",
     "*.lftp-pget-status",  # the same of lftp
     "*.ytdl",  # the same of yt-dlp
     "*.tmp",
@@ -33,6 +34,7 @@ DEFAULT_PATTERNS = (
     "*.opdownload",  # Opera
     "*.!ut",  # uTorrent
     "*.!qB",  # qBittorrent
+    "*.!sync",  # Resilio Sync
     "*_.gstmp",  # gsutil
     "*.ffs_tmp",  # FreeFileSync
     "*.ffs_lock",  # it runs
@@ -65,7 +67,10 @@ _NUMBERED = r"""(?x:
     | .+\.\$\$[0-9]+(?:\$part)?                              # easydl
     | .+\.part-frag[0-9]+                                    # yt-dlp
     | .+\.[0-9]+\.[0-9]+~                                    # lighttpd
+    | tmpfile[a-z0-9]{6}                                     # gphoto2
 )"""
+_NUMBERED_HEAD = "t"
+"""How those begin that no tail shows."""
 _NUMBERED_TAIL = re.compile(r"[0-9a-f]{4}|.*[$g][0-9]+|part|[0-9.]+~", re.IGNORECASE | re.DOTALL)
 """How they end, as far as a tail shows it."""
 _UPLOADS = re.compile(
@@ -76,11 +81,15 @@ _UPLOADS = re.compile(
     | \.(?:syncthing\.|~syncthing~).+
     | \.unison\..+
     | \.goutputstream-.+             # GVfs
+    | \.rclone_temp_put_.+           # rclone serve s3
+    | \.sftpgo-upload\..+
+    | \.mutagen-temporary-.+
+    | \.\#.+[0-9a-f]{{16}}            # casync
     | \.~tmp~                        # rsync --delay-updates
     | \..+\.~[0-9a-f]+               # Nextcloud
     | \.[^.].*\.[a-z0-9]{{6}}        # rsync
-    | .+\.(?:filepart|part|partial|part\.minio|tmp|!ut|!qb)
-    | .+\.(?:aria2|lftp-pget-status|ytdl)
+    | .+\.(?:filepart|part|partial|part\.minio|tmp|!ut|!qb|!sync)
+    | .+\.(?:aria2|aria2__temp|lftp-pget-status|ytdl)
     | .+\.(?:crdownload|opdownload|download|ipull)
     | .+_\.gstmp
     | .+\.ffs_(?:tmp|lock)
@@ -133,6 +142,7 @@ class Exclusion:
         self._tails = tuple(tail for _, tail in ends if tail)
         self._numbered_tail = _NUMBERED_TAIL if patterns else re.compile("(?!)")
         if patterns:
+            self._heads += (_NUMBERED_HEAD,)
             self._tails += _PAIRED_TAILS
 
     def matches(self, name: str) -> bool:
