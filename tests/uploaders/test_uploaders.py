@@ -19,6 +19,7 @@ from uploaders.ftp import FTP_CLIENTS
 from uploaders.programs import UPLOADERS, WITHIN_S, Upload, Uploader
 from uploaders.servers import OF_NO_KNOWN_NAME, SERVERS, UNSEEN
 from uploaders.syncing import SYNCHRONIZERS
+from uploaders.torrents import HOLED
 
 PICTURE = noise(3_000_000)
 ALL = (*UPLOADERS, *DOWNLOADERS, *FTP_CLIENTS, *SERVERS, *SYNCHRONIZERS)
@@ -42,7 +43,7 @@ def paused(uploader: Uploader, photos_dir: Path, tmp_path: Path) -> Iterator[Upl
         yield upload
 
 
-@pytest.mark.parametrize("uploader", [*ALL, *OF_NO_KNOWN_NAME])
+@pytest.mark.parametrize("uploader", [*ALL, *OF_NO_KNOWN_NAME, *HOLED])
 def test_an_album_is_held_while_an_upload_pauses(
     serve: Serve, photos_dir: Path, tmp_path: Path, uploader: Uploader
 ) -> None:
