@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 from conftest import Serve
-from harness.albums import make_album, noise
+from harness.albums import HASH, make_album, noise
 from harness.conditions import eventually
 from harness.http import get
+from harness.inotify import watches
 from harness.readers import succeed
 from harness.server import Server
 from harness.settling import LINK, SOON, WITHIN_S, files_in, is_refused, still
@@ -39,6 +40,19 @@ def test_inotify_shows_open_files_where_leases_do_not(serve: Serve, photos_dir: 
         eventually(lambda: is_refused(server) and _awaits(server, after=count))
     wanted = {"1.jpg": b"one", "a/": b"", "4.jpg": b"anew" + PICTURE[4:]}
     eventually(lambda: files_in(server) == wanted, within_s=WITHIN_S)
+
+
+@pytest.mark.parametrize("directory", [".", "day/evening"])
+def test_inotify_watches_a_new_directory_before_its_album_is_still(
+    serve: Serve, photos_dir: Path, directory: str
+) -> None:
+    """The first file that is uploaded into it may be open for long."""
+    server = serve("--settle-time", "3600", "--open-files", "watch", "--index-ahead", "watch")
+    server.wait_for("index_ahead.watching")
+    assert watches(server.pid) == 1
+    (photos_dir / HASH / directory).mkdir(parents=True)
+    levels = len((Path(HASH) / directory).parts)
+    eventually(lambda: watches(server.pid) == 1 + levels, within_s=WITHIN_S)
 
 
 def date(path: Path, data: bytes) -> None:
