@@ -51,6 +51,7 @@ MARKERS: Mapping[str, str | None] = {
     "web/test_late_disk.py": "faults",
     "web/test_swapped_links.py": "faults",
     "web/test_unfinished_uploads.py": "faults",
+    "web/test_uploads_by_inotify.py": "faults",
 }
 """Markers of whole directories, and of files, which come first, for tests without one of those."""
 SHARING = ("interop", "indexes", "s3")

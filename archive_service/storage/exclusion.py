@@ -26,6 +26,7 @@ DEFAULT_PATTERNS = (
     "*.partial",  # rclone, copyparty
     "*.part.minio",
     "*.aria2",  # what aria2 has of the file beside it
+    "*.aria2__temp",
     "*.lftp-pget-status",  # the same of lftp
     "*.ytdl",  # the same of yt-dlp
     "*.tmp",
@@ -35,6 +36,7 @@ DEFAULT_PATTERNS = (
     "*.opdownload",  # Opera
     "*.!ut",  # uTorrent
     "*.!qB",  # qBittorrent
+    "*.!sync",  # Resilio Sync
     "*_.gstmp",  # gsutil
     "*.ffs_tmp",  # FreeFileSync
     "*.ffs_lock",  # it runs
@@ -67,7 +69,10 @@ _NUMBERED = r"""(?x:
     | .+\.\$\$[0-9]+(?:\$part)?                              # easydl
     | .+\.part-frag[0-9]+                                    # yt-dlp
     | .+\.[0-9]+\.[0-9]+~                                    # lighttpd
+    | tmpfile[a-z0-9]{6}                                     # gphoto2
 )"""
+_NUMBERED_HEAD = "t"
+"""How those begin that no tail shows."""
 # `re` compiles these texts when they are first used: it takes a tenth of the time to pack a small
 # file, where nothing is left out.
 _NUMBERED_TAIL = r"(?is:[0-9a-f]{4}|.*[$g][0-9]+|part|[0-9.]+~)"
@@ -79,11 +84,15 @@ _UPLOADS = rf"""(?isx:
     | \.(?:syncthing\.|~syncthing~).+
     | \.unison\..+
     | \.goutputstream-.+             # GVfs
+    | \.rclone_temp_put_.+           # rclone serve s3
+    | \.sftpgo-upload\..+
+    | \.mutagen-temporary-.+
+    | \.\#.+[0-9a-f]{{16}}            # casync
     | \.~tmp~                        # rsync --delay-updates
     | \..+\.~[0-9a-f]+               # Nextcloud
     | \.[^.].*\.[a-z0-9]{{6}}        # rsync
-    | .+\.(?:filepart|part|partial|part\.minio|tmp|!ut|!qb)
-    | .+\.(?:aria2|lftp-pget-status|ytdl)
+    | .+\.(?:filepart|part|partial|part\.minio|tmp|!ut|!qb|!sync)
+    | .+\.(?:aria2|aria2__temp|lftp-pget-status|ytdl)
     | .+\.(?:crdownload|opdownload|download|ipull)
     | .+_\.gstmp
     | .+\.ffs_(?:tmp|lock)
@@ -134,6 +143,7 @@ class Exclusion:
         self._tails = tuple(tail for _, tail in ends if tail)
         self._numbered_tail = re.compile(_NUMBERED_TAIL if patterns else "(?!)")
         if patterns:
+            self._heads += (_NUMBERED_HEAD,)
             self._tails += _PAIRED_TAILS
 
     def matches(self, name: str) -> bool:

@@ -34,6 +34,7 @@ from uploaders.programs import UPLOADERS, WITHIN_S, Uploader
 from uploaders.programs import Upload as PausedUpload
 from uploaders.servers import OF_NO_KNOWN_NAME, SERVERS, UNSEEN
 from uploaders.syncing import SYNCHRONIZERS
+from uploaders.torrents import HOLED
 
 PROGRAMS: Sequence[Uploader] = (
     *UPLOADERS,
@@ -43,6 +44,7 @@ PROGRAMS: Sequence[Uploader] = (
     *OF_NO_KNOWN_NAME,
     *UNSEEN,
     *SYNCHRONIZERS,
+    *HOLED,
 )
 _SIZE_BYTES = 3_000_000
 """Some seconds, at the rate that the programs keep to."""

@@ -24,6 +24,7 @@ from archive_service.storage.exclusion import DEFAULT_PATTERNS, Exclusion
         "photo.jpg.$$0", "photo.jpg.$$12", "photo.jpg.$$0$PART", "film.mp4.ytdl", "photo.jpg.ipull",
         "film.mp4.part-Frag1", "film.mp4.part-Frag1234", "photo.jpg.lftp-pget-status",
         "photo~8260.ffs_tmp", "sync.ffs_lock", "sync.ffs_db", "photo.jpg_exiftool_tmp",
+        "photo.jpg.aria2__temp", "photo.jpg.!sync", "photo.jpg.!Sync", "tmpfile7oQ1KX",
     ],
 )  # fmt: skip
 def test_hidden_half_uploaded_and_litter_are_left_out(name: str) -> None:
@@ -38,6 +39,7 @@ def test_hidden_half_uploaded_and_litter_are_left_out(name: str) -> None:
         "0123456789abcdef0123456789abcdef", "0123456789abcdef0123456789abcdef.json",
         "a.jpg.C29B5DC", "a.jpg.C29B5DC12", "a.C29B5DC1", "C29B5DC1.jpg", "My.Holiday.deadbeef.jpg",
         "a.jpg.$1", "$$1", "a.st", "a.minio", "download", "a.part-Frag", "a.part-Frag1.mp4",
+        "tmpfile", "tmpfile7oQ1K", "tmpfile7oQ1KXy", "tmpfile12.jpg", "atmpfile7oQ1KX",
     ],
 )  # fmt: skip
 def test_other_names_stay(name: str) -> None:
@@ -55,6 +57,7 @@ def test_no_patterns_exclude_nothing() -> None:
 names = st.lists(
     st.text(st.sampled_from("aAbBsſkKiİıфФ.*?[]!-\\\n "), min_size=1, max_size=8)
     | st.sampled_from(["a.jpg.$$1", "a.jpg.$$1$PART", "a.jpg.C29B5DC1", "a.mp4.part-Frag12"])
+    | st.sampled_from(["tmpfile7oQ1KX", "TMPFILE7oQ1KX", "tmpfile12.jpg"])
     | st.sampled_from([".a", "a.part", "A.PART", "thumbs.db", "a.tmp.jpg", "ſ", "K"]),
     max_size=5,
 )
@@ -93,6 +96,14 @@ ID = "0123456789abcdef" * 2
         (["a.jpg.st", "Cat", "Cat.st"], ["a.jpg.st", "Cat", "Cat.st"], []),
         (["a.jpg.$$0", "a.jpg.$$1$PART"], [], ["a.jpg.$$0", "a.jpg.$$1$PART"]),
         (["a.jpg.C29B5DC1", "a.jpg.ipull"], [], ["a.jpg.C29B5DC1", "a.jpg.ipull"]),
+        (
+            [".rclone_temp_put_2561a1a0", ".sftpgo-upload.cq5.a.jpg", "tmpfile7oQ1KX"],
+            [],
+            [".rclone_temp_put_2561a1a0", ".sftpgo-upload.cq5.a.jpg", "tmpfile7oQ1KX"],
+        ),
+        (["a.jpg.aria2__temp", "b.jpg.!sync"], [], ["a.jpg.aria2__temp", "b.jpg.!sync"]),
+        ([".mutagen-temporary-stage", ".#a.jpg"], [], [".mutagen-temporary-stage"]),
+        ([".#a.jpg9517c04f4a6b4c47"], [], [".#a.jpg9517c04f4a6b4c47"]),
         (["a.jpg_exiftool_tmp", "a~8260.ffs_tmp"], [], ["a.jpg_exiftool_tmp", "a~8260.ffs_tmp"]),
         (["a.jpg", "sync.ffs_db", "sync.ffs_lock"], ["a.jpg"], ["sync.ffs_lock"]),
     ],

@@ -196,6 +196,7 @@ def test_what_the_watcher_saw_in_an_album_holds_the_list(shop: Shop) -> None:
     writers = UploadSigns(shop.photos_dir, NoLeases(), written)
     listing = shop.listing("one/1.jpg", "two/1.jpg")
     for album, expected in ((ARCHIVE.value, None), ("one", UploadSign.OPEN)):
+        written.note_made(1, album, "1.jpg")
         written.note_written(1, album, "1.jpg")
         assert writers.sign(ARCHIVE, listing, now_ns=time.time_ns()) is expected
 

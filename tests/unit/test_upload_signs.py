@@ -23,7 +23,7 @@ from archive_service.storage.exclusion import DEFAULT_PATTERNS, Exclusion
 from archive_service.storage.local.native import AS_COMPILED, NOTHING_COMPILED, NativeCalls
 from archive_service.storage.local.storage import LocalStorage
 from archive_service.storage.local.upload_signs import Lease, Leases, NoLeases, UploadSigns
-from archive_service.storage.local.written_files import MOST_FILES, WrittenFiles
+from archive_service.storage.local.written_files import WrittenFiles
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="leases are Linux's")
 ARCHIVE = ArchiveId(HASH)
@@ -181,9 +181,12 @@ def test_what_was_written_to_shows_where_leases_tell_nothing(
     look = Look(photos_dir, native, NoLeases())
     assert look.sign() is None
     look.written.note_made(1, HASH, "1.jpg")
+    assert look.sign() is None  # it was linked
+    look.written.note_written(1, HASH, "1.jpg")
     assert look.sign() is UploadSign.OPEN
-    os.link(album / "a/1.jpg", album / "3.jpg")  # a name that was made is no writer
+    os.link(album / "a/1.jpg", album / "3.jpg")
     assert look.sign() is None
+    (album / "a/1.jpg").write_bytes(b"one")
     look.written.note_written(1, HASH, "1.jpg")
     assert look.sign() is UploadSign.OPEN
     look.written.note_closed(1, HASH, "1.jpg")
@@ -221,32 +224,6 @@ def test_a_file_that_may_not_be_whole_ends_the_look_at_many(photos_dir: Path) ->
     assert whole() == 0
     (album / "1.jpg").unlink()
     assert whole() == 0
-
-
-def test_written_files_are_known_by_album_name_and_watch() -> None:
-    now_s = [1000.0]
-    written = WrittenFiles(lambda: now_s[0])
-    written.note_made(1, "a", "1.jpg")
-    written.note_written(2, "a", "1.jpg")
-    assert written.is_written("a", "1.jpg")
-    written.note_closed(2, "a", "1.jpg")
-    assert not written.is_written("a", "1.jpg")
-    assert written.is_begun("a", "1.jpg")
-    assert not written.is_begun("b", "1.jpg")
-    written.note_renamed((1, "a", "1.jpg"), (3, "b", "2.jpg"))
-    assert not written.is_begun("a", "1.jpg")
-    assert written.is_begun("b", "2.jpg")
-    now_s[0] += OPEN_S + 1
-    assert not written.is_begun("b", "2.jpg")
-
-
-def test_no_more_written_files_are_kept_than_there_is_room_for() -> None:
-    written = WrittenFiles()
-    for number in range(MOST_FILES + 1):
-        written.note_made(1, "a", f"{number}")
-    assert not written.is_begun("a", "0")
-    assert written.is_begun("a", "1")
-    assert written.is_begun("a", f"{MOST_FILES}")
 
 
 def test_a_lease_that_is_broken_harms_neither_side(tmp_path: Path) -> None:

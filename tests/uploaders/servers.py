@@ -206,6 +206,21 @@ def webdav_server(source: Path, target: Path) -> AbstractContextManager[Upload]:
     return through_relay(server, putting(source, target), source, target.parent)
 
 
+def rclone_serve_s3(source: Path, target: Path) -> AbstractContextManager[Upload]:
+    """Write to `.rclone_temp_put_…`, from the client of AWS."""
+    client, program = installed("aws"), installed("rclone")
+    photos_dir, album = target.parent.parent, target.parent.name
+
+    def server(port: int) -> Command:
+        return [program, "serve", "s3", "--config=", f"--addr=127.0.0.1:{port}", photos_dir]
+
+    def upload(port: int) -> Command:
+        endpoint = ("--endpoint-url", f"http://127.0.0.1:{port}", "--no-sign-request")
+        return [client, *endpoint, "s3", "cp", "--quiet", source, f"s3://{album}/{target.name}"]
+
+    return through_relay(server, upload, source, target.parent)
+
+
 UNSEEN: Sequence[Uploader] = (lighttpd_dav, nginx_dav)
 """Nothing is in the album before it is whole."""
 SERVERS: Sequence[Uploader] = (
@@ -216,6 +231,7 @@ SERVERS: Sequence[Uploader] = (
     wsgidav,
     apache_dav,
     rclone_serve,
+    rclone_serve_s3,
     davfs2,
     copyparty,
     tus,

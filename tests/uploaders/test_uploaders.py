@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -10,38 +9,20 @@ from pathlib import Path
 
 import pytest
 from conftest import Serve
-from harness.albums import HASH, make_album, newest_change_ns, noise
+from harness.albums import make_album, noise
 from harness.conditions import eventually
 from harness.http import get
-from harness.oracle import contents_of
 from harness.server import Server
+from harness.settling import LINK, SOON, files_in, still
 from uploaders.downloads import DOWNLOADERS, aria2c, axel, lftp_pget
 from uploaders.ftp import FTP_CLIENTS
 from uploaders.programs import UPLOADERS, WITHIN_S, Upload, Uploader
 from uploaders.servers import OF_NO_KNOWN_NAME, SERVERS, UNSEEN
 from uploaders.syncing import SYNCHRONIZERS
+from uploaders.torrents import HOLED
 
-LINK = f"/archive/{HASH}/"
-SETTLE_TIME_S = 0.2
-SOON = ("--settle-time", f"{SETTLE_TIME_S}", "--settle-wait", "0", "--level", "debug")
 PICTURE = noise(3_000_000)
 ALL = (*UPLOADERS, *DOWNLOADERS, *FTP_CLIENTS, *SERVERS, *SYNCHRONIZERS)
-
-
-def still(album: Path) -> None:
-    """Wait until nothing has changed for as long as the album has to be still."""
-
-    def is_still() -> bool:
-        return time.time_ns() - newest_change_ns(album) > 2 * SETTLE_TIME_S * 10**9
-
-    eventually(is_still, within_s=WITHIN_S)
-
-
-def files_in(server: Server) -> Mapping[str, bytes] | None:
-    response = get(server.port, LINK)
-    if response.status != HTTPStatus.OK:
-        return None
-    return contents_of(response.content)
 
 
 def sizes_in(server: Server) -> Mapping[str, int] | None:
@@ -62,7 +43,7 @@ def paused(uploader: Uploader, photos_dir: Path, tmp_path: Path) -> Iterator[Upl
         yield upload
 
 
-@pytest.mark.parametrize("uploader", [*ALL, *OF_NO_KNOWN_NAME])
+@pytest.mark.parametrize("uploader", [*ALL, *OF_NO_KNOWN_NAME, *HOLED])
 def test_an_album_is_held_while_an_upload_pauses(
     serve: Serve, photos_dir: Path, tmp_path: Path, uploader: Uploader
 ) -> None:

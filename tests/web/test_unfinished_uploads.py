@@ -13,39 +13,15 @@ from pathlib import Path
 
 import pytest
 from conftest import Serve
-from harness.albums import HASH, let_date_begin, make_album, newest_change_ns, noise
+from harness.albums import HASH, let_date_begin, make_album, noise
 from harness.conditions import eventually
 from harness.gatedfs import gated
 from harness.http import Truncated, get
-from harness.oracle import contents_of
-from harness.server import Server, serving
+from harness.server import serving
+from harness.settling import LINK, SETTLE_TIME_S, SOON, WITHIN_S, files_in, is_refused, still
 
-LINK = f"/archive/{HASH}/"
-SETTLE_TIME_S = 0.2
-SOON = ("--settle-time", f"{SETTLE_TIME_S}", "--settle-wait", "0", "--level", "debug")
 LATER = ("--settle-time", "5", "--settle-wait", "0")
-WITHIN_S = 120.0
 PICTURE = noise(20_000)
-
-
-def still(album: Path) -> None:
-    """Wait until nothing has changed for as long as the album has to be still."""
-
-    def is_still() -> bool:
-        return time.time_ns() - newest_change_ns(album) > 2 * SETTLE_TIME_S * 10**9
-
-    eventually(is_still)
-
-
-def files_in(server: Server) -> dict[str, bytes] | None:
-    response = get(server.port, LINK)
-    if response.status != HTTPStatus.OK:
-        return None
-    return contents_of(response.content)
-
-
-def is_refused(server: Server) -> bool:
-    return get(server.port, LINK).status == HTTPStatus.SERVICE_UNAVAILABLE
 
 
 def test_no_checksum_is_kept_of_a_file_that_is_sent_while_it_is_written_to(
@@ -101,32 +77,6 @@ def test_every_process_notices_open_files(serve: Serve, photos_dir: Path) -> Non
         upload.flush()
         still(album)
         assert all(is_refused(server) for _ in range(20))
-
-
-def test_inotify_shows_open_files_where_leases_do_not(serve: Serve, photos_dir: Path) -> None:
-    album = make_album(photos_dir, {"1.jpg": b"one", "a/2.jpg": PICTURE})
-    server = serve(*SOON, "--open-files", "watch", "--index-ahead", "watch")
-    server.wait_for("index_ahead.watching")
-    with (album / "a/3.jpg").open("wb") as upload:
-        upload.write(PICTURE)
-        upload.flush()
-        still(album)
-        eventually(lambda: is_refused(server) and _awaits(server))
-    wanted = {"1.jpg": b"one", "a/2.jpg": PICTURE}
-    (album / "a/3.jpg").unlink()
-    eventually(lambda: files_in(server) == wanted, within_s=WITHIN_S)
-    count = len(server.lines)
-    with (album / "a/2.jpg").open("r+b") as upload:  # there before, and renamed meanwhile
-        upload.write(b"anew")
-        upload.flush()
-        (album / "a/2.jpg").rename(album / "4.jpg")
-        eventually(lambda: is_refused(server) and _awaits(server, after=count))
-    wanted = {"1.jpg": b"one", "a/": b"", "4.jpg": b"anew" + PICTURE[4:]}
-    eventually(lambda: files_in(server) == wanted, within_s=WITHIN_S)
-
-
-def _awaits(server: Server, after: int = 0) -> bool:
-    return any("upload_awaited" in line for line in server.lines[after:])
 
 
 def test_open_files_are_of_no_concern_where_that_is_off(serve: Serve, photos_dir: Path) -> None:

@@ -14,11 +14,11 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from functools import partial
 
 from archive_service.archive.errors import StorageUnavailable
 from archive_service.archive.id import is_archive_id
 from archive_service.checksums.background.album_queue import AlbumQueue
+from archive_service.checksums.background.directory_watch import DirectoryWatch
 from archive_service.checksums.background.hasher import BackgroundHasher
 from archive_service.checksums.background.indexer import Indexer
 from archive_service.observe.events import Event, Observe
@@ -73,7 +73,6 @@ class IndexAhead:
         self._queue = AlbumQueue(settle_time_s)
         self._indexer = Indexer(hasher, self._queue, observe, settle_time_s=settle_time_s)
         self._state: type[Event] | None = None
-        self._unwatched: set[str] = set()
         self._news = asyncio.Event()
         self._pass_wanted = asyncio.Event()
         self._root_gone = asyncio.Event()
@@ -104,30 +103,31 @@ class IndexAhead:
                 await asyncio.sleep(ROOT_LOOK_EVERY_S)
 
     @asynccontextmanager
-    async def _watching(self) -> AsyncIterator[AlbumWatcher | None]:
+    async def _watching(self) -> AsyncIterator[DirectoryWatch | None]:
         if self._open_watch is None:
             yield None
             return
         opening = self._hasher.in_thread(self._open_watch)
         try:
-            watched = await asyncio.shield(opening)
+            watcher = await asyncio.shield(opening)
         except asyncio.CancelledError:
             opening.add_done_callback(_close_opened)
             raise
+        watched = DirectoryWatch(watcher, self._hasher.in_thread, self._indexer.report)
         loop = asyncio.get_running_loop()
         self._root_gone.clear()
-        loop.add_reader(watched.fileno(), self._take_changes, watched)
+        loop.add_reader(watcher.fileno(), self._take_changes, watched)
         try:
             yield watched
         finally:
-            loop.remove_reader(watched.fileno())
-            watched.close()
+            loop.remove_reader(watcher.fileno())
+            watcher.close()
 
-    async def _attend(self, watched: AlbumWatcher | None) -> None:
+    async def _attend(self, watched: DirectoryWatch | None) -> None:
         """Do everything at once until a part of it fails."""
         parts = [self._passes(watched), self._index_changed(watched), self._index_old(watched)]
         if watched:
-            parts.append(self._look_at_root(watched))
+            parts += [self._look_at_root(watched.watcher), watched.watch_new()]
         tasks = [asyncio.ensure_future(part) for part in parts]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -138,12 +138,11 @@ class IndexAhead:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _take_changes(self, watched: AlbumWatcher) -> None:
+    def _take_changes(self, watched: DirectoryWatch) -> None:
         changes = watched.changes()
         clock_s = time.monotonic()
         for album in filter(is_archive_id, changes.albums):
             self._queue.changed(album, clock_s=clock_s)
-        self._unwatched |= changes.unwatched
         if changes.has_overflown:
             self._observe(IndexAheadOverflown())
             self._pass_wanted.set()
@@ -151,16 +150,15 @@ class IndexAhead:
             self._root_gone.set()
         self._report_backlog()
 
-    async def _look_at_root(self, watched: AlbumWatcher) -> None:
-        while await self._hasher.in_thread(watched.is_of_root):
+    async def _look_at_root(self, watcher: AlbumWatcher) -> None:
+        while await self._hasher.in_thread(watcher.is_of_root):
             if await _is_set(self._root_gone, within_s=ROOT_LOOK_EVERY_S):
                 break
         raise _RootGone
 
-    async def _passes(self, watched: AlbumWatcher | None) -> None:
+    async def _passes(self, watched: DirectoryWatch | None) -> None:
         if watched:
-            for album in await self._albums():
-                await self._watch(watched, album)
+            await watched.watch_all(await self._albums())
         self._report_state(IndexAheadWatching() if watched else IndexAheadScanning())
         await self._pass(watched, self._indexer.add_old)
         while True:
@@ -169,7 +167,7 @@ class IndexAhead:
             await self._pass(watched, self._indexer.add_changed)
 
     async def _pass(
-        self, watched: AlbumWatcher | None, add: Callable[[str], Awaitable[None]]
+        self, watched: DirectoryWatch | None, add: Callable[[str], Awaitable[None]]
     ) -> None:
         """Look at every album and queue what is to be indexed."""
         self._pass_wanted.clear()
@@ -180,14 +178,14 @@ class IndexAhead:
             if album not in self._queue:
                 await add(album)
                 if watched and album in self._queue:
-                    self._unwatched.add(album)  # the kernel may not have reported a directory
+                    watched.doubt(album)
                 self._report_backlog()
             await asyncio.sleep(min(_REST * (time.monotonic() - started_s), _REST_MAX_S))
 
     async def _albums(self) -> list[str]:
         return list(filter(is_archive_id, await self._hasher.albums()))
 
-    async def _index_changed(self, watched: AlbumWatcher | None) -> None:
+    async def _index_changed(self, watched: DirectoryWatch | None) -> None:
         while True:
             clock_s = time.monotonic()
             if taken := self._queue.next_changed(clock_s=clock_s):
@@ -197,7 +195,7 @@ class IndexAhead:
             due_s = self._queue.due_s()
             await self._some_news(None if due_s is None else due_s - clock_s)
 
-    async def _index_old(self, watched: AlbumWatcher | None) -> None:
+    async def _index_old(self, watched: DirectoryWatch | None) -> None:
         while True:
             if taken := self._queue.next_old():
                 album, turns = taken
@@ -207,7 +205,7 @@ class IndexAhead:
 
     async def _index(
         self,
-        watched: AlbumWatcher | None,
+        watched: DirectoryWatch | None,
         album: str,
         *,
         rest: int,
@@ -216,20 +214,11 @@ class IndexAhead:
     ) -> None:
         """Index an album; rest as many times as long as that took."""
         started_s = time.monotonic()
-        if watched and album in self._unwatched:
-            self._unwatched.discard(album)
-            await self._watch(watched, album)
+        if watched:
+            await watched.make_sure(album)
         await self._indexer.index(album, tries=tries, turns=turns)
         self._report_backlog()
         await asyncio.sleep(min(rest * (time.monotonic() - started_s), _REST_MAX_S))
-
-    async def _watch(self, watched: AlbumWatcher, album: str) -> None:
-        try:
-            await self._hasher.in_thread(partial(watched.watch, album))
-        except WatchFailed:
-            raise
-        except Exception as error:  # noqa: BLE001 - of this album; the others go on
-            self._indexer.report(album, error)
 
     async def _some_news(self, within_s: float | None) -> None:
         self._news.clear()

@@ -153,10 +153,9 @@ class UploadSigns:
         lease = self.leases.of(descriptor)
         if lease in (Lease.FREE, Lease.WRITTEN):
             return lease is Lease.WRITTEN
-        has_other_names = os.fstat(descriptor).st_nlink > 1  # it may only have been linked
-        is_open = self._written.is_written if has_other_names else self._written.is_begun
         album, path = origin()
-        return is_open(album.value, os.fsdecode(path.rpartition(b"/")[2]))
+        name = os.fsdecode(path.rpartition(b"/")[2])
+        return self._written.is_written(album.value, name, os.fstat(descriptor))
 
     def report_left_open(self, archive: ArchiveId) -> None:
         """Report, once for each album, a file that stays open for long without a change."""
