@@ -229,7 +229,7 @@ OPTIMISATIONS = {
     ),
     "whole-directories": Optimisation(
         "a directory of regular files is listed in one go, and each second's DOS time made once",
-        ("listed", "save-thumbnails"),
+        ("listed",),
         (
             Replacement(
                 "storage/local/walk.py",
