@@ -1,6 +1,6 @@
 """Digests of listings: whether an album is as it was, without its files being read.
 
-A fingerprint never leaves the service; `archive/representation.py` makes the entity tag.
+A fingerprint never leaves the service; `archive/entity_tag.py` makes the entity tag.
 
 Apart from the listing, because a hash function loads OpenSSL, which packing without a server needs
 for nothing.

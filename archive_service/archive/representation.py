@@ -9,20 +9,17 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import tzinfo
-from hashlib import blake2b
 from typing import Protocol
 
-from archive_service.archive.file_version import has_made, joined_stamps, stamps_of
-from archive_service.archive.fingerprint import content_digest
+from archive_service.archive.entity_tag import content_versions, make_entity_tag
+from archive_service.archive.file_version import has_made, stamps_of
 from archive_service.archive.id import ArchiveId
-from archive_service.archive.layout import ArchiveLayout, is_all_in_order, lay_out
-from archive_service.archive.listing import Listing, column_bytes
+from archive_service.archive.layout import ArchiveLayout, lay_out
+from archive_service.archive.listing import Listing
 from archive_service.archive.naming import NameRules, original_name
 from archive_service.archive.quantity import NS_PER_S
 from archive_service.archive.segments import EntryIndex
 
-FORMAT_VERSION = 2
-"""Grows with each change of the bytes that a listing becomes; part of the ETag."""
 _CLOCK_LAG_NS = 50_000_000
 """The kernel stamps changes with a coarse clock, which may lag this far behind."""
 CHANGED_WITHIN_S = 2
@@ -57,7 +54,7 @@ class Contents(Protocol):
         """Return the date that the album with an entity tag had before, Unix seconds."""
 
 
-class Unread:
+class ContentsWithoutIndex:
     """The contents of a listing without an index; see `Contents`."""
 
     def __init__(self, listing: Listing) -> None:
@@ -88,8 +85,8 @@ class Representation(_WeaklyReferable):
     changed_s: int | None
     """The Unix second that begins after the newest change: Last-Modified, once it has begun.
 
-    None where a change may move no timestamp, such as a removal from an object store, or has moved
-    none: then two archives would have one date."""
+    None if a change may leave every timestamp as it was, as a removal from an object store does:
+    two archives would share a date."""
 
     @property
     def complete_length(self) -> int:
@@ -141,21 +138,26 @@ def represent(
     contents: Contents | None = None,
 ) -> Representation:
     """Add the validators to a layout of a whole album, given the fingerprint of its listing."""
-    contents = contents or Unread(layout.listing)
-    etag = _etag(layout, options, contents)
+    contents = contents or ContentsWithoutIndex(layout.listing)
+    etag = _entity_tag(layout, options, contents)
     changed_s = _changed_s(layout.listing, options)
     if contents.stamps is not None and has_made(contents.stamps):
         changed_s = None
     if changed_s is not None:
-        # What is left out of an album, and a change of owner, move times and no byte.
+        # Excluded files and a chown move timestamps, but change no byte: these keep their date.
         changed_s = contents.date_of(etag) or changed_s
     return Representation(archive, layout, fingerprint, options, contents, etag, changed_s)
 
 
 def represent_part(whole: Representation, layout: ArchiveLayout) -> Representation:
     """Add the validators to a layout of a part of an album."""
-    etag = _etag(layout, whole.options, whole.contents)
+    etag = _entity_tag(layout, whole.options, whole.contents)
     return replace(whole, layout=layout, etag=etag)
+
+
+def _entity_tag(layout: ArchiveLayout, options: ArchiveOptions, contents: Contents) -> str:
+    versions = content_versions(layout, contents.stamps) if options.change_token else b""
+    return make_entity_tag(layout, versions)
 
 
 def _changed_s(listing: Listing, options: ArchiveOptions) -> int | None:
@@ -168,33 +170,6 @@ def _changed_s(listing: Listing, options: ArchiveOptions) -> int | None:
         return None
     # It depends only on the album, so all replicas return the same.
     return (newest_ns + _CLOCK_LAG_NS) // NS_PER_S + 1
-
-
-def _etag(layout: ArchiveLayout, options: ArchiveOptions, contents: Contents) -> str:
-    """Digest what the headers hold and what stands for the content (RFC 9110 section 8.8.1).
-
-    The digest holds the DOS times, not the name of the time zone: the data behind a name differs
-    between machines and versions.
-    """
-    listing, sources = layout.listing, layout.sources
-    digest = blake2b(f"{FORMAT_VERSION} {layout.entries}".encode(), digest_size=16)
-    digest.update(b"\0".join((b"", *layout.names, b"")))
-    digest.update(column_bytes(layout.header_offsets))  # where each name ends: one may have a NUL
-    digest.update(column_bytes(layout.sizes))
-    digest.update(column_bytes(layout.dos_times))
-    digest.update(column_bytes(layout.mtimes_ns))
-    digest.update(column_bytes(layout.modes))
-    if options.change_token:
-        is_as_listed = is_all_in_order(sources, listing)
-        stamps, tokens = contents.stamps, listing.change_tokens
-        if stamps is None:
-            digest.update(tokens if is_as_listed else b"".join(map(listing.change_token, sources)))
-        else:
-            digest.update(column_bytes(stamps if is_as_listed else joined_stamps(stamps, sources)))
-    if listing.listed and listing.listed.texts:
-        for source in filter(listing.is_text, sources):
-            digest.update(content_digest(listing.listed.texts[source]))
-    return f'"{digest.hexdigest()}"'
 
 
 class Excerpts:

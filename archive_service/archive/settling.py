@@ -77,8 +77,8 @@ NO_UPLOAD_LOOK = NoUploadLook()
 def may_be_uploaded(listing: Listing, *, now_ns: int) -> bool:
     """Return whether a settled album may have incomplete files, so that an `UploadLook` pays.
 
-    Files are checked for twice as long as they hold the album, so that the log reports a file that
-    stays open.
+    An open file delays the album for OPEN_S.  Files are checked for twice as long, so that the log
+    reports one that stays open.
     """
     changed_for_ns = now_ns - newest_change_ns(listing, now_ns)
     return not listing.is_of_objects and changed_for_ns < LOOKED_AT_S * NS_PER_S
@@ -153,7 +153,7 @@ class SettlingWatch:
 
     def _bounded_s(self, pause_s: float, clock_s: float) -> float:
         left_s = self._give_up_s - clock_s
-        if pause_s > 0 >= left_s:
+        if pause_s > 0 and left_s <= 0:
             raise AlbumInMotion
         return max(0.0, min(pause_s, left_s))
 

@@ -28,22 +28,22 @@ from archive_service.archive.layout import ArchiveLayout, lay_out
 from archive_service.archive.naming import NameRules
 from archive_service.cli.arguments import OneLineParser, add_settings, given_settings
 from archive_service.cli.console import USAGE_ERROR, complain, printable, refusing_wrong_settings
-from archive_service.cli.packing.pack_errors import (
-    PackingError,
-    PackingFailed,
-    PackingRefused,
-)
-from archive_service.cli.packing.sources import Sources, collect, packed_names
-from archive_service.cli.packing.target import Identity, find_target, replacing
-from archive_service.cli.packing.writer import (
+from archive_service.cli.packing.archive_writer import (
     BUFFERED_FILE_BYTES,
     ArchiveWriter,
     FileWriter,
     StreamWriter,
 )
+from archive_service.cli.packing.pack_errors import (
+    PackingError,
+    PackingFailed,
+    PackingRefused,
+)
+from archive_service.cli.packing.saved_file import Identity, find_target, replacing
+from archive_service.cli.packing.sources import Sources, collect, packed_names
 from archive_service.config.environment import load_group
 from archive_service.config.groups.format_settings import FormatSettings
-from archive_service.storage.in_flight import InFlight, InFlights
+from archive_service.storage.concurrency import InFlight, InFlights
 from archive_service.storage.local.album_files import AlbumPlace, LocalAlbumFiles
 
 _FAILURE, _SIGNALLED = 1, 128

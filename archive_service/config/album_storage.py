@@ -13,9 +13,9 @@ from archive_service.config.settings import Settings
 from archive_service.observe.events import Observe, ignore
 from archive_service.storage.base import Storage
 from archive_service.storage.exclusion import Exclusion
-from archive_service.storage.local.open_writers import Leases, NoLeases, OpenWriters
 from archive_service.storage.local.real_path import real_path
 from archive_service.storage.local.storage import LocalStorage
+from archive_service.storage.local.upload_signs import Leases, NoLeases, UploadSigns
 from archive_service.storage.local.written_files import WrittenFiles
 from archive_service.storage.s3.location import Addressing
 
@@ -73,7 +73,7 @@ def upload_look(settings: Settings, written: WrittenFiles, observe: Observe) -> 
         return NO_UPLOAD_LOOK
     leases = NoLeases() if settings.open_files == "watch" else Leases()
     known = WrittenFiles() if settings.open_files == "lease" else written
-    return OpenWriters(settings.photos_dir, leases, known, observe)
+    return UploadSigns(settings.photos_dir, leases, known, observe)
 
 
 def place_bytes(place: StoragePlace) -> bytes:

@@ -15,8 +15,9 @@ from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
+from archive_service.archive.entity_tag import FORMAT_VERSION
 from archive_service.archive.naming import NameRules
-from archive_service.archive.representation import FORMAT_VERSION, ArchiveOptions
+from archive_service.archive.representation import ArchiveOptions
 from archive_service.archive.settling import SettlePolicy
 from archive_service.archive.signed_link import SigningPolicy
 from archive_service.archive.zip.dos_time import FIRST_YEAR, LAST_YEAR

@@ -13,7 +13,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from archive_service.storage.deadline import within
+from archive_service.storage.time_limits import within
 
 LOOK_WITHIN_S = 2.0
 

@@ -16,7 +16,7 @@ from archive_service.config.settings import Settings
 from archive_service.observe.events import Observe, ignore
 from archive_service.observe.storage_events import ListShadowed, ListsLost
 from archive_service.storage.base import Storage
-from archive_service.storage.deadline import within
+from archive_service.storage.time_limits import within
 
 if TYPE_CHECKING:  # what a list is made of takes a while to import
     from archive_service.storage.file_lists.list_place import ListPlace

@@ -5,7 +5,8 @@ the current archive and ends in one of three outcomes.  Where it ends in PROCEED
 takes step 5, If-Range, which chooses between a part and the whole and never fails.
 
 In doubt the complete archive is sent or the request fails visibly; a part that might belong to
-another archive is never sent.
+another archive is never sent.  A client that continues an archive without a precondition is judged
+in `web/limits/resumption_guard.py`.
 """
 
 from __future__ import annotations
@@ -13,15 +14,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from archive_service.http.entity_tag import (
+from archive_service.http.http_date import parse_http_date
+from archive_service.http.request_fields import RequestFields
+from archive_service.http.tag_comparison import (
     ANY,
     is_entity_tag,
     parse_entity_tags,
     strong_match,
     weak_match,
 )
-from archive_service.http.http_date import parse_http_date
-from archive_service.http.request_fields import RequestFields
 
 
 @dataclass(frozen=True, slots=True)

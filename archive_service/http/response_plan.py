@@ -6,7 +6,7 @@ Range is evaluated (section 14.2).  If Range can be obeyed, the answer is a part
 Every replica makes the same plan for the same request, archive and second.
 
 A range without a validator may continue another state of the archive, because programs append what
-they get.  `continues_unguarded` finds such an answer, and `CHANGED_MEANWHILE` replaces it if the
+they get.  `continues_unguarded` finds such an answer, and `FAILED_PRECONDITION` replaces it if the
 client began another state.  It is a 412, because programs take a 416 for the end of the download,
 and append a 200.
 """
@@ -76,15 +76,15 @@ class ResponsePlan:
         return next((part.start for part in self.body if isinstance(part, Slice)), 0)
 
 
-CHANGED_MEANWHILE = ResponsePlan(412, _ACCEPT_RANGES)
-"""The answer to a client that continues an archive which has changed."""
+FAILED_PRECONDITION = ResponsePlan(412, _ACCEPT_RANGES)
+"""Also the answer to a client that continues another archive without a precondition."""
 
 
 def plan(fields: RequestFields, target: SelectedRepresentation, *, now_s: int) -> ResponsePlan:
     """Decide the answer to a request; `now_s` is the server's clock, in Unix seconds."""
     outcome = evaluate(fields, target.validators, now_s=now_s)
     if outcome is PreconditionResult.PRECONDITION_FAILED:
-        return CHANGED_MEANWHILE
+        return FAILED_PRECONDITION
     if outcome is PreconditionResult.NOT_MODIFIED:
         return _not_modified(target)
     ranges = _requested_ranges(fields, target, now_s=now_s)
@@ -201,7 +201,7 @@ def _not_modified(target: SelectedRepresentation) -> ResponsePlan:
 # A client with more bytes than the archive has begun another one; wget takes a 416 for success.
 def _unsatisfiable(fields: RequestFields, target: SelectedRepresentation) -> ResponsePlan:
     if not fields.is_guarded() and starts_beyond(fields.range or "", target.complete_length):
-        return CHANGED_MEANWHILE
+        return FAILED_PRECONDITION
     unsatisfied = ("Content-Range", unsatisfied_range(target.complete_length))
     return ResponsePlan(416, (unsatisfied, *_ACCEPT_RANGES))
 

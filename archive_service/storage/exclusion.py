@@ -17,6 +17,8 @@ from fnmatch import translate
 from operator import itemgetter
 from typing import NamedTuple
 
+# A program whose unfinished files have a new ending: add it here, and to `_UPLOADS`, so that its
+# uploads keep the album waiting.  If it also has the file under its own name: `_MARKERS`.
 DEFAULT_PATTERNS = (
     ".*",  # hidden files; the temporary names of ProFTPD, Pure-FTPd, rsync, Syncthing, Unison
     "*.filepart",  # WinSCP

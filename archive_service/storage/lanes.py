@@ -4,7 +4,7 @@ Theory of operation.  Each album has a lane: a queue of its own, and the right t
 once; so has a look at the root, and the like.  The lanes that have work stand in a ring, and a free
 thread takes one piece of work from the lane in front, which then goes to the end.  Threads are made
 on demand and end when idle.  How many there are is said in `transfer/service.py`, and for parts of
-the work in `storage/local/in_flight.py` and `checksums/hash_queue.py`.
+the work in `storage/concurrency.py` and `checksums/hash_queue.py`.
 
 The usual number of threads is for work that is done in a moment.  On slow storage a piece of work
 may take minutes, and a few albums there would hold all threads.  So a thread whose work has gone on

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Sequence
 
-from archive_service.transfer.fair_rate import RateShare
+from archive_service.transfer.rate_limit import RateShare
 
 _SLOWEST_PIECE_BYTES, _FASTEST_PIECE_BYTES = 64 * 1024, 4 * 1024 * 1024
 _LEAST_SPAN_BYTES = 256 * 1024

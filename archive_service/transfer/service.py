@@ -141,7 +141,7 @@ class ArchiveService:
                     pause_s = watch.look_again_s(clock_s=time.monotonic())
                 if not (pause_s or self._settling.settle_time_s):
                     await self._note_writers(found)
-                if not pause_s and not is_compared and await self._is_another(found):
+                if not pause_s and not is_compared and await self._is_superseded(found):
                     is_compared = True
                     continue
                 if not pause_s:
@@ -149,8 +149,8 @@ class ArchiveService:
             self._observe(ArchiveAwaited(archive))
             await asyncio.sleep(pause_s)
 
-    async def _is_another(self, found: Representation) -> bool:
-        """Read suspected files for a moment; return whether one has not the content of its tag."""
+    async def _is_superseded(self, found: Representation) -> bool:
+        """Read suspected files for a moment; return whether the entity tag is of older content."""
         contents = checksums_of(found)
         settling = contents.begin_settling()
         if settling and not settling.done():

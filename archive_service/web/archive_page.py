@@ -18,9 +18,9 @@ from archive_service.archive.parts import Division
 from archive_service.archive.representation import Representation
 from archive_service.http.negotiation import preferred
 from archive_service.http.query_pairs import query_pairs
-from archive_service.web.archive_links import KEPT, archive_link, part_links
 from archive_service.web.archive_parts import ending_of
 from archive_service.web.archive_requests import ArchiveRequests
+from archive_service.web.derived_links import KEPT, archive_link, part_links
 from archive_service.web.failures import LANGUAGES, page_response
 from archive_service.web.options import WebOptions
 from archive_service.web.pages.render import AboutArchive, AboutPart, render_archive

@@ -14,7 +14,7 @@ from archive_service.http.multipart import Literal
 from archive_service.http.negotiation import preferred
 from archive_service.http.request_fields import RequestFields
 from archive_service.http.response_plan import (
-    CHANGED_MEANWHILE,
+    FAILED_PRECONDITION,
     ResponsePlan,
     SelectedRepresentation,
     continues_unguarded,
@@ -69,8 +69,8 @@ class DownloadRoute:
         if continues_unguarded(answer, fields) and await self._resumptions.refuses(
             download, position=answer.first_offset
         ):
-            answer = CHANGED_MEANWHILE
-        if answer is CHANGED_MEANWHILE and not fields.is_guarded():
+            answer = FAILED_PRECONDITION
+        if answer is FAILED_PRECONDITION and not fields.is_guarded():
             await self._fair_use.not_resumed(request)
         if failed := failed_plan_response(request, answer):
             return failed

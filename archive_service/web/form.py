@@ -9,7 +9,7 @@ from aiohttp import web
 
 from archive_service.archive.errors import FormTimedOut, NoForm, ServiceBusy, TooManyChosen
 from archive_service.http.query_pairs import query_pairs
-from archive_service.storage.deadline import ended_within
+from archive_service.storage.time_limits import ended_within
 from archive_service.web.query import download_name, file_names
 
 MAX_FORM_BYTES = 4 * 1024 * 1024

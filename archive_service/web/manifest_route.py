@@ -17,15 +17,15 @@ from archive_service.http.multipart import Literal
 from archive_service.http.query_pairs import query_pairs
 from archive_service.http.request_fields import RequestFields
 from archive_service.http.response_plan import (
-    CHANGED_MEANWHILE,
+    FAILED_PRECONDITION,
     ResponsePlan,
     SelectedRepresentation,
     continues_unguarded,
     plan,
 )
 from archive_service.transfer.connection import Transfer
-from archive_service.web.archive_links import part_links
 from archive_service.web.archive_requests import ArchiveRequests
+from archive_service.web.derived_links import part_links
 from archive_service.web.failures import failed_plan_response
 from archive_service.web.manifest import ManifestHead, Manifests, summary, whole_manifest
 from archive_service.web.options import WebOptions
@@ -55,7 +55,7 @@ class ManifestRoute:
         target = SelectedRepresentation(head.complete_length, "application/json", validators)
         answer = plan(fields, target, now_s=now_s)
         if continues_unguarded(answer, fields):
-            answer = CHANGED_MEANWHILE  # no client needs it, and it might splice two manifests
+            answer = FAILED_PRECONDITION  # no client needs it, and it might splice two manifests
         if failed := failed_plan_response(request, answer):
             return failed
         response = web.StreamResponse(status=answer.status, headers=dict(answer.fields))

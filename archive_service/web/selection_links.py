@@ -15,8 +15,8 @@ from archive_service.archive.id import ArchiveId
 from archive_service.archive.selection import selection_of
 from archive_service.archive.signed_link import SigningPolicy
 from archive_service.http.query_pairs import QueryPairs, query_pairs
-from archive_service.web.archive_links import SIGNED, archive_link
 from archive_service.web.archive_requests import ArchiveRequests
+from archive_service.web.derived_links import SIGNED, archive_link
 from archive_service.web.form import ChosenFiles, FormReader
 from archive_service.web.query import ArchiveQuery, parse_query, with_suffix
 

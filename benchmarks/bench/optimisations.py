@@ -125,7 +125,11 @@ OPTIMISATIONS = {
     "halved-looks": Optimisation(
         "two threads look at the halves of what is known of a large archive",
         ("first-byte",),
-        (Replacement("storage/in_flight.py", "HALVED_FILES = 4_000\n", "HALVED_FILES = 10**9\n"),),
+        (
+            Replacement(
+                "storage/concurrency.py", "HALVED_FILES = 4_000\n", "HALVED_FILES = 10**9\n"
+            ),
+        ),
     ),
     "kept-plans": Optimisation(
         "a little archive of large files is planned once, and its headers packed",
@@ -154,7 +158,7 @@ OPTIMISATIONS = {
         ("slow-storage-thumbnails", "slow-storage-album"),
         (
             Replacement(
-                "storage/in_flight.py",
+                "storage/concurrency.py",
                 "return min(MOST_AT_ONCE, int(self._item_s / _HAND_OVER_S)) if self.is_slow else 0",
                 "return 0",
             ),

@@ -21,10 +21,10 @@ from harness.http import get
 from harness.specimens import Specimen, at, write_album
 from harness.zipcheck import check
 
+from archive_service.archive.entity_tag import FORMAT_VERSION
 from archive_service.archive.layout import lay_out
 from archive_service.archive.listing import CHANGE_TOKEN_SIZE, Listing
 from archive_service.archive.naming import NameRules, archive_names
-from archive_service.archive.representation import FORMAT_VERSION
 
 GOLDEN = Path(__file__).with_name(f"format-{FORMAT_VERSION}.zip")
 MAX_GOLDEN_BYTES = 3000

@@ -14,8 +14,8 @@ from indexes.test_faults import writing_at_once
 
 from archive_service.archive.id import ArchiveId
 from archive_service.checksums.crc_index.index_url import make_store, parse_index_url
+from archive_service.checksums.crc_index.postgresql_schema import LOCK
 from archive_service.checksums.crc_index.row_blocks import block_of
-from archive_service.checksums.crc_index.schema import LOCK
 from archive_service.observe.events import Event
 
 ONE, TWO = ArchiveId("1" * 32), ArchiveId("2" * 32)

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from archive_service.http.conditional import Validators
 from archive_service.http.content_disposition import content_disposition
-from archive_service.http.entity_tag import parse_entity_tags
 from archive_service.http.http_date import http_date, parse_http_date
 from archive_service.http.multipart import Literal
 from archive_service.http.negotiation import preferred
 from archive_service.http.ranges import PART_OVERHEAD_BYTES, parse_range
 from archive_service.http.request_fields import RequestFields
 from archive_service.http.response_plan import ResponsePlan, SelectedRepresentation, plan
+from archive_service.http.tag_comparison import parse_entity_tags
 
 NOW_S = 1_700_000_000
 TAG = '"xyzzy"'

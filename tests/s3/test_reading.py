@@ -23,13 +23,18 @@ from archive_service.archive.listing import Listing
 from archive_service.observe.events import Event
 from archive_service.observe.storage_events import ObjectSkipped
 from archive_service.storage.base import RemoteFile
-from archive_service.storage.deadline import within
 from archive_service.storage.exclusion import Exclusion
 from archive_service.storage.s3.client import LOOK_AGAIN_S
-from archive_service.storage.s3.fetch import CHUNK_BYTES, CONNECTION_BYTES, IDLE_S, LEAST_BYTES
+from archive_service.storage.s3.fetch_ahead import (
+    CHUNK_BYTES,
+    CONNECTION_BYTES,
+    IDLE_S,
+    LEAST_BYTES,
+)
 from archive_service.storage.s3.location import S3Location
 from archive_service.storage.s3.memory_budget import KEPT_OBJECT_BYTES
 from archive_service.storage.s3.storage import S3Storage
+from archive_service.storage.time_limits import within
 
 DATA = noise(3_000_001)
 MEMORY_BYTES = 16_000_000

@@ -32,8 +32,8 @@ from archive_service.checksums.hash_blocks import HashState
 from archive_service.checksums.hashing import Hashing
 from archive_service.checksums.suspicion import AnnouncedFiles
 from archive_service.storage.base import AlbumFiles, DiskFile, SourceFile, Storage
-from archive_service.storage.deadline import ended_within
 from archive_service.storage.lanes import LaneLimits, Lanes
+from archive_service.storage.time_limits import ended_within
 
 TURN_S = 30.0
 """How long one album is hashed before others have their turn."""

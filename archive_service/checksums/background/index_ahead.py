@@ -30,8 +30,8 @@ from archive_service.observe.index_events import (
     IndexAheadWaiting,
     IndexAheadWatching,
 )
-from archive_service.storage.deadline import ended_within
 from archive_service.storage.local.watcher import AlbumWatcher, WatchFailed
+from archive_service.storage.time_limits import ended_within
 
 SCAN_EVERY_S = 10.0
 """The pause between two passes where the kernel reports nothing."""

@@ -31,7 +31,7 @@ _LEAST_SIZE_BYTES, _MOST_SIZE_BYTES = 10**6, 10**18
 
 @dataclass(frozen=True, slots=True)
 class IndexKind:
-    """A kind of index: the module of this name has its `store(address)`."""
+    """A kind of index; the module of a shared one, `crc_index/<name>.py`, has `store(address)`."""
 
     name: str
     schemes: tuple[str, ...]

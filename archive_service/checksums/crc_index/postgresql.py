@@ -18,14 +18,14 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from archive_service.checksums.crc_index.index_url import IndexAddress
-from archive_service.checksums.crc_index.row_blocks import RowBlock
-from archive_service.checksums.crc_index.schema import (
+from archive_service.checksums.crc_index.postgresql_schema import (
     SCHEMA_VERSION,
     Connection,
     one,
     prepare,
     version_of,
 )
+from archive_service.checksums.crc_index.row_blocks import RowBlock
 from archive_service.checksums.crc_index.store import Change, Condition, StoreFailed, WriteRefused
 
 _CONNECT_TIMEOUT_S = 2

@@ -31,8 +31,8 @@ from archive_service.config.groups.signing_settings import signing_state
 from archive_service.config.setting_docs import docs_of, variable
 from archive_service.config.settings import Settings
 from archive_service.http.client_address import UNKNOWN
-from archive_service.storage.deadline import within
 from archive_service.storage.local.native import AS_COMPILED, NOTHING_COMPILED
+from archive_service.storage.time_limits import within
 
 ANSWER_WITHIN_S = 5.0
 """How long each directory is waited for."""

@@ -21,9 +21,9 @@ from archive_service.archive.errors import StorageUnavailable
 from archive_service.archive.listing import Listing, SourceIndex
 from archive_service.archive.naming import NameRules, archive_names, collision_key, numbered
 from archive_service.cli.packing.pack_errors import PackingRefused
-from archive_service.cli.packing.target import Identity
+from archive_service.cli.packing.saved_file import Identity
+from archive_service.storage.concurrency import InFlight
 from archive_service.storage.exclusion import Exclusion
-from archive_service.storage.in_flight import InFlight
 from archive_service.storage.local.walk import MAX_DEPTH, Walk
 
 OnLeftOut = Callable[[bytes, str], None]

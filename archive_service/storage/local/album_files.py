@@ -20,7 +20,7 @@ from archive_service.archive.errors import (
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing, SourceIndex
 from archive_service.storage.base import DiskFile, SourceFile
-from archive_service.storage.in_flight import InFlight
+from archive_service.storage.concurrency import InFlight
 from archive_service.storage.local.filesystem_type import is_prompt
 from archive_service.storage.local.native import AS_COMPILED, Columns, NativeCalls
 from archive_service.storage.local.open_beneath import OPEN_FILE, opened_to_pass

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
 
-from archive_service.storage.in_flight import HALVED_FILES, InFlight
+from archive_service.storage.concurrency import HALVED_FILES, InFlight
 from archive_service.storage.local.directory_look import DirectoryLook, rows_of
 from archive_service.storage.local.native import NativeCalls
 from archive_service.storage.local.open_beneath import Opened, opened_to_pass

@@ -7,10 +7,10 @@ from collections.abc import Generator, Iterable, Sequence
 from archive_service.archive.errors import DownloadFailed, SourceUnreadable
 from archive_service.archive.listing import Listing, SourceIndex
 from archive_service.storage.base import SourceFile
-from archive_service.storage.s3.fetch import TRIES
+from archive_service.storage.s3.answer_checks import Part
+from archive_service.storage.s3.fetch_ahead import TRIES
 from archive_service.storage.s3.loop import gathered
 from archive_service.storage.s3.object_file import FetchedFile, KeepingFile, KeptFile
-from archive_service.storage.s3.objects import Part
 from archive_service.storage.s3.store_context import StoreContext
 from archive_service.storage.s3.store_errors import may_be_tried_again
 

@@ -17,7 +17,7 @@ from archive_service.archive.errors import AlbumArchived
 from archive_service.archive.listing import CHANGE_TOKEN_SIZE, Listing, held_ns, parent, parents
 from archive_service.archive.quantity import NS_PER_S
 from archive_service.storage.exclusion import Exclusion
-from archive_service.storage.s3.objects import Found
+from archive_service.storage.s3.answer_checks import Found
 from archive_service.storage.wanted_tree import WantedTree
 
 FILE_MODE, DIRECTORY_MODE = 0o644, 0o755

@@ -15,10 +15,11 @@ from archive_service.storage.file_lists.list_place import (
     check_size,
     ids_of,
 )
+from archive_service.storage.s3.answer_checks import Found, Part
 from archive_service.storage.s3.client import Clients
 from archive_service.storage.s3.location import S3Location
 from archive_service.storage.s3.loop import LoopThread
-from archive_service.storage.s3.objects import Found, Objects, Part
+from archive_service.storage.s3.objects import Objects
 
 
 class ListObjects:

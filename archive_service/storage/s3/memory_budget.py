@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from threading import Lock
 from typing import Protocol
 
-from archive_service.storage.s3.objects import Part
+from archive_service.storage.s3.answer_checks import Part
 
 KEPT_OBJECT_BYTES = 16 * 1024 * 1024
 """The largest object that is kept in memory after hashing, to be sent."""

@@ -7,10 +7,10 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from archive_service.storage.base import RemoteFile
+from archive_service.storage.s3.answer_checks import Part
 from archive_service.storage.s3.byte_queue import END
-from archive_service.storage.s3.fetch import CHUNK_BYTES, Fetch
+from archive_service.storage.s3.fetch_ahead import CHUNK_BYTES, Fetch
 from archive_service.storage.s3.memory_budget import Prepaid, Room
-from archive_service.storage.s3.objects import Part
 from archive_service.storage.s3.store_context import StoreContext
 
 _BEGUN_AHEAD_BYTES = 2 * CHUNK_BYTES

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import time
-from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from archive_service.archive.errors import (
-    ArchiveTooLarge,
     DownloadFailed,
     SourceChanged,
     SourceUnreadable,
     StorageUnavailable,
 )
-from archive_service.archive.listing import MOST_BYTES
 from archive_service.archive.lru import WeightedLRU
-from archive_service.storage.deadline import ended_within
 from archive_service.storage.progress import note_progress
+from archive_service.storage.s3.answer_checks import (
+    Found,
+    Part,
+    check_answer,
+    check_entity_tag,
+    check_listed,
+    entity_tag,
+    full_crc32,
+)
 from archive_service.storage.s3.body import Body
 from archive_service.storage.s3.client import Clients
 from archive_service.storage.s3.store_errors import (
@@ -30,25 +34,12 @@ from archive_service.storage.s3.store_errors import (
     failed_read,
     reason_of,
 )
+from archive_service.storage.time_limits import ended_within
 
 _ARCHIVED = ("GLACIER", "DEEP_ARCHIVE")
 """Storage classes whose objects can't be read; those of GLACIER_IR can."""
 _NOTED_ARCHIVED, _LOOK_AGAIN_S = 10_000, 600.0
 """How many archived objects are remembered, and for how long: one may be restored."""
-_MULTIPART = "-"
-"""Marks the entity tags and composite checksums of objects uploaded in parts."""
-
-
-class Found(NamedTuple):
-    """An object in a listing."""
-
-    key: bytes
-    size: int
-    modified_s: int
-    etag: bytes
-    """Without quotes, which some stores only send in answers."""
-    is_archived: bool = False
-    """Whether the object must be restored before it can be read."""
 
 
 class Page(NamedTuple):
@@ -57,16 +48,6 @@ class Page(NamedTuple):
     objects: list[Found]
     prefixes: list[bytes]
     """The common prefixes, each up to the next slash."""
-
-
-class Part(NamedTuple):
-    """The bytes from `start` up to `stop` of an object."""
-
-    key: str
-    etag: str
-    size: int
-    start: int
-    stop: int
 
 
 class Objects:
@@ -112,14 +93,14 @@ class Objects:
         answer = await self._read("get_object", asked, part)
         body = answer["Body"]
         try:
-            _check(answer, part)
+            check_answer(answer, part)
             yield Body(body, patience_s=self._clients.patience_s)
         except STORE_ERRORS as error:
             raise self._failed(error) from None
         finally:
             body.close()
 
-    async def is_answered(self, part: Part) -> bool:
+    async def ignores_if_match(self, part: Part) -> bool:
         """Return whether the store sends an object despite a false entity tag in If-Match."""
         asked = {"Bucket": self._bucket, "Key": part.key, "IfMatch": f'"{part.etag}"'}
         try:
@@ -141,10 +122,10 @@ class Objects:
             },
             part,
         )
-        _check_entity_tag(answer, part)
+        check_entity_tag(answer, part)
         if answer.get("ContentLength") != part.size:
             raise SourceChanged("resized")
-        return _full_crc32(answer)
+        return full_crc32(answer)
 
     async def _listed(self, asked: Mapping[str, object]) -> Mapping[str, Any]:
         client = await self._clients.client()
@@ -193,7 +174,7 @@ class Objects:
             prefixes = [decoded(row["Prefix"]) for row in answer.get("CommonPrefixes", ())]
         except MALFORMED as error:  # a row without a key, say
             raise StorageUnavailable(reason_of(error)) from None
-        _check_listed(found)
+        check_listed(found)
         return Page(found, prefixes)
 
     def _found(self, row: Mapping[str, Any], key: bytes, etag: str) -> Found:
@@ -204,21 +185,9 @@ class Objects:
         return Found(key, row["Size"], modified_s, etag.encode(), is_archived)
 
 
-def _check_listed(found: Sequence[Found]) -> None:
-    if not all(0 <= each.size <= MOST_BYTES for each in found):
-        raise ArchiveTooLarge("file too large")
-    if not all(each.etag for each in found):
-        raise StorageUnavailable("no entity tags")
-
-
 def _decoded(key: str) -> bytes:
     """Decode a URL-encoded key; as in forms, a plus may stand for a space."""
     return unquote_to_bytes(key.replace("+", " "))
-
-
-def entity_tag(text: str) -> str:
-    """Strip an entity tag of quotes and weakness, which a store may send inconsistently."""
-    return text.strip().removeprefix("W/").strip('"')
 
 
 def _may_be_archived(row: Mapping[str, Any]) -> bool:
@@ -229,42 +198,3 @@ def _is_restored(row: Mapping[str, Any]) -> bool:
     """Return whether an archived object has a readable, temporary copy."""
     status = row.get("RestoreStatus", {})
     return not status.get("IsRestoreInProgress", True)
-
-
-def _check(answer: Mapping[str, Any], part: Part) -> None:
-    """Check that the answer has the requested bytes of the object that was listed.
-
-    `If-Match` asked the store to check that, but some stores ignore it.
-    """
-    _check_entity_tag(answer, part)
-    is_whole = (part.start, part.stop) == (0, part.size)
-    content_range = answer.get("ContentRange")
-    if content_range is None:
-        if answer.get("ContentLength") != part.size:
-            raise SourceChanged("resized")
-        if not is_whole:
-            raise SourceUnreadable("no ranges")
-    elif content_range != f"bytes {part.start}-{part.stop - 1}/{part.size}":
-        raise SourceChanged("resized")
-    elif answer.get("ContentLength") != part.stop - part.start:
-        raise SourceUnreadable("no ranges")
-
-
-def _check_entity_tag(answer: Mapping[str, Any], part: Part) -> None:
-    if entity_tag(answer.get("ETag", "")) != part.etag:
-        raise SourceChanged("replaced")
-
-
-def _full_crc32(answer: Mapping[str, Any]) -> int | None:
-    """Return the CRC-32 of all bytes; None for a checksum composed of those of parts."""
-    encoded = answer.get("ChecksumCRC32")
-    kind = answer.get("ChecksumType")
-    if not encoded or kind not in (None, "FULL_OBJECT"):
-        return None
-    if kind is None and _MULTIPART in encoded + answer.get("ETag", ""):  # older stores send no type
-        return None
-    try:
-        value = base64.b64decode(encoded, validate=True)
-    except binascii.Error:
-        return None
-    return int.from_bytes(value, "big") if len(value) == 4 else None

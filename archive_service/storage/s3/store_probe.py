@@ -7,7 +7,8 @@ from enum import Enum
 from zlib_ng import zlib_ng
 
 from archive_service.archive.errors import SourceChanged, SourceUnreadable
-from archive_service.storage.s3.objects import Objects, Part
+from archive_service.storage.s3.answer_checks import Part
+from archive_service.storage.s3.objects import Objects
 
 PROBED_BYTES = 16 * 1024 * 1024
 """The largest object that is read as a whole."""
@@ -35,7 +36,7 @@ async def flaws_of(objects: Objects, whole: Part) -> list[Flaw]:
             raise
         is_ranged = False
     flaws = [] if is_ranged else [Flaw.RANGES]
-    if await objects.is_answered(whole._replace(etag=_ENTITY_TAG_OF_NOTHING)):
+    if await objects.ignores_if_match(whole._replace(etag=_ENTITY_TAG_OF_NOTHING)):
         flaws.append(Flaw.CONDITIONS)
     if whole.size <= PROBED_BYTES and not await _is_checksum_right(objects, whole):
         flaws.append(Flaw.CHECKSUMS)

@@ -27,7 +27,7 @@ from archive_service.http.client_address import Client, TrustedProxies
 from archive_service.http.site_addresses import NO_SITE, SiteAddresses
 from archive_service.observe.events import AnswerSlowed, Observe
 from archive_service.transfer.connection import Transfer
-from archive_service.transfer.fair_rate import RateShare, SharedRate
+from archive_service.transfer.rate_limit import RateShare, SharedRate
 from archive_service.transfer.sending_pace import AdaptivePace, DelayedPace, LimitedPace, Pace
 from archive_service.web.limits.policy import PROBE_BYTES, Counts, Limits, SharedCounts
 from archive_service.web.limits.resumption_guard import ResumptionGuard

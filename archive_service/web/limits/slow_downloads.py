@@ -1,9 +1,9 @@
 """Downloads that are cut because their clients take too little while others want the slots.
 
 A client that takes nothing is cut by `transfer/stall_watchdog.py`.  One that takes a few bytes now
-and then is not, and a handful of such clients could hold
-all slots.  So while more than nine tenths of the slots are taken, the slowest downloads below the
-least rate are cut, as many as are above that.  While slots are free, no download is cut.
+and then is not, and a handful of such clients could hold all slots.  So while more than nine tenths
+of the slots are taken, the slowest downloads below the least rate are cut, until nine tenths are
+left.  While slots are free, no download is cut.
 
 The rate counts the bytes that the client has acknowledged, over a window in which data waited for
 it all the time.  So a download that waits for the service (a disk, a hash, its share of a rate) is

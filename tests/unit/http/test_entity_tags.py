@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from archive_service.http.entity_tag import (
+from archive_service.http.tag_comparison import (
     is_entity_tag,
     parse_entity_tags,
     strong_match,

@@ -13,12 +13,13 @@ import asyncio
 from collections.abc import Callable
 
 from archive_service.archive.errors import DownloadFailed, SourceUnreadable
-from archive_service.storage.deadline import ended_within
+from archive_service.storage.s3.answer_checks import Part
 from archive_service.storage.s3.body import ENOUGH_BYTES, Body
 from archive_service.storage.s3.byte_queue import ByteQueue
 from archive_service.storage.s3.memory_budget import Room
-from archive_service.storage.s3.objects import Objects, Part
+from archive_service.storage.s3.objects import Objects
 from archive_service.storage.s3.store_errors import may_be_tried_again
+from archive_service.storage.time_limits import ended_within
 
 CHUNK_BYTES = 256 * 1024
 """Chunk size: smaller chunks cost more switches of threads, larger ones arrive later."""

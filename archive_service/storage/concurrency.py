@@ -70,7 +70,7 @@ class InFlight:
 
     @property
     def is_at_hand(self) -> bool:
-        """Whether that was a moment ago, and not slow."""
+        """Whether a moment ago a listing found prompt file systems alone, and was quick."""
         is_recent = self._clock_s() < self._at_hand_until_s
         return self.is_prompt and is_recent and not self.is_slow
 

@@ -21,8 +21,8 @@ from archive_service.observe.events import Event
 from archive_service.observe.storage_events import OpenFileIgnored
 from archive_service.storage.exclusion import DEFAULT_PATTERNS, Exclusion
 from archive_service.storage.local.native import AS_COMPILED, NOTHING_COMPILED, NativeCalls
-from archive_service.storage.local.open_writers import Lease, Leases, NoLeases, OpenWriters
 from archive_service.storage.local.storage import LocalStorage
+from archive_service.storage.local.upload_signs import Lease, Leases, NoLeases, UploadSigns
 from archive_service.storage.local.written_files import MOST_FILES, WrittenFiles
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="leases are Linux's")
@@ -45,7 +45,7 @@ class Look:
         self.events: list[Event] = []
         self.written = WrittenFiles()
         self._storage = LocalStorage(photos_dir, Exclusion(DEFAULT_PATTERNS))
-        self._writers = OpenWriters(
+        self._writers = UploadSigns(
             photos_dir, leases or Leases(), self.written, self.events.append, native
         )
 

@@ -31,7 +31,7 @@ from archive_service.archive.settling import LOOKED_AT_S, OPEN_S, YOUNG_S, Uploa
 from archive_service.observe.events import Observe, ignore
 from archive_service.observe.recurrence import once
 from archive_service.observe.storage_events import OpenFileIgnored
-from archive_service.storage.in_flight import InFlights
+from archive_service.storage.concurrency import InFlights
 from archive_service.storage.local.album_files import AlbumPlace, LocalAlbumFiles, album_place
 from archive_service.storage.local.filesystem_type import is_prompt
 from archive_service.storage.local.native import AS_COMPILED, NativeCalls
@@ -104,7 +104,7 @@ class Leases:
         return files.count_whole(sources, young_from_ns=young_from_ns)
 
 
-class OpenWriters:
+class UploadSigns:
     """Checks the files of albums below a root, for calls from any thread; see `UploadLook`."""
 
     def __init__(
@@ -172,7 +172,7 @@ class _AlbumLook:
     """One check of an album."""
 
     def __init__(
-        self, archive: ArchiveId, listing: Listing, now_ns: int, writers: OpenWriters
+        self, archive: ArchiveId, listing: Listing, now_ns: int, writers: UploadSigns
     ) -> None:
         self.other_sign: UploadSign | None = None
         """A sign that is not UploadSign.OPEN."""

@@ -10,7 +10,7 @@ from contextlib import suppress
 import pytest
 from harness.skipped_time import Clock, run_in_skipped_time
 
-from archive_service.transfer.fair_rate import SharedRate
+from archive_service.transfer.rate_limit import SharedRate
 
 KIB = 1024
 SAVED_S = 0.1

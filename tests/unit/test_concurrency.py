@@ -9,7 +9,7 @@ from contextlib import closing
 
 import pytest
 
-from archive_service.storage.in_flight import InFlight, InFlights
+from archive_service.storage.concurrency import InFlight, InFlights
 from archive_service.storage.lanes import LaneLimits, Lanes
 
 _TIMEOUT_S = 120.0

@@ -1,7 +1,7 @@
 """Entity tags (RFC 9110 section 8.8.3): reading lists of them, and the two comparisons.
 
-An entity tag keeps its quotes and its weakness indicator.  `archive/representation.py` makes that
-of an archive.
+An entity tag keeps its quotes and its weakness indicator.  The entity tag of an archive is made in
+`archive/entity_tag.py`.
 """
 
 from __future__ import annotations
