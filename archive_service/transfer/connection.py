@@ -122,16 +122,17 @@ class Transfer:
         if count > self._left_bytes:
             raise LengthMismatch
         transport = self._transport()
+        self._unsent, self._pending_bytes = None, count
         if self._writer is None or transport.get_write_buffer_size():
-            self._unsent, left_bytes = chunk, count
-        else:
-            try:
-                self._unsent, left_bytes = None, self._writer.begin(chunk)
-            except FileNotSent as error:
-                self._unsent, left_bytes = error.unsent, len(error.unsent)
-        self._pending_bytes = left_bytes
-        self._left_bytes -= count - left_bytes
-        return left_bytes
+            self._unsent = chunk
+            return count
+        try:
+            self._writer.begin(chunk)
+        except FileNotSent as error:
+            self._unsent = error.unsent
+        finally:  # before a file that has changed a part is sent
+            self._note_pending(self._writer.left_bytes)
+        return self._pending_bytes
 
     async def finish(self, turns: Turns = AT_ONCE) -> None:
         """Send the rest as the client takes it, in steps; raise like `begin`, or TimeoutError."""

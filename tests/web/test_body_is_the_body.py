@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from aiohttp import web
 from harness.albums import HASH, make_album, noise
 from harness.in_process import app_over, listening
 
-from archive_service.archive.errors import LengthMismatch
+from archive_service.archive.errors import LengthMismatch, SourceChanged
 from archive_service.observe.events import (
     DownloadFinished,
     DownloadInterrupted,
@@ -21,7 +23,9 @@ from archive_service.observe.events import (
     Observe,
     PieceSent,
 )
+from archive_service.storage.base import DiskFile
 from archive_service.transfer.connection import Transfer
+from archive_service.transfer.file_span import CopiedSpan, FileSpan
 
 TARGET = f"/archive/{HASH}/"
 FILES = {"1.jpg": noise(300_000), "2.txt": b"two"}
@@ -176,6 +180,31 @@ def test_a_chunk_whose_rest_is_not_sent_counts_as_missing() -> None:
     body = head_and_body(received)[1]
     assert len(body) < length
     assert b"second" not in body
+
+
+@pytest.mark.parametrize("kind", [FileSpan, CopiedSpan])
+@pytest.mark.parametrize("data", [b"", b"a" * 1000], ids=["empty", "shorter"])
+def test_what_is_sent_before_the_end_of_a_file_that_has_shrunk_is_counted(
+    tmp_path: Path, kind: type[FileSpan], data: bytes
+) -> None:
+    head, size = b"h" * 1000, 2000
+    path = tmp_path / "shrunk"
+    path.write_bytes(data)
+    counts: list[int] = []
+
+    async def send(transfer: Transfer) -> None:
+        with closing(DiskFile(os.open(path, os.O_RDONLY))) as file:
+            span = kind(file, 0, size, memoryview(head))
+            try:
+                assert transfer.begin(span)
+                await transfer.finish()
+            except SourceChanged:
+                counts.append(transfer.sent_bytes)
+
+    app = transfer_app(len(head) + size, send, [])
+    body = head_and_body(asyncio.run(conversation(app, get("/") + SECOND)))[1]
+    assert (head + data).startswith(body)
+    assert counts == [len(body)]
 
 
 def test_behind_a_whole_body_the_connection_goes_on() -> None:
