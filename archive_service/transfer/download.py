@@ -26,7 +26,7 @@ from archive_service.observe.events import (
 from archive_service.transfer.connection import Transfer
 from archive_service.transfer.content import ArchiveContent
 from archive_service.transfer.file_span import Chunk
-from archive_service.transfer.loop_turns import AT_ONCE, Turns
+from archive_service.transfer.loop_turns import AT_ONCE, Turns, put_off
 from archive_service.transfer.read_ahead import is_quick
 from archive_service.transfer.sending_pace import Pace
 
@@ -101,8 +101,8 @@ class DownloadRun:
             await allowed
         takes_turns = self._sent_bytes >= AT_ONCE_BYTES and is_quick(self._pace)
         turns = self._turns if takes_turns else AT_ONCE
-        if waiting := turns.waiting():
-            await waiting
+        if not turns.take():
+            await put_off(turns)
         began_s = time.monotonic()
         if self._transfer.begin(chunk):
             self._note_sent()

@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 _ALONE_S = 0.0005
@@ -19,22 +20,23 @@ _ALONE_S = 0.0005
 class Turns(Protocol):
     """Says when a download may make a step."""
 
-    def call(self, step: Callable[[], object]) -> None:
-        """Call a step, now or in a later turn of the event loop."""
+    def take(self) -> bool:
+        """Take this turn of the event loop unless others come first; return whether it is taken."""
 
-    def waiting(self) -> Awaitable[None] | None:
-        """Return what to await before a step; None if it can be made now."""
+    def put_off(self, step: Callable[[], object]) -> None:
+        """Have a step made in a later turn, behind those that were put off before."""
 
 
 class AtOnce:
     """Steps that wait for no other download."""
 
-    def call(self, step: Callable[[], object]) -> None:
-        """Call a step now."""
-        step()
+    def take(self) -> bool:
+        """Return True."""
+        return True
 
-    def waiting(self) -> None:
-        """Wait for nothing."""
+    def put_off(self, step: Callable[[], object]) -> None:
+        """Make a step now."""
+        step()
 
 
 AT_ONCE = AtOnce()
@@ -51,31 +53,22 @@ class LoopTurns:
         """Whether a step was made in this turn of the loop."""
         self._free_until_s = 0.0
 
-    def call(self, step: Callable[[], object]) -> None:
-        """Call a step, now or in a later turn of the event loop; see `Turns.call`."""
-        if self._is_free():
-            step()
-        else:
-            self._due.append(step)
-
-    def waiting(self) -> Awaitable[None] | None:
-        """Return what to await before a step; see `Turns.waiting`."""
-        if self._is_free():
-            return None
-        turn = asyncio.get_running_loop().create_future()
-        self._due.append(lambda: _end(turn))
-        return turn
-
-    def _is_free(self) -> bool:
-        """Return whether a step can be made now, and take this turn of the loop for it."""
+    def take(self) -> bool:
+        """Take this turn of the event loop unless others come first; see `Turns.take`."""
         if self._due:
             return False
         if self._is_taken:
             return time.monotonic() < self._free_until_s
-        self._take()
+        self._begin()
         return True
 
-    def _take(self) -> None:
+    def put_off(self, step: Callable[[], object]) -> None:
+        """Have a step made in a later turn; see `Turns.put_off`."""
+        self._due.append(step)
+        if not self._is_taken:
+            self._begin()
+
+    def _begin(self) -> None:
         self._is_taken = True
         self._free_until_s = time.monotonic() + self._alone_s
         asyncio.get_running_loop().call_soon(self._begin_next)
@@ -83,8 +76,15 @@ class LoopTurns:
     def _begin_next(self) -> None:
         self._is_taken = False
         if self._due:
-            self._take()
+            self._begin()
             self._due.popleft()()
+
+
+async def put_off(turns: Turns) -> None:
+    """Wait for a later turn."""
+    turn = asyncio.get_running_loop().create_future()
+    turns.put_off(partial(_end, turn))
+    await turn
 
 
 def _end(turn: asyncio.Future[None]) -> None:

@@ -49,8 +49,6 @@ class SocketWriter:
         # Selectors are given the descriptor: they format an object for an error first, which is
         # slow for a socket.
         self._descriptor = self._socket.fileno()
-        self._is_due = False
-        """Whether a step waits for its turn."""
         self._buffer = NOTHING
         self._file: DiskFile | None = None
         self._is_copied = False
@@ -81,21 +79,33 @@ class SocketWriter:
     async def finish(self, turns: Turns = AT_ONCE) -> None:
         """Send the rest of the chunk as the socket takes it, in steps; raise like `begin`."""
         sent = self._loop.create_future()
-        self._loop.add_writer(self._descriptor, self._on_room, sent, turns)
+        self._await_room(sent, turns)
         try:
             await sent
         finally:
             self._loop.remove_writer(self._descriptor)
 
+    def _await_room(self, sent: asyncio.Future[None], turns: Turns) -> None:
+        self._loop.add_writer(self._descriptor, self._on_room, sent, turns)
+
     def _on_room(self, sent: asyncio.Future[None], turns: Turns) -> None:
-        if not (sent.done() or self._is_due):
-            self._is_due = True
-            turns.call(partial(self._make_step, sent))
+        if sent.done():  # `finish` has not run since
+            return
+        if turns.take():
+            self._make_step(sent)
+            return
+        # Until its turn the event loop would find the room in each turn of others.
+        self._loop.remove_writer(self._descriptor)
+        turns.put_off(partial(self._make_due_step, sent, turns))
+
+    def _make_due_step(self, sent: asyncio.Future[None], turns: Turns) -> None:
+        if sent.done():  # `finish` was given up
+            return
+        self._make_step(sent)
+        if not sent.done():
+            self._await_room(sent, turns)
 
     def _make_step(self, sent: asyncio.Future[None]) -> None:
-        self._is_due = False
-        if sent.done():  # `finish` has not run since, or was given up
-            return
         try:
             if not self._go_on(_COPIED_FOR_ROOM_BYTES):
                 sent.set_result(None)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from functools import partial
 
-from archive_service.transfer.loop_turns import AT_ONCE, LoopTurns, Turns
+from archive_service.transfer.loop_turns import AT_ONCE, LoopTurns, Turns, put_off
 from archive_service.transfer.socket_writer import SocketWriter
 
 DOWNLOADS = 5
@@ -29,11 +29,13 @@ async def turns_of_the_loop(until: asyncio.Event) -> int:
 def test_one_turn_of_the_loop_has_one_step_and_steps_keep_their_order() -> None:
     async def run() -> None:
         turns, made, is_done = LoopTurns(alone_s=0), list[int](), asyncio.Event()
+        assert turns.take()
         for number in range(DOWNLOADS):
-            turns.call(partial(made.append, number))
-        turns.call(is_done.set)
-        assert made == [0]
-        assert await turns_of_the_loop(is_done) == DOWNLOADS
+            assert not turns.take()
+            turns.put_off(partial(made.append, number))
+        turns.put_off(is_done.set)
+        assert made == []
+        assert await turns_of_the_loop(is_done) == DOWNLOADS + 1
         assert made == list(range(DOWNLOADS))
 
     asyncio.run(run())
@@ -42,13 +44,13 @@ def test_one_turn_of_the_loop_has_one_step_and_steps_keep_their_order() -> None:
 def test_who_waits_for_a_turn_gets_it_before_those_that_ask_later() -> None:
     async def run() -> None:
         turns, is_done = LoopTurns(alone_s=0), asyncio.Event()
-        assert turns.waiting() is None
-        waiting = turns.waiting()
-        assert isinstance(waiting, asyncio.Future)
-        turns.call(is_done.set)
+        assert turns.take()
+        waiting = asyncio.ensure_future(put_off(turns))
+        await asyncio.sleep(0)
+        turns.put_off(is_done.set)
         assert not waiting.done()
         await turns_of_the_loop(is_done)
-        assert waiting.done()
+        await waiting
 
     asyncio.run(run())
 
@@ -56,10 +58,10 @@ def test_who_waits_for_a_turn_gets_it_before_those_that_ask_later() -> None:
 def test_a_download_that_is_given_up_holds_up_no_other() -> None:
     async def run() -> None:
         turns, is_done = LoopTurns(alone_s=0), asyncio.Event()
-        assert turns.waiting() is None
-        given_up = turns.waiting()
-        assert isinstance(given_up, asyncio.Future)
-        turns.call(is_done.set)
+        assert turns.take()
+        given_up = asyncio.ensure_future(put_off(turns))
+        await asyncio.sleep(0)
+        turns.put_off(is_done.set)
         given_up.cancel()
         await turns_of_the_loop(is_done)
 
@@ -69,9 +71,9 @@ def test_a_download_that_is_given_up_holds_up_no_other() -> None:
 def test_a_download_alone_goes_on_in_its_turn() -> None:
     async def run() -> None:
         turns = LoopTurns(alone_s=60)
-        assert [turns.waiting() for _ in range(DOWNLOADS)] == [None] * DOWNLOADS
+        assert all(turns.take() for _ in range(DOWNLOADS))
         await asyncio.sleep(0)
-        assert turns.waiting() is None
+        assert turns.take()
 
     asyncio.run(run())
 
