@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 _RECENT_BYTES = 8 * 1024 * 1024
-"""What was read longer ago counts half, or less."""
+"""The latest bytes count whole, those before them half or less."""
 
 
 class DiskRate:

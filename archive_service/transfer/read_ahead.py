@@ -21,12 +21,12 @@ from archive_service.transfer.disk_rate import DiskRate
 MADE_AHEAD = 2
 """Batches made ahead of the one that is sent; with one, it is not always ready in time."""
 QUICK_FROM_BYTES = 256 * 1024
-"""Pieces of this size only quick clients reach.  From then on batches are made ahead, and several
+"""Only quick clients reach pieces of this size.  From then on batches are made ahead, and several
 files are opened for one: for a slow client both would only take memory and descriptors."""
 
 READ_WITHIN_S = 2.0
-"""What a slow disk reads ahead for a download should not take it longer: the bytes that are sent
-next wait behind it, and front servers give up after some silent seconds."""
+"""A slow disk should need no longer for what it reads ahead: the bytes that are sent next wait
+behind it, and front servers give up after some silent seconds."""
 
 
 class PieceSizes(Protocol):
