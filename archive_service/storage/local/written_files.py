@@ -26,8 +26,8 @@ from archive_service.archive.settling import OPEN_S
 MOST_FILES = 10_000
 """The most files that are recorded; beyond that the oldest is dropped."""
 _DATED_S = 60.0
-"""How far a file's time lies from the write that is reported, at least, if it was set.  Events may
-be read late."""
+"""A file's time that lies further from the write that is reported was set by a program: events may
+be read late, but not so late."""
 
 
 class _Writing(NamedTuple):
