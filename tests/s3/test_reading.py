@@ -327,7 +327,7 @@ def test_a_store_that_sends_an_error_a_byte_at_a_time_counts_as_silent(
     proxy.befall(Fault(lambda _: True, times=1000, status=503, content=error, trickle_after=10))
     with storage_at(proxy.endpoint, bucket, monkeypatch, timeout_s=0.2) as impatient:
         with pytest.raises((SourceUnreadable, StorageUnavailable)) as caught:
-            within(TIMEOUT_S, partial(ask, impatient, album, listing))
+            within(3 * TIMEOUT_S, partial(ask, impatient, album, listing))
         assert caught.value.reason == "timeout"
         # The connections are closed, although the error still refers to their answers.
         eventually(lambda: not proxy.under_way, within_s=TIMEOUT_S)
@@ -350,7 +350,7 @@ def test_an_error_in_chunks_that_are_none_is_asked_for_again(
     )
     proxy.befall(fault)
     with storage_at(proxy.endpoint, bucket, monkeypatch, timeout_s=1.0) as impatient:
-        within(TIMEOUT_S, partial(read_large, impatient, album, listing))
+        within(3 * TIMEOUT_S, partial(read_large, impatient, album, listing))
     assert fault.befallen.is_set()
 
 
