@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from archive_service.archive.errors import FileNotInAlbum
 from archive_service.archive.layout import ArchiveLayout
@@ -17,7 +17,7 @@ _BEHIND_ALL = b"\xff"
 
 
 class FileLookup:
-    """Finds files by their names in the archive, or by those before they were made portable.
+    """Finds files by their names in the archive, or else by their original names.
 
     For one thread at a time: what a query needs is made when it is first asked for.
     """
@@ -26,7 +26,7 @@ class FileLookup:
         self._layout = layout
         self._names = layout.names
         self._rules = rules
-        self._originals: Mapping[str, Sequence[EntryIndex]] | None = None
+        self._originals: _Originals | None = None
 
     def entries(self, files: Sequence[str]) -> Sequence[EntryIndex]:
         """Return what files name, and the directories above directories; raise FileNotInAlbum.
@@ -36,50 +36,50 @@ class FileLookup:
         named = {entry for file in files for entry in self._named(file)}
         names = [self._names[entry] for entry in named]
         above = {up for name in names if name.endswith(b"/") for up in parents(name)}
-        return sorted(named.union(*map(self._of_name, above)))
+        entries_above = (entry for up in above for entry in _equal(self._names, up))
+        return sorted(named.union(map(EntryIndex, entries_above)))
 
     def _named(self, file: str) -> Sequence[EntryIndex]:
         name = file.encode(errors="surrogatepass")  # with a surrogate it is in no archive
-        found: Sequence[EntryIndex]
-        if name.endswith(b"/"):
-            found = [*self._below(name), *self._originals_below(file)]
-        else:
-            found = self._of_name(name) or self._by_original().get(file, ())
+        matches = _below if name.endswith(b"/") else _equal
+        found = [EntryIndex(at) for at in matches(self._names, name)]
+        if not found:
+            originals = self._by_original()
+            found = [originals.entries[at] for at in matches(originals.names, name)]
         if not found:
             raise FileNotInAlbum
         return found
 
-    def _of_name(self, name: bytes) -> Sequence[EntryIndex]:
-        at = bisect_left(self._names, name)
-        is_there = at < len(self._names) and self._names[at] == name
-        return [EntryIndex(at)] if is_there else []
-
-    def _below(self, directory: bytes) -> Iterator[EntryIndex]:
-        first = bisect_left(self._names, directory)
-        stop = bisect_left(self._names, directory + _BEHIND_ALL, first)
-        return map(EntryIndex, range(first, stop))
-
-    def _originals_below(self, directory: str) -> Iterator[EntryIndex]:
-        for original, entries in self._by_original().items():
-            if original.startswith(directory):
-                yield from entries
-
-    def _by_original(self) -> Mapping[str, Sequence[EntryIndex]]:
-        """Return the entries with another name before; several may have had one."""
+    def _by_original(self) -> _Originals:
         if self._originals is None:
-            originals: defaultdict[str, list[EntryIndex]] = defaultdict(list)
-            for entry, original in self._renamed():
-                originals[original].append(entry)
-            self._originals = dict(originals)
+            renamed = sorted(self._renamed())
+            self._originals = _Originals([name for name, _ in renamed], [at for _, at in renamed])
         return self._originals
 
-    def _renamed(self) -> Iterator[tuple[EntryIndex, str]]:
-        """Yield entries, with their names before, whose names before no entry has now."""
+    def _renamed(self) -> Iterator[tuple[bytes, EntryIndex]]:
+        """Yield the renamed entries, each behind its original name."""
         paths, sources = self._layout.listing.paths, self._layout.sources
         for entry, (source, name) in enumerate(zip(sources, self._names, strict=True)):
             path = paths[source]
             if path == name and path.isascii():
                 continue
-            original = original_name(path, self._rules)
-            if not self._of_name(original.encode()):
-                yield EntryIndex(entry), original
+            original = original_name(path, self._rules).encode()
+            if original != name:
+                yield original, EntryIndex(entry)
+
+
+class _Originals(NamedTuple):
+    """The original names of renamed entries, in the order of names; several may have the same."""
+
+    names: Sequence[bytes]
+    entries: Sequence[EntryIndex]
+
+
+def _equal(ordered: Sequence[bytes], name: bytes) -> range:
+    first = bisect_left(ordered, name)
+    return range(first, bisect_right(ordered, name, first))
+
+
+def _below(ordered: Sequence[bytes], directory: bytes) -> range:
+    first = bisect_left(ordered, directory)
+    return range(first, bisect_left(ordered, directory + _BEHIND_ALL, first))

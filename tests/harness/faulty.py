@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPResponse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
 from urllib.parse import unquote, urlsplit
 
 _BLOCK_BYTES = 64 * 1024
@@ -72,7 +73,8 @@ class FaultyStore:
         self.faults: list[Fault] = []
         self.lock = threading.Condition()
         self._noted: list[Asked] = []
-        self._under_way: set[Asked] = set()
+        self.under_way: set[Asked] = set()
+        """Requests whose answers have not come to their ends."""
         proxy = self
 
         class Handler(_Handler):
@@ -95,13 +97,13 @@ class FaultyStore:
                 fault.released.set()
             self.faults.clear()
             self._noted.clear()
-            self._under_way.clear()
+            self.under_way.clear()
 
     @property
     def asked(self) -> list[Asked]:
         """The requests, once their ends are known: an answer's reader may be ahead of us."""
         with self.lock:
-            self.lock.wait_for(lambda: not self._under_way, _END_WITHIN_S)
+            self.lock.wait_for(lambda: not self.under_way, _END_WITHIN_S)
             return self._noted[:]
 
     def asked_for(self, suffix: str, method: str = "GET") -> list[Asked]:
@@ -120,13 +122,13 @@ class FaultyStore:
     def noting(self, asked: Asked) -> Iterator[None]:
         """Note a request when the block ends, unless all was forgotten meanwhile."""
         with self.lock:
-            self._under_way.add(asked)
+            self.under_way.add(asked)
         try:
             yield
         finally:
             with self.lock:
-                if asked in self._under_way:
-                    self._under_way.remove(asked)
+                if asked in self.under_way:
+                    self.under_way.remove(asked)
                     self._noted.append(asked)
                     self.lock.notify_all()
 
@@ -159,21 +161,25 @@ class _Handler(BaseHTTPRequestHandler):
             fault.released.wait(_TIMEOUT_S)
             self.close_connection = True
         elif fault and (fault.status or fault.content):
-            content = fault.content or _error(fault.code)
-            self._answer(fault.status or 200, content, fault.fields)
+            self._answer(fault, fault.content or _error(fault.code))
             fault.befallen.set()
         else:
             self._pass_on(asked, fault)
 
-    def _answer(self, status: int, content: bytes, fields: Mapping[str, str]) -> None:
-        self.send_response(status)
-        for name, value in fields.items():
+    def _answer(self, fault: Fault, content: bytes) -> None:
+        self.send_response(fault.status or 200)
+        for name, value in fault.fields.items():
             self.send_header(name, value)
         self.send_header("Content-Type", "application/xml")
-        self.send_header("Content-Length", str(len(content)))
+        if "Transfer-Encoding" not in fault.fields:
+            self.send_header("Content-Length", str(len(content)))
         self.end_headers()
-        if self.command != "HEAD":
+        if self.command == "HEAD":
+            return
+        if fault.trickle_after is None:
             self.wfile.write(content)
+        else:
+            self._trickle(BytesIO(content), fault, fault.trickle_after)
 
     def _pass_on(self, asked: Asked, fault: Fault | None) -> None:
         connection = HTTPConnection(self.faulty.store, timeout=_TIMEOUT_S)
@@ -214,7 +220,7 @@ class _Handler(BaseHTTPRequestHandler):
                 fault.released.wait(_TIMEOUT_S)
             self.close_connection = True
 
-    def _trickle(self, answer: HTTPResponse, fault: Fault, count: int) -> None:
+    def _trickle(self, answer: HTTPResponse | BytesIO, fault: Fault, count: int) -> None:
         self.wfile.write(answer.read(count))
         fault.befallen.set()
         while not fault.released.wait(_BETWEEN_BYTES_S) and (byte := answer.read(1)):

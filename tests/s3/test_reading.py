@@ -314,6 +314,46 @@ def test_a_store_that_sends_a_byte_now_and_then_counts_as_silent(
         assert fault.befallen.is_set()
 
 
+@pytest.mark.parametrize("ask", [list_again, read_large, read_small])
+def test_a_store_that_sends_an_error_a_byte_at_a_time_counts_as_silent(
+    bucket: Bucket,
+    album: str,
+    listing: Listing,
+    proxy: FaultyStore,
+    monkeypatch: pytest.MonkeyPatch,
+    ask: Callable[[S3Storage, str, Listing], None],
+) -> None:
+    error = b"<Error><Code>SlowDown</Code>%s</Error>" % (b" " * 10_000)
+    proxy.befall(Fault(lambda _: True, times=1000, status=503, content=error, trickle_after=10))
+    with storage_at(proxy.endpoint, bucket, monkeypatch, timeout_s=0.2) as impatient:
+        with pytest.raises((SourceUnreadable, StorageUnavailable)) as caught:
+            within(3 * TIMEOUT_S, partial(ask, impatient, album, listing))
+        assert caught.value.reason == "timeout"
+        # The connections are closed, although the error still refers to their answers.
+        eventually(lambda: not proxy.under_way, within_s=TIMEOUT_S)
+
+
+def test_an_error_in_chunks_that_are_none_is_asked_for_again(
+    bucket: Bucket,
+    album: str,
+    listing: Listing,
+    proxy: FaultyStore,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The client closes the connection, and then waits for its end for ever."""
+    fault = Fault(
+        reads_of("large"),
+        status=503,
+        content=b"5\r\nhello\r\nno chunk\r\n",
+        trickle_after=10,
+        fields={"Transfer-Encoding": "chunked"},
+    )
+    proxy.befall(fault)
+    with storage_at(proxy.endpoint, bucket, monkeypatch, timeout_s=1.0) as impatient:
+        within(3 * TIMEOUT_S, partial(read_large, impatient, album, listing))
+    assert fault.befallen.is_set()
+
+
 def test_credentials_that_were_renewed_in_a_file_are_found(
     bucket: Bucket, proxy: FaultyStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

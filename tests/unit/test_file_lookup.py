@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from array import array
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timezone
 
 import pytest
@@ -15,8 +18,6 @@ from archive_service.archive.listing import CHANGE_TOKEN_SIZE, Listing
 from archive_service.archive.naming import NameRules, archive_names
 
 PATHS = ["1.jpg", "a/1.jpg", "a/2:3.jpg", "a/é.jpg", "b:/4.jpg", "a.txt", "ab/5.jpg", "c/", "c/d/"]
-SAME_BEFORE = ["e\u0301/1.jpg", "\u00e9/2.jpg"]
-"""Directories that differ in their spelling alone: one is numbered in the archive."""
 
 
 def layout_of(paths: Sequence[str]) -> ArchiveLayout:
@@ -35,6 +36,28 @@ def layout_of(paths: Sequence[str]) -> ArchiveLayout:
     return lay_out(
         listing, archive_names(encoded, NameRules()), listing.sources(), zone=timezone.utc
     )
+
+
+def names_found(layout: ArchiveLayout, files: Sequence[str]) -> list[str]:
+    found = FileLookup(layout, NameRules()).entries(files)
+    return [layout.names[entry].decode() for entry in found]
+
+
+@contextmanager
+def c_calls() -> Iterator[Counter[str]]:
+    """Count the calls of functions in C by name: a measure of work that no machine changes."""
+    calls: Counter[str] = Counter()
+
+    def note(_frame: object, event: str, function: object) -> None:
+        if event == "c_call":
+            calls[getattr(function, "__name__", "")] += 1
+
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        yield calls
+    finally:
+        sys.setprofile(before)
 
 
 CASES = [
@@ -71,6 +94,32 @@ def test_what_no_entry_is_called_is_not_found(file: str) -> None:
         FileLookup(layout_of(PATHS), NameRules()).entries(["1.jpg", file])
 
 
+@pytest.mark.parametrize(
+    ("file", "expected"),
+    [
+        ("\u00e9/", ["\u00e9/2.jpg", "\u00e9/3.jpg"]),
+        ("\u00e9/3.jpg", ["\u00e9/3.jpg"]),
+        ("\u00e9/1.jpg", ["\u00e9 (2)/1.jpg"]),
+        ("\u00e9 (2)/", ["\u00e9 (2)/1.jpg", "\u00e9 (2)/3.jpg"]),
+    ],
+)
+def test_name_in_the_archive_is_preferred_to_an_original_name(
+    file: str, expected: list[str]
+) -> None:
+    paths = ["e\u0301/1.jpg", "e\u0301/3.jpg", "\u00e9/2.jpg", "\u00e9/3.jpg"]
+    assert names_found(layout_of(paths), [file]) == expected
+
+
 def test_one_original_name_of_two_directories_stands_for_both() -> None:
-    layout = layout_of(SAME_BEFORE)
-    assert len(FileLookup(layout, NameRules()).entries(["\u00e9/"])) == len(SAME_BEFORE)
+    layout = layout_of(["e\u0301:/1.jpg", "e\u0301:/3.jpg", "\u00e9:/2.jpg", "\u00e9:/3.jpg"])
+    assert names_found(layout, ["\u00e9:/"]) == [name.decode() for name in layout.names]
+    assert len(names_found(layout, ["\u00e9:/3.jpg"])) == len(["\u00e9_/", "\u00e9_ (2)/"])
+
+
+def test_many_directories_are_found_without_a_look_at_every_name_for_each() -> None:
+    paths = [f"{day:03}:/{photo}:.jpg" for day in range(100) for photo in range(10)]
+    directories = [f"{day:03}:/" for day in range(100)]
+    lookup = FileLookup(layout_of(paths), NameRules())
+    with c_calls() as calls:
+        assert len(lookup.entries(directories)) == len(paths)
+    assert sum(calls.values()) < len(paths) * len(directories) / 2

@@ -21,7 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.utils import parse_timestamp
 
 from archive_service.archive.errors import StorageUnavailable
-from archive_service.storage.s3.bounded_answers import BoundedSession
+from archive_service.storage.s3.bounded_answers import PATIENCE, BoundedSession
 from archive_service.storage.s3.location import Addressing
 from archive_service.storage.s3.store_errors import EXPIRED, reason_of
 
@@ -29,8 +29,6 @@ _ATTEMPTS = 3
 """Tries of one request; botocore makes growing pauses between them."""
 _ANY_NUMBER = 0
 """No limit of connections: slow readers hold some, and must not delay the others."""
-_PATIENCE = 6
-"""Time-outs that a listing may take in all: two for each try, to connect and to read."""
 LOOK_AGAIN_S = 10.0
 """The least age of a client that is replaced: creating one takes a second."""
 _IN_LISTINGS = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.\d+)?Z")  # ISO 8601
@@ -46,7 +44,7 @@ class Clients:
     """
 
     def __init__(self, *, timeout_s: float, addressing: Addressing) -> None:
-        self.patience_s = _PATIENCE * timeout_s
+        self.patience_s = PATIENCE * timeout_s
         """The time for a page of a listing, and for each ENOUGH_BYTES of an object (`body.py`)."""
         self._timeout_s = timeout_s
         self._addressing = addressing
