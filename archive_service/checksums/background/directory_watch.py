@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 
+from archive_service.archive.errors import StorageUnavailable
 from archive_service.archive.id import is_archive_id
 from archive_service.storage.local.watcher import AlbumWatcher, Changes, WatchFailed
 
-InThread = Callable[[Callable[[], None]], asyncio.Future[None]]
-"""Calls a function in a thread."""
+InThread = Callable[[str, Callable[[], None]], Awaitable[None]]
+"""Calls a function of an album in a thread; raises StorageUnavailable where its disk hangs."""
 _REST = 4
 """Between two albums it rests so many times as long as the first took: while a tree is copied, each
 of its directories has the album's directories watched anew."""
@@ -48,6 +49,8 @@ class DirectoryWatch:
             self._unwatched |= new
             self._new |= new
             self._has_new.set()
+        if changes.has_overflown:
+            self._unwatched |= self.watcher.albums()
         return changes
 
     def doubt(self, album: str) -> None:
@@ -72,14 +75,19 @@ class DirectoryWatch:
                 await asyncio.sleep(min(_REST * (time.monotonic() - started_s), _REST_MAX_S))
 
     async def make_sure(self, album: str) -> None:
-        """Return when all known directories of an album are watched; raise WatchFailed."""
+        """Return when all known directories of an album are watched; raise WatchFailed.
+
+        An album whose disk does not answer is left for the next call.
+        """
         async with self._lock:
             if album not in self._unwatched:
                 return
             self._unwatched.discard(album)
             try:
-                await self._in_thread(partial(self.watcher.watch, album))
+                await self._in_thread(album, partial(self.watcher.watch, album))
             except WatchFailed:
                 raise
+            except StorageUnavailable:
+                self._unwatched.add(album)
             except Exception as error:  # noqa: BLE001 - of this album; the others go on
                 self._report(album, error)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Hashable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
@@ -98,7 +98,7 @@ class BackgroundHasher:
         self._stopping = threading.Event()
         self._answer_within_s = answer_within_s
         self._threads = Lanes("ahead", _LIMITS)
-        self._awaited: dict[ArchiveId, Future[Any]] = {}
+        self._awaited: dict[Hashable, Future[Any]] = {}
 
     async def albums(self) -> Sequence[str]:
         """Name what may be an album; raise StorageUnavailable."""
@@ -141,21 +141,25 @@ class BackgroundHasher:
         """Run what blocks, is not urgent, and concerns no album."""
         return asyncio.wrap_future(self._threads.of(_ROOT).submit(work))
 
-    async def _answer(self, archive: ArchiveId, work: Callable[[], _Result]) -> _Result:
+    async def watch(self, album: str, work: Callable[[], None]) -> None:
+        """Run what watches an album, beside its hashing; raise StorageUnavailable."""
+        await self._answer(("watch", album), work)
+
+    async def _answer(self, key: Hashable, work: Callable[[], _Result]) -> _Result:
         """Run work of one album; raise StorageUnavailable where its disk does not answer."""
-        last = self._awaited.get(archive)
+        last = self._awaited.get(key)
         if last and not last.done():
             raise StorageUnavailable("hangs")
-        answer = self._threads.of(archive).submit(work)
-        self._awaited[archive] = answer
+        answer = self._threads.of(key).submit(work)
+        self._awaited[key] = answer
         try:
             return await ended_within(self._answer_within_s, asyncio.wrap_future(answer))
         except asyncio.TimeoutError:
             raise StorageUnavailable("hangs") from None
         finally:
             # Another may have asked since this one was answered.
-            if answer.done() and self._awaited.get(archive) is answer:
-                del self._awaited[archive]
+            if answer.done() and self._awaited.get(key) is answer:
+                del self._awaited[key]
 
     async def close(self) -> None:
         """End the threads; each does so within one block, or is left alone where it hangs."""

@@ -113,7 +113,7 @@ class IndexAhead:
         except asyncio.CancelledError:
             opening.add_done_callback(_close_opened)
             raise
-        watched = DirectoryWatch(watcher, self._hasher.in_thread, self._indexer.report)
+        watched = DirectoryWatch(watcher, self._hasher.watch, self._indexer.report)
         loop = asyncio.get_running_loop()
         self._root_gone.clear()
         loop.add_reader(watcher.fileno(), self._take_changes, watched)
@@ -175,6 +175,8 @@ class IndexAhead:
         self._indexer.forget_all_but(albums)
         for album in albums:
             started_s = time.monotonic()
+            if watched:
+                await watched.make_sure(album)
             if album not in self._queue:
                 await add(album)
                 if watched and album in self._queue:

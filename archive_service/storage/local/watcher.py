@@ -41,11 +41,10 @@ _IN_ALBUM = _ATTRIB | _WRITING | _ONLYDIR | _DONT_FOLLOW
 _IN_ROOT = _ATTRIB | _MOVED_FROM | _MOVED_TO | _CREATE | _DELETE | _DELETE_SELF | _MOVE_SELF
 _ROOT_GONE = _DELETE_SELF | _MOVE_SELF | _UNMOUNT | _IGNORED
 _NO_ROOM = (errno.ENOSPC, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
-_GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EACCES, errno.ENAMETOOLONG)
 
 
 class WatchFailed(Exception):
-    """Directories can't be watched; `reason` is a short fixed phrase or the name of an errno."""
+    """Directories can't be watched; `reason` is a short fixed phrase."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -68,7 +67,8 @@ class Changes(NamedTuple):
 class AlbumWatcher:
     """The watches on one root and the albums below it.
 
-    `watch` is called from one thread at a time, everything else from the event loop's.
+    `watch` is called from one thread at a time, unless one hangs, everything else from the event
+    loop's.
     """
 
     def __init__(self, root: Path, exclusion: Exclusion, written: WrittenFiles) -> None:
@@ -101,6 +101,10 @@ class AlbumWatcher:
         except OSError:
             return False
 
+    def albums(self) -> set[str]:
+        """Name the albums of which something is watched."""
+        return set(self._albums.values())
+
     def fileno(self) -> int:
         """Return the descriptor that is readable when there are changes."""
         return int(self._inotify.fileno())
@@ -115,6 +119,9 @@ class AlbumWatcher:
 
         Raise WatchFailed if there are too many.
         """
+        # A directory may leave meanwhile, too: then the next call drops its watch.
+        has_left = album in self._left
+        self._left.discard(album)
         watched = set()
         pending = [(os.path.join(self._root, album), 0)]  # noqa: PTH118 - a Path takes longer
         while pending:
@@ -125,11 +132,9 @@ class AlbumWatcher:
                 watched.add(watch)
                 if depth < MAX_DEPTH:
                     pending += [(found, depth + 1) for found in self._directories(path)]
-            except OSError as error:
-                if error.errno not in _GONE:
-                    raise WatchFailed(errno_name(error)) from None
-        if album in self._left:
-            self._left.discard(album)
+            except OSError:  # it is gone, or can't be read: nor can it be listed
+                continue
+        if has_left:
             self._forget_all_but(watched, album)
 
     def changes(self) -> Changes:
