@@ -12,12 +12,14 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+import pytest
 from conftest import Serve
 from harness.albums import HASH, make_album
 from harness.gatedfs import GatedFs, gated, opened_at_the_end
 from harness.inotify import watches
 from indexahead.conftest import WATCH, WITHIN_S, Await
 
+from archive_service.archive.errors import StorageUnavailable
 from archive_service.checksums.album_registry import AlbumRegistry
 from archive_service.checksums.background.hasher import BackgroundHasher
 from archive_service.checksums.background.index_ahead import IndexAhead
@@ -117,6 +119,24 @@ def test_a_directory_that_fails_costs_no_other_album_its_watch(
         gates.clear()
         (album / "2.jpg").write_bytes(b"2")
         await_indexed("bad")
+
+
+def test_a_directory_that_failed_is_watched_once_it_can_be(
+    photos_dir: Path, tmp_path: Path
+) -> None:
+    album = make_album(photos_dir, {"1.jpg": b"1"})
+    (tmp_path / "behind/day").mkdir(parents=True)
+    with gated(tmp_path / "behind", album / "disk") as gates:
+        watcher = watcher_of(photos_dir)
+        try:
+            gates.fail("list", "", errno.EIO)
+            with pytest.raises(StorageUnavailable):
+                watcher.watch(HASH)
+            gates.clear()
+            watcher.watch(HASH)
+            assert watches(os.getpid()) == len(("root", "album", "disk", "day"))
+        finally:
+            watcher.close()
 
 
 def test_a_directory_that_leaves_while_its_album_is_watched_is_watched_no_more(

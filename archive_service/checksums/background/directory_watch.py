@@ -77,7 +77,7 @@ class DirectoryWatch:
     async def make_sure(self, album: str) -> None:
         """Return when all known directories of an album are watched; raise WatchFailed.
 
-        An album whose disk does not answer is left for the next call.
+        An album whose disk does not answer, or fails, is left for the next call.
         """
         async with self._lock:
             if album not in self._unwatched:

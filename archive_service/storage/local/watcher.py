@@ -40,6 +40,7 @@ _WRITING = _MODIFY | _CREATE | _CLOSE_WRITE | _MOVED_FROM | _MOVED_TO
 _IN_ALBUM = _ATTRIB | _WRITING | _ONLYDIR | _DONT_FOLLOW
 _IN_ROOT = _ATTRIB | _MOVED_FROM | _MOVED_TO | _CREATE | _DELETE | _DELETE_SELF | _MOVE_SELF
 _ROOT_GONE = _DELETE_SELF | _MOVE_SELF | _UNMOUNT | _IGNORED
+_GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EACCES, errno.ENAMETOOLONG)
 _NO_ROOM = (errno.ENOSPC, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
 
 
@@ -117,12 +118,12 @@ class AlbumWatcher:
     def watch(self, album: str) -> None:
         """Watch all directories of an album, including those already watched.
 
-        Raise WatchFailed if there are too many.
+        Raise WatchFailed if there are too many; behind the others, StorageUnavailable if one fails.
         """
         # A directory may leave meanwhile, too: then the next call drops its watch.
         has_left = album in self._left
         self._left.discard(album)
-        watched = set()
+        watched, failed = set(), None
         pending = [(os.path.join(self._root, album), 0)]  # noqa: PTH118 - a Path takes longer
         while pending:
             path, depth = pending.pop()
@@ -132,10 +133,12 @@ class AlbumWatcher:
                 watched.add(watch)
                 if depth < MAX_DEPTH:
                     pending += [(found, depth + 1) for found in self._directories(path)]
-            except OSError:  # it is gone, or can't be read: nor can it be listed
-                continue
+            except OSError as error:
+                failed = failed if error.errno in _GONE else error
         if has_left:
             self._forget_all_but(watched, album)
+        if failed:
+            raise StorageUnavailable(errno_name(failed))
 
     def changes(self) -> Changes:
         """Return the changes that one short read gets."""
