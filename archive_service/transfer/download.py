@@ -26,7 +26,7 @@ from archive_service.observe.events import (
 from archive_service.transfer.connection import Transfer
 from archive_service.transfer.content import ArchiveContent
 from archive_service.transfer.file_span import Chunk
-from archive_service.transfer.loop_turns import AT_ONCE, Turns, put_off
+from archive_service.transfer.loop_turns import AT_ONCE, Turns, later_turn
 from archive_service.transfer.read_ahead import is_quick
 from archive_service.transfer.sending_pace import Pace
 
@@ -102,7 +102,7 @@ class DownloadRun:
         takes_turns = self._sent_bytes >= AT_ONCE_BYTES and is_quick(self._pace)
         turns = self._turns if takes_turns else AT_ONCE
         if not turns.take():
-            await put_off(turns)
+            await later_turn(turns)
         began_s = time.monotonic()
         if self._transfer.begin(chunk):
             self._note_sent()

@@ -2,7 +2,8 @@
 
 The socket of a quick client has room nearly always.  So with several of them each turn of the loop
 would send for all, and other visitors, whose answers take dozens of turns, would wait for all of
-them each time.  Instead one of these downloads makes a step in each turn of the loop.
+them each time.  Instead one of these downloads makes a step in each turn of the loop; beside it may
+come one that waited for the turn before, whose task continues in the next.
 """
 
 from __future__ import annotations
@@ -80,8 +81,8 @@ class LoopTurns:
             self._due.popleft()()
 
 
-async def put_off(turns: Turns) -> None:
-    """Wait for a later turn."""
+async def later_turn(turns: Turns) -> None:
+    """Wait for a later turn, behind the steps that were put off before."""
     turn = asyncio.get_running_loop().create_future()
     turns.put_off(partial(_end, turn))
     await turn

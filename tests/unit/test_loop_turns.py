@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from functools import partial
 
-from archive_service.transfer.loop_turns import AT_ONCE, LoopTurns, Turns, put_off
+from archive_service.transfer.loop_turns import AT_ONCE, LoopTurns, Turns, later_turn
 from archive_service.transfer.socket_writer import SocketWriter
 
 DOWNLOADS = 5
@@ -45,7 +45,7 @@ def test_who_waits_for_a_turn_gets_it_before_those_that_ask_later() -> None:
     async def run() -> None:
         turns, is_done = LoopTurns(alone_s=0), asyncio.Event()
         assert turns.take()
-        waiting = asyncio.ensure_future(put_off(turns))
+        waiting = asyncio.ensure_future(later_turn(turns))
         await asyncio.sleep(0)
         turns.put_off(is_done.set)
         assert not waiting.done()
@@ -59,7 +59,7 @@ def test_a_download_that_is_given_up_holds_up_no_other() -> None:
     async def run() -> None:
         turns, is_done = LoopTurns(alone_s=0), asyncio.Event()
         assert turns.take()
-        given_up = asyncio.ensure_future(put_off(turns))
+        given_up = asyncio.ensure_future(later_turn(turns))
         await asyncio.sleep(0)
         turns.put_off(is_done.set)
         given_up.cancel()
