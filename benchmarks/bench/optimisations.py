@@ -125,11 +125,7 @@ OPTIMISATIONS = {
     "halved-looks": Optimisation(
         "two threads look at the halves of what is known of a large archive",
         ("first-byte",),
-        (
-            Replacement(
-                "storage/concurrency.py", "HALVED_FILES = 4_000\n", "HALVED_FILES = 10**9\n"
-            ),
-        ),
+        (Replacement("storage/concurrency.py", "HALVED_FILES = 4_000", "HALVED_FILES = 10**9"),),
     ),
     "kept-plans": Optimisation(
         "a little archive of large files is planned once, and its headers packed",

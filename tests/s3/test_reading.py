@@ -297,6 +297,17 @@ def read_small(storage: S3Storage, album: str, listing: Listing) -> None:
         files.read_into(memoryview(bytearray(1000)), [1], [0])
 
 
+Ask = Callable[[S3Storage, str, Listing], None]
+
+
+def assert_is_silent_for(
+    ask: Ask, storage: S3Storage, of: tuple[str, Listing], *, within_s: float
+) -> None:
+    with pytest.raises((SourceUnreadable, StorageUnavailable)) as caught:
+        within(within_s, partial(ask, storage, *of))
+    assert caught.value.reason == "timeout"
+
+
 @pytest.mark.parametrize("ask", [list_again, read_large, read_small])
 def test_a_store_that_sends_a_byte_now_and_then_counts_as_silent(
     bucket: Bucket,
@@ -304,13 +315,11 @@ def test_a_store_that_sends_a_byte_now_and_then_counts_as_silent(
     listing: Listing,
     proxy: FaultyStore,
     monkeypatch: pytest.MonkeyPatch,
-    ask: Callable[[S3Storage, str, Listing], None],
+    ask: Ask,
 ) -> None:
     fault = proxy.befall(Fault(lambda _: True, times=1000, trickle_after=100))
     with storage_at(proxy.endpoint, bucket, monkeypatch, timeout_s=0.5) as impatient:
-        with pytest.raises((SourceUnreadable, StorageUnavailable)) as caught:
-            within(TIMEOUT_S, partial(ask, impatient, album, listing))
-        assert caught.value.reason == "timeout"
+        assert_is_silent_for(ask, impatient, (album, listing), within_s=TIMEOUT_S)
         assert fault.befallen.is_set()
 
 
@@ -321,14 +330,12 @@ def test_a_store_that_sends_an_error_a_byte_at_a_time_counts_as_silent(
     listing: Listing,
     proxy: FaultyStore,
     monkeypatch: pytest.MonkeyPatch,
-    ask: Callable[[S3Storage, str, Listing], None],
+    ask: Ask,
 ) -> None:
     error = b"<Error><Code>SlowDown</Code>%s</Error>" % (b" " * 10_000)
     proxy.befall(Fault(lambda _: True, times=1000, status=503, content=error, trickle_after=10))
     with storage_at(proxy.endpoint, bucket, monkeypatch, timeout_s=0.2) as impatient:
-        with pytest.raises((SourceUnreadable, StorageUnavailable)) as caught:
-            within(3 * TIMEOUT_S, partial(ask, impatient, album, listing))
-        assert caught.value.reason == "timeout"
+        assert_is_silent_for(ask, impatient, (album, listing), within_s=3 * TIMEOUT_S)
         # The connections are closed, although the error still refers to their answers.
         eventually(lambda: not proxy.under_way, within_s=TIMEOUT_S)
 
