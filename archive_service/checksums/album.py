@@ -210,16 +210,25 @@ class AlbumChecksums(Crc32Column):
         self._threads.begun.forget(self._archive, self.listing, source)
 
     def begin_settling(self) -> Future[None] | None:
-        """Have suspected files read that are soon read; None where none is suspected."""
+        """Have suspected files read that are soon read; None where none is suspected.
+
+        Others are read behind them, up to `HashThreads.read_behind_bytes` in all.
+        """
         if not self._known.suspected:
             return None
         with self._lock:
             if self._settling is None:
-                sizes = self.listing.sizes
-                suspected = sorted(self._known.suspected, key=sizes.__getitem__)
-                stops = zip(suspected, accumulate(map(sizes.__getitem__, suspected)), strict=True)
-                self._settling = self._settle([s for s, stop in stops if stop <= SOON_READ_BYTES])
+                self._settling = self._settle(self._suspected_up_to(SOON_READ_BYTES))
+                if self._threads.read_behind_bytes:
+                    self._settle(self._suspected_up_to(self._threads.read_behind_bytes))
             return self._settling
+
+    def _suspected_up_to(self, most_bytes: int) -> list[SourceIndex]:
+        """Return the smallest suspected files that have so many bytes together."""
+        sizes = self.listing.sizes
+        suspected = sorted(self._known.suspected, key=sizes.__getitem__)
+        stops = zip(suspected, accumulate(map(sizes.__getitem__, suspected)), strict=True)
+        return [source for source, stop in stops if stop <= most_bytes]
 
     def _supersede(self) -> None:
         """Have all suspected files read: otherwise each would cut a download of its own."""
@@ -243,7 +252,9 @@ class AlbumChecksums(Crc32Column):
 
     def _settling_steps(self, sources: Sequence[SourceIndex]) -> Generator[None, None, None]:
         with AnnouncedFiles(self._files(), self.listing, self.announced) as files:
-            yield from SettlingHashing(files, self).steps(filter(self.is_suspected, sources))
+            for _ in SettlingHashing(files, self).steps(filter(self.is_suspected, sources)):
+                self.flush_if_due()
+                yield
         self.flush()
 
     def _hash(self, job: HashJob) -> Generator[None, None, None]:

@@ -124,6 +124,21 @@ def test_a_file_rewritten_with_its_old_time_moves_the_tag_in_each_process(
     assert not after & tags
 
 
+def test_a_large_file_rewritten_with_its_old_time_moves_the_tag_for_who_only_compares_it(
+    photos_dir: Path, serve: Serve
+) -> None:
+    """No index ahead reads it, and no download."""
+    album = make_album(photos_dir, {"b.txt": b"small"})
+    with (album / "a.bin").open("wb") as file:
+        file.truncate(80_000_000)
+    settle(album)
+    server = serve()
+    unchanged = f"If-None-Match: {learned(server)['etag']}"
+    rewrite(album / "a.bin")
+    settle(album)
+    eventually(lambda: request(server.port, "HEAD", TARGET, unchanged).status == 200)
+
+
 def test_a_large_file_rewritten_with_its_old_time_is_no_rest_of_the_old(
     photos_dir: Path, serve: Serve
 ) -> None:
