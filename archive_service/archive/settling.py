@@ -1,9 +1,11 @@
 """Decides when an album is settled: nothing in it has changed for a while, so no upload runs.
 
-An album whose newest change is old enough by the wall clock is settled at once.  Two kinds of
+An album whose newest change is old enough by the wall clock is settled at once.  Three kinds of
 albums must stay unchanged for SETTLE_TIME by our own monotonic clock:
 
 - The newest change lies in the future, because the clock of the store is ahead.
+- The newest change was not long ago and the store has a clock of its own, which may be behind: an
+  album that is being uploaded looks settled then.
 - A file is empty.  An upload that replaces a file truncates the old one first.  While the kernel
   does that, a second for gigabytes, `stat` shows size 0 with the old times.
 
@@ -33,6 +35,8 @@ OPEN_S = 300.0
 file of an upload that broke off."""
 LOOKED_AT_S = 2 * OPEN_S
 """How long after its last change a file is checked for such signs."""
+BEHIND_S = 600.0
+"""How far the clock of another machine, which dates the changes, may be behind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,14 +125,21 @@ class SettlingWatch:
         self._give_up_s = clock_s + policy.settle_wait_s
 
     def pause_s(
-        self, listing: Listing, fingerprint: bytes, *, now_ns: int, clock_s: float
+        self,
+        listing: Listing,
+        fingerprint: bytes,
+        *,
+        now_ns: int,
+        clock_s: float,
+        behind_s: float = 0.0,
     ) -> float:
         """Return how long to wait before the album is listed again; 0 if it is settled.
 
-        `now_ns` is the Unix time.  Raise AlbumInMotion where no time is left to wait.
+        `now_ns` is the Unix time; the store's clock may be `behind_s` seconds behind it.
+        Raise AlbumInMotion where no time is left to wait.
         """
         settle_time_s = self._policy.settle_time_s
-        still_for_s = (now_ns - newest_change_ns(listing, now_ns)) / NS_PER_S
+        still_for_s = (now_ns - newest_change_ns(listing, now_ns)) / NS_PER_S - behind_s
         empty_ns = None if listing.is_of_objects else listing.newest_empty_ns
         young_s = 0.0
         if empty_ns is not None or still_for_s < settle_time_s:

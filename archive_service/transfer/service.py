@@ -16,6 +16,7 @@ from archive_service.archive.errors import AlbumInMotion, ArchiveNotFound, Stora
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.representation import ArchiveOptions, Representation
 from archive_service.archive.settling import (
+    BEHIND_S,
     NO_SETTLING,
     NO_UPLOAD_LOOK,
     FirstSeen,
@@ -140,6 +141,7 @@ class ArchiveService:
                     found.fingerprint,
                     now_ns=time.time_ns(),
                     clock_s=time.monotonic(),
+                    behind_s=0.0 if self._storage.is_prompt(archive) else BEHIND_S,
                 )
                 if not pause_s and await self._is_uploaded(watch, found):
                     pause_s = watch.look_again_s(clock_s=time.monotonic())

@@ -76,6 +76,14 @@ def test_a_change_in_the_future_is_waited_for_as_long_as_one_of_now() -> None:
     assert pause_s(watch, ahead, 2) == 0
 
 
+@pytest.mark.parametrize(("ago_s", "expected_s"), [(0, 2), (601, 1), (602, 0)])
+def test_a_store_whose_clock_may_be_behind_is_not_believed(ago_s: int, expected_s: float) -> None:
+    watch, album = watching(), changed(NOW_NS - ago_s * SECOND_NS)
+    found_s = watch.pause_s(album, b"a", now_ns=NOW_NS, clock_s=0, behind_s=600)
+    assert found_s == expected_s
+    assert watch.pause_s(album, b"a", now_ns=NOW_NS, clock_s=2, behind_s=600) == 0
+
+
 def test_a_change_meanwhile_is_waited_for_anew() -> None:
     watch = watching()
     ahead = changed(NOW_NS + HOUR_NS)

@@ -16,8 +16,11 @@ from pathlib import Path
 import pytest
 from conftest import Serve
 from harness.albums import HASH, LONG_AGO_S, make_album, newest_change_ns
+from harness.clock import clock_ahead
 from harness.conditions import eventually
+from harness.gatedfs import gated
 from harness.http import Response, get, request
+from harness.server import serving
 
 LINK = f"/archive/{HASH}/"
 IMPATIENT = ("--settle-time", "60", "--settle-wait", "0")
@@ -52,6 +55,23 @@ def test_what_is_uploaded_while_a_request_waits_is_in_its_archive(
         server.wait_for("archive.awaited")
         (album / "2.jpg").write_bytes(b"two")
         assert names_in(waiting.result()) == {"1.jpg", "2.jpg"}
+
+
+def test_an_upload_is_awaited_on_a_file_server_whose_clock_is_behind(
+    photos_dir: Path, tmp_path: Path
+) -> None:
+    album = make_album(photos_dir, {"1.jpg": b"one"})
+    flags = ("--settle-time", "1", "--settle-wait", "0")
+    with (
+        gated(photos_dir, tmp_path / "mounted") as gates,
+        serving(gates.root, tmp_path, *flags, variables=clock_ahead(60)) as server,
+        (album / "2.jpg").open("wb") as upload,
+    ):
+        for _ in range(10):
+            upload.write(b"two")
+            upload.flush()
+            assert get(server.port, LINK).status == HTTPStatus.SERVICE_UNAVAILABLE
+        eventually(lambda: get(server.port, LINK).status == HTTPStatus.OK)
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
