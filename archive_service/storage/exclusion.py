@@ -30,6 +30,7 @@ DEFAULT_PATTERNS = (
     "*.lftp-pget-status",  # the same of lftp
     "*.ytdl",  # the same of yt-dlp
     "*.tmp",
+    "*.temp",  # instaloader
     "*.crdownload",  # Chromium
     "*.download",  # Safari, QtWebEngine, nodejs-file-downloader
     "*.ipull",
@@ -66,6 +67,7 @@ DEFAULT_PATTERNS = (
 _NUMBERED = r"""(?x:
     .+\..+\.[0-4][0-9]{9}                                    # nginx
     | .+\.[a-z0-9]{1,5}\.(?=[0-9]*[a-f])[0-9a-f]{8}          # AWS; digits alone are a date
+    | .+\.(?:[a-z]{2,4}|mp[34]|3gp)[0-9]{9,10}               # s5cmd, and others written in Go
     | .+\.\$\$[0-9]+(?:\$part)?                              # easydl
     | .+\.part-frag[0-9]+                                    # yt-dlp
     | .+\.[0-9]+\.[0-9]+~                                    # lighttpd
@@ -91,7 +93,7 @@ _UPLOADS = rf"""(?isx:
     | \.~tmp~                        # rsync --delay-updates
     | \..+\.~[0-9a-f]+               # Nextcloud
     | \.[^.].*\.[a-z0-9]{{6}}        # rsync
-    | .+\.(?:filepart|part|partial|part\.minio|tmp|!ut|!qb|!sync)
+    | .+\.(?:filepart|part|partial|part\.minio|tmp|temp|!ut|!qb|!sync)
     | .+\.(?:aria2|aria2__temp|lftp-pget-status|ytdl)
     | .+\.(?:crdownload|opdownload|download|ipull)
     | .+_\.gstmp

@@ -81,7 +81,7 @@ class _HalfWay(BaseHTTPRequestHandler):
         """Send the header of an answer; return the bytes that were asked for."""
         whole, asked = len(self._data), _RANGE.fullmatch(self.headers.get("Range", ""))
         first = int(asked[1]) if asked else 0
-        last = int(asked[2]) if asked and asked[2] else whole - 1
+        last = min(int(asked[2]), whole - 1) if asked and asked[2] else whole - 1
         self.send_response(206 if asked else 200)
         if asked:
             self.send_header("Content-Range", f"bytes {first}-{last}/{whole}")
@@ -140,17 +140,27 @@ def axel(source: Path, target: Path) -> AbstractContextManager[Upload]:
     )
 
 
-def aws(source: Path, target: Path) -> AbstractContextManager[Upload]:
-    """Write to a name with eight hexadecimal digits behind it, as all that boto3 downloads."""
-    program = installed("aws")
-    settings = ("AWS_ACCESS_KEY_ID=a", "AWS_SECRET_ACCESS_KEY=b", "AWS_DEFAULT_REGION=us-east-1")
+def _from_store(
+    program: str, copy: Sequence[str], source: Path, target: Path
+) -> AbstractContextManager[Upload]:
+    settings = ("AWS_ACCESS_KEY_ID=a", "AWS_SECRET_ACCESS_KEY=b", "AWS_REGION=us-east-1")
+    by_program = ["env", *settings, "AWS_DEFAULT_REGION=us-east-1", installed(program)]
 
     def command(url: str, target: Path) -> Sequence[str | Path]:
         endpoint = ("--endpoint-url", url.rpartition("/")[0])
-        copy = ("s3", "cp", "--only-show-errors", "s3://site/1.jpg", target)
-        return ["env", *settings, program, *endpoint, *copy]
+        return [*by_program, *endpoint, *copy, "s3://site/1.jpg", target]
 
     return _loading(command, source, target)
+
+
+def aws(source: Path, target: Path) -> AbstractContextManager[Upload]:
+    """Write to a name with eight hexadecimal digits behind it, as all that boto3 downloads."""
+    return _from_store("aws", ("s3", "cp", "--only-show-errors"), source, target)
+
+
+def s5cmd(source: Path, target: Path) -> AbstractContextManager[Upload]:
+    """Write to a name with up to ten digits behind it, as `os.CreateTemp` of Go makes it."""
+    return _from_store("s5cmd", ("cp",), source, target)
 
 
 def yt_dlp(source: Path, target: Path) -> AbstractContextManager[Upload]:
@@ -191,6 +201,7 @@ DOWNLOADERS: Sequence[Uploader] = (
     lftp_pget,
     axel,
     aws,
+    s5cmd,
     yt_dlp,
     easydl,
     nodejs_file_downloader,
