@@ -16,6 +16,7 @@ from harness.inotify import watches
 from harness.readers import succeed
 from harness.server import Server
 from harness.settling import LINK, SOON, WITHIN_S, files_in, is_refused, still
+from harness.swapping import exchange
 
 PICTURE = noise(20_000)
 
@@ -40,6 +41,23 @@ def test_inotify_shows_open_files_where_leases_do_not(serve: Serve, photos_dir: 
         eventually(lambda: is_refused(server) and _awaits(server, after=count))
     wanted = {"1.jpg": b"one", "a/": b"", "4.jpg": b"anew" + PICTURE[4:]}
     eventually(lambda: files_in(server) == wanted, within_s=WITHIN_S)
+
+
+def test_inotify_knows_an_open_file_that_has_changed_places_with_another(
+    serve: Serve, photos_dir: Path
+) -> None:
+    """The kernel reports it as a renaming, and one back."""
+    album = make_album(photos_dir, {"1.jpg": b"one", "2.jpg": b"two"})
+    server = serve(*SOON, "--open-files", "watch", "--index-ahead", "watch")
+    server.wait_for("index_ahead.watching")
+    with (album / "2.jpg").open("r+b") as upload:
+        upload.write(PICTURE)
+        upload.flush()
+        exchange(album / "1.jpg", album / "2.jpg")
+        (album / "2.jpg").unlink()
+        still(album)
+        eventually(lambda: is_refused(server) and _awaits(server))
+    eventually(lambda: files_in(server) == {"1.jpg": PICTURE}, within_s=WITHIN_S)
 
 
 @pytest.mark.parametrize("directory", [".", "day/evening"])

@@ -214,6 +214,8 @@ class _WritingNotes:
         self._written = written
         self._moved: tuple[int, tuple[int, str, str]] | None = None
         """The cookie and the file of the last event of a name that is gone; the new one follows."""
+        self._renamed: tuple[tuple[int, str, str], tuple[int, str, str]] | None = None
+        """The old and the new name of the last renaming."""
 
     def note(self, mask: int, file: tuple[int, str, str], cookie: int) -> None:
         """Note one event; the file is a watch, an album and a name."""
@@ -226,9 +228,18 @@ class _WritingNotes:
         elif mask & _MOVED_FROM:
             self._moved = cookie, file
         elif mask & _MOVED_TO:
-            self._written.note_closed(*file)  # it has replaced what had that name
             if self._moved and self._moved[0] == cookie:
-                self._written.note_renamed(self._moved[1], file)
+                self._note_renamed(self._moved[1], file)
+            else:
+                self._written.note_closed(*file)  # it has replaced what had that name
+
+    def _note_renamed(self, old: tuple[int, str, str], new: tuple[int, str, str]) -> None:
+        """Note a renaming; an exchange of two names is reported as one, and as one back."""
+        if self._renamed == (new, old):
+            self._written.note_exchanged(new, old)
+        else:
+            self._written.note_renamed(old, new)
+        self._renamed = old, new
 
     def forget(self) -> None:
         """Forget all files: what happens to them is no longer known."""

@@ -84,10 +84,25 @@ class WrittenFiles:
             self._take(_Key(watch, album, name))
 
     def note_renamed(self, old: tuple[int, str, str], new: tuple[int, str, str]) -> None:
-        """Record that a file was renamed; `old` and `new` are a watch, album and name."""
+        """Record that a file was renamed; `old` and `new` are a watch, album and name.
+
+        If they were exchanged, the other file has the old name now.
+        """
         with self._lock:
-            if writing := self._take(_Key(*old)):
-                self._put(_Key(*new), writing)
+            moved, replaced = self._take(_Key(*old)), self._take(_Key(*new))
+            if moved:
+                self._put(_Key(*new), moved)
+            if replaced:
+                self._put(_Key(*old), replaced)
+
+    def note_exchanged(self, one: tuple[int, str, str], other: tuple[int, str, str]) -> None:
+        """Record that two files may have exchanged their names: each may be either of them."""
+        keys = _Key(*one), _Key(*other)
+        with self._lock:
+            if known := [self._files[key] for key in keys if key in self._files]:
+                newest = max(known, key=lambda writing: writing.since_s)
+                for key in keys:
+                    self._put(key, newest)
 
     def clear(self) -> None:
         """Forget all files: events were lost, or nothing is watched any more."""
