@@ -7,7 +7,7 @@ kernel then sends the signal of F_SETSIG; the default, SIGIO, would end this pro
 the file's owner or CAP_LEASE, or it fails with EACCES.  Network file systems refuse leases for
 other reasons, so EAGAIN counts on local disks alone.
 
-If leases say nothing, the watcher of the index ahead is asked: see `WrittenFiles`.
+If leases say nothing, the watcher of the index ahead is asked: see `UnclosedFiles`.
 
 Only files that changed lately are checked, so old albums cost nothing.
 """
@@ -37,7 +37,7 @@ from archive_service.storage.local.filesystem_type import is_prompt
 from archive_service.storage.local.native import AS_COMPILED, NativeCalls
 from archive_service.storage.local.open_beneath import OPEN_FILE, Opened, opened_below_root
 from archive_service.storage.local.stat_record import ctime_ns
-from archive_service.storage.local.written_files import WrittenFiles
+from archive_service.storage.local.unclosed_files import UnclosedFiles
 
 try:
     import fcntl
@@ -103,14 +103,14 @@ class Leases:
         return files.count_whole(sources, young_from_ns=young_from_ns)
 
 
-class UploadSigns:
+class UnfinishedUploads:
     """Checks the files of albums below a root, for calls from any thread; see `UploadLook`."""
 
     def __init__(
         self,
         root: Path,
         leases: Leases | NoLeases,
-        written: WrittenFiles,
+        written: UnclosedFiles,
         observe: Observe = ignore,
         native: NativeCalls = AS_COMPILED,
     ) -> None:
@@ -170,7 +170,7 @@ class _AlbumLook:
     """One check of an album."""
 
     def __init__(
-        self, archive: ArchiveId, listing: Listing, now_ns: int, writers: UploadSigns
+        self, archive: ArchiveId, listing: Listing, now_ns: int, writers: UnfinishedUploads
     ) -> None:
         self.other_sign: UploadSign | None = None
         """A sign that is not UploadSign.OPEN."""
