@@ -13,10 +13,11 @@ from archive_service.config.settings import Settings
 from archive_service.observe.events import Observe, ignore
 from archive_service.storage.base import Storage
 from archive_service.storage.excluded_names import Exclusion
+from archive_service.storage.local.read_lease import Leases, NoLeases
 from archive_service.storage.local.real_path import real_path
 from archive_service.storage.local.storage import LocalStorage
 from archive_service.storage.local.unclosed_files import UnclosedFiles
-from archive_service.storage.local.unfinished_uploads import Leases, NoLeases, UnfinishedUploads
+from archive_service.storage.local.unfinished_uploads import UnfinishedUploads
 from archive_service.storage.s3.location import Addressing
 
 _OF_ANY_STORE = "see the log of the store"

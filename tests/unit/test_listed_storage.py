@@ -33,9 +33,10 @@ from archive_service.storage.excluded_names import DEFAULT_PATTERNS, Exclusion
 from archive_service.storage.file_lists.list_place import ListDirectory, ListFile
 from archive_service.storage.file_lists.listed_storage import ListedStorage
 from archive_service.storage.file_lists.parsed_list import FileList
+from archive_service.storage.local.read_lease import Leases, NoLeases
 from archive_service.storage.local.storage import LocalStorage
 from archive_service.storage.local.unclosed_files import UnclosedFiles
-from archive_service.storage.local.unfinished_uploads import Leases, NoLeases, UnfinishedUploads
+from archive_service.storage.local.unfinished_uploads import UnfinishedUploads
 from archive_service.storage.wanted_tree import WantedTree
 
 ARCHIVE = ArchiveId("order")

@@ -21,14 +21,10 @@ from archive_service.observe.events import Event
 from archive_service.observe.storage_events import OpenFileIgnored
 from archive_service.storage.excluded_names import DEFAULT_PATTERNS, Exclusion
 from archive_service.storage.local.native import AS_COMPILED, NOTHING_COMPILED, NativeCalls
+from archive_service.storage.local.read_lease import Lease, Leases, NoLeases
 from archive_service.storage.local.storage import LocalStorage
 from archive_service.storage.local.unclosed_files import UnclosedFiles
-from archive_service.storage.local.unfinished_uploads import (
-    Lease,
-    Leases,
-    NoLeases,
-    UnfinishedUploads,
-)
+from archive_service.storage.local.unfinished_uploads import UnfinishedUploads
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="leases are Linux's")
 ARCHIVE = ArchiveId(HASH)
