@@ -11,6 +11,7 @@ import pytest
 from _pytest.mark.expression import Expression  # no public name
 from harness.http import Connection, connected
 from harness.server import Server, serving
+from hypothesis import HealthCheck, settings
 
 Serve = Callable[..., Server]
 TESTS = Path(__file__).parent
@@ -56,6 +57,10 @@ MARKERS: Mapping[str, str | None] = {
 """Markers of whole directories, and of files, which come first, for tests without one of those."""
 SHARING = ("interop", "indexes", "s3")
 """Directories whose tests share programs, archives or servers, which are made once then."""
+
+# Each example of a property has as long as a busy machine takes for it.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
