@@ -17,7 +17,7 @@ from archive_service.storage.local.read_lease import Leases, NoLeases
 from archive_service.storage.local.real_path import real_path
 from archive_service.storage.local.storage import LocalStorage
 from archive_service.storage.local.unclosed_files import UnclosedFiles
-from archive_service.storage.local.unfinished_uploads import UnfinishedUploads
+from archive_service.storage.local.young_files import YoungFiles
 from archive_service.storage.s3.location import Addressing
 
 _OF_ANY_STORE = "see the log of the store"
@@ -74,7 +74,7 @@ def upload_look(settings: Settings, written: UnclosedFiles, observe: Observe) ->
         return NO_UPLOAD_LOOK
     leases = NoLeases() if settings.open_files == "watch" else Leases()
     known = UnclosedFiles() if settings.open_files == "lease" else written
-    return UnfinishedUploads(settings.photos_dir, leases, known, observe)
+    return YoungFiles(settings.photos_dir, leases, known, observe)
 
 
 def place_bytes(place: StoragePlace) -> bytes:

@@ -36,7 +36,7 @@ from archive_service.storage.file_lists.parsed_list import FileList
 from archive_service.storage.local.read_lease import Leases, NoLeases
 from archive_service.storage.local.storage import LocalStorage
 from archive_service.storage.local.unclosed_files import UnclosedFiles
-from archive_service.storage.local.unfinished_uploads import UnfinishedUploads
+from archive_service.storage.local.young_files import YoungFiles
 from archive_service.storage.wanted_tree import WantedTree
 
 ARCHIVE = ArchiveId("order")
@@ -177,7 +177,7 @@ def test_a_list_that_may_change_unseen_has_no_version(shop: Shop) -> None:
 
 
 def test_a_file_that_somebody_writes_to_holds_the_list(shop: Shop) -> None:
-    writers = UnfinishedUploads(shop.photos_dir, Leases(), UnclosedFiles())
+    writers = YoungFiles(shop.photos_dir, Leases(), UnclosedFiles())
 
     def sign(listing: Listing) -> UploadSign | None:
         return writers.sign(ARCHIVE, listing, now_ns=time.time_ns())
@@ -194,7 +194,7 @@ def test_a_file_that_somebody_writes_to_holds_the_list(shop: Shop) -> None:
 
 def test_what_the_watcher_saw_in_an_album_holds_the_list(shop: Shop) -> None:
     written = UnclosedFiles()
-    writers = UnfinishedUploads(shop.photos_dir, NoLeases(), written)
+    writers = YoungFiles(shop.photos_dir, NoLeases(), written)
     listing = shop.listing("one/1.jpg", "two/1.jpg")
     for album, expected in ((ARCHIVE.value, None), ("one", UploadSign.OPEN)):
         written.note_made(1, album, "1.jpg")
@@ -267,7 +267,7 @@ def test_all_that_a_list_says_is_in_its_fingerprint() -> None:
 
 def test_a_text_that_was_just_written_is_no_file_that_is_looked_at(shop: Shop) -> None:
     write_list(shop.lists_dir, {"files": [{"text": "x", "as": "x"}]}, ARCHIVE.value)
-    writers = UnfinishedUploads(shop.photos_dir, Leases(), UnclosedFiles())
+    writers = YoungFiles(shop.photos_dir, Leases(), UnclosedFiles())
     assert writers.sign(ARCHIVE, shop.storage.list(ARCHIVE), now_ns=time.time_ns()) is None
 
 

@@ -1,9 +1,8 @@
-"""Detects files that a program has open for writing, that begin and end with zeros, or have holes.
+"""Checks files that changed lately for signs of an upload that is not finished.
 
-A read lease shows that a program has the file open (see `read_lease`).  If leases say nothing, the
-watcher of the index ahead is asked (see `UnclosedFiles`).
-
-Only files that changed lately are checked, so old albums cost nothing.
+Such a file is open for writing, begins and ends with zeros, or has holes.  A read lease shows that
+a program has it open (see `read_lease`); if leases say nothing, the watcher of the index ahead is
+asked (see `UnclosedFiles`).  Old albums cost nothing.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ MOST_LOOKED_AT = 10_000
 _END_BYTES = 4096
 
 
-class UnfinishedUploads:
+class YoungFiles:
     """Checks the files of albums below a root, for calls from any thread; see `UploadLook`."""
 
     def __init__(
@@ -105,19 +104,19 @@ class _AlbumLook:
     """One check of an album."""
 
     def __init__(
-        self, archive: ArchiveId, listing: Listing, now_ns: int, writers: UnfinishedUploads
+        self, archive: ArchiveId, listing: Listing, now_ns: int, young: YoungFiles
     ) -> None:
         self.other_sign: UploadSign | None = None
         """A sign that is not UploadSign.OPEN."""
         self._archive = archive
         self._listing = listing
         self._now_ns = now_ns
-        self._writers = writers
+        self._young = young
 
     def at_each(self, files: LocalAlbumFiles, sources: Sequence[SourceIndex]) -> None:
         """Check files of the listing; raise _OpenSeen."""
         young_from_ns = self._now_ns - int(YOUNG_S * NS_PER_S)
-        whole = self._writers.leases.count_whole(files, sources, young_from_ns=young_from_ns)
+        whole = self._young.leases.count_whole(files, sources, young_from_ns=young_from_ns)
         for source in sources[whole:]:
             try:
                 found = self._at(files, source)
@@ -168,15 +167,15 @@ class _AlbumLook:
         return False
 
     def _holds(self, origin: Origin, descriptor: int, *, changed_ns: int) -> bool:
-        if not self._writers.is_written(origin, descriptor):
+        if not self._young.is_written(origin, descriptor):
             return False
         if self._now_ns - changed_ns < OPEN_S * NS_PER_S:
             return True
-        self._writers.report_left_open(self._archive)
+        self._young.report_left_open(self._archive)
         return False
 
     def _directory(self, path: bytes) -> Opened:
-        place = self._writers.place(self._archive, self._listing)
+        place = self._young.place(self._archive, self._listing)
         return Opened(opened_below_root(bytes(place.root), place.path + b"/" + path))
 
 

@@ -24,7 +24,7 @@ from archive_service.storage.local.native import AS_COMPILED, NOTHING_COMPILED, 
 from archive_service.storage.local.read_lease import Lease, Leases, NoLeases
 from archive_service.storage.local.storage import LocalStorage
 from archive_service.storage.local.unclosed_files import UnclosedFiles
-from archive_service.storage.local.unfinished_uploads import UnfinishedUploads
+from archive_service.storage.local.young_files import YoungFiles
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="leases are Linux's")
 ARCHIVE = ArchiveId(HASH)
@@ -46,7 +46,7 @@ class Look:
         self.events: list[Event] = []
         self.written = UnclosedFiles()
         self._storage = LocalStorage(photos_dir, Exclusion(DEFAULT_PATTERNS))
-        self._writers = UnfinishedUploads(
+        self._writers = YoungFiles(
             photos_dir, leases or Leases(), self.written, self.events.append, native
         )
 
