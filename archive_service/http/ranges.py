@@ -72,6 +72,12 @@ def has_only_suffixes(value: str) -> bool:
     return not any(_first_positions(value))
 
 
+def has_last_positions(value: str) -> bool:
+    """Return whether all ranges of a valid field say where they end."""
+    _, _, range_set = value.partition("=")
+    return all(spec.strip(" \t")[-1:] != "-" for spec in range_set.split(","))
+
+
 def content_range(byte_range: ByteRange, complete_length: int) -> str:
     """Print the Content-Range of a part (RFC 9110 section 14.4)."""
     return f"{UNIT} {byte_range.start}-{byte_range.stop - 1}/{complete_length}"

@@ -29,6 +29,7 @@ from archive_service.http.ranges import (
     UNIT,
     ByteRange,
     content_range,
+    has_last_positions,
     has_only_suffixes,
     parse_range,
     starts_beyond,
@@ -39,6 +40,9 @@ from archive_service.http.request_fields import RequestFields
 Fields = tuple[tuple[str, str], ...]
 
 _BOUNDARY_BYTES = 16
+_END_BYTES = (22, 22 + 0xFFFF)
+"""What readers of zip ask for first, at the end: the end record (APPNOTE 4.3.16) as it usually is,
+or with the longest comment."""
 _ACCEPT_RANGES: Fields = (("Accept-Ranges", UNIT),)
 
 
@@ -62,6 +66,8 @@ class ResponsePlan(NamedTuple):
     fields: Fields
     """The fields about the archive; with Content-Length where the parts are the content."""
     body: tuple[BodyPart, ...] = ()
+    complete_length: int = 0
+    """Bytes of the archive, where the parts are of it."""
 
     @property
     def content_length(self) -> int:
@@ -98,9 +104,18 @@ def is_beginning(answer: ResponsePlan, fields: RequestFields) -> bool:
 
     Such an answer holds the first byte of the archive, or its end, where readers of zip begin.
     """
-    if any(part.start == 0 for part in answer.body if isinstance(part, Slice)):
+    slices = [part for part in answer.body if isinstance(part, Slice)]
+    if any(part.start == 0 for part in slices):
         return True
-    return answer.status == 206 and has_only_suffixes(fields.range or "")
+    if answer.status != 206:
+        return False
+    asked = fields.range or ""
+    is_end = has_last_positions(asked) and all(_is_end(part, answer) for part in slices)
+    return is_end or has_only_suffixes(asked)
+
+
+def _is_end(part: Slice, answer: ResponsePlan) -> bool:
+    return part.stop == answer.complete_length and part.length in _END_BYTES
 
 
 def continues_unguarded(answer: ResponsePlan, fields: RequestFields) -> bool:
@@ -185,7 +200,7 @@ def _content(
         *_validator_fields(target.validators),
         *_ACCEPT_RANGES,
     )
-    return ResponsePlan(status, fields, parts)
+    return ResponsePlan(status, fields, parts, target.complete_length)
 
 
 # RFC 9110 section 15.4.5: a 304 MUST have the ETag, and other metadata only "for the purpose of

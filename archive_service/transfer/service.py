@@ -57,6 +57,8 @@ SETTLED_WITHIN_S = 0.5
 INDEX_ENDS_WITHIN_S = 5.0
 """How long the end waits for the index to take what was learned."""
 _ROOT, _INDEX = "root", "index"
+_TIDYING = "tidy"
+"""Apart from the root, because it reads LISTS_DIR, too, which may hang."""
 _Result = TypeVar("_Result")
 
 
@@ -95,8 +97,7 @@ class ArchiveService:
         self._computing = Lanes("compute", _COMPUTING)
         self._contents: WeakKeyDictionary[Representation, ArchiveContent] = WeakKeyDictionary()
         self._root = Lanes("root", _LOOKING_AT_ROOT)
-        self._root_lane = self._root.of(_ROOT)
-        self._tidying_lane = self._root.of("tidy")  # it reads LISTS_DIR, too, which may hang
+        self._root_lane, self._tidying_lane = map(self._root.of, (_ROOT, _TIDYING))
         self._indexing = Lanes("index", _INDEXING, on_hanging=self._hanging)
         self._index_lane = self._indexing.of(_INDEX)
         self._checks = SharedCalls(self._begin_check)

@@ -163,6 +163,17 @@ def test_a_reader_that_looks_at_the_end_begins_there(serve: Serve, album: Path, 
     assert go_on(server, WGET) == 206
 
 
+def test_a_reader_that_asks_for_the_end_record_begins_there(serve: Serve, album: Path) -> None:
+    """Python's zipfile does so by fsspec; a program that resumes leaves the end open."""
+    server = serve()
+    length = len(begin(server, WGET).content)
+    change(album)
+    rest = f"Range: bytes={length - 22}-"
+    assert get(server.port, TARGET, rest, WGET).status == 412
+    assert get(server.port, TARGET, f"{rest}{length - 1}", WGET).status == 206
+    assert go_on(server, WGET) == 206
+
+
 def test_a_look_at_the_start_is_no_beginning_but_takes_none_back(serve: Serve, album: Path) -> None:
     server = serve()
     begin(server, WGET)
