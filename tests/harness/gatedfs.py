@@ -59,6 +59,10 @@ class GatedFs:
         """Let each request take so long from now on."""
         self._order(f"delay {seconds}")
 
+    def unmount(self) -> None:
+        """Leave an empty directory, as sshfs does when its connection ends."""
+        subprocess.run(["umount", "-l", str(self.root)], check=True)
+
     def clear(self) -> None:
         """Open all gates and end all errors."""
         self._order("clear")
@@ -84,7 +88,7 @@ def gated(directory: Path, mount_point: Path, *, cached_s: float = 0) -> Iterato
     For `cached_s` the kernel uses its cached answer about a name.
     """
     need_fuse()
-    mount_point.mkdir()
+    mount_point.mkdir(exist_ok=True)
     process = subprocess.Popen(
         [sys.executable, str(_PROGRAM), str(directory), str(mount_point), str(cached_s)],
         stdin=subprocess.PIPE,
