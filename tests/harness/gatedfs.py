@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -71,14 +71,17 @@ class GatedFs:
 
     def _order(self, command: str) -> None:
         assert self._process.stdin
-        self._process.stdin.write(f"{command}\n")
-        self._process.stdin.flush()
-        self._words["obeyed"].get(timeout=_TIMEOUT_S)
+        with suppress(BrokenPipeError):
+            self._process.stdin.write(f"{command}\n")
+            self._process.stdin.flush()
+            self._words["obeyed"].get(timeout=_TIMEOUT_S)
 
     def _read(self) -> None:
         assert self._process.stdout
         for line in self._process.stdout:
             self._words[line.strip()].put(line)
+        for words in self._words.values():  # it ends once it is unmounted
+            words.put("")
 
 
 @contextmanager

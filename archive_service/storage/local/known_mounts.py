@@ -43,6 +43,11 @@ class KnownMounts:
         self._lock = Lock()
         self._known: WeightedLRU[ArchiveId, frozenset[bytes]] = WeightedLRU(_ROOM)
 
+    def has(self, archive: ArchiveId) -> bool:
+        """Return whether a mount was met in an album."""
+        with self._lock:
+            return self._known.get(archive) is not None
+
     def note(self, archive: ArchiveId, met: MetMounts, *, is_whole: bool) -> None:
         """Record what a walk has met, of a whole album or of a part.
 

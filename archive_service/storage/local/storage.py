@@ -142,7 +142,8 @@ class LocalStorage:
         """Name the mount that an album lies on; see `Storage.place`."""
         root = Path(os.path.abspath(self._root))  # noqa: PTH100 - looks at nothing
         mount = mount_point(root / archive.value)
-        return f"{root}/{archive}" if mount.is_relative_to(root) and mount != root else str(mount)
+        is_below = mount.is_relative_to(root) and mount != root
+        return f"{root}/{archive}" if is_below or self._mounts.has(archive) else str(mount)
 
     def is_prompt(self, archive: ArchiveId) -> bool:
         """Return whether the album lies on local disks; see `Storage.is_prompt`."""
