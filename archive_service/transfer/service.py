@@ -90,15 +90,15 @@ class ArchiveService:
         self._index = index
         self._settling, self._uploads = waits.settling, waits.uploads
         self._observe = observe
-        self._hanging_disks = HangingDisks(observe)
+        disks = HangingDisks(observe, self._place)
         self._first_seen = FirstSeen()
-        self._reading = Lanes("read", _READING, on_hanging=self._hanging)
-        self._hashing = Lanes("hash", _HASHING, on_hanging=self._hanging)
+        self._reading = Lanes("read", _READING, on_hanging=disks.change)
+        self._hashing = Lanes("hash", _HASHING, on_hanging=disks.change)
         self._computing = Lanes("compute", _COMPUTING)
         self._contents: WeakKeyDictionary[Representation, ArchiveContent] = WeakKeyDictionary()
         self._root = Lanes("root", _LOOKING_AT_ROOT)
         self._root_lane, self._tidying_lane = map(self._root.of, (_ROOT, _TIDYING))
-        self._indexing = Lanes("index", _INDEXING, on_hanging=self._hanging)
+        self._indexing = Lanes("index", _INDEXING, on_hanging=disks.change)
         self._index_lane = self._indexing.of(_INDEX)
         self._checks = SharedCalls(self._begin_check)
         self._demand = DiskDemand()
@@ -271,12 +271,11 @@ class ArchiveService:
         done, _ = await asyncio.wait({asking}, timeout=ROOT_TIMEOUT_S)
         return bool(done) and asking.result()
 
-    def _hanging(self, key: Hashable, by: int) -> None:
+    def _place(self, key: Hashable) -> str:
+        """Name the mount that the work of a lane waits for."""
         if isinstance(key, ArchiveId):
-            place = self._storage.place(key)
-        else:
-            place = self._index.place() if key == _INDEX else ""
-        self._hanging_disks.change(place, by)
+            return self._storage.place(key)
+        return self._index.place() if key == _INDEX else ""
 
 
 def _close_in(lane: Lane, descriptor: int) -> None:

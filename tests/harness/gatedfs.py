@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -59,6 +59,10 @@ class GatedFs:
         """Let each request take so long from now on."""
         self._order(f"delay {seconds}")
 
+    def unmount(self) -> None:
+        """Leave an empty directory, as sshfs does when its connection ends."""
+        subprocess.run(["umount", "-l", str(self.root)], check=True)
+
     def clear(self) -> None:
         """Open all gates and end all errors."""
         self._order("clear")
@@ -67,14 +71,17 @@ class GatedFs:
 
     def _order(self, command: str) -> None:
         assert self._process.stdin
-        self._process.stdin.write(f"{command}\n")
-        self._process.stdin.flush()
-        self._words["obeyed"].get(timeout=_TIMEOUT_S)
+        with suppress(BrokenPipeError):
+            self._process.stdin.write(f"{command}\n")
+            self._process.stdin.flush()
+            self._words["obeyed"].get(timeout=_TIMEOUT_S)
 
     def _read(self) -> None:
         assert self._process.stdout
         for line in self._process.stdout:
             self._words[line.strip()].put(line)
+        for words in self._words.values():  # it ends once it is unmounted
+            words.put("")
 
 
 @contextmanager
@@ -84,7 +91,7 @@ def gated(directory: Path, mount_point: Path, *, cached_s: float = 0) -> Iterato
     For `cached_s` the kernel uses its cached answer about a name.
     """
     need_fuse()
-    mount_point.mkdir()
+    mount_point.mkdir(exist_ok=True)
     process = subprocess.Popen(
         [sys.executable, str(_PROGRAM), str(directory), str(mount_point), str(cached_s)],
         stdin=subprocess.PIPE,

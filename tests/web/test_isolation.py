@@ -222,6 +222,31 @@ def test_threads_that_hang_are_counted_and_logged_once(tmp_path: Path) -> None:
         assert sum("disk.hanging" in line for line in scene.server.lines) == 1
 
 
+def test_a_mount_that_is_left_while_it_hangs_keeps_its_name(tmp_path: Path) -> None:
+    """The disk that was mounted on is never blamed."""
+    with scene_of(tmp_path) as scene:
+        assert get(scene.server.port, f"/archive/{DEAD}/").status == 200
+        scene.gates.hold("list", "")
+        scene.visit()
+        scene.server.wait_for("disk.hanging", timeout_s=HELD_WITHIN_S)
+        scene.gates.unmount()
+        scene.gates.clear()
+        line = scene.server.wait_for("disk.answering", timeout_s=HELD_WITHIN_S).string
+        assert f"mount={scene.photos_dir}/{DEAD[:4]}" in line
+        assert sum("disk.hanging" in line for line in scene.server.lines) == 1
+
+
+def test_a_mount_that_is_left_before_it_counts_as_hanging_is_named(tmp_path: Path) -> None:
+    with scene_of(tmp_path) as scene:
+        assert get(scene.server.port, f"/archive/{DEAD}/").status == 200
+        scene.gates.hold("list", "")
+        scene.visit()
+        scene.gates.wait_held()
+        scene.gates.unmount()
+        line = scene.server.wait_for("disk.hanging", timeout_s=HELD_WITHIN_S).string
+        assert f"mount={scene.photos_dir}/{DEAD[:4]}" in line
+
+
 def test_many_parts_of_an_album_cost_few_listings(tmp_path: Path) -> None:
     with scene_of(tmp_path) as scene, ExitStack() as stack:
         scene.gates.hold("list", "")

@@ -15,6 +15,7 @@ from archive_service.archive.id import ArchiveId, is_archive_id
 from archive_service.archive.listing import CLOCK_TICK_NS, COARSE_CLOCK_TICK_NS
 from archive_service.archive.quantity import NS_PER_S
 from archive_service.storage.file_lists.list_model import ListBroken
+from archive_service.storage.local.known_mounts import KnownRoot
 from archive_service.storage.local.open_beneath import OPEN_FILE
 from archive_service.storage.local.stat_record import ctime_ns, mtime_ns
 
@@ -64,6 +65,7 @@ class ListDirectory:
     def __init__(self, root: Path, most_bytes: int) -> None:
         self._root = root
         self._most_bytes = most_bytes
+        self._known_root = KnownRoot(root)
 
     def read(self, archive: ArchiveId, known_version: bytes) -> ListFile | None:
         """Return a list; see `ListPlace.read`."""
@@ -73,6 +75,7 @@ class ListDirectory:
             self._check_missing(error)
             return None
         try:
+            self._known_root.note_used()
             return self._read(descriptor, known_version)
         except OSError as error:
             raise StorageUnavailable(errno_name(error)) from None
@@ -95,6 +98,10 @@ class ListDirectory:
             raise _no_file() from None
         if error.errno not in _NO_LIST or not self._root.is_dir():
             raise StorageUnavailable(errno_name(error)) from None
+        try:
+            self._known_root.check()
+        except OSError as of_root:
+            raise StorageUnavailable(errno_name(of_root)) from None
 
     def _read(self, descriptor: int, known_version: bytes) -> ListFile:
         status = os.fstat(descriptor)

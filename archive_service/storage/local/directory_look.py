@@ -65,6 +65,14 @@ class DirectoryLook:
     """Its state once all was looked at."""
     is_prompt: bool
     """Whether its file system answers at once."""
+    is_mount: bool
+    """Whether it has another device than the directory above it."""
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether nothing is in it, not even what is left out."""
+        found = self.sorted_names
+        return not (found.kept or found.uploads or found.has_litter)
 
     def without_placeholders(self) -> tuple[list[bytes], bytes]:
         """Return names and rows without the empty files that an upload holds its name with."""

@@ -36,6 +36,7 @@ from archive_service.storage.local.directory_look import Place
 from archive_service.storage.local.filesystem_type import is_prompt, mount_point
 from archive_service.storage.local.kept_album import KEPT_ENTRIES
 from archive_service.storage.local.kept_listings import Found, FoundAlbum, KeptListings, Wanted
+from archive_service.storage.local.known_mounts import KnownMounts, KnownRoot
 from archive_service.storage.local.native import AS_COMPILED, NativeCalls
 from archive_service.storage.local.open_beneath import OPEN_DIRECTORY, Opened
 from archive_service.storage.local.symlinks import AlbumLinks, Skipped
@@ -67,6 +68,8 @@ class LocalStorage:
         self._symlinks = symlinks
         self._in_flights = InFlights()
         self._kept = KeptListings()
+        self._mounts = KnownMounts()
+        self._known_root = KnownRoot(root)
         self._observe = once(observe)
 
     def list(self, archive: ArchiveId) -> Listing:
@@ -116,7 +119,12 @@ class LocalStorage:
     def check(self) -> bool:
         """Look for the first directory below the root; see `Storage.check`."""
         with self._opened_root() as root, os.scandir(root) as children:
-            return any(child.is_dir(follow_symlinks=False) for child in children)
+            has_albums = any(child.is_dir(follow_symlinks=False) for child in children)
+            if has_albums:
+                self._known_root.note_used()
+            else:
+                self._known_root.check()
+            return has_albums
 
     def albums(self) -> Sequence[str]:
         """Name the directories below the root; see `Storage.albums`."""
@@ -134,7 +142,8 @@ class LocalStorage:
         """Name the mount that an album lies on; see `Storage.place`."""
         root = Path(os.path.abspath(self._root))  # noqa: PTH100 - looks at nothing
         mount = mount_point(root / archive.value)
-        return f"{root}/{archive}" if mount.is_relative_to(root) and mount != root else str(mount)
+        is_below = mount.is_relative_to(root) and mount != root
+        return f"{root}/{archive}" if is_below or self._mounts.has(archive) else str(mount)
 
     def is_prompt(self, archive: ArchiveId) -> bool:
         """Return whether the album lies on local disks; see `Storage.is_prompt`."""
@@ -168,9 +177,11 @@ class LocalStorage:
             listed_from_ns = time.time_ns()
             walk = self._walk(archive, album, in_flight)
             walk.keep(KEPT_ENTRIES)
-            walk.directory(album, Place(wanted=wanted))
+            is_root_prompt, device = self._look_at_root()
+            walk.directory(album, Place(wanted=wanted), device)
+            self._mounts.note(archive, walk.met, is_whole=wanted is None)
             listing = walk.listing()
-            are_prompt = walk.is_prompt and self._is_root_prompt()
+            are_prompt = walk.is_prompt and is_root_prompt
             can_be_kept = are_prompt and listing.has_settled(listed_from_ns)
             return FoundAlbum(listing, are_prompt, walk.kept_album() if can_be_kept else None)
 
@@ -192,9 +203,10 @@ class LocalStorage:
         except OSError as error:
             raise StorageUnavailable(errno_name(error)) from None
 
-    def _is_root_prompt(self) -> bool:
+    def _look_at_root(self) -> tuple[bool, int]:
+        """Return whether the root's file system answers at once, and its device."""
         with opened_directory(self._root) as root:
-            return is_prompt(root)
+            return is_prompt(root), os.fstat(root).st_dev
 
     def _opened_album(self, archive: ArchiveId) -> Opened:
         """Open an album together with the root; raise ArchiveNotFound if only the album is missing.

@@ -31,6 +31,7 @@ from archive_service.storage.local.directory_look import (
 )
 from archive_service.storage.local.filesystem_type import is_prompt
 from archive_service.storage.local.kept_album import KeptAlbum, KeptAlbumBuilder
+from archive_service.storage.local.known_mounts import MetMounts
 from archive_service.storage.local.listing_builder import ListingBuilder
 from archive_service.storage.local.native import AS_COMPILED, NativeCalls
 from archive_service.storage.local.open_beneath import OPEN_DIRECTORY, Opened
@@ -91,6 +92,7 @@ class Walk:
         """The directory entered last, where an error occurred."""
         self.is_prompt = True
         """Whether all directories lie on file systems that answer at once."""
+        self.met = MetMounts()
         self._exclusion = exclusion
         self._acceptance = acceptance
         self._in_flight = in_flight
@@ -128,14 +130,15 @@ class Walk:
         """Return what was collected for `keep`; None if the album is too large or has links."""
         return self._kept.album()
 
-    def directory(self, descriptor: int, place: Place) -> bool:
+    def directory(self, descriptor: int, place: Place, device: int | None = None) -> bool:
         """Collect what a directory holds; return whether it is empty or leads to an empty one.
 
-        Each empty directory is collected, except the album itself: see `Listing`.
+        Each empty directory is collected, except the album itself: see `Listing`.  `device` is that
+        of the directory above it.
         """
-        return self._collect(self._look(descriptor, place))
+        return self._collect(self._look(descriptor, place, device))
 
-    def _look(self, descriptor: int, place: Place) -> DirectoryLook:
+    def _look(self, descriptor: int, place: Place, device: int | None) -> DirectoryLook:
         if place.depth > MAX_DEPTH:
             raise AlbumUnpackable("too deep")
         names, status = stable_names(descriptor, self._exclusion)
@@ -157,6 +160,7 @@ class Walk:
             upload_rows,
             status_behind=os.fstat(descriptor),
             is_prompt=is_prompt(descriptor),
+            is_mount=device not in (None, status.st_dev),
         )
 
     def _rows(self, descriptor: int, names: list[bytes]) -> tuple[list[bytes], bytes]:
@@ -167,6 +171,7 @@ class Walk:
         before = len(self)
         self._kept.add(look)
         self.is_prompt = self.is_prompt and look.is_prompt
+        self.met.add(place.location, is_mount=look.is_mount, is_bare=look.is_bare)
         self._note_left_out(look)
         below = self._add_files(*look.without_placeholders(), place)
         leads_to_empty = self._collect_below(
@@ -262,7 +267,8 @@ class Walk:
                 return None
             raise
         try:
-            return self._look(descriptor, above.place.below(name, target))
+            device = above.status.st_dev if target is None else None
+            return self._look(descriptor, above.place.below(name, target), device)
         except BaseException:
             os.close(descriptor)
             raise
