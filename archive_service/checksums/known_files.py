@@ -57,9 +57,7 @@ class KnownFiles:
         self._archive = archive
         self._listing = listing
         self._matched = 0
-        for source, path in enumerate(listing.paths):
-            if path.endswith(b"/"):
-                self.crc32s[SourceIndex(source)] = _OF_NOTHING
+        self.crc32s.update(dict.fromkeys(listing.directories(), _OF_NOTHING))
         for source, text in listing.listed.texts.items() if listing.listed else ():
             self.crc32s[SourceIndex(source)] = zlib_ng.crc32(text)
 
