@@ -44,7 +44,7 @@ from archive_service.checksums.known_files import ALBUM_PATH
 from archive_service.checksums.prefetch import Prefetch
 from archive_service.observe.events import Event, Observe, ignore
 from archive_service.observe.index_events import HashingBacklogChanged
-from archive_service.storage.exclusion import Exclusion
+from archive_service.storage.excluded_names import Exclusion
 from archive_service.storage.local.storage import LocalStorage
 from archive_service.transfer.file_span import FileSpan
 from archive_service.transfer.service import ArchiveService

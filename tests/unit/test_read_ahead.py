@@ -17,7 +17,7 @@ from harness.server import open_files
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.layout import lay_out
 from archive_service.checksums.crc32_column import Crc32Column
-from archive_service.storage.exclusion import Exclusion
+from archive_service.storage.excluded_names import Exclusion
 from archive_service.storage.local.storage import LocalStorage
 from archive_service.transfer.batches import Batch, BatchMaker, close_files
 from archive_service.transfer.disk_rate import DiskRate
