@@ -19,6 +19,7 @@ from __future__ import annotations
 import struct
 from array import array
 from collections.abc import Iterable
+from itertools import chain
 from typing import NamedTuple
 
 from archive_service.archive.listing import Listing
@@ -57,9 +58,8 @@ def stamps_of(listing: Listing) -> array[int]:
     A directory has no content, so its stamp is 0.  So is that of a text, which is part of its list.
     """
     stamps = array("Q", listing.ctimes_ns().tobytes())
-    for source in listing.sources():
-        if listing.paths[source].endswith(b"/") or listing.is_text(source):
-            stamps[source] = 0
+    for source in chain(listing.directories(), listing.listed.texts if listing.listed else ()):
+        stamps[source] = 0
     return stamps
 
 

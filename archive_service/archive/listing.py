@@ -10,6 +10,7 @@ import struct
 import sys
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import repeat
 from typing import NewType, cast
@@ -109,6 +110,18 @@ class Listing:
     def files(self) -> Iterator[SourceIndex]:
         """Yield the indices of the files, in order."""
         return (source for source in self.sources() if not self.paths[source].endswith(b"/"))
+
+    def directories(self) -> Iterator[SourceIndex]:
+        """Yield the indices of the directories, in order.
+
+        They are found among what has no bytes, which takes next to no time in most albums.
+        """
+        source = -1
+        with suppress(ValueError):
+            while True:
+                source = self.sizes.index(0, source + 1)
+                if self.paths[source].endswith(b"/"):
+                    yield SourceIndex(source)
 
     def has_files(self) -> bool:
         """Return whether there is a file, not only directories."""

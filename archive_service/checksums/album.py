@@ -156,11 +156,11 @@ class AlbumChecksums(Crc32Column):
         """
         read = zip(sources, crc32s, strict=True)
         values = {source: crc32 for source, crc32 in read if self.values[source] != crc32}
-        contradicted = [source for source in values if not self.is_unknown(source)]
+        contradicted = [source for source in values if self.values[source] != UNKNOWN]
         if contradicted:
             self._doubt_all(contradicted)
-        others = {s: crc32 for s, crc32 in values.items() if self._known.is_another(s, crc32)}
-        learned = [source for source in values if source not in others]
+        others = self._known.others(values)
+        learned = [source for source in values if source not in others] if others else list(values)
         super().learn(learned, map(values.__getitem__, learned), read_from_ns=read_from_ns)
         # Otherwise a second change in the same step of the clock would look like no change.
         has_settled = self.listing.has_settled(read_from_ns) and not self.is_written

@@ -18,7 +18,7 @@ from threading import Lock
 from archive_service.archive.id import ArchiveId
 from archive_service.storage.progress import note_step
 
-SMALL_BYTES = 8 * 1024 * 1024
+SMALL_BYTES = 16 * 1024 * 1024
 """Up to here a task is small: it ends within a turn on most disks."""
 TURN_S = 0.1
 THREADS_PER_ALBUM = 4

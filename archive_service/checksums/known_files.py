@@ -57,9 +57,7 @@ class KnownFiles:
         self._archive = archive
         self._listing = listing
         self._matched = 0
-        for source, path in enumerate(listing.paths):
-            if path.endswith(b"/"):
-                self.crc32s[SourceIndex(source)] = _OF_NOTHING
+        self.crc32s.update(dict.fromkeys(listing.directories(), _OF_NOTHING))
         for source, text in listing.listed.texts.items() if listing.listed else ():
             self.crc32s[SourceIndex(source)] = zlib_ng.crc32(text)
 
@@ -127,8 +125,13 @@ class KnownFiles:
                 [(path, with_doubt(listed, stamps[s]), crc32s[s]) for s, path, listed in rows],
             )
 
-    def is_another(self, source: SourceIndex, crc32: int) -> bool:
-        """Return whether a file has other content than its size and mtime suggest."""
+    def others(self, learned: Mapping[SourceIndex, int]) -> dict[SourceIndex, int]:
+        """Return the values of files with other content than their size and mtime suggest."""
+        if not (self.suspected or self.crc32s):
+            return {}
+        return {s: crc32 for s, crc32 in learned.items() if self._is_another(s, crc32)}
+
+    def _is_another(self, source: SourceIndex, crc32: int) -> bool:
         return self.suspected.get(source, self.crc32s.get(source, crc32)) != crc32
 
     def _take(self, index: CrcIndex, album: _AlbumRows, rows: Mapping[bytes, _Row]) -> None:
@@ -162,15 +165,18 @@ class KnownFiles:
         self, index: CrcIndex, album: _AlbumRows, learned: Mapping[SourceIndex, int]
     ) -> list[Row]:
         versions = index.versions(self._listing, album.sources)
-        return [
-            (path, self._version(source, listed, learned[source]), learned[source])
-            for source, path, listed in zip(album.sources, album.paths, versions, strict=True)
-        ]
+        if self.suspected or self.crc32s or self._inherited:  # else all are as listed
+            versions = (
+                self._version(source, listed, learned[source])
+                for source, listed in zip(album.sources, versions, strict=True)
+            )
+        crc32s = map(learned.__getitem__, album.sources)
+        return list(zip(album.paths, versions, crc32s, strict=True))
 
     def _version(self, source: SourceIndex, listed: bytes, crc32: int) -> bytes:
         if self.stamps is None:
             return listed
-        if self.is_another(source, crc32):
+        if self._is_another(source, crc32):
             is_doubted = source in self._doubted
             before = Known(self.stamps[source], source in self.suspected, is_doubted)
             return with_new_content(listed, crc32, before)

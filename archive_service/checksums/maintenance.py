@@ -86,10 +86,10 @@ class Maintenance:
             learned.clear()
 
         def take(values: Mapping[SourceIndex, int], read_from_ns: int) -> None:
-            others = [source for source in values if known.is_another(source, values[source])]
+            others = known.others(values)
             different.extend(listing.paths[source] for source in others)
             if listing.has_settled(read_from_ns):
-                kept = known.crc32s.keys() - others
+                kept = known.crc32s.keys() - others.keys()
                 learned.update((s, crc32) for s, crc32 in values.items() if s not in kept)
             if len(learned) >= _STORE_EVERY:
                 store()

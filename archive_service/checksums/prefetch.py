@@ -3,6 +3,9 @@
 Small files don't need it: they are hashed when they are read to be sent.  Hashed ahead are first
 the large files that are yet to be sent: the next one always, others within a distance.  Then come
 the files that the range skips but whose CRC-32 its part of the central directory needs.
+
+A job has one file while the sender is close behind it, and several when it is far away: to begin
+and to end a job takes as long as to hash a megabyte.
 """
 
 from __future__ import annotations
@@ -19,12 +22,16 @@ from archive_service.archive.listing import SourceIndex
 from archive_service.archive.segments import EntryIndex
 from archive_service.checksums.album import AlbumChecksums
 from archive_service.checksums.hash_job import HashJob
+from archive_service.checksums.hash_queue import SMALL_BYTES
 from archive_service.checksums.hashing import hash_groups
 
 HASH_AHEAD_BYTES = 64 * 1024 * 1024
 """How far ahead of the send position files are hashed, beyond the one that is next."""
 JOBS_AT_ONCE = 2
 """Hash jobs of one download under way at once."""
+_JOB_BYTES, _JOB_PART = SMALL_BYTES, 4
+"""The most bytes of several files in one job, and the part of the bytes that the sender has yet to
+send before it needs the first of them: then it seldom waits for the others."""
 
 
 class Prefetch:
@@ -58,16 +65,35 @@ class Prefetch:
         self._moved.set()
 
     async def _hash_unsent(self, start: int, stop: int) -> None:
-        offsets, large = self._layout.header_offsets, self._layout.large_entries
-        entries = self._layout.entries_between(start, stop)
+        layout, jobs = self._layout, self._checksums.jobs
+        unsent = self._unsent(start, stop)
+        entry = next(unsent, None)
         previous = 0
+        while entry is not None:
+            await self._until(min(previous, layout.header_offsets[entry] - HASH_AHEAD_BYTES))
+            together, room = [layout.sources[entry]], self._room_beside(entry)
+            previous = layout.header_offsets[entry]
+            while (entry := next(unsent, None)) is not None:
+                room -= layout.sizes[entry]
+                if room < 0 or jobs.has(layout.sources[entry]):
+                    break
+                together.append(layout.sources[entry])
+                previous = layout.header_offsets[entry]
+            await self._hash(together)
+
+    def _unsent(self, start: int, stop: int) -> Iterator[EntryIndex]:
+        """Yield the large files whose CRC-32 is unknown, and in the range."""
+        large, entries = self._layout.large_entries, self._layout.entries_between(start, stop)
         unsent = large[bisect_left(large, entries.start) : bisect_left(large, entries.stop)]
         for entry in map(EntryIndex, unsent):
-            source = self._layout.sources[entry]
-            if self._layout.covers_crc32(entry, start, stop) and self._checksums.is_unknown(source):
-                await self._until(min(previous, offsets[entry] - HASH_AHEAD_BYTES))
-                previous = offsets[entry]
-                await self._hash([source])
+            is_unknown = self._checksums.is_unknown(self._layout.sources[entry])
+            if is_unknown and self._layout.covers_crc32(entry, start, stop):
+                yield entry
+
+    def _room_beside(self, entry: EntryIndex) -> int:
+        """Return how many bytes of other files are hashed in the job of a file."""
+        unsent_bytes = self._layout.header_offsets[entry] - self._position
+        return min(_JOB_BYTES, unsent_bytes // _JOB_PART) - self._layout.sizes[entry]
 
     def _skipped(self, start: int, stop: int) -> Iterator[SourceIndex]:
         """Yield the sources before the range that its central directory headers name."""

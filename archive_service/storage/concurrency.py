@@ -3,7 +3,9 @@
 Theory of operation.  A caller has many items: names to `stat`, files to read.  It works on a slice
 of them in place and measures the time for one.  While items are quick it continues in place, with
 larger slices: handing an item to a thread would take longer than the item.  Once items are slow,
-threads of the album's lane take slices, too.
+threads of the album's lane take slices, too.  On local disks an item counts as slow only if the
+disk was read: others have waited for a processor, or for the interpreter's lock, and helping
+threads would have to wait for these as well.
 
 When a slice is due that no thread has begun, the caller does it itself; it waits only for slices
 that are begun.  So a thread that works for one call can make another, and a lane without a free
@@ -13,6 +15,7 @@ thread causes no delay.
 from __future__ import annotations
 
 import math
+import resource
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Hashable, Iterable, Sequence
@@ -45,6 +48,7 @@ HALVED_FILES = 4_000
 _AT_HAND_S = 1.0
 """How long a listing shows where an album lies: later another file system may be mounted there."""
 _KEPT_ALBUMS = 1000
+_OF_THREAD = getattr(resource, "RUSAGE_THREAD", None)
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
@@ -81,9 +85,8 @@ class InFlight:
 
     def measured(self, work: Callable[[], _Result]) -> _Result:
         """Do one item."""
-        began_s = self._clock_s()
-        result = work()
-        self._note(self._clock_s() - began_s)
+        result, item_s = self._timed(work)
+        self._note(item_s)
         return result
 
     def in_halves(
@@ -111,9 +114,8 @@ class InFlight:
         copying_s = item_bytes / _COPIED_BYTES_PER_S
 
         def timed(start: int, stop: int) -> tuple[_Result, float]:
-            began_s = self._clock_s()
-            result = work(start, stop)
-            return result, (self._clock_s() - began_s) / (stop - start) - copying_s
+            result, duration_s = self._timed(lambda: work(start, stop))
+            return result, duration_s / (stop - start) - copying_s
 
         results: list[_Result] = []
         done = 0
@@ -178,6 +180,15 @@ class InFlight:
             self.is_slow = False
         return [result for result, _ in done]
 
+    def _timed(self, work: Callable[[], _Result]) -> tuple[_Result, float]:
+        """Do work; return how many seconds it has taken, 0 if it has not waited for a disk."""
+        blocks, began_s = _blocks_read(), self._clock_s()
+        result = work()
+        duration_s = self._clock_s() - began_s
+        if duration_s >= _SLOW_ITEM_S and self.is_prompt and blocks is not None:
+            return result, duration_s if _blocks_read() != blocks else 0.0
+        return result, duration_s
+
     def _note(self, item_s: float) -> None:
         """Note what an item took in place; in a thread that helps it means little."""
         if self.is_slow:
@@ -194,6 +205,11 @@ class InFlight:
     def _worth_at_once(self) -> int:
         """Return how many items are worth having in flight, 0 where they are quick."""
         return min(MOST_AT_ONCE, int(self._item_s / _HAND_OVER_S)) if self.is_slow else 0
+
+
+def _blocks_read() -> int | None:
+    """Return how much the disks of this machine have read for this thread; None if unknown."""
+    return None if _OF_THREAD is None else resource.getrusage(_OF_THREAD).ru_inblock
 
 
 class InFlights:

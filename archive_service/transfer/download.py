@@ -26,7 +26,7 @@ from archive_service.observe.events import (
 from archive_service.transfer.connection import Transfer
 from archive_service.transfer.content import ArchiveContent
 from archive_service.transfer.file_span import Chunk
-from archive_service.transfer.loop_turns import AT_ONCE, Turns, later_turn
+from archive_service.transfer.loop_turns import AT_ONCE, LoopTurns, Turns, later_turn
 from archive_service.transfer.read_ahead import is_quick
 from archive_service.transfer.sending_pace import Pace
 
@@ -46,7 +46,7 @@ class DownloadRun:
         transfer: Transfer,
         *,
         pace: Pace,
-        turns: Turns,
+        turns: LoopTurns,
         observe: Observe,
     ) -> None:
         self._started = started
@@ -58,6 +58,7 @@ class DownloadRun:
         self._sent_bytes = 0
         self._has_begun = False
         self._has_failed = False
+        self._takes_turns = False
 
     @property
     def has_failed(self) -> bool:
@@ -84,6 +85,9 @@ class DownloadRun:
                     duration_s=time.monotonic() - self._began_s,
                 )
             )
+        finally:
+            if self._takes_turns:
+                self._turns.leave()
 
     async def _send_parts(self, answer: ResponsePlan, content: ArchiveContent) -> None:
         for part in answer.body:
@@ -99,8 +103,7 @@ class DownloadRun:
         count = len(chunk)
         if allowed := self._pace.may_send(count):
             await allowed
-        takes_turns = self._sent_bytes >= AT_ONCE_BYTES and is_quick(self._pace)
-        turns = self._turns if takes_turns else AT_ONCE
+        turns = self._turns_now()
         if not turns.take():
             await later_turn(turns)
         began_s = time.monotonic()
@@ -113,6 +116,14 @@ class DownloadRun:
         if pause := self._pace.sent(count, time.monotonic() - began_s):
             self._note_sent()
             await pause
+
+    def _turns_now(self) -> Turns:
+        if self._sent_bytes < AT_ONCE_BYTES or not is_quick(self._pace):
+            return AT_ONCE
+        if not self._takes_turns:
+            self._takes_turns = True
+            self._turns.join()
+        return self._turns
 
     def _note_sent(self, at_least_bytes: int = 1) -> None:
         """Note the bytes that the connection has taken since the last note, unless they are few."""

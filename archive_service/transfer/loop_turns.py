@@ -4,6 +4,9 @@ The socket of a quick client has room nearly always.  So with several of them ea
 would send for all, and other visitors, whose answers take dozens of turns, would wait for all of
 them each time.  Instead one of these downloads makes a step in each turn of the loop; beside it may
 come one that waited for the turn before, whose task continues in the next.
+
+A download alone takes no turns: to be called in each of them would cost a twentieth of its time.
+It gives way only if it goes on without waiting for its client.
 """
 
 from __future__ import annotations
@@ -27,6 +30,9 @@ class Turns(Protocol):
     def put_off(self, step: Callable[[], object]) -> None:
         """Have a step made in a later turn, behind those that were put off before."""
 
+    def note_wait(self) -> None:
+        """Note that the download has waited for its client, so the loop has turned since."""
+
 
 class AtOnce:
     """Steps that wait for no other download."""
@@ -39,6 +45,9 @@ class AtOnce:
         """Make a step now."""
         step()
 
+    def note_wait(self) -> None:
+        """Do nothing."""
+
 
 AT_ONCE = AtOnce()
 
@@ -49,19 +58,33 @@ class LoopTurns:
     def __init__(self, *, alone_s: float = _ALONE_S) -> None:
         """Let steps go on for `alone_s` seconds in one turn of the loop while none waits."""
         self._alone_s = alone_s
+        self._downloads = 0
         self._due: deque[Callable[[], object]] = deque()
         self._is_taken = False
         """Whether a step was made in this turn of the loop."""
         self._free_until_s = 0.0
 
+    def join(self) -> None:
+        """Add a download that takes turns until `leave`."""
+        self._downloads += 1
+
+    def leave(self) -> None:
+        """Remove a download."""
+        self._downloads -= 1
+
     def take(self) -> bool:
         """Take this turn of the event loop unless others come first; see `Turns.take`."""
         if self._due:
             return False
-        if self._is_taken:
+        if self._is_taken or self._downloads < 2:
             return time.monotonic() < self._free_until_s
         self._begin()
         return True
+
+    def note_wait(self) -> None:
+        """Let a download alone go on; see `Turns.note_wait`."""
+        if not self._is_taken:
+            self._free_until_s = time.monotonic() + self._alone_s
 
     def put_off(self, step: Callable[[], object]) -> None:
         """Have a step made in a later turn; see `Turns.put_off`."""

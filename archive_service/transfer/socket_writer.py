@@ -84,6 +84,7 @@ class SocketWriter:
             await sent
         finally:
             self._loop.remove_writer(self._descriptor)
+        turns.note_wait()
 
     def _await_room(self, sent: asyncio.Future[None], turns: Turns) -> None:
         self._loop.add_writer(self._descriptor, self._on_room, sent, turns)
@@ -91,6 +92,7 @@ class SocketWriter:
     def _on_room(self, sent: asyncio.Future[None], turns: Turns) -> None:
         if sent.done():  # `finish` has not run since
             return
+        turns.note_wait()
         if turns.take():
             self._make_step(sent)
             return

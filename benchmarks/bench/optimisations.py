@@ -268,6 +268,17 @@ OPTIMISATIONS = {
             ),
         ),
     ),
+    "hash-together": Optimisation(
+        "large files far ahead of the send position are hashed several in one job",
+        ("first-album", "first-photographs"),
+        (
+            Replacement(
+                "checksums/prefetch.py",
+                "_JOB_BYTES, _JOB_PART = SMALL_BYTES, 4\n",
+                "_JOB_BYTES, _JOB_PART = 0, 4\n",
+            ),
+        ),
+    ),
     "kernel-sends": Optimisation(
         "the kernel sends files from 128 KiB on; without, from 1 MiB on",
         ("little",),

@@ -61,6 +61,11 @@ class Plan:
         return Album("album", 1, 30 if self.is_quick else 400, 5 * MIB)
 
     @property
+    def photographs(self) -> Album:
+        """Photographs made for a screen: each is sent by the kernel, and hashed by itself."""
+        return Album("photographs", 1, 300 if self.is_quick else 3000, 300 * KIB)
+
+    @property
     def thumbnails(self) -> Album:
         """Many small files."""
         return Album("thumbnails", 5 if self.is_quick else 100, 500, 8 * KIB)

@@ -26,3 +26,10 @@ def evict(path: Path) -> None:
     finally:
         os.close(descriptor)
     pytest.skip("the file system lives in memory")
+
+
+def read_from_disk(path: Path) -> None:
+    """Have the disk read a file that `evict` could drop from memory."""
+    with path.open("rb", buffering=0) as file:
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        file.readall()

@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, asynccontextmanager, closing
 from dataclasses import dataclass, field
+from datetime import timezone
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -28,6 +29,7 @@ from harness.in_process import make_service
 
 from archive_service.archive.errors import DownloadFailed, SourceChanged
 from archive_service.archive.id import ArchiveId
+from archive_service.archive.layout import lay_out
 from archive_service.archive.listing import CLOCK_TICK_NS, SourceIndex
 from archive_service.archive.representation import Representation
 from archive_service.archive.segments import LARGE_FILE_BYTES
@@ -39,6 +41,9 @@ from archive_service.checksums.crc_index.memory import MemoryCrcIndex
 from archive_service.checksums.hash_blocks import BLOCK_BYTES
 from archive_service.checksums.hash_threads import HashThreads
 from archive_service.checksums.known_files import ALBUM_PATH
+from archive_service.checksums.prefetch import Prefetch
+from archive_service.observe.events import Event, Observe, ignore
+from archive_service.observe.index_events import HashingBacklogChanged
 from archive_service.storage.excluded_names import Exclusion
 from archive_service.storage.local.storage import LocalStorage
 from archive_service.transfer.file_span import FileSpan
@@ -377,9 +382,9 @@ class OneAlbum:
         self.listing = self.storage.list(ARCHIVE)
 
     @asynccontextmanager
-    async def checksums(self) -> AsyncIterator[AlbumChecksums]:
+    async def checksums(self, observe: Observe = ignore) -> AsyncIterator[AlbumChecksums]:
         with ThreadPoolExecutor(2) as hashing, ThreadPoolExecutor(1) as indexing:
-            threads = HashThreads(self.index, hashing, indexing)
+            threads = HashThreads(self.index, hashing, indexing, observe)
             with closing(threads.write_watches):
                 yield AlbumChecksums(ARCHIVE, self.listing, self.storage, threads)
 
@@ -503,6 +508,35 @@ def test_a_job_that_has_failed_a_moment_ago_is_not_joined(photos_dir: Path) -> N
             return checksums.values[1]
 
     assert run(ask_before_its_end_is_dealt_with()) == zlib.crc32(b"b")
+
+
+@pytest.mark.parametrize("is_close_behind", [True, False])
+def test_files_are_hashed_together_only_if_the_sender_is_far_behind(
+    photos_dir: Path, is_close_behind: bool
+) -> None:
+    for number in range(64):
+        path = make_sparse(photos_dir / HASH / f"{number:02}.bin", 1024 * 1024)
+    settle(path.parent)
+    album = OneAlbum(photos_dir)
+    begun: list[int] = []
+
+    def observe(event: Event) -> None:
+        if isinstance(event, HashingBacklogChanged) and event.by > 0:
+            begun.append(event.by)
+
+    async def hash_all() -> None:
+        listing = album.listing
+        layout = lay_out(listing, listing.paths, listing.sources(), zone=timezone.utc)
+        async with album.checksums(observe) as checksums:
+            prefetch = Prefetch(layout, checksums)
+            prefetch.reached(len(layout) if is_close_behind else 0)
+            await prefetch.run(0, len(layout))
+            assert checksums.is_complete()
+
+    run(hash_all())
+    assert sum(begun) == 64
+    assert begun[0] == 1  # the first file is waited for
+    assert (max(begun) == 1) == is_close_behind
 
 
 def test_every_part_of_an_archive_is_that_of_the_whole(site: Site, photos_dir: Path) -> None:

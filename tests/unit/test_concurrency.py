@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
+from pathlib import Path
 
 import pytest
+from harness.pagecache import evict, read_from_disk
 
 from archive_service.storage.concurrency import InFlight, InFlights
 from archive_service.storage.lanes import LaneLimits, Lanes
@@ -219,3 +223,31 @@ def test_an_album_is_at_hand_for_a_moment_where_its_local_disk_is_quick(
     clock.item_s = later_s
     clock.do(0, 1)
     assert in_flight.is_at_hand == is_at_hand
+
+
+@pytest.mark.parametrize("is_local", [True, False])
+def test_an_item_that_waits_for_no_disk_is_not_slow_on_a_local_one(is_local: bool) -> None:
+    """Others have the processors, or the interpreter's lock: sleeping is like that."""
+    in_flight = InFlight(NoThreads())
+    in_flight.note_listing(is_prompt=is_local)
+    for _ in range(3):
+        in_flight.measured(partial(time.sleep, _SLOW_S))
+    # Elsewhere the kernel does not say what an item has waited for.
+    assert in_flight.is_slow is not is_local
+
+
+def test_an_item_for_which_a_local_disk_is_read_is_slow(tmp_path: Path) -> None:
+    clock = Clock(_SLOW_S)
+    in_flight = InFlight(NoThreads(), clock)
+    in_flight.note_listing(is_prompt=True)
+    path = tmp_path / "file"
+    path.write_bytes(bytes(64 * 1024))
+    evict(path)
+
+    def read() -> None:
+        read_from_disk(path)
+        clock.do(0, 1)
+
+    for _ in range(2):
+        in_flight.measured(read)
+    assert in_flight.is_slow

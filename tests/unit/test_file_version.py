@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 from itertools import pairwise
 
+from harness.listings import listing_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archive_service.archive.file_version import Known, known, with_new_content, with_stamp
+from archive_service.archive.file_version import (
+    Known,
+    known,
+    stamps_of,
+    with_new_content,
+    with_stamp,
+)
 
 UNSIGNED = st.integers(0, 2**64 - 1)
 TIMES = st.integers(1_500_000_000 * 10**9, 2_000_000_000 * 10**9)
@@ -86,3 +94,11 @@ def test_a_row_without_ctimes_says_nothing_where_there_are_some() -> None:
 
 def test_a_row_of_another_length_says_nothing() -> None:
     assert known(listed(1, 2, 3, 4) + b"x", listed(1, 2, 3, 4)) is None
+
+
+def test_directories_and_files_without_bytes_are_told_apart() -> None:
+    paths = [b"a/", b"a/empty", b"b", b"c/"]
+    listing = listing_of(paths, [0, 0, 5, 0])
+    listing = replace(listing, change_tokens=b"".join(b"%08d%08d" % (n, n) for n in range(4)))
+    assert list(listing.directories()) == [0, 3]
+    assert [bool(stamp) for stamp in stamps_of(listing)] == [False, True, True, False]

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from harness.albums import HASH, LONG_AGO_S, make_album, settle
+from harness.albums import HASH, LONG_AGO_S, make_album, noise, settle
 from harness.conditions import eventually
+from harness.pagecache import evict, read_from_disk
 
 from archive_service.archive.errors import ArchiveNotFound
 from archive_service.archive.fingerprint import fingerprint_of
@@ -178,18 +179,23 @@ def test_what_changed_a_moment_ago_is_not_kept(photos_dir: Path, storage: LocalS
 
 
 class SlowAtTimes:
-    """Looks at files as a disk that is slow for a while."""
+    """Looks at files as a disk that is slow for a while; `path` is a file to read from it."""
 
-    def __init__(self) -> None:
+    def __init__(self, path: Path) -> None:
+        path.write_bytes(noise(64 * 1024))
+        evict(path)
+        self._path = path
         self.takes_s = 0.0
 
     def stat_files(self, directory: int, names: list[bytes]) -> bytes:
-        time.sleep(self.takes_s)
+        if self.takes_s:
+            read_from_disk(self._path)
+            time.sleep(self.takes_s)
         return AS_COMPILED.stat_files(directory, names)
 
 
 def test_a_disk_that_was_slow_is_found_quick_again(photos_dir: Path) -> None:
-    disk = SlowAtTimes()
+    disk = SlowAtTimes(photos_dir / "of the disk")
     storage = storage_of(photos_dir, AS_COMPILED._replace(stat_files=disk.stat_files))
     settle(make_album(photos_dir, FILES))
     storage.list(ARCHIVE)

@@ -16,6 +16,14 @@ SENT_BYTES = 4 * 1024 * 1024
 TURNS_OF_THE_LOOP = 200
 
 
+def turns_of_several(alone_s: float = 0) -> LoopTurns:
+    """Return the turns of several downloads."""
+    turns = LoopTurns(alone_s=alone_s)
+    for _ in range(DOWNLOADS):
+        turns.join()
+    return turns
+
+
 async def turns_of_the_loop(until: asyncio.Event) -> int:
     """Count the turns of the loop until an event."""
     count = 0
@@ -28,7 +36,7 @@ async def turns_of_the_loop(until: asyncio.Event) -> int:
 
 def test_one_turn_of_the_loop_has_one_step_and_steps_keep_their_order() -> None:
     async def run() -> None:
-        turns, made, is_done = LoopTurns(alone_s=0), list[int](), asyncio.Event()
+        turns, made, is_done = turns_of_several(), list[int](), asyncio.Event()
         assert turns.take()
         for number in range(DOWNLOADS):
             assert not turns.take()
@@ -43,7 +51,7 @@ def test_one_turn_of_the_loop_has_one_step_and_steps_keep_their_order() -> None:
 
 def test_who_waits_for_a_turn_gets_it_before_those_that_ask_later() -> None:
     async def run() -> None:
-        turns, is_done = LoopTurns(alone_s=0), asyncio.Event()
+        turns, is_done = turns_of_several(), asyncio.Event()
         assert turns.take()
         waiting = asyncio.ensure_future(later_turn(turns))
         await asyncio.sleep(0)
@@ -57,7 +65,7 @@ def test_who_waits_for_a_turn_gets_it_before_those_that_ask_later() -> None:
 
 def test_a_download_that_is_given_up_holds_up_no_other() -> None:
     async def run() -> None:
-        turns, is_done = LoopTurns(alone_s=0), asyncio.Event()
+        turns, is_done = turns_of_several(), asyncio.Event()
         assert turns.take()
         given_up = asyncio.ensure_future(later_turn(turns))
         await asyncio.sleep(0)
@@ -68,9 +76,9 @@ def test_a_download_that_is_given_up_holds_up_no_other() -> None:
     asyncio.run(run())
 
 
-def test_a_download_alone_goes_on_in_its_turn() -> None:
+def test_one_whose_turn_it_is_goes_on_while_no_other_waits() -> None:
     async def run() -> None:
-        turns = LoopTurns(alone_s=60)
+        turns = turns_of_several(alone_s=60)
         assert all(turns.take() for _ in range(DOWNLOADS))
         await asyncio.sleep(0)
         assert turns.take()
@@ -78,8 +86,37 @@ def test_a_download_alone_goes_on_in_its_turn() -> None:
     asyncio.run(run())
 
 
+def test_a_download_alone_goes_on_without_turns_of_the_loop_after_each_wait() -> None:
+    turns = LoopTurns(alone_s=60)
+    turns.join()
+    turns.note_wait()
+    # Without a loop: nothing is called in a later turn.
+    assert all(turns.take() for _ in range(DOWNLOADS))
+
+
+def test_a_download_alone_gives_way_if_its_client_takes_all_at_once() -> None:
+    turns = LoopTurns(alone_s=0)
+    turns.join()
+    turns.note_wait()
+    assert not turns.take()
+
+
+def test_a_download_that_ends_leaves_the_other_alone() -> None:
+    async def run() -> None:
+        turns = LoopTurns(alone_s=60)
+        for _ in range(2):
+            turns.join()
+        assert turns.take()
+        await asyncio.sleep(0)
+        turns.leave()
+        turns.note_wait()
+        assert turns.take()
+
+    asyncio.run(run())
+
+
 def test_of_several_sockets_with_room_one_is_sent_to_in_a_turn_of_the_loop() -> None:
-    assert asyncio.run(most_sent_to_in_a_turn(LoopTurns(alone_s=0))) == 1
+    assert asyncio.run(most_sent_to_in_a_turn(turns_of_several())) == 1
     assert asyncio.run(most_sent_to_in_a_turn(AT_ONCE)) == DOWNLOADS
 
 

@@ -80,7 +80,7 @@ def _first_downloads(album_of: _Albums) -> Row:
                 for server in servers:
                     download(server.address(plan.little.name))
                     samples[server.name].append(download_sample(server, album.name))
-        return _compared(f"first {album.name}", album.described(), samples, lower=[WALL])
+        return _compared(f"first {album.name}", album.described(), samples, lower=[WALL, BOTH_CPU])
 
     return run
 
@@ -229,6 +229,7 @@ _ROWS: dict[str, Row] = {
     "album": _downloads(lambda plan: plan.album),
     "thumbnails": _downloads(lambda plan: plan.thumbnails),
     "first-album": _first_downloads(lambda plan: plan.album),
+    "first-photographs": _first_downloads(lambda plan: plan.photographs),
     "first-thumbnails": _first_downloads(lambda plan: plan.thumbnails),
     "first-byte": _first_bytes("first byte"),
     "listed": _first_bytes("first byte, listed", made=make_linked),
