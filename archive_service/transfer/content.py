@@ -50,6 +50,7 @@ from archive_service.transfer.file_span import (
     read_for_a_moment,
     warm_span,
 )
+from archive_service.transfer.little_archive import LittleArchive, is_little
 from archive_service.transfer.read_ahead import Making, PieceSizes, ReadAhead, give_up
 from archive_service.transfer.referenced_files import (
     KEPT_BACK_BYTES,
@@ -86,6 +87,8 @@ class ArchiveContent:
         self._disk = disk
         self._verification = Verification(disk, open_album)
         self._references = references
+        self._open_album = open_album
+        self._little: LittleArchive | None = None
         self._maker = BatchMaker(
             layout,
             checksums,
@@ -107,11 +110,25 @@ class ArchiveContent:
             chunks, referenced, self._verification.verify_read, start=start, stop=stop
         )
 
+    def in_one_step(self, start: int, stop: int) -> memoryview:
+        """Return the bytes of a little archive in memory; NOTHING of any other.
+
+        They are in the thread's block: send them before anything else is done.
+        """
+        layout = self.layout
+        if not is_little(layout) or not self._maker.is_complete():
+            return NOTHING
+        if not self._disk.is_at_hand():
+            return NOTHING
+        if self._little is None:
+            crc32s = [self._checksums.values[source] for source in layout.sources]
+            self._little = LittleArchive(layout, crc32s)
+        with self._open_album() as files:
+            return self._little.read(files, start, stop)
+
     async def _chunks(
         self, start: int, stop: int, pieces: PieceSizes, referenced: ReferencedFiles
     ) -> AsyncGenerator[Chunk, None]:
-        if self._maker.is_complete():
-            self._maker.keep_draft()
         reading = ReadAhead(self._maker, self._disk.threads, pieces, start=start, stop=stop)
         hashing = _NO_HASHING if reading.is_complete else self._hashing_ahead(start, stop)
         with closing(reading), hashing as reached:
