@@ -127,14 +127,14 @@ OPTIMISATIONS = {
         ("first-byte",),
         (Replacement("storage/concurrency.py", "HALVED_FILES = 4_000", "HALVED_FILES = 10**9"),),
     ),
-    "kept-plans": Optimisation(
-        "a little archive of large files is planned once, and its headers packed",
+    "few-steps": Optimisation(
+        "a little archive in memory is read in one call of C and sent in a few steps",
         ("little",),
         (
             Replacement(
-                "transfer/content.py",
-                "            self._maker.keep_draft()\n",
-                "            pass\n",
+                "transfer/download.py",
+                "_STEPS if self._pace.allows_steps() else 0\n",
+                "0\n",
             ),
         ),
     ),
