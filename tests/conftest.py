@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import pytest
 from _pytest.mark.expression import Expression  # no public name
@@ -97,6 +99,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group(directory))
         elif _shares_a_fixture(item) and not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:  # noqa: ANN401 - xdist has no types
+    """Say how a process of tests has ended that should not have: by which signal."""
+    if error:
+        status = node.gateway._io.popen.wait(5)  # no public name
+        print(f"\n{node.gateway.id} ended with {status}", file=sys.stderr)
 
 
 def _shares_a_fixture(item: pytest.Item) -> bool:
