@@ -87,8 +87,10 @@ class ArchiveContent:
         self._disk = disk
         self._verification = Verification(disk, open_album)
         self._references = references
-        self._open_album = open_album
         self._little: LittleArchive | None = None
+        if is_little(layout):
+            at_hand = disk.is_at_hand
+            self._little = LittleArchive(layout, checksums, open_album, is_at_hand=at_hand)
         self._maker = BatchMaker(
             layout,
             checksums,
@@ -115,16 +117,9 @@ class ArchiveContent:
 
         They are in the thread's block: send them before anything else is done.
         """
-        layout = self.layout
-        if not is_little(layout) or not self._maker.is_complete():
+        if self._little is None or not self._maker.is_complete():
             return NOTHING
-        if not self._disk.is_at_hand():
-            return NOTHING
-        if self._little is None:
-            crc32s = [self._checksums.values[source] for source in layout.sources]
-            self._little = LittleArchive(layout, crc32s)
-        with self._open_album() as files:
-            return self._little.read(files, start, stop)
+        return self._little.made(start, stop)
 
     async def _chunks(
         self, start: int, stop: int, pieces: PieceSizes, referenced: ReferencedFiles

@@ -9,9 +9,12 @@ take at once is forgotten and made again, a few times in one step: so no memory 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from operator import sub
 
 from archive_service.archive.layout import ArchiveLayout
+from archive_service.checksums.crc32_column import Crc32Column
 from archive_service.checksums.hash_blocks import thread_block
 from archive_service.storage.base import AlbumFiles
 from archive_service.transfer.batches import NOTHING
@@ -22,31 +25,54 @@ _LITTLE_ENTRIES = 64
 
 
 class LittleArchive:
-    """The headers of a little archive, and where its files belong."""
+    """Makes ranges of a little archive all of whose checksums are known.
 
-    def __init__(self, layout: ArchiveLayout, crc32s: Sequence[int]) -> None:
-        """Pack the headers, given the final CRC-32 of each entry."""
+    `open_files` gives access to the files; `is_at_hand` returns whether they open without waiting.
+    """
+
+    def __init__(
+        self,
+        layout: ArchiveLayout,
+        checksums: Crc32Column,
+        open_files: Callable[[], AbstractContextManager[AlbumFiles]],
+        *,
+        is_at_hand: Callable[[], bool],
+    ) -> None:
         self._layout = layout
-        entries = range(layout.entries)
-        local = zip(layout.header_offsets, layout.local_file_headers(entries, crc32s), strict=False)
-        central = b"".join(layout.central_directory_headers(entries, crc32s)) + layout.end_records
-        self._headers = [*local, (layout.central_offsets[0], central)]
-        ends = layout.header_offsets[1:]
-        self._positions = array("Q", map(int.__sub__, ends, layout.sizes))
+        self._checksums = checksums
+        self._open_files = open_files
+        self._is_at_hand = is_at_hand
+        self._headers: Sequence[tuple[int, bytes]] = ()
+        """All headers and where they start; the central directory and the end records are one."""
+        self._positions = array("Q")
+        """Where the data of each entry starts."""
 
-    def read(self, files: AlbumFiles, start: int, stop: int) -> memoryview:
-        """Make a range in the thread's block, without waiting on prompt file systems.
+    def made(self, start: int, stop: int) -> memoryview:
+        """Make a range in the thread's block, without waiting.
 
-        Return NOTHING unless its files are in memory and as listed.
+        Return NOTHING unless its files are at hand, in memory and as listed.
         """
+        if not self._is_at_hand():
+            return NOTHING
+        if not self._headers:
+            self._pack()
         block = thread_block(LITTLE_BYTES)
         entries = self._layout.entries_between(start, stop)
         read = slice(entries.start, entries.stop)
-        if not files.read_cached(block, self._layout.sources[read], self._positions[read]):
-            return NOTHING
+        with self._open_files() as files:
+            if not files.read_cached(block, self._layout.sources[read], self._positions[read]):
+                return NOTHING
         for offset, header in self._headers:
             block[offset : offset + len(header)] = header
         return block[start:stop]
+
+    def _pack(self) -> None:
+        layout, entries = self._layout, range(self._layout.entries)
+        crc32s = [self._checksums.values[source] for source in layout.sources]
+        local = zip(layout.header_offsets, layout.local_file_headers(entries, crc32s), strict=False)
+        central = b"".join(layout.central_directory_headers(entries, crc32s)) + layout.end_records
+        self._headers = [*local, (layout.central_offsets[0], central)]
+        self._positions = array("Q", map(sub, layout.header_offsets[1:], layout.sizes))
 
 
 def is_little(layout: ArchiveLayout) -> bool:
