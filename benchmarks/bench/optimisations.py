@@ -270,7 +270,7 @@ OPTIMISATIONS = {
     ),
     "kernel-sends": Optimisation(
         "the kernel sends files from 128 KiB on; without, from 1 MiB on",
-        ("little",),
+        ("photographs",),
         (
             Replacement(
                 "archive/segments.py",
@@ -292,7 +292,7 @@ OPTIMISATIONS = {
     ),
     "joined-buffers": Optimisation(
         "small buffers are sent as one, or in one packet with the file behind them",
-        ("little", "album"),
+        ("photographs", "album"),
         (Replacement("transfer/batches.py", "JOINED_BYTES = 16 * 1024\n", "JOINED_BYTES = -1\n"),),
     ),
 }
