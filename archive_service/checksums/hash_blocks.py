@@ -135,12 +135,12 @@ class _Blocks(local):
 _blocks = _Blocks()
 
 
-def thread_block() -> memoryview:
-    """Return the calling thread's own buffer of a block.
+def thread_block(size_bytes: int = BLOCK_BYTES) -> memoryview:
+    """Return some bytes of the calling thread's own buffer.
 
     To make one for each file would take longer than to hash a small one.
     """
     block = _blocks.block
-    if block is None:
-        block = _blocks.block = memoryview(bytearray(BLOCK_BYTES))
-    return block
+    if block is None or len(block) < size_bytes:
+        block = _blocks.block = memoryview(bytearray(size_bytes))
+    return block[:size_bytes]

@@ -140,6 +140,14 @@ class AlbumFiles(Protocol):
         names the source.  With SourceSuspected that source has been read, and no later one.
         """
 
+    def read_cached(
+        self, buffer: memoryview, sources: Sequence[SourceIndex], positions: Sequence[int]
+    ) -> bool:
+        """Do the same if all files are in memory and as listed; return whether it was done.
+
+        Never wait on prompt file systems.  Raise nothing: `read_into` says what is wrong.
+        """
+
 
 class Storage(Protocol):
     """A place where albums lie."""

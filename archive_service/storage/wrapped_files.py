@@ -51,3 +51,9 @@ class WrappedFiles:
     ) -> None:
         """Read small files whole; see `AlbumFiles.read_into`."""
         self._files.read_into(buffer, sources, positions)
+
+    def read_cached(
+        self, buffer: memoryview, sources: Sequence[SourceIndex], positions: Sequence[int]
+    ) -> bool:
+        """Read files whole if all are in memory; see `AlbumFiles.read_cached`."""
+        return self._files.read_cached(buffer, sources, positions)

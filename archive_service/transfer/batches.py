@@ -55,13 +55,6 @@ Draft = Sequence["memoryview | DataToOpen"]
 Batch = list["memoryview | OpenData"]
 
 
-class _Kept(NamedTuple):
-    """The only batch of a little archive; empty where the archive is another."""
-
-    segments: Sequence[Segment]
-    draft: Draft
-
-
 class BatchMaker:
     """Plans and makes the batches of one layout, for all of its downloads."""
 
@@ -80,21 +73,12 @@ class BatchMaker:
         self._open_files = open_files
         self._is_at_hand = is_at_hand
         self._is_complete = False
-        self._kept: _Kept | None = None
 
     def is_complete(self) -> bool:
         """Return whether all CRC-32 values are known; a known one stays known."""
         if not self._is_complete:
             self._is_complete = self._checksums.is_complete()
         return self._is_complete
-
-    def keep_draft(self) -> None:
-        """Plan a little archive of large files, and pack its headers, once for all its downloads.
-
-        All CRC-32 values must be known and final.
-        """
-        if self._kept is None:
-            self._kept = self._to_keep()
 
     def to_hash(self, segment: Segment) -> list[SourceIndex]:
         """Return the sources whose CRC-32 must be learned before the segment is made."""
@@ -114,9 +98,6 @@ class BatchMaker:
         `piece_bytes` returns the most that the buffers of one should have, `most_files` the most
         files that it should open.
         """
-        if self._kept and self._kept.segments and stop - start == len(self._layout):
-            yield self._kept.segments
-            return
 
         def buffer_bytes() -> int:
             return min(piece_bytes(), BATCH_BYTES)
@@ -146,8 +127,6 @@ class BatchMaker:
 
     def needs_no_wait(self, segments: Sequence[Segment]) -> bool:
         """Return whether a batch is made from memory, and of files that open without waiting."""
-        if self._kept and segments is self._kept.segments:
-            return self._is_at_hand()
         if any(isinstance(segment, FileData) for segment in segments) and not self._is_at_hand():
             return False
         return self._is_packed(segments)
@@ -166,29 +145,11 @@ class BatchMaker:
             # First, so that a store sends large files while the small ones are read.
             opened = self._opened(segments, files)
             try:
-                if self._kept and segments is self._kept.segments:
-                    draft = self._kept.draft
-                else:
-                    draft = self._draft(segments, files)
+                draft = self._draft(segments, files)
             except BaseException:
                 _close(opened)
                 raise
         return _batch(draft, opened, files)
-
-    def _to_keep(self) -> _Kept:
-        stop = len(self._layout)
-        plan = self.planned(
-            0,
-            stop,
-            piece_bytes=lambda: JOINED_BYTES,
-            most_files=lambda: BATCH_FILES,
-            begins_batch=lambda _: False,
-        )
-        first = next(plan)
-        if first[-1].stop < stop or not self._is_packed(first):
-            return _Kept((), ())
-        with self._open_files() as files:
-            return _Kept(first, self._draft(first, files))
 
     def _draft(self, segments: Sequence[Segment], files: AlbumFiles) -> Draft:
         """Pack the headers and read the small files."""

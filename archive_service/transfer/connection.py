@@ -134,6 +134,22 @@ class Transfer:
             self._note_pending(self._writer.left_bytes)
         return self._pending_bytes
 
+    def offer(self, buffer: memoryview) -> int:
+        """Send what fits of a buffer, and forget the rest; return how many bytes were sent.
+
+        Raise like `begin`.
+        """
+        sent_bytes = len(buffer) - self.begin(buffer)
+        self._unsent, self._pending_bytes = None, 0
+        if self._writer:
+            self._writer.forget_rest()
+        return sent_bytes
+
+    async def room(self) -> None:
+        """Wait until the connection takes more, if that is known; raise like `finish`."""
+        if self._writer:
+            await self._in_time(self._transport(), self._writer.finish())
+
     async def finish(self, turns: Turns = AT_ONCE) -> None:
         """Send the rest as the client takes it, in steps; raise like `begin`, or TimeoutError."""
         transport = self._transport()

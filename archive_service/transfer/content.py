@@ -50,6 +50,7 @@ from archive_service.transfer.file_span import (
     read_for_a_moment,
     warm_span,
 )
+from archive_service.transfer.little_archive import LittleArchive, is_little
 from archive_service.transfer.read_ahead import Making, PieceSizes, ReadAhead, give_up
 from archive_service.transfer.referenced_files import (
     KEPT_BACK_BYTES,
@@ -86,6 +87,10 @@ class ArchiveContent:
         self._disk = disk
         self._verification = Verification(disk, open_album)
         self._references = references
+        self._little: LittleArchive | None = None
+        if is_little(layout):
+            at_hand = disk.is_at_hand
+            self._little = LittleArchive(layout, checksums, open_album, is_at_hand=at_hand)
         self._maker = BatchMaker(
             layout,
             checksums,
@@ -107,11 +112,18 @@ class ArchiveContent:
             chunks, referenced, self._verification.verify_read, start=start, stop=stop
         )
 
+    def in_one_step(self, start: int, stop: int) -> memoryview:
+        """Return the bytes of a little archive in memory; NOTHING of any other.
+
+        They are in the thread's block: send them before anything else is done.
+        """
+        if self._little is None or not self._maker.is_complete():
+            return NOTHING
+        return self._little.made(start, stop)
+
     async def _chunks(
         self, start: int, stop: int, pieces: PieceSizes, referenced: ReferencedFiles
     ) -> AsyncGenerator[Chunk, None]:
-        if self._maker.is_complete():
-            self._maker.keep_draft()
         reading = ReadAhead(self._maker, self._disk.threads, pieces, start=start, stop=stop)
         hashing = _NO_HASHING if reading.is_complete else self._hashing_ahead(start, stop)
         with closing(reading), hashing as reached:

@@ -13,7 +13,7 @@ from contextlib import aclosing
 from aiohttp import ClientError
 
 from archive_service.archive.errors import DownloadFailed
-from archive_service.http.multipart import Literal
+from archive_service.http.multipart import Literal, Slice
 from archive_service.http.response_plan import ResponsePlan
 from archive_service.observe.events import (
     DownloadFinished,
@@ -34,6 +34,8 @@ NOTED_BYTES = 1024 * 1024
 """Pieces that the connection takes at once are noted together, up to this size."""
 AT_ONCE_BYTES = 8 * 1024 * 1024
 """The bytes after which a download takes turns with others: little albums come first."""
+_STEPS = 3
+"""In which the rest of a little archive is made anew: for slower clients that takes longer."""
 _CONNECTION_ERRORS = (OSError, ClientError, asyncio.TimeoutError)
 
 
@@ -94,10 +96,24 @@ class DownloadRun:
             if isinstance(part, Literal):
                 await self._send_chunk(memoryview(part.data))
                 continue
-            chunks = content.chunks(part.start, part.stop, self._pace)
+            start = await self._send_in_steps(part, content)
+            if start == part.stop:
+                continue
+            chunks = content.chunks(start, part.stop, self._pace)
             async with aclosing(chunks):
                 async for chunk in chunks:
                     await self._send_chunk(chunk)
+
+    async def _send_in_steps(self, part: Slice, content: ArchiveContent) -> int:
+        """Send a little archive in a few steps; return where in the archive the rest begins."""
+        start, steps = part.start, _STEPS if self._pace.allows_steps() else 0
+        while steps and (rest := content.in_one_step(start, part.stop)):
+            start, steps = start + self._transfer.offer(rest), steps - 1
+            if start == part.stop:
+                break
+            self._note_sent()
+            await self._transfer.room()
+        return start
 
     async def _send_chunk(self, chunk: Chunk) -> None:
         count = len(chunk)

@@ -33,6 +33,10 @@ class AdaptivePace:
     def may_send(self, count: int) -> None:
         """Send at once; see `LimitedPace.may_send`."""
 
+    def allows_steps(self) -> bool:
+        """Return whether a little archive may be sent in a few steps."""
+        return True
+
     def sent(self, count: int, duration_s: float) -> None:
         """Adapt to a piece that was sent: its bytes, and the seconds it took."""
         if duration_s > _SLOW_S:
@@ -58,6 +62,10 @@ class DelayedPace:
 
     def may_send(self, count: int) -> None:
         """Send at once; see `LimitedPace.may_send`."""
+
+    def allows_steps(self) -> bool:
+        """Return False: there is a pause after each piece."""
+        return False
 
     def sent(self, count: int, duration_s: float) -> Awaitable[None] | None:
         """Count what was sent; pause after each full piece."""
@@ -88,6 +96,10 @@ class LimitedPace:
         """Take the bytes of a piece before it is sent: a client that leaves then takes no more."""
         for share in self._shares:
             await share.take(count)
+
+    def allows_steps(self) -> bool:
+        """Return False: each piece waits for its share."""
+        return False
 
     def sent(self, count: int, duration_s: float) -> Awaitable[None] | None:
         """Report a sent piece to the other pace, and pause as that does."""

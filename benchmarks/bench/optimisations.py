@@ -127,14 +127,14 @@ OPTIMISATIONS = {
         ("first-byte",),
         (Replacement("storage/concurrency.py", "HALVED_FILES = 4_000", "HALVED_FILES = 10**9"),),
     ),
-    "kept-plans": Optimisation(
-        "a little archive of large files is planned once, and its headers packed",
+    "few-steps": Optimisation(
+        "a little archive in memory is read in one call of C and sent in a few steps",
         ("little",),
         (
             Replacement(
-                "transfer/content.py",
-                "            self._maker.keep_draft()\n",
-                "            pass\n",
+                "transfer/download.py",
+                "_STEPS if self._pace.allows_steps() else 0\n",
+                "0\n",
             ),
         ),
     ),
@@ -281,7 +281,7 @@ OPTIMISATIONS = {
     ),
     "kernel-sends": Optimisation(
         "the kernel sends files from 128 KiB on; without, from 1 MiB on",
-        ("little",),
+        ("photographs",),
         (
             Replacement(
                 "archive/segments.py",
@@ -303,7 +303,7 @@ OPTIMISATIONS = {
     ),
     "joined-buffers": Optimisation(
         "small buffers are sent as one, or in one packet with the file behind them",
-        ("little", "album"),
+        ("photographs", "album"),
         (Replacement("transfer/batches.py", "JOINED_BYTES = 16 * 1024\n", "JOINED_BYTES = -1\n"),),
     ),
 }

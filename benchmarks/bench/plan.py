@@ -76,6 +76,11 @@ class Plan:
         return Album("little", 1, 3, 200 * KIB)
 
     @property
+    def photographs(self) -> Album:
+        """An album that takes many steps to send, though each file is quickly sent."""
+        return Album("photographs", 1, 30, 200 * KIB)
+
+    @property
     def slow_thumbnails(self) -> Album:
         """Small files for storage that takes milliseconds an operation."""
         return Album("slow-thumbnails", 10 if self.is_quick else 100, 100, 8 * KIB)

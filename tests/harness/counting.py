@@ -85,6 +85,11 @@ class _CountingFiles:
             self._counts.opened[self._listing.paths[source]] += 1
             self._counts.read_bytes[self._listing.paths[source]] += self._listing.sizes[source]
 
+    def read_cached(
+        self, _buffer: memoryview, _sources: Sequence[int], _positions: Sequence[int]
+    ) -> bool:
+        return False
+
 
 class _CountingFile(DiskFile):
     def __init__(self, descriptor: int, counts: Counter[bytes], path: bytes) -> None:

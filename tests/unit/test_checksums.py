@@ -607,7 +607,7 @@ def test_a_visitor_who_gives_up_again_and_again_gets_a_large_file_in_the_end(
     assert run(leave_and_come()) <= size + 2 * tries * BLOCK_BYTES
 
 
-# Little archives of large files, whose plan is kept
+# Little archives of large files
 
 
 @pytest.mark.parametrize(
@@ -615,8 +615,7 @@ def test_a_visitor_who_gives_up_again_and_again_gets_a_large_file_in_the_end(
     [["a.bin"], ["a.bin", "b.bin", "c.bin"], ["a.bin", "d/e.bin", "empty/"]],
     ids=["one", "three", "a directory"],
 )
-def test_a_planned_archive_is_the_same_as_its_ranges(site: Site, names: list[str]) -> None:
-    """Ranges are planned for each download; the whole is planned once."""
+def test_a_little_archive_is_the_same_as_its_ranges(site: Site, names: list[str]) -> None:
     files = {name: b"" if name.endswith("/") else noise(LARGE_BYTES) for name in names}
     settle(make_album(site.photos_dir, files))
 
@@ -634,14 +633,13 @@ def test_a_planned_archive_is_the_same_as_its_ranges(site: Site, names: list[str
     run(twice())
 
 
-def test_a_planned_archive_is_cut_where_a_file_was_rewritten(site: Site) -> None:
+def test_a_little_archive_is_cut_where_a_file_was_rewritten(site: Site) -> None:
     album = settle(make_album(site.photos_dir, {"a.bin": noise(LARGE_BYTES)}))
 
     async def after_a_change() -> None:
         async with site.service() as (service, _):
-            for _ in range(2):  # the second is planned once and for all
-                found = await described(service)
-                await download(service, found)
+            found = await described(service)
+            await download(service, found)
             (album / "a.bin").write_bytes(noise(LARGE_BYTES, seed=1))
             os.utime(album / "a.bin", (LONG_AGO_S, LONG_AGO_S))
             with pytest.raises(SourceChanged):

@@ -213,6 +213,9 @@ def test_files_are_read_where_they_lie_and_texts_from_the_list(shop: Shop) -> No
         positions = [sum(listing.sizes[:source]) for source in range(4)]
         opened.read_into(buffer, range(4), positions)
         assert bytes(buffer) == b"hellothreeuno"
+        cached = memoryview(bytearray(len(buffer)))
+        if opened.read_cached(cached, range(4), positions):  # where the system tells what it has
+            assert cached == buffer
         read = []
         for source in (1, 3):
             with opened.open(source) as file:
@@ -235,6 +238,7 @@ def test_a_file_that_changed_is_suspected_or_changed_as_one_of_an_album(shop: Sh
         with pytest.raises(SourceSuspected) as suspected:
             opened.read_into(buffer, [0, 1, 2], [0, 1, 4])
         assert suspected.value.source == 1
+        assert not opened.read_cached(buffer, [0, 1, 2], [0, 1, 4])
         (shop.photos_dir / "one" / "2.jpg").write_bytes(b"TWO!")
         with pytest.raises(SourceChanged) as changed:
             opened.read_into(buffer, [0, 2], [0, 4])

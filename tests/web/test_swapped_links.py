@@ -112,6 +112,11 @@ class NaiveFiles:
                 self.verify(file, source)
                 file.readinto(buffer[position : position + self._listing.sizes[source]])
 
+    def read_cached(
+        self, _buffer: memoryview, _sources: Sequence[int], _positions: Sequence[int]
+    ) -> bool:
+        return False
+
 
 class NaiveStorage:
     """Albums listed and opened as most programs do it: a check of the path, then its use."""

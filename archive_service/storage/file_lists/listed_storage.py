@@ -144,12 +144,25 @@ class FilesWithTexts(WrappedFiles):
         self, buffer: memoryview, sources: Sequence[SourceIndex], positions: Sequence[int]
     ) -> None:
         """Read small files whole; see `AlbumFiles.read_into`."""
+        files, places = self._without_texts(buffer, sources, positions)
+        if files:
+            self._files.read_into(buffer, files, places)
+
+    def read_cached(
+        self, buffer: memoryview, sources: Sequence[SourceIndex], positions: Sequence[int]
+    ) -> bool:
+        """Read files whole if all are in memory; see `AlbumFiles.read_cached`."""
+        files, places = self._without_texts(buffer, sources, positions)
+        return not files or self._files.read_cached(buffer, files, places)
+
+    def _without_texts(
+        self, buffer: memoryview, sources: Sequence[SourceIndex], positions: Sequence[int]
+    ) -> tuple[list[SourceIndex], list[int]]:
+        """Put the texts into the buffer; return the others, and their positions."""
         is_file = []
         for source, position in zip(sources, positions, strict=True):
             text = self._texts.get(source)
             is_file.append(text is None)
             if text:
                 buffer[position : position + len(text)] = text
-        files = list(compress(sources, is_file))
-        if files:
-            self._files.read_into(buffer, files, list(compress(positions, is_file)))
+        return list(compress(sources, is_file)), list(compress(positions, is_file))

@@ -136,16 +136,29 @@ release(struct request *request, PyObject *result)
 }
 
 static PyObject *
-read_files(PyObject *module, PyObject *arguments)
+read_by(int (*action)(int, const struct job *), PyObject *arguments)
 {
-    struct request request = {.action = read_file};
-    (void)module;
+    struct request request = {.action = action};
     if (!PyArg_ParseTuple(arguments, "yy*O!y*(y*y*y*)w*y*", &request.root, &request.album,
                           &PyList_Type, &request.paths, &request.sources, &request.sizes,
                           &request.mtimes_ns, &request.change_tokens, &request.buffer,
                           &request.positions))
         return NULL;
     return release(&request, do_in_order(&request));
+}
+
+static PyObject *
+read_files(PyObject *module, PyObject *arguments)
+{
+    (void)module;
+    return read_by(read_file, arguments);
+}
+
+static PyObject *
+read_cached_files(PyObject *module, PyObject *arguments)
+{
+    (void)module;
+    return read_by(read_cached_file, arguments);
 }
 
 static PyObject *
@@ -214,6 +227,11 @@ PyDoc_STRVAR(read_files_doc,
              "\nbeneath `album`, and that beneath `root`, which alone may be a link.  `columns` are"
              "\nthe sizes, mtimes and change tokens of the listing.");
 
+PyDoc_STRVAR(read_cached_files_doc,
+             "read_cached_files(root, album, paths, sources, columns, buffer, positions)\n--\n\n"
+             "Do the same as `read_files` without waiting for a disk, up to a file that is not"
+             "\nin memory, or of a file system that can't tell.");
+
 PyDoc_STRVAR(unwritten_files_doc,
              "unwritten_files(root, album, paths, sources, columns, young_from_ns)\n--\n\n"
              "Look at the first of the sources, as far as no program has them open for writing,"
@@ -224,6 +242,7 @@ PyDoc_STRVAR(unwritten_files_doc,
 static PyMethodDef methods[] = {
     {"stat_files", stat_files, METH_VARARGS, stat_files_doc},
     {"read_files", read_files, METH_VARARGS, read_files_doc},
+    {"read_cached_files", read_cached_files, METH_VARARGS, read_cached_files_doc},
     {"unwritten_files", unwritten_files, METH_VARARGS, unwritten_files_doc},
     {NULL, NULL, 0, NULL},
 };

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #ifdef __APPLE__
@@ -97,18 +98,45 @@ opened_to_pass(int directory, const char *path, size_t length)
     return descriptor == directory ? openat(directory, ".", PASS_DIRECTORY) : descriptor;
 }
 
+/* Read a file from its start without waiting: only if all of it is in memory. */
+static ssize_t
+read_cached(int descriptor, void *place, size_t size)
+{
+#ifdef RWF_NOWAIT
+    const struct iovec whole = {.iov_base = place, .iov_len = size};
+    return preadv2(descriptor, &whole, 1, 0, RWF_NOWAIT);
+#else
+    (void)descriptor;
+    (void)place;
+    (void)size;
+    return -1;
+#endif
+}
+
 /* Return whether the whole file was read and, after its last byte, found to be what was listed. */
 static int
-read_file(int directory, const struct job *job)
+read_with(ssize_t (*call)(int, void *, size_t), int directory, const struct job *job)
 {
     struct stat status;
     int descriptor = openat(directory, job->path + job->parent, OPEN_FILE);
     if (descriptor < 0)
         return 0;
-    int is_good = read(descriptor, job->place, job->listed.size) == (ssize_t)job->listed.size &&
+    int is_good = call(descriptor, job->place, job->listed.size) == (ssize_t)job->listed.size &&
                   fstat(descriptor, &status) == 0 && is_as_listed(&status, &job->listed);
     close(descriptor);
     return is_good;
+}
+
+static int
+read_file(int directory, const struct job *job)
+{
+    return read_with(read, directory, job);
+}
+
+static int
+read_cached_file(int directory, const struct job *job)
+{
+    return read_with(read_cached, directory, job);
 }
 
 /* Return whether a part of a file was never written. */

@@ -12,6 +12,16 @@ def read_files(
     positions: array[int],
     /,
 ) -> int: ...
+def read_cached_files(
+    root: bytes,
+    album: bytes,
+    paths: Sequence[bytes],
+    sources: array[int],
+    columns: tuple[array[int], array[int], bytes],
+    buffer: memoryview,
+    positions: array[int],
+    /,
+) -> int: ...
 def unwritten_files(
     root: bytes,
     album: bytes,

@@ -22,7 +22,7 @@ from archive_service.archive.listing import Listing, SourceIndex
 from archive_service.storage.base import DiskFile, SourceFile
 from archive_service.storage.concurrency import InFlight
 from archive_service.storage.local.filesystem_type import is_prompt
-from archive_service.storage.local.native import AS_COMPILED, Columns, NativeCalls
+from archive_service.storage.local.native import AS_COMPILED, Columns, NativeCalls, ReadFiles
 from archive_service.storage.local.open_beneath import OPEN_FILE, opened_below_root
 from archive_service.storage.local.stat_record import change_token, ctime_ns, mtime_ns
 from archive_service.storage.local.walk import VANISHED
@@ -145,6 +145,14 @@ class LocalAlbumFiles:
         count = len(wanted)
         self._in_flight.in_slices(read, count, item_bytes=len(buffer) // max(count, 1))
 
+    def read_cached(
+        self, buffer: memoryview, sources: Sequence[SourceIndex], positions: Sequence[int]
+    ) -> bool:
+        """Read files whole if all are in memory; see `AlbumFiles.read_cached`."""
+        wanted, places = array("L", sources), array("Q", positions)
+        read = self._native.read_cached_files
+        return self._read_by(read, buffer, wanted, places) == len(wanted)
+
     def _read_all(self, buffer: memoryview, wanted: array[int], places: array[int]) -> None:
         with closing(_Directory(self._place)) as directory:
             while wanted:
@@ -163,8 +171,18 @@ class LocalAlbumFiles:
         directory: _Directory,
     ) -> int:
         """Read at least one of the files; return how many."""
+        count = self._read_by(self._native.read_files, buffer, sources, positions)
+        if count:
+            return count
+        if not self._listing.locations[sources[0]].endswith(b"/"):
+            self._read(SourceIndex(sources[0]), buffer[positions[0] :], directory)
+        return 1
+
+    def _read_by(
+        self, call: ReadFiles, buffer: memoryview, sources: array[int], positions: array[int]
+    ) -> int:
         listing = self._listing
-        count = self._native.read_files(
+        return call(
             bytes(self._place.root),
             self._place.path,
             listing.locations,
@@ -173,11 +191,6 @@ class LocalAlbumFiles:
             buffer,
             positions,
         )
-        if count:
-            return count
-        if not listing.locations[sources[0]].endswith(b"/"):
-            self._read(SourceIndex(sources[0]), buffer[positions[0] :], directory)
-        return 1
 
     def _read(self, source: SourceIndex, buffer: memoryview, directory: _Directory) -> None:
         descriptor = self._open(source, directory)

@@ -18,13 +18,17 @@ Columns = tuple["array[int]", "array[int]", bytes]
 """Sizes, mtimes and change tokens of a listing."""
 
 
+ReadFiles = Callable[
+    [bytes, bytes, Sequence[bytes], "array[int]", Columns, memoryview, "array[int]"], int
+]
+
+
 class NativeCalls(NamedTuple):
     """The functions, see `_smallfiles.c`."""
 
     stat_files: Callable[[int, list[bytes]], bytes]
-    read_files: Callable[
-        [bytes, bytes, Sequence[bytes], array[int], Columns, memoryview, array[int]], int
-    ]
+    read_files: ReadFiles
+    read_cached_files: ReadFiles
     unwritten_files: Callable[[bytes, bytes, Sequence[bytes], array[int], Columns, int], int]
 
 
@@ -36,13 +40,14 @@ def _stat_files(directory: int, names: list[bytes]) -> bytes:
     return b"".join(rows)
 
 
-NOTHING_COMPILED = NativeCalls(_stat_files, lambda *_: 0, lambda *_: 0)
+NOTHING_COMPILED = NativeCalls(_stat_files, lambda *_: 0, lambda *_: 0, lambda *_: 0)
 try:
     from archive_service.storage.local import _smallfiles
 
     AS_COMPILED = NativeCalls(
         _smallfiles.stat_files,
         _smallfiles.read_files,
+        _smallfiles.read_cached_files,
         _smallfiles.unwritten_files,
     )
 except (ImportError, AttributeError):  # it is missing, or of an older checkout

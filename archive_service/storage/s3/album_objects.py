@@ -70,6 +70,12 @@ class S3AlbumFiles:
         """Read small objects whole, several at once; see `AlbumFiles.read_into`."""
         self._context.loop.run(self._read_into(buffer, sources, positions))
 
+    def read_cached(
+        self, _buffer: memoryview, _sources: Sequence[SourceIndex], _positions: Sequence[int]
+    ) -> bool:
+        """Read nothing: no object is in memory; see `AlbumFiles.read_cached`."""
+        return False
+
     def whole(self, source: SourceIndex) -> Part:
         """Return the part that is a source's whole object."""
         listing = self._listing

@@ -111,14 +111,21 @@ def _first_bytes(name: str, *, of: str = "", made: Callable[[Path, Album], Path]
     return run
 
 
-def _little(plan: Plan, other: Build) -> Outcome:
-    album = plan.little
-    warm(make(plan.photos, album))
-    servers_core, _ = cores()
-    with _both_up(plan, other, servers_core) as servers:
-        sizes = {server: download(server.address(album.name)).size for server in servers}
-        rounds = in_turn(servers, plan.rounds, lambda s: requests_sample(plan, s, album, sizes[s]))
-    return _outcome("little", album, rounds, higher=[REQUESTS, REQUESTS_PER_CPU])
+def _requests(album_of: _Albums) -> Row:
+    def run(plan: Plan, other: Build) -> Outcome:
+        album = album_of(plan)
+        warm(make(plan.photos, album))
+        servers_core, _ = cores()
+
+        def sample(server: Server) -> Sample:
+            return requests_sample(plan, server, album, sizes[server])
+
+        with _both_up(plan, other, servers_core) as servers:
+            sizes = {server: download(server.address(album.name)).size for server in servers}
+            rounds = in_turn(servers, plan.rounds, sample)
+        return _outcome(album.name, album, rounds, higher=[REQUESTS, REQUESTS_PER_CPU])
+
+    return run
 
 
 def _cold(plan: Plan, other: Build) -> Outcome:
@@ -237,7 +244,8 @@ _ROWS: dict[str, Row] = {
     "manifest": _first_bytes("manifest", of="manifest.json"),
     "one-file": _first_bytes("one file of them", of="?file=day%20000/IMG_0000.JPG"),
     "parts-manifest": _first_bytes("manifest with parts", of="manifest.json?summary&parts=5"),
-    "little": _little,
+    "little": _requests(lambda plan: plan.little),
+    "photographs": _requests(lambda plan: plan.photographs),
     "cold": _cold,
     "start": _starts,
     "save-file": _save_file,
