@@ -232,7 +232,7 @@ OPTIMISATIONS = {
                 "        if self._acceptance.accepts_all(",
                 "        if not (",
             ),
-            Replacement("archive/zip/dos_time.py", "in set(mtimes_s)}", "in mtimes_s}"),
+            Replacement("archive/zip/dos_time.py", "in distinct(mtimes_s)}", "in mtimes_s}"),
         ),
     ),
     "plain-headers": Optimisation(
@@ -241,8 +241,8 @@ OPTIMISATIONS = {
         (
             Replacement(
                 "archive/zip/headers.py",
-                "    return (\n        0 < min(sizes",
-                "    return False and (\n        0 < min(sizes",
+                "    return (\n        0 < least(sizes",
+                "    return False and (\n        0 < least(sizes",
             ),
         ),
     ),
