@@ -8,7 +8,7 @@ import resource
 import sys
 from contextlib import suppress
 
-_SWITCH_S = 0.0005
+_SWITCH_S = 0.0001
 """How long the event loop waits for a computing thread after each system call, some ten times a
 request.  Python's own 5 ms would delay an answer by 50 ms."""
 _GARBAGE_OBJECTS = 10_000, 10, 10
