@@ -9,6 +9,7 @@ from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from functools import partial
+from threading import Lock
 from typing import TypeVar
 from weakref import WeakKeyDictionary
 
@@ -98,6 +99,7 @@ class ArchiveService:
         self._checks = SharedCalls(self._begin_check)
         self._demand = DiskDemand()
         self._references = ReferenceLimits.of_system()
+        self._packing = Lock()
         hashing = self._hashing.of("hash")
         threads = HashThreads(index, hashing, self._index_lane, observe, self._demand)
         self._write_watches = threads.write_watches
@@ -214,6 +216,7 @@ class ArchiveService:
                 self._demand,
                 is_prompt=partial(self._storage.is_prompt, archive),
                 is_at_hand=partial(self._storage.is_at_hand, archive),
+                packing=self._packing,
             ),
             references=self._references,
         )
