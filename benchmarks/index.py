@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from archive_service.archive.id import ArchiveId
 from archive_service.checksums.crc_index.base import CrcIndex, Row
 from archive_service.checksums.crc_index.index_url import make_store, parse_index_url
-from archive_service.checksums.crc_index.shared import SharedCrcIndex
+from archive_service.checksums.crc_index.shared_index import SharedCrcIndex
 from archive_service.checksums.crc_index.sqlite import SqliteCrcIndex
 
 SIZES = (1_000, 50_000)

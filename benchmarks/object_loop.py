@@ -33,7 +33,7 @@ from bench.albums import KIB, MIB
 from bench.lags import TICK_S, Lags
 from bench.stores import store
 
-from archive_service.storage.exclusion import Exclusion
+from archive_service.storage.excluded_names import Exclusion
 from archive_service.storage.s3.client import Clients
 from archive_service.storage.s3.keys import Tree
 from archive_service.storage.s3.location import S3Location

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import pytest
 from _pytest.mark.expression import Expression  # no public name
 from harness.http import Connection, connected
 from harness.server import Server, serving
+from hypothesis import HealthCheck, settings
 
 Serve = Callable[..., Server]
 TESTS = Path(__file__).parent
@@ -57,6 +60,10 @@ MARKERS: Mapping[str, str | None] = {
 SHARING = ("interop", "indexes", "s3")
 """Directories whose tests share programs, archives or servers, which are made once then."""
 
+# Each example of a property has as long as a busy machine takes for it.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
+
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Leave out files and directories none of whose tests `-m` selects: imports take their time.
@@ -92,6 +99,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group(directory))
         elif _shares_a_fixture(item) and not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:  # noqa: ANN401 - xdist has no types
+    """Say how a process of tests has ended that should not have: by which signal."""
+    if error:
+        status = node.gateway._io.popen.wait(5)  # no public name
+        print(f"\n{node.gateway.id} ended with {status}", file=sys.stderr)
 
 
 def _shares_a_fixture(item: pytest.Item) -> bool:

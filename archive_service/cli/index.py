@@ -33,7 +33,7 @@ from archive_service.config.settings import Settings, load_settings
 from archive_service.observe.events import Event, ignore
 from archive_service.observe.index_events import IndexImpaired
 from archive_service.storage.base import Storage
-from archive_service.storage.local.written_files import WrittenFiles
+from archive_service.storage.local.unclosed_files import UnclosedFiles
 
 _FAILURE, _SIGNALLED = 1, 128
 _EPILOG = (
@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 is_well = _prune(index, storage)
             else:
                 maintenance = Maintenance(
-                    storage, index, upload_look(settings, WrittenFiles(), ignore)
+                    storage, index, upload_look(settings, UnclosedFiles(), ignore)
                 )
                 is_well = _work(options.action, options.hashes, storage, maintenance)
     except StorageUnavailable as error:

@@ -12,11 +12,12 @@ from archive_service.config.groups.album_settings import StoragePlace
 from archive_service.config.settings import Settings
 from archive_service.observe.events import Observe, ignore
 from archive_service.storage.base import Storage
-from archive_service.storage.exclusion import Exclusion
+from archive_service.storage.excluded_names import Exclusion
+from archive_service.storage.local.read_lease import Leases, NoLeases
 from archive_service.storage.local.real_path import real_path
 from archive_service.storage.local.storage import LocalStorage
-from archive_service.storage.local.upload_signs import Leases, NoLeases, UploadSigns
-from archive_service.storage.local.written_files import WrittenFiles
+from archive_service.storage.local.unclosed_files import UnclosedFiles
+from archive_service.storage.local.young_files import YoungFiles
 from archive_service.storage.s3.location import Addressing
 
 _OF_ANY_STORE = "see the log of the store"
@@ -67,13 +68,13 @@ def storage_of(
     )
 
 
-def upload_look(settings: Settings, written: WrittenFiles, observe: Observe) -> UploadLook:
+def upload_look(settings: Settings, written: UnclosedFiles, observe: Observe) -> UploadLook:
     """Return the check for unfinished files; `written` gets the reports of the watcher."""
     if settings.open_files == "off" or not isinstance(settings.photos_dir, Path):
         return NO_UPLOAD_LOOK
     leases = NoLeases() if settings.open_files == "watch" else Leases()
-    known = WrittenFiles() if settings.open_files == "lease" else written
-    return UploadSigns(settings.photos_dir, leases, known, observe)
+    known = UnclosedFiles() if settings.open_files == "lease" else written
+    return YoungFiles(settings.photos_dir, leases, known, observe)
 
 
 def place_bytes(place: StoragePlace) -> bytes:

@@ -34,7 +34,7 @@ from archive_service.http.client_address import TrustedProxies
 from archive_service.http.site_addresses import SiteAddresses
 from archive_service.observe.events import Observe
 from archive_service.observe.fan_out import to_each
-from archive_service.storage.local.written_files import WrittenFiles
+from archive_service.storage.local.unclosed_files import UnclosedFiles
 from archive_service.transfer.service import ArchiveService, WaitPolicy
 from archive_service.web.app import create_app
 from archive_service.web.http_server.runner import Runner
@@ -85,7 +85,7 @@ async def accepting(
     traces = tracing(settings, to_each(log))
     observe = to_each(log, metrics, *traces.observers)
     index, storage = index_for(settings, observe), served_storage(settings, observe)
-    written = WrittenFiles()
+    written = UnclosedFiles()
     waits = _wait_policy(settings, written, observe)
     service = ArchiveService(storage, index, options, waits, observe)
     monitoring = Monitoring(service, metrics.text, prometheus.CONTENT_TYPE)
@@ -106,7 +106,7 @@ async def accepting(
         traces.close()
 
 
-def _wait_policy(settings: Settings, written: WrittenFiles, observe: Observe) -> WaitPolicy:
+def _wait_policy(settings: Settings, written: UnclosedFiles, observe: Observe) -> WaitPolicy:
     settling = SettlePolicy(settings.settle_time, settings.settle_wait)
     look = upload_look(settings, written, observe)
     return WaitPolicy(settling, settings.listing_timeout, look)

@@ -15,7 +15,7 @@ from archive_service.checksums.crc_index.index_url import (
     make_store,
     parse_index_url,
 )
-from archive_service.checksums.crc_index.shared import SharedCrcIndex
+from archive_service.checksums.crc_index.shared_index import SharedCrcIndex
 from archive_service.checksums.crc_index.sqlite import SqliteCrcIndex
 from archive_service.config.album_storage import place_bytes
 from archive_service.config.settings import Settings

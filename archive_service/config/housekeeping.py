@@ -17,9 +17,9 @@ from archive_service.observe.events import Observe
 from archive_service.observe.index_events import TidyingFailed
 from archive_service.observe.recurrence import once
 from archive_service.observe.storage_events import AlbumsFound, AlbumsLost
-from archive_service.storage.exclusion import Exclusion
+from archive_service.storage.excluded_names import Exclusion
+from archive_service.storage.local.unclosed_files import UnclosedFiles
 from archive_service.storage.local.watcher import AlbumWatcher
-from archive_service.storage.local.written_files import WrittenFiles
 from archive_service.transfer.service import ArchiveService
 
 TIDY_EVERY_S = 3600.0
@@ -36,7 +36,7 @@ class Housekeeping:
         service: ArchiveService,
         observe: Observe,
         settings: Settings,
-        written: WrittenFiles,
+        written: UnclosedFiles,
     ) -> None:
         self._service = service
         self._observe = observe

@@ -58,7 +58,7 @@ from archive_service.transfer.referenced_files import (
     ReferenceLimits,
     verified_when_read,
 )
-from archive_service.transfer.sent_file import SentFile
+from archive_service.transfer.sent_checksum import SentChecksum
 from archive_service.transfer.unread_watch import unread_watched
 from archive_service.transfer.verification import Verification
 
@@ -189,7 +189,7 @@ class ArchiveContent:
                 while chunk := await self._remote_chunk(data.file, pieces):
                     yield chunk
                 continue
-            sent = SentFile()
+            sent = SentChecksum()
             for piece in self._pieces(data, data.file, referenced, pieces, reading.disk_rate):
                 if isinstance(piece, memoryview) or is_warm(piece):
                     yield piece
@@ -239,14 +239,14 @@ class ArchiveContent:
             head = NOTHING
             span_bytes = pieces.span_bytes()
 
-    async def _rest(self, segment: FileData, file: DiskFile, sent: SentFile) -> memoryview:
+    async def _rest(self, segment: FileData, file: DiskFile, sent: SentChecksum) -> memoryview:
         """Read the byte that was kept back."""
         offset = segment.stop - self.layout.data_offset(segment.entry) - KEPT_BACK_BYTES
         span = FileSpan(file, offset, KEPT_BACK_BYTES)
         read = partial(sent.read, span)
         return read() if is_warm(span) else await self._disk.in_thread(read)
 
-    def _compare(self, source: SourceIndex, sent: SentFile) -> None:
+    def _compare(self, source: SourceIndex, sent: SentChecksum) -> None:
         """Raise SourceChanged if what was sent of a file has not the CRC-32 of its header."""
         crc32 = sent.crc32(self.layout.listing.sizes[source])
         if crc32 is not None:
@@ -264,7 +264,7 @@ class ArchiveContent:
             if isinstance(ready, OpenData) and isinstance(ready.file, DiskFile)
         )
 
-    async def _warmed(self, span: FileSpan, sent: SentFile, rate: DiskRate) -> Chunk:
+    async def _warmed(self, span: FileSpan, sent: SentChecksum, rate: DiskRate) -> Chunk:
         """Read a span into the page cache; on slow file systems, into a buffer of the process."""
         if not span.file.is_prompt:
             began_s = time.monotonic()

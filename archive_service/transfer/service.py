@@ -97,9 +97,8 @@ class ArchiveService:
         self._indexing = Lanes("index", _INDEXING, on_hanging=self._hanging)
         self._index_lane = self._indexing.of(_INDEX)
         self._checks = SharedCalls(self._begin_check)
-        self._demand = DiskDemand()
+        self._demand, self._packing = DiskDemand(), Lock()
         self._references = ReferenceLimits.of_system()
-        self._packing = Lock()
         hashing = self._hashing.of("hash")
         threads = HashThreads(index, hashing, self._index_lane, observe, self._demand)
         self._write_watches = threads.write_watches

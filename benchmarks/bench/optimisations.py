@@ -217,7 +217,7 @@ OPTIMISATIONS = {
         ("listed",),
         (
             Replacement(
-                "storage/exclusion.py",
+                "storage/excluded_names.py",
                 "        if not heads and not tails:\n            return ()\n",
                 "        return names\n",
             ),

@@ -20,7 +20,7 @@ from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing
 from archive_service.checksums.crc_index.sqlite import SqliteCrcIndex
 from archive_service.checksums.known_files import KnownFiles
-from archive_service.storage.exclusion import Exclusion
+from archive_service.storage.excluded_names import Exclusion
 from archive_service.storage.local.storage import LocalStorage
 
 _NOTES = 60

@@ -16,7 +16,7 @@ from archive_service.checksums.crc_index.base import CrcIndex
 from archive_service.checksums.crc_index.memory import MemoryCrcIndex
 from archive_service.observe.events import Observe
 from archive_service.storage.base import Storage
-from archive_service.storage.exclusion import Exclusion
+from archive_service.storage.excluded_names import Exclusion
 from archive_service.storage.local.storage import LocalStorage
 from archive_service.transfer.service import ArchiveService, WaitPolicy
 from archive_service.web.app import create_app

@@ -28,10 +28,10 @@ from archive_service.checksums.disk_demand import DiskDemand
 from archive_service.checksums.hash_threads import HashThreads
 from archive_service.observe.events import Event
 from archive_service.observe.index_events import AlbumIndexed
-from archive_service.storage.exclusion import Exclusion
+from archive_service.storage.excluded_names import Exclusion
 from archive_service.storage.local.storage import LocalStorage
+from archive_service.storage.local.unclosed_files import UnclosedFiles
 from archive_service.storage.local.watcher import AlbumWatcher
-from archive_service.storage.local.written_files import WrittenFiles
 
 ANSWER_WITHIN_S = 5.0
 
@@ -46,7 +46,7 @@ def hung(parent: Path, behind: Path) -> Iterator[GatedFs]:
 
 
 def watcher_of(root: Path) -> AlbumWatcher:
-    return AlbumWatcher(root, Exclusion(()), WrittenFiles())
+    return AlbumWatcher(root, Exclusion(()), UnclosedFiles())
 
 
 def hasher_of(root: Path, pools: tuple[ThreadPoolExecutor, ThreadPoolExecutor]) -> BackgroundHasher:

@@ -17,7 +17,7 @@ from harness.stores import (
 
 from archive_service.checksums.crc_index.base import CrcIndex
 from archive_service.checksums.crc_index.index_url import make_store, parse_index_url
-from archive_service.checksums.crc_index.shared import SharedCrcIndex
+from archive_service.checksums.crc_index.shared_index import SharedCrcIndex
 from archive_service.observe.events import Event, Observe
 from archive_service.observe.index_events import IndexImpaired
 

@@ -19,7 +19,7 @@ from indexes.conftest import MakeIndex, impairments, outage
 from archive_service.archive.id import ArchiveId
 from archive_service.checksums.crc_index.base import CrcIndex
 from archive_service.checksums.crc_index.row_blocks import MAX_BLOCKS
-from archive_service.checksums.crc_index.shared import ANSWER_TIMEOUT_S, FIRST_PAUSE_S
+from archive_service.checksums.crc_index.shared_index import ANSWER_TIMEOUT_S, FIRST_PAUSE_S
 from archive_service.observe.events import Event
 from archive_service.observe.index_events import IndexRestored
 
@@ -319,7 +319,7 @@ WRITER = f"""
 import sys
 from archive_service.archive.id import ArchiveId
 from archive_service.checksums.crc_index.index_url import make_store, parse_index_url
-from archive_service.checksums.crc_index.shared import SharedCrcIndex
+from archive_service.checksums.crc_index.shared_index import SharedCrcIndex
 url, name, count = sys.argv[1], sys.argv[2].encode(), int(sys.argv[3])
 index = SharedCrcIndex(
     lambda: make_store(parse_index_url(url)), sys.exit, answer_timeout_s=60

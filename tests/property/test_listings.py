@@ -23,7 +23,7 @@ from archive_service.archive.listing import Listing
 from archive_service.archive.naming import NameRules, archive_names
 from archive_service.archive.representation import ArchiveOptions, represent
 from archive_service.archive.segments import Entries, FileData
-from archive_service.storage.exclusion import Exclusion
+from archive_service.storage.excluded_names import Exclusion
 from archive_service.storage.local.native import AS_COMPILED, NOTHING_COMPILED
 from archive_service.storage.local.storage import LocalStorage
 from archive_service.web.manifest import whole_manifest

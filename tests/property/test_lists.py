@@ -16,7 +16,7 @@ from archive_service.archive.errors import ArchiveNotFound
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.layout import lay_out
 from archive_service.archive.naming import NameRules, archive_names
-from archive_service.storage.exclusion import DEFAULT_PATTERNS, Exclusion
+from archive_service.storage.excluded_names import DEFAULT_PATTERNS, Exclusion
 from archive_service.storage.file_lists.list_model import ListBroken
 from archive_service.storage.file_lists.list_place import ListDirectory
 from archive_service.storage.file_lists.listed_storage import ListedStorage

@@ -20,7 +20,7 @@ from archive_service.config.build import archive_options
 from archive_service.config.setting_docs import docs_of, variable
 from archive_service.config.settings import Settings, load_settings
 from archive_service.http.content_disposition import content_disposition
-from archive_service.storage.exclusion import Exclusion
+from archive_service.storage.excluded_names import Exclusion
 
 VARIABLES = [variable(name) for name in docs_of(Settings)]
 BOUNDED = settings(max_examples=40)

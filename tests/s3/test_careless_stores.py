@@ -29,7 +29,7 @@ from archive_service.archive.errors import (
 )
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing
-from archive_service.storage.exclusion import Exclusion
+from archive_service.storage.excluded_names import Exclusion
 from archive_service.storage.progress import Progress, current
 from archive_service.storage.s3.bounded_answers import MOST_BYTES
 from archive_service.storage.s3.location import S3Location

@@ -23,7 +23,7 @@ from archive_service.archive.listing import Listing
 from archive_service.archive.segments import LARGE_FILE_BYTES
 from archive_service.checksums.crc32_column import UNKNOWN
 from archive_service.storage.base import Storage
-from archive_service.storage.exclusion import DEFAULT_PATTERNS, Exclusion
+from archive_service.storage.excluded_names import DEFAULT_PATTERNS, Exclusion
 from archive_service.storage.local.storage import LocalStorage
 from archive_service.storage.s3.location import S3Location
 from archive_service.storage.s3.storage import S3Storage

@@ -23,7 +23,7 @@ from archive_service.archive.listing import Listing
 from archive_service.observe.events import Event, Observe, ignore
 from archive_service.observe.storage_events import ObjectSkipped
 from archive_service.storage.base import RemoteFile
-from archive_service.storage.exclusion import Exclusion
+from archive_service.storage.excluded_names import Exclusion
 from archive_service.storage.s3.client import LOOK_AGAIN_S
 from archive_service.storage.s3.fetch_ahead import (
     CHUNK_BYTES,

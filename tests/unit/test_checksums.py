@@ -39,7 +39,7 @@ from archive_service.checksums.crc_index.memory import MemoryCrcIndex
 from archive_service.checksums.hash_blocks import BLOCK_BYTES
 from archive_service.checksums.hash_threads import HashThreads
 from archive_service.checksums.known_files import ALBUM_PATH
-from archive_service.storage.exclusion import Exclusion
+from archive_service.storage.excluded_names import Exclusion
 from archive_service.storage.local.storage import LocalStorage
 from archive_service.transfer.file_span import FileSpan
 from archive_service.transfer.service import ArchiveService

@@ -11,7 +11,7 @@ from harness.server import REPOSITORY, environment
 SHARED_INDEX = """
 from threading import Event
 from archive_service.checksums.crc_index.deadline_call import DeadlineCall
-from archive_service.checksums.crc_index.store import StoreFailed
+from archive_service.checksums.crc_index.block_store import StoreFailed
 
 class Store:
     def cut(self):

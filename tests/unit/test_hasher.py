@@ -38,7 +38,7 @@ from archive_service.checksums.disk_demand import DiskDemand
 from archive_service.checksums.hash_threads import HashThreads
 from archive_service.observe.events import Event
 from archive_service.observe.index_events import AlbumIndexed, AlbumNotIndexed
-from archive_service.storage.exclusion import Exclusion
+from archive_service.storage.excluded_names import Exclusion
 from archive_service.storage.local.page_cache import is_cached
 from archive_service.storage.local.storage import LocalStorage
 

@@ -10,7 +10,7 @@ import pytest
 from harness.albums import make_album
 
 from archive_service.archive.id import ArchiveId
-from archive_service.storage.exclusion import Exclusion
+from archive_service.storage.excluded_names import Exclusion
 from archive_service.storage.local.kept_album import KeptAlbum
 from archive_service.storage.local.kept_listings import Found, FoundAlbum, KeptListings
 from archive_service.storage.local.storage import LocalStorage

@@ -17,7 +17,7 @@ from archive_service.archive.errors import ArchiveNotFound
 from archive_service.archive.fingerprint import fingerprint_of
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing
-from archive_service.storage.exclusion import DEFAULT_PATTERNS, Exclusion
+from archive_service.storage.excluded_names import DEFAULT_PATTERNS, Exclusion
 from archive_service.storage.file_lists.list_place import ListDirectory
 from archive_service.storage.file_lists.listed_storage import ListedStorage
 from archive_service.storage.local.native import AS_COMPILED, NOTHING_COMPILED, NativeCalls

@@ -12,7 +12,7 @@ from harness.conditions import eventually
 from archive_service.archive.fingerprint import fingerprint_of
 from archive_service.archive.id import ArchiveId
 from archive_service.storage.concurrency import HALVED_FILES
-from archive_service.storage.exclusion import DEFAULT_PATTERNS, Exclusion
+from archive_service.storage.excluded_names import DEFAULT_PATTERNS, Exclusion
 from archive_service.storage.local.native import AS_COMPILED, NOTHING_COMPILED
 from archive_service.storage.local.storage import LocalStorage
 from archive_service.storage.wanted_tree import WantedTree

@@ -29,13 +29,14 @@ from archive_service.archive.settling import UploadSign
 from archive_service.checksums.crc_index.memory import MemoryCrcIndex
 from archive_service.observe.events import Event
 from archive_service.observe.storage_events import ListRejected
-from archive_service.storage.exclusion import DEFAULT_PATTERNS, Exclusion
+from archive_service.storage.excluded_names import DEFAULT_PATTERNS, Exclusion
 from archive_service.storage.file_lists.list_place import ListDirectory, ListFile
 from archive_service.storage.file_lists.listed_storage import ListedStorage
 from archive_service.storage.file_lists.parsed_list import FileList
+from archive_service.storage.local.read_lease import Leases, NoLeases
 from archive_service.storage.local.storage import LocalStorage
-from archive_service.storage.local.upload_signs import Leases, NoLeases, UploadSigns
-from archive_service.storage.local.written_files import WrittenFiles
+from archive_service.storage.local.unclosed_files import UnclosedFiles
+from archive_service.storage.local.young_files import YoungFiles
 from archive_service.storage.wanted_tree import WantedTree
 
 ARCHIVE = ArchiveId("order")
@@ -176,7 +177,7 @@ def test_a_list_that_may_change_unseen_has_no_version(shop: Shop) -> None:
 
 
 def test_a_file_that_somebody_writes_to_holds_the_list(shop: Shop) -> None:
-    writers = UploadSigns(shop.photos_dir, Leases(), WrittenFiles())
+    writers = YoungFiles(shop.photos_dir, Leases(), UnclosedFiles())
 
     def sign(listing: Listing) -> UploadSign | None:
         return writers.sign(ARCHIVE, listing, now_ns=time.time_ns())
@@ -192,8 +193,8 @@ def test_a_file_that_somebody_writes_to_holds_the_list(shop: Shop) -> None:
 
 
 def test_what_the_watcher_saw_in_an_album_holds_the_list(shop: Shop) -> None:
-    written = WrittenFiles()
-    writers = UploadSigns(shop.photos_dir, NoLeases(), written)
+    written = UnclosedFiles()
+    writers = YoungFiles(shop.photos_dir, NoLeases(), written)
     listing = shop.listing("one/1.jpg", "two/1.jpg")
     for album, expected in ((ARCHIVE.value, None), ("one", UploadSign.OPEN)):
         written.note_made(1, album, "1.jpg")
@@ -266,7 +267,7 @@ def test_all_that_a_list_says_is_in_its_fingerprint() -> None:
 
 def test_a_text_that_was_just_written_is_no_file_that_is_looked_at(shop: Shop) -> None:
     write_list(shop.lists_dir, {"files": [{"text": "x", "as": "x"}]}, ARCHIVE.value)
-    writers = UploadSigns(shop.photos_dir, Leases(), WrittenFiles())
+    writers = YoungFiles(shop.photos_dir, Leases(), UnclosedFiles())
     assert writers.sign(ARCHIVE, shop.storage.list(ARCHIVE), now_ns=time.time_ns()) is None
 
 

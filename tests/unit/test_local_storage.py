@@ -27,7 +27,7 @@ from archive_service.archive.errors import (
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing
 from archive_service.storage.base import AlbumFiles, Storage
-from archive_service.storage.exclusion import DEFAULT_PATTERNS, Exclusion
+from archive_service.storage.excluded_names import DEFAULT_PATTERNS, Exclusion
 from archive_service.storage.local.native import AS_COMPILED, NOTHING_COMPILED
 from archive_service.storage.local.storage import LocalStorage
 from archive_service.storage.local.walk import MAX_DEPTH

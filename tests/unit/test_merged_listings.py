@@ -11,7 +11,7 @@ from harness.albums import make_album
 
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing
-from archive_service.storage.exclusion import Exclusion
+from archive_service.storage.excluded_names import Exclusion
 from archive_service.storage.file_lists.list_model import ListBroken
 from archive_service.storage.file_lists.list_place import ListTimes
 from archive_service.storage.file_lists.merged_listings import MergedListings

@@ -18,7 +18,7 @@ from archive_service.archive.errors import SourceChanged
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.layout import lay_out
 from archive_service.checksums.crc32_column import Crc32Column
-from archive_service.storage.exclusion import Exclusion
+from archive_service.storage.excluded_names import Exclusion
 from archive_service.storage.local.storage import LocalStorage
 from archive_service.transfer.batches import (
     BATCH_FILES,

@@ -7,7 +7,7 @@ import pytest
 from archive_service.archive.fingerprint import fingerprint_of
 from archive_service.archive.listing import Listing
 from archive_service.archive.naming import NameRules, archive_names
-from archive_service.storage.exclusion import DEFAULT_PATTERNS, Exclusion
+from archive_service.storage.excluded_names import DEFAULT_PATTERNS, Exclusion
 from archive_service.storage.s3.answer_checks import Found
 from archive_service.storage.s3.keys import Tree
 from archive_service.storage.s3.location import S3Location

@@ -19,7 +19,7 @@ from harness.touches import give_to_its_owner
 
 from archive_service.archive.id import ArchiveId
 from archive_service.http.multipart import Slice
-from archive_service.storage.exclusion import Exclusion
+from archive_service.storage.excluded_names import Exclusion
 from archive_service.storage.local.native import AS_COMPILED
 from archive_service.storage.local.storage import LocalStorage
 from archive_service.transfer.service import ArchiveService

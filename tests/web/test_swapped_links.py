@@ -32,7 +32,7 @@ from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import CHANGE_TOKEN_SIZE, Listing
 from archive_service.archive.segments import LARGE_FILE_BYTES
 from archive_service.storage.base import DiskFile, Storage
-from archive_service.storage.exclusion import Exclusion
+from archive_service.storage.excluded_names import Exclusion
 from archive_service.storage.local.native import AS_COMPILED, NOTHING_COMPILED
 from archive_service.storage.local.storage import LocalStorage
 from archive_service.transfer.service import ArchiveService

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, wait
 from typing import Any, TypeVar
 
-from archive_service.checksums.crc_index.store import Store, StoreFailed
+from archive_service.checksums.crc_index.block_store import Store, StoreFailed
 from archive_service.storage.lanes import Lane, LaneLimits, Lanes
 
 _ONE_THREAD = LaneLimits(per_lane=1, usual=1, most=1)

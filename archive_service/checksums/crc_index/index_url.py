@@ -18,7 +18,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from archive_service.archive.quantity import size_bytes
-from archive_service.checksums.crc_index.store import Store
+from archive_service.checksums.crc_index.block_store import Store
 
 TAKES = (
     "sqlite:///PATH, redis://HOST/NUMBER or postgresql://USER:PASSWORD@HOST/DATABASE, the last two "

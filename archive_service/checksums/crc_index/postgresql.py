@@ -17,6 +17,12 @@ from typing import TypeVar
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
+from archive_service.checksums.crc_index.block_store import (
+    Change,
+    Condition,
+    StoreFailed,
+    WriteRefused,
+)
 from archive_service.checksums.crc_index.index_url import IndexAddress
 from archive_service.checksums.crc_index.postgresql_schema import (
     SCHEMA_VERSION,
@@ -26,7 +32,6 @@ from archive_service.checksums.crc_index.postgresql_schema import (
     version_of,
 )
 from archive_service.checksums.crc_index.row_blocks import RowBlock
-from archive_service.checksums.crc_index.store import Change, Condition, StoreFailed, WriteRefused
 
 _CONNECT_TIMEOUT_S = 2
 """The minimum of libpq."""

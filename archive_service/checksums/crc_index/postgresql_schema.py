@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from archive_service.checksums.crc_index.store import StoreFailed
+from archive_service.checksums.crc_index.block_store import StoreFailed
 
 SCHEMA_VERSION = 1
 Connection = psycopg.Connection[tuple[Any, ...]]

@@ -16,15 +16,15 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from archive_service.checksums.crc_index.index_url import IndexAddress
-from archive_service.checksums.crc_index.row_blocks import RowBlock, decoded, encoded
-from archive_service.checksums.crc_index.store import (
+from archive_service.checksums.crc_index.block_store import (
     Change,
     Condition,
     Contended,
     StoreFailed,
     WriteRefused,
 )
+from archive_service.checksums.crc_index.index_url import IndexAddress
+from archive_service.checksums.crc_index.row_blocks import RowBlock, decoded, encoded
 
 _LAYOUT = "v1"
 _TIMEOUT_S = 2.0

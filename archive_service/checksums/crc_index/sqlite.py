@@ -18,6 +18,7 @@ from typing import TypeVar
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing, SourceIndex
 from archive_service.checksums.crc_index.base import Row, album_digest
+from archive_service.checksums.crc_index.block_store import Change
 from archive_service.checksums.crc_index.memory import MemoryCrcIndex
 from archive_service.checksums.crc_index.row_blocks import (
     MAX_BLOCKS,
@@ -27,7 +28,6 @@ from archive_service.checksums.crc_index.row_blocks import (
     rows_by_path,
     without_paths,
 )
-from archive_service.checksums.crc_index.store import Change
 from archive_service.observe.events import Observe
 from archive_service.observe.index_events import IndexImpaired
 from archive_service.observe.recurrence import once

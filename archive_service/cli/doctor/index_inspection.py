@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+from archive_service.checksums.crc_index.block_store import StoreFailed
 from archive_service.checksums.crc_index.deadline_call import DeadlineCall
 from archive_service.checksums.crc_index.index_url import IndexAddress, make_store
-from archive_service.checksums.crc_index.store import StoreFailed
 from archive_service.cli.doctor.findings import Finding, Severity
 from archive_service.config.crc_index_choice import index_address
 from archive_service.config.settings import Settings

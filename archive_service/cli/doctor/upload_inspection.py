@@ -15,7 +15,7 @@ from archive_service.config.album_storage import storage_of
 from archive_service.config.settings import Settings
 from archive_service.storage.base import DiskFile, Storage
 from archive_service.storage.local.filesystem_type import is_changed_by_others
-from archive_service.storage.local.upload_signs import Lease, Leases
+from archive_service.storage.local.read_lease import Lease, Leases
 
 TRIED_ALBUMS = 50
 """One file of each is tried: albums may have different owners."""

@@ -25,7 +25,7 @@ from archive_service.archive.naming import NameRules, archive_names, collision_k
 from archive_service.cli.packing.pack_errors import PackingRefused
 from archive_service.cli.packing.saved_file import Identity
 from archive_service.storage.concurrency import InFlight
-from archive_service.storage.exclusion import Exclusion
+from archive_service.storage.excluded_names import Exclusion
 from archive_service.storage.local.walk import MAX_DEPTH, Acceptance, Walk, are_regular
 
 OnLeftOut = Callable[[bytes, str], None]

@@ -15,7 +15,7 @@ from archive_service.archive.id import is_archive_id
 from archive_service.config import values
 from archive_service.config.setting_docs import setting
 from archive_service.config.values import Text, ValueKind
-from archive_service.storage.exclusion import DEFAULT_PATTERNS
+from archive_service.storage.excluded_names import DEFAULT_PATTERNS
 from archive_service.storage.local.real_path import real_path
 from archive_service.storage.s3.location import SCHEME, S3Location
 from archive_service.storage.time_limits import within

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from archive_service.archive.errors import AlbumInMotion
-from archive_service.storage.exclusion import Exclusion, SortedNames
+from archive_service.storage.excluded_names import Exclusion, SortedNames
 from archive_service.storage.local.native import NativeCalls
 from archive_service.storage.local.stat_record import ROW, SIZE, row
 from archive_service.storage.wanted_tree import WantedTree

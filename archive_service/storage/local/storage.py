@@ -30,7 +30,7 @@ from archive_service.observe.events import Observe, ignore
 from archive_service.observe.recurrence import once
 from archive_service.observe.storage_events import LinkSkipped
 from archive_service.storage.concurrency import HALVED_FILES, InFlight, InFlights
-from archive_service.storage.exclusion import Exclusion
+from archive_service.storage.excluded_names import Exclusion
 from archive_service.storage.local.album_files import LocalAlbumFiles, album_place
 from archive_service.storage.local.directory_look import Place
 from archive_service.storage.local.filesystem_type import is_prompt, mount_point

@@ -21,7 +21,7 @@ from typing import NamedTuple
 from archive_service.archive.errors import AlbumInMotion, AlbumUnpackable
 from archive_service.archive.listing import Listing
 from archive_service.storage.concurrency import MOST_AT_ONCE, InFlight
-from archive_service.storage.exclusion import Exclusion
+from archive_service.storage.excluded_names import Exclusion
 from archive_service.storage.local.directory_look import (
     DirectoryLook,
     Place,

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from archive_service.archive.errors import StorageUnavailable, errno_name
-from archive_service.storage.exclusion import Exclusion
+from archive_service.storage.excluded_names import Exclusion
 from archive_service.storage.local.filesystem_type import is_changed_by_others
+from archive_service.storage.local.unclosed_files import UnclosedFiles
 from archive_service.storage.local.walk import MAX_DEPTH
-from archive_service.storage.local.written_files import WrittenFiles
 
 if TYPE_CHECKING:
     from inotify_simple import INotify
@@ -72,7 +72,7 @@ class AlbumWatcher:
     loop's.
     """
 
-    def __init__(self, root: Path, exclusion: Exclusion, written: WrittenFiles) -> None:
+    def __init__(self, root: Path, exclusion: Exclusion, written: UnclosedFiles) -> None:
         """Watch the root; raise StorageUnavailable if there is none, and WatchFailed.
 
         `written` gets the files that are written to.
@@ -210,7 +210,7 @@ class AlbumWatcher:
 class _WritingNotes:
     """What events say of files that are written to."""
 
-    def __init__(self, written: WrittenFiles) -> None:
+    def __init__(self, written: UnclosedFiles) -> None:
         self._written = written
         self._moved: tuple[int, tuple[int, str, str]] | None = None
         """The cookie and the file of the last event of a name that is gone; the new one follows."""

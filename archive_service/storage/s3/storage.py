@@ -23,7 +23,7 @@ from archive_service.archive.listing import Listing
 from archive_service.observe.events import Observe, ignore
 from archive_service.observe.recurrence import once
 from archive_service.observe.storage_events import ObjectSkipped
-from archive_service.storage.exclusion import Exclusion
+from archive_service.storage.excluded_names import Exclusion
 from archive_service.storage.s3.album_objects import S3AlbumFiles
 from archive_service.storage.s3.client import Clients
 from archive_service.storage.s3.keys import Tree, lookups

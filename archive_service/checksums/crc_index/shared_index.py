@@ -18,6 +18,12 @@ from archive_service.archive.backoff import backoff_s
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing, SourceIndex
 from archive_service.checksums.crc_index.base import Row, album_digest
+from archive_service.checksums.crc_index.block_store import (
+    Contended,
+    Store,
+    StoreFailed,
+    WriteRefused,
+)
 from archive_service.checksums.crc_index.deadline_call import DeadlineCall
 from archive_service.checksums.crc_index.memory import MemoryCrcIndex
 from archive_service.checksums.crc_index.row_blocks import (
@@ -27,7 +33,6 @@ from archive_service.checksums.crc_index.row_blocks import (
     rows_by_path,
     without_paths,
 )
-from archive_service.checksums.crc_index.store import Contended, Store, StoreFailed, WriteRefused
 from archive_service.observe.events import Observe
 from archive_service.observe.index_events import IndexImpaired, IndexRestored
 

@@ -1,25 +1,15 @@
-"""Detects files that a program has open for writing, that begin and end with zeros, or have holes.
+"""Checks files that changed lately for signs of an upload that is not finished.
 
-Theory of operation.  A read lease (fcntl(2), F_SETLEASE) fails with EAGAIN while a program has the
-file open for writing or mapped shared and writable.  The lease is taken and released at once.  In
-between, an `open` for writing waits for a moment, or fails with EAGAIN if it must not wait.  The
-kernel then sends the signal of F_SETSIG; the default, SIGIO, would end this process.  A lease needs
-the file's owner or CAP_LEASE, or it fails with EACCES.  Network file systems refuse leases for
-other reasons, so EAGAIN counts on local disks alone.
-
-If leases say nothing, the watcher of the index ahead is asked: see `WrittenFiles`.
-
-Only files that changed lately are checked, so old albums cost nothing.
+Such a file is open for writing, begins and ends with zeros, or has holes.  A read lease shows that
+a program has it open (see `read_lease`); if leases say nothing, the watcher of the index ahead is
+asked (see `UnclosedFiles`).  Old albums cost nothing.
 """
 
 from __future__ import annotations
 
-import errno
 import os
-import signal
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from enum import Enum
 from functools import partial
 from pathlib import Path
 
@@ -36,15 +26,9 @@ from archive_service.storage.local.album_files import AlbumPlace, LocalAlbumFile
 from archive_service.storage.local.filesystem_type import is_prompt
 from archive_service.storage.local.native import AS_COMPILED, NativeCalls
 from archive_service.storage.local.open_beneath import OPEN_FILE, Opened, opened_below_root
+from archive_service.storage.local.read_lease import Lease, Leases, NoLeases
 from archive_service.storage.local.stat_record import ctime_ns
-from archive_service.storage.local.written_files import WrittenFiles
-
-try:
-    import fcntl
-except ImportError:  # not on Windows
-    _HAS_LEASES = False
-else:
-    _HAS_LEASES = hasattr(fcntl, "F_SETLEASE")
+from archive_service.storage.local.unclosed_files import UnclosedFiles
 
 Origin = Callable[[], tuple[ArchiveId, bytes]]
 """Returns the album of a file, and its path there."""
@@ -53,64 +37,14 @@ MOST_LOOKED_AT = 10_000
 _END_BYTES = 4096
 
 
-class Lease(Enum):
-    """What a read lease on a file has shown."""
-
-    FREE = "free"
-    """It is not open for writing."""
-    WRITTEN = "written"
-    """It is open for writing."""
-    DENIED = "denied"
-    """This user may take no lease."""
-    UNKNOWN = "unknown"
-    """The file system has no leases, or refuses them for other reasons."""
-
-
-class NoLeases:
-    """Takes no lease."""
-
-    def of(self, descriptor: int) -> Lease:
-        """Return Lease.UNKNOWN."""
-        return Lease.UNKNOWN
-
-    def count_whole(
-        self, files: LocalAlbumFiles, sources: Sequence[SourceIndex], *, young_from_ns: int
-    ) -> int:
-        """Return 0: nothing shows that a file is whole."""
-        return 0
-
-
-class Leases:
-    """Takes leases if the system has them."""
-
-    def of(self, descriptor: int) -> Lease:
-        """Take a read lease and release it; return the outcome."""
-        if not _HAS_LEASES:
-            return Lease.UNKNOWN
-        try:
-            fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)  # ignored unless handled
-            fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
-        except OSError as error:
-            return _refused(descriptor, error)
-        with suppress(OSError):
-            fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
-        return Lease.FREE
-
-    def count_whole(
-        self, files: LocalAlbumFiles, sources: Sequence[SourceIndex], *, young_from_ns: int
-    ) -> int:
-        """Return how many of the first files are whole; see `LocalAlbumFiles.count_whole`."""
-        return files.count_whole(sources, young_from_ns=young_from_ns)
-
-
-class UploadSigns:
+class YoungFiles:
     """Checks the files of albums below a root, for calls from any thread; see `UploadLook`."""
 
     def __init__(
         self,
         root: Path,
         leases: Leases | NoLeases,
-        written: WrittenFiles,
+        written: UnclosedFiles,
         observe: Observe = ignore,
         native: NativeCalls = AS_COMPILED,
     ) -> None:
@@ -170,19 +104,19 @@ class _AlbumLook:
     """One check of an album."""
 
     def __init__(
-        self, archive: ArchiveId, listing: Listing, now_ns: int, writers: UploadSigns
+        self, archive: ArchiveId, listing: Listing, now_ns: int, young: YoungFiles
     ) -> None:
         self.other_sign: UploadSign | None = None
         """A sign that is not UploadSign.OPEN."""
         self._archive = archive
         self._listing = listing
         self._now_ns = now_ns
-        self._writers = writers
+        self._young = young
 
     def at_each(self, files: LocalAlbumFiles, sources: Sequence[SourceIndex]) -> None:
         """Check files of the listing; raise _OpenSeen."""
         young_from_ns = self._now_ns - int(YOUNG_S * NS_PER_S)
-        whole = self._writers.leases.count_whole(files, sources, young_from_ns=young_from_ns)
+        whole = self._young.leases.count_whole(files, sources, young_from_ns=young_from_ns)
         for source in sources[whole:]:
             try:
                 found = self._at(files, source)
@@ -233,23 +167,16 @@ class _AlbumLook:
         return False
 
     def _holds(self, origin: Origin, descriptor: int, *, changed_ns: int) -> bool:
-        if not self._writers.is_written(origin, descriptor):
+        if not self._young.is_written(origin, descriptor):
             return False
         if self._now_ns - changed_ns < OPEN_S * NS_PER_S:
             return True
-        self._writers.report_left_open(self._archive)
+        self._young.report_left_open(self._archive)
         return False
 
     def _directory(self, path: bytes) -> Opened:
-        place = self._writers.place(self._archive, self._listing)
+        place = self._young.place(self._archive, self._listing)
         return Opened(opened_below_root(bytes(place.root), place.path + b"/" + path))
-
-
-def _refused(descriptor: int, error: OSError) -> Lease:
-    if error.errno == errno.EACCES:
-        return Lease.DENIED
-    is_written = error.errno == errno.EAGAIN and is_prompt(descriptor)
-    return Lease.WRITTEN if is_written else Lease.UNKNOWN
 
 
 def _sign_of_data(descriptor: int, size: int) -> UploadSign | None:

@@ -19,11 +19,12 @@ from archive_service.archive.listing import Listing
 from archive_service.archive.settling import LOOKED_AT_S, OPEN_S, YOUNG_S, UploadSign
 from archive_service.observe.events import Event
 from archive_service.observe.storage_events import OpenFileIgnored
-from archive_service.storage.exclusion import DEFAULT_PATTERNS, Exclusion
+from archive_service.storage.excluded_names import DEFAULT_PATTERNS, Exclusion
 from archive_service.storage.local.native import AS_COMPILED, NOTHING_COMPILED, NativeCalls
+from archive_service.storage.local.read_lease import Lease, Leases, NoLeases
 from archive_service.storage.local.storage import LocalStorage
-from archive_service.storage.local.upload_signs import Lease, Leases, NoLeases, UploadSigns
-from archive_service.storage.local.written_files import WrittenFiles
+from archive_service.storage.local.unclosed_files import UnclosedFiles
+from archive_service.storage.local.young_files import YoungFiles
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="leases are Linux's")
 ARCHIVE = ArchiveId(HASH)
@@ -43,9 +44,9 @@ class Look:
         self, photos_dir: Path, native: NativeCalls, leases: Leases | NoLeases | None = None
     ) -> None:
         self.events: list[Event] = []
-        self.written = WrittenFiles()
+        self.written = UnclosedFiles()
         self._storage = LocalStorage(photos_dir, Exclusion(DEFAULT_PATTERNS))
-        self._writers = UploadSigns(
+        self._writers = YoungFiles(
             photos_dir, leases or Leases(), self.written, self.events.append, native
         )
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from archive_service.archive.settling import OPEN_S
-from archive_service.storage.local.written_files import MOST_FILES, WrittenFiles
+from archive_service.storage.local.unclosed_files import MOST_FILES, UnclosedFiles
 
 
 def status(path: Path, content: bytes = b"x", *, modified_s: float = 0.0) -> os.stat_result:
@@ -19,7 +19,7 @@ def status(path: Path, content: bytes = b"x", *, modified_s: float = 0.0) -> os.
 
 def test_written_files_are_known_by_album_name_and_watch(tmp_path: Path) -> None:
     now_s = [1000.0]
-    written = WrittenFiles(lambda: now_s[0], lambda: 0.0)
+    written = UnclosedFiles(lambda: now_s[0], lambda: 0.0)
     file = status(tmp_path / "1.jpg", b"")
     written.note_made(1, "a", "1.jpg")
     written.note_written(2, "a", "1.jpg")
@@ -38,7 +38,7 @@ def test_written_files_are_known_by_album_name_and_watch(tmp_path: Path) -> None
 def test_who_sets_a_time_alone_is_no_writer(tmp_path: Path, modified_s: float) -> None:
     """The kernel reports it like a write."""
     now_s = [1000.0]
-    written = WrittenFiles(lambda: now_s[0], lambda: 1000.0)
+    written = UnclosedFiles(lambda: now_s[0], lambda: 1000.0)
     path = tmp_path / "1.jpg"
     dated = status(path, modified_s=1000 + modified_s)
     written.note_written(1, "a", "1.jpg")
@@ -52,7 +52,7 @@ def test_who_sets_a_time_alone_is_no_writer(tmp_path: Path, modified_s: float) -
 
 
 def test_no_more_written_files_are_kept_than_there_is_room_for(tmp_path: Path) -> None:
-    written = WrittenFiles()
+    written = UnclosedFiles()
     file = status(tmp_path / "1.jpg", b"")
     for number in range(MOST_FILES + 1):
         written.note_made(1, "a", f"{number}")

@@ -52,7 +52,7 @@ class _Key(NamedTuple):
     name: str
 
 
-class WrittenFiles:
+class UnclosedFiles:
     """The files of one process's watcher; for calls from any thread."""
 
     def __init__(

@@ -18,7 +18,7 @@ from contextlib import suppress
 from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
-from archive_service.storage.local.upload_signs import Lease, Leases
+from archive_service.storage.local.read_lease import Lease, Leases
 
 if TYPE_CHECKING:
     from inotify_simple import INotify
