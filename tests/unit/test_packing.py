@@ -13,7 +13,7 @@ from archive_service.archive.id import ArchiveId
 from archive_service.archive.layout import lay_out
 from archive_service.archive.segments import FileData
 from archive_service.checksums.crc32_column import Crc32Column
-from archive_service.storage.exclusion import Exclusion
+from archive_service.storage.excluded_names import Exclusion
 from archive_service.storage.local.storage import LocalStorage
 from archive_service.transfer.assembler import HEADERS_AT_ONCE, Assembler
 
