@@ -42,7 +42,7 @@ from archive_service.storage.s3.object_file import FetchedFile
 from archive_service.storage.s3.objects import Objects, Part
 from archive_service.storage.s3.store_context import StoreContext
 
-_SWITCH_S = 0.0005  # as the service asks for
+_SWITCH_S = 0.0001  # as the service asks for
 _PAGE_KEYS = 1000
 _AT_ONCE = 64
 _LARGE, _SMALL = (_AT_ONCE, 8 * MIB), (10 * _AT_ONCE, 20 * KIB)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from array import array
 from hashlib import blake2b
 
+from archive_service.archive.entry_columns import is_all_in_order
 from archive_service.archive.file_version import joined_stamps
 from archive_service.archive.fingerprint import content_digest
-from archive_service.archive.layout import ArchiveLayout, is_all_in_order
+from archive_service.archive.layout import ArchiveLayout
 from archive_service.archive.listing import column_bytes
+from archive_service.archive.long_columns import joined
 
 FORMAT_VERSION = 2
 """Grows with each change of the bytes that a listing becomes; part of the entity tag."""
@@ -21,7 +23,10 @@ def make_entity_tag(layout: ArchiveLayout, versions: bytes) -> str:
     between machines and versions.  The tag is strong, and has its quotes.
     """
     digest = blake2b(f"{FORMAT_VERSION} {layout.entries}".encode(), digest_size=16)
-    digest.update(b"\0".join((b"", *layout.names, b"")))
+    digest.update(b"\0")
+    for piece in joined(b"\0", layout.names):
+        digest.update(piece)
+    digest.update(b"\0" if layout.names else b"")
     digest.update(column_bytes(layout.header_offsets))  # where each name ends: one may have a NUL
     digest.update(column_bytes(layout.sizes))
     digest.update(column_bytes(layout.dos_times))

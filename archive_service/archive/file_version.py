@@ -23,6 +23,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from archive_service.archive.listing import Listing
+from archive_service.archive.long_columns import as_array, greatest
 
 _VERSION = struct.Struct(
     "<"
@@ -101,12 +102,12 @@ def with_new_content(listed: bytes, crc32: int, before: Known) -> bytes:
 
 def has_made(stamps: array[int]) -> bool:
     """Return whether a stamp is made of a CRC-32: that content came without a time of its own."""
-    return max(stamps, default=0) >= _MADE
+    return greatest(stamps, default=0) >= _MADE
 
 
 def joined_stamps(stamps: array[int], sources: Iterable[int]) -> array[int]:
     """Return the stamps of some sources, in their order."""
-    return array("Q", map(stamps.__getitem__, sources))
+    return as_array("Q", map(stamps.__getitem__, sources))
 
 
 def _hint(ctime: int, inode: int, stamp: int) -> int:

@@ -12,6 +12,7 @@ import struct
 from hashlib import blake2b
 
 from archive_service.archive.listing import ListDetails, Listing, column_bytes
+from archive_service.archive.long_columns import joined
 
 _TIME = struct.Struct("<q")
 _SIZE_BYTES = 16
@@ -23,7 +24,9 @@ def fingerprint_of(listing: Listing) -> bytes:
     Files that are left out of archives, such as thumbnails of a file manager, move the times of
     their directories; where there are some, those times are left out.
     """
-    digest = blake2b(b"\0".join(listing.paths), digest_size=_SIZE_BYTES)
+    digest = blake2b(digest_size=_SIZE_BYTES)
+    for piece in joined(b"\0", listing.paths):
+        digest.update(piece)
     for column in (listing.sizes, listing.mtimes_ns, listing.modes):
         digest.update(column_bytes(column))
     digest.update(listing.change_tokens)
@@ -32,7 +35,8 @@ def fingerprint_of(listing: Listing) -> bytes:
         digest.update(_TIME.pack(listing.newest_change_ns))
         digest.update(_TIME.pack(listing.newest_mtime_ns))
     if listing.locations is not listing.paths:
-        digest.update(b"\0".join(listing.locations))
+        for piece in joined(b"\0", listing.locations):
+            digest.update(piece)
     if listing.listed:
         digest.update(details_digest(listing.listed))
     return digest.digest()
@@ -40,7 +44,9 @@ def fingerprint_of(listing: Listing) -> bytes:
 
 def details_digest(details: ListDetails) -> bytes:
     """Return a digest of all that a list says of its archive."""
-    digest = blake2b(b"\0".join(details.origins), digest_size=_SIZE_BYTES)
+    digest = blake2b(digest_size=_SIZE_BYTES)
+    for piece in joined(b"\0", details.origins):
+        digest.update(piece)
     digest.update(repr((details.missing, details.download_name)).encode())
     for source in sorted(details.texts):
         digest.update(content_digest(details.texts[source]))

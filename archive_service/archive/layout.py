@@ -11,13 +11,19 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
-from itertools import accumulate, count, repeat
-from operator import add, eq, floordiv
-from typing import NamedTuple, cast
 
+from archive_service.archive.entry_columns import (
+    archived_modes,
+    by_name,
+    columns_of,
+    file_count_of,
+    large_entries_of,
+    offsets_of,
+    seconds,
+)
 from archive_service.archive.errors import AlbumUnpackable, ArchiveTooLarge
 from archive_service.archive.listing import MOST_BYTES, Listing, SourceIndex
-from archive_service.archive.quantity import NS_PER_S
+from archive_service.archive.long_columns import as_list, greatest, in_pieces
 from archive_service.archive.segments import (
     LARGE_FILE_BYTES,
     CentralHeaders,
@@ -30,15 +36,11 @@ from archive_service.archive.segments import (
 from archive_service.archive.zip import headers
 from archive_service.archive.zip.dos_time import dos_times
 from archive_service.archive.zip.end_records import end_records
-from archive_service.archive.zip.extra_fields import MAX_32
 
 MAX_ENTRIES_PER_SEGMENT = 4096
 """Bounds the work for one segment where entries are tiny, such as empty files."""
 MAX_ARCHIVE_BYTES = MOST_BYTES
 """The largest file offset; most clients read lengths into a signed 64-bit integer, too."""
-
-_OWNER_FILE, _OWNER_DIRECTORY = 0o600, 0o700
-_PERMISSIONS = 0o777
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -162,7 +164,7 @@ class ArchiveLayout:
         return headers.Members(
             self.names[first:last],
             self.sizes[first:last],
-            _seconds(self.mtimes_ns[first:last]),
+            list(seconds(self.mtimes_ns[first:last])),
             self.dos_times[first:last],
             self.modes[first:last],
             self.header_offsets[first:last],
@@ -183,16 +185,15 @@ def lay_out(
     Raise AlbumUnpackable for a name that no zip can hold (APPNOTE 4.4.10: two bytes of length),
     and ArchiveTooLarge.
     """
-    ordered = cast("Sequence[SourceIndex]", array("L", sorted(sources, key=names.__getitem__)))
-    entry_names = list(map(names.__getitem__, ordered))
-    if max(map(len, entry_names), default=0) > headers.MAX_NAME_BYTES:
+    ordered, entry_names = by_name(sources, names)
+    if greatest(map(len, entry_names), default=0) > headers.MAX_NAME_BYTES:
         raise AlbumUnpackable("name too long")
-    sizes, mtimes_ns, listed_modes = _columns(listing, ordered)
-    if sum(sizes) > MAX_ARCHIVE_BYTES:
+    sizes, mtimes_ns, listed_modes = columns_of(listing, ordered)
+    if sum(map(sum, in_pieces(sizes))) > MAX_ARCHIVE_BYTES:
         raise ArchiveTooLarge
-    mtimes_s = _seconds(mtimes_ns)
-    modes = _archived_modes(entry_names, sizes, listed_modes)
-    offsets = _offsets(entry_names, sizes, modes, mtimes_s)
+    mtimes_s = as_list(seconds(mtimes_ns))
+    modes = archived_modes(entry_names, sizes, listed_modes)
+    offsets = offsets_of(entry_names, sizes, modes, mtimes_s)
     directory_size = offsets.central[-1] - offsets.local[-1]
     ending = end_records(len(ordered), directory_size, offsets.local[-1])
     if offsets.central[-1] + len(ending) > MAX_ARCHIVE_BYTES:
@@ -208,81 +209,10 @@ def lay_out(
         offsets.local,
         offsets.central,
         ending,
-        _large_entries(sizes, large_file_bytes),
+        large_entries_of(sizes, large_file_bytes),
         offsets.is_plain,
-        _file_count(entry_names),
+        file_count_of(entry_names),
     )
-
-
-def _file_count(names: Sequence[bytes]) -> int:
-    return len(names) - b"\0".join((*names, b"")).count(b"/\0")
-
-
-class _Offsets(NamedTuple):
-    """Where the headers stand, and whether all of them are plain; see `ArchiveLayout`."""
-
-    local: array[int]
-    central: array[int]
-    is_plain: bool
-
-
-def _offsets(
-    names: Sequence[bytes], sizes: array[int], modes: array[int], mtimes_s: Sequence[int]
-) -> _Offsets:
-    is_plain = headers.are_plain(sizes, modes, mtimes_s)
-    local_lengths = array(
-        "L", headers.local_file_header_lengths(names, sizes, modes, mtimes_s, is_plain=is_plain)
-    )
-    local = array("Q", accumulate(map(add, local_lengths, sizes), initial=0))
-    is_plain = is_plain and local[-1] < MAX_32
-    central_lengths = headers.central_directory_header_lengths(
-        local_lengths, sizes, local, is_plain=is_plain
-    )
-    central = array("Q", accumulate(central_lengths, initial=local[-1]))
-    return _Offsets(local, central, is_plain)
-
-
-def _columns(
-    listing: Listing, sources: Sequence[SourceIndex]
-) -> tuple[array[int], array[int], array[int]]:
-    """Return the sizes, mtimes and modes of sources; the listing's own columns where they fit."""
-    if is_all_in_order(sources, listing):
-        return listing.sizes, listing.mtimes_ns, listing.modes
-    return (
-        array("Q", map(listing.sizes.__getitem__, sources)),
-        array("q", map(listing.mtimes_ns.__getitem__, sources)),
-        array("H", map(listing.modes.__getitem__, sources)),
-    )
-
-
-def archived_mode(name: bytes, mode: int) -> int:
-    """Return the permission bits to archive.
-
-    They lack set-id bits and let the owner use the copy.
-    """
-    owner = _OWNER_DIRECTORY if name.endswith(b"/") else _OWNER_FILE
-    return mode & _PERMISSIONS | owner
-
-
-def is_all_in_order(sources: Sequence[SourceIndex], listing: Listing) -> bool:
-    """Return whether these are all sources in the listing's order, so columns can be shared."""
-    return len(sources) == len(listing) and all(map(eq, sources, count()))
-
-
-def _seconds(times_ns: array[int]) -> list[int]:
-    return list(map(floordiv, times_ns, repeat(NS_PER_S)))
-
-
-def _archived_modes(names: Sequence[bytes], sizes: array[int], modes: array[int]) -> array[int]:
-    if min(sizes, default=1) and all(mode == archived_mode(b"", mode) for mode in set(modes)):
-        return modes  # all are files, and their modes need no change
-    return array("H", map(archived_mode, names, modes))
-
-
-def _large_entries(sizes: array[int], large_file_bytes: int) -> array[int]:
-    if max(sizes, default=0) < large_file_bytes:
-        return array("L")
-    return array("L", (entry for entry, size in enumerate(sizes) if size >= large_file_bytes))
 
 
 def _between(offsets: array[int], start: int, stop: int) -> range:

@@ -16,6 +16,7 @@ from itertools import repeat
 from typing import NewType, cast
 
 from archive_service.archive.id import ArchiveId
+from archive_service.archive.long_columns import least
 from archive_service.archive.quantity import NS_PER_S
 
 SourceIndex = NewType("SourceIndex", int)
@@ -170,7 +171,7 @@ class Listing:
         object.__setattr__(self, "newest_empty_ns", self._newest_empty_ns())
 
     def _newest_empty_ns(self) -> int | None:
-        if 0 not in self.sizes:
+        if least(self.sizes, default=1):
             return None
         return max(
             (

@@ -34,6 +34,8 @@ from itertools import count, repeat
 from operator import itemgetter
 from unicodedata import normalize
 
+from archive_service.archive.long_columns import as_list, in_pieces
+
 MAX_COMPONENT_BYTES = 255
 """The longest name that Linux takes; Windows and macOS take 255 UTF-16 units or characters."""
 _MAX_SUFFIX_BYTES = 32  # of "name.suffix"; a longer one is no file type, so a cut may shorten it
@@ -80,7 +82,7 @@ def archive_names(paths: Sequence[bytes], rules: NameRules) -> list[bytes]:
     kept.  The names depend on the set of paths alone; distinct paths get distinct names.
     """
     if _are_plain(paths):
-        return list(paths)
+        return as_list(paths)
     children = _children(paths)
     names = {b"": b""}
     for directory in sorted(children):  # a parent stands before its children
@@ -110,13 +112,22 @@ def _are_plain(paths: Sequence[bytes]) -> bool:
 
     Most albums are plain: ASCII that no rule touches, and no two names differ in case alone.
     """
-    lines = _SEPARATOR.join((b"", *paths, b"")).lower().replace(b"/" + _SEPARATOR, _SEPARATOR)
+    lowered: set[bytes] = set()
+    for piece in in_pieces(paths):
+        lines = _SEPARATOR.join((b"", *piece, b"")).lower().replace(b"/" + _SEPARATOR, _SEPARATOR)
+        if not _have_plain_letters(lines, piece):
+            return False
+        lowered.update(lines.split(_SEPARATOR))
+    lowered.discard(b"")  # around the lines
+    return _are_distinct(lowered, paths)
+
+
+def _have_plain_letters(lines: bytes, paths: Sequence[bytes]) -> bool:
     return (
         lines.count(_SEPARATOR) == len(paths) + 1
         and not lines.translate(None, _PLAIN)
         and not _has_unportable_shape(lines.translate(_SHAPE))
         and max(map(len, paths), default=0) <= MAX_COMPONENT_BYTES
-        and _are_distinct(set(lines.split(_SEPARATOR)), paths)
     )
 
 
@@ -129,7 +140,7 @@ def _are_distinct(lowered: AbstractSet[bytes], paths: Sequence[bytes]) -> bool:
     directories = _directories(paths)
     lowered_directories = {directory.lower() for directory in directories}
     return (
-        len(lowered) == len(paths) + 1  # and the empty line around them
+        len(lowered) == len(paths)
         and len(lowered_directories) == len(directories)
         and lowered_directories.isdisjoint(lowered)
     )
@@ -137,7 +148,9 @@ def _are_distinct(lowered: AbstractSet[bytes], paths: Sequence[bytes]) -> bool:
 
 def _directories(paths: Sequence[bytes]) -> AbstractSet[bytes]:
     found: set[bytes] = set()
-    parents = _parents(map(bytes.removesuffix, paths, repeat(b"/")))
+    parents: set[bytes] = set()
+    for piece in in_pieces(paths):
+        parents |= _parents(map(bytes.removesuffix, piece, repeat(b"/")))
     while not parents <= found:
         found |= parents
         parents = _parents(parents)

@@ -20,6 +20,7 @@ from archive_service.archive.file_version import (
 )
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import ListDetails, Listing, SourceIndex
+from archive_service.archive.long_columns import as_list
 from archive_service.checksums.crc32_column import UNKNOWN
 from archive_service.checksums.crc_index.base import CrcIndex, Row
 from archive_service.checksums.unread_files import UnreadFiles
@@ -192,9 +193,9 @@ def _rows_by_album(
 
     A row of the index is of its file's album, so albums and lists share what they learn.
     """
-    named = list(sources)
+    named = as_list(sources)
     if listing.listed is None:
-        yield _AlbumRows(archive, named, list(map(listing.paths.__getitem__, named)))
+        yield _AlbumRows(archive, named, as_list(map(listing.paths.__getitem__, named)))
     else:
         yield from _of_list(listing.listed, named)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor
+from contextlib import AbstractContextManager
 from typing import NamedTuple, TypeVar
 
 from archive_service.checksums.disk_demand import DiskDemand
@@ -22,6 +23,8 @@ class AlbumDisk(NamedTuple):
     """Returns whether it is a local disk."""
     is_at_hand: Callable[[], bool]
     """Returns whether files open without waiting."""
+    packing: AbstractContextManager[object]
+    """Within it a thread packs headers: one at a time, of all albums."""
 
     async def in_thread(
         self, work: Callable[[], _Result], free: Callable[[], object] | None = None

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 from zlib_ng import zlib_ng
 
 from archive_service.archive.layout import ArchiveLayout
 from archive_service.archive.listing import SourceIndex
+from archive_service.archive.long_columns import in_pieces
 from archive_service.archive.segments import (
     CentralHeaders,
     EndRecords,
@@ -31,14 +33,23 @@ class Assembler:
     A small file is read whole and verified, even for a part of it; one whose CRC-32 is unknown
     is hashed from the same bytes that are sent.  So is every one if the disk is not prompt,
     because `stat` may answer from a cache there; see `sent_checksum`.
+
+    Many headers are packed within `packing`, a lock.  The interpreter runs one thread at a time
+    anyway; but of several that compute, each would get it before the event loop does.
     """
 
     def __init__(
-        self, layout: ArchiveLayout, checksums: Crc32Column, *, is_prompt: Callable[[], bool]
+        self,
+        layout: ArchiveLayout,
+        checksums: Crc32Column,
+        *,
+        is_prompt: Callable[[], bool],
+        packing: AbstractContextManager[object],
     ) -> None:
         self._layout = layout
         self._checksums = checksums
         self._is_prompt = is_prompt
+        self._packing = packing
 
     def to_hash(self, segment: Segment) -> list[SourceIndex]:
         """Return the sources whose CRC-32 must be learned before the segment is made."""
@@ -90,7 +101,8 @@ class Assembler:
             sources = [layout.sources[entry] for entry in to_hash]
             crc32s = map(zlib_ng.crc32, made.data(to_hash))
             self._checksums.learn(sources, crc32s, read_from_ns=read_from_ns)
-        made.put_headers(self._crc32s(made.entries))
+        with self._packing:
+            made.put_headers(self._crc32s(made.entries))
         return _cut(made.bytes, segment, made.start)
 
     def _small_to_hash(self, small: range) -> Sequence[int]:
@@ -119,7 +131,11 @@ class Assembler:
         layout = self._layout
         entries = layout.central_headers_between(segment.start, segment.stop)
         headers = layout.central_directory_headers(entries, self._crc32s(entries))
-        return _cut(b"".join(headers), segment, layout.central_offsets[entries.start])
+        # In place it must wait for nobody.
+        packing = self._packing if len(entries) > HEADERS_AT_ONCE else nullcontext()
+        with packing:
+            made = b"".join(map(b"".join, in_pieces(headers)))
+        return _cut(made, segment, layout.central_offsets[entries.start])
 
     def _crc32s(self, entries: range) -> Iterator[int]:
         sources = self._layout.sources[entries.start : entries.stop]

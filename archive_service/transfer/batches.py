@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from typing import NamedTuple
 
 from archive_service.archive.errors import DownloadFailed
@@ -55,6 +55,20 @@ Draft = Sequence["memoryview | DataToOpen"]
 Batch = list["memoryview | OpenData"]
 
 
+class Workplace(NamedTuple):
+    """Where batches are made."""
+
+    is_prompt: Callable[[], bool] = lambda: True
+    """Returns whether the files lie on a local disk."""
+    is_at_hand: Callable[[], bool] = lambda: False
+    """Returns whether files open without waiting."""
+    packing: AbstractContextManager[object] = nullcontext()
+    """Within it many headers are packed; see `Assembler`."""
+
+
+_ALONE = Workplace()
+
+
 class BatchMaker:
     """Plans and makes the batches of one layout, for all of its downloads."""
 
@@ -63,15 +77,15 @@ class BatchMaker:
         layout: ArchiveLayout,
         checksums: Crc32Column,
         open_files: Callable[[], AbstractContextManager[AlbumFiles]],
-        *,
-        is_prompt: Callable[[], bool] = lambda: True,
-        is_at_hand: Callable[[], bool] = lambda: False,
+        where: Workplace = _ALONE,
     ) -> None:
         self._layout = layout
         self._checksums = checksums
-        self._assembler = Assembler(layout, checksums, is_prompt=is_prompt)
+        self._assembler = Assembler(
+            layout, checksums, is_prompt=where.is_prompt, packing=where.packing
+        )
         self._open_files = open_files
-        self._is_at_hand = is_at_hand
+        self._is_at_hand = where.is_at_hand
         self._is_complete = False
 
     def is_complete(self) -> bool:

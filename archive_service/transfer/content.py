@@ -39,6 +39,7 @@ from archive_service.transfer.batches import (
     Batch,
     BatchMaker,
     OpenData,
+    Workplace,
     close_files,
 )
 from archive_service.transfer.disk_rate import DiskRate
@@ -95,8 +96,7 @@ class ArchiveContent:
             layout,
             checksums,
             open_album,
-            is_prompt=disk.is_prompt,
-            is_at_hand=disk.is_at_hand,
+            Workplace(disk.is_prompt, disk.is_at_hand, disk.packing),
         )
 
     def chunks(self, start: int, stop: int, pieces: PieceSizes) -> AsyncGenerator[Chunk, None]:

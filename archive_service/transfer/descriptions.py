@@ -35,6 +35,7 @@ from archive_service.archive.settling import UploadLook, UploadSign
 from archive_service.checksums.album import AlbumChecksums
 from archive_service.checksums.album_registry import AlbumRegistry
 from archive_service.storage.lanes import LaneLimits, Lanes
+from archive_service.transfer.latest_value import LatestValue
 from archive_service.transfer.shared_calls import SharedCalls
 
 _CUTTING = LaneLimits(per_lane=1, usual=1, most=1)
@@ -46,6 +47,9 @@ it to a thread would take longer."""
 
 KEPT_FILES = 100_000
 """Files of the descriptions that are kept for later requests, with their checksums."""
+_LATEST_HELD_S = 10.0
+"""How long the last description is held that is too large to be kept.  Clients that ask for it and
+leave would have it made anew each time."""
 _FILES_PER_ALBUM = 30
 """The memory that an album takes beside its files, counted in files."""
 
@@ -76,6 +80,7 @@ class Descriptions:
         self._timeout_s = timeout_s
         self._lock = Lock()
         self._recent: WeightedLRU[ArchiveId, Representation] = WeightedLRU(KEPT_FILES)
+        self._latest_large: LatestValue[Representation] = LatestValue(_LATEST_HELD_S)
         self._in_use: WeakValueDictionary[ArchiveId, Representation] = WeakValueDictionary()
         self._parts: WeakValueDictionary[_Part, Representation] = WeakValueDictionary()
         self._listings = SharedCalls(self._begin_listing)
@@ -126,7 +131,15 @@ class Descriptions:
             return self._recent.get(archive) or self._in_use.get(archive)
 
     def _begin_listing(self, archive: ArchiveId) -> Future[Representation]:
-        return self._lanes.of(archive).submit(self._listed, archive)
+        listing = self._lanes.of(archive).submit(self._listed, archive)
+        asyncio.wrap_future(listing).add_done_callback(self._hold_large)
+        return listing
+
+    def _hold_large(self, listing: asyncio.Future[Representation]) -> None:
+        if listing.cancelled() or listing.exception():
+            return
+        if len(listing.result().layout.listing) > KEPT_FILES:
+            self._latest_large.hold(listing.result())
 
     def _needs_no_wait(self, known: Representation) -> bool:
         listing = known.layout.listing

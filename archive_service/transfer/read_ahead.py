@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
 from typing import NamedTuple, Protocol
 
+from archive_service.archive.errors import DownloadFailed
 from archive_service.archive.listing import SourceIndex
 from archive_service.archive.segments import Segment
 from archive_service.storage.base import READ_AHEAD_BYTES
@@ -137,7 +138,14 @@ class ReadAhead:
             return self._threads.submit(self._made_cold, segments, self._read_cold)
         if not self._maker.needs_no_wait(segments):
             return self._threads.submit(self._maker.make, segments)
-        return self._maker.make(segments)
+        try:
+            return self._maker.make(segments)
+        except DownloadFailed as error:
+            if not self._makings:
+                raise
+            failed: Future[Batch] = Future()  # raised behind the batches that were made before
+            failed.set_exception(error)
+            return failed
 
     def _made_cold(
         self, segments: Sequence[Segment], read_cold: Callable[[Batch], object]

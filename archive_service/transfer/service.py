@@ -9,6 +9,7 @@ from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from functools import partial
+from threading import Lock
 from typing import TypeVar
 from weakref import WeakKeyDictionary
 
@@ -101,7 +102,7 @@ class ArchiveService:
         self._indexing = Lanes("index", _INDEXING, on_hanging=disks.change)
         self._index_lane = self._indexing.of(_INDEX)
         self._checks = SharedCalls(self._begin_check)
-        self._demand = DiskDemand()
+        self._demand, self._packing = DiskDemand(), Lock()
         self._references = ReferenceLimits.of_system()
         hashing = self._hashing.of("hash")
         threads = HashThreads(index, hashing, self._index_lane, observe, self._demand)
@@ -221,6 +222,7 @@ class ArchiveService:
                 self._demand,
                 is_prompt=partial(self._storage.is_prompt, archive),
                 is_at_hand=partial(self._storage.is_at_hand, archive),
+                packing=self._packing,
             ),
             references=self._references,
         )

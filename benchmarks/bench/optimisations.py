@@ -232,7 +232,7 @@ OPTIMISATIONS = {
                 "        if self._acceptance.accepts_all(",
                 "        if not (",
             ),
-            Replacement("archive/zip/dos_time.py", "in set(mtimes_s)}", "in mtimes_s}"),
+            Replacement("archive/zip/dos_time.py", "in distinct(mtimes_s)}", "in mtimes_s}"),
         ),
     ),
     "plain-headers": Optimisation(
@@ -241,8 +241,8 @@ OPTIMISATIONS = {
         (
             Replacement(
                 "archive/zip/headers.py",
-                "    return (\n        0 < min(sizes",
-                "    return False and (\n        0 < min(sizes",
+                "    return (\n        0 < least(sizes",
+                "    return False and (\n        0 < least(sizes",
             ),
         ),
     ),
@@ -281,7 +281,7 @@ OPTIMISATIONS = {
     ),
     "kernel-sends": Optimisation(
         "the kernel sends files from 128 KiB on; without, from 1 MiB on",
-        ("photographs",),
+        ("gallery",),
         (
             Replacement(
                 "archive/segments.py",
@@ -303,7 +303,7 @@ OPTIMISATIONS = {
     ),
     "joined-buffers": Optimisation(
         "small buffers are sent as one, or in one packet with the file behind them",
-        ("photographs", "album"),
+        ("gallery", "album"),
         (Replacement("transfer/batches.py", "JOINED_BYTES = 16 * 1024\n", "JOINED_BYTES = -1\n"),),
     ),
 }

@@ -76,9 +76,9 @@ class Plan:
         return Album("little", 1, 3, 200 * KIB)
 
     @property
-    def photographs(self) -> Album:
+    def gallery(self) -> Album:
         """An album that takes many steps to send, though each file is quickly sent."""
-        return Album("photographs", 1, 30, 200 * KIB)
+        return Album("gallery", 1, 30, 200 * KIB)
 
     @property
     def slow_thumbnails(self) -> Album:

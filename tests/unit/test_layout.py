@@ -7,12 +7,12 @@ from datetime import timedelta, timezone, tzinfo
 import pytest
 from harness.listings import listing_of
 
+from archive_service.archive.entry_columns import archived_mode
 from archive_service.archive.errors import ArchiveTooLarge, StorageUnavailable
 from archive_service.archive.layout import (
     MAX_ARCHIVE_BYTES,
     MAX_ENTRIES_PER_SEGMENT,
     ArchiveLayout,
-    archived_mode,
     lay_out,
 )
 from archive_service.archive.segments import CentralHeaders, EndRecords, Entries, FileData, Segment

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import timezone
 from functools import partial
 from pathlib import Path
@@ -14,17 +14,26 @@ import pytest
 from harness.albums import make_album, noise
 from harness.server import open_files
 
+from archive_service.archive.errors import SourceChanged
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.layout import lay_out
 from archive_service.checksums.crc32_column import Crc32Column
 from archive_service.storage.excluded_names import Exclusion
 from archive_service.storage.local.storage import LocalStorage
-from archive_service.transfer.batches import Batch, BatchMaker, close_files
+from archive_service.transfer.batches import (
+    BATCH_FILES,
+    Batch,
+    BatchMaker,
+    OpenData,
+    Workplace,
+    close_files,
+)
 from archive_service.transfer.disk_rate import DiskRate
 from archive_service.transfer.read_ahead import QUICK_FROM_BYTES, READ_WITHIN_S, ReadAhead
 
 ARCHIVE = ArchiveId.parse("7kna")
 FILES = {f"{number:02}.tif": noise(200_000, number) for number in range(12)}
+MORE_FILES = {f"{number:02}.tif": noise(200_000, number) for number in range(3 * BATCH_FILES)}
 AHEAD_BYTES = 2 * 1024 * 1024
 """What the kernel reads ahead of each open file."""
 
@@ -98,3 +107,29 @@ def test_the_rate_is_that_of_what_was_read_lately() -> None:
         rate.note(1_000_000, 1.0)
     assert quick == pytest.approx(1e9, rel=0.01)
     assert rate.bytes_in(1.0) == pytest.approx(1e6, rel=0.1)
+
+
+def test_a_batch_that_fails_leaves_those_before_it(tmp_path: Path) -> None:
+    album = make_album(tmp_path, MORE_FILES, ARCHIVE.value)
+    storage = LocalStorage(tmp_path, Exclusion(()))
+    listing = storage.list(ARCHIVE)
+    layout = lay_out(listing, listing.paths, listing.sources(), zone=timezone.utc)
+    checksums = Crc32Column(len(MORE_FILES))
+    checksums.learn(listing.sources(), map(crc32, MORE_FILES.values()), read_from_ns=0)
+    open_album = partial(storage.files, ARCHIVE, listing)
+    maker = BatchMaker(layout, checksums, open_album, Workplace(is_at_hand=lambda: True))
+    (album / f"{BATCH_FILES + 3:02}.tif").write_bytes(b"shorter")
+    client = Client()
+    client.piece_bytes = QUICK_FROM_BYTES
+    sent = 0
+    with ThreadPoolExecutor(1) as thread:
+        reading = ReadAhead(maker, thread, client, start=0, stop=len(layout))
+        # A failed batch is among those made ahead.
+        with closing(reading), suppress(SourceChanged):
+            while making := reading.next_batch():
+                batch = making.batch
+                made = batch.result() if isinstance(batch, Future) else batch
+                sent += sum(isinstance(part, OpenData) for part in made)
+                close_files(made)
+    storage.close()
+    assert sent == BATCH_FILES

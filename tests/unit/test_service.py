@@ -6,6 +6,7 @@ import asyncio
 import gc
 import os
 import threading
+import weakref
 from array import array
 from collections.abc import Sequence
 from dataclasses import fields
@@ -22,6 +23,7 @@ from archive_service.storage.excluded_names import Exclusion
 from archive_service.storage.local.filesystem_type import is_prompt
 from archive_service.storage.local.storage import LocalStorage
 from archive_service.transfer.descriptions import KEPT_FILES
+from archive_service.transfer.latest_value import LatestValue
 from archive_service.transfer.service import ArchiveService, WaitPolicy
 
 ALBUM = ArchiveId(HASH)
@@ -204,6 +206,35 @@ def test_connections_share_the_layout_of_an_album_of_any_size(
 
     with service_over(HugeAlbum(photos_dir, Exclusion(()))) as service:
         assert asyncio.run(ask(service))
+
+
+def test_clients_that_leave_do_not_have_a_large_album_laid_out_again(photos_dir: Path) -> None:
+    async def ask(service: ArchiveService) -> bool:
+        first = weakref.ref(await service.represent(ALBUM))
+        gc.collect()
+        return first() is await service.represent(ALBUM)
+
+    with service_over(HugeAlbum(photos_dir, Exclusion(()))) as service:
+        assert asyncio.run(ask(service))
+
+
+class Value:
+    """Something that is held."""
+
+
+def test_the_latest_value_is_held_for_a_moment() -> None:
+    async def hold() -> None:
+        latest: LatestValue[Value] = LatestValue(0.05)
+        dropped = asyncio.Event()
+        latest.hold(Value())
+        value = Value()
+        last = weakref.ref(value, lambda _: dropped.set())
+        latest.hold(value)
+        del value
+        assert last() is not None
+        await dropped.wait()
+
+    asyncio.run(asyncio.wait_for(hold(), 30))
 
 
 class CountedListing(Listing):

@@ -10,6 +10,8 @@ from array import array
 from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone, tzinfo
 
+from archive_service.archive.long_columns import as_array, distinct
+
 FIRST_YEAR, LAST_YEAR = 1980, 2107
 _EARLIEST = (1 << 5 | 1) << 16
 _LATEST = ((LAST_YEAR - FIRST_YEAR) << 9 | 12 << 5 | 31) << 16 | 23 << 11 | 59 << 5 | 29
@@ -25,8 +27,8 @@ def dos_times(mtimes_s: Sequence[int], zone: tzinfo) -> array[int]:
     `mtimes_s` are Unix seconds; `zone` is the time zone that the DOS fields are local to.
     """
     # Files of one upload, and small pictures made of large ones, share their seconds.
-    found = {mtime_s: _dos_time(mtime_s, zone) for mtime_s in set(mtimes_s)}
-    return array("I", map(found.__getitem__, mtimes_s))
+    found = {mtime_s: _dos_time(mtime_s, zone) for mtime_s in distinct(mtimes_s)}
+    return as_array("I", map(found.__getitem__, mtimes_s))
 
 
 def _dos_time(mtime_s: int, zone: tzinfo) -> int:

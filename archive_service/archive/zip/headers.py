@@ -21,6 +21,7 @@ from itertools import repeat
 from operator import add
 from typing import NamedTuple
 
+from archive_service.archive.long_columns import distinct, greatest, least
 from archive_service.archive.zip.extra_fields import (
     EXECUTE_BITS,
     MAX_32,
@@ -118,10 +119,10 @@ def are_plain(sizes: array[int], modes: array[int], mtimes_s: Sequence[int]) -> 
     The caller checks the offsets: ZIP64 ones are not plain either.
     """
     return (
-        0 < min(sizes, default=1) <= max(sizes, default=1) < MAX_32
-        and not any(mode & EXECUTE_BITS for mode in set(modes))
-        and min(mtimes_s, default=0) >= TIMESTAMP_MIN_S
-        and max(mtimes_s, default=0) <= TIMESTAMP_MAX_S
+        0 < least(sizes, default=1) <= greatest(sizes, default=1) < MAX_32
+        and not any(mode & EXECUTE_BITS for mode in distinct(modes))
+        and least(mtimes_s, default=0) >= TIMESTAMP_MIN_S
+        and greatest(mtimes_s, default=0) <= TIMESTAMP_MAX_S
     )
 
 

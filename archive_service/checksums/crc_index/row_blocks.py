@@ -15,6 +15,7 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 from archive_service.archive.listing import VERSION_SIZE
+from archive_service.archive.long_columns import in_pieces, joined, split
 from archive_service.checksums.crc_index.base import Row
 
 MAX_BLOCKS = 64
@@ -37,11 +38,11 @@ class RowBlock(NamedTuple):
 
 def block_of(rows: Sequence[Row]) -> RowBlock:
     """Return a block of rows, at least one."""
-    paths, versions, crc32s = zip(*rows, strict=True)
+    crc32s = in_pieces(crc32 for _, _, crc32 in rows)
     columns = (
-        _BETWEEN_PATHS.join(paths),
-        b"".join(versions),
-        struct.pack(f"<{len(crc32s)}L", *crc32s),
+        b"".join(joined(_BETWEEN_PATHS, (path for path, _, _ in rows))),
+        b"".join(version for _, version, _ in rows),
+        b"".join(struct.pack(f"<{len(piece)}L", *piece) for piece in crc32s),
     )
     return RowBlock(*columns, _check(*columns))
 
@@ -52,7 +53,7 @@ def rows_of(block: RowBlock) -> Iterator[Row]:
     if check != _check(paths, versions, crc32s):
         raise ValueError("corrupt")
     return zip(
-        paths.split(_BETWEEN_PATHS),
+        split(_BETWEEN_PATHS, paths),
         (versions[at : at + VERSION_SIZE] for at in range(0, len(versions), VERSION_SIZE)),
         (crc32 for (crc32,) in struct.iter_unpack("<L", crc32s)),
         strict=False,  # the check implies that they have one length

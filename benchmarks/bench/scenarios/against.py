@@ -245,7 +245,7 @@ _ROWS: dict[str, Row] = {
     "one-file": _first_bytes("one file of them", of="?file=day%20000/IMG_0000.JPG"),
     "parts-manifest": _first_bytes("manifest with parts", of="manifest.json?summary&parts=5"),
     "little": _requests(lambda plan: plan.little),
-    "photographs": _requests(lambda plan: plan.photographs),
+    "gallery": _requests(lambda plan: plan.gallery),
     "cold": _cold,
     "start": _starts,
     "save-file": _save_file,
