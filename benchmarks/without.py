@@ -19,7 +19,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench.optimisations import OPTIMISATIONS, Replacement
+from bench.optimisations import OPTIMISATIONS
+from bench.replacement import Replacement
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parent
