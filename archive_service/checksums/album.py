@@ -143,6 +143,10 @@ class AlbumChecksums(Crc32Column):
         value = self.values[source]
         return self._known.suspected.get(source, UNKNOWN) if value == UNKNOWN else value
 
+    def is_prompt(self) -> bool:
+        """Return whether the album lies on local disks alone; see `Storage.is_prompt`."""
+        return self._storage.is_prompt(self._archive)
+
     def is_suspected(self, source: SourceIndex) -> bool:
         """Return whether a file must be read before anything of it is sent."""
         return source in self._known.suspected and self.is_unknown(source)

@@ -4,7 +4,7 @@ Small files don't need it: they are hashed when they are read to be sent.  Hashe
 the large files that are yet to be sent: the next one always, others within a distance.  Then come
 the files that the range skips but whose CRC-32 its part of the central directory needs.
 
-A job has one file while the sender is close behind it, and several when it is far away: to begin
+A job has few files while the sender is close behind it, and more when it is far away: to begin
 and to end a job takes as long as to hash a megabyte.
 """
 
@@ -32,6 +32,9 @@ JOBS_AT_ONCE = 2
 _JOB_BYTES, _JOB_PART = SMALL_BYTES, 4
 """The most bytes of several files in one job, and the part of the bytes that the sender has yet to
 send before it needs the first of them: then it seldom waits for the others."""
+_PROMPT_JOB_BYTES = 2 * 1024 * 1024
+"""What a job may have anyway on a local disk.  With a file in each, hashing photographs would be
+slower than the sender, which would stay close behind."""
 
 
 class Prefetch:
@@ -93,7 +96,9 @@ class Prefetch:
     def _room_beside(self, entry: EntryIndex) -> int:
         """Return how many bytes of other files are hashed in the job of a file."""
         unsent_bytes = self._layout.header_offsets[entry] - self._position
-        return min(_JOB_BYTES, unsent_bytes // _JOB_PART) - self._layout.sizes[entry]
+        least_bytes = _PROMPT_JOB_BYTES if self._checksums.is_prompt() else 0
+        room = max(least_bytes, min(_JOB_BYTES, unsent_bytes // _JOB_PART))
+        return room - self._layout.sizes[entry]
 
     def _skipped(self, start: int, stop: int) -> Iterator[SourceIndex]:
         """Yield the sources before the range that its central directory headers name."""
@@ -110,9 +115,16 @@ class Prefetch:
             await self._moved.wait()
 
     async def _hash(self, sources: Sequence[SourceIndex]) -> None:
-        while len(self._jobs) >= JOBS_AT_ONCE:
-            await self._finish_oldest()
-        self._jobs.append(self._checksums.jobs.request(sources))
+        """Have files hashed in one job, or join those that other downloads have begun."""
+        while sources:
+            while len(self._jobs) >= JOBS_AT_ONCE:
+                await self._finish_oldest()
+            unknown = list(filter(self._checksums.is_unknown, sources))
+            if not unknown:
+                return
+            job = self._checksums.jobs.request(unknown)
+            self._jobs.append(job)
+            sources = [source for source in unknown[1:] if source not in job.sources]
 
     async def _finish_oldest(self) -> None:
         with suppress(DownloadFailed):

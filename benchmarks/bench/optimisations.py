@@ -255,6 +255,11 @@ OPTIMISATIONS = {
                 "_JOB_BYTES, _JOB_PART = SMALL_BYTES, 4\n",
                 "_JOB_BYTES, _JOB_PART = 0, 4\n",
             ),
+            Replacement(
+                "checksums/prefetch.py",
+                "_PROMPT_JOB_BYTES = 2 * 1024 * 1024\n",
+                "_PROMPT_JOB_BYTES = 0\n",
+            ),
         ),
     ),
     "kernel-sends": Optimisation(

@@ -535,8 +535,8 @@ def test_files_are_hashed_together_only_if_the_sender_is_far_behind(
 
     run(hash_all())
     assert sum(begun) == 64
-    assert begun[0] == 1  # the first file is waited for
-    assert (max(begun) == 1) == is_close_behind
+    assert begun[0] <= 2  # the first file is waited for
+    assert (max(begun) <= 2) == is_close_behind
 
 
 def test_every_part_of_an_archive_is_that_of_the_whole(site: Site, photos_dir: Path) -> None:
