@@ -229,7 +229,7 @@ def test_a_young_file_that_cant_be_read_fails_when_it_is_sent(
         disk.renumber(1)  # a disk without a ctime
         # Before the server starts: what it has read ahead would be in the page cache.
         disk.fail("read", f"{HASH}/2.jpg", errno.EIO)
-        with serving(disk.root, tmp_path, *SOON) as it:
+        with serving(disk.root, tmp_path, *SOON, "--settle-wait", "10") as it:
             with pytest.raises(Truncated):
                 get(it.port, LINK)
             disk.clear()
