@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import gc
 import resource
 import sys
 from contextlib import suppress
@@ -11,9 +10,6 @@ from contextlib import suppress
 _SWITCH_S = 0.0001
 """How long the event loop waits for a computing thread after each system call, some ten times a
 request.  Python's own 5 ms would delay an answer by 50 ms."""
-_GARBAGE_OBJECTS = 10_000, 10, 10
-"""Thresholds: how many new objects have the garbage collector search them.  Python's own 700 have
-it go through the names of a large album, 5 to 30 ms, several times a second."""
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 """Of malloc.h; see mallopt(3)."""
 _KEPT_FREE_BYTES = 8 * 1024 * 1024
@@ -22,11 +18,6 @@ _KEPT_FREE_BYTES = 8 * 1024 * 1024
 def give_way_to_event_loop() -> None:
     """Let no thread that computes keep the event loop waiting for long."""
     sys.setswitchinterval(_SWITCH_S)
-
-
-def search_seldom_for_garbage() -> None:
-    """Let the garbage collector, which no other thread interrupts, run seldom."""
-    gc.set_threshold(*_GARBAGE_OBJECTS)
 
 
 def allow_many_connections() -> None:

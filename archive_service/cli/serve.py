@@ -17,7 +17,6 @@ from archive_service.cli.console import complain, refusing_wrong_settings
 from archive_service.cli.process_tuning import (
     allow_many_connections,
     give_way_to_event_loop,
-    search_seldom_for_garbage,
     take_memory_from_one_place,
 )
 from archive_service.cli.sockets import (
@@ -61,7 +60,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     configure_logging(settings.level, settings.log_format)
     allow_many_connections()
     give_way_to_event_loop()
-    search_seldom_for_garbage()
     require_good_tracing(settings)
     try:
         listeners = _listeners(settings)
