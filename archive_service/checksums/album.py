@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import time
 from array import array
+from bisect import bisect_right
 from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
@@ -216,23 +217,20 @@ class AlbumChecksums(Crc32Column):
     def begin_settling(self) -> Future[None] | None:
         """Have suspected files read that are soon read; None where none is suspected.
 
-        Others are read behind them, up to `HashThreads.read_behind_bytes` in all.
+        The others are read behind them if `HashThreads.reads_behind` says so.
         """
         if not self._known.suspected:
             return None
         with self._lock:
             if self._settling is None:
-                self._settling = self._settle(self._suspected_up_to(SOON_READ_BYTES))
-                if self._threads.read_behind_bytes:
-                    self._settle(self._suspected_up_to(self._threads.read_behind_bytes))
+                sizes = self.listing.sizes
+                suspected = sorted(self._known.suspected, key=sizes.__getitem__)
+                stops = list(accumulate(map(sizes.__getitem__, suspected)))
+                soon = bisect_right(stops, SOON_READ_BYTES)
+                self._settling = self._settle(suspected[:soon])
+                if self._threads.reads_behind and suspected[soon:]:
+                    self._settle(suspected[soon:])
             return self._settling
-
-    def _suspected_up_to(self, most_bytes: int) -> list[SourceIndex]:
-        """Return the smallest suspected files that have so many bytes together."""
-        sizes = self.listing.sizes
-        suspected = sorted(self._known.suspected, key=sizes.__getitem__)
-        stops = zip(suspected, accumulate(map(sizes.__getitem__, suspected)), strict=True)
-        return [source for source, stop in stops if stop <= most_bytes]
 
     def _supersede(self) -> None:
         """Have all suspected files read: otherwise each would cut a download of its own."""

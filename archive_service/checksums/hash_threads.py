@@ -39,8 +39,8 @@ class HashThreads:
         self.demand = demand or DiskDemand()
         self._indexing = indexing
         self.index_within_s = INDEX_WITHIN_S
-        self.read_behind_bytes = 0
-        """The most bytes of suspected files that are read behind a request for their album."""
+        self.reads_behind = False
+        """Whether all suspected files are read behind a request for their album."""
         self._unanswered: Future[None] | None = None
 
     def in_index_thread(self, work: Callable[[], None]) -> Future[None]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import sys
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -110,10 +109,9 @@ async def accepting(
 def _wait_policy(settings: Settings, written: UnclosedFiles, observe: Observe) -> WaitPolicy:
     settling = SettlePolicy(settings.settle_time, settings.settle_wait)
     look = upload_look(settings, written, observe)
-    if settings.index_ahead != "off":
-        return WaitPolicy(settling, settings.listing_timeout, look)
-    # Otherwise a client that only compares entity tags would never see that a file was rewritten.
-    return WaitPolicy(settling, settings.listing_timeout, look, read_behind_bytes=sys.maxsize)
+    # Without either a client that only compares entity tags would never see a rewritten file.
+    reads_behind = settings.index_ahead == "off"
+    return WaitPolicy(settling, settings.listing_timeout, look, reads_behind=reads_behind)
 
 
 def _fair_use(settings: Settings, observe: Observe, counts: Counts) -> FairUse:

@@ -71,9 +71,8 @@ class WaitPolicy:
     listing_timeout_s: float = 30.0
     uploads: UploadLook = NO_UPLOAD_LOOK
     """Checks files for signs that they are incomplete."""
-    read_behind_bytes: int = 0
-    """The most bytes of suspected files that are read behind a request: 0 if an index ahead reads
-    them."""
+    reads_behind: bool = False
+    """Whether all suspected files are read behind a request; else an index ahead reads them."""
 
 
 class ArchiveService:
@@ -106,7 +105,7 @@ class ArchiveService:
         self._references = ReferenceLimits.of_system()
         hashing = self._hashing.of("hash")
         threads = HashThreads(index, hashing, self._index_lane, observe, self._demand)
-        threads.read_behind_bytes = waits.read_behind_bytes
+        threads.reads_behind = waits.reads_behind
         self._write_watches = threads.write_watches
         self._write_watches.prepare()
         self._albums = AlbumRegistry(storage, threads)
