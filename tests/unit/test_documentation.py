@@ -163,3 +163,11 @@ def test_the_modules_that_architecture_names_exist() -> None:
     example = "checksums/crc_index/mysql.py"
     assert len(named) > 40
     assert [path for path in named if path != example and not (package / path).exists()] == []
+
+
+def test_the_files_that_architecture_names_without_their_room_exist() -> None:
+    named = re.findall(r"`(\w+\.(?:py|c|h))`", text_of("docs/architecture.md"))
+    places = (REPOSITORY / room for room in ("archive_service", "tests", "tools"))
+    there = {path.name for place in places for path in place.rglob("*.*")}
+    assert len(named) > 20
+    assert set(named) - there == {"main.py"}  # beside the rooms
