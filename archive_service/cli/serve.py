@@ -163,6 +163,7 @@ def _serve_with_workers(
 
     def work(worker: Worker) -> None:
         asyncio.run(serve(worker))
+        metrics.leave()
 
     def forget(number: int) -> None:
         shared.limits.forget(number)

@@ -44,6 +44,7 @@ class MetricsDirectory:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._supervisor = os.getpid()
         self._descriptor: int | None = None
 
     def restore(self) -> None:
@@ -97,6 +98,11 @@ class MetricsDirectory:
         for path in self.path.glob(_OF_THE_LIVING):
             if not _is_alive(int(path.stem.rpartition("_")[2])):
                 path.unlink(missing_ok=True)
+
+    def leave(self) -> None:
+        """Remove the directory at the end of a worker whose supervisor was killed, and can't."""
+        if os.getppid() != self._supervisor:
+            self.remove()
 
     def remove(self) -> None:
         """Remove the directory and unlock it."""

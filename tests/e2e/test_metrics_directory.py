@@ -63,6 +63,11 @@ def test_a_worker_is_replaced_where_something_else_has_the_place(
     assert directory.read_bytes() == b"of somebody else"
 
 
+def test_nothing_is_left_by_a_supervisor_that_is_killed(server: Server, directory: Path) -> None:
+    server.process.kill()
+    eventually(lambda: not directory.exists())
+
+
 def test_what_is_old_is_made_young(server: Server, directory: Path) -> None:
     files = list(directory.glob("counter_*"))
     assert files
