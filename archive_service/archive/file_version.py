@@ -8,10 +8,10 @@ is another, the file has to be read again: it may have been rewritten and its mt
 only its owner has changed.
 
 Content that turns out to be another gets the present ctime as its stamp, as on a machine that never
-had another.  Where the ctime has not moved it tells nothing, and the stamp is made of the CRC-32.
+had another.  Where the ctime has not moved, the stamp is made of the CRC-32.
 
 Where one file of an album was found rewritten though no time had moved, the rows of all others are
-doubted: their hint is none that a listing can have, and ctimes tell nothing of them either.
+doubted: their hint is none that a listing can have, and their ctimes count for nothing.
 """
 
 from __future__ import annotations

@@ -178,7 +178,7 @@ class AlbumChecksums(Crc32Column):
             raise rewritten(next(iter(others)))
 
     def _doubt_all(self, contradicted: Iterable[SourceIndex]) -> None:
-        """Have the album read again: one of its files shows that times don't tell on this disk.
+        """Have the album read again: one of its files was rewritten, and no time showed it.
 
         Otherwise each rewritten file would cut a download of its own.
         """

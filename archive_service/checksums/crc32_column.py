@@ -57,8 +57,8 @@ def check_suspected(
 ) -> None:
     """Raise SourceChanged unless a suspected file, which was read, is what it was.
 
-    It is so where it has the announced CRC-32.  Where none was announced, UNKNOWN, the ctime tells:
-    nothing that was sent before could be compared.
+    It is so where it has the announced CRC-32.  If none was announced, UNKNOWN, the ctime
+    decides: nothing that was sent before could be compared.
     """
     is_same = suspected.is_inode_alone if announced == UNKNOWN else crc32 == announced
     if not is_same:

@@ -98,7 +98,7 @@ class KnownFiles:
         self.store(index, {source: values[source] for source in learned})
 
     def forget(self, index: CrcIndex, sources: Iterable[SourceIndex]) -> None:
-        """Drop the rows of sources, but for doubted ones: no time would tell of their change."""
+        """Drop the rows of sources, but for doubted ones: no time would show their change."""
         unseen = [source for source in sources if source not in self._doubted]
         for album in _rows_by_album(self._archive, self._listing, unseen):
             index.forget(album.album, album.paths)
@@ -116,7 +116,7 @@ class KnownFiles:
     def doubt(self, index: CrcIndex, crc32s: Mapping[SourceIndex, int]) -> None:
         """Have files read again before anything of them is sent, whatever their times."""
         stamps = self.stamps
-        if stamps is None:  # entity tags tell of objects
+        if stamps is None:  # an object's entity tag shows its change
             return
         for album in _rows_by_album(self._archive, self._listing, crc32s):
             versions = index.versions(self._listing, album.sources)

@@ -60,7 +60,7 @@ class SettlingFiles(WrappedFiles, ABC):
 
 
 class FilesReadTwice(SettlingFiles):
-    """Files that nobody has announced: a suspected one is whole if it reads the same once more."""
+    """Files not announced to a client: a suspected one is whole if it reads the same twice."""
 
     def crc32(self, source: SourceIndex) -> int:
         """Read a file of the listed size and time; return its CRC-32."""
@@ -126,7 +126,7 @@ class AnnouncedFiles(SettlingFiles):
         try:
             self._files.verify(file, source)
         except SourceSuspected:
-            # Where a CRC-32 was announced, reading tells more.
+            # If a CRC-32 was announced, reading the file decides.
             if self._announced(source) != UNKNOWN or not self._is_unwritten(source, file):
                 raise
 

@@ -111,7 +111,7 @@ def _of_starts(registry: CollectorRegistry, active: Gauge) -> _Actions:
     help_of_started = (
         "Answers with bytes of an archive, from its first byte (new) or a later one (resumed)"
     )
-    help_of_saved = "Bytes in front of the first that was sent: what resumption saved"
+    help_of_saved = "Bytes that resumed downloads did not have to fetch again"
     counter = partial(Counter, registry=registry)
     started = counter("archive_downloads_started", help_of_started, ["kind"])
     saved = counter("archive_resumed_bytes", help_of_saved)
@@ -159,9 +159,9 @@ def _of_sending(registry: CollectorRegistry) -> _Actions:
 
 
 def _of_requests(registry: CollectorRegistry) -> _Actions:
-    help_of_listing = "Time to list and lay out an album, waiting for it to be still included"
+    help_of_listing = "Time to list and lay out an album, its wait to stop changing included"
     help_of_refused = "Requests that got no archive, by the reason and by whose fault it was"
-    help_of_slowed = "Answers to links to nothing that were held back"
+    help_of_slowed = "Answers to requests for missing archives that were delayed"
     counter = partial(Counter, registry=registry)
     listing = _seconds(registry, "archive_listing_seconds", help_of_listing)
     refused = counter("archive_requests_refused", help_of_refused, ["reason", "fault"])
@@ -184,8 +184,8 @@ def _of_requests(registry: CollectorRegistry) -> _Actions:
 
 def _of_albums(registry: CollectorRegistry) -> _Actions:
     help_of_hanging = "Threads that wait for a disk that does not answer"
-    help_of_awaited = "Waits for a file that is not whole in an album that is still, by the reason"
-    help_of_left_open = "Albums sent though a file was open for writing, without a change for long"
+    help_of_awaited = "Waits for an incomplete file in an album that stopped changing, by reason"
+    help_of_left_open = "Albums sent though a file was open for writing: it had not changed lately"
     counter = partial(Counter, registry=registry)
     skipped = counter("archive_links_skipped", "Symbolic links left out, by the reason", ["reason"])
     hanging = _gauge(registry, "archive_hanging_threads", help_of_hanging)
@@ -202,9 +202,9 @@ def _of_albums(registry: CollectorRegistry) -> _Actions:
 
 
 def _of_index(registry: CollectorRegistry) -> _Actions:
-    help_of_impaired = "Times that the CRC index could not be used as it should"
+    help_of_impaired = "Failures of the CRC index"
     help_of_hashing = "Files that wait to be hashed or are being hashed"
-    help_of_backlog = "Albums that wait to be indexed ahead, once they are still"
+    help_of_backlog = "Albums that wait to be indexed ahead, also while they change"
     help_of_overflown = "Times that the kernel's queue of changes has overflown"
     counter = partial(Counter, registry=registry)
     impaired = counter("archive_index_impaired", help_of_impaired)

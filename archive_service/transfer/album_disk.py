@@ -31,7 +31,7 @@ class AlbumDisk(NamedTuple):
     ) -> _Result:
         """Do work that waits for the disk, in a thread; call `free` once the thread has ended it.
 
-        Whoever waits for it may have gone by then.
+        The caller may have gone by then.
         """
         with self.demand.busy():
             working = self.threads.submit(work)

@@ -131,7 +131,7 @@ class Assembler:
         layout = self._layout
         entries = layout.central_headers_between(segment.start, segment.stop)
         headers = layout.central_directory_headers(entries, self._crc32s(entries))
-        # In place it must wait for nobody.
+        # On the event loop it must not wait for the lock.
         packing = self._packing if len(entries) > HEADERS_AT_ONCE else nullcontext()
         with packing:
             made = b"".join(map(b"".join, in_pieces(headers)))

@@ -29,7 +29,7 @@ KEPT_BACK_BYTES = 1
 withhold, and the client would take the range as complete."""
 _SYSCTLS = Path("/proc/sys/net")
 _UNKNOWN_BYTES = 8 * 1024 * 1024
-"""Assumed for a buffer whose limit is not told, as on other systems than Linux."""
+"""Assumed for a buffer whose limit the system does not report, as other systems than Linux."""
 _EXCEEDED_BYTES = 1024 * 1024
 """A buffer takes one packet more than it has room for, of up to 512 KiB."""
 _MOST_OPEN = 4096

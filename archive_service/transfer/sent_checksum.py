@@ -1,9 +1,9 @@
 """The CRC-32 of a file's data while it is sent.
 
 On network file systems and FUSE, `fstat` may answer from a cache: behind the last byte, a file that
-another machine has just rewritten still looks as listed.  Some never tell, because their ctime is
-the mtime.  But the data of such a file passes through the memory of the process, so its CRC-32 is
-compared with that in the header.
+another machine has just rewritten still looks as listed.  Some never show it, because their ctime
+is the mtime.  But the data of such a file passes through the memory of the process, so its CRC-32
+is compared with that in the header.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ _PROMPT = frozenset(
 )
 """`f_type` of statfs(2) of file systems that depend on no other machine or program.
 
-`fstat`, `close` and sending from memory never wait there, and a ctime tells of each change.  So
+`fstat`, `close` and sending from memory never wait there, and the ctime moves with each change.  So
 SquashFS and EROFS are not among them: an image may replace another under the same times.  macOS and
 other systems have no such numbers, so no file is prompt there.
 """

@@ -1,4 +1,4 @@
-"""Tells a directory whose mount is away from one that has no files.
+"""Distinguishes a directory whose mount is away from one without files.
 
 sshfs unmounts itself when its connection ends, and so do disks that are unplugged.  What is left is
 an empty directory, which looks like an album without files, or makes an archive that lacks what was
