@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -55,6 +57,22 @@ class Site:
         """
         self.compose("up", "--detach")
         eventually(lambda: is_ready(self.port), within_s=START_TIMEOUT_S)
+
+    @contextmanager
+    def stopping(self) -> Iterator[None]:
+        """Have compose stop the service; enter the block once it is stopping."""
+        stop = subprocess.Popen(
+            [*V2, "stop"],
+            cwd=self.directory,
+            env={**os.environ, **self.engine.variables},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            eventually(lambda: "event=server.stopping" in self.logs(), within_s=START_TIMEOUT_S)
+            yield
+        finally:
+            stop.wait(START_TIMEOUT_S)
 
     def container(self, service: str = "archive") -> str:
         """Return the id of the container of a service."""

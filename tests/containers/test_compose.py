@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from containers.engine import Engine
-from containers.site import IMAGE, V1, V2, Site, site_in
+from containers.site import IMAGE, V1, Site, site_in
 from harness.albums import HASH, make_album, noise
 from harness.conditions import eventually
 from harness.http import connected, get, is_ready
@@ -170,19 +170,9 @@ def test_stop_lets_a_download_finish(site: Site) -> None:
         connection.send("GET", TARGET)
         status, fields = connection.receive_head()
         assert status == 200
-        stop = subprocess.Popen(
-            [*V2, "stop"],
-            cwd=site.directory,
-            env={**os.environ, **site.engine.variables},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            eventually(lambda: "event=server.stopping" in site.logs())
+        with site.stopping():
             connection.open_window()
             assert connection.receive_content(int(dict(fields)["content-length"])) == whole
-        finally:
-            stop.wait(60)
     state = site.state()["State"]
     assert not state["Running"]
     assert state["ExitCode"] == 0

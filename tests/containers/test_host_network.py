@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-
 import pytest
-from containers.site import V2, Site
+from containers.site import Site
 from harness.albums import HASH, make_album, noise
-from harness.conditions import eventually
 from harness.http import connected, get
 
 pytestmark = pytest.mark.containers
@@ -29,19 +25,9 @@ def test_a_stop_lets_a_slow_download_finish(site: Site) -> None:
         connection.send("GET", TARGET)
         status, _ = connection.receive_head()
         assert status == 200
-        stop = subprocess.Popen(
-            [*V2, "stop"],
-            cwd=site.directory,
-            env={**os.environ, **site.engine.variables},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            eventually(lambda: "event=server.stopping" in site.logs(), within_s=120)
+        with site.stopping():
             assert site.logs().count("event=download.finished") == 1
             connection.open_window()
             assert connection.receive_content(len(whole)) == whole
-        finally:
-            stop.wait(120)
     assert site.state()["State"]["ExitCode"] == 0
     assert site.logs().count("event=download.finished") == 2

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import timezone
 from functools import partial
 from pathlib import Path
@@ -16,7 +17,7 @@ from harness.server import open_files
 
 from archive_service.archive.errors import SourceChanged
 from archive_service.archive.id import ArchiveId
-from archive_service.archive.layout import lay_out
+from archive_service.archive.layout import ArchiveLayout, lay_out
 from archive_service.checksums.crc32_column import Crc32Column
 from archive_service.storage.excluded_names import Exclusion
 from archive_service.storage.local.storage import LocalStorage
@@ -50,17 +51,28 @@ class Client:
         return self.piece_bytes
 
 
+@contextmanager
+def described(
+    root: Path, files: Mapping[str, bytes], where: Workplace
+) -> Iterator[tuple[ArchiveLayout, BatchMaker]]:
+    """Yield the layout of an album whose checksums are known, and what makes its batches."""
+    make_album(root, files, ARCHIVE.value)
+    with closing(LocalStorage(root, Exclusion(()))) as storage:
+        listing = storage.list(ARCHIVE)
+        layout = lay_out(listing, listing.paths, listing.sources(), zone=timezone.utc)
+        checksums = Crc32Column(len(files))
+        checksums.learn(listing.sources(), map(crc32, files.values()), read_from_ns=0)
+        open_album = partial(storage.files, ARCHIVE, listing)
+        yield layout, BatchMaker(layout, checksums, open_album, where)
+
+
 def opened(root: Path, *, rate: tuple[int, float] | None) -> int:
     """Return how many files are open when the second batch is made, and those made ahead."""
-    album = make_album(root, FILES, ARCHIVE.value)
-    storage = LocalStorage(root, Exclusion(()))
-    listing = storage.list(ARCHIVE)
-    layout = lay_out(listing, listing.paths, listing.sources(), zone=timezone.utc)
-    checksums = Crc32Column(len(FILES))
-    checksums.learn(listing.sources(), map(crc32, FILES.values()), read_from_ns=0)
-    maker = BatchMaker(layout, checksums, partial(storage.files, ARCHIVE, listing))
     client = Client()
-    with ThreadPoolExecutor(1) as thread:
+    with (
+        described(root, FILES, Workplace()) as (layout, maker),
+        ThreadPoolExecutor(1) as thread,
+    ):
         reading = ReadAhead(maker, thread, client, start=layout.data_offset(0), stop=len(layout))
         close_files(made(reading))
         client.piece_bytes = QUICK_FROM_BYTES
@@ -69,9 +81,9 @@ def opened(root: Path, *, rate: tuple[int, float] | None) -> int:
         with closing(reading):
             batch = made(reading)
             thread.submit(int).result()  # behind all batches
-            count = sum(path.startswith(f"{album}/") for path in open_files(os.getpid()))
+            below = f"{root / ARCHIVE.value}/"
+            count = sum(path.startswith(below) for path in open_files(os.getpid()))
             close_files(batch)
-    storage.close()
     return count
 
 
@@ -110,19 +122,14 @@ def test_the_rate_is_that_of_what_was_read_lately() -> None:
 
 
 def test_a_batch_that_fails_leaves_those_before_it(tmp_path: Path) -> None:
-    album = make_album(tmp_path, MORE_FILES, ARCHIVE.value)
-    storage = LocalStorage(tmp_path, Exclusion(()))
-    listing = storage.list(ARCHIVE)
-    layout = lay_out(listing, listing.paths, listing.sources(), zone=timezone.utc)
-    checksums = Crc32Column(len(MORE_FILES))
-    checksums.learn(listing.sources(), map(crc32, MORE_FILES.values()), read_from_ns=0)
-    open_album = partial(storage.files, ARCHIVE, listing)
-    maker = BatchMaker(layout, checksums, open_album, Workplace(is_at_hand=lambda: True))
-    (album / f"{BATCH_FILES + 3:02}.tif").write_bytes(b"shorter")
     client = Client()
     client.piece_bytes = QUICK_FROM_BYTES
     sent = 0
-    with ThreadPoolExecutor(1) as thread:
+    with (
+        described(tmp_path, MORE_FILES, Workplace(is_at_hand=lambda: True)) as (layout, maker),
+        ThreadPoolExecutor(1) as thread,
+    ):
+        (tmp_path / ARCHIVE.value / f"{BATCH_FILES + 3:02}.tif").write_bytes(b"shorter")
         reading = ReadAhead(maker, thread, client, start=0, stop=len(layout))
         # A failed batch is among those made ahead.
         with closing(reading), suppress(SourceChanged):
@@ -131,5 +138,4 @@ def test_a_batch_that_fails_leaves_those_before_it(tmp_path: Path) -> None:
                 made = batch.result() if isinstance(batch, Future) else batch
                 sent += sum(isinstance(part, OpenData) for part in made)
                 close_files(made)
-    storage.close()
     assert sent == BATCH_FILES
