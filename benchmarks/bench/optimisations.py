@@ -207,7 +207,7 @@ OPTIMISATIONS = {
         (
             Replacement(
                 "storage/local/walk.py",
-                "        if self._acceptance.accepts_all(",
+                "        if self._filter.accepts_all(",
                 "        if not (",
             ),
             Replacement("archive/zip/dos_time.py", "in distinct(mtimes_s)}", "in mtimes_s}"),

@@ -22,7 +22,7 @@ from archive_service.storage.excluded_names import DEFAULT_PATTERNS, Exclusion
 from archive_service.storage.local.directory_look import Place
 from archive_service.storage.local.native import AS_COMPILED, NOTHING_COMPILED, NativeCalls
 from archive_service.storage.local.storage import LocalStorage
-from archive_service.storage.local.walk import Acceptance, Walk, opened_directory
+from archive_service.storage.local.walk import FileFilter, Walk, opened_directory
 
 ARCHIVE = ArchiveId(HASH)
 FILES = {"a.jpg": b"12345", "b.jpg": b"123", "c.jpg.part": b"1", "sub/deep/d.jpg": b"1", "e/": b""}
@@ -154,7 +154,7 @@ def test_a_walk_keeps_an_album_for_which_there_is_room(
 ) -> None:
     in_flights = InFlights()
     walk = Walk(
-        Exclusion(DEFAULT_PATTERNS), Acceptance(lambda *_: True), in_flight=in_flights.of(ARCHIVE)
+        Exclusion(DEFAULT_PATTERNS), FileFilter(lambda *_: True), in_flight=in_flights.of(ARCHIVE)
     )
     walk.keep(room)
     with opened_directory(make_album(photos_dir, FILES)) as album:

@@ -23,7 +23,7 @@ from archive_service.storage.excluded_names import Exclusion
 from archive_service.storage.local.album_files import AlbumPlace, LocalAlbumFiles
 from archive_service.storage.local.native import AS_COMPILED, NOTHING_COMPILED, NativeCalls
 from archive_service.storage.local.storage import LocalStorage
-from archive_service.storage.local.walk import Acceptance, Walk
+from archive_service.storage.local.walk import FileFilter, Walk
 from archive_service.storage.wanted_tree import WantedTree
 
 ARCHIVE = ArchiveId.parse("7kna")
@@ -214,7 +214,7 @@ def test_quick_storage_is_used_by_one_thread(
 ) -> None:
     make_album(tmp_path, files, ARCHIVE.value)
     in_flight = InFlight(NoThreads(), clock_s=lambda: 0.0)
-    walk = Walk(Exclusion(()), Acceptance(lambda *_: True), in_flight=in_flight, native=native)
+    walk = Walk(Exclusion(()), FileFilter(lambda *_: True), in_flight=in_flight, native=native)
     walk.tree(tmp_path / ARCHIVE.value)
     listing = walk.listing()
     place = AlbumPlace(Path("/"))

@@ -26,7 +26,7 @@ from archive_service.cli.packing.pack_errors import PackingRefused
 from archive_service.cli.packing.saved_file import Identity
 from archive_service.storage.concurrency import InFlight
 from archive_service.storage.excluded_names import Exclusion
-from archive_service.storage.local.walk import MAX_DEPTH, Acceptance, Walk, are_regular
+from archive_service.storage.local.walk import MAX_DEPTH, FileFilter, Walk, are_regular
 
 OnLeftOut = Callable[[bytes, str], None]
 """Called with each path that is left out, and the reason."""
@@ -107,8 +107,8 @@ class _Collection:
     def __init__(
         self, in_flight: InFlight, output: Identity | None, on_left_out: OnLeftOut
     ) -> None:
-        acceptance = Acceptance(self.accepts, self.accepts_all)
-        self.walk = Walk(Exclusion(()), acceptance, in_flight=in_flight)
+        file_filter = FileFilter(self.accepts, self.accepts_all)
+        self.walk = Walk(Exclusion(()), file_filter, in_flight=in_flight)
         self.roots: list[Root] = []
         self._output = output
         self._on_left_out = on_left_out

@@ -40,7 +40,7 @@ from archive_service.storage.local.known_mounts import KnownMounts, KnownRoot
 from archive_service.storage.local.native import AS_COMPILED, NativeCalls
 from archive_service.storage.local.open_beneath import OPEN_DIRECTORY, Opened
 from archive_service.storage.local.symlinks import AlbumLinks, Skipped
-from archive_service.storage.local.walk import VANISHED, Acceptance, Walk, opened_directory
+from archive_service.storage.local.walk import VANISHED, FileFilter, Walk, opened_directory
 from archive_service.storage.wanted_tree import WantedTree
 
 _NO_ALBUM = (*VANISHED, errno.ENAMETOOLONG)
@@ -191,8 +191,8 @@ class LocalStorage:
         if self._symlinks == "inside":
             places = partial(self._places, archive)
             links = AlbumLinks(album, places, exclusion=self._exclusion, skipped=skipped)
-        accepts = Acceptance(partial(_is_regular, skipped))
-        return Walk(self._exclusion, accepts, in_flight=in_flight, links=links, native=self._native)
+        files = FileFilter(partial(_is_regular, skipped))
+        return Walk(self._exclusion, files, in_flight=in_flight, links=links, native=self._native)
 
     @contextmanager
     def _opened_root(self) -> Iterator[int]:

@@ -60,7 +60,7 @@ def are_regular(modes: AbstractSet[int], _inodes: array[int]) -> bool:
     return all(map(stat.S_ISREG, modes))
 
 
-class Acceptance(NamedTuple):
+class FileFilter(NamedTuple):
     """Which files are listed."""
 
     accepts: Callable[[bytes, int, int], bool]
@@ -82,7 +82,7 @@ class Walk:
     def __init__(
         self,
         exclusion: Exclusion,
-        acceptance: Acceptance,
+        file_filter: FileFilter,
         *,
         in_flight: InFlight,
         links: AlbumLinks | None = None,
@@ -94,7 +94,7 @@ class Walk:
         """Whether all directories lie on file systems that answer at once."""
         self.met = MetMounts()
         self._exclusion = exclusion
-        self._acceptance = acceptance
+        self._filter = file_filter
         self._in_flight = in_flight
         self._links = links
         self._native = native
@@ -214,7 +214,7 @@ class Walk:
     def _add_files(self, names: list[bytes], rows: bytes, place: Place) -> list[_Named]:
         """Collect files; return the directories among them, those behind links with the target."""
         columns = array("Q", rows)
-        if self._acceptance.accepts_all(set(columns[MODE::COLUMNS]), columns[INODE::COLUMNS]):
+        if self._filter.accepts_all(set(columns[MODE::COLUMNS]), columns[INODE::COLUMNS]):
             self._add(place, names, rows, {})
             return []
         directories: list[_Named] = []
@@ -233,7 +233,7 @@ class Walk:
                     linked[len(kept)] = target.path
                     kept.append(name)
                     kept_rows.append(row(target.status))
-            elif self._acceptance.accepts(place.prefix + name, mode, inode):
+            elif self._filter.accepts(place.prefix + name, mode, inode):
                 kept.append(name)
                 kept_rows.append(ROW.pack(*fields))
         self._add(place, kept, b"".join(kept_rows), linked)
