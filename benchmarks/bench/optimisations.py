@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from bench.replacement import Optimisation, Replacement
 
+_NATIVE = "storage/local/native.py"
+
 OPTIMISATIONS = {
     "compiled-part": Optimisation(
         "C for looking at files and reading small ones",
         ("thumbnails", "first-thumbnails", "little"),
         (
             Replacement(
-                "storage/local/native.py",
+                _NATIVE,
                 "    from archive_service.storage.local import _smallfiles\n",
                 "    raise ImportError\n",
             ),
@@ -19,33 +21,19 @@ OPTIMISATIONS = {
     "compiled-stat": Optimisation(
         "a directory's files are looked at in C",
         ("first-byte",),
-        (
-            Replacement(
-                "storage/local/native.py",
-                "        _smallfiles.stat_files,\n",
-                "        _stat_files,\n",
-            ),
-        ),
+        (Replacement(_NATIVE, "        _smallfiles.stat_files,\n", "        _stat_files,\n"),),
     ),
     "compiled-reading": Optimisation(
         "small files are read in C",
         ("thumbnails",),
-        (
-            Replacement(
-                "storage/local/native.py",
-                "        _smallfiles.read_files,\n",
-                "        lambda *_: 0,\n",
-            ),
-        ),
+        (Replacement(_NATIVE, "        _smallfiles.read_files,\n", "        lambda *_: 0,\n"),),
     ),
     "compiled-look": Optimisation(
         "young files are checked for writers in C; give a new directory as --data",
         ("thumbnails", "little"),
         (
             Replacement(
-                "storage/local/native.py",
-                "        _smallfiles.unwritten_files,\n",
-                "        lambda *_: 0,\n",
+                _NATIVE, "        _smallfiles.unwritten_files,\n", "        lambda *_: 0,\n"
             ),
         ),
     ),
@@ -172,6 +160,22 @@ OPTIMISATIONS = {
                 "cli/subcommands.py",
                 "        with _with_variables(_LEAN_AIOHTTP), _without_file_types():\n",
                 "        if True:\n",
+            ),
+        ),
+    ),
+    "short-turns": Optimisation(
+        "a thread that computes gives the interpreter up after 0.1 ms, not after 5",
+        ("neighbours",),
+        (Replacement("cli/process_tuning.py", "_SWITCH_S = 0.0001\n", "_SWITCH_S = 0.005\n"),),
+    ),
+    "loop-turns": Optimisation(
+        "downloads at full speed take turns on the event loop",
+        ("neighbours",),
+        (
+            Replacement(
+                "transfer/loop_turns.py",
+                "        if self._due:\n            return False\n",
+                "        return True\n",
             ),
         ),
     ),
