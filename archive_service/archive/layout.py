@@ -121,10 +121,6 @@ class ArchiveLayout:
         """Pack the local file header of an entry."""
         return next(self.local_file_headers(range(entry, entry + 1), [crc32]))
 
-    def central_directory_header(self, entry: EntryIndex, crc32: int) -> bytes:
-        """Pack the central directory header of an entry."""
-        return next(self.central_directory_headers(range(entry, entry + 1), [crc32]))
-
     def local_file_headers(self, entries: range, crc32s: Iterable[int]) -> Iterator[bytes]:
         """Pack the local file headers of entries."""
         return headers.local_file_headers(self._members(entries), crc32s, is_plain=self.is_plain)

@@ -9,7 +9,6 @@ new number.
 from __future__ import annotations
 
 import os
-import zlib
 from datetime import timezone
 from pathlib import Path
 
@@ -17,7 +16,7 @@ import pytest
 from conftest import Serve
 from harness.albums import HASH
 from harness.http import get
-from harness.listings import listing_of
+from harness.listings import listing_of, packed
 from harness.specimens import Specimen, at, write_album
 from harness.zipcheck import check
 
@@ -58,12 +57,7 @@ def archive_of(album: tuple[Specimen, ...]) -> bytes:
     names = archive_names(paths, NameRules())
     layout = lay_out(listing, names, range(len(album)), zone=timezone.utc)
     data = [album[source].data for source in layout.sources]
-    crcs = [zlib.crc32(content) for content in data]
-    local = [
-        layout.local_file_header(entry, crc32) + data[entry] for entry, crc32 in enumerate(crcs)
-    ]
-    central = [layout.central_directory_header(entry, crc32) for entry, crc32 in enumerate(crcs)]
-    return b"".join((*local, *central, layout.end_records))
+    return packed(layout, data)
 
 
 def test_bytes_change_only_with_the_format_version(tmp_path: Path) -> None:

@@ -1,10 +1,13 @@
-"""Listings of albums that lie on no disk."""
+"""Listings of albums that lie on no disk, and their archives."""
 
 from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Sequence
+from operator import add
+from zlib import crc32
 
+from archive_service.archive.layout import ArchiveLayout
 from archive_service.archive.listing import CHANGE_TOKEN_SIZE, Listing
 
 _USUAL_MTIME_NS = 10**18
@@ -31,3 +34,11 @@ def listing_of(
         newest_ns,
         newest_ns,
     )
+
+
+def packed(layout: ArchiveLayout, content: Sequence[bytes]) -> bytes:
+    """Put an archive together in memory, given the content of each entry."""
+    entries, crc32s = range(layout.entries), list(map(crc32, content))
+    local = map(add, layout.local_file_headers(entries, crc32s), content)
+    central = layout.central_directory_headers(entries, crc32s)
+    return b"".join((*local, *central, layout.end_records))

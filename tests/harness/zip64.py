@@ -60,8 +60,8 @@ class Edge:
                 archive.write(layout.local_file_header(entry, crc32_of_sparse(size)) + HEAD)
                 archive.seek(layout.header_offsets[entry + 1] - len(TAIL))
                 archive.write(TAIL)
-            for entry, size in enumerate(layout.sizes):
-                archive.write(layout.central_directory_header(entry, crc32_of_sparse(size)))
+            crc32s = map(crc32_of_sparse, layout.sizes)
+            archive.writelines(layout.central_directory_headers(range(layout.entries), crc32s))
             archive.write(layout.end_records)
 
     def layout(self) -> ArchiveLayout:

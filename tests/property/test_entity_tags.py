@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from zlib import crc32
 
 from harness.albums import HASH
-from harness.listings import listing_of
+from harness.listings import listing_of, packed
 from harness.zones import zone_with_data_of
 from hypothesis import given
 from hypothesis import strategies as st
@@ -62,9 +61,7 @@ def archive_of(made: Representation) -> bytes:
     layout = made.layout
     numbers = range(layout.entries)
     data = [b"%d" % (layout.mtimes_ns[entry] % 7) * layout.sizes[entry] for entry in numbers]
-    local = [layout.local_file_header(entry, crc32(data[entry])) + data[entry] for entry in numbers]
-    central = [layout.central_directory_header(entry, crc32(data[entry])) for entry in numbers]
-    return b"".join((*local, *central, layout.end_records))
+    return packed(layout, data)
 
 
 @given(ALBUMS, OPTIONS, ALBUMS, OPTIONS)

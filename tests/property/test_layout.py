@@ -38,7 +38,8 @@ def render(layout: ArchiveLayout, album: dict[str, bytes], start: int, stop: int
         elif isinstance(segment, CentralHeaders):
             entries = layout.central_headers_between(begin, end)
             offset = layout.central_offsets[entries.start]
-            made = b"".join(layout.central_directory_header(e, crc32(data[e])) for e in entries)
+            crc32s = (crc32(data[entry]) for entry in entries)
+            made = b"".join(layout.central_directory_headers(entries, crc32s))
         else:
             entries = layout.entries_between(begin, end)
             offset = layout.header_offsets[entries.start]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from datetime import timezone
+from itertools import repeat
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from zlib import crc32
 from zoneinfo import ZoneInfo
 
 from harness.albums import HASH
-from harness.listings import listing_of
+from harness.listings import listing_of, packed
 from harness.zipcheck import check
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -56,7 +57,7 @@ def test_a_layout_of_any_columns_is_seamless_and_can_be_packed(
     listing = listed(entries)
     layout = lay_out(listing, listing.paths, range(len(listing)), zone=zone)
     local = [len(layout.local_file_header(entry, 0)) for entry in range(layout.entries)]
-    central = [len(layout.central_directory_header(entry, 1)) for entry in range(layout.entries)]
+    central = map(len, layout.central_directory_headers(range(layout.entries), repeat(1)))
     assert len(layout) == sum((*local, *layout.sizes, *central, len(layout.end_records)))
     start, stop = sorted(data.draw(st.tuples(*[st.integers(0, len(layout))] * 2)))
     assert_seamless(layout, start, stop)
@@ -118,11 +119,3 @@ def test_names_of_any_bytes_on_a_disk_make_an_archive(
     entries = check(packed(layout, content))  # which looks at the names, too
     assert [entry.name for entry in entries] == list(layout.names)
     assert [entry.crc32 for entry in entries] == list(map(crc32, content))
-
-
-def packed(layout: ArchiveLayout, content: Sequence[bytes]) -> bytes:
-    crcs = list(map(crc32, content))
-    numbers = range(layout.entries)
-    local = [layout.local_file_header(entry, crcs[entry]) + content[entry] for entry in numbers]
-    central = [layout.central_directory_header(entry, crcs[entry]) for entry in numbers]
-    return b"".join((*local, *central, layout.end_records))
