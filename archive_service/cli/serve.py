@@ -68,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _FAILURE
     serve = _serve_alone if settings.workers == 1 else _serve_with_workers
     try:
-        return serve(settings, archive_options(settings), listeners, log=LogSink())
+        return serve(_Service.of(settings, listeners))
     finally:
         listeners.close()
 
@@ -109,56 +109,95 @@ def _listening(host_name: str, host: str, port_name: str, port: int) -> list[soc
         raise wrong_value(Settings, host_name, host, reason=str(error)) from None
 
 
-def _serve_alone(
-    settings: Settings, options: ArchiveOptions, listeners: Listeners, *, log: Observe
-) -> int:
-    async def serve(heard: socket.socket) -> None:
-        next_one = partial(next_signal, heard)
-        counts = SharedCounts(limits(settings)).of(0)
-        archives, monitoring = (
-            ConnectionCount(shared_counts(1), 0),
-            ConnectionCount(shared_counts(1), 0),
-        )
-        sites = _sites(listeners, archives, monitoring, observe=observe)
-        async with accepting(settings, options, sites, log=log, counts=counts) as (
-            runner,
-            housekeeping,
-        ):
-            _report_start(settings, port, observe=observe)
-            async with housekeeping.going_on():
-                observe(_stopping(settings, await next_one()))
-            await _stop(runner, next_one, timeout_s=settings.shutdown_timeout)
-
-    observe, port = to_each(log), _port(listeners.archives)
-    with heard_signals() as heard:
-        asyncio.run(serve(heard))
-    observe(ServerStopped())
-    return 0
-
-
 @dataclass(frozen=True, slots=True)
-class _Shared:
-    """What the workers share: sockets, and counts in memory; made before they are forked."""
+class _Service:
+    """What all processes of the service have, made before any fork; the counts are in memory."""
 
+    settings: Settings
+    options: ArchiveOptions
     listeners: Listeners
+    log: Observe
+    observe: Observe
     limits: SharedCounts
     connections: memoryview
     monitoring_connections: memoryview
 
     @classmethod
-    def of(cls, settings: Settings, listeners: Listeners) -> _Shared:
-        """Allocate the memory for a number of workers."""
-        workers = settings.workers
-        counts = SharedCounts(limits(settings), workers)
-        return cls(listeners, counts, shared_counts(workers), shared_counts(workers))
+    def of(cls, settings: Settings, listeners: Listeners) -> _Service:
+        """Put together what the settings ask for."""
+        log, workers = LogSink(), settings.workers
+        return cls(
+            settings,
+            archive_options(settings),
+            listeners,
+            log,
+            to_each(log),
+            SharedCounts(limits(settings), workers),
+            shared_counts(workers),
+            shared_counts(workers),
+        )
+
+    async def serve(
+        self,
+        number: int,
+        next_one: Callable[[], Awaitable[signal.Signals]],
+        *,
+        on_up: Callable[[], None],
+        on_stop: Callable[[signal.Signals], None] = lambda _received: None,
+    ) -> None:
+        """Serve in the process of a number, from 0, until the first signal."""
+        counts = self.limits.of(number)
+        async with accepting(
+            self.settings, self.options, self._sites(number), log=self.log, counts=counts
+        ) as (runner, housekeeping):
+            on_up()
+            # One process is enough: all of them share the index.
+            async with housekeeping.going_on() if number == 0 else nullcontext():
+                on_stop(await next_one())
+            await _stop(runner, next_one, timeout_s=self.settings.shutdown_timeout)
+
+    def _sites(self, number: int) -> Sites:
+        def site(listener: socket.socket, connections: ConnectionCount) -> Site:
+            return partial(
+                SharedListener, listener=listener, connections=connections, observe=self.observe
+            )
+
+        archives = ConnectionCount(self.connections, number)
+        monitoring = ConnectionCount(self.monitoring_connections, number)
+        return Sites(
+            [site(each, archives) for each in self.listeners.archives],
+            [site(each, monitoring) for each in self.listeners.monitoring],
+            archives.change,
+        )
+
+    def report_start(self) -> None:
+        """Report that connections are accepted."""
+        host, port = self.settings.host, int(self.listeners.archives[0].getsockname()[1])
+        self.observe(SigningReported(signing_state(self.settings.signing_keys)))
+        self.observe(ServerStarted(host, port, _url(host, port)))
+
+    def report_stopping(self, received: signal.Signals) -> None:
+        """Report the first signal."""
+        self.observe(ServerStopping(received.name, self.settings.shutdown_timeout))
 
 
-def _serve_with_workers(
-    settings: Settings, options: ArchiveOptions, listeners: Listeners, *, log: Observe
-) -> int:
+def _serve_alone(service: _Service) -> int:
+    async def serve(heard: socket.socket) -> None:
+        next_one = partial(next_signal, heard)
+        await service.serve(
+            0, next_one, on_up=service.report_start, on_stop=service.report_stopping
+        )
+
+    with heard_signals() as heard:
+        asyncio.run(serve(heard))
+    service.observe(ServerStopped())
+    return 0
+
+
+def _serve_with_workers(service: _Service) -> int:
     async def serve(worker: Worker) -> None:
         keeping = asyncio.ensure_future(metrics.keep())
-        await _be_worker(worker, settings, options, shared=shared, log=log)
+        await service.serve(worker.number, worker.orders().get, on_up=worker.report_up)
         keeping.cancel()
 
     def work(worker: Worker) -> None:
@@ -166,83 +205,27 @@ def _serve_with_workers(
         metrics.leave()
 
     def forget(number: int) -> None:
-        shared.limits.forget(number)
+        service.limits.forget(number)
         metrics.prepare_for_next()
 
     def on_stop(received: signal.Signals) -> None:
-        listeners.close()  # else the kernel would still queue connections
-        observe(_stopping(settings, received))
+        service.listeners.close()  # else the kernel would still queue connections
+        service.report_stopping(received)
 
-    observe, port = to_each(log), _port(listeners.archives)
-    shared = _Shared.of(settings, listeners)
     with shared_metrics() as metrics:
-        hooks = Hooks(lambda: _report_start(settings, port, observe=observe), on_stop, forget)
-        if not Supervisor(settings.workers, work, hooks, observe=observe).run():
+        hooks = Hooks(service.report_start, on_stop, forget)
+        supervisor = Supervisor(service.settings.workers, work, hooks, observe=service.observe)
+        if not supervisor.run():
             complain("no worker came up; the lines above say why")
             return _FAILURE
-    observe(ServerStopped())
+    service.observe(ServerStopped())
     return 0
-
-
-async def _be_worker(
-    worker: Worker,
-    settings: Settings,
-    options: ArchiveOptions,
-    *,
-    shared: _Shared,
-    log: Observe,
-) -> None:
-    """Serve until the supervisor sends a signal or ends."""
-    orders = worker.orders()
-    archives = ConnectionCount(shared.connections, worker.number)
-    monitoring = ConnectionCount(shared.monitoring_connections, worker.number)
-    sites = _sites(shared.listeners, archives, monitoring, observe=to_each(log))
-    counts = shared.limits.of(worker.number)
-    async with accepting(settings, options, sites, log=log, counts=counts) as (
-        runner,
-        housekeeping,
-    ):
-        worker.report_up()
-        # One worker is enough: all of them share the index.
-        async with housekeeping.going_on() if worker.number == 0 else nullcontext():
-            await orders.get()
-        await _stop(runner, orders.get, timeout_s=settings.shutdown_timeout)
-
-
-def _sites(
-    listeners: Listeners,
-    archives: ConnectionCount,
-    monitoring: ConnectionCount,
-    *,
-    observe: Observe,
-) -> Sites:
-    def site(listener: socket.socket, connections: ConnectionCount) -> Site:
-        return partial(SharedListener, listener=listener, connections=connections, observe=observe)
-
-    return Sites(
-        [site(each, archives) for each in listeners.archives],
-        [site(each, monitoring) for each in listeners.monitoring],
-        archives.change,
-    )
-
-
-def _port(listeners: Sequence[socket.socket]) -> int:
-    return int(listeners[0].getsockname()[1])
-
-
-def _report_start(settings: Settings, port: int, *, observe: Observe) -> None:
-    observe(SigningReported(signing_state(settings.signing_keys)))
-    observe(ServerStarted(settings.host, port, _url(settings.host, port)))
 
 
 def _url(host: str, port: int) -> str:
     """Return the address for a browser on this machine."""
     name = "localhost" if host in _EVERY_ADDRESS else host
     return f"http://[{name}]:{port}/" if ":" in name else f"http://{name}:{port}/"
-
-
-def _stopping(settings: Settings, received: signal.Signals) -> ServerStopping:
-    return ServerStopping(received.name, settings.shutdown_timeout)
 
 
 async def _stop(
