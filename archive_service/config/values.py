@@ -24,8 +24,6 @@ _ASCII = (rb"\u0041", bytes(range(0x80)))
 """Bytes that an encoding has to leave as they are; the first fails for one with escapes."""
 _BEYOND_ASCII = bytes(range(0x80, 0x100))
 _MOST_ZONE_PARTS = 4
-LEAST_RATE = 1000
-"""Bytes per second; a proxy would close a download that is slower."""
 
 
 class Text(NamedTuple):
@@ -33,6 +31,9 @@ class Text(NamedTuple):
 
     en: str
     ru: str
+
+
+_BYTES = Text("bytes", "байты")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +62,14 @@ def number(least: int, most: int, *, zero: Text | None = None) -> ValueKind[int]
         return _within(value, least, most)
 
     takes = Text(f"a number from {least} to {most}", f"число от {least} до {most}")
-    if zero is not None:
-        takes = Text(f"{takes.en}; 0 means {zero.en}", f"{takes.ru}; 0 — {zero.ru}")
-    return ValueKind(parse, takes, "NUMBER")
+    return ValueKind(parse, _with_zero(takes, zero), "NUMBER")
+
+
+def _with_zero(takes: Text, zero: Text | None) -> Text:
+    """Add to what a setting takes what 0 stands for, if anything."""
+    if zero is None:
+        return takes
+    return Text(f"{takes.en}; 0 means {zero.en}", f"{takes.ru}; 0 — {zero.ru}")
 
 
 def seconds(least: float, most: int) -> ValueKind[float]:
@@ -92,7 +98,7 @@ def _takes_seconds(least: float, most: int) -> Text:
     )
 
 
-def size(least: str, *, zero: Text | None = None) -> ValueKind[int]:
+def size(least: str, *, zero: Text | None = None, of: Text = _BYTES) -> ValueKind[int]:
     """Take a number of bytes that is not below a size; `zero` says what 0 stands for."""
 
     def parse(text: str) -> int:
@@ -102,28 +108,16 @@ def size(least: str, *, zero: Text | None = None) -> ValueKind[int]:
         return value
 
     takes = Text(
-        f"bytes from {least} on; K, M and G are powers of 1000",
-        f"байты, не меньше {least}; K, M и G — степени 1000",
+        f"{of.en} from {least} on; K, M and G are powers of 1000",
+        f"{of.ru}, не меньше {least}; K, M и G — степени 1000",
     )
-    if zero is not None:
-        takes = Text(f"{takes.en}; 0 means {zero.en}", f"{takes.ru}; 0 — {zero.ru}")
-    return ValueKind(parse, takes, "BYTES")
+    return ValueKind(parse, _with_zero(takes, zero), "BYTES")
 
 
 def rate() -> ValueKind[int]:
-    """Take bytes per second, or 0 for no limit."""
-
-    def parse(text: str) -> int:
-        value = size_bytes(text)
-        if 0 < value < LEAST_RATE:
-            raise ValueError("too slow")
-        return value
-
-    takes = Text(
-        "bytes per second from 1K on; K, M and G are powers of 1000; 0 means no limit",
-        "байты в секунду, не меньше 1K; K, M и G — степени 1000; 0 — без ограничения",
-    )
-    return ValueKind(parse, takes, "BYTES")
+    """Take bytes per second, or 0 for no limit: a proxy would close what is slower than 1K."""
+    no_limit = Text("no limit", "без ограничения")
+    return size("1K", zero=no_limit, of=Text("bytes per second", "байты в секунду"))
 
 
 def switch() -> ValueKind[bool]:

@@ -11,7 +11,6 @@ from archive_service.archive.id import ArchiveId
 from archive_service.storage.file_lists.list_model import (
     ListBroken,
     ListedText,
-    ListModel,
     read_list,
 )
 from archive_service.storage.wanted_tree import WantedTree
@@ -41,11 +40,7 @@ class FileList:
     @classmethod
     def of(cls, content: bytes) -> FileList:
         """Read a list; raise ListBroken."""
-        return cls.made(read_list(content))
-
-    @classmethod
-    def made(cls, model: ListModel) -> FileList:
-        """Make a list of what was read."""
+        model = read_list(content)
         origins: list[bytes] = []
         names: list[bytes] = []
         texts: dict[int, bytes] = {}
