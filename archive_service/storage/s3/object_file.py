@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Sequence
 
@@ -21,7 +22,7 @@ _HASHED_BYTES = 1024 * 1024
 """Chunk size for hashing, where no client waits for the first bytes."""
 
 
-class ObjectFile(RemoteFile):
+class ObjectFile(RemoteFile, ABC):
     """Closes the file at the end of a `with` block; see `RemoteFile`."""
 
     def __enter__(self) -> RemoteFile:
@@ -29,6 +30,16 @@ class ObjectFile(RemoteFile):
 
     def __exit__(self, *raised: object) -> None:
         self.close()
+
+    def readinto(self, buffer: memoryview) -> int:
+        """Read the next bytes; see `RemoteFile.readinto`."""
+        taken = self._next(len(buffer))
+        buffer[: len(taken)] = taken
+        return len(taken)
+
+    @abstractmethod
+    def _next(self, limit: int) -> memoryview:
+        """Return the next bytes, up to `limit`; wait for them."""
 
 
 class FetchedFile(ObjectFile):
@@ -51,12 +62,6 @@ class FetchedFile(ObjectFile):
         while (taken := fetch.queue.take(limit)) is None:
             await asyncio.wrap_future(fetch.queue.news())
         return taken
-
-    def readinto(self, buffer: memoryview) -> int:
-        """Read the next bytes; see `RemoteFile.readinto`."""
-        taken = self._next(len(buffer))
-        buffer[: len(taken)] = taken
-        return len(taken)
 
     def close(self) -> None:
         """Stop fetching; see `RemoteFile.close`."""
@@ -104,14 +109,6 @@ class KeepingFile(FetchedFile):
         self._chunks: list[memoryview] = []
         self._left = whole.size
 
-    def readinto(self, buffer: memoryview) -> int:
-        """Read the next bytes, and keep them; see `RemoteFile.readinto`."""
-        taken = self._next(len(buffer))
-        self._chunks.append(taken)
-        self._left -= len(taken)
-        buffer[: len(taken)] = taken
-        return len(taken)
-
     def close(self) -> None:
         """Keep the object if all of it was read; see `RemoteFile.close`."""
         super().close()
@@ -119,6 +116,12 @@ class KeepingFile(FetchedFile):
             self._context.kept.release(self._whole.size)
         else:
             self._context.kept.keep(self._whole, self._chunks)
+
+    def _next(self, limit: int) -> memoryview:
+        taken = super()._next(limit)
+        self._chunks.append(taken)
+        self._left -= len(taken)
+        return taken
 
     def _begun(self) -> Fetch:
         size, prepaid = self._whole.size, MemoryBudget(sys.maxsize)
@@ -144,12 +147,6 @@ class KeptFile(ObjectFile):
     async def chunk(self, limit: int) -> memoryview:
         """Return the next bytes; see `RemoteFile.chunk`."""
         return self._next(limit)
-
-    def readinto(self, buffer: memoryview) -> int:
-        """Read the next bytes; see `RemoteFile.readinto`."""
-        taken = self._next(len(buffer))
-        buffer[: len(taken)] = taken
-        return len(taken)
 
     def close(self) -> None:
         """Free the memory; see `RemoteFile.close`."""
