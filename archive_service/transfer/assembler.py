@@ -25,6 +25,8 @@ from archive_service.transfer.entry_buffer import EntryBuffer
 
 HEADERS_AT_ONCE = 64
 """The most headers packed on the event loop; each takes a few microseconds."""
+_LARGE_BYTES = 1024 * 1024
+"""Only downloads that have come far make so much at once."""
 
 
 class Assembler:
@@ -34,8 +36,9 @@ class Assembler:
     is hashed from the same bytes that are sent.  So is every one if the disk is not prompt,
     because `stat` may answer from a cache there; see `sent_checksum`.
 
-    Many headers are packed within `packing`, a lock.  The interpreter runs one thread at a time
-    anyway; but of several that compute, each would get it before the event loop does.
+    Many headers are packed within `packing`, which gives way to newcomers and lets one thread in.
+    The interpreter runs one thread at a time anyway; but of several that compute, each would get it
+    before the event loop does.
     """
 
     def __init__(
@@ -101,7 +104,7 @@ class Assembler:
             sources = [layout.sources[entry] for entry in to_hash]
             crc32s = map(zlib_ng.crc32, made.data(to_hash))
             self._checksums.learn(sources, crc32s, read_from_ns=read_from_ns)
-        with self._packing:
+        with self._packing if len(made.bytes) >= _LARGE_BYTES else nullcontext():
             made.put_headers(self._crc32s(made.entries))
         return _cut(made.bytes, segment, made.start)
 

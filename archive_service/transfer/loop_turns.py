@@ -18,7 +18,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
+from archive_service.storage.newcomers import NO_NEWCOMERS, Newcomers
+
 _ALONE_S = 0.0005
+_APART_S = 0.001
+"""Between two steps while others come."""
 
 
 class Turns(Protocol):
@@ -55,8 +59,9 @@ AT_ONCE = AtOnce()
 class LoopTurns:
     """Lets downloads make their steps in the order in which they ask; for one event loop."""
 
-    def __init__(self, *, alone_s: float = _ALONE_S) -> None:
+    def __init__(self, newcomers: Newcomers = NO_NEWCOMERS, *, alone_s: float = _ALONE_S) -> None:
         """Let steps go on for `alone_s` seconds in one turn of the loop while none waits."""
+        self._newcomers = newcomers
         self._alone_s = alone_s
         self._downloads = 0
         self._due: deque[Callable[[], object]] = deque()
@@ -95,7 +100,11 @@ class LoopTurns:
     def _begin(self) -> None:
         self._is_taken = True
         self._free_until_s = time.monotonic() + self._alone_s
-        asyncio.get_running_loop().call_soon(self._begin_next)
+        loop = asyncio.get_running_loop()
+        if self._newcomers.are_coming:
+            loop.call_later(_APART_S, self._begin_next)
+        else:
+            loop.call_soon(self._begin_next)
 
     def _begin_next(self) -> None:
         self._is_taken = False
