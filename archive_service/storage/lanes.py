@@ -12,8 +12,7 @@ for a while no longer counts towards the usual number: another is made for work 
 most.
 
 A system call that waits for a dead mount can't be interrupted, so its thread is lost until the
-mount answers.  A piece of work that makes no progress for some seconds counts as hanging, which is
-reported.
+mount answers.  Work that makes no progress for some seconds is reported as hanging.
 """
 
 from __future__ import annotations
@@ -89,7 +88,7 @@ class Lanes:
     """The lanes and their threads; for calls from any thread.
 
     `on_hanging` is called with a lane's key and 1 when work of it begins to hang, and -1 when that
-    goes on, from a thread of the lanes.  Work that computes for long gives way to `newcomers`.
+    goes on, from a thread of the lanes.  Heavy work gives way to `newcomers`.
     """
 
     def __init__(

@@ -7,6 +7,9 @@ come one that waited for the turn before, whose task continues in the next.
 
 A download alone takes no turns: to be called in each of them would cost a twentieth of its time.
 It gives way only if it goes on without waiting for its client.
+
+Beside newcomers there is a pause between two steps: their answers take dozens of turns, which are
+short without a step.
 """
 
 from __future__ import annotations
@@ -59,10 +62,19 @@ AT_ONCE = AtOnce()
 class LoopTurns:
     """Lets downloads make their steps in the order in which they ask; for one event loop."""
 
-    def __init__(self, newcomers: Newcomers = NO_NEWCOMERS, *, alone_s: float = _ALONE_S) -> None:
-        """Let steps go on for `alone_s` seconds in one turn of the loop while none waits."""
+    def __init__(
+        self,
+        newcomers: Newcomers = NO_NEWCOMERS,
+        *,
+        alone_s: float = _ALONE_S,
+        apart_s: float = _APART_S,
+    ) -> None:
+        """Let steps go on for `alone_s` seconds in one turn of the loop while none waits.
+
+        Beside newcomers begin steps `apart_s` seconds apart.
+        """
         self._newcomers = newcomers
-        self._alone_s = alone_s
+        self._alone_s, self._apart_s = alone_s, apart_s
         self._downloads = 0
         self._due: deque[Callable[[], object]] = deque()
         self._is_taken = False
@@ -102,7 +114,7 @@ class LoopTurns:
         self._free_until_s = time.monotonic() + self._alone_s
         loop = asyncio.get_running_loop()
         if self._newcomers.are_coming:
-            loop.call_later(_APART_S, self._begin_next)
+            loop.call_later(self._apart_s, self._begin_next)
         else:
             loop.call_soon(self._begin_next)
 

@@ -87,15 +87,12 @@ class ArchiveService:
         waits: WaitPolicy = WaitPolicy(),
         observe: Observe = ignore,
     ) -> None:
-        self._storage = storage
-        self._index = index
+        self._storage, self._index, self._observe = storage, index, observe
         self._settling, self._uploads = waits.settling, waits.uploads
-        self._observe = observe
         disks = HangingDisks(observe, self._place)
-        self.newcomers = Newcomers()
+        self._first_seen, self.newcomers = FirstSeen(), Newcomers()
         self.turns = LoopTurns(self.newcomers)
         lanes = partial(Lanes, newcomers=self.newcomers)
-        self._first_seen = FirstSeen()
         self._reading = lanes("read", _READING, on_hanging=disks.change)
         self._hashing = lanes("hash", _HASHING, on_hanging=disks.change)
         self._computing = lanes("compute", _COMPUTING)
@@ -107,8 +104,8 @@ class ArchiveService:
         self._checks = SharedCalls(self._begin_check)
         self._demand, self._packing = DiskDemand(), RestedLock(self.newcomers)
         self._references = ReferenceLimits.of_system()
-        hashing = self._hashing.of("hash")
-        threads = HashThreads(index, hashing, self._index_lane, observe, self._demand)
+        lane = self._hashing.of("hash")
+        threads = HashThreads(index, lane, self._index_lane, observe, self._demand)
         threads.reads_behind = waits.reads_behind
         self._write_watches = threads.write_watches
         self._write_watches.prepare()
