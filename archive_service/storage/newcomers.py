@@ -15,15 +15,16 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 YOUNG_S = 0.03
 """Alone, an album of a dozen new files is sent within 10 ms."""
 _CONNECTING_S = 0.005
 """A connection that waits to be accepted mostly has its request with it."""
-HEAVY_S = 0.02
-"""Work that has computed for so long is heavy.  That of a newcomer should not wait for itself."""
+HEAVY_S = YOUNG_S
+"""Work that has computed for so long is heavy: the request that began it is no longer young, so it
+never waits for itself."""
 STEP_S = 0.005
 """The processor time that heavy work takes at least between two rests."""
 
@@ -82,14 +83,16 @@ NO_NEWCOMERS = Newcomers()
 
 
 class RestedLock:
-    """A lock for steps of heavy work; whoever takes it gives way to newcomers first."""
+    """A lock for steps of work, which give way to newcomers first while `is_heavy` returns True."""
 
-    def __init__(self, newcomers: Newcomers) -> None:
+    def __init__(self, newcomers: Newcomers, is_heavy: Callable[[], bool]) -> None:
         self._newcomers = newcomers
+        self._is_heavy = is_heavy
         self._lock = threading.Lock()
 
     def __enter__(self) -> None:
-        self._newcomers.rest()
+        if self._is_heavy():
+            self._newcomers.rest()
         self._lock.acquire()
 
     def __exit__(self, *raised: object) -> None:

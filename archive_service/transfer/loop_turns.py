@@ -81,6 +81,10 @@ class LoopTurns:
         """Whether a step was made in this turn of the loop."""
         self._free_until_s = 0.0
 
+    def has_downloads(self) -> bool:
+        """Return whether there are downloads at full speed that have come far."""
+        return self._downloads > 0
+
     def join(self) -> None:
         """Add a download that takes turns until `leave`."""
         self._downloads += 1

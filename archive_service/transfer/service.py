@@ -102,8 +102,8 @@ class ArchiveService:
         self._indexing = Lanes("index", _INDEXING, on_hanging=disks.change)
         self._index_lane = self._indexing.of(_INDEX)
         self._checks = SharedCalls(self._begin_check)
-        self._demand, self._packing = DiskDemand(), RestedLock(self.newcomers)
-        self._references = ReferenceLimits.of_system()
+        self._packing = RestedLock(self.newcomers, self.turns.has_downloads)
+        self._demand, self._references = DiskDemand(), ReferenceLimits.of_system()
         lane = self._hashing.of("hash")
         threads = HashThreads(index, lane, self._index_lane, observe, self._demand)
         threads.reads_behind = waits.reads_behind

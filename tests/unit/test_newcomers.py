@@ -139,13 +139,14 @@ def test_what_runs_in_a_lane_rests_when_it_is_heavy(seconds: float) -> None:
     assert len(newcomers.rests_s) == (1 if seconds else 0)
 
 
-def test_a_lock_for_heavy_steps_gives_way_before_it_is_taken() -> None:
+@pytest.mark.parametrize("is_heavy", [True, False])
+def test_a_lock_for_heavy_steps_gives_way_before_it_is_taken(*, is_heavy: bool) -> None:
     newcomers = Present()
-    lock = RestedLock(newcomers)
+    lock = RestedLock(newcomers, lambda: is_heavy)
     for _ in range(2):
         with lock:
             pass
-    assert newcomers.rests_s == [STEP_S, STEP_S]
+    assert newcomers.rests_s == ([STEP_S, STEP_S] if is_heavy else [])
 
 
 def test_downloads_make_fewer_steps_beside_newcomers() -> None:
