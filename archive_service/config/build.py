@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import date, datetime, tzinfo
+from functools import partial
 from hashlib import blake2b
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
@@ -94,7 +95,8 @@ async def accepting(
     app.on_shutdown.append(monitoring.drain)
     monitor = web.Application() if sites.monitoring else app
     monitoring.add_to(monitor)
-    runner, apart = _runner(app, sites.on_change), _runner(monitor)
+    served = partial(Runner, shutdown_timeout_s=_LONGER_THAN_ANY_S, newcomers=service.newcomers)
+    runner, apart = served(app, count=sites.on_change), served(monitor)
     try:
         await _start(runner, sites.archives)
         await _start(apart, sites.monitoring)
@@ -118,10 +120,6 @@ def _fair_use(settings: Settings, observe: Observe, counts: Counts) -> FairUse:
     proxies = TrustedProxies.parse(settings.trusted_proxies)
     site = SiteAddresses.parse(settings.site_addresses, proxies)
     return FairUse(limits(settings), proxies, observe, counts=counts, site=site)
-
-
-def _runner(app: web.Application, count: Callable[[int], None] | None = None) -> Runner:
-    return Runner(app, shutdown_timeout_s=_LONGER_THAN_ANY_S, count=count)
 
 
 async def _start(runner: Runner, sites: Sequence[Site]) -> None:

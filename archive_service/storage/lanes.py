@@ -12,8 +12,7 @@ for a while no longer counts towards the usual number: another is made for work 
 most.
 
 A system call that waits for a dead mount can't be interrupted, so its thread is lost until the
-mount answers.  A piece of work that makes no progress for some seconds counts as hanging, which is
-reported.
+mount answers.  Work that makes no progress for some seconds is reported as hanging.
 """
 
 from __future__ import annotations
@@ -28,6 +27,7 @@ from functools import partial
 from typing import Any, ParamSpec, TypeVar
 from weakref import WeakValueDictionary
 
+from archive_service.storage.newcomers import NO_NEWCOMERS, Newcomers
 from archive_service.storage.progress import Progress, current
 
 HANGS_AFTER_S = 10.0
@@ -88,7 +88,7 @@ class Lanes:
     """The lanes and their threads; for calls from any thread.
 
     `on_hanging` is called with a lane's key and 1 when work of it begins to hang, and -1 when that
-    goes on, from a thread of the lanes.
+    goes on, from a thread of the lanes.  Heavy work gives way to `newcomers`.
     """
 
     def __init__(
@@ -98,11 +98,13 @@ class Lanes:
         *,
         on_hanging: Callable[[Hashable, int], None] = lambda _key, _by: None,
         hangs_after_s: float = HANGS_AFTER_S,
+        newcomers: Newcomers = NO_NEWCOMERS,
     ) -> None:
         self._name = name
         self._limits = limits
         self._on_hanging = on_hanging
         self._hangs_after_s = hangs_after_s
+        self._newcomers = newcomers
         self._look_every_s = min(_LOOK_EVERY_S, hangs_after_s)
         self._lock = threading.Lock()
         self._work = threading.Condition(self._lock)
@@ -211,7 +213,7 @@ class Lanes:
             future, call = lane.queue.popleft()
             lane.running += 1
             now_s = time.monotonic()
-            run = _Run(lane.key, now_s, now_s, lane=lane)
+            run = _Run(lane.key, now_s, now_s, self._newcomers, time.thread_time(), lane=lane)
             self._runs.add(run)
             self._enter_ring(lane)
             self._find_thread()

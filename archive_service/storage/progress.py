@@ -10,6 +10,8 @@ from collections.abc import Hashable
 from contextvars import ContextVar
 from dataclasses import dataclass
 
+from archive_service.storage.newcomers import HEAVY_S, NO_NEWCOMERS, STEP_S, Newcomers
+
 
 @dataclass(slots=True, eq=False)
 class Progress:
@@ -21,6 +23,22 @@ class Progress:
     """When its step began."""
     noted_s: float
     """When it went on last."""
+    newcomers: Newcomers = NO_NEWCOMERS
+    """The requests that it gives way to."""
+    rested_s: float = 0.0
+    """The thread's processor time when it began or rested last."""
+    is_heavy: bool = False
+    """Whether it has rested."""
+
+    def give_way(self) -> None:
+        """Rest if there are newcomers and the work is heavy, for no longer than it has computed."""
+        if not self.newcomers.are_there:
+            return
+        computed_s = time.thread_time() - self.rested_s
+        if computed_s >= (STEP_S if self.is_heavy else HEAVY_S):
+            self.newcomers.rest(computed_s)
+            self.is_heavy = True
+            self.rested_s = time.thread_time()
 
 
 current: ContextVar[Progress | None] = ContextVar("current", default=None)
@@ -28,8 +46,12 @@ current: ContextVar[Progress | None] = ContextVar("current", default=None)
 
 
 def note_progress() -> None:
-    """Note that the work of this thread goes on: it may take long, but does not hang."""
+    """Note that the work of this thread goes on: it may take long, but does not hang.
+
+    Heavy work gives way here: between two steps, when it holds no lock.
+    """
     if work := current.get():
+        work.give_way()
         work.noted_s = time.monotonic()
 
 

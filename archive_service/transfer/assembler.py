@@ -25,6 +25,9 @@ from archive_service.transfer.entry_buffer import EntryBuffer
 
 HEADERS_AT_ONCE = 64
 """The most headers packed on the event loop; each takes a few microseconds."""
+_LARGE_BYTES, _LARGE_CENTRAL_BYTES = 1024 * 1024, 128 * 1024
+"""Of entries, and of headers in the central directory.  Only downloads that have come far make so
+much at once."""
 
 
 class Assembler:
@@ -34,8 +37,9 @@ class Assembler:
     is hashed from the same bytes that are sent.  So is every one if the disk is not prompt,
     because `stat` may answer from a cache there; see `sent_checksum`.
 
-    Many headers are packed within `packing`, a lock.  The interpreter runs one thread at a time
-    anyway; but of several that compute, each would get it before the event loop does.
+    Many headers are packed within `packing`, which gives way to newcomers and lets one thread in.
+    The interpreter runs one thread at a time anyway; but of several that compute, each would get it
+    before the event loop does.
     """
 
     def __init__(
@@ -101,7 +105,7 @@ class Assembler:
             sources = [layout.sources[entry] for entry in to_hash]
             crc32s = map(zlib_ng.crc32, made.data(to_hash))
             self._checksums.learn(sources, crc32s, read_from_ns=read_from_ns)
-        with self._packing:
+        with self._packing_of(len(made.bytes), _LARGE_BYTES):
             made.put_headers(self._crc32s(made.entries))
         return _cut(made.bytes, segment, made.start)
 
@@ -131,11 +135,12 @@ class Assembler:
         layout = self._layout
         entries = layout.central_headers_between(segment.start, segment.stop)
         headers = layout.central_directory_headers(entries, self._crc32s(entries))
-        # On the event loop it must not wait for the lock.
-        packing = self._packing if len(entries) > HEADERS_AT_ONCE else nullcontext()
-        with packing:
+        with self._packing_of(segment.stop - segment.start, _LARGE_CENTRAL_BYTES):
             made = b"".join(map(b"".join, in_pieces(headers)))
         return _cut(made, segment, layout.central_offsets[entries.start])
+
+    def _packing_of(self, count: int, large: int) -> AbstractContextManager[object]:
+        return self._packing if count >= large else nullcontext()
 
     def _crc32s(self, entries: range) -> Iterator[int]:
         sources = self._layout.sources[entries.start : entries.stop]

@@ -35,6 +35,7 @@ from archive_service.archive.settling import UploadLook, UploadSign
 from archive_service.checksums.album import AlbumChecksums
 from archive_service.checksums.album_registry import AlbumRegistry
 from archive_service.storage.lanes import LaneLimits, Lanes
+from archive_service.storage.progress import note_progress
 from archive_service.transfer.latest_value import LatestValue
 from archive_service.transfer.shared_calls import SharedCalls
 
@@ -162,12 +163,16 @@ class Descriptions:
     def _listed(self, archive: ArchiveId) -> Representation:
         known = self._known(archive)
         listing = self._storage.list(archive)
+        note_progress()
         fingerprint = _fingerprint(listing, known)
         if known and known.fingerprint == fingerprint and self._is_current(known):
             return known
         contents = self._albums.loaded(archive, listing, fingerprint)
+        note_progress()
         names = archive_names(listing.paths, self._options.names)
+        note_progress()
         layout = lay_out(listing, names, listing.sources(), zone=self._options.zone)
+        note_progress()
         made = represent(archive, layout, fingerprint, self._options, contents)
         contents.remember_date(made.etag, made.changed_s)
         with self._lock:

@@ -7,6 +7,9 @@ come one that waited for the turn before, whose task continues in the next.
 
 A download alone takes no turns: to be called in each of them would cost a twentieth of its time.
 It gives way only if it goes on without waiting for its client.
+
+Beside newcomers there is a pause between two steps: their answers take dozens of turns, which are
+short without a step.
 """
 
 from __future__ import annotations
@@ -18,7 +21,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
+from archive_service.storage.newcomers import NO_NEWCOMERS, Newcomers
+
 _ALONE_S = 0.0005
+_APART_S = 0.001
+"""Between two steps while others come."""
 
 
 class Turns(Protocol):
@@ -55,14 +62,28 @@ AT_ONCE = AtOnce()
 class LoopTurns:
     """Lets downloads make their steps in the order in which they ask; for one event loop."""
 
-    def __init__(self, *, alone_s: float = _ALONE_S) -> None:
-        """Let steps go on for `alone_s` seconds in one turn of the loop while none waits."""
-        self._alone_s = alone_s
+    def __init__(
+        self,
+        newcomers: Newcomers = NO_NEWCOMERS,
+        *,
+        alone_s: float = _ALONE_S,
+        apart_s: float = _APART_S,
+    ) -> None:
+        """Let steps go on for `alone_s` seconds in one turn of the loop while none waits.
+
+        Beside newcomers begin steps `apart_s` seconds apart.
+        """
+        self._newcomers = newcomers
+        self._alone_s, self._apart_s = alone_s, apart_s
         self._downloads = 0
         self._due: deque[Callable[[], object]] = deque()
         self._is_taken = False
         """Whether a step was made in this turn of the loop."""
         self._free_until_s = 0.0
+
+    def has_downloads(self) -> bool:
+        """Return whether there are downloads at full speed that have come far."""
+        return self._downloads > 0
 
     def join(self) -> None:
         """Add a download that takes turns until `leave`."""
@@ -95,7 +116,11 @@ class LoopTurns:
     def _begin(self) -> None:
         self._is_taken = True
         self._free_until_s = time.monotonic() + self._alone_s
-        asyncio.get_running_loop().call_soon(self._begin_next)
+        loop = asyncio.get_running_loop()
+        if self._newcomers.are_coming:
+            loop.call_later(self._apart_s, self._begin_next)
+        else:
+            loop.call_soon(self._begin_next)
 
     def _begin_next(self) -> None:
         self._is_taken = False

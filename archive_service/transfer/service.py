@@ -9,7 +9,6 @@ from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from functools import partial
-from threading import Lock
 from typing import TypeVar
 from weakref import WeakKeyDictionary
 
@@ -36,10 +35,12 @@ from archive_service.checksums.suspicion import AnnouncedFiles
 from archive_service.observe.events import ArchiveAwaited, Observe, UploadAwaited, ignore
 from archive_service.storage.base import Storage
 from archive_service.storage.lanes import Lane, LaneLimits, Lanes
+from archive_service.storage.newcomers import Newcomers, RestedLock
 from archive_service.transfer.album_disk import AlbumDisk
 from archive_service.transfer.content import ArchiveContent
 from archive_service.transfer.descriptions import Descriptions, checksums_of
 from archive_service.transfer.hanging_disks import HangingDisks
+from archive_service.transfer.loop_turns import LoopTurns
 from archive_service.transfer.referenced_files import ReferenceLimits
 from archive_service.transfer.shared_calls import SharedCalls
 
@@ -86,25 +87,25 @@ class ArchiveService:
         waits: WaitPolicy = WaitPolicy(),
         observe: Observe = ignore,
     ) -> None:
-        self._storage = storage
-        self._index = index
+        self._storage, self._index, self._observe = storage, index, observe
         self._settling, self._uploads = waits.settling, waits.uploads
-        self._observe = observe
         disks = HangingDisks(observe, self._place)
-        self._first_seen = FirstSeen()
-        self._reading = Lanes("read", _READING, on_hanging=disks.change)
-        self._hashing = Lanes("hash", _HASHING, on_hanging=disks.change)
-        self._computing = Lanes("compute", _COMPUTING)
+        self._first_seen, self.newcomers = FirstSeen(), Newcomers()
+        self.turns = LoopTurns(self.newcomers)
+        lanes = partial(Lanes, newcomers=self.newcomers)
+        self._reading = lanes("read", _READING, on_hanging=disks.change)
+        self._hashing = lanes("hash", _HASHING, on_hanging=disks.change)
+        self._computing = lanes("compute", _COMPUTING)
         self._contents: WeakKeyDictionary[Representation, ArchiveContent] = WeakKeyDictionary()
         self._root = Lanes("root", _LOOKING_AT_ROOT)
         self._root_lane, self._tidying_lane = map(self._root.of, (_ROOT, _TIDYING))
         self._indexing = Lanes("index", _INDEXING, on_hanging=disks.change)
         self._index_lane = self._indexing.of(_INDEX)
         self._checks = SharedCalls(self._begin_check)
-        self._demand, self._packing = DiskDemand(), Lock()
-        self._references = ReferenceLimits.of_system()
-        hashing = self._hashing.of("hash")
-        threads = HashThreads(index, hashing, self._index_lane, observe, self._demand)
+        self._packing = RestedLock(self.newcomers, self.turns.has_downloads)
+        self._demand, self._references = DiskDemand(), ReferenceLimits.of_system()
+        lane = self._hashing.of("hash")
+        threads = HashThreads(index, lane, self._index_lane, observe, self._demand)
         threads.reads_behind = waits.reads_behind
         self._write_watches = threads.write_watches
         self._write_watches.prepare()

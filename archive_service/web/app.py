@@ -19,6 +19,7 @@ from archive_service.archive.errors import (
 )
 from archive_service.archive.id import ArchiveId, InvalidArchiveId
 from archive_service.observe import events
+from archive_service.storage.newcomers import Newcomers
 from archive_service.transfer.service import ArchiveService
 from archive_service.web import request_id
 from archive_service.web.failures import failure_of, failure_response
@@ -45,6 +46,7 @@ def create_app(
     handlers = Handlers(service, observe, options, fair_use)
     middlewares = [
         *around,
+        _counted_as_newcomers(service.newcomers),
         request_id.named,
         _failures_as_pages(observe),
         _fair_use_of_archives(fair_use),
@@ -67,6 +69,15 @@ async def _add_fields(request: web.Request, response: web.StreamResponse) -> Non
         # aiohttp may leave what follows such a request unanswered.
         response.force_close()
         response.headers["Connection"] = "close"  # aiohttp has chosen that field before
+
+
+def _counted_as_newcomers(newcomers: Newcomers) -> Middleware:
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        with newcomers.coming():
+            return await handler(request)
+
+    return middleware
 
 
 def _fair_use_of_archives(fair_use: FairUse) -> Middleware:

@@ -12,6 +12,7 @@ from archive_service.archive.lru import WeightedLRU
 from archive_service.archive.parts import Division, PartNumber, Parts
 from archive_service.archive.representation import Representation
 from archive_service.http.content_disposition import NO_ENDING, Ending
+from archive_service.storage.progress import note_progress
 from archive_service.transfer.service import ArchiveService
 from archive_service.transfer.shared_calls import SharedCalls
 from archive_service.web.pages.page_messages import ARCHIVE
@@ -99,9 +100,12 @@ def _counted(count: _Count) -> Figures:
     if not count.whole.layout.holds_files():
         return ()
     parts = Parts(count.whole).divided(count.division)
-    return tuple(
-        PartFigures(part.complete_length, part.layout.file_count, part.etag) for part in parts
-    )
+    return tuple(map(_figures, parts))
+
+
+def _figures(part: Representation) -> PartFigures:
+    note_progress()
+    return PartFigures(part.complete_length, part.layout.file_count, part.etag)
 
 
 def ending_of(part: PartNumber | None, language: str) -> Ending:

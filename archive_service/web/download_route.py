@@ -25,7 +25,6 @@ from archive_service.http.response_plan import (
 from archive_service.observe.events import DownloadResumed, DownloadStarted, Observe
 from archive_service.transfer.connection import Transfer
 from archive_service.transfer.download import DownloadRun
-from archive_service.transfer.loop_turns import LoopTurns
 from archive_service.transfer.sending_pace import AdaptivePace, DelayedPace, Pace
 from archive_service.transfer.service import ArchiveService
 from archive_service.web.archive_parts import ending_of
@@ -55,7 +54,7 @@ class DownloadRoute:
         self._fair_use = fair_use
         self._resumptions = fair_use.resumptions
         self._requests = requests
-        self._turns = LoopTurns()
+        self._turns = service.turns
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Answer with the bytes that a request asks for."""

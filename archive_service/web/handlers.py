@@ -35,7 +35,7 @@ class Handlers:
         requests = ArchiveRequests(service, observe, options.signing)
         manifests = Manifests(service)
         self.page = ArchivePage(options, requests)
-        self.manifest = ManifestRoute(options, requests, manifests)
+        self.manifest = ManifestRoute(options, requests, manifests, service.turns)
         self.summaries = Summaries(service, manifests, fair_use, options.signing)
         self._archive = DownloadRoute(service, observe, options, fair_use, requests)
         self._requests = requests

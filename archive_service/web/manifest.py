@@ -15,10 +15,12 @@ from hashlib import blake2b
 from io import BytesIO
 from typing import NamedTuple
 
+from archive_service.archive.long_columns import in_pieces
 from archive_service.archive.lru import WeightedLRU
 from archive_service.archive.quantity import NS_PER_S
 from archive_service.archive.representation import Representation
 from archive_service.archive.segments import EntryIndex
+from archive_service.storage.progress import note_progress
 from archive_service.transfer.service import ArchiveService
 from archive_service.transfer.shared_calls import SharedCalls
 
@@ -108,9 +110,11 @@ def whole_manifest(representation: Representation) -> bytes:
     body = BytesIO()
     body.write(_json(_about(representation))[:-1] + b',"files":[')
     separator = b""
-    for entry in files:
-        body.write(separator + _json(_file(representation, entry)))
-        separator = b","
+    for piece in in_pieces(files):
+        note_progress()
+        for entry in piece:
+            body.write(separator + _json(_file(representation, entry)))
+            separator = b","
     body.write(b"]}")
     return body.getvalue()
 

@@ -24,6 +24,7 @@ from archive_service.http.response_plan import (
     plan,
 )
 from archive_service.transfer.connection import Transfer
+from archive_service.transfer.loop_turns import AT_ONCE, LoopTurns, Turns, later_turn
 from archive_service.web.archive_requests import ArchiveRequests
 from archive_service.web.derived_links import part_links
 from archive_service.web.failures import failed_plan_response
@@ -37,11 +38,16 @@ class ManifestRoute:
     """Answers `/archive/{hash}/manifest.json`; the signature is that of the archive's link."""
 
     def __init__(
-        self, options: WebOptions, requests: ArchiveRequests, manifests: Manifests
+        self,
+        options: WebOptions,
+        requests: ArchiveRequests,
+        manifests: Manifests,
+        turns: LoopTurns,
     ) -> None:
         self._stall_timeout_s = options.stall_timeout_s
         self._requests = requests
         self._manifests = manifests
+        self._turns = turns
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Answer with the manifest; raise as the archive's link does."""
@@ -92,6 +98,7 @@ class ManifestRoute:
             async with Transfer(
                 request, response, stall_timeout_s=self._stall_timeout_s
             ) as transfer:
+                turns: Turns = self._turns if answer.content_length > _PIECE_BYTES else AT_ONCE
                 for part in answer.body:
                     pieces = (
                         (memoryview(part.data),)
@@ -99,10 +106,11 @@ class ManifestRoute:
                         else body.pieces(part.start, part.stop)
                     )
                     for piece in pieces:
-                        if transfer.begin(piece):
-                            await transfer.finish()
+                        await _send_piece(transfer, piece, turns)
 
 
+_PIECE_BYTES = 512 * 1024
+"""A manifest may have megabytes; the kernel would copy as many in one turn of the event loop."""
 _END = b"}"
 """What follows the last member of a manifest."""
 
@@ -117,9 +125,17 @@ class _Body(NamedTuple):
         """Yield the bytes from `start` up to `stop`."""
         edge = len(self.manifest) - len(_END)
         if start < edge:
-            yield memoryview(self.manifest)[start : min(stop, edge)]
+            for first in range(start, min(stop, edge), _PIECE_BYTES):
+                yield memoryview(self.manifest)[first : min(first + _PIECE_BYTES, stop, edge)]
         if stop > edge:
             yield memoryview(self.rest)[max(start - edge, 0) : stop - edge]
+
+
+async def _send_piece(transfer: Transfer, piece: memoryview, turns: Turns) -> None:
+    if not turns.take():
+        await later_turn(turns)
+    if transfer.begin(piece):
+        await transfer.finish(turns)
 
 
 def _extended(head: ManifestHead, members: bytes) -> ManifestHead:

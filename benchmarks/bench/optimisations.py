@@ -277,6 +277,25 @@ OPTIMISATIONS = {
             ),
         ),
     ),
+    "newcomers": Optimisation(
+        "heavy work gives way to requests that have just come; measures the copy alone",
+        ("neighbours",),
+        (
+            Replacement(
+                "web/app.py", "        with newcomers.coming():\n", "        with nullcontext():\n"
+            ),
+            Replacement(
+                "web/app.py",
+                "from collections.abc import Sequence\n",
+                "from collections.abc import Sequence\nfrom contextlib import nullcontext\n",
+            ),
+            Replacement(
+                "web/http_server/shared_listener.py",
+                "        self._newcomers.note_connection()\n",
+                "",
+            ),
+        ),
+    ),
     "growing-pieces": Optimisation(
         "pieces grow from 64 KiB to 4 MiB for a fast client",
         ("album", "thumbnails"),

@@ -15,10 +15,10 @@ from archive_service.archive.segments import FileData
 from archive_service.checksums.crc32_column import Crc32Column
 from archive_service.storage.excluded_names import Exclusion
 from archive_service.storage.local.storage import LocalStorage
-from archive_service.transfer.assembler import HEADERS_AT_ONCE, Assembler
+from archive_service.transfer.assembler import Assembler
 
 ARCHIVE = ArchiveId.parse("7kna")
-FILES = {f"{number:03}.jpg": b"x" for number in range(3 * HEADERS_AT_ONCE)}
+FILES = {f"{number:04}.jpg": bytes(1000) for number in range(2000)}
 
 
 class Packing(AbstractContextManager["Packing"]):
@@ -34,8 +34,8 @@ class Packing(AbstractContextManager["Packing"]):
         pass
 
 
-@pytest.mark.parametrize("piece_bytes", [1, 1000, 1_000_000])
-def test_only_what_threads_make_waits_for_others_that_pack(
+@pytest.mark.parametrize("piece_bytes", [1, 64 * 1024, 4 * 1024 * 1024])
+def test_only_downloads_that_have_come_far_wait_for_others_that_pack(
     tmp_path: Path, piece_bytes: int
 ) -> None:
     make_album(tmp_path, FILES, ARCHIVE.value)
@@ -49,7 +49,8 @@ def test_only_what_threads_make_waits_for_others_that_pack(
     with storage.files(ARCHIVE, listing) as files:
         for segment in layout.segments(0, len(layout), piece_bytes=lambda: piece_bytes):
             assert not isinstance(segment, FileData)
-            before, is_in_place = packing.entered, assembler.needs_no_wait(segment)
+            before = packing.entered
             assembler.make(segment, files)
-            assert packing.entered - before == (0 if is_in_place else 1)
+            is_large = segment.stop - segment.start > 2 * 64 * 1024
+            assert packing.entered - before == (1 if is_large else 0)
     storage.close()

@@ -18,6 +18,7 @@ from harness.albums import HASH, LONG_AGO_S, make_album, noise
 from harness.http import Connection, Response, connected, get
 from harness.server import Server, serving
 
+PIECE_BYTES = 512 * 1024
 TARGET = f"/archive/{HASH}/"
 ALBUM = {
     "1.jpg": noise(300_000),
@@ -258,3 +259,21 @@ def test_the_manifest_is_printed_once_for_all_who_ask(photos_dir: Path, tmp_path
             for answer in pool.map(lambda _: get(server.port, target), range(40)):
                 assert answer.content == body
         assert server.peak_memory_bytes() - before < 6 * len(body)
+
+
+def test_a_manifest_of_many_pieces_is_sent_whole_and_in_ranges(
+    photos_dir: Path, tmp_path: Path
+) -> None:
+    make_album(
+        photos_dir, {f"{number:04}-{'x' * 200}.jpg": b"" for number in range(5000)}, "pieces"
+    )
+    target = "/archive/pieces/manifest.json"
+    with serving(photos_dir, tmp_path, "--settle-wait", "0") as server:
+        whole = get(server.port, target)
+        body = whole.content
+        assert len(body) > 2 * PIECE_BYTES
+        assert len(json.loads(body)["files"]) == 5000
+        first, last = PIECE_BYTES - 1, 2 * PIECE_BYTES
+        fields = (f"Range: bytes={first}-{last}", f"If-Range: {whole['etag']}")
+        part = get(server.port, target, *fields)
+        assert (part.status, part.content) == (206, body[first : last + 1])

@@ -9,6 +9,7 @@ from typing import cast
 
 from aiohttp import HttpVersion11, web
 
+from archive_service.storage.newcomers import NO_NEWCOMERS, Newcomers
 from archive_service.web.http_server.client_connection import (
     USUAL_TIMES,
     ClientConnection,
@@ -25,6 +26,7 @@ class Runner(web.AppRunner):
     """Runs an application; `server` is the factory from which a site makes connections.
 
     `count` is called with 1 when a connection is made and with -1 when it is lost.
+    Connections that wait to be accepted are noted for `newcomers`.
     """
 
     def __init__(
@@ -34,10 +36,12 @@ class Runner(web.AppRunner):
         shutdown_timeout_s: float,
         times: ConnectionTimes = USUAL_TIMES,
         count: Callable[[int], None] | None = None,
+        newcomers: Newcomers = NO_NEWCOMERS,
     ) -> None:
         super().__init__(app, handler_cancellation=True, shutdown_timeout=shutdown_timeout_s)
         self._times = times
         self._count = count
+        self.newcomers = newcomers
         self._awaited: dict[ClientConnection, float] = {}
         """Connections whose header is awaited, and since when; the longest wait first."""
 

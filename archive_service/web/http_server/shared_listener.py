@@ -58,10 +58,15 @@ class SharedListener(web.BaseSite):
         super().__init__(runner)
         self._make_connection = cast("Callable[[], asyncio.Protocol]", runner.server)
         self._close_silent = runner.close_silent
+        self._newcomers = runner.newcomers
         self._listener = listener
         self._connections = connections
         self._observe = observe
         self._taking: asyncio.Task[None] | None = None
+        # Selectors are given the descriptor: they format an object for an error first.
+        self._descriptor = listener.fileno()
+        self._last_taken = 0
+        """The descriptor of the last connection: the lowest that was free."""
         self._is_stopped = False
 
     @property
@@ -78,7 +83,7 @@ class SharedListener(web.BaseSite):
     async def stop(self) -> None:
         """Stop after the connection that is being accepted."""
         self._is_stopped = True
-        asyncio.get_running_loop().remove_reader(self._listener)
+        asyncio.get_running_loop().remove_reader(self._descriptor)
         if self._taking:
             await asyncio.wait({self._taking})
         self._listener.close()
@@ -86,18 +91,22 @@ class SharedListener(web.BaseSite):
 
     def _wait(self) -> None:
         if not self._is_stopped:
-            asyncio.get_running_loop().add_reader(self._listener, self._wake)
+            asyncio.get_running_loop().add_reader(self._descriptor, self._wake)
 
     def _wake(self) -> None:
-        loop = asyncio.get_running_loop()
-        loop.remove_reader(self._listener)
-        self._taking = loop.create_task(self._take())
-        self._taking.add_done_callback(lambda _: self._wait())
+        if self._taking:  # a moment ago: its connection is not counted yet
+            return
+        self._newcomers.note_connection()
+        self._taking = asyncio.get_running_loop().create_task(self._take())
+        self._taking.add_done_callback(self._end_taking)
+
+    def _end_taking(self, _taking: asyncio.Task[None]) -> None:
+        self._taking = None
 
     async def _take(self) -> None:
         if self._connections.is_above_least():
-            await asyncio.sleep(_MOMENT_S)
-        if not _has_room_for_another(self._connections.own()):
+            await self._pause(_MOMENT_S)
+        if not self._has_room():
             self._close_silent()
             await self._wait_for_room(_NO_ROOM)
             return
@@ -108,6 +117,7 @@ class SharedListener(web.BaseSite):
         except OSError as error:
             await self._wait_for_room(errno_name(error))
             return
+        self._last_taken = connection.fileno()
         connection.settimeout(0)
         loop = asyncio.get_running_loop()
         try:
@@ -117,16 +127,27 @@ class SharedListener(web.BaseSite):
 
     async def _wait_for_room(self, reason: str) -> None:
         self._observe(ConnectionNotTaken(reason))
-        await asyncio.sleep(_RETRY_S)
+        await self._pause(_RETRY_S)
 
+    async def _pause(self, pause_s: float) -> None:
+        """Wait; meanwhile connections that wait do not keep the event loop awake."""
+        asyncio.get_running_loop().remove_reader(self._descriptor)
+        try:
+            await asyncio.sleep(pause_s)
+        finally:
+            self._wait()
 
-def _has_room_for_another(connections: int) -> bool:
-    """Return whether a process with so many connections has descriptors for one more."""
-    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if limit == resource.RLIM_INFINITY:
-        return True
-    usable = limit - min(_MOST_RESERVED, limit // _RESERVED_PART)
-    return (connections + 1) * _PER_DOWNLOAD <= usable and _lowest_free() < usable
+    def _has_room(self) -> bool:
+        """Return whether the process has descriptors for one more connection."""
+        limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if limit == resource.RLIM_INFINITY:
+            return True
+        usable = limit - min(_MOST_RESERVED, limit // _RESERVED_PART)
+        if (self._connections.own() + 1) * _PER_DOWNLOAD > usable:
+            return False
+        # If that is no longer true, the next connection is taken from the reserve, and shows it.
+        are_many_free = self._last_taken < usable // 2
+        return are_many_free or _lowest_free() < usable
 
 
 def _lowest_free() -> int:
