@@ -27,6 +27,7 @@ from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing, SourceIndex
 from archive_service.checksums.album_hashing import JobHashing, SettlingHashing
 from archive_service.checksums.crc32_column import UNKNOWN, Crc32Column, rewritten
+from archive_service.checksums.crc_index.base import Rows
 from archive_service.checksums.hash_blocks import HashState
 from archive_service.checksums.hash_job import HashJob, HashJobs
 from archive_service.checksums.hash_threads import HashThreads
@@ -129,8 +130,8 @@ class AlbumChecksums(Crc32Column):
             return
         if self._known.date != (etag, changed_s):
             self._known.date = etag, changed_s
-            row = ALBUM_PATH, etag.strip('"').encode(), changed_s
-            self._threads.in_index_thread(lambda: self._threads.index.store(self._archive, [row]))
+            row = Rows([ALBUM_PATH], etag.strip('"').encode(), [changed_s])
+            self._threads.in_index_thread(lambda: self._threads.index.store(self._archive, row))
 
     def agrees_with(self, later: AlbumChecksums) -> bool:
         """Return whether the index still says the same of the same listing."""
@@ -172,7 +173,8 @@ class AlbumChecksums(Crc32Column):
         if has_settled:
             self._learned += learned
         if others:
-            change = self._known.store if has_settled else self._known.forget
+            store = partial(self._known.store, values=others)
+            change = store if has_settled else self._known.forget
             self._threads.in_index_thread(lambda: change(self._threads.index, others))
             self._supersede()
             raise rewritten(next(iter(others)))
@@ -193,7 +195,7 @@ class AlbumChecksums(Crc32Column):
         """Write learned values to the index, in its thread."""
         if self._learned:
             learned, self._learned, self._stored_at_s = self._learned, [], time.monotonic()
-            store = partial(self._known.store_of, self._threads.index, learned, self.values)
+            store = partial(self._known.store, self._threads.index, learned, self.values)
             self._threads.in_index_thread(store)
 
     def flush_if_due(self) -> None:
