@@ -16,7 +16,7 @@ import asyncio
 import time
 from array import array
 from bisect import bisect_right
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from functools import partial
@@ -45,6 +45,7 @@ SOON_READ_BYTES = 64 * 1024 * 1024
 """The most bytes of suspected files that are read before a description is used."""
 _LATEST_S = 2**32 - 1
 """The latest date that a row of the index can hold."""
+_Compared = tuple[Sequence[SourceIndex], list[int], Mapping[SourceIndex, int]]
 
 
 class AlbumChecksums(Crc32Column):
@@ -160,14 +161,11 @@ class AlbumChecksums(Crc32Column):
 
         Raise SourceChanged where a file has another than expected, or than was known.
         """
-        read = zip(sources, crc32s, strict=True)
-        values = {source: crc32 for source, crc32 in read if self.values[source] != crc32}
-        contradicted = [source for source in values if self.values[source] != UNKNOWN]
-        if contradicted:
-            self._doubt_all(contradicted)
-        others = self._known.others(values)
-        learned = [source for source in values if source not in others] if others else list(values)
-        super().learn(learned, map(values.__getitem__, learned), read_from_ns=read_from_ns)
+        learned, values = sources, list(crc32s)
+        others: Mapping[SourceIndex, int] = {}
+        if self._known.suspected or not self.are_unknown(sources):  # else nothing contradicts them
+            learned, values, others = self._compared(dict(zip(sources, values, strict=True)))
+        super().learn(learned, values, read_from_ns=read_from_ns)
         # Otherwise a second change in the same step of the clock would look like no change.
         has_settled = self.listing.has_settled(read_from_ns) and not self.is_written
         if has_settled:
@@ -178,6 +176,15 @@ class AlbumChecksums(Crc32Column):
             self._threads.in_index_thread(lambda: change(self._threads.index, others))
             self._supersede()
             raise rewritten(next(iter(others)))
+
+    def _compared(self, read: Mapping[SourceIndex, int]) -> _Compared:
+        """Return what is new of values, as columns, and those that another content has."""
+        values = {source: crc32 for source, crc32 in read.items() if self.values[source] != crc32}
+        if contradicted := [source for source in values if self.values[source] != UNKNOWN]:
+            self._doubt_all(contradicted)
+        others = self._known.others(values)
+        learned = [source for source in values if source not in others]
+        return learned, [values[source] for source in learned], others
 
     def _doubt_all(self, contradicted: Iterable[SourceIndex]) -> None:
         """Have the album read again: one of its files shows that times don't tell on this disk.
@@ -284,8 +291,7 @@ class AlbumChecksums(Crc32Column):
                 return
             self._is_described = True
             self._known = found
-            for source, crc32 in found.crc32s.items():
-                self.values[source] = crc32
+            super().learn(list(found.crc32s), found.crc32s.values(), read_from_ns=0)
         found.crc32s.clear()  # they are in the column
         if found.gone:
             self._threads.index.forget(self._archive, found.gone)
