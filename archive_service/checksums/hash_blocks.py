@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from functools import partial
 from threading import local
 from typing import NamedTuple
 
@@ -21,8 +20,6 @@ from archive_service.storage.progress import note_progress
 
 BLOCK_BYTES = 512 * 1024
 """Bytes hashed between two checks whether to continue."""
-PROMPT_BLOCK_BYTES = 2 * BLOCK_BYTES
-"""The same of a file on a local disk: between two blocks the event loop has to wait its turn."""
 _HOLE_LOOK_BYTES = 8 * 1024 * 1024
 """The data after which the file is asked again for a hole."""
 _NO_DATA = memoryview(b"")
@@ -56,12 +53,11 @@ def hash_blocks(
 ) -> Iterator[HashedBlock]:
     """Hash an open file from a state on, up to `size`; yield after each block.
 
-    A block is valid until its buffer comes again; without `buffers` it is the thread's own, of
-    `block_bytes`.
+    A block is valid until its buffer comes again; without `buffers` it is the thread's own.
     Raise SourceUnreadable, and SourceChanged where the file ends before `size`.
     """
     offset, crc32, read_from_ns = state
-    buffers = buffers or iter(partial(thread_block, block_bytes(file)), None)
+    buffers = buffers or iter(thread_block, None)
     while offset < size:
         buffer = next(buffers)[: size - offset]
         try:
@@ -77,12 +73,6 @@ def hash_blocks(
         offset += count
         note_progress()
         yield HashedBlock(data, HashState(offset, crc32, read_from_ns))
-
-
-def block_bytes(file: SourceFile) -> int:
-    """Return the size of a block of a file."""
-    is_prompt = isinstance(file, DiskFile) and file.is_prompt
-    return PROMPT_BLOCK_BYTES if is_prompt else BLOCK_BYTES
 
 
 def hash_around_holes(

@@ -18,9 +18,9 @@ from archive_service.archive.listing import Listing, SourceIndex
 from archive_service.archive.segments import LARGE_FILE_BYTES
 from archive_service.checksums.crc32_column import UNKNOWN, checked_suspicion
 from archive_service.checksums.hash_blocks import (
+    BLOCK_BYTES,
     HashState,
     begin_hash,
-    block_bytes,
     hash_around_holes,
 )
 from archive_service.storage.base import AlbumFiles, SourceFile
@@ -158,7 +158,7 @@ class Hashing(ABC):
         size = self.listing.sizes[source]
         blocks = hash_around_holes(file, state, size=size)
         while state.offset < size:
-            self.before_block(state.offset, min(block_bytes(file), size - state.offset))
+            self.before_block(state.offset, min(BLOCK_BYTES, size - state.offset))
             data, state = next(blocks)
             self.after_block(source, state, len(data))
             yield state
