@@ -17,7 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from archive_service.archive.id import ArchiveId
-from archive_service.checksums.crc_index.base import CrcIndex, Row
+from archive_service.checksums.crc_index.base import CrcIndex, Rows
 from archive_service.checksums.crc_index.index_url import make_store, parse_index_url
 from archive_service.checksums.crc_index.shared_index import SharedCrcIndex
 from archive_service.checksums.crc_index.sqlite import SqliteCrcIndex
@@ -33,8 +33,8 @@ def index_at(url: str) -> CrcIndex:
     return SharedCrcIndex(lambda: make_store(address), sys.exit)
 
 
-def rows_of(size: int) -> list[Row]:
-    return [(b"2026/%06d.jpg" % n, os.urandom(32), n) for n in range(size)]
+def rows_of(size: int) -> Rows:
+    return Rows.of([(b"2026/%06d.jpg" % n, os.urandom(32), n) for n in range(size)])
 
 
 def timed(work: Callable[[], object]) -> tuple[float, float]:

@@ -34,7 +34,10 @@ def by_name(
 ) -> tuple[Sequence[SourceIndex], list[bytes]]:
     """Return sources in the order of their names, and these names."""
     ordered = _column(sources)
-    entry_names = as_list(map(names.__getitem__, ordered))
+    if isinstance(names, list) and ordered == range(len(names)):
+        entry_names = names
+    else:
+        entry_names = as_list(map(names.__getitem__, ordered))
     # Mostly they are in order already, and one call to sort them would be a long one.
     if not are_all_true(map(lt, entry_names, islice(entry_names, 1, None))):
         ordered = _column(sorted(ordered, key=names.__getitem__))
@@ -43,7 +46,8 @@ def by_name(
 
 
 def _column(sources: Iterable[SourceIndex]) -> Sequence[SourceIndex]:
-    return cast("Sequence[SourceIndex]", as_array("L", sources))
+    column = sources if isinstance(sources, range) else as_array("L", sources)
+    return cast("Sequence[SourceIndex]", column)
 
 
 def file_count_of(names: Sequence[bytes]) -> int:
@@ -101,6 +105,8 @@ def archived_mode(name: bytes, mode: int) -> int:
 
 def is_all_in_order(sources: Sequence[SourceIndex], listing: Listing) -> bool:
     """Return whether these are all sources in the listing's order, so columns can be shared."""
+    if isinstance(sources, range):
+        return sources == range(len(listing))
     return len(sources) == len(listing) and are_all_true(map(eq, sources, count()))
 
 

@@ -7,7 +7,7 @@ other thread goes on, the event loop's least of all.  Between two pieces they ca
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import TypeVar
 
@@ -18,8 +18,12 @@ _PIECE_BYTES = 32 * 1024
 _Value = TypeVar("_Value")
 
 
-def in_pieces(values: Iterable[_Value]) -> Iterator[list[_Value]]:
+def in_pieces(values: Iterable[_Value]) -> Iterator[Sequence[_Value]]:
     """Yield values in pieces of PIECE_ENTRIES, in order; the last has fewer."""
+    if isinstance(values, (list, array)):  # a slice makes no object for each value
+        for start in range(0, len(values), PIECE_ENTRIES):
+            yield values[start : start + PIECE_ENTRIES]
+        return
     remaining = iter(values)
     while piece := list(islice(remaining, PIECE_ENTRIES)):
         yield piece

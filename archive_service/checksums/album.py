@@ -16,7 +16,7 @@ import asyncio
 import time
 from array import array
 from bisect import bisect_right
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from functools import partial
@@ -27,6 +27,7 @@ from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing, SourceIndex
 from archive_service.checksums.album_hashing import JobHashing, SettlingHashing
 from archive_service.checksums.crc32_column import UNKNOWN, Crc32Column, rewritten
+from archive_service.checksums.crc_index.base import Rows
 from archive_service.checksums.hash_blocks import HashState
 from archive_service.checksums.hash_job import HashJob, HashJobs
 from archive_service.checksums.hash_threads import HashThreads
@@ -44,6 +45,7 @@ SOON_READ_BYTES = 64 * 1024 * 1024
 """The most bytes of suspected files that are read before a description is used."""
 _LATEST_S = 2**32 - 1
 """The latest date that a row of the index can hold."""
+_Compared = tuple[Sequence[SourceIndex], list[int], Mapping[SourceIndex, int]]
 
 
 class AlbumChecksums(Crc32Column):
@@ -129,8 +131,8 @@ class AlbumChecksums(Crc32Column):
             return
         if self._known.date != (etag, changed_s):
             self._known.date = etag, changed_s
-            row = ALBUM_PATH, etag.strip('"').encode(), changed_s
-            self._threads.in_index_thread(lambda: self._threads.index.store(self._archive, [row]))
+            row = Rows([ALBUM_PATH], etag.strip('"').encode(), [changed_s])
+            self._threads.in_index_thread(lambda: self._threads.index.store(self._archive, row))
 
     def agrees_with(self, later: AlbumChecksums) -> bool:
         """Return whether the index still says the same of the same listing."""
@@ -159,23 +161,30 @@ class AlbumChecksums(Crc32Column):
 
         Raise SourceChanged where a file has another than expected, or than was known.
         """
-        read = zip(sources, crc32s, strict=True)
-        values = {source: crc32 for source, crc32 in read if self.values[source] != crc32}
-        contradicted = [source for source in values if self.values[source] != UNKNOWN]
-        if contradicted:
-            self._doubt_all(contradicted)
-        others = self._known.others(values)
-        learned = [source for source in values if source not in others] if others else list(values)
-        super().learn(learned, map(values.__getitem__, learned), read_from_ns=read_from_ns)
+        learned, values = sources, list(crc32s)
+        others: Mapping[SourceIndex, int] = {}
+        if self._known.suspected or not self.are_unknown(sources):  # else nothing contradicts them
+            learned, values, others = self._compared(dict(zip(sources, values, strict=True)))
+        super().learn(learned, values, read_from_ns=read_from_ns)
         # Otherwise a second change in the same step of the clock would look like no change.
         has_settled = self.listing.has_settled(read_from_ns) and not self.is_written
         if has_settled:
             self._learned += learned
         if others:
-            change = self._known.store if has_settled else self._known.forget
+            store = partial(self._known.store, values=others)
+            change = store if has_settled else self._known.forget
             self._threads.in_index_thread(lambda: change(self._threads.index, others))
             self._supersede()
             raise rewritten(next(iter(others)))
+
+    def _compared(self, read: Mapping[SourceIndex, int]) -> _Compared:
+        """Return what is new of values, as columns, and those that another content has."""
+        values = {source: crc32 for source, crc32 in read.items() if self.values[source] != crc32}
+        if contradicted := [source for source in values if self.values[source] != UNKNOWN]:
+            self._doubt_all(contradicted)
+        others = self._known.others(values)
+        learned = [source for source in values if source not in others]
+        return learned, [values[source] for source in learned], others
 
     def _doubt_all(self, contradicted: Iterable[SourceIndex]) -> None:
         """Have the album read again: one of its files was rewritten, and no time showed it.
@@ -193,7 +202,7 @@ class AlbumChecksums(Crc32Column):
         """Write learned values to the index, in its thread."""
         if self._learned:
             learned, self._learned, self._stored_at_s = self._learned, [], time.monotonic()
-            store = partial(self._known.store_of, self._threads.index, learned, self.values)
+            store = partial(self._known.store, self._threads.index, learned, self.values)
             self._threads.in_index_thread(store)
 
     def flush_if_due(self) -> None:
@@ -282,8 +291,7 @@ class AlbumChecksums(Crc32Column):
                 return
             self._is_described = True
             self._known = found
-            for source, crc32 in found.crc32s.items():
-                self.values[source] = crc32
+            super().learn(list(found.crc32s), found.crc32s.values(), read_from_ns=0)
         found.crc32s.clear()  # they are in the column
         if found.gone:
             self._threads.index.forget(self._archive, found.gone)

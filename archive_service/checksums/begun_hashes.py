@@ -46,6 +46,5 @@ class BegunHashes:
 
 
 def _key(archive: ArchiveId, listing: Listing, source: SourceIndex) -> _Key:
-    (version,) = listing.versions([source])
     album, path = listing.origin(archive, source)
-    return album.value, path, version
+    return album.value, path, listing.versions([source])

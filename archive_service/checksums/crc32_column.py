@@ -28,6 +28,12 @@ class Crc32Column:
         """Return whether no value is unknown; one that is known stays so."""
         return next(self.unknown(), None) is None
 
+    def are_unknown(self, sources: Sequence[SourceIndex]) -> bool:
+        """Return whether all of these values are yet to be learned."""
+        if isinstance(sources, range):  # as of an album in order: one call for all of them
+            return self.values[sources.start : sources.stop].count(UNKNOWN) == len(sources)
+        return all(map(self.is_unknown, sources))
+
     def unknown(self) -> Iterator[SourceIndex]:
         """Yield the sources whose values are unknown, in order.
 
@@ -48,7 +54,11 @@ class Crc32Column:
         self, sources: Sequence[SourceIndex], crc32s: Iterable[int], *, read_from_ns: int
     ) -> None:
         """Set values; `read_from_ns` is the Unix time when reading began."""
-        for source, value in zip(sources, crc32s, strict=True):
+        column = array("q", crc32s)
+        if isinstance(sources, range) and len(column) == len(sources):
+            self.values[sources.start : sources.stop] = column
+            return
+        for source, value in zip(sources, column, strict=True):
             self.values[source] = value
 
 

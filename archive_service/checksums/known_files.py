@@ -19,10 +19,10 @@ from archive_service.archive.file_version import (
     with_stamp,
 )
 from archive_service.archive.id import ArchiveId
-from archive_service.archive.listing import ListDetails, Listing, SourceIndex
+from archive_service.archive.listing import ListDetails, Listing, SourceIndex, each_version
 from archive_service.archive.long_columns import as_list
 from archive_service.checksums.crc32_column import UNKNOWN
-from archive_service.checksums.crc_index.base import CrcIndex, Row
+from archive_service.checksums.crc_index.base import CrcIndex, Rows
 from archive_service.checksums.unread_files import UnreadFiles
 
 _OF_NOTHING = 0  # the CRC-32 of a directory
@@ -65,7 +65,7 @@ class KnownFiles:
     def load(self, index: CrcIndex) -> None:
         """Take what the rows of an index say."""
         listing = self._listing
-        for album in _rows_by_album(self._archive, listing, listing.sources()):
+        for album in _all_rows_by_album(self._archive, listing):
             rows = index.load(album.album)
             if rows:
                 self._take(index, album, rows)
@@ -86,16 +86,15 @@ class KnownFiles:
                 self.stamps[source] = stamps[theirs]
                 self._inherited.add(source)
 
-    def store(self, index: CrcIndex, learned: Mapping[SourceIndex, int]) -> None:
-        """Store values that were learned by reading."""
-        for album in _rows_by_album(self._archive, self._listing, learned):
-            index.store(album.album, self._rows(index, album, learned))
-
-    def store_of(
-        self, index: CrcIndex, learned: Sequence[SourceIndex], values: Sequence[int]
+    def store(
+        self,
+        index: CrcIndex,
+        learned: Iterable[SourceIndex],
+        values: Mapping[SourceIndex, int] | Sequence[int],
     ) -> None:
-        """Do the same for some sources, given the values of all."""
-        self.store(index, {source: values[source] for source in learned})
+        """Store values that were learned by reading, given those of these sources at least."""
+        for album in _rows_by_album(self._archive, self._listing, learned):
+            index.store(album.album, self._rows(index, album, values))
 
     def forget(self, index: CrcIndex, sources: Iterable[SourceIndex]) -> None:
         """Drop the rows of sources, but for doubted ones: no time would show their change."""
@@ -119,12 +118,11 @@ class KnownFiles:
         if stamps is None:  # an object's entity tag shows its change
             return
         for album in _rows_by_album(self._archive, self._listing, crc32s):
-            versions = index.versions(self._listing, album.sources)
-            rows = zip(album.sources, album.paths, versions, strict=True)
-            index.store(
-                album.album,
-                [(path, with_doubt(listed, stamps[s]), crc32s[s]) for s, path, listed in rows],
-            )
+            versions = each_version(index.versions(self._listing, album.sources))
+            of_album = zip(album.sources, versions, strict=True)
+            doubted = b"".join(with_doubt(listed, stamps[s]) for s, listed in of_album)
+            values = as_list(map(crc32s.__getitem__, album.sources))
+            index.store(album.album, Rows(album.paths, doubted, values))
 
     def others(self, learned: Mapping[SourceIndex, int]) -> dict[SourceIndex, int]:
         """Return the values of files with other content than their size and mtime suggest."""
@@ -136,7 +134,7 @@ class KnownFiles:
         return self.suspected.get(source, self.crc32s.get(source, crc32)) != crc32
 
     def _take(self, index: CrcIndex, album: _AlbumRows, rows: Mapping[bytes, _Row]) -> None:
-        versions = index.versions(self._listing, album.sources)
+        versions = each_version(index.versions(self._listing, album.sources))
         for source, path, listed in zip(album.sources, album.paths, versions, strict=True):
             row = rows.get(path)
             if row is None:
@@ -163,16 +161,18 @@ class KnownFiles:
             self.date = f'"{row[0].decode(errors="replace")}"', row[1]
 
     def _rows(
-        self, index: CrcIndex, album: _AlbumRows, learned: Mapping[SourceIndex, int]
-    ) -> list[Row]:
+        self,
+        index: CrcIndex,
+        album: _AlbumRows,
+        values: Mapping[SourceIndex, int] | Sequence[int],
+    ) -> Rows:
         versions = index.versions(self._listing, album.sources)
         if self.suspected or self.crc32s or self._inherited:  # else all are as listed
-            versions = (
-                self._version(source, listed, learned[source])
-                for source, listed in zip(album.sources, versions, strict=True)
+            versions = b"".join(
+                self._version(source, listed, values[source])
+                for source, listed in zip(album.sources, each_version(versions), strict=True)
             )
-        crc32s = map(learned.__getitem__, album.sources)
-        return list(zip(album.paths, versions, crc32s, strict=True))
+        return Rows(album.paths, versions, as_list(map(values.__getitem__, album.sources)))
 
     def _version(self, source: SourceIndex, listed: bytes, crc32: int) -> bytes:
         if self.stamps is None:
@@ -184,6 +184,14 @@ class KnownFiles:
         has_row = source in self.suspected or source in self.crc32s
         has_stamp = has_row or source in self._inherited
         return with_stamp(listed, self.stamps[source]) if has_stamp else listed
+
+
+def _all_rows_by_album(archive: ArchiveId, listing: Listing) -> Iterator[_AlbumRows]:
+    """Do the same for all sources."""
+    if listing.listed is None:
+        yield _AlbumRows(archive, listing.sources(), listing.paths)
+    else:
+        yield from _of_list(listing.listed, listing.sources())
 
 
 def _rows_by_album(

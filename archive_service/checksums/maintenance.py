@@ -82,7 +82,7 @@ class Maintenance:
 
         def store() -> None:
             if learned:
-                known.store(self._index, learned)
+                known.store(self._index, learned, learned)
             learned.clear()
 
         def take(values: Mapping[SourceIndex, int], read_from_ns: int) -> None:

@@ -45,7 +45,7 @@ class SettlingFiles(WrappedFiles, ABC):
             try:
                 return self._files.read_into(buffer, sources[first:], positions[first:])
             except SourceSuspected as error:
-                first = sources.index(error.source, first)
+                first = sources.index(error.source)  # each is there once
                 source, start = SourceIndex(sources[first]), positions[first]
                 data = buffer[start : start + self._listing.sizes[source]]
                 self._settle_small(error, source, data)

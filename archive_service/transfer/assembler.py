@@ -102,21 +102,25 @@ class Assembler:
         read_from_ns = time.time_ns()
         made.read(files)
         if to_hash := self._small_to_hash(made.small):
-            sources = [layout.sources[entry] for entry in to_hash]
             crc32s = map(zlib_ng.crc32, made.data(to_hash))
-            self._checksums.learn(sources, crc32s, read_from_ns=read_from_ns)
+            self._checksums.learn(self._sources(to_hash), crc32s, read_from_ns=read_from_ns)
         with self._packing_of(len(made.bytes), _LARGE_BYTES):
             made.put_headers(self._crc32s(made.entries))
         return _cut(made.bytes, segment, made.start)
 
     def _small_to_hash(self, small: range) -> Sequence[int]:
         """Return the entries whose CRC-32 is unknown, or has to be compared."""
-        if not self._is_prompt():
+        if not self._is_prompt() or self._checksums.are_unknown(self._sources(small)):
             return small
         known = list(self._crc32s(small))
         if UNKNOWN not in known:
             return ()
         return [entry for entry, crc32 in zip(small, known, strict=True) if crc32 == UNKNOWN]
+
+    def _sources(self, entries: Sequence[int]) -> Sequence[SourceIndex]:
+        if isinstance(entries, range):
+            return self._layout.sources[entries.start : entries.stop]
+        return [self._layout.sources[entry] for entry in entries]
 
     def _is_header_part(self, segment: Entries, entry: EntryIndex) -> bool:
         """Return whether all bytes belong to the first entry's header and need none of its file."""
@@ -143,8 +147,7 @@ class Assembler:
         return self._packing if count >= large else nullcontext()
 
     def _crc32s(self, entries: range) -> Iterator[int]:
-        sources = self._layout.sources[entries.start : entries.stop]
-        return map(self._checksums.values.__getitem__, sources)
+        return map(self._checksums.values.__getitem__, self._sources(entries))
 
 
 def _cut(

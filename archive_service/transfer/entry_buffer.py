@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from operator import sub
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import repeat
+from operator import add, sub
 
 from archive_service.archive.layout import ArchiveLayout
 from archive_service.archive.segments import EntryIndex
@@ -27,21 +28,24 @@ class EntryBuffer:
         if len(self.small) < len(entries):
             stop -= layout.sizes[entries[-1]]
         self.bytes = memoryview(bytearray(stop - self.start))
+        self._positions: Sequence[int] = ()
+        """Where the data of each small file stands in the buffer."""
 
     def read(self, files: AlbumFiles) -> None:
         """Read the data of the small files; raise DownloadFailed."""
         first, last = self.small.start, self.small.stop
-        ends, sizes = self._layout.header_offsets[first + 1 : last + 1], self._layout.sizes
-        pairs = zip(ends, sizes[first:last], strict=True)
-        positions = [end - size - self.start for end, size in pairs]
-        files.read_into(self.bytes, self._layout.sources[first:last], positions)
+        ends = self._layout.header_offsets[first + 1 : last + 1]
+        starts = map(sub, ends, self._layout.sizes[first:last])
+        self._positions = list(map(sub, starts, repeat(self.start)))
+        files.read_into(self.bytes, self._layout.sources[first:last], self._positions)
 
-    def data(self, entries: Iterable[int]) -> Iterator[memoryview]:
-        """Return the data of each of some small files."""
-        numbers = list(entries)
-        sizes = map(self._layout.sizes.__getitem__, numbers)
-        stops = [self._layout.header_offsets[entry + 1] - self.start for entry in numbers]
-        return map(self.bytes.__getitem__, map(slice, map(sub, stops, sizes), stops))
+    def data(self, entries: Sequence[int]) -> Iterator[memoryview]:
+        """Return the data of each of some small files, once it was read."""
+        positions, sizes = self._positions, self._layout.sizes
+        if entries != self.small:
+            positions = [positions[entry - self.small.start] for entry in entries]
+        stops = map(add, positions, map(sizes.__getitem__, entries))
+        return map(self.bytes.__getitem__, map(slice, positions, stops))
 
     def put_headers(self, crc32s: Iterable[int]) -> None:
         """Put the headers in front of the data, given the CRC-32 of each entry."""

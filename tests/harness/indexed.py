@@ -7,7 +7,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from archive_service.archive.id import ArchiveId
-from archive_service.checksums.crc_index.base import CrcIndex
+from archive_service.archive.listing import each_version
+from archive_service.checksums.crc_index.base import CrcIndex, Rows
 from archive_service.checksums.crc_index.memory import MemoryCrcIndex
 from archive_service.checksums.crc_index.sqlite import SqliteCrcIndex
 from archive_service.observe.events import ignore
@@ -23,7 +24,7 @@ def unknown_files(photos_dir: Path, cache_dir: Path, album: str) -> set[bytes]:
     versions = listing.versions(range(len(listing)))
     return {
         path
-        for path, version in zip(listing.paths, versions, strict=True)
+        for path, version in zip(listing.paths, each_version(versions), strict=True)
         if not path.endswith(b"/") and known.get(path, (b"", 0))[0] != version
     }
 
@@ -33,7 +34,7 @@ def learn_otherwise(cache_dir: Path, album: str, path: bytes) -> None:
     archive = ArchiveId.parse(album)
     with _opened(cache_dir) as index:
         version, crc32 = index.load(archive)[path]
-        index.store(archive, [(path, version, crc32 ^ 1)])
+        index.store(archive, Rows.of([(path, version, crc32 ^ 1)]))
 
 
 def _known(cache_dir: Path, archive: ArchiveId) -> Mapping[bytes, tuple[bytes, int]]:

@@ -17,7 +17,7 @@ from harness.stores import PASSWORD, StoreServer, cutting_port, silent_port
 from indexes.conftest import MakeIndex, impairments, outage
 
 from archive_service.archive.id import ArchiveId
-from archive_service.checksums.crc_index.base import CrcIndex
+from archive_service.checksums.crc_index.base import CrcIndex, Rows
 from archive_service.checksums.crc_index.row_blocks import MAX_BLOCKS
 from archive_service.checksums.crc_index.shared_index import ANSWER_TIMEOUT_S, FIRST_PAUSE_S
 from archive_service.observe.events import Event
@@ -91,12 +91,12 @@ def test_a_server_that_is_killed_and_started_again(
     url: str,
     happened: list[Event],
 ) -> None:
-    index.store(ONE, [(b"before", VERSION, 1)])
+    index.store(ONE, Rows.of([(b"before", VERSION, 1)]))
     store.kill()
     try:
         for number in range(3):
             with taking_at_most(BOUND_S):
-                index.store(TWO, [(b"%d" % number, VERSION, number)])
+                index.store(TWO, Rows.of([(b"%d" % number, VERSION, number)]))
                 assert len(index.load(TWO)) == number + 1
         assert len(impairments(happened)) == 1
         assert "kept in memory" in impairments(happened)[0]
@@ -112,13 +112,13 @@ def test_a_server_that_is_killed_and_started_again(
 def test_a_server_that_does_not_answer_is_not_waited_for(
     index: CrcIndex, impatient: CrcIndex, store: StoreServer, happened: list[Event]
 ) -> None:
-    index.store(ONE, [(b"a", VERSION, 1)])
+    index.store(ONE, Rows.of([(b"a", VERSION, 1)]))
     with store.frozen():
         with taking_at_most(BOUND_S):
             assert impatient.load(ONE) == {}
         with taking_at_most(AT_ONCE_S):  # and a second time not at all
             assert impatient.load(ONE) == {}
-            impatient.store(ONE, [(b"b", VERSION, 2)])
+            impatient.store(ONE, Rows.of([(b"b", VERSION, 2)]))
             assert impatient.load(ONE) == {b"b": (VERSION, 2)}
     assert happened == [outage("no answer in time")]
     eventually(lambda: len(impatient.load(ONE)) == 2 and IndexRestored() in happened)
@@ -161,7 +161,7 @@ def test_a_server_that_fails_is_left_alone_for_a_while(
         with taking_at_most(FIRST_PAUSE_S):
             for _ in range(20):
                 index.load(ONE)
-                index.store(ONE, [(b"a", VERSION, 1)])
+                index.store(ONE, Rows.of([(b"a", VERSION, 1)]))
             assert len(connections) == tries
         eventually(lambda: index.load(ONE) and len(connections) > tries)
     assert len(impairments(happened)) == 1
@@ -170,7 +170,7 @@ def test_a_server_that_fails_is_left_alone_for_a_while(
 def test_a_connection_that_a_dead_network_has_swallowed_is_given_up(
     relay: Relay, index_behind_relay: CrcIndex, happened: list[Event]
 ) -> None:
-    index_behind_relay.store(ONE, [(b"a", VERSION, 1)])
+    index_behind_relay.store(ONE, Rows.of([(b"a", VERSION, 1)]))
     relay.hold()
     with taking_at_most(BOUND_S):
         assert index_behind_relay.load(ONE) == {}
@@ -184,7 +184,7 @@ def test_a_connection_that_trickles_is_given_up(
 ) -> None:
     """Each byte begins the time-outs of the libraries anew."""
     rows = [(b"%d" % number, VERSION, number) for number in range(100)]
-    index_behind_relay.store(ONE, rows)
+    index_behind_relay.store(ONE, Rows.of(rows))
     relay.trickle()
     with taking_at_most(BOUND_S):
         assert index_behind_relay.load(ONE) == {}
@@ -200,7 +200,7 @@ def test_a_second_try_that_is_never_answered_is_given_up_too(
     relay: Relay, index_behind_relay: CrcIndex, happened: list[Event]
 ) -> None:
     """A pooler lets clients log in while the database behind it answers nothing."""
-    index_behind_relay.store(ONE, [(b"a", VERSION, 1)])
+    index_behind_relay.store(ONE, Rows.of([(b"a", VERSION, 1)]))
     relay.hold()
     relay.fall_silent_after(READY_FOR_QUERY)
     assert index_behind_relay.load(ONE) == {}
@@ -214,12 +214,12 @@ def test_a_second_try_that_is_never_answered_is_given_up_too(
 def test_a_store_that_is_wiped_while_it_is_used(
     index: CrcIndex, store: StoreServer, happened: list[Event]
 ) -> None:
-    index.store(ONE, [(b"a", VERSION, 1)])
+    index.store(ONE, Rows.of([(b"a", VERSION, 1)]))
     store.wipe()
     assert index.load(ONE) == {}
-    index.store(ONE, [(b"b", VERSION, 2)])
+    index.store(ONE, Rows.of([(b"b", VERSION, 2)]))
     store.wipe()
-    index.store(ONE, [(b"c", VERSION, 3)])
+    index.store(ONE, Rows.of([(b"c", VERSION, 3)]))
     index.forget(ONE, [b"b"])
     assert index.load(ONE) == {b"c": (VERSION, 3)}
     assert happened == []
@@ -229,7 +229,7 @@ def test_a_wrong_password_is_told_and_not_shown(
     make_index: MakeIndex, store: StoreServer, url: str, happened: list[Event]
 ) -> None:
     index = make_index(url.replace(PASSWORD, "wrong-secret"), happened.append)
-    index.store(ONE, [(b"a", VERSION, 1)])
+    index.store(ONE, Rows.of([(b"a", VERSION, 1)]))
     assert index.load(ONE) == {b"a": (VERSION, 1)}
     assert happened == [outage("user or password refused")]
 
@@ -241,10 +241,10 @@ def test_a_store_that_takes_nothing_new_is_read_all_the_same(
     url: str,
     happened: list[Event],
 ) -> None:
-    index.store(ONE, [(b"before", VERSION, 1)])
+    index.store(ONE, Rows.of([(b"before", VERSION, 1)]))
     with store.refusing_writes():
         for number in range(3):
-            index.store(TWO, [(b"%d" % number, VERSION, number)])
+            index.store(TWO, Rows.of([(b"%d" % number, VERSION, number)]))
         assert index.load(ONE) == {b"before": (VERSION, 1)}
         assert len(index.load(TWO)) == 3
         assert make_index(url).load(TWO) == {}
@@ -259,11 +259,11 @@ def test_a_store_that_takes_nothing_new_is_read_all_the_same(
 def test_connections_that_the_server_has_cut_are_made_anew_and_not_told(
     index: CrcIndex, store: StoreServer, happened: list[Event]
 ) -> None:
-    index.store(ONE, [(b"a", VERSION, 1)])
+    index.store(ONE, Rows.of([(b"a", VERSION, 1)]))
     store.cut_connections()
     assert index.load(ONE) == {b"a": (VERSION, 1)}
     store.cut_connections()
-    index.store(ONE, [(b"b", VERSION, 2)])
+    index.store(ONE, Rows.of([(b"b", VERSION, 2)]))
     store.cut_connections()
     index.forget(ONE, [b"a"])
     assert index.load(ONE) == {b"b": (VERSION, 2)}
@@ -273,10 +273,10 @@ def test_connections_that_the_server_has_cut_are_made_anew_and_not_told(
 def test_values_that_are_spoilt_are_not_used(
     index: CrcIndex, store: StoreServer, happened: list[Event]
 ) -> None:
-    index.store(ONE, [(b"a", VERSION, 1), (b"b", VERSION, 2)])
+    index.store(ONE, Rows.of([(b"a", VERSION, 1), (b"b", VERSION, 2)]))
     store.spoil()
     assert index.load(ONE) == {}
-    index.store(ONE, [(b"a", VERSION, 3)])
+    index.store(ONE, Rows.of([(b"a", VERSION, 3)]))
     assert index.load(ONE) == {b"a": (VERSION, 3)}
     index.forget(ONE, [b"a"])
     assert index.load(ONE) == {}
@@ -285,12 +285,12 @@ def test_values_that_are_spoilt_are_not_used(
 
 def test_an_album_takes_one_round_trip(make_index: MakeIndex, store: StoreServer, url: str) -> None:
     few, many = ([(b"%05d.jpg" % n, VERSION, n) for n in range(count)] for count in (100, MANY))
-    make_index(url).store(TWO, many)
+    make_index(url).store(TWO, Rows.of(many))
     with relayed(store.port) as relay:
         index = make_index(url.replace(f":{store.port}/", f":{relay.port}/"))
         assert index.load(ONE) == {}  # connects
         before = relay.round_trips
-        index.store(ONE, few)
+        index.store(ONE, Rows.of(few))
         assert relay.round_trips == before + 1
         assert len(index.load(TWO)) == MANY
         assert relay.round_trips == before + 2
@@ -299,16 +299,16 @@ def test_an_album_takes_one_round_trip(make_index: MakeIndex, store: StoreServer
 
 def test_namespaces_do_not_mix(make_index: MakeIndex, url: str) -> None:
     one, two = make_index(url), make_index(f"{url}-other")
-    one.store(ONE, [(b"a", VERSION, 1)])
+    one.store(ONE, Rows.of([(b"a", VERSION, 1)]))
     assert two.load(ONE) == {}
-    two.store(ONE, [(b"b", VERSION, 2)])
+    two.store(ONE, Rows.of([(b"b", VERSION, 2)]))
     two.prune([])
     assert one.load(ONE) == {b"a": (VERSION, 1)}
     assert two.load(ONE) == {}
 
 
 def test_an_albums_id_is_not_stored(index: CrcIndex, store: StoreServer) -> None:
-    index.store(ONE, [(b"a name.jpg", VERSION, 1)])
+    index.store(ONE, Rows.of([(b"a name.jpg", VERSION, 1)]))
     stored = b"".join(store.albums())
     assert b"a name.jpg" in stored
     assert ONE.value.encode() not in stored
@@ -318,6 +318,7 @@ def test_an_albums_id_is_not_stored(index: CrcIndex, store: StoreServer) -> None
 WRITER = f"""
 import sys
 from archive_service.archive.id import ArchiveId
+from archive_service.checksums.crc_index.base import Rows
 from archive_service.checksums.crc_index.index_url import make_store, parse_index_url
 from archive_service.checksums.crc_index.shared_index import SharedCrcIndex
 url, name, count = sys.argv[1], sys.argv[2].encode(), int(sys.argv[3])
@@ -328,7 +329,7 @@ print("ready", flush=True)
 sys.stdin.read()
 for number in range(count):
     row = (b"%b %d" % (name, number), {VERSION!r}, number)
-    index.store(ArchiveId("{ONE.value}"), [row, (b"forgotten", {VERSION!r}, number)])
+    index.store(ArchiveId("{ONE.value}"), Rows.of([row, (b"forgotten", {VERSION!r}, number)]))
     if number % 10 == 0:
         index.forget(ArchiveId("{ONE.value}"), [b"forgotten"])
 index.forget(ArchiveId("{ONE.value}"), [b"forgotten"])

@@ -13,6 +13,7 @@ from indexes.conftest import MakeIndex, outage
 from indexes.test_faults import writing_at_once
 
 from archive_service.archive.id import ArchiveId
+from archive_service.checksums.crc_index.base import Rows
 from archive_service.checksums.crc_index.index_url import make_store, parse_index_url
 from archive_service.checksums.crc_index.postgresql_schema import LOCK
 from archive_service.checksums.crc_index.row_blocks import block_of
@@ -52,8 +53,8 @@ def test_what_another_is_changing_is_waited_for_and_not_lost(
     server: PostgresqlServer, make_index: MakeIndex
 ) -> None:
     index = make_index(server.url)
-    index.store(ONE, [(b"a", VERSION, 1), (b"b", VERSION, 2)])
-    changed = block_of([(b"a", VERSION, 1), (b"b", VERSION, 2), (b"c", VERSION, 3)])
+    index.store(ONE, Rows.of([(b"a", VERSION, 1), (b"b", VERSION, 2)]))
+    changed = block_of(Rows.of([(b"a", VERSION, 1), (b"b", VERSION, 2), (b"c", VERSION, 3)]))
     waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
     with server.connected() as other, ThreadPoolExecutor(1) as thread:
         with other.transaction():
@@ -72,7 +73,7 @@ def test_a_table_of_an_earlier_release_is_made_anew(
 ) -> None:
     server.execute(*TABLE_OF_OTHERS, COMMENT.format(0))
     index = make_index(server.url)
-    index.store(ONE, [(b"a", VERSION, 1)])
+    index.store(ONE, Rows.of([(b"a", VERSION, 1)]))
     assert index.load(ONE) == {b"a": (VERSION, 1)}
     assert server.execute("SELECT obj_description('archive_crc'::regclass)") == [
         ("CRC index of archive-service, schema 1",)
@@ -93,9 +94,9 @@ def test_a_table_of_a_later_release_or_of_others_is_left_alone(
     server.execute(*TABLE_OF_OTHERS, *comment)
     happened: list[Event] = []
     index = make_index(server.url, happened.append)
-    index.store(ONE, [(b"a", VERSION, 1)])
+    index.store(ONE, Rows.of([(b"a", VERSION, 1)]))
     index.prune([])
-    index.store(ONE, [(b"a", VERSION, 2)])
+    index.store(ONE, Rows.of([(b"a", VERSION, 2)]))
     assert index.load(ONE) == {b"a": (VERSION, 2)}
     assert happened == [outage(reason)]
     assert server.execute("SELECT * FROM archive_crc") == [("x",)]
@@ -106,9 +107,9 @@ def test_a_table_that_becomes_one_of_a_later_release_is_used_no_more(
 ) -> None:
     happened: list[Event] = []
     index = make_index(server.url, happened.append)
-    index.store(ONE, [(b"a", VERSION, 1)])
+    index.store(ONE, Rows.of([(b"a", VERSION, 1)]))
     server.execute(*TABLE_OF_OTHERS, COMMENT.format(2))
-    index.store(ONE, [(b"b", VERSION, 2)])
+    index.store(ONE, Rows.of([(b"b", VERSION, 2)]))
     assert index.load(ONE) == {b"b": (VERSION, 2)}
     assert len(happened) == 1
 
@@ -126,7 +127,7 @@ def test_a_user_who_may_not_make_the_table_is_told(
 
 
 def test_a_user_who_may_only_read_reads(server: PostgresqlServer, make_index: MakeIndex) -> None:
-    make_index(server.url).store(ONE, [(b"a", VERSION, 1)])
+    make_index(server.url).store(ONE, Rows.of([(b"a", VERSION, 1)]))
     server.execute(
         "DROP ROLE IF EXISTS reader",
         f"CREATE ROLE reader LOGIN PASSWORD '{PASSWORD}'",
@@ -135,7 +136,7 @@ def test_a_user_who_may_only_read_reads(server: PostgresqlServer, make_index: Ma
     )
     happened: list[Event] = []
     index = make_index(server.url.replace("archive:", "reader:"), happened.append)
-    index.store(TWO, [(b"b", VERSION, 2)])
+    index.store(TWO, Rows.of([(b"b", VERSION, 2)]))
     assert index.load(ONE) == {b"a": (VERSION, 1)}
     assert index.load(TWO) == {b"b": (VERSION, 2)}
     assert happened == [outage("not permitted")]
@@ -153,7 +154,7 @@ def test_a_tidy_that_is_never_answered_is_given_up(
     server: PostgresqlServer, make_index: MakeIndex
 ) -> None:
     index = make_index(server.url, all_albums_timeout_s=0.5)
-    index.store(ONE, [(b"a", VERSION, 1)])
+    index.store(ONE, Rows.of([(b"a", VERSION, 1)]))
     waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
     with server.connected() as other, other.transaction():
         other.execute("LOCK TABLE archive_crc")
@@ -173,8 +174,8 @@ def test_what_nobody_has_used_for_long_goes(
     url = f"{server.url}?keep_days=10"
     index, other = make_index(url), make_index(f"{url}&namespace=other")
     for album in (ONE, TWO):
-        index.store(album, [(b"a", VERSION, 1)])
-        other.store(album, [(b"a", VERSION, 1)])
+        index.store(album, Rows.of([(b"a", VERSION, 1)]))
+        other.store(album, Rows.of([(b"a", VERSION, 1)]))
     server.execute("UPDATE archive_crc SET used = current_date - 11")
     assert index.load(ONE)  # which is a use of it
     tidy(url)
@@ -191,7 +192,7 @@ def test_what_was_used_longest_ago_goes_where_there_is_no_room(
     albums = [ArchiveId(f"{number:032x}") for number in range(40)]
     rows = [(b"%04d" % number, VERSION, number) for number in range(1000)]  # 41 kB an album
     for album in albums:
-        index.store(album, rows)
+        index.store(album, Rows.of(rows))
     server.execute("UPDATE archive_crc SET used = current_date - 5")
     assert index.load(albums[0])
     tidy(url)
@@ -203,7 +204,7 @@ def test_what_was_used_longest_ago_goes_where_there_is_no_room(
 
 def test_a_use_is_written_once_a_day(server: PostgresqlServer, make_index: MakeIndex) -> None:
     index = make_index(server.url)
-    index.store(ONE, [(b"a", VERSION, 1)])
+    index.store(ONE, Rows.of([(b"a", VERSION, 1)]))
     before = server.execute("SELECT xmin FROM archive_crc")
     index.load(ONE)
     assert server.execute("SELECT xmin FROM archive_crc") == before

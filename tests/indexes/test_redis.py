@@ -13,7 +13,7 @@ from harness.stores import PASSWORD, RedisServer, redis_server
 from indexes.conftest import MakeIndex, outage
 
 from archive_service.archive.id import ArchiveId
-from archive_service.checksums.crc_index.base import album_digest
+from archive_service.checksums.crc_index.base import Rows, album_digest
 from archive_service.checksums.crc_index.index_url import make_store, parse_index_url
 from archive_service.observe.events import Event
 
@@ -33,10 +33,10 @@ def test_a_list_ends_and_each_use_begins_its_time_anew(
     redis_store: RedisServer, make_index: MakeIndex, url: str
 ) -> None:
     index = make_index(url)
-    index.store(ONE, [(b"a", VERSION, 1), (b"b", VERSION, 2)])
+    index.store(ONE, Rows.of([(b"a", VERSION, 1), (b"b", VERSION, 2)]))
     with redis_store.client() as client:
         uses = (
-            lambda: index.store(ONE, [(b"c", VERSION, 1)]),
+            lambda: index.store(ONE, Rows.of([(b"c", VERSION, 1)])),
             lambda: index.load(ONE),
             lambda: index.forget(ONE, [b"b"]),
         )
@@ -54,7 +54,7 @@ def test_a_key_that_somebody_else_has_taken_is_taken_back(
     with redis_store.client() as client:
         client.set(KEY, "text")
     assert index.load(ONE) == {}
-    index.store(ONE, [(b"a", VERSION, 1)])
+    index.store(ONE, Rows.of([(b"a", VERSION, 1)]))
     assert index.load(ONE) == {b"a": (VERSION, 1)}
 
 
@@ -63,12 +63,12 @@ def test_an_element_that_is_none_of_ours_is_ignored(
     redis_store: RedisServer, make_index: MakeIndex, url: str, element: bytes
 ) -> None:
     index = make_index(url)
-    index.store(ONE, [(b"a", VERSION, 1)])
+    index.store(ONE, Rows.of([(b"a", VERSION, 1)]))
     with redis_store.client() as client:
         client.rpush(KEY, element)
     assert index.load(ONE) == {b"a": (VERSION, 1)}
     index.forget(ONE, [b"b"])
-    index.store(ONE, [(b"c", VERSION, 1)])
+    index.store(ONE, Rows.of([(b"c", VERSION, 1)]))
     assert index.load(ONE) == {b"a": (VERSION, 1), b"c": (VERSION, 1)}
 
 
@@ -77,7 +77,7 @@ def test_keys_of_another_layout_or_program_are_left_alone(
 ) -> None:
     others = {b"archive-service:v2:own:00", b"archive-service:v1:owner:00", b"session"}
     index = make_index(url)
-    index.store(ONE, [(b"a", VERSION, 1)])
+    index.store(ONE, Rows.of([(b"a", VERSION, 1)]))
     with redis_store.client() as client:
         for key in others:
             client.set(key, "x")
@@ -100,7 +100,7 @@ def test_the_commands_that_the_document_names_are_enough(
             commands=[f"+{command.lower()}" for command in named],
         )
     index = make_index(url.replace("//:", "//limited:"))
-    index.store(ONE, [(b"a", VERSION, 1), (b"b", VERSION, 2)])
+    index.store(ONE, Rows.of([(b"a", VERSION, 1), (b"b", VERSION, 2)]))
     index.forget(ONE, [b"b"])
     index.forget(ONE, [b"never known"])
     assert index.load(ONE) == {b"a": (VERSION, 1)}
@@ -117,7 +117,7 @@ def test_a_command_that_is_not_permitted_is_told(
         client.acl_setuser("nobody", enabled=True, passwords=[f"+{PASSWORD}"])
     happened: list[Event] = []
     index = make_index(url.replace("//:", "//nobody:"), happened.append)
-    index.store(ONE, [(b"a", VERSION, 1)])
+    index.store(ONE, Rows.of([(b"a", VERSION, 1)]))
     assert index.load(ONE) == {b"a": (VERSION, 1)}
     assert happened == [outage("a command not permitted")]
 
@@ -139,7 +139,7 @@ def test_the_certificate_of_the_server_is_checked(make_index: MakeIndex, tmp_pat
         make_index(server.url, happened.append).load(ONE)
         assert happened == [outage("can't be reached")]
         index = make_index(f"{server.url}?ssl_ca_certs={certificate}")
-        index.store(ONE, [(b"a", VERSION, 1)])
+        index.store(ONE, Rows.of([(b"a", VERSION, 1)]))
         assert index.load(ONE) == {b"a": (VERSION, 1)}
 
 

@@ -20,6 +20,7 @@ from harness.stores import PASSWORD, PostgresqlServer, StoreServer
 from indexes.conftest import MakeIndex
 
 from archive_service.archive.id import ArchiveId
+from archive_service.checksums.crc_index.base import Rows
 from archive_service.checksums.known_files import ALBUM_PATH
 
 FILES = {f"{number}.bin": noise(3000 + number, seed=number) for number in range(9)}
@@ -193,7 +194,7 @@ def test_the_index_is_filled_verified_and_pruned_by_hand(
     assert run(photos_dir, url, "index", "fill").stdout.startswith("0 files of 1 albums read")
     index = make_index(url)
     version, crc32 = index.load(ArchiveId(HASH))[b"1.bin"]
-    index.store(ArchiveId(HASH), [(b"1.bin", version, crc32 ^ 1)])
+    index.store(ArchiveId(HASH), Rows.of([(b"1.bin", version, crc32 ^ 1)]))
     done = run(photos_dir, url, "index", "verify", status=1)
     assert "1.bin: is not what it was" in done.stderr
     assert known(make_index, url) == len(FILES)
@@ -222,7 +223,7 @@ def test_check_tells_of_the_store_and_changes_nothing(
     store.wipe()
     before = run(photos_dir, url, "check", "--port", "0").stdout
     assert store.albums() == [] if not isinstance(store, PostgresqlServer) else not store.is_made()
-    make_index(url).store(ArchiveId(HASH), [(b"a", b"v" * 32, 1)])
+    make_index(url).store(ArchiveId(HASH), Rows.of([(b"a", b"v" * 32, 1)]))
     after = run(photos_dir, url, "check", "--port", "0").stdout
     for text, found in ((before, "made at the first use|0 keys"), (after, "1 albums|1 keys")):
         (line,) = (line for line in text.splitlines() if line.startswith("good   index"))

@@ -12,6 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from archive_service.archive.id import ArchiveId
+from archive_service.checksums.crc_index.base import Rows
 from archive_service.checksums.crc_index.index_url import parse_index_url
 from archive_service.checksums.crc_index.row_blocks import block_of, decoded, encoded, rows_by_path
 from archive_service.checksums.crc_index.sqlite import SqliteCrcIndex
@@ -47,12 +48,12 @@ def use_spoilt(spoil: Callable[[Path], object], *, is_of_use: bool = True) -> No
         happened: list[Event] = []
         index = SqliteCrcIndex(path, happened.append)
         for number in range(PARTS):
-            index.store(ALBUM, ROWS[number::PARTS])
+            index.store(ALBUM, Rows.of(ROWS[number::PARTS]))
         index.close()
         spoil(path)
         index = SqliteCrcIndex(path, happened.append)
         assert index.load(ALBUM).items() <= RIGHT.items()
-        index.store(ALBUM, [AFRESH])
+        index.store(ALBUM, Rows.of([AFRESH]))
         known = dict(index.load(ALBUM))
         stored = known.pop(AFRESH[0], None)
         assert stored == AFRESH[1:] or (stored is None and not is_of_use)
@@ -119,14 +120,14 @@ def test_any_bytes_in_place_of_a_file_make_no_wrong_crc(data: bytes, suffix: str
     use_spoilt(lambda path: path.with_name(path.name + suffix).write_bytes(data), is_of_use=False)
 
 
-PART = encoded(block_of(ROWS[:3]))
+PART = encoded(block_of(Rows.of(ROWS[:3])))
 
 
 @given(
     st.sets(st.binary(min_size=1, max_size=9).filter(lambda path: b"\0" not in path), min_size=1)
 )
 def test_a_part_packed_in_one_string_is_unpacked_as_it_was(paths: set[bytes]) -> None:
-    part = block_of([(path, VERSION, number) for number, path in enumerate(paths)])
+    part = block_of(Rows.of([(path, VERSION, number) for number, path in enumerate(paths)]))
     assert decoded(encoded(part)) == part
 
 

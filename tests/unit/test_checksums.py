@@ -36,7 +36,7 @@ from archive_service.archive.segments import LARGE_FILE_BYTES
 from archive_service.archive.zip.headers import LOCAL_CRC32_OFFSET
 from archive_service.checksums.album import STORED_AT_ONCE, AlbumChecksums
 from archive_service.checksums.crc32_column import UNKNOWN, Crc32Column
-from archive_service.checksums.crc_index.base import CrcIndex
+from archive_service.checksums.crc_index.base import CrcIndex, Rows
 from archive_service.checksums.crc_index.memory import MemoryCrcIndex
 from archive_service.checksums.hash_blocks import BLOCK_BYTES
 from archive_service.checksums.hash_threads import HashThreads
@@ -405,8 +405,8 @@ def test_an_album_is_described_without_an_index_that_does_not_answer(photos_dir:
     album = settle(make_album(photos_dir, {"a.bin": b"a"}))
     storage, index = LocalStorage(photos_dir, Exclusion(())), HangingIndex()
     listing = storage.list(ARCHIVE)
-    (version,) = listing.versions([SourceIndex(0)])
-    index.store(ARCHIVE, [(b"a.bin", version, 7)])
+    version = listing.versions([SourceIndex(0)])
+    index.store(ARCHIVE, Rows.of([(b"a.bin", version, 7)]))
     (album / "a.bin").chmod((album / "a.bin").stat().st_mode)  # another ctime
     settle(album)
     with ThreadPoolExecutor(1) as hashing, ThreadPoolExecutor(1) as indexing:

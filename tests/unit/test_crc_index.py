@@ -17,6 +17,7 @@ import pytest
 from harness.server import REPOSITORY
 
 from archive_service.archive.id import ArchiveId
+from archive_service.checksums.crc_index.base import Rows
 from archive_service.checksums.crc_index.memory import MOST_ROWS, MemoryCrcIndex
 from archive_service.checksums.crc_index.sqlite import MAX_BLOCKS, SqliteCrcIndex
 from archive_service.observe.events import Event, Observe
@@ -43,10 +44,10 @@ def test_memory_holds_no_more_rows_than_there_is_room_for() -> None:
     index = MemoryCrcIndex()
     half = [(b"%d" % number, VERSION, number) for number in range(MOST_ROWS // 2)]
     for album in (ONE, TWO):
-        index.store(album, half)
-        index.store(album, half)  # the same rows take no more room
+        index.store(album, Rows.of(half))
+        index.store(album, Rows.of(half))  # the same rows take no more room
     assert len(index.load(ONE)) == len(index.load(TWO)) == len(half)
-    index.store(TWO, [(b"one more", VERSION, 1)])
+    index.store(TWO, Rows.of([(b"one more", VERSION, 1)]))
     assert index.load(ONE) == {}
     assert len(index.load(TWO)) == len(half) + 1
 
@@ -56,7 +57,7 @@ def test_memory_holds_no_more_rows_than_there_is_room_for() -> None:
 
 def stored(path: Path, *, crc32: int = 7) -> None:
     index = SqliteCrcIndex(path, no_event)
-    index.store(ONE, [(b"a", VERSION, crc32)])
+    index.store(ONE, Rows.of([(b"a", VERSION, crc32)]))
     index.close()
 
 
@@ -71,9 +72,10 @@ def load(path: Path, observe: Observe = no_event) -> dict[bytes, tuple[bytes, in
 def test_rows_outlive_the_process(path: Path) -> None:
     program = (
         "import sys; from pathlib import Path; from archive_service.archive.id import ArchiveId;"
+        "from archive_service.checksums.crc_index.base import Rows;"
         "from archive_service.checksums.crc_index.sqlite import SqliteCrcIndex;"
         "index = SqliteCrcIndex(Path(sys.argv[1]), sys.exit);"
-        f"index.store(ArchiveId('{ONE.value}'), [(b'a', {VERSION!r}, 7)]);"
+        f"index.store(ArchiveId('{ONE.value}'), Rows.of([(b'a', {VERSION!r}, 7)]));"
         "import os; os._exit(0)"  # not closed: as after a crash
     )
     subprocess.run([sys.executable, "-c", program, str(path)], cwd=REPOSITORY, check=True)
@@ -83,8 +85,8 @@ def test_rows_outlive_the_process(path: Path) -> None:
 def test_two_indexes_on_one_file_see_each_others_rows(path: Path) -> None:
     one, two = (SqliteCrcIndex(path, no_event) for _ in range(2))
     for number in range(20):
-        one.store(ONE, [(b"one %d" % number, VERSION, number)])
-        two.store(ONE, [(b"two %d" % number, VERSION, number)])
+        one.store(ONE, Rows.of([(b"one %d" % number, VERSION, number)]))
+        two.store(ONE, Rows.of([(b"two %d" % number, VERSION, number)]))
     assert len(one.load(ONE)) == len(two.load(ONE)) == 40
     one.close()
     two.close()
@@ -93,11 +95,12 @@ def test_two_indexes_on_one_file_see_each_others_rows(path: Path) -> None:
 def test_processes_that_start_at_once_all_store(path: Path) -> None:
     program = (
         "import sys; from pathlib import Path; from archive_service.archive.id import ArchiveId;"
+        "from archive_service.checksums.crc_index.base import Rows;"
         "from archive_service.checksums.crc_index.sqlite import SqliteCrcIndex;"
         "index = SqliteCrcIndex(Path(sys.argv[1]), sys.exit);"
         "sys.stdin.read();"
-        f"[index.store(ArchiveId('{ONE.value}'), [(b'%b %d' % (sys.argv[2].encode(), n),"
-        f" {VERSION!r}, n)]) for n in range(50)];"
+        f"[index.store(ArchiveId('{ONE.value}'), Rows.of([(b'%b %d' % (sys.argv[2].encode(), n),"
+        f" {VERSION!r}, n)])) for n in range(50)];"
         "index.close()"
     )
     writers = [
@@ -120,7 +123,7 @@ def test_nobody_else_may_read_the_index(path: Path) -> None:
 
 def test_nobody_else_may_read_the_index_in_a_directory_that_was_there(tmp_path: Path) -> None:
     index = SqliteCrcIndex(tmp_path / "crc.sqlite3", no_event)
-    index.store(ONE, [(b"a", VERSION, 1)])
+    index.store(ONE, Rows.of([(b"a", VERSION, 1)]))
     modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()}
     index.close()
     assert modes == dict.fromkeys(modes, 0o600)
@@ -129,7 +132,7 @@ def test_nobody_else_may_read_the_index_in_a_directory_that_was_there(tmp_path: 
 
 def test_an_albums_id_is_not_written(path: Path) -> None:
     index = SqliteCrcIndex(path, no_event)
-    index.store(ONE, [(b"a", VERSION, 7)])
+    index.store(ONE, Rows.of([(b"a", VERSION, 7)]))
     written = b"".join(file.read_bytes() for file in path.parent.iterdir())
     index.close()
     written += b"".join(file.read_bytes() for file in path.parent.iterdir())
@@ -180,7 +183,7 @@ def test_a_corrupt_file_is_started_afresh(
     spoil(path)
     index = SqliteCrcIndex(path, happened.append)
     assert index.load(ONE) == {}
-    index.store(ONE, [(b"a", VERSION, 8)])
+    index.store(ONE, Rows.of([(b"a", VERSION, 8)]))
     assert index.load(ONE) == {b"a": (VERSION, 8)}
     index.close()
     assert len(happened) == 1
@@ -198,7 +201,7 @@ def test_a_file_spoilt_while_it_is_used_is_started_afresh(
     path: Path, happened: list[Event]
 ) -> None:
     index = SqliteCrcIndex(path, happened.append)
-    index.store(ONE, [(b"%d" % number, VERSION, number) for number in range(5000)])
+    index.store(ONE, Rows.of([(b"%d" % number, VERSION, number) for number in range(5000)]))
     index.close()
     index = SqliteCrcIndex(path, happened.append)
     assert len(index.load(ONE)) == 5000
@@ -207,7 +210,7 @@ def test_a_file_spoilt_while_it_is_used_is_started_afresh(
     path.write_bytes(data)
     os.utime(path)
     for _ in range(3):
-        index.store(ONE, [(b"a", VERSION, 8)])
+        index.store(ONE, Rows.of([(b"a", VERSION, 8)]))
         index.load(ONE)
     index.close()
     assert len(happened) <= 1
@@ -246,7 +249,7 @@ def test_a_part_that_is_spoilt_takes_no_other_with_it(path: Path) -> None:
     stored(path)
     execute(path, "UPDATE crc SET part_check = 0")
     index = SqliteCrcIndex(path, no_event)
-    index.store(ONE, [(b"b", VERSION, 8)])
+    index.store(ONE, Rows.of([(b"b", VERSION, 8)]))
     index.forget(ONE, [b"a"])
     assert index.load(ONE) == {b"b": (VERSION, 8)}
     index.close()
@@ -261,8 +264,8 @@ def parts(path: Path) -> int:
 def test_what_is_stored_file_by_file_becomes_few_parts(path: Path) -> None:
     index = SqliteCrcIndex(path, no_event)
     for number in range(3 * MAX_BLOCKS):
-        index.store(ONE, [(b"same", VERSION, number), (b"%d" % number, VERSION, number)])
-        index.store(TWO, [(b"same", VERSION, 0)])
+        index.store(ONE, Rows.of([(b"same", VERSION, number), (b"%d" % number, VERSION, number)]))
+        index.store(TWO, Rows.of([(b"same", VERSION, 0)]))
     known = index.load(ONE)
     assert known.pop(b"same") == (VERSION, 3 * MAX_BLOCKS - 1)
     assert known == {b"%d" % number: (VERSION, number) for number in range(3 * MAX_BLOCKS)}
@@ -289,7 +292,7 @@ def test_a_schema_that_is_not_what_its_version_says_is_no_reason_to_fail(
     execute(path, "DROP TABLE crc")
     execute(path, "CREATE TABLE crc (other TEXT)")
     index = SqliteCrcIndex(path, happened.append)
-    index.store(ONE, [(b"a", VERSION, 8)])
+    index.store(ONE, Rows.of([(b"a", VERSION, 8)]))
     assert index.load(ONE) == {b"a": (VERSION, 8)}
     index.close()
     assert len(happened) == 1
@@ -317,7 +320,7 @@ def test_a_place_that_can_not_be_written_is_told_once(
 ) -> None:
     index = SqliteCrcIndex(unusable, happened.append)
     for number in range(3):
-        index.store(ONE, [(b"%d" % number, VERSION, number)])
+        index.store(ONE, Rows.of([(b"%d" % number, VERSION, number)]))
     assert len(index.load(ONE)) == 3
     index.prune([])
     assert index.load(ONE) == {}
@@ -330,14 +333,14 @@ def test_another_processs_lock_is_not_waited_for_long(path: Path, happened: list
     index = SqliteCrcIndex(path, happened.append)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
-        index.store(ONE, [(b"b", VERSION, 8)])
+        index.store(ONE, Rows.of([(b"b", VERSION, 8)]))
         assert index.load(ONE)[b"b"] == (VERSION, 8)
         index.forget(ONE, [b"b"])
         assert b"b" not in index.load(ONE)
         other.execute("ROLLBACK")
     assert len(happened) == 1
     # It is used again as soon as the other has released it.
-    index.store(ONE, [(b"c", VERSION, 9)])
+    index.store(ONE, Rows.of([(b"c", VERSION, 9)]))
     index.close()
     assert load(path) == {b"a": (VERSION, 7), b"c": (VERSION, 9)}
 
@@ -352,7 +355,7 @@ def test_a_new_file_that_another_process_prepares_is_waited_for(
         closing(sqlite3.connect(path, isolation_level=None)) as other,
     ):
         other.execute("BEGIN IMMEDIATE")
-        storing = threads.submit(index.store, ONE, [(b"a", VERSION, 7)])
+        storing = threads.submit(index.store, ONE, Rows.of([(b"a", VERSION, 7)]))
         assert not wait([storing], timeout=0.1).done
         other.execute("ROLLBACK")
     index.close()
@@ -374,9 +377,9 @@ def test_what_was_kept_in_memory_gives_way_to_what_is_newer(
     index = SqliteCrcIndex(path, happened.append)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
-        index.store(ONE, [(b"a", VERSION, 8)])
+        index.store(ONE, Rows.of([(b"a", VERSION, 8)]))
         other.execute("ROLLBACK")
-    index.store(ONE, [(b"a", OTHER_VERSION, 9)])
+    index.store(ONE, Rows.of([(b"a", OTHER_VERSION, 9)]))
     assert index.load(ONE) == {b"a": (OTHER_VERSION, 9)}
     index.close()
 
@@ -385,10 +388,10 @@ def test_a_file_deleted_under_the_index_is_no_reason_to_fail(
     path: Path, happened: list[Event]
 ) -> None:
     index = SqliteCrcIndex(path, happened.append)
-    index.store(ONE, [(b"a", VERSION, 7)])
+    index.store(ONE, Rows.of([(b"a", VERSION, 7)]))
     for file in path.parent.iterdir():
         file.unlink()
-    index.store(ONE, [(b"b", VERSION, 8)])
+    index.store(ONE, Rows.of([(b"b", VERSION, 8)]))
     assert index.load(ONE)[b"b"] == (VERSION, 8)
     index.close()
 
@@ -396,7 +399,7 @@ def test_a_file_deleted_under_the_index_is_no_reason_to_fail(
 def test_closing_twice_is_fine_and_it_opens_again(path: Path) -> None:
     index = SqliteCrcIndex(path, no_event)
     index.close()
-    index.store(ONE, [(b"a", VERSION, 7)])
+    index.store(ONE, Rows.of([(b"a", VERSION, 7)]))
     index.close()
     index.close()
     assert index.load(ONE) == {b"a": (VERSION, 7)}

@@ -34,6 +34,7 @@ from archive_service.archive.long_columns import (
     split,
 )
 from archive_service.archive.naming import NameRules, archive_names
+from archive_service.checksums.crc_index.base import Rows
 from archive_service.checksums.crc_index.row_blocks import block_of, rows_of
 
 PACKAGE = str(Path(archive_service.__file__).parent)
@@ -131,8 +132,9 @@ def test_no_call_takes_a_large_album_whole(work: Callable[[CountedColumn[bytes]]
 
 
 def test_no_call_takes_all_rows_of_a_block() -> None:
-    rows = CountedColumn([(name, bytes(VERSION_SIZE), 7) for name in NAMES])
-    with rows.counted():
+    names = CountedColumn(NAMES)
+    rows = Rows(names, bytes(VERSION_SIZE) * len(NAMES), [7] * len(NAMES))
+    with names.counted():
         block = block_of(rows)
-    assert rows.most_in_a_row <= 2 * PIECE_ENTRIES
+    assert 0 < names.most_in_a_row <= 2 * PIECE_ENTRIES
     assert list(rows_of(block)) == list(rows)

@@ -11,26 +11,59 @@ An index on a server that machines share is a `Store` (`store.py`), which `Share
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Protocol
 
 from archive_service.archive.id import ArchiveId
-from archive_service.archive.listing import Listing, SourceIndex
+from archive_service.archive.listing import (
+    VERSION_SIZE,
+    Listing,
+    SourceIndex,
+    each_version,
+)
 
 Row = tuple[bytes, bytes, int]
 """Path within the album, version, CRC-32."""
 
 
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows of one album as columns: an object for each would take longer than to store it."""
+
+    paths: Sequence[bytes]
+    versions: bytes
+    """VERSION_SIZE bytes for each row."""
+    crc32s: Sequence[int]
+
+    @classmethod
+    def of(cls, rows: Sequence[Row]) -> Rows:
+        """Return rows as columns."""
+        versions = b"".join(version for _, version, _ in rows)
+        return cls([path for path, _, _ in rows], versions, [crc32 for _, _, crc32 in rows])
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __iter__(self) -> Iterator[Row]:
+        return zip(self.paths, each_version(self.versions), self.crc32s, strict=True)
+
+    def between(self, start: int, stop: int) -> Rows:
+        """Return the rows from `start` up to `stop`."""
+        versions = self.versions[start * VERSION_SIZE : stop * VERSION_SIZE]
+        return Rows(self.paths[start:stop], versions, self.crc32s[start:stop])
+
+
 class CrcIndex(Protocol):
     """CRC-32 values by album, path and version."""
 
-    def versions(self, listing: Listing, sources: Sequence[SourceIndex]) -> Iterator[bytes]:
-        """Yield the versions of files in the form that this index stores."""
+    def versions(self, listing: Listing, sources: Sequence[SourceIndex]) -> bytes:
+        """Return the versions of files in the form that this index stores; see `Listing`."""
 
     def load(self, archive: ArchiveId) -> Mapping[bytes, tuple[bytes, int]]:
         """Return version and CRC-32 by path for all known files of an album."""
 
-    def store(self, archive: ArchiveId, rows: Sequence[Row]) -> None:
+    def store(self, archive: ArchiveId, rows: Rows) -> None:
         """Store rows; a row replaces the one of the same path."""
 
     def forget(self, archive: ArchiveId, paths: Iterable[bytes]) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing, SourceIndex
-from archive_service.checksums.crc_index.base import Row
+from archive_service.checksums.crc_index.base import Rows
 
 MOST_ROWS = 200_000
 """About 50 MB of rows."""
@@ -23,15 +23,15 @@ class MemoryCrcIndex:
         self._rows = 0
         self._albums: dict[str, dict[bytes, tuple[bytes, int]]] = {}
 
-    def versions(self, listing: Listing, sources: Sequence[SourceIndex]) -> Iterator[bytes]:
-        """Yield versions with their change tokens."""
+    def versions(self, listing: Listing, sources: Sequence[SourceIndex]) -> bytes:
+        """Return versions with their change tokens."""
         return listing.versions(sources)
 
     def load(self, archive: ArchiveId) -> Mapping[bytes, tuple[bytes, int]]:
         """Return version and CRC-32 by path."""
         return dict(self._albums.get(archive.value, {}))
 
-    def store(self, archive: ArchiveId, rows: Sequence[Row]) -> None:
+    def store(self, archive: ArchiveId, rows: Rows) -> None:
         """Store rows."""
         if not rows:
             return
@@ -44,13 +44,15 @@ class MemoryCrcIndex:
 
     def forget(self, archive: ArchiveId, paths: Iterable[bytes]) -> None:
         """Drop rows."""
-        album = self._albums.get(archive.value, {})
+        album = self._albums.get(archive.value)
+        if album is None:
+            return
         self._rows -= len(album)
         for path in paths:
             album.pop(path, None)
         self._rows += len(album)
         if not album:
-            self._albums.pop(archive.value, None)
+            del self._albums[archive.value]
 
     def prune(self, albums: Iterable[str]) -> None:
         """Drop the rows of all albums but these."""
@@ -66,11 +68,11 @@ class MemoryCrcIndex:
         """Return whether there are rows."""
         return bool(self._albums)
 
-    def oldest(self, most_rows: int) -> tuple[ArchiveId, list[Row]] | None:
+    def oldest(self, most_rows: int) -> tuple[ArchiveId, Rows] | None:
         """Return rows of the album that was stored first; None if there are no rows."""
         for album, rows in self._albums.items():
             some = islice(rows.items(), most_rows)
-            return ArchiveId(album), [(path, *row) for path, row in some]
+            return ArchiveId(album), Rows.of([(path, *row) for path, row in some])
         return None
 
     def _drop(self, album: str) -> None:

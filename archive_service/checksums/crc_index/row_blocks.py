@@ -14,9 +14,9 @@ from contextlib import suppress
 from hashlib import blake2b
 from typing import NamedTuple
 
-from archive_service.archive.listing import VERSION_SIZE
-from archive_service.archive.long_columns import in_pieces, joined, split
-from archive_service.checksums.crc_index.base import Row
+from archive_service.archive.listing import column_bytes, each_version
+from archive_service.archive.long_columns import as_array, joined, split
+from archive_service.checksums.crc_index.base import Row, Rows
 
 MAX_BLOCKS = 64
 """With more blocks an album's blocks are merged into one.
@@ -36,13 +36,12 @@ class RowBlock(NamedTuple):
     check: bytes
 
 
-def block_of(rows: Sequence[Row]) -> RowBlock:
+def block_of(rows: Rows) -> RowBlock:
     """Return a block of rows, at least one."""
-    crc32s = in_pieces(crc32 for _, _, crc32 in rows)
     columns = (
-        b"".join(joined(_BETWEEN_PATHS, (path for path, _, _ in rows))),
-        b"".join(version for _, version, _ in rows),
-        b"".join(struct.pack(f"<{len(piece)}L", *piece) for piece in crc32s),
+        b"".join(joined(_BETWEEN_PATHS, rows.paths)),
+        rows.versions,
+        column_bytes(as_array("I", rows.crc32s)),
     )
     return RowBlock(*columns, _check(*columns))
 
@@ -54,7 +53,7 @@ def rows_of(block: RowBlock) -> Iterator[Row]:
         raise ValueError("corrupt")
     return zip(
         split(_BETWEEN_PATHS, paths),
-        (versions[at : at + VERSION_SIZE] for at in range(0, len(versions), VERSION_SIZE)),
+        each_version(versions),
         (crc32 for (crc32,) in struct.iter_unpack("<L", crc32s)),
         strict=False,  # the check implies that they have one length
     )
@@ -74,7 +73,7 @@ def rows_by_path(blocks: Iterable[RowBlock]) -> dict[bytes, tuple[bytes, int]]:
 
 def blocks_of(known: Mapping[bytes, tuple[bytes, int]]) -> list[RowBlock]:
     """Return what `rows_by_path` returned as one block; no block for no rows."""
-    return [block_of([(path, *known[path]) for path in sorted(known)])] if known else []
+    return [block_of(Rows.of([(path, *known[path]) for path in sorted(known)]))] if known else []
 
 
 def merged(blocks: Sequence[RowBlock]) -> list[RowBlock]:

@@ -9,7 +9,7 @@ end of an outage are reported.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from threading import Thread
 from typing import TypeVar
@@ -17,7 +17,7 @@ from typing import TypeVar
 from archive_service.archive.backoff import backoff_s
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing, SourceIndex
-from archive_service.checksums.crc_index.base import Row, album_digest
+from archive_service.checksums.crc_index.base import Rows, album_digest
 from archive_service.checksums.crc_index.block_store import (
     Contended,
     Store,
@@ -47,7 +47,7 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0
 REPORT_EVERY_S, REMIND_EVERY_S = 60.0, 1800.0
 """Between two reports of outages, and of one that lasts."""
 _Result = TypeVar("_Result")
-Versions = Callable[[Listing, Sequence[SourceIndex]], Iterator[bytes]]
+Versions = Callable[[Listing, Sequence[SourceIndex]], bytes]
 
 
 class SharedCrcIndex:
@@ -76,8 +76,8 @@ class SharedCrcIndex:
         self._memory = MemoryCrcIndex()
         self._outage = Outage()
 
-    def versions(self, listing: Listing, sources: Sequence[SourceIndex]) -> Iterator[bytes]:
-        """Yield versions that are equal on all machines."""
+    def versions(self, listing: Listing, sources: Sequence[SourceIndex]) -> bytes:
+        """Return versions that are equal on all machines."""
         return self._versions(listing, sources)
 
     def load(self, archive: ArchiveId) -> Mapping[bytes, tuple[bytes, int]]:
@@ -89,12 +89,12 @@ class SharedCrcIndex:
             self._write_back()
         return {**rows_by_path(blocks or ()), **kept}
 
-    def store(self, archive: ArchiveId, rows: Sequence[Row]) -> None:
+    def store(self, archive: ArchiveId, rows: Rows) -> None:
         """Store rows."""
         for start in range(0, len(rows), ROWS_AT_ONCE):
-            some = rows[start : start + ROWS_AT_ONCE]
+            some = rows.between(start, start + ROWS_AT_ONCE)
             if self._add(archive, some):
-                self._memory.forget(archive, [path for path, _, _ in some])
+                self._memory.forget(archive, some.paths)
             else:
                 self._memory.store(archive, some)
         self._write_back()
@@ -145,7 +145,7 @@ class SharedCrcIndex:
         with suppress(StoreFailed):
             call.close(within_s=self._answer_timeout_s)
 
-    def _add(self, archive: ArchiveId, rows: Sequence[Row]) -> bool:
+    def _add(self, archive: ArchiveId, rows: Rows) -> bool:
         """Write rows to the store; return whether it has taken them."""
         album, block = album_digest(archive.value), block_of(rows)
 
@@ -164,7 +164,7 @@ class SharedCrcIndex:
             archive, rows = kept
             if not self._add(archive, rows):
                 return
-            self._memory.forget(archive, [path for path, _, _ in rows])
+            self._memory.forget(archive, rows.paths)
         is_well = not (kept or self._store_circuit.is_broken or self._write_circuit.is_broken)
         if is_well and self._outage.ends():
             self._observe(IndexRestored())

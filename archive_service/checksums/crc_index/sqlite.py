@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing, SourceIndex
-from archive_service.checksums.crc_index.base import Row, album_digest
+from archive_service.checksums.crc_index.base import Rows, album_digest
 from archive_service.checksums.crc_index.block_store import Change
 from archive_service.checksums.crc_index.memory import MemoryCrcIndex
 from archive_service.checksums.crc_index.row_blocks import (
@@ -69,8 +69,8 @@ class SqliteCrcIndex:
         self._memory = MemoryCrcIndex()
         self._connection: sqlite3.Connection | None = None
 
-    def versions(self, listing: Listing, sources: Sequence[SourceIndex]) -> Iterator[bytes]:
-        """Yield versions with their change tokens, valid on one machine like the file."""
+    def versions(self, listing: Listing, sources: Sequence[SourceIndex]) -> bytes:
+        """Return versions with their change tokens, valid on one machine like the file."""
         return listing.versions(sources)
 
     def load(self, archive: ArchiveId) -> Mapping[bytes, tuple[bytes, int]]:
@@ -78,10 +78,10 @@ class SqliteCrcIndex:
         blocks = self._attempt(lambda connection: _load(connection, album_digest(archive.value)))
         return {**rows_by_path(blocks or ()), **self._memory.load(archive)}
 
-    def store(self, archive: ArchiveId, rows: Sequence[Row]) -> None:
+    def store(self, archive: ArchiveId, rows: Rows) -> None:
         """Store rows."""
         if self._attempt(lambda connection: _store(connection, album_digest(archive.value), rows)):
-            self._memory.forget(archive, [path for path, _, _ in rows])
+            self._memory.forget(archive, rows.paths)
         else:
             self._memory.store(archive, rows)
 
@@ -218,7 +218,7 @@ def _load(connection: sqlite3.Connection, album: bytes) -> list[RowBlock]:
     return list(map(RowBlock._make, found))
 
 
-def _store(connection: sqlite3.Connection, album: bytes, rows: Sequence[Row]) -> bool:
+def _store(connection: sqlite3.Connection, album: bytes, rows: Rows) -> bool:
     if rows:
         _add(connection, album, block_of(rows))
         found = connection.execute("SELECT count(*) FROM crc WHERE album = ?", (album,))
