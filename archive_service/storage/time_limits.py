@@ -13,7 +13,7 @@ from concurrent import futures
 from concurrent.futures import Future
 from contextlib import contextmanager
 from threading import Thread
-from typing import TypeVar
+from typing import TypeVar, cast
 
 _Result = TypeVar("_Result")
 
@@ -61,8 +61,7 @@ def at_most(seconds: float) -> Iterator[None]:
 
     Unlike `ended_within` it needs no task, so the block's result comes without delay.
     """
-    task = asyncio.current_task()
-    assert task is not None
+    task = cast("asyncio.Task[object]", asyncio.current_task())
     ours = object()
     timer = asyncio.get_running_loop().call_later(seconds, task.cancel, ours)
     try:

@@ -32,7 +32,8 @@ from archive_service.checksums.disk_demand import DiskDemand
 from archive_service.checksums.hash_blocks import HashState
 from archive_service.checksums.suspicion import AnnouncedFiles
 from archive_service.storage.base import AlbumFiles, DiskFile, SourceFile, Storage
-from archive_service.storage.lanes import LaneLimits, Lanes
+from archive_service.storage.lane_limits import LaneLimits
+from archive_service.storage.lanes import Lanes
 from archive_service.storage.time_limits import ended_within
 
 TURN_S = 30.0

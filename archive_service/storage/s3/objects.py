@@ -51,7 +51,7 @@ class Page(NamedTuple):
     """The common prefixes, each up to the next slash."""
 
     @property
-    def count(self) -> int:
+    def keys(self) -> int:
         """The number of objects and prefixes."""
         return len(self.objects) + len(self.prefixes)
 
@@ -93,7 +93,7 @@ class Objects:
             yield page
             if not answer.get("IsTruncated"):
                 return
-            bounds.check(page.count, page.first, now_s=time.monotonic())
+            bounds.check(page.keys, page.first, now_s=time.monotonic())
             token = answer.get("NextContinuationToken")
             if not token or token == asked.get("ContinuationToken"):
                 # There are more objects, which nothing leads to.
