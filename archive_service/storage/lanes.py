@@ -143,27 +143,22 @@ class Lanes:
         with self._lock:
             self._closing.set()
             self._is_short.set()
-            for lane in self._ring:
+            for lane in (*self._ring, *self._held_back):
                 _cancel_all(lane)
             self._ring.clear()
-            for lane in self._held_back:
-                _cancel_all(lane)
             self._held_back.clear()
             self._work.notify_all()
             self._end.wait_for(lambda: self._hanging >= len(self._runs), _END_WITHIN_S)
 
     def _enter_ring(self, lane: Lane) -> None:
+        self._held_back.discard(lane)
         if not lane.queue or lane.is_in_ring or lane.running >= self._limits.per_lane:
             return
-        if lane.running < self._share():
+        if lane.running < self._limits.share(len(self._runs)):
             lane.is_in_ring = True
             self._ring.append(lane)
-            self._held_back.discard(lane)
         else:
             self._held_back.add(lane)
-
-    def _share(self) -> int:
-        return self._limits.share(len(self._runs))
 
     def _find_thread(self) -> None:
         """Wake a thread for the ring, or make one if there may be more."""
@@ -184,7 +179,7 @@ class Lanes:
 
     def _takeable(self) -> int:
         """Return how much work in the ring may be begun."""
-        share = self._share()
+        share = self._limits.share(len(self._runs))
         return sum(max(1, min(len(a.queue), share - a.running)) for a in self._ring)
 
     def _are_enough(self, threads: int) -> bool:
