@@ -20,7 +20,8 @@ from archive_service.checksums.crc_index.sqlite import SqliteCrcIndex
 from archive_service.config.album_storage import place_bytes
 from archive_service.config.settings import Settings
 from archive_service.observe.events import Observe
-from archive_service.storage.lanes import LaneLimits, Lanes
+from archive_service.storage.lane_limits import LaneLimits
+from archive_service.storage.lanes import Lanes
 
 _SIZE_WITHIN_S = 1.0
 _ONE_THREAD = LaneLimits(per_lane=1, usual=1, most=1)

@@ -177,7 +177,8 @@ class AnswerSlowed(Event):
 class AnswerFailed(Event):
     """500 or 503: a request could not be answered, through no fault of the client.
 
-    The reason is the name of an error or a short phrase.
+    The reason is the name of an error or a short phrase; the first of an album and reason is logged
+    at once, then the count once a minute.
 
     To do: see the reasons below.
     """

@@ -14,7 +14,8 @@ _FIELDS = "event_fields"
 """The attribute of a `LogRecord` that has the fields."""
 _DEBUG, _INFO, _WARNING, _ERROR = logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR
 SELDOM_S = 60.0
-"""The least time between two lines about a limit, which may be reached all the time."""
+"""The least time between two equal lines about what may happen all the time: a limit is reached, or
+a disk does not answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ LINES: Mapping[type[events.Event], Line] = {
     storage_events.ListsLost: Line("lists.lost", _WARNING),
     events.RequestRefused: Line("request.refused", _WARNING, every_s=SELDOM_S),
     events.AnswerSlowed: Line("answer.slowed", _WARNING, every_s=SELDOM_S),
-    events.AnswerFailed: Line("answer.failed", _ERROR),
+    events.AnswerFailed: Line("answer.failed", _ERROR, every_s=SELDOM_S),
     storage_events.AlbumsLost: Line("albums.lost", _WARNING),
     storage_events.AlbumsFound: Line("albums.found", _INFO),
     storage_events.DiskHanging: Line("disk.hanging", _WARNING),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -95,7 +96,8 @@ class PrometheusSink:
         registry = self._registry
         if SHARED_METRICS_VARIABLE in os.environ:
             registry = CollectorRegistry()
-            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+            with suppress(ValueError):  # a cleaner has removed the directory
+                MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         current = CollectorRegistry()
         current.register(self._process_metrics)
         current.register(Readiness(is_ready=is_ready))

@@ -25,7 +25,8 @@ from threading import Lock
 from typing import TypeVar
 
 from archive_service.archive.lru import WeightedLRU
-from archive_service.storage.lanes import LaneLimits, Lanes
+from archive_service.storage.lane_limits import LaneLimits
+from archive_service.storage.lanes import Lanes
 from archive_service.storage.progress import note_progress
 
 MOST_AT_ONCE = 32

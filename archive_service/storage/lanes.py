@@ -8,8 +8,8 @@ the work in `storage/concurrency.py` and `checksums/hash_queue.py`.
 
 The usual number of threads is for work that is done in a moment.  On slow storage a piece of work
 may take minutes, and a few albums there would hold all threads.  So a thread whose work has gone on
-for a while no longer counts towards the usual number: another is made for work that waits, up to a
-most.
+for a while no longer counts: another is made for work that waits, up to a most.  The fewer of these
+are left, the fewer may a lane have, so a hundred albums on a mount that hangs leave some to others.
 
 A system call that waits for a dead mount can't be interrupted, so its thread is lost until the
 mount answers.  Work that makes no progress for some seconds is reported as hanging.
@@ -27,6 +27,7 @@ from functools import partial
 from typing import Any, ParamSpec, TypeVar
 from weakref import WeakValueDictionary
 
+from archive_service.storage.lane_limits import LaneLimits
 from archive_service.storage.newcomers import NO_NEWCOMERS, Newcomers
 from archive_service.storage.progress import Progress, current
 
@@ -41,17 +42,6 @@ _END_WITHIN_S = 2.0
 """How long `close` waits for work that is running."""
 _Parameters = ParamSpec("_Parameters")
 _Result = TypeVar("_Result")
-
-
-@dataclass(frozen=True, slots=True)
-class LaneLimits:
-    """How many threads there may be."""
-
-    per_lane: int
-    usual: int
-    """In all, without those whose work takes long or hangs."""
-    most: int
-    """In all."""
 
 
 @dataclass(slots=True, eq=False)
@@ -113,6 +103,8 @@ class Lanes:
         self._is_short = threading.Event()
         self._lanes: WeakValueDictionary[Hashable, Lane] = WeakValueDictionary()
         self._ring: deque[Lane] = deque()
+        self._held_back: set[Lane] = set()
+        """Lanes that have their share of what is left, and more work."""
         self._runs: set[_Run] = set()
         self._threads = self._idle = self._hanging = 0
         self._is_watched = False
@@ -152,16 +144,22 @@ class Lanes:
         with self._lock:
             self._closing.set()
             self._is_short.set()
-            for lane in self._ring:
+            for lane in (*self._ring, *self._held_back):
                 _cancel_all(lane)
             self._ring.clear()
+            self._held_back.clear()
             self._work.notify_all()
             self._end.wait_for(lambda: self._hanging >= len(self._runs), _END_WITHIN_S)
 
     def _enter_ring(self, lane: Lane) -> None:
-        if lane.queue and not lane.is_in_ring and lane.running < self._limits.per_lane:
+        self._held_back.discard(lane)
+        if not lane.queue or lane.is_in_ring or lane.running >= self._limits.per_lane:
+            return
+        if lane.running < self._limits.share(len(self._runs)):
             lane.is_in_ring = True
             self._ring.append(lane)
+        else:
+            self._held_back.add(lane)
 
     def _find_thread(self) -> None:
         """Wake a thread for the ring, or make one if there may be more."""
@@ -182,7 +180,8 @@ class Lanes:
 
     def _takeable(self) -> int:
         """Return how much work in the ring may be begun."""
-        return sum(min(len(a.queue), self._limits.per_lane - a.running) for a in self._ring)
+        share = self._limits.share(len(self._runs))
+        return sum(max(1, min(len(a.queue), share - a.running)) for a in self._ring)
 
     def _are_enough(self, threads: int) -> bool:
         usual = self._limits.usual
@@ -236,7 +235,8 @@ class Lanes:
             if self._closing.is_set():
                 _cancel_all(run.lane)
                 self._end.notify_all()
-            self._enter_ring(run.lane)
+            for lane in (run.lane, *self._held_back):
+                self._enter_ring(lane)
         if run.hanging is not None:
             self._on_hanging(run.hanging, -1)
 

@@ -34,7 +34,8 @@ from archive_service.checksums.hash_threads import HashThreads
 from archive_service.checksums.suspicion import AnnouncedFiles
 from archive_service.observe.events import ArchiveAwaited, Observe, UploadAwaited, ignore
 from archive_service.storage.base import Storage
-from archive_service.storage.lanes import Lane, LaneLimits, Lanes
+from archive_service.storage.lane_limits import LaneLimits
+from archive_service.storage.lanes import Lane, Lanes
 from archive_service.storage.newcomers import Newcomers, RestedLock
 from archive_service.transfer.album_disk import AlbumDisk
 from archive_service.transfer.content import ArchiveContent

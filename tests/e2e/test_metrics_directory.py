@@ -49,6 +49,15 @@ def test_a_worker_is_replaced_and_metrics_are_told_without_their_directory(
     assert not directory.exists()
 
 
+def test_metrics_without_their_directory_are_told_without_its_counts(
+    server: Server, directory: Path
+) -> None:
+    shutil.rmtree(directory)
+    answer = get(server.port, "/metrics")
+    assert answer.status == 200
+    assert b"archive_ready 1" in answer.content
+
+
 def test_a_worker_is_replaced_where_something_else_has_the_place(
     server: Server, directory: Path
 ) -> None:

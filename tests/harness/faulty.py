@@ -57,6 +57,10 @@ class Fault:
     """Bytes of content after which nothing comes until the fault is released; at 0, no answer."""
     trickle_after: int | None = None
     """Bytes of content after which few come, one after the other, until the fault is released."""
+    trickles_header: bool = False
+    """A field of the answer comes a byte at a time, until the fault is released."""
+    made: Callable[[Asked], bytes] | None = None
+    """Makes the content that is answered instead of the store's."""
     fields: Mapping[str, str] = field(default_factory=dict)
     """Of the answer, beside that content."""
     without: tuple[str, ...] = ()
@@ -160,8 +164,11 @@ class _Handler(BaseHTTPRequestHandler):
             fault.befallen.set()
             fault.released.wait(_TIMEOUT_S)
             self.close_connection = True
-        elif fault and (fault.status or fault.content):
-            self._answer(fault, fault.content or _error(fault.code))
+        elif fault and fault.trickles_header:
+            self._trickle_header(fault)
+        elif fault and (fault.status or fault.content or fault.made):
+            content = fault.made(asked) if fault.made else fault.content
+            self._answer(fault, content or _error(fault.code))
             fault.befallen.set()
         else:
             self._pass_on(asked, fault)
@@ -219,6 +226,13 @@ class _Handler(BaseHTTPRequestHandler):
             if fault.hold_after is not None:
                 fault.released.wait(_TIMEOUT_S)
             self.close_connection = True
+
+    def _trickle_header(self, fault: Fault) -> None:
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Padding: ")
+        fault.befallen.set()
+        while not fault.released.wait(_BETWEEN_BYTES_S):
+            self.wfile.write(b"x")
+        self.close_connection = True
 
     def _trickle(self, answer: HTTPResponse | BytesIO, fault: Fault, count: int) -> None:
         self.wfile.write(answer.read(count))

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from zlib import crc32
 
@@ -34,6 +35,7 @@ from archive_service.storage.progress import Progress, current
 from archive_service.storage.s3.bounded_answers import MOST_BYTES
 from archive_service.storage.s3.location import S3Location
 from archive_service.storage.s3.storage import S3Storage
+from archive_service.storage.time_limits import within
 
 OLD, NEW = noise(3_000_000, 1), noise(3_000_000, 2)
 TIMEOUT_S = 120.0
@@ -276,6 +278,31 @@ def test_a_listing_that_leads_to_itself_is_no_album(
     with pytest.raises(StorageUnavailable) as caught:
         storage.list(ArchiveId(album))
     assert caught.value.reason == "incomplete listing"
+
+
+@pytest.mark.parametrize("has_objects", [True, False])
+def test_a_listing_that_never_ends_is_no_album(
+    careless: Bucket, storage: S3Storage, proxy: FaultyStore, album: str, *, has_objects: bool
+) -> None:
+    careless.put(f"{album}/1.jpg", OLD)
+    tokens = count()
+    listed = (
+        "<ListBucketResult><IsTruncated>true</IsTruncated><EncodingType>url</EncodingType>"
+        "<NextContinuationToken>{}</NextContinuationToken>{}</ListBucketResult>"
+    )
+    found = (
+        f"<Contents><Key>{album}/1.jpg</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified>"
+        "<ETag>&quot;0&quot;</ETag><Size>1</Size></Contents>"
+    )
+
+    def page(_asked: Asked) -> bytes:
+        return listed.format(next(tokens), found if has_objects else "").encode()
+
+    proxy.heal()
+    proxy.befall(Fault(of_listings, FOREVER, status=200, made=page))
+    with pytest.raises(StorageUnavailable) as caught:
+        within(TIMEOUT_S, lambda: storage.list(ArchiveId(album)))
+    assert caught.value.reason == "endless listing"
 
 
 @pytest.mark.parametrize("status", [200, 403])

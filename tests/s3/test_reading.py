@@ -323,6 +323,26 @@ def test_a_store_that_sends_a_byte_now_and_then_counts_as_silent(
         assert fault.befallen.is_set()
 
 
+def ask_checksum(storage: S3Storage, album: str, listing: Listing) -> None:
+    with storage.files(ArchiveId(album), listing) as files:
+        files.known_crc32(0)
+
+
+@pytest.mark.parametrize("ask", [list_again, read_large, read_small, ask_checksum])
+def test_a_store_whose_header_comes_a_byte_at_a_time_counts_as_silent(
+    bucket: Bucket,
+    album: str,
+    listing: Listing,
+    proxy: FaultyStore,
+    monkeypatch: pytest.MonkeyPatch,
+    ask: Ask,
+) -> None:
+    proxy.befall(Fault(lambda _: True, times=1000, trickles_header=True))
+    with storage_at(proxy.endpoint, bucket, monkeypatch, timeout_s=0.2) as impatient:
+        assert_is_silent_for(ask, impatient, (album, listing), within_s=3 * TIMEOUT_S)
+        eventually(lambda: not proxy.under_way, within_s=TIMEOUT_S)
+
+
 @pytest.mark.parametrize("ask", [list_again, read_large, read_small])
 def test_a_store_that_sends_an_error_a_byte_at_a_time_counts_as_silent(
     bucket: Bucket,

@@ -13,6 +13,7 @@ from archive_service.observe.fan_out import to_each
 from archive_service.observe.log import LINES, LogSink
 
 ARCHIVE = ArchiveId("3bea29ccabbbf64bdebcc055319c5745")
+OTHER = ArchiveId("7kna29ccabbbf64bdebcc055319c5745")
 NOT_LOGGED = {
     events.FirstByteSent,
     storage_events.HangingThreadsChanged,
@@ -85,7 +86,10 @@ def test_names_of_lines_differ() -> None:
             events.LinkRefused(None, "expired"),
             "info event=link.refused archive=malformed reason=expired",
         ),
-        (events.AnswerFailed(None, "EIO"), "error event=answer.failed archive= reason=EIO"),
+        (
+            events.AnswerFailed(None, "EIO"),
+            "error event=answer.failed archive= reason=EIO count=1",
+        ),
         (
             storage_events.LinkSkipped(ARCHIVE, 7, "loop"),
             "info event=link.skipped archive=3bea29… inode=7 reason=loop",
@@ -124,6 +128,18 @@ def test_what_is_reached_again_and_again_is_logged_once(
         log(events.RequestRefused(reason))
     logged = [line.partition(" reason=")[2] for line in capsys.readouterr().err.splitlines()]
     assert logged == ["busy count=1", '"client busy" count=1']
+
+
+@pytest.mark.usefixtures("own_logging")
+def test_an_album_that_fails_again_and_again_is_logged_once(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    configure_logging("info")
+    log = LogSink()
+    for archive in (ARCHIVE, ARCHIVE, OTHER, ARCHIVE):
+        log(events.AnswerFailed(archive, "EIO"))
+    logged = [line.partition(" archive=")[2] for line in capsys.readouterr().err.splitlines()]
+    assert logged == [f"{ARCHIVE} reason=EIO count=1", f"{OTHER} reason=EIO count=1"]
 
 
 def broken(event: events.Event) -> None:

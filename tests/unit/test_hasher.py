@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TypeVar
 from zlib import crc32
@@ -19,7 +19,7 @@ from harness.conditions import eventually
 from harness.counting import CountingStorage
 from harness.pagecache import evict
 
-from archive_service.archive.errors import SourceChanged
+from archive_service.archive.errors import SourceChanged, StorageUnavailable
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing, SourceIndex
 from archive_service.archive.segments import LARGE_FILE_BYTES
@@ -357,6 +357,50 @@ def test_an_album_whose_disk_hangs_leaves_the_others_to_be_indexed(photos_dir: P
     finally:
         storage.gate.set()
     assert noting.failed == []
+
+
+def test_an_album_that_is_busy_does_not_count_as_one_that_hangs(photos_dir: Path) -> None:
+    settle(make_album(photos_dir, {"1.jpg": b"x"}, name="dead"))
+    storage = GatedStorage(photos_dir)
+    archive = ArchiveId("dead")
+
+    async def look_twice(learner: BackgroundHasher) -> None:
+        looks = [asyncio.ensure_future(learner.look(archive)) for _ in range(2)]
+        await asyncio.sleep(0)  # both have begun
+        await asyncio.sleep(0)
+        storage.gate.set()
+        first, second = await asyncio.gather(*looks)
+        assert first.fingerprint == second.fingerprint
+
+    try:
+        Bench(photos_dir, storage).run(look_twice)
+    finally:
+        storage.gate.set()
+
+
+def test_an_album_that_hangs_is_asked_again_once_it_has_answered(photos_dir: Path) -> None:
+    settle(make_album(photos_dir, {"1.jpg": b"x"}, name="dead"))
+    storage = GatedStorage(photos_dir)
+    archive = ArchiveId("dead")
+    bench = Bench(photos_dir, storage)
+    bench.answer_within_s = 1.0
+
+    async def look(learner: BackgroundHasher) -> None:
+        for _ in range(2):  # the second takes no thread
+            with pytest.raises(StorageUnavailable):
+                await learner.look(archive)
+        storage.gate.set()
+        for _ in range(100):
+            with suppress(StorageUnavailable):
+                assert len((await learner.look(archive)).listing)
+                return
+            await asyncio.sleep(0.1)
+        raise AssertionError("it still counts as one that hangs")
+
+    try:
+        bench.run(look)
+    finally:
+        storage.gate.set()
 
 
 def test_a_stop_is_never_lost(photos_dir: Path) -> None:

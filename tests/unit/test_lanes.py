@@ -13,7 +13,8 @@ from queue import Queue
 import pytest
 from harness.conditions import eventually
 
-from archive_service.storage.lanes import LaneLimits, Lanes
+from archive_service.storage.lane_limits import LaneLimits
+from archive_service.storage.lanes import Lanes
 from archive_service.storage.progress import note_progress
 
 _TIMEOUT_S = 30.0
@@ -115,6 +116,33 @@ def test_work_that_takes_long_holds_up_no_other_album(gate: Gate) -> None:
         assert lanes.of("well").submit(lambda: "done").result(_TIMEOUT_S / 3) == "done"
         assert hung.empty()
         gate.opened.set()  # or else their end is waited for
+
+
+def test_albums_that_hang_leave_a_thread_for_each_other_album(gate: Gate) -> None:
+    with lanes_of(per_lane=8, usual=2, most=32, hangs_after_s=0.02) as (lanes, _):
+        held = [lanes.of(n % 8).submit(gate.wait) for n in range(8 * 8)]
+        for _ in range(8):
+            gate.held.get(timeout=_TIMEOUT_S)
+        for n in range(8):
+            # The others wait for longer than that.
+            assert lanes.of(f"well {n}").submit(lambda: "done").result(_TIMEOUT_S / 3) == "done"
+        gate.opened.set()
+        assert not wait(held, _TIMEOUT_S).not_done
+
+
+def test_work_that_was_held_back_is_begun_once_others_have_ended(gate: Gate) -> None:
+    other = Gate()
+    with lanes_of(per_lane=8, usual=2, most=16) as (lanes, _):
+        held = [lanes.of("a").submit(gate.wait) for _ in range(8)]
+        held += [lanes.of("b").submit(gate.wait) for _ in range(8)]
+        works = [lanes.of("c").submit(other.wait) for _ in range(4)]
+        other.held.get(timeout=_TIMEOUT_S)
+        gate.opened.set()
+        assert not wait(held, _TIMEOUT_S).not_done
+        for _ in works[1:]:
+            other.held.get(timeout=_TIMEOUT_S)
+        other.opened.set()
+        assert not wait(works, _TIMEOUT_S).not_done
 
 
 def test_threads_beyond_the_usual_number_end(gate: Gate) -> None:

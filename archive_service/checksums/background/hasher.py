@@ -32,7 +32,8 @@ from archive_service.checksums.disk_demand import DiskDemand
 from archive_service.checksums.hash_blocks import HashState
 from archive_service.checksums.suspicion import AnnouncedFiles
 from archive_service.storage.base import AlbumFiles, DiskFile, SourceFile, Storage
-from archive_service.storage.lanes import LaneLimits, Lanes
+from archive_service.storage.lane_limits import LaneLimits
+from archive_service.storage.lanes import Lanes
 from archive_service.storage.time_limits import ended_within
 
 TURN_S = 30.0
@@ -98,7 +99,8 @@ class BackgroundHasher:
         self._stopping = threading.Event()
         self._answer_within_s = answer_within_s
         self._threads = Lanes("ahead", _LIMITS)
-        self._awaited: dict[Hashable, Future[Any]] = {}
+        self._given_up: dict[Hashable, Future[Any]] = {}
+        """Work of each album whose disk did not answer in time."""
 
     async def albums(self) -> Sequence[str]:
         """Name what may be an album; raise StorageUnavailable."""
@@ -146,20 +148,20 @@ class BackgroundHasher:
         await self._answer(("watch", album), work)
 
     async def _answer(self, key: Hashable, work: Callable[[], _Result]) -> _Result:
-        """Run work of one album; raise StorageUnavailable where its disk does not answer."""
-        last = self._awaited.get(key)
-        if last and not last.done():
+        """Run work of one album, behind what is asked of it already.
+
+        Raise StorageUnavailable where its disk does not answer.
+        """
+        if key in self._given_up and not self._given_up[key].done():
             raise StorageUnavailable("hangs")
+        self._given_up.pop(key, None)
         answer = self._threads.of(key).submit(work)
-        self._awaited[key] = answer
         try:
             return await ended_within(self._answer_within_s, asyncio.wrap_future(answer))
         except asyncio.TimeoutError:
+            if not answer.cancelled():  # it has begun
+                self._given_up[key] = answer
             raise StorageUnavailable("hangs") from None
-        finally:
-            # Another may have asked since this one was answered.
-            if answer.done() and self._awaited.get(key) is answer:
-                del self._awaited[key]
 
     async def close(self) -> None:
         """End the threads; each does so within one block, or is left alone where it hangs."""

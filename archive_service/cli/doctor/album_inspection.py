@@ -35,6 +35,7 @@ _UNFIT = {
     "no entity tags": "is listed without entity tags: have the store list them, as "
     "`juicefs gateway --keep-etag` does, or use another store",
     "incomplete listing": "is listed in part by the store: use another store",
+    "endless listing": "has a listing without end: use another store, or fewer objects",
 }
 """What is wrong with albums that permissions have nothing to do with, by the reason."""
 _WATCH_LIMIT = Path("/proc/sys/fs/inotify/max_user_watches")

@@ -2,7 +2,8 @@
 
 The client takes the whole of every other answer into memory before it parses it.  So a store, or
 what stands in its place, could fill the memory with a page that never ends.  And the client's
-time-outs begin anew with each piece, so one byte a second would hold whoever waits for the answer.
+time-outs begin anew with each piece, so one byte a second, of the header or of the content, would
+hold whoever waits for the answer.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from aiobotocore.httpsession import AIOHTTPSession
 from aiohttp import ClientResponse
 from botocore.exceptions import HTTPClientError, ReadTimeoutError
 
-from archive_service.storage.time_limits import ended_within
+from archive_service.storage.time_limits import at_most, ended_within
 
 MOST_BYTES = 16 * 1024 * 1024
 """Four times the largest page of a listing: 1,000 keys of 1,024 bytes, each of which takes three
@@ -43,7 +44,11 @@ class BoundedSession(AIOHTTPSession):  # type: ignore[misc]  # it has no types
         """Send a request; return the answer, read if it is no object."""
         is_object = request.stream_output
         request.stream_output = True  # leaves the content to us
-        answer = await super().send(request)
+        try:
+            with at_most(self._patience_s):
+                answer = await super().send(request)
+        except asyncio.TimeoutError as error:
+            raise ReadTimeoutError(endpoint_url=request.url, error=error) from None
         if is_object and answer.status_code < _FIRST_REDIRECTION:
             return answer
         try:

@@ -9,7 +9,8 @@ from concurrent.futures import CancelledError, Executor, Future
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from archive_service.storage.lanes import LaneLimits, Lanes
+from archive_service.storage.lane_limits import LaneLimits
+from archive_service.storage.lanes import Lanes
 
 _BLOCKING = LaneLimits(per_lane=32, usual=32, most=32)
 """Threads for calls that block: names are looked up in them."""

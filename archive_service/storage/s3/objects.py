@@ -27,6 +27,7 @@ from archive_service.storage.s3.answer_checks import (
 )
 from archive_service.storage.s3.body import Body
 from archive_service.storage.s3.client import Clients
+from archive_service.storage.s3.listing_bounds import ListingBounds
 from archive_service.storage.s3.store_errors import (
     ARCHIVED,
     MALFORMED,
@@ -49,6 +50,18 @@ class Page(NamedTuple):
     prefixes: list[bytes]
     """The common prefixes, each up to the next slash."""
 
+    @property
+    def keys(self) -> int:
+        """The number of objects and prefixes."""
+        return len(self.objects) + len(self.prefixes)
+
+    @property
+    def first(self) -> bytes | None:
+        """The first key or prefix; None if there is none."""
+        if self.objects:
+            return self.objects[0].key
+        return self.prefixes[0] if self.prefixes else None
+
 
 class Objects:
     """The objects of a bucket; for one event loop.
@@ -68,6 +81,7 @@ class Objects:
         # With an explicit EncodingType botocore does not decode the keys.  So keys may hold invalid
         # UTF-8, and control characters, which XML forbids.
         asked["EncodingType"] = "url"
+        bounds = ListingBounds(time.monotonic())
         while True:
             answer = await self._listed(asked)
             if any(map(_may_be_archived, answer.get("Contents", ()))):
@@ -75,9 +89,11 @@ class Objects:
                 restore_status = {"OptionalObjectAttributes": ["RestoreStatus"]}
                 answer = await self._listed({**asked, **restore_status})
             note_progress()
-            yield self._page(answer)
+            page = self._page(answer)
+            yield page
             if not answer.get("IsTruncated"):
                 return
+            bounds.check(page.keys, page.first, now_s=time.monotonic())
             token = answer.get("NextContinuationToken")
             if not token or token == asked.get("ContinuationToken"):
                 # There are more objects, which nothing leads to.
