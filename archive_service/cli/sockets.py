@@ -10,6 +10,8 @@ from contextlib import ExitStack, suppress
 from typing import NamedTuple
 
 BACKLOG = 1024
+UNSENT_BYTES = 128 * 1024
+"""The most that the kernel takes of an answer beyond what is on its way."""
 _SILENT_S = 10
 """How long; the kernel makes 15 s of it."""
 _ABSENT = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
@@ -83,6 +85,7 @@ def open_listeners(host: str, port: int) -> list[socket.socket]:
             else:
                 listeners.append(on_failure.enter_context(listener))
                 _take_silent_ones_late(listener)
+                _limit_unsent(listener)
         if not listeners:
             raise absent
         on_failure.pop_all()
@@ -94,3 +97,15 @@ def _take_silent_ones_late(listener: socket.socket) -> None:
     if hasattr(socket, "TCP_DEFER_ACCEPT"):
         with suppress(OSError):
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, _SILENT_S)
+
+
+def _limit_unsent(listener: socket.socket) -> None:
+    """Have the kernel buffer little for a client beyond the data in flight.
+
+    Thousands of slow clients, with a few hundred kilobytes each, would fill the system's memory for
+    TCP, and then all clients wait.  Data in flight is not limited, so quick clients stay quick.
+    The connections of a listener inherit its limit.
+    """
+    if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+        with suppress(OSError):
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)

@@ -30,7 +30,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import sys
 from collections.abc import Awaitable
 from contextlib import suppress
@@ -50,10 +49,6 @@ if sys.version_info >= (3, 11):
     from asyncio import timeout
 else:
     from async_timeout import timeout
-
-UNSENT_BYTES = 128 * 1024
-"""The most that the kernel takes of a download beyond what is on its way."""
-_KERNEL_UNSENT_LIMIT = getattr(socket, "TCP_NOTSENT_LOWAT", None)
 
 
 class Transfer:
@@ -81,11 +76,6 @@ class Transfer:
 
     async def __aenter__(self) -> Transfer:
         await self._response.prepare(self._request)
-        try:
-            self._open()
-        except BaseException:
-            self.abort()
-            raise
         return self
 
     async def __aexit__(
@@ -101,17 +91,6 @@ class Transfer:
         if self._writer:
             self._writer.close()
 
-    def _open(self) -> None:
-        transport = self._request.transport
-        if transport is not None and not transport.is_closing():
-            connection: socket.socket = transport.get_extra_info("socket")
-            _limit_unsent(connection)
-            # Once it holds bytes it is waited for until it holds none.
-            transport.set_write_buffer_limits(high=0)
-            # Without a descriptor left the transport does it all: the answer has begun.
-            with suppress(OSError):
-                self._writer = SocketWriter(connection)
-
     def begin(self, chunk: Chunk) -> int:
         """Send as much of a chunk as fits; return how many bytes are left for `finish`.
 
@@ -123,32 +102,37 @@ class Transfer:
             raise LengthMismatch
         transport = self._transport()
         self._unsent, self._pending_bytes = None, count
-        if self._writer is None or transport.get_write_buffer_size():
+        writer = self._opened_writer(transport)
+        if writer is None or transport.get_write_buffer_size():
             self._unsent = chunk
             return count
         try:
-            self._writer.begin(chunk)
+            writer.begin(chunk)
         except FileNotSent as error:
             self._unsent = error.unsent
         finally:  # before a file that has changed a part is sent
-            self._note_pending(self._writer.left_bytes)
+            self._note_pending(writer.left_bytes)
         return self._pending_bytes
 
     def offer(self, buffer: memoryview) -> int:
-        """Send what fits of a buffer, and forget the rest; return how many bytes were sent.
-
-        Raise like `begin`.
-        """
-        sent_bytes = len(buffer) - self.begin(buffer)
-        self._unsent, self._pending_bytes = None, 0
-        if self._writer:
-            self._writer.forget_rest()
+        """Send what fits of a buffer; return how many bytes were sent.  Raise like `begin`."""
+        if len(buffer) > self._left_bytes:
+            raise LengthMismatch
+        transport = self._transport()
+        if transport.get_write_buffer_size():
+            return 0
+        try:
+            sent_bytes = os.write(transport.get_extra_info("socket").fileno(), buffer)
+        except BlockingIOError:
+            return 0
+        self._left_bytes -= sent_bytes
         return sent_bytes
 
     async def room(self) -> None:
         """Wait until the connection takes more, if that is known; raise like `finish`."""
-        if self._writer:
-            await self._in_time(self._transport(), self._writer.finish())
+        transport = self._transport()
+        if writer := self._opened_writer(transport):
+            await self._in_time(transport, writer.finish())
 
     async def finish(self, turns: Turns = AT_ONCE) -> None:
         """Send the rest as the client takes it, in steps; raise like `begin`, or TimeoutError."""
@@ -161,8 +145,20 @@ class Transfer:
             finally:  # a client that leaves has taken a part
                 self._note_pending(self._writer.left_bytes)
         if self._unsent is not None:
+            # Once it holds bytes it is waited for until it holds none.
+            transport.set_write_buffer_limits(high=0)
             await self._in_time(transport, self._send_by_transport(self._unsent))
             self._note_pending(0)
+
+    def _opened_writer(self, transport: asyncio.Transport) -> SocketWriter | None:
+        """Return the writer, opened when it is first needed.
+
+        Return None if no descriptor is free: the answer has begun, so the transport sends it.
+        """
+        if self._writer is None:
+            with suppress(OSError):
+                self._writer = SocketWriter(transport.get_extra_info("socket"))
+        return self._writer
 
     def _note_pending(self, left_bytes: int) -> None:
         self._left_bytes -= self._pending_bytes - left_bytes
@@ -256,14 +252,3 @@ def close_now(protocol: web.RequestHandler) -> None:
         # What the transport itself holds would be waited for; the client need not take it.
         protocol.transport.abort()
     protocol.force_close()
-
-
-def _limit_unsent(connection: socket.socket) -> None:
-    """Have the kernel buffer little for a client beyond the data in flight.
-
-    Thousands of slow clients, with a few hundred kilobytes each, would fill the system's memory for
-    TCP, and then all clients wait.  Data in flight is not limited, so quick clients stay quick.
-    """
-    if _KERNEL_UNSENT_LIMIT is not None:
-        with suppress(OSError):
-            connection.setsockopt(socket.IPPROTO_TCP, _KERNEL_UNSENT_LIMIT, UNSENT_BYTES)

@@ -76,10 +76,6 @@ class SocketWriter:
             self._buffer, self._file, self._count = chunk, None, 0
         return self._go_on(_COPIED_BYTES)
 
-    def forget_rest(self) -> None:
-        """Drop what is left of a chunk; `finish` then waits until the socket has room."""
-        self._buffer, self._file, self._count = NOTHING, None, 0
-
     async def finish(self, turns: Turns = AT_ONCE) -> None:
         """Send the rest of the chunk as the socket takes it, in steps; raise like `begin`."""
         sent = self._loop.create_future()
