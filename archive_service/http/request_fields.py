@@ -13,6 +13,16 @@ from typing import NamedTuple
 
 _MALFORMED = ""
 """Neither a ranges-specifier, nor an entity tag, nor an HTTP-date."""
+_NAMES = frozenset(
+    (
+        "range",
+        "if-range",
+        "if-match",
+        "if-none-match",
+        "if-modified-since",
+        "if-unmodified-since",
+    )
+)
 
 
 class RequestFields(NamedTuple):
@@ -32,7 +42,10 @@ class RequestFields(NamedTuple):
         """Pick the fields out of a request's field lines, given as names and values."""
         lines: dict[str, list[str]] = {}
         for name, value in field_lines:
-            lines.setdefault(name.lower(), []).append(value)
+            if (name := name.lower()) in _NAMES:
+                lines.setdefault(name, []).append(value)
+        if not lines:
+            return cls(method)
         return cls(
             method,
             range=_singleton(lines, "range"),

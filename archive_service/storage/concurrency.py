@@ -22,7 +22,7 @@ from collections.abc import Callable, Generator, Hashable, Iterable, Sequence
 from concurrent.futures import Executor, Future
 from itertools import islice
 from threading import Lock
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 from archive_service.archive.lru import WeightedLRU
 from archive_service.storage.lane_limits import LaneLimits
@@ -52,6 +52,7 @@ _KEPT_ALBUMS = 1000
 _OF_THREAD = getattr(resource, "RUSAGE_THREAD", None)
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
+_Given = ParamSpec("_Given")
 
 
 class InFlight:
@@ -115,7 +116,7 @@ class InFlight:
         copying_s = item_bytes / _COPIED_BYTES_PER_S
 
         def timed(start: int, stop: int) -> tuple[_Result, float]:
-            result, duration_s = self._timed(lambda: work(start, stop))
+            result, duration_s = self._timed(work, start, stop)
             return result, duration_s / (stop - start) - copying_s
 
         results: list[_Result] = []
@@ -181,10 +182,12 @@ class InFlight:
             self.is_slow = False
         return [result for result, _ in done]
 
-    def _timed(self, work: Callable[[], _Result]) -> tuple[_Result, float]:
+    def _timed(
+        self, work: Callable[_Given, _Result], *given: _Given.args, **named: _Given.kwargs
+    ) -> tuple[_Result, float]:
         """Do work; return how many seconds it has taken, 0 if it has not waited for a disk."""
         blocks, began_s = _blocks_read(), self._clock_s()
-        result = work()
+        result = work(*given, **named)
         duration_s = self._clock_s() - began_s
         if duration_s >= _SLOW_ITEM_S and self.is_prompt and blocks is not None:
             return result, duration_s if _blocks_read() != blocks else 0.0
