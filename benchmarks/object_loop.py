@@ -34,12 +34,12 @@ from bench.lags import TICK_S, Lags
 from bench.stores import store
 
 from archive_service.storage.excluded_names import Exclusion
+from archive_service.storage.s3.bucket import Bucket, Part
 from archive_service.storage.s3.client import Clients
 from archive_service.storage.s3.keys import Tree
 from archive_service.storage.s3.location import S3Location
 from archive_service.storage.s3.loop import LoopThread, gathered
 from archive_service.storage.s3.object_file import FetchedFile
-from archive_service.storage.s3.objects import Objects, Part
 from archive_service.storage.s3.store_context import StoreContext
 
 _SWITCH_S = 0.0001  # as the service asks for
@@ -137,12 +137,12 @@ WORKS: dict[str, tuple[str, Work]] = {
 }
 
 
-async def _one_page(objects: Objects, prefix: str) -> None:
+async def _one_page(objects: Bucket, prefix: str) -> None:
     async for _ in objects.pages(prefix, MaxKeys=1):
         return
 
 
-async def _parts(objects: Objects, prefix: str) -> list[Part]:
+async def _parts(objects: Bucket, prefix: str) -> list[Part]:
     return [
         Part(found.key.decode(), found.etag.decode(), found.size, 0, found.size)
         async for page in objects.pages(prefix, MaxKeys=_PAGE_KEYS)
@@ -155,7 +155,7 @@ async def within(bucket: str) -> AsyncIterator[Side]:
     """Run the client in the loop that serves."""
     clients = _clients()
     loop: Any = ServingLoop()
-    context = StoreContext(loop, Objects(clients, bucket), memory_bytes=_MEMORY_BYTES)
+    context = StoreContext(loop, Bucket(clients, bucket), memory_bytes=_MEMORY_BYTES)
     yield Side(context, lambda coroutine: coroutine)
     await clients.close()
 
@@ -165,7 +165,7 @@ async def beside(bucket: str) -> AsyncIterator[Side]:
     """Run the client in a loop of its own, for which threads wait."""
     clients = _clients()
     loop = LoopThread("s3")
-    context = StoreContext(loop, Objects(clients, bucket), memory_bytes=_MEMORY_BYTES)
+    context = StoreContext(loop, Bucket(clients, bucket), memory_bytes=_MEMORY_BYTES)
     yield Side(context, lambda coroutine: asyncio.to_thread(loop.run, coroutine))
     await asyncio.to_thread(loop.close, clients.close())
 
@@ -178,7 +178,7 @@ def _clients() -> Clients:
     return Clients(timeout_s=60.0, addressing="path")
 
 
-async def fill(objects: Objects, clients: Clients, location: S3Location, keys: int) -> None:
+async def fill(objects: Bucket, clients: Clients, location: S3Location, keys: int) -> None:
     """Upload what is missing."""
     client = await clients.client()
     for name, count, size in (("keys", keys, 1), ("large", *_LARGE), ("small", *_SMALL)):
@@ -249,7 +249,7 @@ def report(name: str, location: S3Location, rounds: int) -> None:
 async def prepare(location: S3Location, keys: int) -> None:
     """Upload what is missing."""
     clients = _clients()
-    await fill(Objects(clients, location.bucket), clients, location, keys)
+    await fill(Bucket(clients, location.bucket), clients, location, keys)
     await clients.close()
 
 

@@ -21,7 +21,7 @@ from archive_service.archive.long_columns import (
     in_pieces,
     least,
 )
-from archive_service.archive.quantity import NS_PER_S
+from archive_service.archive.units import NS_PER_S
 from archive_service.archive.zip import headers
 from archive_service.archive.zip.extra_fields import MAX_32
 

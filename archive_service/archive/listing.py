@@ -15,7 +15,7 @@ from typing import NewType, cast
 
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.long_columns import as_array, least
-from archive_service.archive.quantity import NS_PER_S
+from archive_service.archive.units import NS_PER_S
 
 SourceIndex = NewType("SourceIndex", int)
 """The index of a file or directory in a listing, which differs from that of its entry."""

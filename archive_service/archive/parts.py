@@ -1,6 +1,6 @@
 """An archive in parts: several archives that hold its files together, in its order.
 
-`partition` says where one part ends and the next begins.  Each file is in one part, so a part has
+`part_cuts` says where one part ends and the next begins.  Each file is in one part, so a part has
 whole files.  The entries of directories before a file stay with it; in front of an empty directory
 a part repeats the entries of the directories above it, for readers that make no parents.
 
@@ -19,7 +19,7 @@ from typing import NamedTuple
 from archive_service.archive.errors import AlbumEmpty, PartNotFound
 from archive_service.archive.layout import ArchiveLayout
 from archive_service.archive.listing import parents
-from archive_service.archive.partition import Pieces, fewest_parts, partition
+from archive_service.archive.part_cuts import Pieces, fewest_parts, partition
 from archive_service.archive.representation import Representation, excerpt
 
 MOST_PARTS = 1000

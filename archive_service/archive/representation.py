@@ -17,8 +17,8 @@ from archive_service.archive.id import ArchiveId
 from archive_service.archive.layout import ArchiveLayout, lay_out
 from archive_service.archive.listing import Listing
 from archive_service.archive.naming import NameRules, original_name
-from archive_service.archive.quantity import NS_PER_S
 from archive_service.archive.segments import EntryIndex
+from archive_service.archive.units import NS_PER_S
 
 _CLOCK_LAG_NS = 50_000_000
 """The kernel stamps changes with a coarse clock, which may lag this far behind."""

@@ -24,7 +24,7 @@ from archive_service.archive.errors import AlbumInMotion
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing
 from archive_service.archive.lru import WeightedLRU
-from archive_service.archive.quantity import NS_PER_S
+from archive_service.archive.units import NS_PER_S
 
 _SHORTEST_PAUSE_S = 0.1
 _KEPT_ALBUMS = 10_000

@@ -28,12 +28,12 @@ from archive_service.archive.listing import Listing, SourceIndex
 from archive_service.checksums.album_hashing import JobHashing, SettlingHashing
 from archive_service.checksums.crc32_column import UNKNOWN, Crc32Column, rewritten
 from archive_service.checksums.crc_index.base import Rows
+from archive_service.checksums.files_kept_open import KeptFiles
 from archive_service.checksums.hash_blocks import HashState
 from archive_service.checksums.hash_job import HashJob, HashJobs
 from archive_service.checksums.hash_threads import HashThreads
-from archive_service.checksums.kept_files import KeptFiles
 from archive_service.checksums.known_files import ALBUM_PATH, KnownFiles
-from archive_service.checksums.suspicion import AnnouncedFiles
+from archive_service.checksums.suspected_files import AnnouncedFiles
 from archive_service.checksums.unread_files import UnreadFiles
 from archive_service.storage.base import AlbumFiles, Storage
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from archive_service.archive.errors import DownloadFailed, SourceChanged
 from archive_service.archive.listing import SourceIndex
+from archive_service.checksums.file_hashing import Hashing
 from archive_service.checksums.hash_blocks import HashState
-from archive_service.checksums.hashing import Hashing
 from archive_service.storage.base import AlbumFiles, DiskFile, SourceFile
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from archive_service.archive.listing import Listing, SourceIndex
 from archive_service.archive.settling import UploadLook, is_written
 from archive_service.checksums.crc32_column import UNKNOWN
 from archive_service.checksums.crc_index.base import CrcIndex
-from archive_service.checksums.hashing import Hashing
+from archive_service.checksums.file_hashing import Hashing
 from archive_service.checksums.known_files import KnownFiles
-from archive_service.checksums.suspicion import AnnouncedFiles
+from archive_service.checksums.suspected_files import AnnouncedFiles
 from archive_service.storage.base import AlbumFiles, Storage
 
 _STORE_EVERY = 1000

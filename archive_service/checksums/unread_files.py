@@ -2,7 +2,7 @@
 
 The stamp of an unread file is its ctime, which a change of owner moves.  Reading can't show then
 whether the content has changed, because the listed content is unknown.  So while an album is
-downloaded for the first time, its unread files are watched, see `ctime_watch`.
+downloaded for the first time, its unread files are watched, see `write_watches`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from threading import Lock
 from archive_service.archive.errors import DownloadFailed
 from archive_service.archive.listing import Listing, SourceIndex
 from archive_service.storage.base import AlbumFiles, DiskFile, SourceFile
-from archive_service.storage.local.ctime_watch import Watched, WriteWatches
+from archive_service.storage.local.write_watches import Watched, WriteWatches
 
 
 class UnreadFiles:

@@ -11,8 +11,8 @@ from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Sequence
 from contextlib import suppress
 
-from archive_service.archive.quantity import DURATION_UNITS, duration_s
 from archive_service.archive.signed_link import LATEST_EXPIRY_S, Link
+from archive_service.archive.units import DURATION_UNITS, duration_s
 from archive_service.cli.arguments import OneLineParser, hash_argument
 from archive_service.cli.console import (
     USAGE_ERROR,

@@ -23,10 +23,10 @@ from archive_service.archive.signed_link import SigningPolicy
 from archive_service.archive.zip.dos_time import FIRST_YEAR, LAST_YEAR
 from archive_service.checksums.crc_index.index_url import IndexAddress
 from archive_service.config.album_storage import place_bytes, upload_look
+from archive_service.config.background_work import BackgroundWork
 from archive_service.config.config_epoch import config_epoch_s
 from archive_service.config.crc_index_choice import IndexSize, cache_path, index_address, index_for
 from archive_service.config.groups.album_settings import SHIPPED_PHOTOS
-from archive_service.config.housekeeping import Housekeeping
 from archive_service.config.listed_archives import served_storage
 from archive_service.config.settings import Settings
 from archive_service.config.tracing import tracing
@@ -39,7 +39,7 @@ from archive_service.storage.local.unclosed_files import UnclosedFiles
 from archive_service.transfer.service import ArchiveService, WaitPolicy
 from archive_service.web.app import create_app
 from archive_service.web.http_server.runner import Runner
-from archive_service.web.limits.admission import FairUse
+from archive_service.web.limits.fair_use import FairUse
 from archive_service.web.limits.policy import Counts, Limits
 from archive_service.web.limits.slow_downloads import WINDOW_S
 from archive_service.web.monitoring import Monitoring
@@ -76,7 +76,7 @@ async def accepting(
     *,
     log: Observe,
     counts: Counts,
-) -> AsyncIterator[tuple[Runner, Housekeeping]]:
+) -> AsyncIterator[tuple[Runner, BackgroundWork]]:
     """Put the parts together and accept connections; clean the runner up before the block ends."""
     # Not before the fork: the library decides where it counts when it is imported.
     prometheus = importlib.import_module("archive_service.observe.prometheus")
@@ -100,7 +100,7 @@ async def accepting(
     try:
         await _start(runner, sites.archives)
         await _start(apart, sites.monitoring)
-        yield runner, Housekeeping(service, observe, settings, written)
+        yield runner, BackgroundWork(service, observe, settings, written)
     finally:
         if sites.monitoring:  # last: until then /readyz answers 503
             await apart.cleanup()

@@ -21,7 +21,7 @@ from archive_service.config.album_storage import place_bytes
 from archive_service.config.settings import Settings
 from archive_service.observe.events import Observe
 from archive_service.storage.lane_limits import LaneLimits
-from archive_service.storage.lanes import Lanes
+from archive_service.storage.thread_lanes import Lanes
 
 _SIZE_WITHIN_S = 1.0
 _ONE_THREAD = LaneLimits(per_lane=1, usual=1, most=1)

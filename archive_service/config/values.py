@@ -13,7 +13,7 @@ from datetime import timezone, tzinfo
 from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 
-from archive_service.archive.quantity import duration_s, size_bytes
+from archive_service.archive.units import duration_s, size_bytes
 
 _Value_co = TypeVar("_Value_co", covariant=True)
 _Word = TypeVar("_Word", bound=str)

@@ -1,4 +1,4 @@
-"""How many threads the lanes of `lanes.py` may have."""
+"""How many threads the lanes of `thread_lanes.py` may have."""
 
 from __future__ import annotations
 

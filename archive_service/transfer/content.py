@@ -28,8 +28,8 @@ from archive_service.archive.layout import ArchiveLayout
 from archive_service.archive.listing import SourceIndex
 from archive_service.archive.segments import FileData
 from archive_service.checksums.album import AlbumChecksums
-from archive_service.checksums.prefetch import Prefetch
-from archive_service.checksums.suspicion import AnnouncedFiles
+from archive_service.checksums.hashing_ahead import Prefetch
+from archive_service.checksums.suspected_files import AnnouncedFiles
 from archive_service.http.multipart import Slice
 from archive_service.storage.base import DiskFile, RemoteFile
 from archive_service.transfer.album_disk import AlbumDisk
@@ -42,6 +42,7 @@ from archive_service.transfer.batches import (
     Workplace,
     close_files,
 )
+from archive_service.transfer.change_check import ChangeCheck
 from archive_service.transfer.disk_rate import DiskRate
 from archive_service.transfer.file_span import (
     Chunk,
@@ -59,9 +60,8 @@ from archive_service.transfer.referenced_files import (
     ReferenceLimits,
     verified_when_read,
 )
-from archive_service.transfer.sent_checksum import SentChecksum
-from archive_service.transfer.unread_watch import unread_watched
-from archive_service.transfer.verification import Verification
+from archive_service.transfer.sent_data_check import SentDataCheck
+from archive_service.transfer.unread_file_watch import unread_watched
 
 LEAST_COPIED_BYTES, COPIED_SPAN_BYTES = 128 * 1024, 1024 * 1024
 """Sizes of a span that is read into the memory of the process: what the disk gives in a second."""
@@ -86,7 +86,7 @@ class ArchiveContent:
         self.layout = layout
         self._checksums = checksums
         self._disk = disk
-        self._verification = Verification(disk, open_album)
+        self._verification = ChangeCheck(disk, open_album)
         self._references = references
         self._little: LittleArchive | None = None
         if is_little(layout):
@@ -201,7 +201,7 @@ class ArchiveContent:
                 while chunk := await self._remote_chunk(data.file, pieces):
                     yield chunk
                 continue
-            sent = SentChecksum()
+            sent = SentDataCheck()
             for piece in self._pieces(data, data.file, referenced, pieces, reading.disk_rate):
                 if isinstance(piece, memoryview) or is_warm(piece):
                     yield piece
@@ -251,14 +251,14 @@ class ArchiveContent:
             head = NOTHING
             span_bytes = pieces.span_bytes()
 
-    async def _rest(self, segment: FileData, file: DiskFile, sent: SentChecksum) -> memoryview:
+    async def _rest(self, segment: FileData, file: DiskFile, sent: SentDataCheck) -> memoryview:
         """Read the byte that was kept back."""
         offset = segment.stop - self.layout.data_offset(segment.entry) - KEPT_BACK_BYTES
         span = FileSpan(file, offset, KEPT_BACK_BYTES)
         read = partial(sent.read, span)
         return read() if is_warm(span) else await self._disk.in_thread(read)
 
-    def _compare(self, source: SourceIndex, sent: SentChecksum) -> None:
+    def _compare(self, source: SourceIndex, sent: SentDataCheck) -> None:
         """Raise SourceChanged if what was sent of a file has not the CRC-32 of its header."""
         crc32 = sent.crc32(self.layout.listing.sizes[source])
         if crc32 is not None:
@@ -276,7 +276,7 @@ class ArchiveContent:
             if isinstance(ready, OpenData) and isinstance(ready.file, DiskFile)
         )
 
-    async def _warmed(self, span: FileSpan, sent: SentChecksum, rate: DiskRate) -> Chunk:
+    async def _warmed(self, span: FileSpan, sent: SentDataCheck, rate: DiskRate) -> Chunk:
         """Read a span into the page cache; on slow file systems, into a buffer of the process."""
         if not span.file.is_prompt:
             began_s = time.monotonic()

@@ -1,6 +1,6 @@
 """Reports disks that do not answer, by the threads that hang on them.
 
-`storage/lanes.py` finds these threads and puts others in their place.
+`storage/thread_lanes.py` finds these threads and puts others in their place.
 """
 
 from __future__ import annotations

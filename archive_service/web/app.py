@@ -24,7 +24,7 @@ from archive_service.transfer.service import ArchiveService
 from archive_service.web import request_id
 from archive_service.web.failures import failure_of, failure_response
 from archive_service.web.handlers import Handlers
-from archive_service.web.limits.admission import FairUse
+from archive_service.web.limits.fair_use import FairUse
 from archive_service.web.options import WebOptions
 from archive_service.web.response_headers import add_fields, is_of_archive
 

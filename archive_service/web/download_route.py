@@ -30,7 +30,7 @@ from archive_service.transfer.service import ArchiveService
 from archive_service.web.archive_parts import ending_of
 from archive_service.web.archive_requests import ArchiveRequests
 from archive_service.web.failures import LANGUAGES, failed_plan_response
-from archive_service.web.limits.admission import FairUse
+from archive_service.web.limits.fair_use import FairUse
 from archive_service.web.limits.resumption_guard import GuardedDownload
 from archive_service.web.options import WebOptions
 from archive_service.web.query import ArchiveQuery, parse_query, with_suffix

@@ -9,15 +9,15 @@ from aiohttp import web
 from archive_service.archive.errors import LinkExpired, SpeculativeRequest
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.signed_link import LinkVerdict
+from archive_service.http.browser_prefetch import is_speculative
 from archive_service.http.negotiation import preferred
-from archive_service.http.purpose import is_speculative
 from archive_service.observe.events import Observe
 from archive_service.transfer.service import ArchiveService
 from archive_service.web.archive_page import ArchivePage
 from archive_service.web.archive_requests import ArchiveRequests
 from archive_service.web.download_route import DownloadRoute
 from archive_service.web.failures import LANGUAGES, page_response
-from archive_service.web.limits.admission import FairUse
+from archive_service.web.limits.fair_use import FairUse
 from archive_service.web.manifest import Manifests
 from archive_service.web.manifest_route import ManifestRoute
 from archive_service.web.options import WebOptions

@@ -17,9 +17,9 @@ from typing import NamedTuple
 
 from archive_service.archive.long_columns import in_pieces
 from archive_service.archive.lru import WeightedLRU
-from archive_service.archive.quantity import NS_PER_S
 from archive_service.archive.representation import Representation
 from archive_service.archive.segments import EntryIndex
+from archive_service.archive.units import NS_PER_S
 from archive_service.storage.progress import note_progress
 from archive_service.transfer.service import ArchiveService
 from archive_service.transfer.shared_calls import SharedCalls

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from archive_service.archive.errors import BadQuery
 from archive_service.archive.parts import MOST_PARTS, Division, PartNumber
-from archive_service.archive.quantity import size_bytes
+from archive_service.archive.units import size_bytes
 from archive_service.http.content_disposition import is_download_name
 from archive_service.http.query_pairs import QueryPairs, query_pairs
 

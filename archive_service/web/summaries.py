@@ -23,7 +23,7 @@ from archive_service.archive.signed_link import SigningPolicy
 from archive_service.http.query_pairs import query_pairs
 from archive_service.storage.time_limits import ended_within
 from archive_service.transfer.service import ArchiveService
-from archive_service.web.limits.admission import FairUse
+from archive_service.web.limits.fair_use import FairUse
 from archive_service.web.manifest import Manifests, summary
 
 MAX_ALBUMS = 100

@@ -131,7 +131,7 @@ OPTIMISATIONS = {
         ("slow-storage-album",),
         (
             Replacement(
-                "checksums/kept_files.py", "        if file.is_prompt:\n", "        if True:\n"
+                "checksums/files_kept_open.py", "        if file.is_prompt:\n", "        if True:\n"
             ),
         ),
     ),
@@ -244,7 +244,7 @@ OPTIMISATIONS = {
         ("first-album",),
         (
             Replacement(
-                "checksums/prefetch.py",
+                "checksums/hashing_ahead.py",
                 "HASH_AHEAD_BYTES = 64 * 1024 * 1024\n",
                 "HASH_AHEAD_BYTES = 0\n",
             ),
@@ -255,12 +255,12 @@ OPTIMISATIONS = {
         ("first-album", "first-photographs"),
         (
             Replacement(
-                "checksums/prefetch.py",
+                "checksums/hashing_ahead.py",
                 "_JOB_BYTES, _JOB_PART = SMALL_BYTES, 4\n",
                 "_JOB_BYTES, _JOB_PART = 0, 4\n",
             ),
             Replacement(
-                "checksums/prefetch.py",
+                "checksums/hashing_ahead.py",
                 "_PROMPT_JOB_BYTES = 2 * 1024 * 1024\n",
                 "_PROMPT_JOB_BYTES = 0\n",
             ),

@@ -11,7 +11,7 @@ from pathlib import Path
 from harness.conditions import eventually
 
 from archive_service.archive.listing import CLOCK_TICK_NS
-from archive_service.archive.quantity import NS_PER_S
+from archive_service.archive.units import NS_PER_S
 
 HASH = "0123456789abcdef0123456789abcdef"
 LONG_AGO_S = 1_600_000_000

@@ -22,7 +22,7 @@ from archive_service.transfer.service import ArchiveService, WaitPolicy
 from archive_service.web.app import create_app
 from archive_service.web.http_server.client_connection import USUAL_TIMES, ConnectionTimes
 from archive_service.web.http_server.runner import Runner
-from archive_service.web.limits.admission import FairUse
+from archive_service.web.limits.fair_use import FairUse
 from archive_service.web.options import WebOptions
 
 _OPTIONS = ArchiveOptions(NameRules(), timezone.utc)

@@ -40,15 +40,15 @@ from archive_service.checksums.crc_index.base import CrcIndex, Rows
 from archive_service.checksums.crc_index.memory import MemoryCrcIndex
 from archive_service.checksums.hash_blocks import BLOCK_BYTES
 from archive_service.checksums.hash_threads import HashThreads
+from archive_service.checksums.hashing_ahead import Prefetch
 from archive_service.checksums.known_files import ALBUM_PATH
-from archive_service.checksums.prefetch import Prefetch
 from archive_service.observe.events import Event, Observe, ignore
 from archive_service.observe.index_events import HashingBacklogChanged
 from archive_service.storage.excluded_names import Exclusion
 from archive_service.storage.local.storage import LocalStorage
 from archive_service.transfer.file_span import FileSpan
 from archive_service.transfer.service import ArchiveService
-from archive_service.transfer.unread_watch import unread_watched
+from archive_service.transfer.unread_file_watch import unread_watched
 
 ARCHIVE = ArchiveId(HASH)
 PIECE_BYTES = 1024 * 1024

@@ -15,7 +15,7 @@ from harness.pagecache import evict, read_from_disk
 
 from archive_service.storage.concurrency import InFlight, InFlights
 from archive_service.storage.lane_limits import LaneLimits
-from archive_service.storage.lanes import Lanes
+from archive_service.storage.thread_lanes import Lanes
 
 _TIMEOUT_S = 120.0
 _QUICK_S, _SLOW_S = 10e-6, 10e-3

@@ -11,7 +11,6 @@ from functools import partial
 
 import pytest
 
-from archive_service.storage.lanes import LaneLimits, Lanes
 from archive_service.storage.newcomers import (
     HEAVY_S,
     STEP_S,
@@ -19,6 +18,7 @@ from archive_service.storage.newcomers import (
     RestedLock,
 )
 from archive_service.storage.progress import Progress, note_progress
+from archive_service.storage.thread_lanes import LaneLimits, Lanes
 from archive_service.transfer.loop_turns import LoopTurns
 
 _TIMEOUT_S = 30.0

@@ -15,8 +15,8 @@ from harness.fair_use import ANN, BOB, PROXY, duration_s
 from harness.http import Response, begun, connected, get, request
 from harness.server import Server
 
-from archive_service.web.limits.admission import MOST_HELD
 from archive_service.web.limits.failed_lookups import REFUSED_FROM
+from archive_service.web.limits.fair_use import MOST_HELD
 
 TARGET = f"/archive/{HASH}/"
 LIMIT = 3

@@ -21,7 +21,7 @@ from harness.server import Server
 
 from archive_service.http.client_address import TrustedProxies
 from archive_service.observe.events import DownloadInterrupted, Event, PieceSent
-from archive_service.web.limits.admission import FairUse
+from archive_service.web.limits.fair_use import FairUse
 from archive_service.web.limits.policy import Limits, SharedCounts
 
 TARGET = f"/archive/{HASH}/"

@@ -12,8 +12,8 @@ from archive_service.archive.errors import (
     StorageUnavailable,
 )
 from archive_service.archive.id import ArchiveId, InvalidArchiveId
-from archive_service.archive.quantity import NS_PER_S
 from archive_service.archive.settling import FirstSeen, newest_change_ns
+from archive_service.archive.units import NS_PER_S
 from archive_service.checksums.background.album_queue import AlbumQueue
 from archive_service.checksums.background.hasher import BackgroundHasher, Seen
 from archive_service.observe.events import Observe

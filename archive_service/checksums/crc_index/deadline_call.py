@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from archive_service.checksums.crc_index.block_store import Store, StoreFailed
 from archive_service.storage.lane_limits import LaneLimits
-from archive_service.storage.lanes import Lane, Lanes
+from archive_service.storage.thread_lanes import Lane, Lanes
 
 _ONE_THREAD = LaneLimits(per_lane=1, usual=1, most=1)
 _Answer = TypeVar("_Answer")

@@ -17,7 +17,7 @@ from importlib import import_module
 from pathlib import Path
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
-from archive_service.archive.quantity import size_bytes
+from archive_service.archive.units import size_bytes
 from archive_service.checksums.crc_index.block_store import Store
 
 TAKES = (

@@ -21,7 +21,7 @@ from archive_service.archive.layout import ArchiveLayout
 from archive_service.archive.listing import SourceIndex
 from archive_service.checksums.crc32_column import Crc32Column
 from archive_service.checksums.hash_blocks import HashedBlock, begin_hash, hash_blocks
-from archive_service.checksums.suspicion import FilesReadTwice
+from archive_service.checksums.suspected_files import FilesReadTwice
 from archive_service.storage.base import AlbumFiles, SourceFile
 from archive_service.transfer.batches import Batch, BatchMaker, OpenData, close_files
 from archive_service.transfer.read_ahead import ReadAhead

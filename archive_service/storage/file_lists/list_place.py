@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol
 from archive_service.archive.errors import StorageUnavailable, errno_name
 from archive_service.archive.id import ArchiveId, is_archive_id
 from archive_service.archive.listing import CLOCK_TICK_NS, COARSE_CLOCK_TICK_NS
-from archive_service.archive.quantity import NS_PER_S
+from archive_service.archive.units import NS_PER_S
 from archive_service.storage.file_lists.list_model import ListBroken
 from archive_service.storage.local.known_mounts import KnownRoot
 from archive_service.storage.local.open_beneath import OPEN_FILE

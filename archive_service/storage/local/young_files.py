@@ -16,8 +16,8 @@ from pathlib import Path
 from archive_service.archive.errors import DownloadFailed, SourceSuspected, SourceUnreadable
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing, SourceIndex
-from archive_service.archive.quantity import NS_PER_S
 from archive_service.archive.settling import LOOKED_AT_S, OPEN_S, YOUNG_S, UploadSign
+from archive_service.archive.units import NS_PER_S
 from archive_service.observe.events import Observe, ignore
 from archive_service.observe.recurrence import once
 from archive_service.observe.storage_events import OpenFileIgnored

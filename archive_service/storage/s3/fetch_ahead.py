@@ -15,9 +15,9 @@ from collections.abc import Callable
 from archive_service.archive.errors import DownloadFailed, SourceUnreadable
 from archive_service.storage.s3.answer_checks import Part
 from archive_service.storage.s3.body import ENOUGH_BYTES, Body
+from archive_service.storage.s3.bucket import Bucket
 from archive_service.storage.s3.byte_queue import ByteQueue
 from archive_service.storage.s3.memory_budget import MemoryBudget
-from archive_service.storage.s3.objects import Objects
 from archive_service.storage.s3.store_errors import may_be_tried_again
 from archive_service.storage.time_limits import ended_within
 
@@ -40,7 +40,7 @@ class Fetch:
 
     def __init__(
         self,
-        objects: Objects,
+        objects: Bucket,
         part: Part,
         room: MemoryBudget,
         call: Callable[[Callable[[], object]], None],

@@ -15,7 +15,7 @@ from operator import itemgetter
 
 from archive_service.archive.errors import AlbumArchived
 from archive_service.archive.listing import CHANGE_TOKEN_SIZE, Listing, held_ns, parent, parents
-from archive_service.archive.quantity import NS_PER_S
+from archive_service.archive.units import NS_PER_S
 from archive_service.storage.excluded_names import Exclusion
 from archive_service.storage.s3.answer_checks import Found
 from archive_service.storage.wanted_tree import WantedTree

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from archive_service.archive.errors import DownloadFailed, StorageUnavailable
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import held_ns
-from archive_service.archive.quantity import NS_PER_S
+from archive_service.archive.units import NS_PER_S
 from archive_service.storage.file_lists.list_place import (
     SUFFIX,
     ListFile,
@@ -16,10 +16,10 @@ from archive_service.storage.file_lists.list_place import (
     ids_of,
 )
 from archive_service.storage.s3.answer_checks import Found, Part
+from archive_service.storage.s3.bucket import Bucket
 from archive_service.storage.s3.client import Clients
 from archive_service.storage.s3.location import S3Location
 from archive_service.storage.s3.loop import LoopThread
-from archive_service.storage.s3.objects import Objects
 
 
 class ListObjects:
@@ -30,7 +30,7 @@ class ListObjects:
         self._most_bytes = most_bytes
         self._loop = LoopThread("lists")
         self._clients = Clients(timeout_s=timeout_s, addressing=location.addressing)
-        self._objects = Objects(self._clients, location.bucket)
+        self._objects = Bucket(self._clients, location.bucket)
 
     def read(self, archive: ArchiveId, known_version: bytes) -> ListFile | None:
         """Return a list; see `ListPlace.read`."""

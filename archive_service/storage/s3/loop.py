@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from archive_service.storage.lane_limits import LaneLimits
-from archive_service.storage.lanes import Lanes
+from archive_service.storage.thread_lanes import Lanes
 
 _BLOCKING = LaneLimits(per_lane=32, usual=32, most=32)
 """Threads for calls that block: names are looked up in them."""

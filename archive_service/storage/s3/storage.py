@@ -25,11 +25,11 @@ from archive_service.observe.recurrence import once
 from archive_service.observe.storage_events import ObjectSkipped
 from archive_service.storage.excluded_names import Exclusion
 from archive_service.storage.s3.album_objects import S3AlbumFiles
+from archive_service.storage.s3.bucket import Bucket
 from archive_service.storage.s3.client import Clients
 from archive_service.storage.s3.keys import Tree, lookups
 from archive_service.storage.s3.location import S3Location
 from archive_service.storage.s3.loop import LoopThread, gathered
-from archive_service.storage.s3.objects import Objects
 from archive_service.storage.s3.store_context import StoreContext
 from archive_service.storage.s3.store_probe import Flaw, flaws_of
 from archive_service.storage.wanted_tree import WantedTree
@@ -59,7 +59,7 @@ class S3Storage:
         self._observe = once(observe)
         self._loop = LoopThread("s3")
         self._clients = Clients(timeout_s=timeout_s, addressing=location.addressing)
-        self._objects = Objects(self._clients, location.bucket)
+        self._objects = Bucket(self._clients, location.bucket)
         self._context = StoreContext(self._loop, self._objects, memory_bytes=memory_bytes)
 
     @property

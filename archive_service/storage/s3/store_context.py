@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from archive_service.storage.s3.bucket import Bucket
 from archive_service.storage.s3.loop import LoopThread
 from archive_service.storage.s3.memory_budget import Kept, MemoryBudget
-from archive_service.storage.s3.objects import Objects
 
 _IN_VAIN = 16
 """After this many answers without a checksum, the store is asked once for as many objects."""
@@ -32,7 +32,7 @@ class ChecksumProbe:
 class StoreContext:
     """The loop that fetches objects, and the memory budgets for their bytes."""
 
-    def __init__(self, loop: LoopThread, objects: Objects, *, memory_bytes: int) -> None:
+    def __init__(self, loop: LoopThread, objects: Bucket, *, memory_bytes: int) -> None:
         self.loop = loop
         self.objects = objects
         self.kept = Kept(memory_bytes // 2)

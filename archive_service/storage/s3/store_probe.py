@@ -8,7 +8,7 @@ from zlib_ng import zlib_ng
 
 from archive_service.archive.errors import SourceChanged, SourceUnreadable
 from archive_service.storage.s3.answer_checks import Part
-from archive_service.storage.s3.objects import Objects
+from archive_service.storage.s3.bucket import Bucket
 
 PROBED_BYTES = 16 * 1024 * 1024
 """The largest object that is read as a whole."""
@@ -24,7 +24,7 @@ class Flaw(Enum):
     OTHER_TAGS = "returns another entity tag than it lists"
 
 
-async def flaws_of(objects: Objects, whole: Part) -> list[Flaw]:
+async def flaws_of(objects: Bucket, whole: Part) -> list[Flaw]:
     """Probe a store with an object of at least two bytes; raise DownloadFailed if it fails."""
     try:
         async with objects.opened(whole._replace(start=1, stop=2)) as body:
@@ -43,7 +43,7 @@ async def flaws_of(objects: Objects, whole: Part) -> list[Flaw]:
     return flaws
 
 
-async def _is_checksum_right(objects: Objects, whole: Part) -> bool:
+async def _is_checksum_right(objects: Bucket, whole: Part) -> bool:
     """Return whether the store's checksum is that of the content, or it has none."""
     listed = await objects.known_crc32(whole)
     if listed is None:

@@ -29,8 +29,8 @@ from aiohttp import web
 from archive_service.archive.errors import errno_name
 from archive_service.observe.events import Observe
 from archive_service.observe.process_events import ConnectionNotTaken
+from archive_service.web.http_server.accept_balance import ConnectionCount
 from archive_service.web.http_server.runner import Runner
-from archive_service.web.limits.connection_counts import ConnectionCount
 
 _MOMENT_S = 0.02
 """Enough for an idle process to wake up while all cores are busy."""

@@ -21,9 +21,9 @@ from archive_service.archive.layout import ArchiveLayout
 from archive_service.archive.listing import SourceIndex
 from archive_service.archive.segments import EntryIndex
 from archive_service.checksums.album import AlbumChecksums
+from archive_service.checksums.file_hashing import hash_groups
 from archive_service.checksums.hash_job import HashJob
 from archive_service.checksums.hash_queue import SMALL_BYTES
-from archive_service.checksums.hashing import hash_groups
 
 HASH_AHEAD_BYTES = 64 * 1024 * 1024
 """How far ahead of the send position files are hashed, beyond the one that is next."""

@@ -63,7 +63,7 @@ class Page(NamedTuple):
         return self.prefixes[0] if self.prefixes else None
 
 
-class Objects:
+class Bucket:
     """The objects of a bucket; for one event loop.
 
     Listing raises StorageUnavailable; reading raises DownloadFailed.

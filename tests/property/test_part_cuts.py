@@ -7,7 +7,7 @@ from itertools import accumulate, combinations, pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archive_service.archive.partition import Pieces, fewest_parts, partition
+from archive_service.archive.part_cuts import Pieces, fewest_parts, partition
 
 SIZES = st.one_of(
     st.lists(st.integers(1, 20), min_size=1, max_size=9),

@@ -28,7 +28,7 @@ SCAN_STORE_EVERY_S = 600.0
 """The pause between two scans of an object store: each album costs at least one request."""
 
 
-class Housekeeping:
+class BackgroundWork:
     """The work that one process does for all."""
 
     def __init__(

@@ -8,14 +8,14 @@ from functools import partial
 from threading import Event
 
 from archive_service.archive.errors import SourceSuspected
-from archive_service.checksums.suspicion import AnnouncedFiles
+from archive_service.checksums.suspected_files import AnnouncedFiles
 from archive_service.storage.base import DiskFile
 from archive_service.transfer.album_disk import AlbumDisk
 from archive_service.transfer.batches import OpenData
 from archive_service.transfer.referenced_files import ReferencedFile
 
 
-class Verification:
+class ChangeCheck:
     """Verifies the files of one album; `open_album` gives access to them.
 
     Each method raises SourceChanged, or SourceUnreadable.  A suspected file is read again.
