@@ -12,11 +12,14 @@ request that takes long, because its album is large or its disk slow, is soon no
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
 
 YOUNG_S = 0.03
 """Alone, an album of a dozen new files is sent within 10 ms."""
@@ -56,12 +59,12 @@ class Newcomers:
         self._connecting_until_s = time.monotonic() + _CONNECTING_S
 
     @contextmanager
-    def coming(self) -> Iterator[None]:
-        """Count the request that is answered in a block, as long as it is young."""
+    def coming(self, loop: AbstractEventLoop) -> Iterator[None]:
+        """Count the request that is answered in a block, in `loop`, as long as it is young."""
         request = object()
         self._young.add(request)
         self._none.clear()
-        ageing = asyncio.get_running_loop().call_later(YOUNG_S, self._forget, request)
+        ageing = loop.call_later(YOUNG_S, self._forget, request)
         try:
             yield
         finally:

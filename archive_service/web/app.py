@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from http import HTTPStatus
 
@@ -74,7 +75,7 @@ async def _add_fields(request: web.Request, response: web.StreamResponse) -> Non
 def _counted_as_newcomers(newcomers: Newcomers) -> Middleware:
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-        with newcomers.coming():
+        with newcomers.coming(asyncio.get_running_loop()):
             return await handler(request)
 
     return middleware

@@ -134,7 +134,9 @@ OF_DOWNLOADS = {
         ("neighbours",),
         (
             Replacement(
-                "web/app.py", "        with newcomers.coming():\n", "        with nullcontext():\n"
+                "web/app.py",
+                "        with newcomers.coming(asyncio.get_running_loop()):\n",
+                "        with nullcontext():\n",
             ),
             Replacement(
                 "web/app.py",

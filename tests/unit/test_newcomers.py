@@ -66,8 +66,8 @@ def lanes_beside(newcomers: Newcomers) -> Iterator[Lanes]:
 def test_a_request_is_a_newcomer_until_it_is_answered() -> None:
     async def run() -> None:
         newcomers = Newcomers()
-        with newcomers.coming():
-            with newcomers.coming():
+        with newcomers.coming(asyncio.get_running_loop()):
+            with newcomers.coming(asyncio.get_running_loop()):
                 assert newcomers.are_there
             assert newcomers.are_there
         assert not newcomers.are_there
@@ -78,7 +78,7 @@ def test_a_request_is_a_newcomer_until_it_is_answered() -> None:
 def test_a_request_that_takes_long_is_no_newcomer() -> None:
     async def run() -> None:
         newcomers = Newcomers()
-        with newcomers.coming():
+        with newcomers.coming(asyncio.get_running_loop()):
             await asyncio.to_thread(newcomers.rest, _AGES_S)
             assert not newcomers.are_there
         assert not newcomers.are_there
@@ -89,7 +89,7 @@ def test_a_request_that_takes_long_is_no_newcomer() -> None:
 def test_heavy_work_waits_until_the_newcomer_is_answered() -> None:
     async def run() -> None:
         newcomers = Newcomers()
-        with newcomers.coming():
+        with newcomers.coming(asyncio.get_running_loop()):
             resting = threading.Thread(target=partial(newcomers.rest, _AGES_S))
             resting.start()
             assert resting.is_alive()
@@ -153,7 +153,7 @@ def test_downloads_make_fewer_steps_beside_newcomers() -> None:
     async def run() -> None:
         newcomers, made = Newcomers(), list[int]()
         turns = LoopTurns(newcomers, alone_s=0, apart_s=_AGES_S)
-        with newcomers.coming():
+        with newcomers.coming(asyncio.get_running_loop()):
             turns.put_off(partial(made.append, 1))
             for _ in range(10):
                 await asyncio.sleep(0)
@@ -166,7 +166,7 @@ def test_downloads_make_their_steps_beside_newcomers_too() -> None:
     async def run() -> None:
         newcomers, made, is_done = Newcomers(), list[int](), asyncio.Event()
         turns = LoopTurns(newcomers, alone_s=0)
-        with newcomers.coming():
+        with newcomers.coming(asyncio.get_running_loop()):
             for number in range(3):
                 turns.put_off(partial(made.append, number))
             turns.put_off(is_done.set)
