@@ -186,14 +186,6 @@ class KnownFiles:
         return with_stamp(listed, self.stamps[source]) if has_stamp else listed
 
 
-def _all_rows_by_album(archive: ArchiveId, listing: Listing) -> Iterator[_AlbumRows]:
-    """Do the same for all sources."""
-    if listing.listed is None:
-        yield _AlbumRows(archive, listing.sources(), listing.paths)
-    else:
-        yield from _of_list(listing.listed, listing.sources())
-
-
 def _rows_by_album(
     archive: ArchiveId, listing: Listing, sources: Iterable[SourceIndex]
 ) -> Iterator[_AlbumRows]:
@@ -206,6 +198,14 @@ def _rows_by_album(
         yield _AlbumRows(archive, named, as_list(map(listing.paths.__getitem__, named)))
     else:
         yield from _of_list(listing.listed, named)
+
+
+def _all_rows_by_album(archive: ArchiveId, listing: Listing) -> Iterator[_AlbumRows]:
+    """Yield all sources of a listing in the same way."""
+    if listing.listed is None:
+        yield _AlbumRows(archive, listing.sources(), listing.paths)
+    else:
+        yield from _of_list(listing.listed, listing.sources())
 
 
 def _of_list(listed: ListDetails, sources: Iterable[SourceIndex]) -> Iterator[_AlbumRows]:

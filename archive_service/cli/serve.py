@@ -149,10 +149,10 @@ class _Service:
         counts = self.limits.of(number)
         async with accepting(
             self.settings, self.options, self._sites(number), log=self.log, counts=counts
-        ) as (runner, housekeeping):
+        ) as (runner, work):
             on_up()
             # One process is enough: all of them share the index.
-            async with housekeeping.going_on() if number == 0 else nullcontext():
+            async with work.going_on() if number == 0 else nullcontext():
                 on_stop(await next_one())
             await _stop(runner, next_one, timeout_s=self.settings.shutdown_timeout)
 

@@ -5,7 +5,8 @@ size, mtime and change token), so a value is never used for other content.
 An index only saves time: no method raises, and a value that can't be read is treated as unknown.
 All calls block; one worker thread makes them.
 
-An index on a server that machines share is a `Store` (`store.py`), which `SharedCrcIndex` wraps.
+An index on a server that machines share is a `Store` (`block_store.py`), which `SharedCrcIndex`
+wraps.
 """
 
 from __future__ import annotations
