@@ -26,19 +26,19 @@ from bench.replacement import Replacement
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parent
 _PACKAGE = "archive_service"
-_OPTIMISATIONS = {**OF_ALBUMS, **OF_DOWNLOADS}
+OPTIMISATIONS = {**OF_ALBUMS, **OF_DOWNLOADS}
 
 
 def main() -> int:
     """Compare with a copy that lacks each of the named."""
     parser = argparse.ArgumentParser(description="Measure what an optimisation is worth.")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(_OPTIMISATIONS))
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(OPTIMISATIONS))
     parser.add_argument("--list", action="store_true", help="print the names")
     options, rest = parser.parse_known_args()
-    if unknown := set(options.names) - _OPTIMISATIONS.keys():
+    if unknown := set(options.names) - OPTIMISATIONS.keys():
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
     if options.list or not options.names:
-        for name, optimisation in _OPTIMISATIONS.items():
+        for name, optimisation in OPTIMISATIONS.items():
             print(f"{name:18} {optimisation.summary} ({', '.join(optimisation.scenarios)})")
         return 0
     return max(_measured(name, rest) for name in options.names)
@@ -46,7 +46,7 @@ def main() -> int:
 
 def _measured(name: str, rest: Sequence[str]) -> int:
     print(f"\n# without {name}\n", flush=True)
-    optimisation = _OPTIMISATIONS[name]
+    optimisation = OPTIMISATIONS[name]
     with _worktree() as copy:
         for replacement in optimisation.replacements:
             replace_in(copy, replacement)
