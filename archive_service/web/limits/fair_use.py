@@ -29,11 +29,11 @@ from archive_service.observe.events import AnswerSlowed, Observe
 from archive_service.transfer.connection import Transfer
 from archive_service.transfer.rate_limit import RateShare, SharedRate
 from archive_service.transfer.sending_pace import AdaptivePace, DelayedPace, LimitedPace, Pace
+from archive_service.web.limits.download_slots import CLIENT_BYTES, DOWNLOAD_BYTES
 from archive_service.web.limits.policy import PROBE_BYTES, Counts, Limits, SharedCounts
+from archive_service.web.limits.request_client import client_of
 from archive_service.web.limits.resumption_guard import ResumptionGuard
-from archive_service.web.limits.slots import CLIENT_BYTES, DOWNLOAD_BYTES
 from archive_service.web.limits.slow_downloads import SlowDownloads
-from archive_service.web.limits.visitor import client_of
 
 MOST_HELD = 256
 """The most answers that are delayed at once in one process.

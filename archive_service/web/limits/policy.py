@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from archive_service.web.limits.begun_downloads import BegunDownloads, begun_download_records
+from archive_service.web.limits.download_slots import Slots, slot_records
 from archive_service.web.limits.failed_lookups import FailedLookups, failed_lookup_records
-from archive_service.web.limits.slots import Slots, slot_records
 from archive_service.web.limits.slow_downloads import WINDOW_S
 
 PROBE_BYTES = 1024

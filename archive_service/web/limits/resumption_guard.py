@@ -30,7 +30,7 @@ from archive_service.http.client_address import TrustedProxies
 from archive_service.observe.events import DownloadStarted
 from archive_service.web.limits.begun_downloads import DOWNLOAD_BYTES, BegunDownloads
 from archive_service.web.limits.policy import PROBE_BYTES
-from archive_service.web.limits.visitor import client_of
+from archive_service.web.limits.request_client import client_of
 
 MOMENT_S = 0.5
 """Delay before a client that has begun another archive is judged.

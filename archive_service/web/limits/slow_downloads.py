@@ -16,7 +16,7 @@ import asyncio
 from contextlib import AbstractContextManager, nullcontext
 
 from archive_service.transfer.connection import Transfer
-from archive_service.web.limits.slots import Slots
+from archive_service.web.limits.download_slots import Slots
 
 WINDOW_S = 60.0
 """The least time over which a rate is averaged."""

@@ -7,8 +7,8 @@ from contextlib import ExitStack
 import pytest
 
 from archive_service.archive.errors import ClientBusy, Refused, ServiceBusy
+from archive_service.web.limits.download_slots import CONNECTIONS_PER_DOWNLOAD, Slots, slot_records
 from archive_service.web.limits.policy import Limits, SharedCounts
-from archive_service.web.limits.slots import CONNECTIONS_PER_DOWNLOAD, Slots, slot_records
 
 ANN, BOB = b"ann".ljust(16, b"\0"), b"bob".ljust(16, b"\0")
 A, B, C = (bytes([number]) * 16 for number in range(1, 4))
