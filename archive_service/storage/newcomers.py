@@ -14,8 +14,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ class Newcomers:
     """
 
     def __init__(self) -> None:
-        self._young: set[object] = set()
+        self._young: set[Newcomer] = set()
         self._none = threading.Event()
         self._none.set()
         self._connecting_until_s = 0.0
@@ -58,27 +57,41 @@ class Newcomers:
         """Note that a connection waits to be accepted."""
         self._connecting_until_s = time.monotonic() + _CONNECTING_S
 
-    @contextmanager
-    def coming(self, loop: AbstractEventLoop) -> Iterator[None]:
-        """Count the request that is answered in a block, in `loop`, as long as it is young."""
-        request = object()
-        self._young.add(request)
+    def coming(self, loop: AbstractEventLoop) -> Newcomer:
+        """Return what counts the request answered within it, in `loop`, while it is young."""
+        return Newcomer(self, loop)
+
+    def add(self, newcomer: Newcomer) -> None:
+        """Count a young request."""
+        self._young.add(newcomer)
         self._none.clear()
-        ageing = loop.call_later(YOUNG_S, self._forget, request)
-        try:
-            yield
-        finally:
-            ageing.cancel()
-            self._forget(request)
+
+    def forget(self, newcomer: Newcomer) -> None:
+        """Count it no longer."""
+        self._young.discard(newcomer)
+        if not self._young:
+            self._none.set()
 
     def rest(self, within_s: float = STEP_S) -> None:
         """Wait until there are no young requests, for so long at most."""
         self._none.wait(within_s)
 
-    def _forget(self, request: object) -> None:
-        self._young.discard(request)
-        if not self._young:
-            self._none.set()
+
+class Newcomer:
+    """One request; small, because there is one for each download, however long it takes."""
+
+    __slots__ = ("_loop", "_newcomers")
+
+    def __init__(self, newcomers: Newcomers, loop: AbstractEventLoop) -> None:
+        self._newcomers = newcomers
+        self._loop = loop
+
+    def __enter__(self) -> None:
+        self._newcomers.add(self)
+        self._loop.call_later(YOUNG_S, self._newcomers.forget, self)
+
+    def __exit__(self, *_raised: object) -> None:
+        self._newcomers.forget(self)
 
 
 NO_NEWCOMERS = Newcomers()
