@@ -9,7 +9,7 @@ part's cost:
 what a part that begins there has to repeat of earlier pieces.  Both ascend.  So a part with more
 pieces never costs less, and bisection finds the furthest cut within a room.
 
-A part of one piece is within any room, because a file can't be cut.  `part_cuts` finds the smallest
+A part of one piece is within any room, because a file can't be cut.  `partition` finds the smallest
 room for which the number of parts is enough.  Within that room it cuts where each part comes
 nearest to its share of the rest.  Rejected: cutting at equal shares alone.  If one file has more
 than half of the bytes, that leaves parts of a single small file.

@@ -37,7 +37,7 @@ _PROMPT_JOB_BYTES = 2 * 1024 * 1024
 slower than the sender, which would stay close behind."""
 
 
-class Prefetch:
+class HashingAhead:
     """The hashing that the bytes from `start` up to `stop` of an archive need; for one download.
 
     It ignores failures: the download meets them when it asks for the value.

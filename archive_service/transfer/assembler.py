@@ -139,7 +139,9 @@ class Assembler:
         layout = self._layout
         entries = layout.central_headers_between(segment.start, segment.stop)
         headers = layout.central_directory_headers(entries, self._crc32s(entries))
-        with self._packing_of(segment.stop - segment.start, _LARGE_CENTRAL_BYTES):
+        # Few are packed on the event loop, which must not wait, however long their names are.
+        count = segment.stop - segment.start if len(entries) > HEADERS_AT_ONCE else 0
+        with self._packing_of(count, _LARGE_CENTRAL_BYTES):
             made = b"".join(map(b"".join, in_pieces(headers)))
         return _cut(made, segment, layout.central_offsets[entries.start])
 

@@ -28,7 +28,7 @@ from archive_service.archive.layout import ArchiveLayout
 from archive_service.archive.listing import SourceIndex
 from archive_service.archive.segments import FileData
 from archive_service.checksums.album import AlbumChecksums
-from archive_service.checksums.hashing_ahead import Prefetch
+from archive_service.checksums.hashing_ahead import HashingAhead
 from archive_service.checksums.suspected_files import AnnouncedFiles
 from archive_service.http.multipart import Slice
 from archive_service.storage.base import DiskFile, RemoteFile
@@ -86,7 +86,7 @@ class ArchiveContent:
         self.layout = layout
         self._checksums = checksums
         self._disk = disk
-        self._verification = ChangeCheck(disk, open_album)
+        self._changes = ChangeCheck(disk, open_album)
         self._references = references
         self._little: LittleArchive | None = None
         if is_little(layout):
@@ -109,7 +109,7 @@ class ArchiveContent:
         if not referenced.may_follow(start):
             return chunks
         return verified_when_read(
-            chunks, referenced, self._verification.verify_read, start=start, stop=stop
+            chunks, referenced, self._changes.verify_read, start=start, stop=stop
         )
 
     def in_one_step(self, start: int, stop: int) -> memoryview:
@@ -143,7 +143,7 @@ class ArchiveContent:
     @contextmanager
     def _hashing_ahead(self, start: int, stop: int) -> Iterator[Callable[[int], None]]:
         """Hash what is unknown ahead of the position that the caller reports."""
-        prefetch = Prefetch(self.layout, self._checksums)
+        prefetch = HashingAhead(self.layout, self._checksums)
         task = asyncio.ensure_future(prefetch.run(start, stop))
         try:
             with self._checksums.kept.used():
@@ -212,7 +212,7 @@ class ArchiveContent:
                 yield await self._warmed(piece, sent, reading.disk_rate)
             kept_back = _kept_back(data.segment, referenced.stop)
             rest = await self._rest(data.segment, data.file, sent) if kept_back else NOTHING
-            await self._verification.verify(data.file, data)  # it may have been rewritten meanwhile
+            await self._changes.verify(data.file, data)  # it may have been rewritten meanwhile
             self._compare(data.source, sent)
             if rest:
                 yield rest

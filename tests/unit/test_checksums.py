@@ -40,7 +40,7 @@ from archive_service.checksums.crc_index.base import CrcIndex, Rows
 from archive_service.checksums.crc_index.memory import MemoryCrcIndex
 from archive_service.checksums.hash_blocks import BLOCK_BYTES
 from archive_service.checksums.hash_threads import HashThreads
-from archive_service.checksums.hashing_ahead import Prefetch
+from archive_service.checksums.hashing_ahead import HashingAhead
 from archive_service.checksums.known_files import ALBUM_PATH
 from archive_service.observe.events import Event, Observe, ignore
 from archive_service.observe.index_events import HashingBacklogChanged
@@ -531,7 +531,7 @@ def test_files_are_hashed_together_only_if_the_sender_is_far_behind(
         listing = album.listing
         layout = lay_out(listing, listing.paths, listing.sources(), zone=timezone.utc)
         async with album.checksums(observe) as checksums:
-            prefetch = Prefetch(layout, checksums)
+            prefetch = HashingAhead(layout, checksums)
             prefetch.reached(len(layout) if is_close_behind else 0)
             await prefetch.run(0, len(layout))
             assert checksums.is_complete()

@@ -11,11 +11,11 @@ from harness.albums import make_album
 
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.layout import lay_out
-from archive_service.archive.segments import FileData
+from archive_service.archive.segments import CentralHeaders, FileData
 from archive_service.checksums.crc32_column import Crc32Column
 from archive_service.storage.excluded_names import Exclusion
 from archive_service.storage.local.storage import LocalStorage
-from archive_service.transfer.assembler import Assembler
+from archive_service.transfer.assembler import HEADERS_AT_ONCE, Assembler
 
 ARCHIVE = ArchiveId.parse("7kna")
 FILES = {f"{number:04}.jpg": bytes(1000) for number in range(2000)}
@@ -53,4 +53,24 @@ def test_only_downloads_that_have_come_far_wait_for_others_that_pack(
             assembler.make(segment, files)
             is_large = segment.stop - segment.start > 2 * 64 * 1024
             assert packing.entered - before == (1 if is_large else 0)
+    storage.close()
+
+
+def test_what_is_packed_on_the_event_loop_waits_for_nobody(tmp_path: Path) -> None:
+    names = [f"{'d' * 200}/" * 15 + f"{number:02}.jpg" for number in range(HEADERS_AT_ONCE)]
+    make_album(tmp_path, dict.fromkeys(names, b"x"), ARCHIVE.value)
+    storage = LocalStorage(tmp_path, Exclusion(()))
+    listing = storage.list(ARCHIVE)
+    files = [source for source in listing.sources() if listing.sizes[source]]
+    layout = lay_out(listing, listing.paths, files, zone=timezone.utc)
+    packing = Packing()
+    checksums = Crc32Column(len(listing))
+    checksums.learn(listing.sources(), [0] * len(listing), read_from_ns=0)
+    assembler = Assembler(layout, checksums, is_prompt=lambda: True, packing=packing)
+    central = CentralHeaders(layout.central_offsets[0], layout.central_offsets[-1])
+    assert central.stop - central.start > 128 * 1024
+    assert assembler.needs_no_wait(central)
+    with storage.files(ARCHIVE, listing) as opened:
+        assembler.make(central, opened)
+    assert packing.entered == 0
     storage.close()
