@@ -3,8 +3,10 @@
 Theory of operation.  `sendfile` copies nothing: until the client reads them, the bytes in a
 connection are pages of the file, and whoever writes into the file in place changes them.  They wait
 in the socket of this process and, if the client or a front server runs on this machine, in its
-socket, too, where no system call counts them.  But these buffers are bounded.  Once the connection
-has taken so many bytes more, what came before has been read.
+socket, too, where no system call counts them.  A front server that uses `splice` hands the pages
+on without reading them, so they also wait in its pipe and in a second connection.  But all these
+buffers are bounded.  Once the connection has taken so many bytes more, what came before has been
+read.
 
 So the last bytes of an answer are copied, as many as the buffers hold.  A file stays open until so
 many bytes have followed it; then it is verified once more.  All are before the last byte of the
@@ -27,11 +29,15 @@ from archive_service.transfer.file_span import Chunk
 KEPT_BACK_BYTES = 1
 """Bytes that are sent only after all files are verified.  Otherwise no byte would be left to
 withhold, and the client would take the range as complete."""
-_SYSCTLS = Path("/proc/sys/net")
+_SYSCTLS = Path("/proc/sys")
 _UNKNOWN_BYTES = 8 * 1024 * 1024
 """Assumed for a buffer whose limit the system does not report, as other systems than Linux."""
 _EXCEEDED_BYTES = 1024 * 1024
 """A buffer takes one packet more than it has room for, of up to 512 KiB."""
+_CONNECTIONS = 2
+"""One to the front server and one behind it: the pages of a file may wait in both."""
+_PIPE_BYTES = 1024 * 1024
+"""The default of the largest pipe that a program may have without a privilege."""
 _MOST_OPEN = 4096
 _OPEN_PART = 16
 """The part of a process's descriptors for them; most are for connections."""
@@ -41,7 +47,7 @@ class ReferenceLimits(NamedTuple):
     """What may be sent by reference, the same for all downloads of a process."""
 
     held_bytes: int
-    """The most bytes of a connection that the kernel holds unread."""
+    """The most bytes of an answer that the kernel holds unread."""
     room: Semaphore
     """For open files."""
 
@@ -161,14 +167,23 @@ async def _with_last_byte_apart(
 
 
 def most_held_bytes(sysctls: Path = _SYSCTLS) -> int:
-    """Return the most bytes that can be sent and not read: those of both sockets.
+    """Return the most bytes of an answer that can be sent and not read.
+
+    They are those of two connections, and of the pipe of a front server that joins them.
+    """
+    pipe_bytes = max(_numbers(sysctls / "fs/pipe-max-size"), default=_PIPE_BYTES)
+    return _CONNECTIONS * most_bytes_of_connection(sysctls) + pipe_bytes
+
+
+def most_bytes_of_connection(sysctls: Path = _SYSCTLS) -> int:
+    """Return the most bytes that wait in both sockets of a connection.
 
     The reader counts as one of this machine: on another, bytes are held by that machine alone.
     The kernel doubles what a program asks for by SO_RCVBUF.
     """
-    sending = _numbers(sysctls / "ipv4/tcp_wmem")
-    receiving = _numbers(sysctls / "ipv4/tcp_rmem")
-    asked_for = [2 * limit for limit in _numbers(sysctls / "core/rmem_max")]
+    sending = _numbers(sysctls / "net/ipv4/tcp_wmem")
+    receiving = _numbers(sysctls / "net/ipv4/tcp_rmem")
+    asked_for = [2 * limit for limit in _numbers(sysctls / "net/core/rmem_max")]
     return (
         max(sending, default=_UNKNOWN_BYTES)
         + max([*receiving, *asked_for], default=_UNKNOWN_BYTES)

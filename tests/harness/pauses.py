@@ -6,6 +6,7 @@ import array
 import fcntl
 import termios
 import time
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from harness.conditions import eventually
@@ -33,6 +34,21 @@ def fill_buffers(connection: Connection, *, left_bytes: int, at_rest_s: float = 
     eventually(is_at_rest)
 
 
+def fill_buffers_between(ports: Collection[int], *, at_rest_s: float = 1.0) -> None:
+    """Wait until no byte has moved for a time in the connections from and to ports."""
+    seen: Mapping[tuple[int, int], str] = {}
+    since_s = 0.0
+
+    def are_at_rest() -> bool:
+        nonlocal seen, since_s
+        queues = {ends: waiting for ends, waiting in _queues() if not set(ports).isdisjoint(ends)}
+        if queues != seen:
+            seen, since_s = queues, time.monotonic()
+        return bool(seen) and time.monotonic() - since_s > at_rest_s
+
+    eventually(are_at_rest)
+
+
 def _waiting_bytes(connection: Connection) -> int:
     count = array.array("i", [0])
     fcntl.ioctl(connection.socket.fileno(), termios.FIONREAD, count)
@@ -41,9 +57,14 @@ def _waiting_bytes(connection: Connection) -> int:
 
 def _unsent_bytes(connection: Connection) -> int:
     """Return what waits in the socket of the server, which is on this machine."""
-    ends = [connection.socket.getpeername()[1], connection.socket.getsockname()[1]]
+    ends = connection.socket.getpeername()[1], connection.socket.getsockname()[1]
+    unsent, _, _ = dict(_queues()).get(ends, "0").partition(":")
+    return int(unsent, 16)
+
+
+def _queues() -> Iterator[tuple[tuple[int, int], str]]:
+    """Yield the ports of each socket on this machine, its own first, and the bytes in it."""
     for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]:
         _, *addresses, _, queues = line.split()[:5]
-        if [int(address.rpartition(":")[2], 16) for address in addresses] == ends:
-            return int(queues.partition(":")[0], 16)
-    return 0
+        own, other = (int(address.rpartition(":")[2], 16) for address in addresses)
+        yield (own, other), queues

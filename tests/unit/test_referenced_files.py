@@ -19,6 +19,7 @@ from archive_service.transfer.batches import NOTHING, OpenData
 from archive_service.transfer.referenced_files import (
     ReferencedFiles,
     ReferenceLimits,
+    most_bytes_of_connection,
     most_held_bytes,
 )
 
@@ -105,19 +106,23 @@ def test_without_a_descriptor_to_spare_bytes_are_copied(three: list[OpenData]) -
         assert another.take(three[2], 100)
 
 
-def test_buffers_are_those_of_the_system(tmp_path: Path) -> None:
-    (tmp_path / "ipv4").mkdir()
-    (tmp_path / "core").mkdir()
-    (tmp_path / "ipv4/tcp_wmem").write_text("4096\t16384\t4194304\n")
-    (tmp_path / "ipv4/tcp_rmem").write_text("4096\t131072\t6291456\n")
-    (tmp_path / "core/rmem_max").write_text("212992\n")
-    assert most_held_bytes(tmp_path) == 11 * MIB
-    (tmp_path / "core/rmem_max").write_text(f"{8 * MIB}\n")
-    assert most_held_bytes(tmp_path) == 21 * MIB
+def test_buffers_are_those_of_two_connections_and_a_pipe(tmp_path: Path) -> None:
+    for directory in ("net/ipv4", "net/core", "fs"):
+        (tmp_path / directory).mkdir(parents=True)
+    (tmp_path / "net/ipv4/tcp_wmem").write_text("4096\t16384\t4194304\n")
+    (tmp_path / "net/ipv4/tcp_rmem").write_text("4096\t131072\t6291456\n")
+    (tmp_path / "net/core/rmem_max").write_text("212992\n")
+    (tmp_path / "fs/pipe-max-size").write_text(f"{3 * MIB}\n")
+    assert most_bytes_of_connection(tmp_path) == 11 * MIB
+    assert most_held_bytes(tmp_path) == 25 * MIB
+    (tmp_path / "net/core/rmem_max").write_text(f"{8 * MIB}\n")
+    assert most_bytes_of_connection(tmp_path) == 21 * MIB
+    assert most_held_bytes(tmp_path) == 45 * MIB
 
 
 def test_buffers_that_are_not_told_are_taken_for_large(tmp_path: Path) -> None:
-    assert most_held_bytes(tmp_path) == 17 * MIB
+    assert most_bytes_of_connection(tmp_path) == 17 * MIB
+    assert most_held_bytes(tmp_path) == 35 * MIB
 
 
 def test_a_connection_holds_no_more_than_is_counted() -> None:
@@ -128,7 +133,7 @@ def test_a_connection_holds_no_more_than_is_counted() -> None:
     taken = threading.Event()
 
     def read() -> None:
-        buffer, left = bytearray(MIB), 4 * most_held_bytes()
+        buffer, left = bytearray(MIB), 4 * most_bytes_of_connection()
         while left > 0:
             left -= reader.recv_into(buffer)
         taken.set()
@@ -137,13 +142,13 @@ def test_a_connection_holds_no_more_than_is_counted() -> None:
         reading = threading.Thread(target=read)
         reading.start()
         block = bytes(MIB)
-        for _ in range(4 * most_held_bytes() // MIB + 1):
+        for _ in range(4 * most_bytes_of_connection() // MIB + 1):
             writer.sendall(block)
         reading.join()
         assert taken.is_set()
         writer.settimeout(1)
         held_bytes = 0
         with suppress(TimeoutError):
-            while held_bytes <= most_held_bytes():
+            while held_bytes <= most_bytes_of_connection():
                 held_bytes += writer.send(block)
-        assert held_bytes <= most_held_bytes()
+        assert held_bytes <= most_bytes_of_connection()
