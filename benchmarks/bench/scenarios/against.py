@@ -234,6 +234,7 @@ def _compared(
 
 _ROWS: dict[str, Row] = {
     "album": _downloads(lambda plan: plan.album),
+    "photographs": _downloads(lambda plan: plan.photographs),
     "thumbnails": _downloads(lambda plan: plan.thumbnails),
     "first-album": _first_downloads(lambda plan: plan.album),
     "first-photographs": _first_downloads(lambda plan: plan.photographs),
