@@ -81,6 +81,11 @@ class Plan:
         return Album("gallery", 1, 30, 200 * KIB)
 
     @property
+    def short_album(self) -> Album:
+        """Large files, together about as much as the kernel holds of an answer."""
+        return Album("short-album", 1, 15, 5 * MIB)
+
+    @property
     def slow_thumbnails(self) -> Album:
         """Small files for storage that takes milliseconds an operation."""
         return Album("slow-thumbnails", 10 if self.is_quick else 100, 100, 8 * KIB)

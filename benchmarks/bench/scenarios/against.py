@@ -247,6 +247,7 @@ _ROWS: dict[str, Row] = {
     "parts-manifest": _first_bytes("manifest with parts", of="manifest.json?summary&parts=5"),
     "little": _requests(lambda plan: plan.little),
     "gallery": _requests(lambda plan: plan.gallery),
+    "short-album": _requests(lambda plan: plan.short_album),
     "cold": _cold,
     "start": _starts,
     "save-file": _save_file,
