@@ -75,7 +75,7 @@ def received_in_turns(server: Server, album: Path, chance: Random) -> tuple[byte
                 left -= count
                 change = chance.choice(WRITES if chance.random() < 0.1 else TOUCHES)
                 is_written |= change in WRITES
-                fill_buffers(connection, at_rest_s=0.05)
+                fill_buffers(connection, left_bytes=left, at_rest_s=0.05)
                 change(chance.choice(sorted(album.iterdir())), chance)
         except Truncated:
             return None, is_written

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import array
 import fcntl
+import socket
 import termios
 import time
 from collections.abc import Collection, Iterator, Mapping
+from io import DEFAULT_BUFFER_SIZE
 from pathlib import Path
 
 from harness.conditions import eventually
@@ -14,12 +16,16 @@ from harness.http import Connection
 
 from archive_service.transfer.referenced_files import KEPT_BACK_BYTES
 
+_LACKING_BYTES = KEPT_BACK_BYTES + DEFAULT_BUFFER_SIZE
+"""What the server keeps back, and what the client has read ahead."""
+_ESTABLISHED = 1  # TCP_ESTABLISHED, of the states in linux/tcp_states.h
+
 
 def fill_buffers(connection: Connection, *, left_bytes: int, at_rest_s: float = 1.0) -> None:
     """Wait until nothing more comes to a client that does not read, for a time.
 
-    By then the server has bytes that it can't send, or the client all that are left: a busy server
-    may only be late.
+    By then the server has bytes that it can't send, or the client all that are left, or all that
+    came before a cut: a busy server may only be late.
     """
     seen_bytes, since_s = (-1, -1), 0.0
 
@@ -28,8 +34,9 @@ def fill_buffers(connection: Connection, *, left_bytes: int, at_rest_s: float = 
         held_bytes = (_unsent_bytes(connection), _waiting_bytes(connection))
         if held_bytes != seen_bytes:
             seen_bytes, since_s = held_bytes, time.monotonic()
-        is_full = held_bytes[0] > 0 or held_bytes[1] >= left_bytes - KEPT_BACK_BYTES
-        return is_full and time.monotonic() - since_s > at_rest_s
+        is_full = held_bytes[0] > 0 or held_bytes[1] >= left_bytes - _LACKING_BYTES
+        comes_no_more = is_full or not _is_established(connection)
+        return comes_no_more and time.monotonic() - since_s > at_rest_s
 
     eventually(is_at_rest)
 
@@ -53,6 +60,12 @@ def _waiting_bytes(connection: Connection) -> int:
     count = array.array("i", [0])
     fcntl.ioctl(connection.socket.fileno(), termios.FIONREAD, count)
     return count[0]
+
+
+def _is_established(connection: Connection) -> bool:
+    """Return whether neither side has closed the connection."""
+    state = connection.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
+    return state == _ESTABLISHED
 
 
 def _unsent_bytes(connection: Connection) -> int:
