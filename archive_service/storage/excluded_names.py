@@ -72,6 +72,7 @@ _NUMBERED = r"""(?x:
     | .+\.\$\$[0-9]+(?:\$part)?                              # easydl
     | .+\.part-frag[0-9]+                                    # yt-dlp
     | .+\.[0-9]+\.[0-9]+~                                    # lighttpd
+    | .+\.tmp-[0-9a-f]{9,}                                   # atomically; 8 digits are a date
     | tmpfile[a-z0-9]{6}                                     # gphoto2
 )"""
 _NUMBERED_HEAD = "t"
