@@ -43,13 +43,14 @@ DEFAULT_PATTERNS = (
     "*.ffs_lock",  # it runs
     "*.ffs_db",  # what it knows of a directory
     "*_exiftool_tmp",
+    "hfs?upload-*",  # HFS; no dollar sign, which compose would replace in `.env`
     "Thumbs.db",
     "ehthumbs.db",
     "ehthumbs_vista.db",
     "desktop.ini",
     ".DS_Store",
     "__MACOSX",
-    "?RECYCLE.BIN",  # no dollar sign, which compose would replace in `.env`
+    "?RECYCLE.BIN",  # likewise
     "RECYCLER",
     "System Volume Information",
     "FOUND.000",  # chkdsk
@@ -71,6 +72,7 @@ _NUMBERED = r"""(?x:
     | .+\.\$\$[0-9]+(?:\$part)?                              # easydl
     | .+\.part-frag[0-9]+                                    # yt-dlp
     | .+\.[0-9]+\.[0-9]+~                                    # lighttpd
+    | .+\.tmp-[0-9a-f]{9,}                                   # atomically; 8 digits are a date
     | tmpfile[a-z0-9]{6}                                     # gphoto2
 )"""
 _NUMBERED_HEAD = "t"
@@ -99,6 +101,7 @@ _UPLOADS = rf"""(?isx:
     | .+_\.gstmp
     | .+\.ffs_(?:tmp|lock)
     | .+_exiftool_tmp
+    | hfs\$upload-.+
     | {_NUMBERED}
 )"""
 _MARKERS = (".aria2", ".lftp-pget-status")

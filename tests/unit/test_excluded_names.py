@@ -25,6 +25,7 @@ from archive_service.storage.excluded_names import DEFAULT_PATTERNS, Exclusion
         "film.mp4.part-Frag1", "film.mp4.part-Frag1234", "photo.jpg.lftp-pget-status",
         "photo~8260.ffs_tmp", "sync.ffs_lock", "sync.ffs_db", "photo.jpg_exiftool_tmp",
         "photo.jpg.aria2__temp", "photo.jpg.!sync", "photo.jpg.!Sync", "tmpfile7oQ1KX",
+        "hfs$upload-photo.jpg", "HFS$UPLOAD-photo.jpg", "photo.jpg.tmp-609962721723c046",
         "photo.jpg.temp", "photo.jpg3524128232", "film.mp4797303192", ".photo.jpg3524128232",
     ],
 )  # fmt: skip
@@ -42,7 +43,8 @@ def test_hidden_half_uploaded_and_litter_are_left_out(name: str) -> None:
         "a.jpg.$1", "$$1", "a.st", "a.minio", "download", "a.part-Frag", "a.part-Frag1.mp4",
         "tmpfile", "tmpfile7oQ1K", "tmpfile7oQ1KXy", "tmpfile12.jpg", "atmpfile7oQ1KX",
         "temp", "a.temperature", "jpg3524128232", "a.jpg20240101", "a.v202401011230",
-        "DSC.3524128232", "a.jpg3524128232.jpg",
+        "DSC.3524128232", "a.jpg3524128232.jpg", "hfs", "hfs-upload.jpg", "a hfs$upload-b.jpg",
+        "a.tmp-1.jpg", "a.tmp-beach", "a.tmp-20240101",
     ],
 )  # fmt: skip
 def test_other_names_stay(name: str) -> None:
@@ -110,6 +112,8 @@ ID = "0123456789abcdef" * 2
         (["a.jpg_exiftool_tmp", "a~8260.ffs_tmp"], [], ["a.jpg_exiftool_tmp", "a~8260.ffs_tmp"]),
         (["a.jpg", "sync.ffs_db", "sync.ffs_lock"], ["a.jpg"], ["sync.ffs_lock"]),
         ([".b.jpg797303192", "a.jpg.temp"], [], [".b.jpg797303192", "a.jpg.temp"]),
+        (["a.jpg", "hfs$upload-b.jpg"], ["a.jpg"], ["hfs$upload-b.jpg"]),
+        (["a.jpg", "a.jpg.tmp-609962721723c046"], ["a.jpg"], ["a.jpg.tmp-609962721723c046"]),
     ],
 )
 def test_uploads_are_told_from_litter(

@@ -5,6 +5,7 @@ None of them is installed for the tests by `.ci/run`: a test is skipped where it
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
@@ -221,6 +222,24 @@ def rclone_serve_s3(source: Path, target: Path) -> AbstractContextManager[Upload
     return through_relay(server, upload, source, target.parent)
 
 
+def hfs(source: Path, target: Path) -> AbstractContextManager[Upload]:
+    """Write to `hfs$upload-NAME`, which stays for a day if the client leaves."""
+    program = installed("curl", "hfs")
+    kept = source.parent / "hfs"
+    kept.mkdir()
+
+    def server(port: int) -> Command:
+        album = {"name": "album", "source": f"{target.parent}", "can_upload": True}
+        settings = {"port": port, "listen_interface": "127.0.0.1", "vfs": {"children": [album]}}
+        kept.joinpath("config.yaml").write_text(json.dumps(settings))  # JSON is YAML
+        return [program, "--cwd", kept]
+
+    def client(port: int) -> Command:
+        return by_curl("-T", source, f"http://127.0.0.1:{port}/album/{target.name}")
+
+    return through_relay(server, client, source, target.parent)
+
+
 UNSEEN: Sequence[Uploader] = (lighttpd_dav, nginx_dav)
 """Nothing is in the album before it is whole."""
 SERVERS: Sequence[Uploader] = (
@@ -239,6 +258,7 @@ SERVERS: Sequence[Uploader] = (
     multer,
     busboy,
     webdav_server,
+    hfs,
 )
 OF_NO_KNOWN_NAME: Sequence[Uploader] = (formidable, uploadserver)
 """If these servers are killed, their parts look like any other file."""
