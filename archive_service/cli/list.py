@@ -32,10 +32,10 @@ from archive_service.config.album_storage import storage_of
 from archive_service.config.listed_archives import list_place_of
 from archive_service.config.settings import Settings, load_settings
 from archive_service.config.values import zone_of
+from archive_service.storage.file_lists.list_contents import FileList
 from archive_service.storage.file_lists.list_model import ListBroken, read_list
 from archive_service.storage.file_lists.list_place import SUFFIX, ListTimes
 from archive_service.storage.file_lists.merging import resolved
-from archive_service.storage.file_lists.parsed_list import FileList
 
 _FAILURE = 1
 _STDIN = "-"

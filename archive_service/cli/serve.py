@@ -43,7 +43,7 @@ from archive_service.observe.process_events import (
     ServerStopping,
     SigningReported,
 )
-from archive_service.web.http_server.accept_balance import ConnectionCount, shared_counts
+from archive_service.web.http_server.connection_counts import ConnectionCount, shared_counts
 from archive_service.web.http_server.runner import Runner
 from archive_service.web.http_server.shared_listener import SharedListener
 from archive_service.web.limits.policy import SharedCounts

@@ -28,7 +28,7 @@ from archive_service.archive.backoff import backoff_s
 from archive_service.archive.errors import errno_name
 from archive_service.cli.stop_signals import heard_signals, ignore_signals, signals_held_back
 from archive_service.observe.events import Observe
-from archive_service.observe.faults import raised_at
+from archive_service.observe.exception_place import raised_at
 from archive_service.observe.process_events import WorkerDied, WorkerFailed, WorkerReplaced
 
 _UP = b"\0"

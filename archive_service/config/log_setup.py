@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timezone
 from typing import TextIO
 
-from archive_service.observe.faults import raised_at
+from archive_service.observe.exception_place import raised_at
 from archive_service.observe.log import LogSink, fields_of
 from archive_service.observe.log_context import context_fields
 from archive_service.observe.process_events import LogLinesLost

@@ -26,8 +26,8 @@ from typing import ParamSpec, TypeVar
 
 from archive_service.archive.lru import WeightedLRU
 from archive_service.storage.lane_limits import LaneLimits
-from archive_service.storage.progress import note_progress
 from archive_service.storage.thread_lanes import Lanes
+from archive_service.storage.thread_progress import note_progress
 
 MOST_AT_ONCE = 32
 """Operations of one album; a server that answers more at once is rare."""

@@ -29,7 +29,7 @@ from weakref import WeakValueDictionary
 
 from archive_service.storage.lane_limits import LaneLimits
 from archive_service.storage.newcomers import NO_NEWCOMERS, Newcomers
-from archive_service.storage.progress import Progress, current
+from archive_service.storage.thread_progress import Progress, current
 
 HANGS_AFTER_S = 10.0
 """After this time without progress, work counts as hanging."""

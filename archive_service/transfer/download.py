@@ -23,11 +23,11 @@ from archive_service.observe.events import (
     Observe,
     PieceSent,
 )
-from archive_service.transfer.connection import Transfer
 from archive_service.transfer.content import ArchiveContent
 from archive_service.transfer.file_span import Chunk
 from archive_service.transfer.loop_turns import AT_ONCE, LoopTurns, Turns, later_turn
 from archive_service.transfer.read_ahead import is_quick
+from archive_service.transfer.response_transfer import Transfer
 from archive_service.transfer.sending_pace import Pace
 
 NOTED_BYTES = 1024 * 1024

@@ -26,7 +26,7 @@ from archive_service.archive.settling import NO_UPLOAD_LOOK, UploadLook, is_writ
 from archive_service.checksums.album import AlbumChecksums
 from archive_service.checksums.album_hashing import AlbumHashing
 from archive_service.checksums.album_registry import AlbumRegistry
-from archive_service.checksums.background.page_hints import Pages
+from archive_service.checksums.background.page_cache_guard import PageCacheGuard
 from archive_service.checksums.background.throttle import LOOK_AGAIN_S, Throttle
 from archive_service.checksums.disk_demand import DiskDemand
 from archive_service.checksums.hash_blocks import HashState
@@ -217,7 +217,7 @@ class _BackgroundHashing(AlbumHashing):
     def __init__(self, files: AlbumFiles, run: _AlbumRun) -> None:
         super().__init__(files, run.album)
         self._run = run
-        self._pages: Pages
+        self._pages: PageCacheGuard
         self._is_local = self._is_cold = False
         self._looked_at = 0
 
@@ -240,7 +240,7 @@ class _BackgroundHashing(AlbumHashing):
 
     def opened(self, source: SourceIndex, state: HashState) -> SourceFile:
         file = super().opened(source, state)
-        self._pages = Pages(file)
+        self._pages = PageCacheGuard(file)
         self._is_local = isinstance(file, DiskFile)
         self._looked_at = state.offset
         return file

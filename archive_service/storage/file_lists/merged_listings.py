@@ -10,9 +10,9 @@ from typing import NamedTuple
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing
 from archive_service.archive.lru import WeightedLRU
+from archive_service.storage.file_lists.list_contents import FileList
 from archive_service.storage.file_lists.list_place import ListTimes
 from archive_service.storage.file_lists.merging import merged
-from archive_service.storage.file_lists.parsed_list import FileList
 
 _BYTES_PER_ENTRY = 200
 

@@ -7,7 +7,7 @@ from archive_service.storage.local.page_advice import let_go, read_no_further
 from archive_service.storage.local.page_cache import is_cold
 
 
-class Pages:
+class PageCacheGuard:
     """The pages of an open file; make it before the file is read.
 
     A remote file has none: each byte comes over the network.
