@@ -13,7 +13,7 @@ from typing import Protocol
 
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing, SourceIndex
-from archive_service.storage.local.page_advice import read_ahead
+from archive_service.storage.local.page_cache_advice import read_ahead
 from archive_service.storage.wanted_tree import WantedTree
 
 READ_AHEAD_BYTES = 2 * 1024 * 1024
