@@ -61,21 +61,21 @@ _ADVICE = {
 _EPILOG = """\
 names:
   A file is packed under its base name, a directory under its base name with
-  everything below it, hidden files and empty directories too.  "." and ".."
-  go by the name of the directory they are, "/" by "root".
-  Of several with one base name the first keeps it, the next becomes
-  "name (2).ext".  What is named twice is packed once.
-  Links are followed where they are named.  Links and special files inside
+  everything below it: hidden files and empty directories, too.
+  "." and ".." get the name of the directory they stand for, "/" gets "root".
+  If several have one base name, the first keeps it and the next becomes
+  "name (2).ext".  What is given twice is packed once.
+  A link among the FILEs is followed.  Links and special files inside
   directories are left out, and so is the archive itself; each is reported.
 
 output:
   The file NAME is replaced once the new archive is complete, or not at all.
   A file that changes while it is being packed is an error.
-  A progress bar is shown where standard error is a terminal.
+  A progress bar is shown if standard error is a terminal.
 
 exit status:
   0  packed
-  1  given up half-way
+  1  failed while it was being written
   2  refused before anything was written
 
 Each setting is read from its flag, or from the environment variable in

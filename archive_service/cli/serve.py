@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from archive_service.archive.representation import ArchiveOptions
-from archive_service.cli.arguments import OneLineParser, add_settings, given_settings, help_of
+from archive_service.cli.arguments import OneLineParser, add_settings, given_settings
 from archive_service.cli.console import complain, refusing_wrong_settings
 from archive_service.cli.process_tuning import (
     allow_many_connections,
@@ -31,7 +31,7 @@ from archive_service.config.build import Site, Sites, accepting, archive_options
 from archive_service.config.groups.signing_settings import signing_state
 from archive_service.config.log_setup import configure_logging
 from archive_service.config.metrics_directory import shared_metrics
-from archive_service.config.setting_docs import docs_of, flag, variable, wrong_value
+from archive_service.config.setting_docs import flag, wrong_value
 from archive_service.config.settings import Settings, load_settings
 from archive_service.config.tracing import require_good_tracing
 from archive_service.observe.events import Observe
@@ -79,17 +79,12 @@ def parser() -> ArgumentParser:
         description="Serve the directories of PHOTOS_DIR as zip archives, packed on the fly.",
         epilog="Each setting is read from its flag, or from the environment variable in brackets, "
         "or from that variable in the file .env, or else is the default.  Secrets have no flag, "
-        f"because other users can see the arguments of a process.  {_secrets()}  "
+        "because other users can see the arguments of a process.  "
         "docs/settings.md says more about each setting.",
         allow_abbrev=False,
     )
     add_settings(made, Settings)
     return made
-
-
-def _secrets() -> str:
-    secrets = [(name, doc) for name, doc in docs_of(Settings).items() if doc.is_secret]
-    return " ".join(f"{variable(name)}: {help_of(name, doc)}." for name, doc in secrets)
 
 
 def _listeners(settings: Settings) -> Listeners:

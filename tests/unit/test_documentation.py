@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from harness.tools import tool
 
+from archive_service.cli import check, index
+from archive_service.cli import list as list_command
 from archive_service.cli.serve import parser
 from archive_service.config.environment import checked_env_file
 from archive_service.config.setting_docs import docs_of, flag, variable
@@ -85,6 +88,20 @@ def test_help_explains_every_setting(capsys: pytest.CaptureFixture[str]) -> None
     for setting, doc in SETTINGS.items():
         assert (flag(setting) in text) is not doc.is_secret
         assert f"[{variable(setting)}," in re.sub(r"\s+", " ", text)
+
+
+@pytest.mark.parametrize("command", [check, index, list_command])
+def test_help_of_other_commands_is_of_one_screen(
+    command: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        command.main(["-h"])
+    text = capsys.readouterr().out
+    assert "archive-service serve -h" in text
+    assert "exit status:\n  0  " in text
+    assert len(text.splitlines()) <= 50
+    known = {action for made in command.parser()._actions for action in made.option_strings}
+    assert {flag(name) for name, doc in SETTINGS.items() if not doc.is_secret} <= known
 
 
 def test_compose_passes_every_setting_on() -> None:
