@@ -172,6 +172,16 @@ def test_the_tests_that_a_document_names_exist(name: str) -> None:
     assert [path for path in named if not (REPOSITORY / path).exists()] == []
 
 
+def test_the_rooms_of_the_picture_have_what_it_names() -> None:
+    picture = text_of("docs/architecture.md").partition("## Rooms")[2].partition("A room may")[0]
+    named = re.findall(r"\(([a-z0-9_/, ]+)\)", picture)
+    names = {name.strip().rstrip("/") for group in named for name in group.split(",")}
+    package = REPOSITORY / "archive_service"
+    there = {path.stem for path in package.rglob("*") if "__pycache__" not in path.parts}
+    assert len(names) > 20
+    assert names - there == set()
+
+
 def test_the_modules_that_architecture_names_exist() -> None:
     text = text_of("docs/architecture.md")
     rooms = "cli|config|web|transfer|checksums|storage|observe|archive|http"
