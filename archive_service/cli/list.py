@@ -89,6 +89,12 @@ def parser() -> OneLineParser:
         nargs="*",
         help="a list for show, paths for write; see below",
     )
+    _add_options(made)
+    add_settings_of_service(made, Settings)
+    return made
+
+
+def _add_options(made: OneLineParser) -> None:
     made.add_argument("--name", help="the file name of the archive, unless its link has one")
     made.add_argument(
         "--skip-missing", action="store_true", help="have the list leave out missing files"
@@ -108,8 +114,6 @@ def parser() -> OneLineParser:
         default="",
         help="text to remove from the front of each path",
     )
-    add_settings_of_service(made, Settings)
-    return made
 
 
 def _show(options: Namespace, settings: Settings) -> int:
