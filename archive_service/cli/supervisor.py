@@ -88,11 +88,11 @@ class Hooks(NamedTuple):
     """The functions that the supervisor calls."""
 
     on_up: Callable[[], None]
-    """When all workers accept connections."""
+    """Called when all workers accept connections."""
     on_stop: Callable[[signal.Signals], None]
-    """With the first signal."""
+    """Called with the first signal."""
     on_end: Callable[[int], None]
-    """With the number of a worker that has ended, before its replacement starts."""
+    """Called with the number of a worker that has ended, before its replacement starts."""
 
 
 class Supervisor:

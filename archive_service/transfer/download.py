@@ -35,7 +35,7 @@ NOTED_BYTES = 1024 * 1024
 AT_ONCE_BYTES = 8 * 1024 * 1024
 """The bytes after which a download takes turns with others: little albums come first."""
 _STEPS = 3
-"""In which the rest of a little archive is made anew: for slower clients that takes longer."""
+"""Steps in which the rest of a little archive is made anew; for slow clients that does not pay."""
 _CONNECTION_ERRORS = (OSError, ClientError, asyncio.TimeoutError)
 
 

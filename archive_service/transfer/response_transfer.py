@@ -72,7 +72,7 @@ class Transfer:
         self._writer: SocketWriter | None = None
         self._watch: StallWatchdog | None = None
         self._unsent: Chunk | None = None
-        """What is left for the transport to send."""
+        """What the transport still has to send."""
 
     async def __aenter__(self) -> Transfer:
         await self._response.prepare(self._request)
@@ -110,7 +110,7 @@ class Transfer:
             writer.begin(chunk)
         except FileNotSent as error:
             self._unsent = error.unsent
-        finally:  # before a file that has changed a part is sent
+        finally:  # before part of a file that has changed is sent
             self._note_pending(writer.left_bytes)
         return self._pending_bytes
 

@@ -2,9 +2,9 @@
 
 A named file is packed under its base name, a named directory under its base name with everything
 below it.  A path that ends in `.` or `..` goes by the base name of what it resolves to; the root
-directory, which has none, goes by "root".  Links are followed where they are named, and left out
-where they lie in a directory.  The paths of the listing are absolute and free of links, so that
-files are opened the way `storage.local` opens them.
+directory, which has none, goes by "root".  A named link is followed; links within a directory are
+left out.  The paths of the listing are absolute and free of links, so that files are opened the way
+`storage.local` opens them.
 """
 
 from __future__ import annotations

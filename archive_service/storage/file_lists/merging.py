@@ -73,7 +73,7 @@ def merged(wanted: FileList, found: Found, *, times: ListTimes) -> Listing:
 
 
 class _Columns:
-    """Rows of files and directories by column."""
+    """The columns of files and directories; a row is one of them."""
 
     def __init__(self) -> None:
         self.origins: list[bytes] = []

@@ -251,7 +251,7 @@ class Walk:
             links.skip(inode, "no file")
         elif not target.path or path.startswith(target.path + b"/"):
             links.skip(inode, "loop")
-        elif place.is_linked:  # each would multiply what those before it have multiplied
+        elif place.is_linked:  # links within linked directories would multiply the album
             links.skip(inode, "nested")
         else:
             return target

@@ -96,7 +96,7 @@ class Bucket:
             bounds.check(page.keys, page.first, now_s=time.monotonic())
             token = answer.get("NextContinuationToken")
             if not token or token == asked.get("ContinuationToken"):
-                # There are more objects, which nothing leads to.
+                # The store says that there are more objects, but not how to list them.
                 raise StorageUnavailable("incomplete listing")
             asked["ContinuationToken"] = token
 
