@@ -34,7 +34,7 @@ OnLeftOut = Callable[[bytes, str], None]
 _NAME_OF_ROOT = b"root"
 _ALL_MAY_READ = stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH
 _REFUSALS = {
-    "too deep": f"more than {MAX_DEPTH} directories within directories; pack them in parts",
+    "too deep": f"directories nested deeper than {MAX_DEPTH}; pack them in parts",
     "file too large": "has a file of an impossible size",
     "changing": "is being changed; try again",
 }

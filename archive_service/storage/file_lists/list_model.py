@@ -151,7 +151,7 @@ def _fault(entry: ListedPath | ListedText) -> tuple[str, str] | None:
     if not (is_archive_id(album) and slash and _is_inside(path)):
         return "outside", "path: is no path in an album"
     if path.count("/") > MOST_DIRECTORIES:
-        return "broken", f"path: has more than {MOST_DIRECTORIES} directories within directories"
+        return "broken", f"path: is nested deeper than {MOST_DIRECTORIES} directories"
     is_file = not entry.path.endswith("/")
     if is_file and entry.name is not None and (not entry.name or entry.name.endswith("/")):
         return "broken", "as: is that of a directory, and path that of a file"

@@ -48,7 +48,7 @@ from archive_service.storage.local.stat_record import (
 from archive_service.storage.local.symlinks import AlbumLinks, LinkTarget
 
 MAX_DEPTH = 64
-"""The most directories within directories; each holds a descriptor while it is walked."""
+"""How deep directories may be nested; each level holds a descriptor while it is walked."""
 VANISHED = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 """The errors of opening a file that was replaced or removed since its name was read."""
 _Named = tuple[bytes, "bytes | None"]
