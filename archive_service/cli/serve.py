@@ -44,7 +44,7 @@ from archive_service.observe.process_events import (
     SigningReported,
 )
 from archive_service.web.http_server.connection_counts import ConnectionCount, shared_counts
-from archive_service.web.http_server.runner import Runner
+from archive_service.web.http_server.graceful_shutdown import shut_down
 from archive_service.web.http_server.shared_listener import SharedListener
 from archive_service.web.limits.policy import SharedCounts
 
@@ -149,7 +149,7 @@ class _Service:
             # One process is enough: all of them share the index.
             async with work.going_on() if number == 0 else nullcontext():
                 on_stop(await next_one())
-            await _stop(runner, next_one, timeout_s=self.settings.shutdown_timeout)
+            await shut_down(runner, next_one, timeout_s=self.settings.shutdown_timeout)
 
     def _sites(self, number: int) -> Sites:
         def site(listener: socket.socket, connections: ConnectionCount) -> Site:
@@ -221,19 +221,3 @@ def _url(host: str, port: int) -> str:
     """Return the address for a browser on this machine."""
     name = "localhost" if host in _EVERY_ADDRESS else host
     return f"http://[{name}]:{port}/" if ":" in name else f"http://{name}:{port}/"
-
-
-async def _stop(
-    runner: Runner, next_one: Callable[[], Awaitable[signal.Signals]], *, timeout_s: float
-) -> None:
-    """Wait for downloads to finish; abort them after the time-out or a second signal."""
-    answering = asyncio.all_tasks() - {asyncio.current_task()}
-    stopping = asyncio.ensure_future(runner.cleanup())
-    impatient = asyncio.ensure_future(next_one())
-    await asyncio.wait(
-        {stopping, impatient}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED
-    )
-    for task in (*answering, impatient):
-        task.cancel()  # a cancelled download cuts its connection
-    await asyncio.gather(*answering, impatient, return_exceptions=True)
-    await stopping
