@@ -145,7 +145,7 @@ class Transfer:
             finally:  # a client that leaves has taken a part
                 self._note_pending(self._writer.left_bytes)
         if self._unsent is not None:
-            # Once it holds bytes it is waited for until it holds none.
+            # While the transport holds bytes, wait until it holds none.
             transport.set_write_buffer_limits(high=0)
             await self._in_time(transport, self._send_by_transport(self._unsent))
             self._note_pending(0)

@@ -58,10 +58,10 @@ ROOT_TIMEOUT_S = 5.0
 SETTLED_WITHIN_S = 0.5
 """How long a description waits for suspected files to be read again."""
 INDEX_ENDS_WITHIN_S = 5.0
-"""How long the end waits for the index to take what was learned."""
+"""How long `close` waits for the index to take what was learned."""
 _ROOT, _INDEX = "root", "index"
 _TIDYING = "tidy"
-"""Apart from the root, because it reads LISTS_DIR, too, which may hang."""
+"""A thread apart from that of the root, because it reads LISTS_DIR, too, which may hang."""
 _Result = TypeVar("_Result")
 
 

@@ -19,7 +19,7 @@ from archive_service.web.pages.page_messages import ARCHIVE
 
 _KEPT_FIGURES = 100_000
 _WEIGHT_OF_KEY = 10
-"""In figures of a part: a question for few parts is not free of charge."""
+"""What a kept answer weighs by itself, in figures of a part: few parts take memory, too."""
 
 
 class PartFigures(NamedTuple):

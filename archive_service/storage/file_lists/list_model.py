@@ -22,7 +22,7 @@ from archive_service.archive.id import is_archive_id
 
 MAX_PATH_CHARACTERS = 4096
 MOST_DIRECTORIES = 64
-"""Within one another; an album of a disk has no more either."""
+"""How deep they may be nested: as deep as in an album on a disk."""
 MAX_TEXT_CHARACTERS = 16_384
 """As UTF-8 less than LARGE_FILE_BYTES: a text is sent from memory, as a small file is."""
 _CONFIG = ConfigDict(extra="forbid", strict=True, frozen=True)

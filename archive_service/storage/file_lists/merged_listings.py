@@ -32,7 +32,7 @@ class _Merged(NamedTuple):
 
     @property
     def memory_bytes(self) -> int:
-        """About how much memory this takes, but for the albums."""
+        """About how much memory this takes, without the listings of the albums."""
         return self.wanted.memory_bytes + _BYTES_PER_ENTRY * len(self.listing)
 
 

@@ -123,7 +123,7 @@ class Walk:
             self.directory(descriptor, Place(self.reached, self.reached))
 
     def keep(self, entries: int) -> None:
-        """Collect what shows later that the album is the same, if it has no more entries."""
+        """Also collect what later shows that the album is unchanged, unless it has more entries."""
         self._kept = KeptAlbumBuilder(entries)
 
     def kept_album(self) -> KeptAlbum | None:
