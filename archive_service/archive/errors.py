@@ -7,14 +7,14 @@
     │   └── PartNotFound         the archive has fewer parts
     ├── AlbumEmpty               the album has no file yet
     ├── SpeculativeRequest       a browser asks ahead of a click that may never come
-    ├── LinkInvalid              where links have to be signed
+    ├── LinkInvalid              links have to be signed
     │   ├── LinkNotSigned        the signature is missing or is not that of the link
     │   └── LinkExpired          the signature is right, and its time is over
     ├── BadQuery                 a query value that cannot be used
     ├── BadForm                  a form that cannot be read
     │   ├── NoForm               the content is of another type
     │   ├── FormTimedOut         it did not come in time
-    │   └── TooManyChosen        it, or the link that it leads to, would be too long
+    │   └── TooManyChosen        the form, or the link it leads to, would be too long
     ├── SelectionOutdated        files were added, removed or renamed since a link was made
     ├── StorageUnavailable       the album exists, but cannot be described now
     │   ├── AlbumInMotion        it is being changed, most likely uploaded
@@ -22,9 +22,9 @@
     │   ├── ArchiveTooLarge      the archive is longer than clients and systems can count
     │   ├── AlbumArchived        its objects have to be restored by the store first
     │   └── ListingTimedOut      its disk does not answer in time
-    ├── Refused                  fair use: a request that is good, but one too many
-    │   ├── ServiceBusy          as many downloads are under way as there may be
-    │   ├── ClientBusy           as many of one client
+    ├── Refused                  fair use: a good request, but one too many
+    │   ├── ServiceBusy          no more downloads at once
+    │   ├── ClientBusy           no more downloads of this client at once
     │   └── ClientRefused        the client has asked for too many missing archives
     └── DownloadFailed           after the header fields: the connection is aborted
         ├── SourceChanged        a file is no longer what the listing says
@@ -203,7 +203,7 @@ class SourceChanged(DownloadFailed):
 
 
 class SourceSuspected(SourceChanged):
-    """A file has the size and mtime that were listed, and another ctime or inode number.
+    """A file has the listed size and mtime, but another ctime or inode number.
 
     Only reading the file shows whether its content has changed.
     """

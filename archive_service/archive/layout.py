@@ -38,7 +38,7 @@ from archive_service.archive.zip.dos_time import dos_times
 from archive_service.archive.zip.end_records import end_records
 
 MAX_ENTRIES_PER_SEGMENT = 4096
-"""Bounds the work for one segment where entries are tiny, such as empty files."""
+"""The most entries of a segment: bounds its work if entries are tiny, such as empty files."""
 MAX_ARCHIVE_BYTES = MOST_BYTES
 """The largest file offset; most clients read lengths into a signed 64-bit integer, too."""
 

@@ -1,7 +1,7 @@
 """Long columns, a piece at a time.
 
-One call of C keeps the interpreter to its end.  For 150,000 entries that is 5 to 20 ms, in which no
-other thread goes on, the event loop's least of all.  Between two pieces they can.
+A call of C holds the interpreter until it returns: for 150,000 entries 5 to 20 ms, in which neither
+the event loop nor any other thread runs.  Between two pieces they can.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TypeVar
 PIECE_ENTRIES = 1024
 """A call for so many takes some 0.1 ms."""
 _PIECE_BYTES = 32 * 1024
-"""The same for a call that cuts a text: so much of it has about as many names."""
+"""Characters for a call that cuts a text: they hold about as many names."""
 _Value = TypeVar("_Value")
 
 

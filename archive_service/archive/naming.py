@@ -51,7 +51,7 @@ _DEVICES = r"(?:con|prn|aux|nul|(?:com|lpt)[0-9¹²³]|conin\$|conout\$)"
 # Texts, which `re` compiles when they are first used: plain names need none of them, and to compile
 # them takes a twentieth of the time to pack a small file.
 _DEVICE = rf"(?i:{_DEVICES} *(?:\.|/?\Z))"
-# Windows drops the dots and spaces that end a component, and the name is another one.
+# Windows drops dots and spaces at the end of a component, which makes it another name.
 _UNPORTABLE = rf"[{_FORBIDDEN}{_DISGUISE}\0-\x1f\x7f-\x9f]|[. ](?=[. ]*/?\Z)|\A(?=/?\Z)"
 # The same is why ".. " is no safer than "..".
 _UNSAFE = r"[\\\0]|\A(?:[. ]*\.[. ]*)?(?=/?\Z)"

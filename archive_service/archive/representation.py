@@ -44,7 +44,7 @@ class ArchiveOptions:
 
 
 class Contents(Protocol):
-    """What validators need to know of the contents of an album's files."""
+    """What the index knows of an album's files, as far as validators need it."""
 
     @property
     def stamps(self) -> array[int] | None:

@@ -9,9 +9,10 @@ albums must stay unchanged for SETTLE_TIME by our own monotonic clock:
 - A file is empty.  An upload that replaces a file truncates the old one first.  While the kernel
   does that, a second for gigabytes, `stat` shows size 0 with the old times.
 
-Some uploads pause for longer than SETTLE_TIME.  They show by a young empty file, a temporary name,
-a file that is open for writing, or one full of zeros or with holes; see `UploadSign`.  Each sign
-counts for a limited time, because a program that broke off may have left it behind.
+Some uploads pause for longer than SETTLE_TIME.  Their signs are a young empty file, a temporary
+name, a file that is open for writing, and one with zeros at both ends or with holes; see
+`UploadSign`.  Each sign counts for a limited time, because a program that broke off may have left
+it behind.
 """
 
 from __future__ import annotations

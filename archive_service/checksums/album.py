@@ -40,7 +40,7 @@ from archive_service.storage.base import AlbumFiles, Storage
 STORE_EVERY_S = 5.0
 """How often learned values are written to the index during a download."""
 STORED_AT_ONCE = 8192
-"""With so many they are written sooner: while the index takes them, descriptions wait for it."""
+"""So many are written at once: descriptions wait while the index takes them."""
 SOON_READ_BYTES = 64 * 1024 * 1024
 """The most bytes of suspected files that are read before a description is used."""
 _LATEST_S = 2**32 - 1
@@ -159,11 +159,11 @@ class AlbumChecksums(Crc32Column):
     ) -> None:
         """Note values, from any thread; `read_from_ns` is the Unix time when reading began.
 
-        Raise SourceChanged where a file has another than expected, or than was known.
+        Raise SourceChanged where a value differs from the expected or known one.
         """
         learned, values = sources, list(crc32s)
         others: Mapping[SourceIndex, int] = {}
-        if self._known.suspected or not self.are_unknown(sources):  # else nothing contradicts them
+        if self._known.suspected or not self.are_unknown(sources):  # else none is contradicted
             learned, values, others = self._compared(dict(zip(sources, values, strict=True)))
         super().learn(learned, values, read_from_ns=read_from_ns)
         # Otherwise a second change in the same step of the clock would look like no change.
@@ -178,7 +178,7 @@ class AlbumChecksums(Crc32Column):
             raise rewritten(next(iter(others)))
 
     def _compared(self, read: Mapping[SourceIndex, int]) -> _Compared:
-        """Return what is new of values, as columns, and those that another content has."""
+        """Return the new values as columns, and by source those of files with another content."""
         values = {source: crc32 for source, crc32 in read.items() if self.values[source] != crc32}
         if contradicted := [source for source in values if self.values[source] != UNKNOWN]:
             self._doubt_all(contradicted)
@@ -224,9 +224,9 @@ class AlbumChecksums(Crc32Column):
         self._threads.begun.forget(self._archive, self.listing, source)
 
     def begin_settling(self) -> Future[None] | None:
-        """Have suspected files read that are soon read; None where none is suspected.
+        """Have the suspected files read that take little time; return None if there are none.
 
-        The others are read behind them if `HashThreads.reads_behind` says so.
+        The others are read afterwards, if `HashThreads.reads_behind` is set.
         """
         if not self._known.suspected:
             return None

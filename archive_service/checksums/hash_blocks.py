@@ -16,7 +16,7 @@ from zlib_ng import zlib_ng
 from archive_service.archive.errors import SourceChanged, SourceUnreadable
 from archive_service.storage.base import DiskFile, SourceFile
 from archive_service.storage.local.holes import TRUSTED_AGE_NS, data_offset
-from archive_service.storage.progress import note_progress
+from archive_service.storage.thread_progress import note_progress
 
 BLOCK_BYTES = 512 * 1024
 """Bytes hashed between two checks whether to continue."""

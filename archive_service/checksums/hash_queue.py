@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from threading import Lock
 
 from archive_service.archive.id import ArchiveId
-from archive_service.storage.progress import note_step
+from archive_service.storage.thread_progress import note_step
 
 SMALL_BYTES = 16 * 1024 * 1024
 """Up to here a task is small: it ends within a turn on most disks."""

@@ -46,7 +46,7 @@ class KnownFiles:
     def __init__(self, archive: ArchiveId, listing: Listing) -> None:
         self.crc32s: dict[SourceIndex, int] = {}
         self.suspected: dict[SourceIndex, int] = {}
-        """The CRC-32 that a file has unless it was rewritten: reading it shows which."""
+        """The CRC-32 that a suspected file has unless it was rewritten; reading it decides."""
         self.stamps: array[int] | None = None if listing.is_of_objects else stamps_of(listing)
         """The stamps of all sources; see `file_version`.  None for objects."""
         self.gone: AbstractSet[bytes] = frozenset()
@@ -107,13 +107,13 @@ class KnownFiles:
         return self.crc32s.get(source, self.suspected.get(source, UNKNOWN))
 
     def contradict(self, source: SourceIndex, crc32: int) -> None:
-        """Note the CRC-32 that a file was said to have, and has not, though no time has moved."""
+        """Note that a file has another CRC-32 than its row says, though its times are the same."""
         self.suspected.pop(source, None)
         self.crc32s[source] = crc32
         self._doubted.add(source)
 
     def doubt(self, index: CrcIndex, crc32s: Mapping[SourceIndex, int]) -> None:
-        """Have files read again before anything of them is sent, whatever their times."""
+        """Have files read again before anything of them is sent, though no time shows a change."""
         stamps = self.stamps
         if stamps is None:  # an object's entity tag shows its change
             return

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from argparse import (
+    SUPPRESS,
     Action,
     ArgumentParser,
     ArgumentTypeError,
     BooleanOptionalAction,
     Namespace,
     RawDescriptionHelpFormatter,
+    _ActionsContainer,
 )
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -27,6 +29,11 @@ from archive_service.config.setting_docs import (
     variable,
 )
 
+SETTINGS_OF_SERVICE = """\
+settings:
+  Those of the service, given in the same way: as a flag, as a variable of the
+  environment, or in the file .env.  `archive-service serve -h` explains them.
+"""
 _USUAL_COLUMNS = 80
 
 
@@ -91,17 +98,36 @@ def hash_argument(text: str) -> ArchiveId:
 def add_settings(parser: OneLineParser, settings: type) -> None:
     """Add a flag for each setting but secrets, under the headings of their groups."""
     for group in groups_of(settings):
-        section = parser.add_argument_group(title_of(group).en)
+        section = parser.add_argument_group(title_of(group).en, _of_secrets(group))
         for name, doc in docs_of(group).items():
-            if doc.is_secret:
-                continue
-            if doc.kind.is_switch:
-                made = section.add_argument(
-                    flag(name), action=BooleanOptionalAction, default=None, help=doc.summary
-                )
-            else:
-                made = section.add_argument(flag(name), metavar=doc.kind.metavar, help=doc.summary)
-            parser.explanations[made] = partial(_escaped_help, name, doc)
+            if not doc.is_secret:
+                made = _add_flag(section, name, doc)
+                parser.explanations[made] = partial(_escaped_help, name, doc)
+
+
+def add_settings_of_service(parser: OneLineParser, settings: type) -> None:
+    """Add the same flags without explanations: those of the service would bury the command's."""
+    for name, doc in docs_of(settings).items():
+        if not doc.is_secret:
+            parser.explanations[_add_flag(parser, name, doc)] = lambda: SUPPRESS
+
+
+def _add_flag(section: _ActionsContainer, name: str, doc: SettingDoc) -> Action:
+    if doc.kind.is_switch:
+        return section.add_argument(
+            flag(name), action=BooleanOptionalAction, default=None, help=doc.summary
+        )
+    return section.add_argument(flag(name), metavar=doc.kind.metavar, help=doc.summary)
+
+
+def _of_secrets(group: type) -> str | None:
+    """Return what -h says of the secrets of a group; None if it has none."""
+    texts = [
+        f"A secret, which has no flag: {help_of(name, doc)}."
+        for name, doc in docs_of(group).items()
+        if doc.is_secret
+    ]
+    return " ".join(texts) or None
 
 
 def given_settings(namespace: Namespace, settings: type) -> dict[str, str]:

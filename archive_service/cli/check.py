@@ -8,13 +8,34 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from collections.abc import Sequence
 
-from archive_service.cli.arguments import OneLineParser, add_settings, given_settings
+from archive_service.cli.arguments import (
+    SETTINGS_OF_SERVICE,
+    AsWritten,
+    OneLineParser,
+    add_settings_of_service,
+    given_settings,
+)
 from archive_service.cli.console import quiet_on_closed_pipe, refusing_wrong_settings
 from archive_service.cli.doctor.findings import Severity
 from archive_service.cli.doctor.inspection import all_findings
 from archive_service.config.settings import Settings, load_settings
 
 _WRONG = 1
+_DESCRIPTION = """\
+Check the service on this machine: settings, permissions, limits and index.
+Run it as the user of the service, with the settings of the service.
+"""
+_EPILOG = f"""\
+output:
+  One line for each check: good, advice (it works, but could be better) or
+  wrong, with what to do.
+
+{SETTINGS_OF_SERVICE}
+exit status:
+  0  nothing is wrong
+  1  something is wrong
+  2  an argument or a setting is wrong
+"""
 
 
 @quiet_on_closed_pipe
@@ -31,10 +52,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def parser() -> ArgumentParser:
     """Return the parser of the command's arguments."""
     made = OneLineParser(
-        description="Check the service here: settings, permissions, limits "
-        "and index.  Run it as the user that the service runs as, with the same settings.",
-        epilog="exit status: 0 nothing is wrong, 1 something is, 2 a setting is",
+        usage="%(prog)s [-h] [SETTINGS]",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
         allow_abbrev=False,
+        formatter_class=AsWritten,
     )
-    add_settings(made, Settings)
+    add_settings_of_service(made, Settings)
     return made

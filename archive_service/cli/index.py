@@ -18,7 +18,14 @@ from archive_service.archive.errors import (
 from archive_service.archive.id import ArchiveId, is_archive_id
 from archive_service.checksums.crc_index.base import CrcIndex
 from archive_service.checksums.maintenance import AlbumReport, Maintenance
-from archive_service.cli.arguments import OneLineParser, add_settings, given_settings, hash_argument
+from archive_service.cli.arguments import (
+    SETTINGS_OF_SERVICE,
+    AsWritten,
+    OneLineParser,
+    add_settings_of_service,
+    given_settings,
+    hash_argument,
+)
 from archive_service.cli.console import (
     USAGE_ERROR,
     complain,
@@ -36,13 +43,22 @@ from archive_service.storage.base import Storage
 from archive_service.storage.local.unclosed_files import UnclosedFiles
 
 _FAILURE, _SIGNALLED = 1, 128
-_EPILOG = (
-    "fill computes the checksums that are not known yet, so that no first download has to; verify"
-    " reads all files of known checksums, reports those whose content has changed while size and"
-    " times have not, a sign of a failing disk, and mends their checksums; prune forgets albums"
-    " that are gone. All three may run beside the service, as the same user and with the same"
-    " settings. exit status: 0 all is well, 1 it is not, 2 an argument or a setting is wrong"
-)
+_EPILOG = f"""\
+actions:
+  fill    compute the checksums that are missing, so that no first download
+          has to wait for them
+  verify  read all files whose checksums are known, report those whose content
+          has changed while size and times have not (the disk may be failing),
+          and correct their checksums
+  prune   forget albums that are gone; takes no HASH
+  All three may run beside the service; run them as the user of the service.
+
+{SETTINGS_OF_SERVICE}
+exit status:
+  0  all is well
+  1  something is wrong; the messages say what
+  2  an argument or a setting is wrong
+"""
 
 
 @quiet_on_closed_pipe
@@ -83,19 +99,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def parser() -> OneLineParser:
     """Return the parser of the command's arguments."""
     made = OneLineParser(
+        usage="%(prog)s [-h] [SETTINGS] {fill,verify,prune} [HASH ...]",
         description="Fill, verify or prune the index of checksums.",
         epilog=_EPILOG,
         allow_abbrev=False,
+        formatter_class=AsWritten,
     )
-    made.add_argument("action", choices=("fill", "verify", "prune"), help="what to do, see below")
+    made.add_argument("action", choices=("fill", "verify", "prune"), help="what to do; see below")
     made.add_argument(
         "hashes",
         metavar="HASH",
         type=hash_argument,
         nargs="*",
-        help="names of albums' directories, all albums if none is given",
+        help="name of an album's directory; without any, all albums",
     )
-    add_settings(made, Settings)
+    add_settings_of_service(made, Settings)
     return made
 
 

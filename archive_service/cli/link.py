@@ -59,8 +59,8 @@ def parser() -> ArgumentParser:
     """Return the parser of the command's arguments."""
     made = OneLineParser(
         description="Print a signed link to an archive, whether the archive exists or not.",
-        epilog="The key is the first of the setting SIGNING_KEYS, which is read from the "
-        "environment or else from the file .env: it has to be that of the service.",
+        epilog="The first key of SIGNING_KEYS signs the link; the service must have the same key.  "
+        "The setting is read from the environment, or else from the file .env.",
         allow_abbrev=False,
     )
     made.add_argument(
@@ -78,7 +78,7 @@ def parser() -> ArgumentParser:
     made.add_argument(
         "--base",
         type=_base,
-        help="what the link begins with, such as https://example.org; without it, it has no host",
+        help="what the link begins with, such as https://example.org; without it, /archive/",
     )
     return made
 

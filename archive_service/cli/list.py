@@ -19,7 +19,14 @@ from archive_service.archive.id import ArchiveId, is_archive_id
 from archive_service.archive.layout import ArchiveLayout, lay_out
 from archive_service.archive.listing import Listing
 from archive_service.archive.naming import NameRules, archive_names
-from archive_service.cli.arguments import OneLineParser, add_settings, given_settings, hash_argument
+from archive_service.cli.arguments import (
+    SETTINGS_OF_SERVICE,
+    AsWritten,
+    OneLineParser,
+    add_settings_of_service,
+    given_settings,
+    hash_argument,
+)
 from archive_service.cli.console import (
     USAGE_ERROR,
     complain,
@@ -32,21 +39,28 @@ from archive_service.config.album_storage import storage_of
 from archive_service.config.listed_archives import list_place_of
 from archive_service.config.settings import Settings, load_settings
 from archive_service.config.values import zone_of
+from archive_service.storage.file_lists.list_contents import FileList
 from archive_service.storage.file_lists.list_model import ListBroken, read_list
 from archive_service.storage.file_lists.list_place import SUFFIX, ListTimes
 from archive_service.storage.file_lists.merging import resolved
-from archive_service.storage.file_lists.parsed_list import FileList
 
 _FAILURE = 1
 _STDIN = "-"
-_EPILOG = (
-    "show takes the HASH of a list in LISTS_DIR, or the path of a list's file, and prints size and"
-    " name of each file that its archive has, or what is wrong. write takes paths below PHOTOS_DIR,"
-    " with a slash behind them for directories, or reads them from standard input, one a line, and"
-    " prints the list; a name may follow behind a tab. Lines of a manifest for nginx's mod_zip are"
-    " taken as well. exit status: 0 all is well, 1 the list can't be sent, 2 an argument or a"
-    " setting is wrong"
-)
+_EPILOG = f"""\
+actions:
+  show   print size and name of each file of the archive, or what is wrong;
+         takes the HASH of a list in LISTS_DIR, or the path of a list's file
+  write  print a list; takes paths below PHOTOS_DIR, those of directories with
+         a slash behind them, or reads them from standard input, one a line:
+         path, or path, tab and name; the lines of a manifest for nginx's
+         mod_zip do as well
+
+{SETTINGS_OF_SERVICE}
+exit status:
+  0  all is well
+  1  the list can't be sent
+  2  an argument or a setting is wrong
+"""
 
 
 @quiet_on_closed_pipe
@@ -61,10 +75,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def parser() -> OneLineParser:
     """Return the parser of the command's arguments."""
     made = OneLineParser(
-        description="Show what a list holds, or write one.", epilog=_EPILOG, allow_abbrev=False
+        usage="%(prog)s [-h] [SETTINGS] show LIST\n"
+        "       %(prog)s [-h] [SETTINGS] write [OPTIONS] [PATH ...]",
+        description="Show what a list of files holds, or write one.",
+        epilog=_EPILOG,
+        allow_abbrev=False,
+        formatter_class=AsWritten,
     )
-    made.add_argument("action", choices=("show", "write"), help="what to do, see below")
-    made.add_argument("paths", metavar="LIST_OR_PATH", nargs="*", help="see below")
+    made.add_argument("action", choices=("show", "write"), help="what to do; see below")
+    made.add_argument(
+        "paths",
+        metavar="LIST_OR_PATH",
+        nargs="*",
+        help="a list for show, paths for write; see below",
+    )
+    _add_options(made)
+    add_settings_of_service(made, Settings)
+    return made
+
+
+def _add_options(made: OneLineParser) -> None:
     made.add_argument("--name", help="the file name of the archive, unless its link has one")
     made.add_argument(
         "--skip-missing", action="store_true", help="have the list leave out missing files"
@@ -84,8 +114,6 @@ def parser() -> OneLineParser:
         default="",
         help="text to remove from the front of each path",
     )
-    add_settings(made, Settings)
-    return made
 
 
 def _show(options: Namespace, settings: Settings) -> int:

@@ -12,7 +12,7 @@ import signal
 import stat
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
@@ -38,6 +38,7 @@ from archive_service.cli.packing.pack_errors import (
     PackingFailed,
     PackingRefused,
 )
+from archive_service.cli.packing.progress_bar import progress_bar
 from archive_service.cli.packing.saved_file import Identity, find_target, replacing
 from archive_service.cli.packing.sources import Sources, collect, packed_names
 from archive_service.config.environment import load_group
@@ -60,21 +61,21 @@ _ADVICE = {
 _EPILOG = """\
 names:
   A file is packed under its base name, a directory under its base name with
-  everything below it, hidden files and empty directories too.  "." and ".."
-  go by the name of the directory they are, "/" by "root".
-  Of several with one base name the first keeps it, the next becomes
-  "name (2).ext".  What is named twice is packed once.
-  Links are followed where they are named.  Links and special files inside
+  everything below it: hidden files and empty directories, too.
+  "." and ".." get the name of the directory they stand for, "/" gets "root".
+  If several have one base name, the first keeps it and the next becomes
+  "name (2).ext".  What is given twice is packed once.
+  A link among the FILEs is followed.  Links and special files inside
   directories are left out, and so is the archive itself; each is reported.
 
 output:
   The file NAME is replaced once the new archive is complete, or not at all.
   A file that changes while it is being packed is an error.
-  A progress bar is shown where standard error is a terminal.
+  A progress bar is shown if standard error is a terminal.
 
 exit status:
   0  packed
-  1  given up half-way
+  1  failed while it was being written
   2  refused before anything was written
 
 Each setting is read from its flag, or from the environment variable in
@@ -201,7 +202,7 @@ def _write(
     place = AlbumPlace(Path("/"))
     open_files = partial(LocalAlbumFiles, place, sources.listing, in_flight=in_flight)
     try:
-        with _progress(writer.work_bytes(layout)) as on_progress:
+        with progress_bar(writer.work_bytes(layout)) as on_progress:
             writer(layout, open_files, output, on_progress=on_progress).write()
     except DownloadFailed as failed:
         if failed.source is None:
@@ -224,18 +225,6 @@ def _output_errors_explained(output: bytes) -> Iterator[None]:
     except OSError as error:
         advice = _ADVICE.get(error.errno or 0, "save elsewhere")
         raise PackingFailed(output, f"can't be written: {error.strerror}; {advice}") from None
-
-
-@contextmanager
-def _progress(total_bytes: int) -> Iterator[Callable[[int], object]]:
-    if sys.stderr is None or not sys.stderr.isatty():
-        yield lambda _count: None
-        return
-    # Imported only for a terminal: the import takes as long as packing a thousand files.
-    from tqdm import tqdm  # noqa: PLC0415
-
-    with tqdm(total=total_bytes, unit="B", unit_scale=True, dynamic_ncols=True) as bar:
-        yield bar.update
 
 
 @contextmanager

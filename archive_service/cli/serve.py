@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from archive_service.archive.representation import ArchiveOptions
-from archive_service.cli.arguments import OneLineParser, add_settings, given_settings, help_of
+from archive_service.cli.arguments import OneLineParser, add_settings, given_settings
 from archive_service.cli.console import complain, refusing_wrong_settings
 from archive_service.cli.process_tuning import (
     allow_many_connections,
@@ -31,7 +31,7 @@ from archive_service.config.build import Site, Sites, accepting, archive_options
 from archive_service.config.groups.signing_settings import signing_state
 from archive_service.config.log_setup import configure_logging
 from archive_service.config.metrics_directory import shared_metrics
-from archive_service.config.setting_docs import docs_of, flag, variable, wrong_value
+from archive_service.config.setting_docs import flag, wrong_value
 from archive_service.config.settings import Settings, load_settings
 from archive_service.config.tracing import require_good_tracing
 from archive_service.observe.events import Observe
@@ -43,8 +43,8 @@ from archive_service.observe.process_events import (
     ServerStopping,
     SigningReported,
 )
-from archive_service.web.http_server.accept_balance import ConnectionCount, shared_counts
-from archive_service.web.http_server.runner import Runner
+from archive_service.web.http_server.connection_counts import ConnectionCount, shared_counts
+from archive_service.web.http_server.graceful_shutdown import shut_down
 from archive_service.web.http_server.shared_listener import SharedListener
 from archive_service.web.limits.policy import SharedCounts
 
@@ -79,17 +79,12 @@ def parser() -> ArgumentParser:
         description="Serve the directories of PHOTOS_DIR as zip archives, packed on the fly.",
         epilog="Each setting is read from its flag, or from the environment variable in brackets, "
         "or from that variable in the file .env, or else is the default.  Secrets have no flag, "
-        f"because other users can see the arguments of a process.  {_secrets()}  "
+        "because other users can see the arguments of a process.  "
         "docs/settings.md says more about each setting.",
         allow_abbrev=False,
     )
     add_settings(made, Settings)
     return made
-
-
-def _secrets() -> str:
-    secrets = [(name, doc) for name, doc in docs_of(Settings).items() if doc.is_secret]
-    return " ".join(f"{variable(name)}: {help_of(name, doc)}." for name, doc in secrets)
 
 
 def _listeners(settings: Settings) -> Listeners:
@@ -154,7 +149,7 @@ class _Service:
             # One process is enough: all of them share the index.
             async with work.going_on() if number == 0 else nullcontext():
                 on_stop(await next_one())
-            await _stop(runner, next_one, timeout_s=self.settings.shutdown_timeout)
+            await shut_down(runner, next_one, timeout_s=self.settings.shutdown_timeout)
 
     def _sites(self, number: int) -> Sites:
         def site(listener: socket.socket, connections: ConnectionCount) -> Site:
@@ -226,19 +221,3 @@ def _url(host: str, port: int) -> str:
     """Return the address for a browser on this machine."""
     name = "localhost" if host in _EVERY_ADDRESS else host
     return f"http://[{name}]:{port}/" if ":" in name else f"http://{name}:{port}/"
-
-
-async def _stop(
-    runner: Runner, next_one: Callable[[], Awaitable[signal.Signals]], *, timeout_s: float
-) -> None:
-    """Wait for downloads to finish; abort them after the time-out or a second signal."""
-    answering = asyncio.all_tasks() - {asyncio.current_task()}
-    stopping = asyncio.ensure_future(runner.cleanup())
-    impatient = asyncio.ensure_future(next_one())
-    await asyncio.wait(
-        {stopping, impatient}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED
-    )
-    for task in (*answering, impatient):
-        task.cancel()  # a cancelled download cuts its connection
-    await asyncio.gather(*answering, impatient, return_exceptions=True)
-    await stopping

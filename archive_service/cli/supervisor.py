@@ -28,7 +28,7 @@ from archive_service.archive.backoff import backoff_s
 from archive_service.archive.errors import errno_name
 from archive_service.cli.stop_signals import heard_signals, ignore_signals, signals_held_back
 from archive_service.observe.events import Observe
-from archive_service.observe.faults import raised_at
+from archive_service.observe.exception_place import raised_at
 from archive_service.observe.process_events import WorkerDied, WorkerFailed, WorkerReplaced
 
 _UP = b"\0"
@@ -88,11 +88,11 @@ class Hooks(NamedTuple):
     """The functions that the supervisor calls."""
 
     on_up: Callable[[], None]
-    """When all workers accept connections."""
+    """Called when all workers accept connections."""
     on_stop: Callable[[signal.Signals], None]
-    """With the first signal."""
+    """Called with the first signal."""
     on_end: Callable[[int], None]
-    """With the number of a worker that has ended, before its replacement starts."""
+    """Called with the number of a worker that has ended, before its replacement starts."""
 
 
 class Supervisor:

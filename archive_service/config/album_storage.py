@@ -23,17 +23,17 @@ from archive_service.storage.s3.location import Addressing
 _OF_ANY_STORE = "see the log of the store"
 _OF_STORES: Mapping[str, str] = {
     "no credentials": "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE",
-    "wrong credentials": "the store does not know AWS_ACCESS_KEY_ID, or AWS_SECRET_ACCESS_KEY is "
-    "that of another",
+    "wrong credentials": "the store does not know AWS_ACCESS_KEY_ID, or AWS_SECRET_ACCESS_KEY "
+    "does not belong to it",
     "credentials expired": "get new ones",
     "access denied": "permit s3:ListBucket and s3:GetObject to these credentials",
-    "other addressing": "set S3_ADDRESSING=virtual, or to path where it is that already",
+    "other addressing": "set S3_ADDRESSING=virtual, or path if it is virtual already",
     "no bucket": "make the bucket, or correct PHOTOS_DIR or AWS_ENDPOINT_URL",
     "other region": "set AWS_REGION to that of the bucket",
     "unreachable": "correct AWS_ENDPOINT_URL, or start the store",
     "timeout": "correct AWS_ENDPOINT_URL, look at the network, or raise S3_TIMEOUT",
-    "no trust": "the store's certificate is not trusted: AWS_CA_BUNDLE names a file of those that "
-    "are",
+    "no trust": "the store's certificate is not trusted: name a file with that of its authority in "
+    "AWS_CA_BUNDLE",
     "clock skew": "set the clock of this machine",
     "archived": "restore the objects, or exclude them from the lifecycle rule that archives them",
     "slow down": "the store has too much to do: try again later",

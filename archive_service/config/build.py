@@ -111,7 +111,7 @@ async def accepting(
 def _wait_policy(settings: Settings, written: UnclosedFiles, observe: Observe) -> WaitPolicy:
     settling = SettlePolicy(settings.settle_time, settings.settle_wait)
     look = upload_look(settings, written, observe)
-    # Without either a client that only compares entity tags would never see a rewritten file.
+    # Otherwise a client that only compares entity tags would never notice a rewritten file.
     reads_behind = settings.index_ahead == "off"
     return WaitPolicy(settling, settings.listing_timeout, look, reads_behind=reads_behind)
 

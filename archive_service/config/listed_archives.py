@@ -49,11 +49,11 @@ def list_place_of(settings: Settings) -> ListPlace | None:
         from archive_service.storage.file_lists.list_place import ListDirectory  # noqa: PLC0415
 
         return ListDirectory(settings.lists_dir, settings.list_size)
-    from archive_service.storage.s3.list_objects import ListObjects  # noqa: PLC0415
+    from archive_service.storage.s3.stored_lists import StoredLists  # noqa: PLC0415
 
     put_aws_variables_in_environment()
     location = replace(settings.lists_dir, addressing=settings.s3_addressing)
-    return ListObjects(location, settings.list_size, timeout_s=settings.s3_timeout)
+    return StoredLists(location, settings.list_size, timeout_s=settings.s3_timeout)
 
 
 def shadowed(storage: ListedStorage) -> Sequence[ArchiveId]:

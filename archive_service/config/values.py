@@ -21,7 +21,7 @@ _Number = TypeVar("_Number", int, float)
 _ON = frozenset(("1", "on", "t", "true", "y", "yes"))
 _OFF = frozenset(("0", "off", "f", "false", "n", "no"))
 _ASCII = (rb"\u0041", bytes(range(0x80)))
-"""Bytes that an encoding has to leave as they are; the first fails for one with escapes."""
+"""Bytes that an encoding has to leave as they are; the first reveals encodings with escapes."""
 _BEYOND_ASCII = bytes(range(0x80, 0x100))
 _MOST_ZONE_PARTS = 4
 
@@ -66,7 +66,7 @@ def number(least: int, most: int, *, zero: Text | None = None) -> ValueKind[int]
 
 
 def _with_zero(takes: Text, zero: Text | None) -> Text:
-    """Add to what a setting takes what 0 stands for, if anything."""
+    """Append the meaning of 0, if it has one, to what a setting takes."""
     if zero is None:
         return takes
     return Text(f"{takes.en}; 0 means {zero.en}", f"{takes.ru}; 0 — {zero.ru}")
@@ -99,7 +99,7 @@ def _takes_seconds(least: float, most: int) -> Text:
 
 
 def size(least: str, *, zero: Text | None = None, of: Text = _BYTES) -> ValueKind[int]:
-    """Take a number of bytes that is not below a size; `zero` says what 0 stands for."""
+    """Take a number of bytes from a least size on; `zero` says what 0 stands for."""
 
     def parse(text: str) -> int:
         value = size_bytes(text)
@@ -115,7 +115,7 @@ def size(least: str, *, zero: Text | None = None, of: Text = _BYTES) -> ValueKin
 
 
 def rate() -> ValueKind[int]:
-    """Take bytes per second, or 0 for no limit: a proxy would close what is slower than 1K."""
+    """Take bytes per second; from 1K on, as proxies close slower connections, or 0 for no limit."""
     no_limit = Text("no limit", "без ограничения")
     return size("1K", zero=no_limit, of=Text("bytes per second", "байты в секунду"))
 
@@ -133,7 +133,7 @@ def switch() -> ValueKind[bool]:
 
 
 def choice(*words: _Word) -> ValueKind[_Word]:
-    """Take one of some words, in capitals or not."""
+    """Take one of some words, in any case of letters."""
 
     def parse(text: str) -> _Word:
         for word in words:
@@ -147,7 +147,7 @@ def choice(*words: _Word) -> ValueKind[_Word]:
 
 
 def address() -> ValueKind[str]:
-    """Take a name or an address of this machine; that it is one shows when the port is opened."""
+    """Take a name or an address; opening the port shows whether it is one of this machine."""
     takes = Text(
         "an address of this machine; :: means all of them",
         "адрес этой машины; :: — все её адреса",
@@ -181,7 +181,7 @@ def time_zone() -> ValueKind[str]:
     """Take a name of the time zone database."""
 
     def parse(text: str) -> str:
-        if text.count("/") > _MOST_ZONE_PARTS:  # zoneinfo would look for as many packages
+        if text.count("/") > _MOST_ZONE_PARTS:  # zoneinfo would look for a package for each part
             raise ValueError("unknown")
         try:
             zone_of(text)

@@ -41,8 +41,8 @@ Fields = tuple[tuple[str, str], ...]
 
 _BOUNDARY_BYTES = 16
 _END_BYTES = (22, 22 + 0xFFFF)
-"""What readers of zip ask for first, at the end: the end record (APPNOTE 4.3.16) as it usually is,
-or with the longest comment."""
+"""What readers of zip first ask for: the last bytes, as many as an end record (APPNOTE 4.3.16) has
+without a comment, or with the longest one."""
 _ACCEPT_RANGES: Fields = (("Accept-Ranges", UNIT),)
 
 
@@ -67,7 +67,7 @@ class ResponsePlan(NamedTuple):
     """The fields about the archive; with Content-Length where the parts are the content."""
     body: tuple[BodyPart, ...] = ()
     complete_length: int = 0
-    """Bytes of the archive, where the parts are of it."""
+    """The length of the archive, if the parts are parts of it."""
 
     @property
     def content_length(self) -> int:
@@ -81,7 +81,7 @@ class ResponsePlan(NamedTuple):
 
 
 FAILED_PRECONDITION = ResponsePlan(412, _ACCEPT_RANGES)
-"""Also the answer to a client that continues another archive without a precondition."""
+"""Also the answer to a bare range that would continue another archive."""
 
 
 def plan(fields: RequestFields, target: SelectedRepresentation, *, now_s: int) -> ResponsePlan:

@@ -8,7 +8,7 @@ observers as `ObserverFailed`.
 from __future__ import annotations
 
 from archive_service.observe.events import Event, Observe
-from archive_service.observe.faults import raised_at
+from archive_service.observe.exception_place import raised_at
 from archive_service.observe.process_events import ObserverFailed
 from archive_service.observe.recurrence import once
 

@@ -64,7 +64,7 @@ _FAULTS_OF_REFUSED = {
     "empty": _SERVICE,
     **dict.fromkeys(_OF_STORES, _SERVICE),
 }
-"""By the reason; what is not named here is the fault of the service, or of its machine."""
+"""Whose fault each reason is; others are the fault of the service, or of its machine."""
 _SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 """Bounds of histograms: from an album in memory to one that is waited for."""
 _Actions = Mapping[type[events.Event], Callable[[Any], None]]
@@ -117,7 +117,7 @@ def _of_starts(registry: CollectorRegistry, active: Gauge) -> _Actions:
     counter = partial(Counter, registry=registry)
     started = counter("archive_downloads_started", help_of_started, ["kind"])
     saved = counter("archive_resumed_bytes", help_of_saved)
-    # Looked up once: each look costs as much as to count.
+    # Looked up once: a look-up costs as much as counting.
     new, resumed = started.labels("new"), started.labels("resumed")
 
     def start(_event: events.DownloadStarted) -> None:

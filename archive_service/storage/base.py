@@ -13,7 +13,7 @@ from typing import Protocol
 
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing, SourceIndex
-from archive_service.storage.local.page_advice import read_ahead
+from archive_service.storage.local.page_cache_advice import read_ahead
 from archive_service.storage.wanted_tree import WantedTree
 
 READ_AHEAD_BYTES = 2 * 1024 * 1024
@@ -66,7 +66,7 @@ class DiskFile(FileIO):
     def begin(self, start: int, stop: int) -> None:
         """Have the bytes from `start` up to `stop` read ahead, unless the file is prompt.
 
-        A disk's own read-ahead is larger, and small steps beyond it cost more than they gained.
+        The read-ahead of a local disk is larger; small steps beyond it cost more than they gained.
         """
         if not self.is_prompt:
             self._stop = stop
@@ -163,7 +163,7 @@ class Storage(Protocol):
     ) -> Sequence[Listing | None]:
         """List some files of albums for a list, whose id is `archive`; None for a missing album.
 
-        What is not found, or left out of its album, is in no listing.  Raise StorageUnavailable.
+        What is missing, or left out of its album, is not in the listing.  Raise StorageUnavailable.
         """
 
     def files(
@@ -184,7 +184,7 @@ class Storage(Protocol):
         """Return the names of what may be albums; raise StorageUnavailable."""
 
     def archives(self) -> Sequence[str]:
-        """Return the same, and the ids of lists; none where no album is.
+        """Return the same and the ids of lists; nothing if there is no album.
 
         Then more likely a disk is not mounted than all albums are gone.
         """

@@ -26,8 +26,8 @@ from typing import ParamSpec, TypeVar
 
 from archive_service.archive.lru import WeightedLRU
 from archive_service.storage.lane_limits import LaneLimits
-from archive_service.storage.progress import note_progress
 from archive_service.storage.thread_lanes import Lanes
+from archive_service.storage.thread_progress import note_progress
 
 MOST_AT_ONCE = 32
 """Operations of one album; a server that answers more at once is rare."""
@@ -96,7 +96,7 @@ class InFlight:
     ) -> list[_Result]:
         """Do many quick items in place and in one thread that helps; return the results in order.
 
-        It pays where nearly all of the time is the kernel's, without the interpreter's lock.
+        It pays if nearly all of the time is spent in the kernel, without the interpreter's lock.
         """
         half = len(items) // 2
         helping = self._threads.submit(work, items[half:])
@@ -163,7 +163,7 @@ class InFlight:
                     yield work(item)
                 note_progress()
         finally:
-            # What is begun is waited for: it may use what the caller closes next.
+            # Wait for slices that were begun: they may use what the caller closes next.
             for future in [future for _, future in begun if not future.cancel()]:
                 if future.exception() is None:
                     discard(future.result())
@@ -194,7 +194,7 @@ class InFlight:
         return result, duration_s
 
     def _note(self, item_s: float) -> None:
-        """Note what an item took in place; in a thread that helps it means little."""
+        """Note what an item took in place; the time in a helping thread says little."""
         if self.is_slow:
             return
         if item_s < _SLOW_ITEM_S:

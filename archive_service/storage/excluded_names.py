@@ -5,8 +5,8 @@ upload shows that the album is about to change.
 
 Some uploaders leave a marker beside a file: as long as `X.aria2` is there, `X` is unfinished, so it
 is left out, too.  tus keeps an upload in two files, `ID` and `ID.json` or `ID.info`; nginx, AWS and
-others add digits to a name.  No shell pattern says that well, so these are left out wherever there
-are patterns.
+others add digits to a name.  No shell pattern describes these well, so they are left out whenever
+EXCLUDE has patterns.
 """
 
 from __future__ import annotations
@@ -76,11 +76,11 @@ _NUMBERED = r"""(?x:
     | tmpfile[a-z0-9]{6}                                     # gphoto2
 )"""
 _NUMBERED_HEAD = "t"
-"""How those begin that no tail shows."""
+"""The beginnings of those names that no tail shows."""
 # `re` compiles these texts when they are first used: it takes a tenth of the time to pack a small
 # file, where nothing is left out.
 _NUMBERED_TAIL = r"(?is:[0-9a-f]{4}|.*[$g][0-9]+|part|[0-9.]+~)"
-"""How they end, as far as a tail shows it."""
+"""Their endings, as far as a tail shows them."""
 _UPLOADS = rf"""(?isx:
     \.in\..+                         # lftp, ProFTPD
     | \.pureftpd-upload\..+
@@ -109,7 +109,7 @@ _MARKERS = (".aria2", ".lftp-pget-status")
 _MARKER_OF_AXEL = ".st"
 """A marker, too, but only beside a file: other programs use that ending."""
 _EMPTY_BESIDE = (".partial", ".part")
-"""Those beside which a file without bytes only keeps the name: copyparty, Firefox."""
+"""Markers beside which an empty file only reserves the name: copyparty, Firefox."""
 _ABOUT_TUS = r"([0-9a-f]{32})\.(?:json|info)"
 
 _PAIRED_TAILS = ("json", "info", _MARKER_OF_AXEL)
@@ -130,7 +130,7 @@ class SortedNames(NamedTuple):
     uploads: Sequence[str] = ()
     """Those left out that look like uploads."""
     placeholders: frozenset[str] = frozenset()
-    """Those among the kept that only keep a name for an upload where they have no bytes."""
+    """Those among the kept that, if empty, only reserve a name for an upload."""
     has_litter: bool = False
     """Whether something is left out that does not look like an upload."""
 
@@ -202,7 +202,7 @@ class Exclusion:
 def _unfinished(
     uploads: Iterable[str], candidates: Iterable[str], names: Sequence[str]
 ) -> set[str]:
-    """Return the names of files that what lies beside them shows to be unfinished."""
+    """Return the names of files that a marker beside them shows to be unfinished."""
     pairs = [*_pairs_of_tus(candidates), *_pairs_of_axel(candidates)]
     marked = _without(_MARKERS, uploads)
     if not pairs and not marked:

@@ -1,15 +1,15 @@
 """Threads for work that may wait for a disk, shared out so that no album waits for another.
 
 Theory of operation.  Each album has a lane: a queue of its own, and the right to a few threads at
-once; so has a look at the root, and the like.  The lanes that have work stand in a ring, and a free
-thread takes one piece of work from the lane in front, which then goes to the end.  Threads are made
-on demand and end when idle.  How many there are is said in `transfer/service.py`, and for parts of
-the work in `storage/concurrency.py` and `checksums/hash_queue.py`.
+once; so has other work, such as the check of the root.  The lanes that have work stand in a ring.
+A free thread takes one piece of work from the lane in front, which then goes to the end.  Threads
+are made on demand and end when idle.  `transfer/service.py` says how many there are, and for parts
+of the work `storage/concurrency.py` and `checksums/hash_queue.py`.
 
 The usual number of threads is for work that is done in a moment.  On slow storage a piece of work
-may take minutes, and a few albums there would hold all threads.  So a thread whose work has gone on
-for a while no longer counts: another is made for work that waits, up to a most.  The fewer of these
-are left, the fewer may a lane have, so a hundred albums on a mount that hangs leave some to others.
+may take minutes, and a few albums there would hold all threads.  So a thread whose work takes long
+no longer counts: work that waits gets another, up to a limit.  The fewer of these are left, the
+fewer a lane may have, so a hundred albums on a mount that hangs leave some to others.
 
 A system call that waits for a dead mount can't be interrupted, so its thread is lost until the
 mount answers.  Work that makes no progress for some seconds is reported as hanging.
@@ -29,7 +29,7 @@ from weakref import WeakValueDictionary
 
 from archive_service.storage.lane_limits import LaneLimits
 from archive_service.storage.newcomers import NO_NEWCOMERS, Newcomers
-from archive_service.storage.progress import Progress, current
+from archive_service.storage.thread_progress import Progress, current
 
 HANGS_AFTER_S = 10.0
 """After this time without progress, work counts as hanging."""
@@ -50,11 +50,11 @@ class _Run(Progress):
 
     lane: Lane = field(kw_only=True)
     hanging: Hashable | None = None
-    """The key that it hangs for."""
+    """The key under which it was reported as hanging; None if it was not."""
 
 
 class Lane(Executor):
-    """The queue of one key, which mostly is an album; get it from `Lanes.of`."""
+    """The queue of one key, usually an album; get it from `Lanes.of`."""
 
     def __init__(self, lanes: Lanes, key: Hashable) -> None:
         self.key = key
@@ -104,7 +104,7 @@ class Lanes:
         self._lanes: WeakValueDictionary[Hashable, Lane] = WeakValueDictionary()
         self._ring: deque[Lane] = deque()
         self._held_back: set[Lane] = set()
-        """Lanes that have their share of what is left, and more work."""
+        """Lanes with more work, which already have their share of the threads."""
         self._runs: set[_Run] = set()
         self._threads = self._idle = self._hanging = 0
         self._is_watched = False
@@ -195,7 +195,7 @@ class Lanes:
     def _run_all(self) -> None:
         while taken := self._taken():
             _run_one(*taken)
-            # What it holds may be large, and the next work a long time away.
+            # Drop it: what it holds may be large, and the next work may be long in coming.
             run = taken[0]
             del taken
             self._finish(run)

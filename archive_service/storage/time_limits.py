@@ -2,7 +2,7 @@
 
 `asyncio.wait_for` before Python 3.12 loses a cancellation that comes together with the result;
 `async_timeout` on Python 3.10 loses one that comes together with its time-out.  The cancelled task
-then goes on, and a caller that waits for its end waits for ever.
+then continues, and a caller that waits for its end waits for ever.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _Result = TypeVar("_Result")
 def within(seconds: float, work: Callable[[], _Result]) -> _Result:
     """Do work in a thread of its own and return its result, or raise what it raises.
 
-    Raise TimeoutError where it does not end in time; the thread goes on.
+    Raise TimeoutError if it does not end in time; the thread continues.
     """
     done: Future[_Result] = Future()
 

@@ -43,7 +43,7 @@ class OpenData(NamedTuple):
     """Bytes sent with its first span."""
     file: SourceFile
     files: AlbumFiles
-    """Those it is one of."""
+    """The files of its album."""
 
     def verify(self) -> None:
         """Check behind the last byte that the file is what was listed; see `AlbumFiles.verify`."""

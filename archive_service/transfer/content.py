@@ -137,7 +137,7 @@ class ArchiveContent:
                 finally:
                     close_files(batch)
                 self._checksums.flush_if_due()
-                if reading.has_more():  # a client that takes all at once would have the loop
+                if reading.has_more():  # others get the event loop, too
                     await asyncio.sleep(0)
 
     @contextmanager
@@ -157,7 +157,7 @@ class ArchiveContent:
     ) -> AbstractAsyncContextManager[None]:
         """Watch unread files for writers during a block that sends slices of the archive.
 
-        Only on local disks: other machines' writes are not reported, and to open files waits.
+        Only on local disks: elsewhere writes of other machines go unreported, and opening waits.
         Enter it before the header fields are sent: a client that has them may write at once.
         """
         is_read = self._maker.is_complete() or not self._disk.is_prompt()

@@ -35,8 +35,8 @@ from archive_service.archive.settling import UploadLook, UploadSign
 from archive_service.checksums.album import AlbumChecksums
 from archive_service.checksums.album_registry import AlbumRegistry
 from archive_service.storage.lane_limits import LaneLimits
-from archive_service.storage.progress import note_progress
 from archive_service.storage.thread_lanes import Lanes
+from archive_service.storage.thread_progress import note_progress
 from archive_service.transfer.latest_value import LatestValue
 from archive_service.transfer.shared_calls import SharedCalls
 

@@ -23,11 +23,11 @@ from archive_service.observe.events import (
     Observe,
     PieceSent,
 )
-from archive_service.transfer.connection import Transfer
 from archive_service.transfer.content import ArchiveContent
 from archive_service.transfer.file_span import Chunk
 from archive_service.transfer.loop_turns import AT_ONCE, LoopTurns, Turns, later_turn
 from archive_service.transfer.read_ahead import is_quick
+from archive_service.transfer.response_transfer import Transfer
 from archive_service.transfer.sending_pace import Pace
 
 NOTED_BYTES = 1024 * 1024
@@ -35,7 +35,7 @@ NOTED_BYTES = 1024 * 1024
 AT_ONCE_BYTES = 8 * 1024 * 1024
 """The bytes after which a download takes turns with others: little albums come first."""
 _STEPS = 3
-"""In which the rest of a little archive is made anew: for slower clients that takes longer."""
+"""Steps in which the rest of a little archive is made anew; for slow clients that does not pay."""
 _CONNECTION_ERRORS = (OSError, ClientError, asyncio.TimeoutError)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from archive_service.archive.errors import SourceChanged, SourceUnreadable
 from archive_service.storage.base import DiskFile
 from archive_service.storage.local.page_cache import is_cached, is_cold, read_in
-from archive_service.storage.progress import note_progress
+from archive_service.storage.thread_progress import note_progress
 from archive_service.transfer.batches import NOTHING
 
 _MOMENT_S = 0.1

@@ -1,15 +1,15 @@
 """Shares the event loop among downloads at full speed.
 
-The socket of a quick client has room nearly always.  So with several of them each turn of the loop
+The socket of a quick client nearly always has room.  So with several of them each turn of the loop
 would send for all, and other visitors, whose answers take dozens of turns, would wait for all of
-them each time.  Instead one of these downloads makes a step in each turn of the loop; beside it may
-come one that waited for the turn before, whose task continues in the next.
+them each time.  Instead one of these downloads makes a step in each turn of the loop.  A second may
+step in the same turn: one that waited for the turn before, because its task continues in the next.
 
-A download alone takes no turns: to be called in each of them would cost a twentieth of its time.
+A download alone takes no turns: a call in each of them would cost a twentieth of its time.
 It gives way only if it goes on without waiting for its client.
 
-Beside newcomers there is a pause between two steps: their answers take dozens of turns, which are
-short without a step.
+While there are newcomers, there is a pause between two steps: their answers take dozens of turns,
+and turns without a step are short.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from archive_service.storage.newcomers import NO_NEWCOMERS, Newcomers
 
 _ALONE_S = 0.0005
 _APART_S = 0.001
-"""Between two steps while others come."""
+"""The pause between two steps while there are newcomers."""
 
 
 class Turns(Protocol):
@@ -71,7 +71,7 @@ class LoopTurns:
     ) -> None:
         """Let steps go on for `alone_s` seconds in one turn of the loop while none waits.
 
-        Beside newcomers begin steps `apart_s` seconds apart.
+        While there are newcomers, begin steps `apart_s` seconds apart.
         """
         self._newcomers = newcomers
         self._alone_s, self._apart_s = alone_s, apart_s
@@ -103,7 +103,7 @@ class LoopTurns:
         return True
 
     def note_wait(self) -> None:
-        """Let a download alone go on; see `Turns.note_wait`."""
+        """Let a single download continue; see `Turns.note_wait`."""
         if not self._is_taken:
             self._free_until_s = time.monotonic() + self._alone_s
 

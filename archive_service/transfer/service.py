@@ -58,10 +58,10 @@ ROOT_TIMEOUT_S = 5.0
 SETTLED_WITHIN_S = 0.5
 """How long a description waits for suspected files to be read again."""
 INDEX_ENDS_WITHIN_S = 5.0
-"""How long the end waits for the index to take what was learned."""
+"""How long `close` waits for the index to take what was learned."""
 _ROOT, _INDEX = "root", "index"
 _TIDYING = "tidy"
-"""Apart from the root, because it reads LISTS_DIR, too, which may hang."""
+"""A thread apart from that of the root, because it reads LISTS_DIR, too, which may hang."""
 _Result = TypeVar("_Result")
 
 
@@ -180,12 +180,12 @@ class ArchiveService:
     async def _note_writers(self, found: Representation) -> None:
         """Note whether a program writes to a file of an album that is sent as it is.
 
-        What is read of it now may change without moving a time.
+        What is read of it now may change without a new time.
         """
         contents, listing = checksums_of(found), found.layout.listing
         if not may_be_uploaded(listing, now_ns=time.time_ns()) or contents.is_complete():
             return
-        if self._storage.is_prompt(found.archive):  # elsewhere nothing shows it
+        if self._storage.is_prompt(found.archive):  # on other disks nothing shows it
             sign = await self._descriptions.upload_sign(found)
             contents.is_written |= sign is UploadSign.OPEN
 
@@ -256,7 +256,7 @@ class ArchiveService:
     def close(self) -> None:
         """Write the learned checksums and end the threads; call it when nothing is being sent.
 
-        What the disk of the index does not take within INDEX_ENDS_WITHIN_S is given up.
+        What the disk of the index has not taken within INDEX_ENDS_WITHIN_S is lost.
         """
         self._storage.close()
         self._descriptions.close()

@@ -18,8 +18,7 @@ from archive_service.transfer.loop_turns import AT_ONCE, Turns
 _COPIED_BYTES = 256 * 1024
 """Bytes that are copied at once."""
 _COPIED_FOR_ROOM_BYTES = 64 * 1024
-"""Bytes that are copied at once for a client that was waited for: what it does not take is read
-again."""
+"""Bytes copied at once after waiting for the client: what it does not take is read again."""
 _MORE_FOLLOWS = getattr(socket, "MSG_MORE", 0)
 
 
@@ -90,13 +89,13 @@ class SocketWriter:
         self._loop.add_writer(self._descriptor, self._on_room, sent, turns)
 
     def _on_room(self, sent: asyncio.Future[None], turns: Turns) -> None:
-        if sent.done():  # `finish` has not run since
+        if sent.done():  # as `finish` has not run yet
             return
         turns.note_wait()
         if turns.take():
             self._make_step(sent)
             return
-        # Until its turn the event loop would find the room in each turn of others.
+        # Otherwise the event loop would report the room in each turn of the others.
         self._loop.remove_writer(self._descriptor)
         turns.put_off(partial(self._make_due_step, sent, turns))
 

@@ -12,11 +12,11 @@ from archive_service.checksums.album import AlbumChecksums
 from archive_service.checksums.crc32_column import UNKNOWN
 
 WATCHED_FIRST = 100
-"""Unread files that are watched before the answer: to open them takes a few milliseconds."""
+"""Unread files that are watched before the answer; opening them takes a few milliseconds."""
 WATCHED_WITHIN_S = 0.25
 """How long the answer waits for that at most, on a machine that is busy."""
 WATCHED_FILES = 2_000
-"""The most unread files that are watched: to end so many watches takes 6 ms of the event loop."""
+"""The most unread files that are watched; ending so many watches takes 6 ms of the event loop."""
 WATCH_OTHERS_AFTER_S = 1.0
 """When the others are watched: by then most small files are read."""
 
@@ -47,7 +47,7 @@ async def _watch_others(checksums: AlbumChecksums, in_thread: InThread) -> None:
 
 
 async def _watch(checksums: AlbumChecksums, in_thread: InThread, most: int) -> None:
-    """Have files watched of which nothing is known."""
+    """Have unread files watched."""
     if checksums.stamps is not None:
         await in_thread(partial(_watch_unread, checksums, most))
 

@@ -54,14 +54,18 @@ def create_app(
     ]
     app = web.Application(middlewares=middlewares)
     app.on_response_prepare.extend((_add_fields, request_id.echo))
+    _add_routes(app, handlers)
+    return app
+
+
+def _add_routes(app: web.Application, handlers: Handlers) -> None:
     app.router.add_get("/", handlers.index)
-    app.router.add_get("/archive/{hash}/", handlers.download)  # the most frequent first
+    app.router.add_get("/archive/{hash}/", handlers.download)  # it is the most frequent
     app.router.add_post("/archive/{hash}/", handlers.choose)
     app.router.add_get("/archive/{hash}", handlers.redirect)
     app.router.add_get("/archive/{hash}/page", handlers.page.answer)
     app.router.add_get("/archive/", handlers.summaries.answer)
     app.router.add_get("/archive/{hash}/manifest.json", handlers.manifest.answer)
-    return app
 
 
 async def _add_fields(request: web.Request, response: web.StreamResponse) -> None:

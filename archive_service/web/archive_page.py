@@ -27,7 +27,7 @@ from archive_service.web.pages.render import AboutArchive, AboutPart, render_arc
 from archive_service.web.query import ArchiveQuery
 
 MAX_LISTED = 1000
-"""Names that the page shows at most, where it shows any."""
+"""The most names that the page shows, if it shows any."""
 _DOWNLOAD = ("download", "1")
 """A parameter of the button's link: its answer is the archive, whatever ARCHIVE_PAGES says."""
 _SUFFIX = ".zip"

@@ -12,14 +12,14 @@ from archive_service.archive.lru import WeightedLRU
 from archive_service.archive.parts import Division, PartNumber, Parts
 from archive_service.archive.representation import Representation
 from archive_service.http.content_disposition import NO_ENDING, Ending
-from archive_service.storage.progress import note_progress
+from archive_service.storage.thread_progress import note_progress
 from archive_service.transfer.service import ArchiveService
 from archive_service.transfer.shared_calls import SharedCalls
 from archive_service.web.pages.page_messages import ARCHIVE
 
 _KEPT_FIGURES = 100_000
 _WEIGHT_OF_KEY = 10
-"""In figures of a part: a question for few parts is not free of charge."""
+"""What a kept answer weighs by itself, in figures of a part: few parts take memory, too."""
 
 
 class PartFigures(NamedTuple):

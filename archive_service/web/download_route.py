@@ -23,8 +23,8 @@ from archive_service.http.response_plan import (
     plan,
 )
 from archive_service.observe.events import DownloadResumed, DownloadStarted, Observe
-from archive_service.transfer.connection import Transfer
 from archive_service.transfer.download import DownloadRun
+from archive_service.transfer.response_transfer import Transfer
 from archive_service.transfer.sending_pace import AdaptivePace, DelayedPace, Pace
 from archive_service.transfer.service import ArchiveService
 from archive_service.web.archive_parts import ending_of

@@ -20,7 +20,7 @@ from archive_service.archive.lru import WeightedLRU
 from archive_service.archive.representation import Representation
 from archive_service.archive.segments import EntryIndex
 from archive_service.archive.units import NS_PER_S
-from archive_service.storage.progress import note_progress
+from archive_service.storage.thread_progress import note_progress
 from archive_service.transfer.service import ArchiveService
 from archive_service.transfer.shared_calls import SharedCalls
 

@@ -23,8 +23,8 @@ from archive_service.http.response_plan import (
     continues_unguarded,
     plan,
 )
-from archive_service.transfer.connection import Transfer
 from archive_service.transfer.loop_turns import AT_ONCE, LoopTurns, Turns, later_turn
+from archive_service.transfer.response_transfer import Transfer
 from archive_service.web.archive_requests import ArchiveRequests
 from archive_service.web.derived_links import part_links
 from archive_service.web.failures import failed_plan_response

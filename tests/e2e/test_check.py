@@ -299,7 +299,7 @@ def test_an_album_nested_too_deep_is_not_taken_for_one_without_permission(
         text for verdict, text in found(tmp_path, *flags, status=1)["albums"] if verdict == "wrong"
     ]
     assert told == (
-        "1 of the 2 looked at, such as nested…, has more than 64 directories within directories: "
+        "1 of the 2 looked at, such as nested…, has directories nested deeper than 64: "
         "move the innermost up"
     )
 
@@ -309,6 +309,6 @@ def test_it_says_what_visitors_share_behind_a_web_server_that_is_not_named(
 ) -> None:
     (told,) = found(tmp_path, *flags)["proxies"]
     assert told[0] == "advice"
-    assert "MISS_LIMIT, which slows the site's own questions" in told[1]
+    assert "MISS_LIMIT, which slows the site's own requests" in told[1]
     for named in (("--trusted-proxies", "127.0.0.1"), ("--miss-limit", "0")):
         assert "proxies" not in found(tmp_path, *flags, *named)

@@ -17,10 +17,10 @@ from archive_service.archive.id import ArchiveId
 from archive_service.archive.layout import lay_out
 from archive_service.archive.naming import NameRules, archive_names
 from archive_service.storage.excluded_names import DEFAULT_PATTERNS, Exclusion
+from archive_service.storage.file_lists.list_contents import FileList
 from archive_service.storage.file_lists.list_model import ListBroken
 from archive_service.storage.file_lists.list_place import ListDirectory
 from archive_service.storage.file_lists.listed_storage import ListedStorage
-from archive_service.storage.file_lists.parsed_list import FileList
 from archive_service.storage.local.storage import LocalStorage
 
 ALBUMS = {

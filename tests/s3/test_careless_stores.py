@@ -31,10 +31,10 @@ from archive_service.archive.errors import (
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing
 from archive_service.storage.excluded_names import Exclusion
-from archive_service.storage.progress import Progress, current
 from archive_service.storage.s3.bounded_answers import MOST_BYTES
 from archive_service.storage.s3.location import S3Location
 from archive_service.storage.s3.storage import S3Storage
+from archive_service.storage.thread_progress import Progress, current
 from archive_service.storage.time_limits import within
 
 OLD, NEW = noise(3_000_000, 1), noise(3_000_000, 2)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from harness.tools import tool
 
+from archive_service.cli import check, index
+from archive_service.cli import list as list_command
 from archive_service.cli.serve import parser
 from archive_service.config.environment import checked_env_file
 from archive_service.config.setting_docs import docs_of, flag, variable
@@ -87,6 +90,20 @@ def test_help_explains_every_setting(capsys: pytest.CaptureFixture[str]) -> None
         assert f"[{variable(setting)}," in re.sub(r"\s+", " ", text)
 
 
+@pytest.mark.parametrize("command", [check, index, list_command])
+def test_help_of_other_commands_is_of_one_screen(
+    command: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        command.main(["-h"])
+    text = capsys.readouterr().out
+    assert "archive-service serve -h" in text
+    assert "exit status:\n  0  " in text
+    assert len(text.splitlines()) <= 50
+    known = {action for made in command.parser()._actions for action in made.option_strings}
+    assert {flag(name) for name, doc in SETTINGS.items() if not doc.is_secret} <= known
+
+
 def test_compose_passes_every_setting_on() -> None:
     compose = text_of("docker-compose.yml")
     for setting in SETTINGS:
@@ -153,6 +170,16 @@ def test_the_tests_that_a_document_names_exist(name: str) -> None:
     named = re.findall(r"`(tests/[\w/.]+)`", text_of(name))
     assert named
     assert [path for path in named if not (REPOSITORY / path).exists()] == []
+
+
+def test_the_rooms_of_the_picture_have_what_it_names() -> None:
+    picture = text_of("docs/architecture.md").partition("## Rooms")[2].partition("A room may")[0]
+    named = re.findall(r"\(([a-z0-9_/, ]+)\)", picture)
+    names = {name.strip().rstrip("/") for group in named for name in group.split(",")}
+    package = REPOSITORY / "archive_service"
+    there = {path.stem for path in package.rglob("*") if "__pycache__" not in path.parts}
+    assert len(names) > 20
+    assert names - there == set()
 
 
 def test_the_modules_that_architecture_names_exist() -> None:

@@ -30,9 +30,9 @@ from archive_service.checksums.crc_index.memory import MemoryCrcIndex
 from archive_service.observe.events import Event
 from archive_service.observe.storage_events import ListRejected
 from archive_service.storage.excluded_names import DEFAULT_PATTERNS, Exclusion
+from archive_service.storage.file_lists.list_contents import FileList
 from archive_service.storage.file_lists.list_place import ListDirectory, ListFile
 from archive_service.storage.file_lists.listed_storage import ListedStorage
-from archive_service.storage.file_lists.parsed_list import FileList
 from archive_service.storage.local.read_lease import Leases, NoLeases
 from archive_service.storage.local.storage import LocalStorage
 from archive_service.storage.local.unclosed_files import UnclosedFiles

@@ -12,10 +12,10 @@ from harness.albums import make_album
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing
 from archive_service.storage.excluded_names import Exclusion
+from archive_service.storage.file_lists.list_contents import FileList
 from archive_service.storage.file_lists.list_model import ListBroken
 from archive_service.storage.file_lists.list_place import ListTimes
 from archive_service.storage.file_lists.merged_listings import MergedListings
-from archive_service.storage.file_lists.parsed_list import FileList
 from archive_service.storage.local.storage import LocalStorage
 
 ORDER, OTHER = ArchiveId("order-1"), ArchiveId("order-2")

@@ -17,8 +17,8 @@ from archive_service.storage.newcomers import (
     Newcomers,
     RestedLock,
 )
-from archive_service.storage.progress import Progress, note_progress
 from archive_service.storage.thread_lanes import LaneLimits, Lanes
+from archive_service.storage.thread_progress import Progress, note_progress
 from archive_service.transfer.loop_turns import LoopTurns
 
 _TIMEOUT_S = 30.0

@@ -14,8 +14,8 @@ import pytest
 from harness.conditions import eventually
 
 from archive_service.storage.lane_limits import LaneLimits
-from archive_service.storage.progress import note_progress
 from archive_service.storage.thread_lanes import Lanes
+from archive_service.storage.thread_progress import note_progress
 
 _TIMEOUT_S = 30.0
 

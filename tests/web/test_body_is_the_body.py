@@ -24,8 +24,8 @@ from archive_service.observe.events import (
     PieceSent,
 )
 from archive_service.storage.base import DiskFile
-from archive_service.transfer.connection import Transfer
 from archive_service.transfer.file_span import CopiedSpan, FileSpan
+from archive_service.transfer.response_transfer import Transfer
 
 TARGET = f"/archive/{HASH}/"
 FILES = {"1.jpg": noise(300_000), "2.txt": b"two"}

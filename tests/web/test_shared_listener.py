@@ -12,7 +12,7 @@ from aiohttp import web
 from harness.conditions import eventually
 
 from archive_service.observe.events import ignore
-from archive_service.web.http_server.accept_balance import ConnectionCount, shared_counts
+from archive_service.web.http_server.connection_counts import ConnectionCount, shared_counts
 from archive_service.web.http_server.runner import Runner
 from archive_service.web.http_server.shared_listener import SharedListener
 

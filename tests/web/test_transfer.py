@@ -33,9 +33,9 @@ from harness.strace import Call, Trace, traced
 from archive_service.archive.errors import SourceChanged, SourceUnreadable
 from archive_service.archive.segments import LARGE_FILE_BYTES
 from archive_service.observe.events import DownloadInterrupted, Event, ignore
-from archive_service.transfer.connection import Transfer
 from archive_service.transfer.file_span import Chunk, FileSpan
 from archive_service.transfer.referenced_files import most_held_bytes
+from archive_service.transfer.response_transfer import Transfer
 from archive_service.web.http_server.client_connection import ConnectionTimes
 
 Serve = Callable[..., Server]

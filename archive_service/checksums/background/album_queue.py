@@ -59,7 +59,7 @@ class AlbumQueue:
         heapq.heappush(self._retry_order, (clock_s + pause_s, album))
 
     def found(self, album: str, *, changed_ns: int, turns: int = 0) -> None:
-        """Note an album that is not complete after so many turns."""
+        """Note an album that is still incomplete after a number of turns."""
         if album not in self:
             self._old.add(album)
             heapq.heappush(self._old_order, (turns, -changed_ns, album))

@@ -26,7 +26,7 @@ from archive_service.archive.settling import NO_UPLOAD_LOOK, UploadLook, is_writ
 from archive_service.checksums.album import AlbumChecksums
 from archive_service.checksums.album_hashing import AlbumHashing
 from archive_service.checksums.album_registry import AlbumRegistry
-from archive_service.checksums.background.page_hints import Pages
+from archive_service.checksums.background.page_cache_guard import PageCacheGuard
 from archive_service.checksums.background.throttle import LOOK_AGAIN_S, Throttle
 from archive_service.checksums.disk_demand import DiskDemand
 from archive_service.checksums.hash_blocks import HashState
@@ -41,13 +41,13 @@ TURN_S = 30.0
 LOOK_EVERY_BYTES = 8 * 1024 * 1024
 """Bytes of a file between two checks that it is still there and unchanged."""
 ANSWER_WITHIN_S = 60.0
-"""How long one call is waited for; also to list an album may take many seconds."""
+"""How long one call is waited for; listing an album may take many seconds, too."""
 _LIMITS = LaneLimits(per_lane=1, usual=2, most=32)
 _ROOT = "root"
 VISIT_S = 1.0
 """How long one call works."""
 _FROM_MEMORY_S = 50e-6
-"""Small files that take longer, each on average, have come from the disk."""
+"""If small files take longer than this on average, they came from the disk."""
 _Result = TypeVar("_Result")
 
 
@@ -148,7 +148,7 @@ class BackgroundHasher:
         await self._answer(("watch", album), work)
 
     async def _answer(self, key: Hashable, work: Callable[[], _Result]) -> _Result:
-        """Run work of one album, behind what is asked of it already.
+        """Run work of one album, after what was begun for it before.
 
         Raise StorageUnavailable where its disk does not answer.
         """
@@ -217,14 +217,14 @@ class _BackgroundHashing(AlbumHashing):
     def __init__(self, files: AlbumFiles, run: _AlbumRun) -> None:
         super().__init__(files, run.album)
         self._run = run
-        self._pages: Pages
+        self._pages: PageCacheGuard
         self._is_local = self._is_cold = False
         self._looked_at = 0
 
     def learned(
         self, sources: Sequence[SourceIndex], crc32s: Sequence[int], *, read_from_ns: int
     ) -> None:
-        with suppress(SourceChanged):  # the others have to be settled, too
+        with suppress(SourceChanged):  # the other suspected files have to be settled, too
             super().learned(sources, crc32s, read_from_ns=read_from_ns)
         self._run.files += len(sources)
 
@@ -240,7 +240,7 @@ class _BackgroundHashing(AlbumHashing):
 
     def opened(self, source: SourceIndex, state: HashState) -> SourceFile:
         file = super().opened(source, state)
-        self._pages = Pages(file)
+        self._pages = PageCacheGuard(file)
         self._is_local = isinstance(file, DiskFile)
         self._looked_at = state.offset
         return file

@@ -41,7 +41,7 @@ ROOT_LOOK_EVERY_S = 5.0
 _AFTER_FAILURE_S = 60.0
 _SETTLE_TIME_MIN_S = 0.1
 _REST = 4
-"""Work on old albums rests so many times as long as it took."""
+"""Work on old albums is followed by a rest of so many times its duration."""
 _REST_MAX_S = 0.1
 """Between albums; within a large one the thread that reads has rested already."""
 
@@ -124,7 +124,7 @@ class IndexAhead:
             watcher.close()
 
     async def _attend(self, watched: DirectoryWatch | None) -> None:
-        """Do everything at once until a part of it fails."""
+        """Run all tasks until one of them fails."""
         parts = [self._passes(watched), self._index_changed(watched), self._index_old(watched)]
         if watched:
             parts += [self._look_at_root(watched.watcher), watched.watch_new()]
@@ -214,7 +214,7 @@ class IndexAhead:
         tries: int = 0,
         turns: int = 0,
     ) -> None:
-        """Index an album; rest as many times as long as that took."""
+        """Index an album, then rest: so many times as long as that took."""
         started_s = time.monotonic()
         if watched:
             await watched.make_sure(album)

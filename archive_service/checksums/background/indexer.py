@@ -27,7 +27,7 @@ _NO_ALBUM = (ArchiveNotFound, StorageUnavailable, InvalidArchiveId)
 class Indexer:
     """Indexes albums and remembers which are complete.
 
-    No exception of one album leaves it: each is reported once, and the other albums go on.
+    An exception of one album is reported once and never raised, so the other albums go on.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Indexer:
     async def index(self, album: str, *, tries: int, turns: int) -> None:
         """Index an album for one turn, or put it back.
 
-        It was not still `tries` times, and has had so many `turns`.
+        `tries` times it was still changing, and it has had `turns` turns.
         """
         try:
             pause_s = await self._index(ArchiveId.parse(album), turns=turns)

@@ -31,7 +31,7 @@ from archive_service.checksums.crc_index.row_blocks import (
 from archive_service.observe.events import Observe
 from archive_service.observe.index_events import IndexImpaired
 from archive_service.observe.recurrence import once
-from archive_service.storage.progress import note_progress
+from archive_service.storage.thread_progress import note_progress
 
 LOCK_TIMEOUT_S = 1.0
 """The longest wait for another process's lock: hashing again is cheaper than a long wait."""

@@ -27,7 +27,7 @@ LOOKED_AT_IN_STORE = 3
 """Each takes a few requests, and permissions mostly apply to the whole bucket."""
 _SHOWN_LISTS = 3
 _UNFIT = {
-    "too deep": f"has more than {MAX_DEPTH} directories within directories: move the innermost up",
+    "too deep": f"has directories nested deeper than {MAX_DEPTH}: move the innermost up",
     "too many links": f"has links to more than {MAX_LINKED:,} files: link to fewer",
     "file too large": "has a file of an impossible size: remove it, or repair the disk",
     "timeout": "is on a disk that does not answer in time: look at the disk, or at the mount",

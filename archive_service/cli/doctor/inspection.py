@@ -46,8 +46,8 @@ def _program(_settings: Settings) -> Iterator[Finding]:
         yield Finding(
             Severity.ADVICE,
             "program",
-            f"Python {version}, nothing compiled: albums of thousands of small files take half as "
-            "much time again. Install a C compiler and Python's headers, then the service again.",
+            f"Python {version}, nothing compiled: albums of thousands of small files take 1.5 "
+            "times as long. Install a C compiler and Python's headers, then the service again.",
         )
     else:
         yield Finding(Severity.GOOD, "program", f"Python {version}, with its compiled part")
@@ -89,7 +89,7 @@ def _shared_by_all(settings: Settings) -> str:
     """Return the limits that all visitors behind an unidentified web server share."""
     limits = {
         "MAX_DOWNLOADS_PER_CLIENT": settings.max_downloads_per_client,
-        "MISS_LIMIT, which slows the site's own questions, too": settings.miss_limit,
+        "MISS_LIMIT, which slows the site's own requests, too": settings.miss_limit,
     }
     return " and ".join(name for name, value in limits.items() if value)
 
@@ -101,7 +101,7 @@ def _neighbours(settings: Settings) -> Iterator[Finding]:
             Severity.ADVICE,
             "proxies",
             f"all visitors behind one web server share {shared}: name that server in "
-            "TRUSTED_PROXIES, or set it to none where nothing is in front",
+            "TRUSTED_PROXIES, or set it to none if nothing is in front",
         )
     if not settings.monitor_port:
         yield Finding(

@@ -24,8 +24,8 @@ _ADDRESSINGS: Sequence[Addressing] = ("virtual", "path")
 _MAY_BE_ADDRESSING = ("other addressing", "store error", "unreachable", "no bucket")
 """What stores, and networks without their names, make of a bucket in the wrong place."""
 _CONDITIONS = (
-    "ignores If-Match: the service compares the entity tag of each answer itself, so an object "
-    "that is replaced cuts a download and spoils none"
+    "ignores If-Match: the service compares the entity tag of each answer itself, so a "
+    "replaced object cuts downloads, but no archive is wrong"
 )
 _RANGES = (
     "ignores Range: no download can be resumed, and large objects fail when a connection breaks. "

@@ -53,8 +53,8 @@ def temporary_findings(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             Severity.WRONG if found is None else Severity.ADVICE,
             "temporary",
-            "no directory for temporary files can be written, where processes share their metrics: "
-            "permit /tmp to this user, or name another one in TMPDIR",
+            "processes share their metrics in a directory for temporary files, and none can be "
+            "written: permit /tmp to this user, or name another one in TMPDIR",
         )
     else:
         yield Finding(Severity.GOOD, "temporary", f"metrics are shared in {found}")

@@ -27,7 +27,7 @@ from archive_service.transfer.batches import Batch, BatchMaker, OpenData, close_
 from archive_service.transfer.read_ahead import ReadAhead
 
 BLOCK_BYTES = 1024 * 1024
-"""Read or written at once; smaller is slower, larger falls out of the processor's cache."""
+"""Bytes read or written at once: fewer are slower, more fall out of the processor's cache."""
 BUFFERED_FILE_BYTES = BLOCK_BYTES
 """From here on a file is large: it goes through a buffer, block by block.  The layout knows it."""
 _THREADS = 2

@@ -2,9 +2,9 @@
 
 A named file is packed under its base name, a named directory under its base name with everything
 below it.  A path that ends in `.` or `..` goes by the base name of what it resolves to; the root
-directory, which has none, goes by "root".  Links are followed where they are named, and left out
-where they lie in a directory.  The paths of the listing are absolute and free of links, so that
-files are opened the way `storage.local` opens them.
+directory, which has none, goes by "root".  A named link is followed; links within a directory are
+left out.  The paths of the listing are absolute and free of links, so that files are opened the way
+`storage.local` opens them.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ OnLeftOut = Callable[[bytes, str], None]
 _NAME_OF_ROOT = b"root"
 _ALL_MAY_READ = stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH
 _REFUSALS = {
-    "too deep": f"more than {MAX_DEPTH} directories within directories; pack them in parts",
+    "too deep": f"directories nested deeper than {MAX_DEPTH}; pack them in parts",
     "file too large": "has a file of an impossible size",
     "changing": "is being changed; try again",
 }

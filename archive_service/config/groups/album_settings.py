@@ -71,7 +71,7 @@ def albums_place(text: str) -> StoragePlace:
         return albums_directory(values.expanded(text))
     location = S3Location.parse(text)
     if find_spec("aiobotocore") is None:
-        raise ValueError("needs more installed: pip install 'archive-service[s3]'")
+        raise ValueError("needs an extra: pip install 'archive-service[s3]'")
     return location
 
 

@@ -30,7 +30,7 @@ def _site_addresses(text: str) -> str:
 class VisitorSettings:
     """How visitors are identified, and how much each may have."""
 
-    TITLE: ClassVar = Text("Visitors and fair use", "Посетители и справедливый делёж")
+    TITLE: ClassVar = Text("Visitors and fair use", "Посетители и справедливое распределение")
 
     trusted_proxies: str = setting(
         ValueKind(

@@ -22,7 +22,7 @@ from archive_service.archive.id import is_archive_id
 
 MAX_PATH_CHARACTERS = 4096
 MOST_DIRECTORIES = 64
-"""Within one another; an album of a disk has no more either."""
+"""How deep they may be nested: as deep as in an album on a disk."""
 MAX_TEXT_CHARACTERS = 16_384
 """As UTF-8 less than LARGE_FILE_BYTES: a text is sent from memory, as a small file is."""
 _CONFIG = ConfigDict(extra="forbid", strict=True, frozen=True)
@@ -151,7 +151,7 @@ def _fault(entry: ListedPath | ListedText) -> tuple[str, str] | None:
     if not (is_archive_id(album) and slash and _is_inside(path)):
         return "outside", "path: is no path in an album"
     if path.count("/") > MOST_DIRECTORIES:
-        return "broken", f"path: has more than {MOST_DIRECTORIES} directories within directories"
+        return "broken", f"path: is nested deeper than {MOST_DIRECTORIES} directories"
     is_file = not entry.path.endswith("/")
     if is_file and entry.name is not None and (not entry.name or entry.name.endswith("/")):
         return "broken", "as: is that of a directory, and path that of a file"

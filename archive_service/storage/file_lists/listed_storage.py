@@ -23,10 +23,10 @@ from archive_service.observe.events import Observe, ignore
 from archive_service.observe.recurrence import once
 from archive_service.observe.storage_events import ListRejected
 from archive_service.storage.base import AlbumFiles, Storage
+from archive_service.storage.file_lists.list_contents import FileList
 from archive_service.storage.file_lists.list_model import ListBroken
 from archive_service.storage.file_lists.list_place import ListPlace, ListTimes
 from archive_service.storage.file_lists.merged_listings import MergedListings
-from archive_service.storage.file_lists.parsed_list import FileList
 from archive_service.storage.wanted_tree import WantedTree
 from archive_service.storage.wrapped_files import WrappedFiles
 

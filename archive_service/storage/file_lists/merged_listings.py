@@ -10,9 +10,9 @@ from typing import NamedTuple
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing
 from archive_service.archive.lru import WeightedLRU
+from archive_service.storage.file_lists.list_contents import FileList
 from archive_service.storage.file_lists.list_place import ListTimes
 from archive_service.storage.file_lists.merging import merged
-from archive_service.storage.file_lists.parsed_list import FileList
 
 _BYTES_PER_ENTRY = 200
 
@@ -32,7 +32,7 @@ class _Merged(NamedTuple):
 
     @property
     def memory_bytes(self) -> int:
-        """About how much memory this takes, but for the albums."""
+        """About how much memory this takes, without the listings of the albums."""
         return self.wanted.memory_bytes + _BYTES_PER_ENTRY * len(self.listing)
 
 

@@ -17,9 +17,9 @@ from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import CHANGE_TOKEN_SIZE, ListDetails, Listing, parents
 from archive_service.archive.naming import numbered
 from archive_service.storage.base import Storage
+from archive_service.storage.file_lists.list_contents import FileList
 from archive_service.storage.file_lists.list_model import ListBroken
 from archive_service.storage.file_lists.list_place import ListTimes
-from archive_service.storage.file_lists.parsed_list import FileList
 from archive_service.storage.local.listing_builder import MOST_UPLOADS
 
 _TEXT_MODE = 0o644
@@ -73,7 +73,7 @@ def merged(wanted: FileList, found: Found, *, times: ListTimes) -> Listing:
 
 
 class _Columns:
-    """Rows of files and directories by column."""
+    """The columns of files and directories; a row is one of them."""
 
     def __init__(self) -> None:
         self.origins: list[bytes] = []

@@ -235,7 +235,7 @@ class _Directory:
         self._path: bytes | None = None
         self._descriptor = -1
         self._device: int | None = None
-        """That of the file opened last."""
+        """The directory of the file opened last."""
         self._is_prompt = False
 
     def entered(self, path: bytes) -> int:

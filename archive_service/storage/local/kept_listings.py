@@ -44,7 +44,7 @@ class KeptListings:
         self._archives: WeightedLRU[ArchiveId, tuple[Wanted | None, Found]] = WeightedLRU(room)
 
     def of(self, archive: ArchiveId, wanted: Wanted | None) -> Found:
-        """Return what was found when the same object said what is wanted.
+        """Return what was found before, if the very same `wanted` was given then.
 
         None stands for the album of the archive's own name.
         """

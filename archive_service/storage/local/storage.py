@@ -159,7 +159,7 @@ class LocalStorage:
 
     def _known(self, archive: ArchiveId, wanted: Wanted | None, in_flight: InFlight) -> Found:
         """Return what was found last time and can be looked at again."""
-        # If storage was slow, only a listing finds out when that is over.
+        # If storage was slow, only a listing shows when it is quick again.
         return {} if in_flight.is_slow else self._kept.of(archive, wanted)
 
     def _found(
@@ -170,7 +170,7 @@ class LocalStorage:
         in_flight: InFlight,
         known: FoundAlbum | None,
     ) -> FoundAlbum:
-        """Find what is wanted of an album; what is known if that still holds."""
+        """List what is wanted of an album; return the known listing if that still holds."""
         with self._opened_album(archive) as album:
             if known and known.kept and known.kept.is_unchanged(album, in_flight, self._native):
                 return known
@@ -196,7 +196,7 @@ class LocalStorage:
 
     @contextmanager
     def _opened_root(self) -> Iterator[int]:
-        """Open the root; raise StorageUnavailable for each error of what is done in it."""
+        """Open the root for a block; raise StorageUnavailable for each error in the block."""
         try:
             with opened_directory(self._root) as root:
                 yield root

@@ -48,7 +48,7 @@ from archive_service.storage.local.stat_record import (
 from archive_service.storage.local.symlinks import AlbumLinks, LinkTarget
 
 MAX_DEPTH = 64
-"""The most directories within directories; each holds a descriptor while it is walked."""
+"""How deep directories may be nested; each level holds a descriptor while it is walked."""
 VANISHED = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 """The errors of opening a file that was replaced or removed since its name was read."""
 _Named = tuple[bytes, "bytes | None"]
@@ -123,7 +123,7 @@ class Walk:
             self.directory(descriptor, Place(self.reached, self.reached))
 
     def keep(self, entries: int) -> None:
-        """Collect what shows later that the album is the same, if it has no more entries."""
+        """Also collect what later shows that the album is unchanged, unless it has more entries."""
         self._kept = KeptAlbumBuilder(entries)
 
     def kept_album(self) -> KeptAlbum | None:
@@ -251,7 +251,7 @@ class Walk:
             links.skip(inode, "no file")
         elif not target.path or path.startswith(target.path + b"/"):
             links.skip(inode, "loop")
-        elif place.is_linked:  # each would multiply what those before it have multiplied
+        elif place.is_linked:  # links within linked directories would multiply the album
             links.skip(inode, "nested")
         else:
             return target

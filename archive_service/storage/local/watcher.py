@@ -120,7 +120,7 @@ class AlbumWatcher:
 
         Raise WatchFailed if there are too many; behind the others, StorageUnavailable if one fails.
         """
-        # A directory may leave meanwhile, too: then the next call drops its watch.
+        # A directory may be moved away meanwhile: then the next call drops its watch.
         has_left = album in self._left
         self._left.discard(album)
         watched, failed = set(), None

@@ -97,7 +97,7 @@ class YoungFiles:
 
 
 class _OpenSeen(Exception):
-    """A file is open for writing, and the look ends: this sign says the most."""
+    """Ends the look: a file is open for writing, and no other sign says more."""
 
 
 class _AlbumLook:

@@ -10,7 +10,7 @@ import time
 from typing import Any
 
 from archive_service.archive.errors import SourceUnreadable
-from archive_service.storage.progress import note_progress
+from archive_service.storage.thread_progress import note_progress
 
 ENOUGH_BYTES = 32 * 1024
 """What must come in the time that a reader waits at most, or else the store counts as silent."""

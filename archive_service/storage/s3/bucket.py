@@ -15,7 +15,6 @@ from archive_service.archive.errors import (
     StorageUnavailable,
 )
 from archive_service.archive.lru import WeightedLRU
-from archive_service.storage.progress import note_progress
 from archive_service.storage.s3.answer_checks import (
     Found,
     Part,
@@ -35,6 +34,7 @@ from archive_service.storage.s3.store_errors import (
     failed_read,
     reason_of,
 )
+from archive_service.storage.thread_progress import note_progress
 from archive_service.storage.time_limits import ended_within
 
 _ARCHIVED = ("GLACIER", "DEEP_ARCHIVE")
@@ -96,7 +96,7 @@ class Bucket:
             bounds.check(page.keys, page.first, now_s=time.monotonic())
             token = answer.get("NextContinuationToken")
             if not token or token == asked.get("ContinuationToken"):
-                # There are more objects, which nothing leads to.
+                # The store says that there are more objects, but not how to list them.
                 raise StorageUnavailable("incomplete listing")
             asked["ContinuationToken"] = token
 

@@ -7,7 +7,7 @@ from archive_service.archive.errors import StorageUnavailable
 MOST_LISTED = 2_000_000
 """Objects and common prefixes of one listing; each takes some 450 bytes of memory meanwhile."""
 MOST_EMPTY = 100
-"""Pages in a row without any; stores send some where much has been deleted."""
+"""Empty pages in a row; stores send some where much has been deleted."""
 LONGEST_S = 3600.0
 
 
@@ -22,7 +22,7 @@ class ListingBounds:
     def check(self, keys: int, first: bytes | None, *, now_s: float) -> None:
         """Check a page that another follows; raise StorageUnavailable.
 
-        It has so many keys, of which `first` is the first; None if there are none.
+        `keys` is the number of its keys, and `first` the first of them, None if there are none.
         """
         self._listed += keys
         self._empty = 0 if keys else self._empty + 1

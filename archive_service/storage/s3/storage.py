@@ -2,8 +2,8 @@
 
 Theory of operation.  One thread runs an event loop with the client of the store.  As in every
 storage, worker threads call the methods; each runs its requests in that loop and waits.  Only large
-objects are not waited for: their bytes are fetched ahead of the reader (`fetch`), and the loop that
-sends them awaits them.
+objects are not waited for: their bytes are fetched ahead of the reader (`fetch_ahead`), and the
+loop that sends them awaits them.
 
 A listing holds the entity tag of each object, and every read sends it as `If-Match`.  So the store
 returns what was listed or reports that it is gone.  Some stores ignore the condition, so the entity

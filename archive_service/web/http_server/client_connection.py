@@ -14,7 +14,7 @@ from http import HTTPStatus
 from aiohttp import StreamReader, web
 from aiohttp.http_exceptions import BadStatusLine, InvalidURLError, LineTooLong
 
-from archive_service.transfer.connection import close_now
+from archive_service.transfer.response_transfer import close_now
 from archive_service.transfer.tcp_info import TcpProgress, progress_of
 from archive_service.web.failures import (
     COOKIES_TOO_LONG,

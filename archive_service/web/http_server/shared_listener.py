@@ -29,7 +29,7 @@ from aiohttp import web
 from archive_service.archive.errors import errno_name
 from archive_service.observe.events import Observe
 from archive_service.observe.process_events import ConnectionNotTaken
-from archive_service.web.http_server.accept_balance import ConnectionCount
+from archive_service.web.http_server.connection_counts import ConnectionCount
 from archive_service.web.http_server.runner import Runner
 
 _MOMENT_S = 0.02

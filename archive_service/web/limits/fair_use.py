@@ -26,8 +26,8 @@ from archive_service.archive.id import ArchiveId
 from archive_service.http.client_address import Client, TrustedProxies
 from archive_service.http.site_addresses import NO_SITE, SiteAddresses
 from archive_service.observe.events import AnswerSlowed, Observe
-from archive_service.transfer.connection import Transfer
 from archive_service.transfer.rate_limit import RateShare, SharedRate
+from archive_service.transfer.response_transfer import Transfer
 from archive_service.transfer.sending_pace import AdaptivePace, DelayedPace, LimitedPace, Pace
 from archive_service.web.limits.download_slots import CLIENT_BYTES, DOWNLOAD_BYTES
 from archive_service.web.limits.policy import PROBE_BYTES, Counts, Limits, SharedCounts

@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import AbstractContextManager, nullcontext
 
-from archive_service.transfer.connection import Transfer
+from archive_service.transfer.response_transfer import Transfer
 from archive_service.web.limits.download_slots import Slots
 
 WINDOW_S = 60.0

@@ -1,4 +1,4 @@
-"""How the work of each thread goes on, noted by the work itself.
+"""The progress of the work of each thread, noted by the work itself.
 
 Work that waits for the loop of a store is noted there: a context goes with each call to a loop.
 """
@@ -22,7 +22,7 @@ class Progress:
     began_s: float
     """When its step began."""
     noted_s: float
-    """When it went on last."""
+    """When it last noted progress."""
     newcomers: Newcomers = NO_NEWCOMERS
     """The requests that it gives way to."""
     rested_s: float = 0.0
@@ -46,7 +46,7 @@ current: ContextVar[Progress | None] = ContextVar("current", default=None)
 
 
 def note_progress() -> None:
-    """Note that the work of this thread goes on: it may take long, but does not hang.
+    """Note progress of this thread's work: it may take long, but does not hang.
 
     Heavy work gives way here: between two steps, when it holds no lock.
     """

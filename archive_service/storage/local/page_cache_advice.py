@@ -1,4 +1,4 @@
-"""Advises the kernel on what will be read, and what will not be read again."""
+"""Advises the kernel on the page cache: what will be read, and what will not be read again."""
 
 from __future__ import annotations
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from archive_service.storage.base import DiskFile, SourceFile
-from archive_service.storage.local.page_advice import let_go, read_no_further
 from archive_service.storage.local.page_cache import is_cold
+from archive_service.storage.local.page_cache_advice import let_go, read_no_further
 
 
-class Pages:
+class PageCacheGuard:
     """The pages of an open file; make it before the file is read.
 
     A remote file has none: each byte comes over the network.

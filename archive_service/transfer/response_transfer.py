@@ -72,7 +72,7 @@ class Transfer:
         self._writer: SocketWriter | None = None
         self._watch: StallWatchdog | None = None
         self._unsent: Chunk | None = None
-        """What is left for the transport to send."""
+        """What the transport still has to send."""
 
     async def __aenter__(self) -> Transfer:
         await self._response.prepare(self._request)
@@ -110,7 +110,7 @@ class Transfer:
             writer.begin(chunk)
         except FileNotSent as error:
             self._unsent = error.unsent
-        finally:  # before a file that has changed a part is sent
+        finally:  # before part of a file that has changed is sent
             self._note_pending(writer.left_bytes)
         return self._pending_bytes
 
@@ -145,7 +145,7 @@ class Transfer:
             finally:  # a client that leaves has taken a part
                 self._note_pending(self._writer.left_bytes)
         if self._unsent is not None:
-            # Once it holds bytes it is waited for until it holds none.
+            # While the transport holds bytes, wait until it holds none.
             transport.set_write_buffer_limits(high=0)
             await self._in_time(transport, self._send_by_transport(self._unsent))
             self._note_pending(0)

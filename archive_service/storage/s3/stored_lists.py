@@ -22,7 +22,7 @@ from archive_service.storage.s3.location import S3Location
 from archive_service.storage.s3.loop import LoopThread
 
 
-class ListObjects:
+class StoredLists:
     """Lists below a prefix of a bucket; one of more bytes than `most_bytes` is not read."""
 
     def __init__(self, location: S3Location, most_bytes: int, *, timeout_s: float) -> None:
