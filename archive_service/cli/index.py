@@ -130,7 +130,7 @@ def _work(
 def _prune(index: CrcIndex, storage: Storage) -> bool:
     archives = storage.archives()
     if not archives:  # more likely a disk that is not mounted
-        complain("there are no albums, so nothing is pruned: is the disk mounted?")
+        complain("no albums are listed, so nothing is pruned: is the disk mounted?")
         return False
     index.prune(archives)
     print(f"pruned; albums kept: {len(storage.albums()):,}")

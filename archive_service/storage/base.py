@@ -184,9 +184,9 @@ class Storage(Protocol):
         """Return the names of what may be albums; raise StorageUnavailable."""
 
     def archives(self) -> Sequence[str]:
-        """Return the same and the ids of lists; nothing if there is no album.
+        """Return the same, and the ids of lists; none where no album is, or not all are listed.
 
-        Then more likely a disk is not mounted than all albums are gone.
+        Without albums, more likely a disk is not mounted than all of them are gone.
         """
 
     def place(self, archive: ArchiveId) -> str:

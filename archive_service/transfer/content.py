@@ -182,7 +182,8 @@ class ArchiveContent:
         if batch.done():
             return batch.result()
         try:
-            return await asyncio.shield(asyncio.wrap_future(batch))
+            # Not shielded: the loop reports what a shield lets fail with nobody waiting.
+            return await asyncio.wrap_future(batch)
         except asyncio.CancelledError:
             give_up(batch)
             raise
