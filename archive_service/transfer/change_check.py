@@ -9,8 +9,8 @@ from threading import Event
 
 from archive_service.archive.errors import SourceSuspected
 from archive_service.checksums.suspected_files import AnnouncedFiles
+from archive_service.storage.album_disk import AlbumDisk
 from archive_service.storage.base import DiskFile
-from archive_service.transfer.album_disk import AlbumDisk
 from archive_service.transfer.batches import OpenData
 from archive_service.transfer.referenced_files import ReferencedFile
 

@@ -31,8 +31,8 @@ from archive_service.checksums.album import AlbumChecksums
 from archive_service.checksums.hashing_ahead import HashingAhead
 from archive_service.checksums.suspected_files import AnnouncedFiles
 from archive_service.http.multipart import Slice
+from archive_service.storage.album_disk import AlbumDisk
 from archive_service.storage.base import DiskFile, RemoteFile
-from archive_service.transfer.album_disk import AlbumDisk
 from archive_service.transfer.batches import (
     BATCH_FILE_BYTES,
     NOTHING,

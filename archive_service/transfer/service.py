@@ -29,15 +29,15 @@ from archive_service.archive.settling import (
 from archive_service.checksums.album_registry import AlbumRegistry
 from archive_service.checksums.background.hasher import BackgroundHasher
 from archive_service.checksums.crc_index.base import CrcIndex
-from archive_service.checksums.disk_demand import DiskDemand
 from archive_service.checksums.hash_threads import HashThreads
 from archive_service.checksums.suspected_files import AnnouncedFiles
 from archive_service.observe.events import ArchiveAwaited, Observe, UploadAwaited, ignore
+from archive_service.storage.album_disk import AlbumDisk
 from archive_service.storage.base import Storage
+from archive_service.storage.disk_demand import DiskDemand
 from archive_service.storage.lane_limits import LaneLimits
 from archive_service.storage.newcomers import Newcomers, RestedLock
 from archive_service.storage.thread_lanes import Lane, Lanes
-from archive_service.transfer.album_disk import AlbumDisk
 from archive_service.transfer.content import ArchiveContent
 from archive_service.transfer.descriptions import Descriptions, checksums_of
 from archive_service.transfer.hanging_disks import HangingDisks

@@ -34,10 +34,10 @@ from archive_service.checksums.background.hasher import (
 from archive_service.checksums.background.index_ahead import IndexAhead
 from archive_service.checksums.background.throttle import COLD_BYTES_PER_S
 from archive_service.checksums.crc_index.memory import MemoryCrcIndex
-from archive_service.checksums.disk_demand import DiskDemand
 from archive_service.checksums.hash_threads import HashThreads
 from archive_service.observe.events import Event
 from archive_service.observe.index_events import AlbumIndexed, AlbumNotIndexed
+from archive_service.storage.disk_demand import DiskDemand
 from archive_service.storage.excluded_names import Exclusion
 from archive_service.storage.local.page_cache import is_cached
 from archive_service.storage.local.storage import LocalStorage

@@ -8,7 +8,7 @@ from concurrent.futures import Executor
 from contextlib import AbstractContextManager
 from typing import NamedTuple, TypeVar
 
-from archive_service.checksums.disk_demand import DiskDemand
+from archive_service.storage.disk_demand import DiskDemand
 
 _Result = TypeVar("_Result")
 
