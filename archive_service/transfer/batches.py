@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, nullcontext
+from contextlib import AbstractContextManager, closing
 from typing import NamedTuple
 
 from archive_service.archive.errors import DownloadFailed
@@ -11,6 +11,7 @@ from archive_service.archive.layout import ArchiveLayout
 from archive_service.archive.listing import SourceIndex
 from archive_service.archive.segments import FileData, Segment
 from archive_service.checksums.crc32_column import Crc32Column
+from archive_service.storage.album_disk import AlbumDisk, Load
 from archive_service.storage.base import AlbumFiles, SourceFile
 from archive_service.transfer.assembler import Assembler
 
@@ -55,20 +56,6 @@ Draft = Sequence["memoryview | DataToOpen"]
 Batch = list["memoryview | OpenData"]
 
 
-class Workplace(NamedTuple):
-    """Where batches are made."""
-
-    is_prompt: Callable[[], bool] = lambda: True
-    """Returns whether the files lie on a local disk."""
-    is_at_hand: Callable[[], bool] = lambda: False
-    """Returns whether files open without waiting."""
-    packing: AbstractContextManager[object] = nullcontext()
-    """Within it many headers are packed; see `Assembler`."""
-
-
-_ALONE = Workplace()
-
-
 class BatchMaker:
     """Plans and makes the batches of one layout, for all of its downloads."""
 
@@ -77,15 +64,14 @@ class BatchMaker:
         layout: ArchiveLayout,
         checksums: Crc32Column,
         open_files: Callable[[], AbstractContextManager[AlbumFiles]],
-        where: Workplace = _ALONE,
+        disk: AlbumDisk,
     ) -> None:
         self._layout = layout
         self._checksums = checksums
         self._assembler = Assembler(
-            layout, checksums, is_prompt=where.is_prompt, packing=where.packing
+            layout, checksums, is_prompt=disk.is_prompt, packing=disk.packing
         )
         self._open_files = open_files
-        self._is_at_hand = where.is_at_hand
         self._is_complete = False
 
     def is_complete(self) -> bool:
@@ -139,22 +125,18 @@ class BatchMaker:
         if batch:
             yield batch
 
-    def needs_no_wait(self, segments: Sequence[Segment]) -> bool:
-        """Return whether a batch is made from memory, and of files that open without waiting."""
-        if any(isinstance(segment, FileData) for segment in segments) and not self._is_at_hand():
-            return False
-        return self._is_packed(segments)
-
-    def needs_files(self, segments: Sequence[Segment]) -> bool:
-        """Return whether a batch has data of files."""
-        has_data = any(isinstance(segment, FileData) for segment in segments)
-        return has_data or not self._is_packed(segments)
+    def load(self, segments: Sequence[Segment]) -> Load:
+        """Return what it takes to make a batch: large files are opened, small ones are read."""
+        load = Load.MEMORY
+        for segment in segments:
+            if isinstance(segment, FileData):
+                load = Load.FEW_FILES
+            elif not self._assembler.is_quick(segment):
+                return Load.MUCH
+        return load
 
     def make(self, segments: Sequence[Segment]) -> Batch:
-        """Make a batch; wait for the disk unless `needs_no_wait`.
-
-        Raise DownloadFailed with its source.
-        """
+        """Make a batch; raise DownloadFailed with its source."""
         with self._open_files() as files:
             # First, so that a store sends large files while the small ones are read.
             opened = self._opened(segments, files)
@@ -199,13 +181,6 @@ class BatchMaker:
         data_offset = self._layout.data_offset(segment.entry)
         file.begin(segment.start - data_offset, segment.stop - data_offset)
         return file
-
-    def _is_packed(self, segments: Sequence[Segment]) -> bool:
-        """Return whether all but the large files is quickly made from memory."""
-        return all(
-            isinstance(segment, FileData) or self._assembler.needs_no_wait(segment)
-            for segment in segments
-        )
 
 
 def close_files(batch: Batch) -> None:

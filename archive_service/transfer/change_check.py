@@ -28,12 +28,9 @@ class ChangeCheck:
         self._open_album = open_album
 
     async def verify(self, file: DiskFile, data: OpenData) -> None:
-        """Check a file whose last byte was handed over; in place if that does not wait."""
+        """Check a file whose last byte was handed over."""
         try:
-            if file.is_prompt:
-                data.verify()
-            else:
-                await self._disk.in_thread(data.verify)
+            await self._disk.done(data.verify, file)
         except SourceSuspected as suspected:
             settle = partial(AnnouncedFiles.settle, source=data.source, suspected=suspected)
             await self._settled(settle)

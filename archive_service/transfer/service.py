@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future, wait
@@ -37,7 +36,7 @@ from archive_service.storage.base import Storage
 from archive_service.storage.disk_demand import DiskDemand
 from archive_service.storage.lane_limits import LaneLimits
 from archive_service.storage.newcomers import Newcomers, RestedLock
-from archive_service.storage.thread_lanes import Lane, Lanes
+from archive_service.storage.thread_lanes import Lanes
 from archive_service.transfer.content import ArchiveContent
 from archive_service.transfer.descriptions import Descriptions, checksums_of
 from archive_service.transfer.hanging_disks import HangingDisks
@@ -113,7 +112,7 @@ class ArchiveService:
         self._albums = AlbumRegistry(storage, threads)
         self._descriptions = Descriptions(
             options,
-            self._reading,
+            self._disk_of,
             self._albums,
             timeout_s=waits.listing_timeout_s,
             uploads=waits.uploads,
@@ -199,13 +198,12 @@ class ArchiveService:
     def _content(self, representation: Representation) -> ArchiveContent:
         archive, layout = representation.archive, representation.layout
         listing = layout.listing
-        lane = self._reading.of(archive)
-        close = partial(_close_in, lane)
+        disk = self._disk_of(archive)
         checksums = checksums_of(representation)
-        checksums.kept.close_by(close)
+        checksums.kept.close_by(disk.close)
 
         def open_album() -> AnnouncedFiles:
-            files = self._storage.files(archive, listing, close)
+            files = self._storage.files(archive, listing, disk.close)
             return AnnouncedFiles(
                 files,
                 listing,
@@ -218,14 +216,17 @@ class ArchiveService:
             layout,
             checksums,
             open_album=open_album,
-            disk=AlbumDisk(
-                lane,
-                self._demand,
-                is_prompt=partial(self._storage.is_prompt, archive),
-                is_at_hand=partial(self._storage.is_at_hand, archive),
-                packing=self._packing,
-            ),
+            disk=disk,
             references=self._references,
+        )
+
+    def _disk_of(self, archive: ArchiveId) -> AlbumDisk:
+        return AlbumDisk(
+            self._reading.of(archive),
+            self._demand,
+            is_prompt=partial(self._storage.is_prompt, archive),
+            is_at_hand=partial(self._storage.is_at_hand, archive),
+            packing=self._packing,
         )
 
     def compute(self, archive: ArchiveId, work: Callable[[], _Result]) -> Future[_Result]:
@@ -279,8 +280,3 @@ class ArchiveService:
         if isinstance(key, ArchiveId):
             return self._storage.place(key)
         return self._index.place() if key == _INDEX else ""
-
-
-def _close_in(lane: Lane, descriptor: int) -> None:
-    """Close a descriptor in a thread of a lane."""
-    lane.submit(os.close, descriptor)
