@@ -26,15 +26,6 @@ JOINED_BYTES = 16 * 1024
 NOTHING = memoryview(b"")
 
 
-class DataToOpen(NamedTuple):
-    """A segment whose file is not at hand."""
-
-    segment: FileData
-    source: SourceIndex
-    head: memoryview
-    """Bytes sent with its first span."""
-
-
 class OpenData(NamedTuple):
     """A file that was opened for a segment."""
 
@@ -51,8 +42,6 @@ class OpenData(NamedTuple):
         self.files.verify(self.file, self.source)
 
 
-Draft = Sequence["memoryview | DataToOpen"]
-"""A batch without its large files."""
 Batch = list["memoryview | OpenData"]
 
 
@@ -141,22 +130,23 @@ class BatchMaker:
             # First, so that a store sends large files while the small ones are read.
             opened = self._opened(segments, files)
             try:
-                draft = self._draft(segments, files)
+                return self._made(segments, files, iter(opened))
             except BaseException:
                 _close(opened)
                 raise
-        return _batch(draft, opened, files)
 
-    def _draft(self, segments: Sequence[Segment], files: AlbumFiles) -> Draft:
-        """Pack the headers and read the small files."""
-        draft: list[memoryview | DataToOpen] = []
+    def _made(
+        self, segments: Sequence[Segment], files: AlbumFiles, opened: Iterator[SourceFile]
+    ) -> Batch:
+        """Pack the headers, read the small files, and put the opened ones between them."""
+        batch: Batch = []
         for segment in segments:
             if isinstance(segment, FileData):
                 source = self._layout.sources[segment.entry]
-                draft.append(DataToOpen(segment, source, _taken_head(draft)))
+                batch.append(OpenData(segment, source, _taken_head(batch), next(opened), files))
             else:
-                _add_buffer(draft, self._assembler.make(segment, files))
-        return draft
+                _add_buffer(batch, self._assembler.make(segment, files))
+        return batch
 
     def _opened(self, segments: Sequence[Segment], files: AlbumFiles) -> list[SourceFile]:
         """Open the large files."""
@@ -193,28 +183,19 @@ def _close(files: Iterable[SourceFile]) -> None:
         file.close()
 
 
-def _batch(draft: Draft, opened: Iterable[SourceFile], files: AlbumFiles) -> Batch:
-    """Put the opened files, which are in order, into their places."""
-    each = iter(opened)
-    return [
-        OpenData(*piece, next(each), files) if isinstance(piece, DataToOpen) else piece
-        for piece in draft
-    ]
-
-
-def _add_buffer(draft: list[memoryview | DataToOpen], made: memoryview) -> None:
+def _add_buffer(batch: Batch, made: memoryview) -> None:
     """Add a buffer; join it to the one in front if both are small."""
-    last = draft[-1] if draft else None
+    last = batch[-1] if batch else None
     if isinstance(last, memoryview) and len(last) + len(made) <= JOINED_BYTES:
-        draft[-1] = memoryview(b"".join((last, made)))
+        batch[-1] = memoryview(b"".join((last, made)))
     else:
-        draft.append(made)
+        batch.append(made)
 
 
-def _taken_head(draft: list[memoryview | DataToOpen]) -> memoryview:
+def _taken_head(batch: Batch) -> memoryview:
     """Remove a small buffer from the end, to send it with the file that follows."""
-    last = draft[-1] if draft else None
+    last = batch[-1] if batch else None
     if isinstance(last, memoryview) and len(last) <= JOINED_BYTES:
-        draft.pop()
+        batch.pop()
         return last
     return NOTHING
