@@ -29,6 +29,7 @@ from archive_service.archive.listing import Listing
 from archive_service.observe.events import Observe, ignore
 from archive_service.observe.recurrence import once
 from archive_service.observe.storage_events import LinkSkipped
+from archive_service.storage.base import Storage
 from archive_service.storage.concurrency import HALVED_FILES, InFlight, InFlights
 from archive_service.storage.excluded_names import Exclusion
 from archive_service.storage.local.album_files import LocalAlbumFiles, album_place
@@ -47,7 +48,7 @@ _NO_ALBUM = (*VANISHED, errno.ENAMETOOLONG)
 SymlinkPolicy = Literal["inside", "never"]
 
 
-class LocalStorage:
+class LocalStorage(Storage):
     """The albums below one root directory.
 
     `observe` gets one LinkSkipped for each link that is left out.
@@ -133,10 +134,6 @@ class LocalStorage:
                 return [child.name for child in children if child.is_dir(follow_symlinks=False)]
         except OSError as error:
             raise StorageUnavailable(errno_name(error)) from None
-
-    def archives(self) -> Sequence[str]:
-        """Return the same; see `Storage.archives`."""
-        return self.albums()
 
     def place(self, archive: ArchiveId) -> str:
         """Name the mount that an album lies on; see `Storage.place`."""
