@@ -34,7 +34,6 @@ def parser() -> ArgumentParser:
         description="Check the service here: settings, permissions, limits "
         "and index.  Run it as the user that the service runs as, with the same settings.",
         epilog="exit status: 0 nothing is wrong, 1 something is, 2 a setting is",
-        allow_abbrev=False,
     )
     add_settings(made, Settings)
     return made

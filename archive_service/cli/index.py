@@ -85,7 +85,6 @@ def parser() -> OneLineParser:
     made = OneLineParser(
         description="Fill, verify or prune the index of checksums.",
         epilog=_EPILOG,
-        allow_abbrev=False,
     )
     made.add_argument("action", choices=("fill", "verify", "prune"), help="what to do, see below")
     made.add_argument(

@@ -61,7 +61,6 @@ def parser() -> ArgumentParser:
         description="Print a signed link to an archive, whether the archive exists or not.",
         epilog="The key is the first of the setting SIGNING_KEYS, which is read from the "
         "environment or else from the file .env: it has to be that of the service.",
-        allow_abbrev=False,
     )
     made.add_argument(
         "hash", metavar="HASH", type=hash_argument, help="name of the album's directory"

@@ -60,9 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def parser() -> OneLineParser:
     """Return the parser of the command's arguments."""
-    made = OneLineParser(
-        description="Show what a list holds, or write one.", epilog=_EPILOG, allow_abbrev=False
-    )
+    made = OneLineParser(description="Show what a list holds, or write one.", epilog=_EPILOG)
     made.add_argument("action", choices=("show", "write"), help="what to do, see below")
     made.add_argument("paths", metavar="LIST_OR_PATH", nargs="*", help="see below")
     made.add_argument("--name", help="the file name of the archive, unless its link has one")

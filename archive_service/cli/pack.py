@@ -125,7 +125,6 @@ def parser() -> ArgumentParser:
         description="Pack files and directories into a zip archive, stored without compression.",
         epilog=_EPILOG,
         formatter_class=AsWritten,
-        allow_abbrev=False,
     )
     made.add_argument("files", metavar="FILE", nargs="*", help="a file or a directory to pack")
     made.add_argument(

@@ -81,7 +81,6 @@ def parser() -> ArgumentParser:
         "or from that variable in the file .env, or else is the default.  Secrets have no flag, "
         f"because other users can see the arguments of a process.  {_secrets()}  "
         "docs/settings.md says more about each setting.",
-        allow_abbrev=False,
     )
     add_settings(made, Settings)
     return made

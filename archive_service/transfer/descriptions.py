@@ -36,15 +36,11 @@ from archive_service.archive.settling import UploadLook, UploadSign
 from archive_service.checksums.album import AlbumChecksums
 from archive_service.checksums.album_registry import AlbumRegistry
 from archive_service.storage.album_disk import AlbumDisk, Load
-from archive_service.storage.lane_limits import LaneLimits
+from archive_service.storage.lane_limits import ONE_THREAD
 from archive_service.storage.progress import note_progress
 from archive_service.storage.thread_lanes import Lanes
 from archive_service.transfer.latest_value import LatestValue
 from archive_service.transfer.shared_calls import SharedCalls
-
-_CUTTING = LaneLimits(per_lane=1, usual=1, most=1)
-"""Cutting a part needs no disk, and more threads that compute would only wait for each other and
-delay the event loop."""
 
 KEPT_FILES = 100_000
 """Files of the descriptions that are kept for later requests, with their checksums."""
@@ -88,7 +84,8 @@ class Descriptions:
         self._uploads = uploads
         self._looks = SharedCalls(self._begin_look)
         self._cuttings = SharedCalls(self._begin_cutting)
-        self._cutters = Lanes("cut", _CUTTING)
+        # More threads that compute would only wait for each other, and delay the event loop.
+        self._cutters = Lanes("cut", ONE_THREAD)
         self._cuts = 0
         """Parts that wait to be cut, or are cut."""
         self._last_cut: tuple[Representation, FileLookup] | None = None

@@ -34,7 +34,7 @@ from archive_service.observe.events import ArchiveAwaited, Observe, UploadAwaite
 from archive_service.storage.album_disk import AlbumDisk
 from archive_service.storage.base import Storage
 from archive_service.storage.disk_demand import DiskDemand
-from archive_service.storage.lane_limits import LaneLimits
+from archive_service.storage.lane_limits import ONE_THREAD, LaneLimits
 from archive_service.storage.newcomers import Newcomers, RestedLock
 from archive_service.storage.thread_lanes import Lanes
 from archive_service.transfer.content import ArchiveContent
@@ -51,7 +51,6 @@ _HASHING = LaneLimits(per_lane=256, usual=8, most=256)
 _COMPUTING = LaneLimits(per_lane=1, usual=4, most=4)
 """More threads that compute for one album would only wait for each other, and delay the rest."""
 _LOOKING_AT_ROOT = LaneLimits(per_lane=1, usual=2, most=2)
-_INDEXING = LaneLimits(per_lane=1, usual=1, most=1)
 ROOT_TIMEOUT_S = 5.0
 """How long a check of the root is waited for."""
 SETTLED_WITHIN_S = 0.5
@@ -99,7 +98,7 @@ class ArchiveService:
         self._contents: WeakKeyDictionary[Representation, ArchiveContent] = WeakKeyDictionary()
         self._root = Lanes("root", _LOOKING_AT_ROOT)
         self._root_lane, self._tidying_lane = map(self._root.of, (_ROOT, _TIDYING))
-        self._indexing = Lanes("index", _INDEXING, on_hanging=disks.change)
+        self._indexing = Lanes("index", ONE_THREAD, on_hanging=disks.change)
         self._index_lane = self._indexing.of(_INDEX)
         self._checks = SharedCalls(self._begin_check)
         self._packing = RestedLock(self.newcomers, self.turns.has_downloads)
