@@ -100,7 +100,4 @@ class S3AlbumFiles(AlbumFiles):
 
     async def _read_once(self, buffer: memoryview, whole: Part) -> None:
         async with self._context.objects.opened(whole) as body:
-            while buffer:
-                chunk = await body.read(len(buffer))
-                buffer[: len(chunk)] = chunk
-                buffer = buffer[len(chunk) :]
+            await body.fill(buffer)
