@@ -20,6 +20,8 @@ from archive_service.checksums.crc_index.base import CrcIndex
 from archive_service.checksums.maintenance import AlbumReport, Maintenance
 from archive_service.cli.arguments import OneLineParser, add_settings, given_settings, hash_argument
 from archive_service.cli.console import (
+    FAILURE,
+    SIGNALLED,
     USAGE_ERROR,
     complain,
     printable,
@@ -35,7 +37,6 @@ from archive_service.observe.index_events import IndexImpaired
 from archive_service.storage.base import Storage
 from archive_service.storage.local.unclosed_files import UnclosedFiles
 
-_FAILURE, _SIGNALLED = 1, 128
 _EPILOG = (
     "fill computes the checksums that are not known yet, so that no first download has to; verify"
     " reads all files of known checksums, reports those whose content has changed while size and"
@@ -72,12 +73,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 is_well = _work(options.action, options.hashes, storage, maintenance)
     except StorageUnavailable as error:
         complain(f"{_places(settings)} can't be read ({error}): {advice(settings, error.reason)}")
-        return _FAILURE
+        return FAILURE
     except KeyboardInterrupt:  # the index keeps what was hashed
-        return _SIGNALLED + signal.SIGINT
+        return SIGNALLED + signal.SIGINT
     for trouble in troubles:
         complain(f"{trouble}: `archive-service check` says more")
-    return 0 if is_well and not troubles else _FAILURE
+    return 0 if is_well and not troubles else FAILURE
 
 
 def parser() -> OneLineParser:

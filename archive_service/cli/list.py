@@ -21,6 +21,7 @@ from archive_service.archive.listing import Listing
 from archive_service.archive.naming import NameRules, archive_names
 from archive_service.cli.arguments import OneLineParser, add_settings, given_settings, hash_argument
 from archive_service.cli.console import (
+    FAILURE,
     USAGE_ERROR,
     complain,
     printable,
@@ -37,7 +38,6 @@ from archive_service.storage.file_lists.list_place import SUFFIX, ListTimes
 from archive_service.storage.file_lists.merging import resolved
 from archive_service.storage.file_lists.parsed_list import FileList
 
-_FAILURE = 1
 _STDIN = "-"
 _EPILOG = (
     "show takes the HASH of a list in LISTS_DIR, or the path of a list's file, and prints size and"
@@ -97,10 +97,10 @@ def _show(options: Namespace, settings: Settings) -> int:
         listing = _listing(found, settings)
     except ListBroken as error:
         complain(f"{given}: {error}")
-        return _FAILURE
+        return FAILURE
     except (OSError, StorageUnavailable) as error:
         complain(f"{given}: can't be read ({_reason(error)})")
-        return _FAILURE
+        return FAILURE
     return _shown(listing, found, settings, given=given)
 
 
@@ -137,7 +137,7 @@ def _shown(listing: Listing, found: FileList, settings: Settings, *, given: str)
     print(_summary(layout, len(missing)))
     if missing and not found.skips_missing:
         complain(f'{given}: can\'t be sent; "missing": "skip" would leave out what is missing')
-        return _FAILURE
+        return FAILURE
     return 0
 
 
@@ -162,7 +162,7 @@ def _write(options: Namespace, settings: Settings) -> int:
         return USAGE_ERROR
     except OSError as error:
         complain(f"the list can't be written ({error.strerror})")
-        return _FAILURE
+        return FAILURE
     if left_out:
         complain(f"{left_out:,} empty directories are left out: a list has none of its own")
     return 0
