@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from functools import partial
 from threading import Lock
-from typing import NamedTuple, cast
+from typing import Generic, NamedTuple, TypeVar, cast
 from weakref import WeakValueDictionary
 
 from archive_service.archive.errors import ArchiveServiceError, ListingTimedOut
@@ -39,7 +39,6 @@ from archive_service.storage.album_disk import AlbumDisk, Load
 from archive_service.storage.lane_limits import ONE_THREAD
 from archive_service.storage.progress import note_progress
 from archive_service.storage.thread_lanes import Lanes
-from archive_service.transfer.latest_value import LatestValue
 from archive_service.transfer.shared_calls import SharedCalls
 
 KEPT_FILES = 100_000
@@ -49,6 +48,26 @@ _LATEST_HELD_S = 10.0
 leave would have it made anew each time."""
 _FILES_PER_ALBUM = 30
 """The memory that an album takes beside its files, counted in files."""
+_Value = TypeVar("_Value")
+
+
+class LatestValue(Generic[_Value]):
+    """Holds one value, until another comes or a time is over; for calls from one event loop."""
+
+    def __init__(self, held_s: float) -> None:
+        self._held_s = held_s
+        self._value: _Value | None = None
+        self._dropping: asyncio.TimerHandle | None = None
+
+    def hold(self, value: _Value) -> None:
+        """Hold a value instead of an earlier one; its time begins now."""
+        if self._dropping:
+            self._dropping.cancel()
+        self._value = value
+        self._dropping = asyncio.get_running_loop().call_later(self._held_s, self._drop)
+
+    def _drop(self) -> None:
+        self._value = self._dropping = None
 
 
 class _Part(NamedTuple):
