@@ -249,32 +249,28 @@ def test_an_object_that_turns_out_to_be_archived_is_cut_once_and_refused_then(
     assert storage.list(ArchiveId(album)).sizes[0] == len(NEW)
 
 
-def test_a_listing_that_ends_before_its_end_is_no_album(
-    careless: Bucket, storage: S3Storage, proxy: FaultyStore, album: str
+@pytest.mark.parametrize(
+    "content",
+    [
+        (
+            b"<Contents><Key>%s/1.jpg</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified>"
+            b"<ETag>&quot;0&quot;</ETag><Size>1</Size></Contents>"
+        ),
+        b"<NextContinuationToken>%s</NextContinuationToken>",
+    ],
+    ids=["it ends before its end", "it leads to itself"],
+)
+def test_a_listing_that_does_not_end_rightly_is_no_album(
+    careless: Bucket, storage: S3Storage, proxy: FaultyStore, album: str, content: bytes
 ) -> None:
     careless.put(f"{album}/1.jpg", OLD)
     listed = (
-        b"<ListBucketResult><IsTruncated>true</IsTruncated><EncodingType>url</EncodingType>"
-        b"<Contents><Key>%s/1.jpg</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified>"
-        b"<ETag>&quot;0&quot;</ETag><Size>1</Size></Contents></ListBucketResult>"
+        b"<ListBucketResult><IsTruncated>true</IsTruncated><EncodingType>url</EncodingType>%s"
+        b"</ListBucketResult>"
     )
     proxy.heal()
-    proxy.befall(Fault(of_listings, 1, status=200, content=listed % album.encode()))
-    with pytest.raises(StorageUnavailable) as caught:
-        storage.list(ArchiveId(album))
-    assert caught.value.reason == "incomplete listing"
-
-
-def test_a_listing_that_leads_to_itself_is_no_album(
-    careless: Bucket, storage: S3Storage, proxy: FaultyStore, album: str
-) -> None:
-    careless.put(f"{album}/1.jpg", OLD)
-    listed = (
-        b"<ListBucketResult><IsTruncated>true</IsTruncated><EncodingType>url</EncodingType>"
-        b"<NextContinuationToken>again</NextContinuationToken></ListBucketResult>"
-    )
-    proxy.heal()
-    proxy.befall(Fault(of_listings, FEW, status=200, content=listed))
+    fault = Fault(of_listings, FEW, status=200, content=listed % (content % album.encode()))
+    proxy.befall(fault)
     with pytest.raises(StorageUnavailable) as caught:
         storage.list(ArchiveId(album))
     assert caught.value.reason == "incomplete listing"

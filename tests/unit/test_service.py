@@ -22,8 +22,7 @@ from archive_service.archive.listing import CHANGE_TOKEN_SIZE, Listing, SourceIn
 from archive_service.storage.excluded_names import Exclusion
 from archive_service.storage.local.filesystem_type import is_prompt
 from archive_service.storage.local.storage import LocalStorage
-from archive_service.transfer.descriptions import KEPT_FILES
-from archive_service.transfer.latest_value import LatestValue
+from archive_service.transfer.descriptions import KEPT_FILES, LatestValue
 from archive_service.transfer.service import ArchiveService, WaitPolicy
 
 ALBUM = ArchiveId(HASH)

@@ -29,6 +29,7 @@ from archive_service.archive.listing import Listing
 from archive_service.observe.events import Observe, ignore
 from archive_service.observe.recurrence import once
 from archive_service.observe.storage_events import LinkSkipped
+from archive_service.storage.base import Storage
 from archive_service.storage.concurrency import HALVED_FILES, InFlight, InFlights
 from archive_service.storage.excluded_names import Exclusion
 from archive_service.storage.local.album_files import LocalAlbumFiles, album_place
@@ -51,7 +52,7 @@ _NO_ALBUM = (*VANISHED, errno.ENAMETOOLONG)
 SymlinkPolicy = Literal["inside", "never"]
 
 
-class LocalStorage:
+class LocalStorage(Storage):
     """The albums below one root directory.
 
     `observe` gets one LinkSkipped for each link that is left out.
