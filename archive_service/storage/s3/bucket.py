@@ -15,7 +15,7 @@ from archive_service.archive.errors import (
     StorageUnavailable,
 )
 from archive_service.archive.lru import WeightedLRU
-from archive_service.storage.progress import note_progress
+from archive_service.storage.progress import note_page, note_progress
 from archive_service.storage.s3.answer_checks import (
     Found,
     Part,
@@ -94,6 +94,7 @@ class Bucket:
             if not answer.get("IsTruncated"):
                 return
             bounds.check(page.keys, page.first, now_s=time.monotonic())
+            note_page()
             token = answer.get("NextContinuationToken")
             if not token or token == asked.get("ContinuationToken"):
                 # There are more objects, which nothing leads to.
