@@ -51,6 +51,10 @@ def of_listings(asked: Asked) -> bool:
     return asked.is_listing
 
 
+def lists_one(asked: Asked) -> bool:
+    return asked.is_listing and "one%2F" in asked.path
+
+
 def of_objects(asked: Asked) -> bool:
     return not asked.is_listing
 
@@ -172,6 +176,7 @@ def checked(directory: Path, bucket: Bucket, endpoint: str, album: str, *, statu
                 "PYTHONPATH": str(REPOSITORY),
                 "PHOTOS_DIR": f"{bucket.url}/{album}",
                 "CACHE_DIR": str(directory),
+                "LISTING_TIMEOUT": "3",
                 **bucket.variables(endpoint),
             }
         ),
@@ -332,10 +337,13 @@ def test_a_store_that_invents_keys_for_longer_than_a_visitor_waits_is_no_slow_di
     with serving(None, tmp_path, variables=variables) as server:
         proxy.befall(Fault(of_listings, FOREVER, status=200, made=page))
         answer = get(server.port, "/archive/one/", "Accept: application/json")
-        proxy.heal()
         assert answer.status == 503
         assert b'"unavailable"' in answer.content
         server.wait_for('reason="long listing"')
+    proxy.heal()
+    proxy.befall(Fault(lists_one, FOREVER, status=200, made=page))
+    found = checked(tmp_path, bucket, proxy.endpoint, album, status=1)
+    assert "longer than LISTING_TIMEOUT" in found
 
 
 @pytest.mark.parametrize("status", [200, 403])

@@ -11,11 +11,10 @@ from archive_service.archive.errors import (
     LONG_LISTING,
     ArchiveNotFound,
     DownloadFailed,
-    ListingTimedOut,
     StorageUnavailable,
 )
 from archive_service.archive.id import ArchiveId, is_archive_id
-from archive_service.archive.listing import Listing
+from archive_service.cli.doctor.bounded_listing import listed_within
 from archive_service.cli.doctor.findings import Finding, Severity
 from archive_service.cli.doctor.store_inspection import addressing_advice
 from archive_service.cli.doctor.surroundings_inspection import is_selinux_in_force
@@ -28,8 +27,6 @@ from archive_service.storage.file_lists.listed_storage import ListedStorage
 from archive_service.storage.local.filesystem_type import filesystem_of, is_changed_by_others
 from archive_service.storage.local.listing_builder import MAX_LINKED
 from archive_service.storage.local.walk import MAX_DEPTH
-from archive_service.storage.progress import Progress, current
-from archive_service.storage.time_limits import within
 
 LOOKED_AT = 1000
 LOOKED_AT_IN_STORE = 3
@@ -102,7 +99,7 @@ def _why_unreadable(storage: Storage, name: str, timeout_s: float) -> str | None
         return None
     archive = ArchiveId(name)
     try:
-        listing = _listed(storage, archive, timeout_s)
+        listing = listed_within(storage, archive, timeout_s)
         with storage.files(archive, listing) as album:
             for source in islice(listing.files(), 1):
                 with album.open(source) as file:
@@ -112,20 +109,6 @@ def _why_unreadable(storage: Storage, name: str, timeout_s: float) -> str | None
     except (DownloadFailed, OSError):
         return ""
     return None
-
-
-def _listed(storage: Storage, archive: ArchiveId, timeout_s: float) -> Listing:
-    """List an album as for a visitor, who waits for so long; raise StorageUnavailable."""
-    work = Progress(archive, 0.0, 0.0)
-
-    def listed() -> Listing:
-        current.set(work)
-        return storage.list(archive)
-
-    try:
-        return within(timeout_s, listed)
-    except TimeoutError:
-        raise StorageUnavailable(LONG_LISTING) if work.pages else ListingTimedOut from None
 
 
 def _is_id(name: str) -> bool:
