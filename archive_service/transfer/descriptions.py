@@ -18,7 +18,12 @@ from threading import Lock
 from typing import Generic, NamedTuple, TypeVar, cast
 from weakref import WeakValueDictionary
 
-from archive_service.archive.errors import ArchiveServiceError, ListingTimedOut
+from archive_service.archive.errors import (
+    LONG_LISTING,
+    ArchiveServiceError,
+    ListingTimedOut,
+    StorageUnavailable,
+)
 from archive_service.archive.file_lookup import FileLookup
 from archive_service.archive.fingerprint import fingerprint_of
 from archive_service.archive.id import ArchiveId
@@ -126,6 +131,8 @@ class Descriptions:
         try:
             return await self._listings.fresh_result(archive, within_s=self._timeout_s)
         except asyncio.TimeoutError:
+            if self._lanes.is_led_on(archive):
+                raise StorageUnavailable(LONG_LISTING) from None
             raise ListingTimedOut from None
 
     async def upload_sign(self, whole: Representation) -> UploadSign | None:

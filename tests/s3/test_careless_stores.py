@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -48,6 +49,10 @@ def is_whole_read(asked: Asked) -> bool:
 
 def of_listings(asked: Asked) -> bool:
     return asked.is_listing
+
+
+def lists_one(asked: Asked) -> bool:
+    return asked.is_listing and "one%2F" in asked.path
 
 
 def of_objects(asked: Asked) -> bool:
@@ -171,6 +176,7 @@ def checked(directory: Path, bucket: Bucket, endpoint: str, album: str, *, statu
                 "PYTHONPATH": str(REPOSITORY),
                 "PHOTOS_DIR": f"{bucket.url}/{album}",
                 "CACHE_DIR": str(directory),
+                "LISTING_TIMEOUT": "3",
                 **bucket.variables(endpoint),
             }
         ),
@@ -299,6 +305,41 @@ def test_a_listing_that_never_ends_is_no_album(
     with pytest.raises(StorageUnavailable) as caught:
         within(TIMEOUT_S, lambda: storage.list(ArchiveId(album)))
     assert caught.value.reason == "endless listing"
+
+
+def test_a_store_that_invents_keys_for_longer_than_a_visitor_waits_is_no_slow_disk(
+    bucket: Bucket, proxy: FaultyStore, tmp_path: Path, album: str
+) -> None:
+    bucket.put(f"{album}/one/1.jpg", OLD)
+    numbers = count()
+
+    def page(_asked: Asked) -> bytes:
+        time.sleep(0.05)
+        number = next(numbers)
+        return (
+            "<ListBucketResult><IsTruncated>true</IsTruncated><EncodingType>url</EncodingType>"
+            f"<NextContinuationToken>{number}</NextContinuationToken>"
+            f"<Contents><Key>{PREFIX}/{album}/one/{number:09}.jpg</Key><Size>1</Size>"
+            "<LastModified>2026-01-01T00:00:00.000Z</LastModified>"
+            "<ETag>&quot;0&quot;</ETag></Contents></ListBucketResult>"
+        ).encode()
+
+    variables = {
+        **bucket.variables(proxy.endpoint),
+        "PHOTOS_DIR": f"{bucket.url}/{album}",
+        "LISTING_TIMEOUT": "3",
+        "INDEX_AHEAD": "off",
+    }
+    with serving(None, tmp_path, variables=variables) as server:
+        proxy.befall(Fault(of_listings, FOREVER, status=200, made=page))
+        answer = get(server.port, "/archive/one/", "Accept: application/json")
+        assert answer.status == 503
+        assert b'"unavailable"' in answer.content
+        server.wait_for('reason="long listing"')
+    proxy.heal()
+    proxy.befall(Fault(lists_one, FOREVER, status=200, made=page))
+    found = checked(tmp_path, bucket, proxy.endpoint, album, status=1)
+    assert "longer than LISTING_TIMEOUT" in found
 
 
 @pytest.mark.parametrize("status", [200, 403])
