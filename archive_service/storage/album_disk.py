@@ -55,6 +55,8 @@ class AlbumDisk(NamedTuple):
     """Returns whether it is a local disk."""
     is_at_hand: Callable[[], bool] = lambda: False
     """Returns whether files open without waiting."""
+    is_led_on: Callable[[], bool] = lambda: False
+    """Returns whether a store leads a listing from page to page."""
     packing: AbstractContextManager[object] = nullcontext()
     """Within it a thread packs headers: one at a time, of all albums."""
 

@@ -131,7 +131,7 @@ class Descriptions:
         try:
             return await self._listings.fresh_result(archive, within_s=self._timeout_s)
         except asyncio.TimeoutError:
-            if self._lanes.is_led_on(archive):
+            if self._disk_of(archive).is_led_on():
                 raise StorageUnavailable(LONG_LISTING) from None
             raise ListingTimedOut from None
 

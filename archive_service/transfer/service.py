@@ -225,6 +225,7 @@ class ArchiveService:
             self._demand,
             is_prompt=partial(self._storage.is_prompt, archive),
             is_at_hand=partial(self._storage.is_at_hand, archive),
+            is_led_on=partial(self._reading.is_led_on, archive),
             packing=self._packing,
         )
 
