@@ -62,6 +62,7 @@ class DiskFile(FileIO):
         self._close_elsewhere = close_elsewhere
         self._ahead: int | None = None
         self._stop = 0
+        self._holders = 1
 
     def begin(self, start: int, stop: int) -> None:
         """Have the bytes from `start` up to `stop` read ahead, unless the file is prompt.
@@ -88,9 +89,14 @@ class DiskFile(FileIO):
         """Return the same open file on another descriptor, as if not read yet; raise OSError."""
         return DiskFile(os.dup(self.fileno()), close_elsewhere)
 
+    def share(self) -> None:
+        """Add a holder: the file stays open until each holder has called `close` once."""
+        self._holders += 1
+
     def close(self) -> None:
-        """Close the file, or have it closed; never waits."""
-        if not self.closed:
+        """Close the file, or have it closed, as its last holder; never waits."""
+        self._holders -= 1
+        if self._holders < 1 and not self.closed:
             descriptor = self.fileno()
             super().close()
             if self._close_elsewhere:

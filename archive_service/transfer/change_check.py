@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager
 from functools import partial
 from threading import Event
 
@@ -37,19 +37,22 @@ class ChangeCheck:
 
     async def verify_read(self, referenced: ReferencedFile) -> None:
         """Check a file whose bytes sent by reference have been read; close it."""
-        data = referenced.data
-        with ExitStack() as to_close:
-            to_close.callback(referenced.close)
-            try:
-                data.verify()  # such a file is prompt
-            except SourceSuspected as suspected:
-                settle = partial(
-                    AnnouncedFiles.settle_open,
-                    file=data.file,
-                    source=data.source,
-                    suspected=suspected,
-                )
-                await self._settled(settle, to_close.pop_all().close)
+        data, suspected = referenced.data, None
+        try:
+            data.verify()  # such a file is prompt
+        except SourceSuspected as raised:
+            suspected = raised
+        finally:
+            if suspected is None:
+                referenced.close()
+        if suspected:
+            settle = partial(
+                AnnouncedFiles.settle_open,
+                file=data.file,
+                source=data.source,
+                suspected=suspected,
+            )
+            await self._settled(settle, referenced.close)
 
     async def _settled(
         self, settle: Callable[..., None], close: Callable[[], object] | None = None

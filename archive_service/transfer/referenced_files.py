@@ -19,7 +19,7 @@ import resource
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing, closing
 from pathlib import Path
-from threading import Semaphore
+from threading import Lock
 from typing import NamedTuple
 
 from archive_service.storage.base import DiskFile
@@ -43,13 +43,33 @@ _OPEN_PART = 16
 """The part of a process's descriptors for them; most are for connections."""
 
 
+class OpenFilesRoom:
+    """Places for files that are kept open; for calls from any thread."""
+
+    def __init__(self, places: int) -> None:
+        self._places = places
+        self._lock = Lock()
+
+    def take(self) -> bool:
+        """Take a place; return False if there is none."""
+        with self._lock:
+            if not self._places:
+                return False
+            self._places -= 1
+            return True
+
+    def free(self) -> None:
+        """Free a place."""
+        with self._lock:
+            self._places += 1
+
+
 class ReferenceLimits(NamedTuple):
     """What may be sent by reference, the same for all downloads of a process."""
 
     held_bytes: int
     """The most bytes of an answer that the kernel holds unread."""
-    room: Semaphore
-    """For open files."""
+    room: OpenFilesRoom
 
     @classmethod
     def of_system(cls) -> ReferenceLimits:
@@ -58,7 +78,7 @@ class ReferenceLimits(NamedTuple):
         most_open = _MOST_OPEN
         if descriptors != resource.RLIM_INFINITY:
             most_open = min(descriptors // _OPEN_PART, _MOST_OPEN)
-        return cls(most_held_bytes(), Semaphore(most_open))
+        return cls(most_held_bytes(), OpenFilesRoom(most_open))
 
 
 class ReferencedFile(NamedTuple):
@@ -67,12 +87,12 @@ class ReferencedFile(NamedTuple):
     data: OpenData
     stop: int
     """Where in the archive the last of them ends."""
-    room: Semaphore
+    room: OpenFilesRoom
 
     def close(self) -> None:
         """Close the file."""
         self.data.file.close()
-        self.room.release()
+        self.room.free()
 
 
 class ReferencedFiles:
@@ -104,17 +124,10 @@ class ReferencedFiles:
         if self._files and self._files[-1].data.segment is data.segment:
             self._files[-1] = self._files[-1]._replace(stop=stop)
             return True
-        return self._keep(data, file, stop)
-
-    def _keep(self, data: OpenData, file: DiskFile, stop: int) -> bool:
-        if not self._room.acquire(blocking=False):
+        if not self._room.take():
             return False
-        try:
-            own = file.duplicate(None)
-        except OSError:  # no descriptor is free
-            self._room.release()
-            return False
-        self._files.append(ReferencedFile(data._replace(file=own), stop, self._room))
+        file.share()
+        self._files.append(ReferencedFile(data, stop, self._room))
         return True
 
     def read_before(self, position: int) -> Iterator[ReferencedFile]:
@@ -145,25 +158,20 @@ async def verified_when_read(
     """
     position = start
     with closing(referenced):
-        async with aclosing(_with_last_byte_apart(chunks, stop - start)) as parts:
-            async for part in parts:
-                yield part
-                position += len(part)
-                for file in referenced.read_before(position):
-                    await verify(file)
+        async with aclosing(chunks):
+            async for chunk in chunks:
+                for part in _with_last_byte_apart(chunk, stop - position):
+                    yield part
+                    position += len(part)
+                    for file in referenced.read_before(position):
+                        await verify(file)
 
 
-async def _with_last_byte_apart(
-    chunks: AsyncGenerator[Chunk, None], count: int
-) -> AsyncGenerator[Chunk, None]:
-    async with aclosing(chunks):
-        async for chunk in chunks:
-            count -= len(chunk)
-            if not count and isinstance(chunk, memoryview) and len(chunk) > KEPT_BACK_BYTES:
-                yield chunk[:-KEPT_BACK_BYTES]
-                yield chunk[-KEPT_BACK_BYTES:]
-            else:
-                yield chunk
+def _with_last_byte_apart(chunk: Chunk, left: int) -> tuple[Chunk, ...]:
+    is_last = len(chunk) == left > KEPT_BACK_BYTES
+    if is_last and isinstance(chunk, memoryview):
+        return chunk[:-KEPT_BACK_BYTES], chunk[-KEPT_BACK_BYTES:]
+    return (chunk,)
 
 
 def most_held_bytes(sysctls: Path = _SYSCTLS) -> int:
