@@ -23,7 +23,9 @@ from typing import Protocol
 
 from archive_service.storage.newcomers import NO_NEWCOMERS, Newcomers
 
-_ALONE_S = 0.0005
+_ALONE_S = 0.002
+_BESIDE_NEWCOMERS_S = 0.0005
+"""How long the steps of one turn go on: an answer that takes a dozen turns is hardly late."""
 _APART_S = 0.001
 """The pause between two steps while there are newcomers."""
 
@@ -71,7 +73,8 @@ class LoopTurns:
     ) -> None:
         """Let steps go on for `alone_s` seconds in one turn of the loop while none waits.
 
-        While there are newcomers, begin steps `apart_s` seconds apart.
+        While there are newcomers, let them go on for a shorter time, and begin them `apart_s`
+        seconds apart.
         """
         self._newcomers = newcomers
         self._alone_s, self._apart_s = alone_s, apart_s
@@ -105,7 +108,7 @@ class LoopTurns:
     def note_wait(self) -> None:
         """Let a single download continue; see `Turns.note_wait`."""
         if not self._is_taken:
-            self._free_until_s = time.monotonic() + self._alone_s
+            self._be_free()
 
     def put_off(self, step: Callable[[], object]) -> None:
         """Have a step made in a later turn; see `Turns.put_off`."""
@@ -115,12 +118,18 @@ class LoopTurns:
 
     def _begin(self) -> None:
         self._is_taken = True
-        self._free_until_s = time.monotonic() + self._alone_s
+        self._be_free()
         loop = asyncio.get_running_loop()
         if self._newcomers.are_coming:
             loop.call_later(self._apart_s, self._begin_next)
         else:
             loop.call_soon(self._begin_next)
+
+    def _be_free(self) -> None:
+        alone_s = self._alone_s
+        if self._newcomers.are_coming:
+            alone_s = min(alone_s, _BESIDE_NEWCOMERS_S)
+        self._free_until_s = time.monotonic() + alone_s
 
     def _begin_next(self) -> None:
         self._is_taken = False

@@ -162,6 +162,20 @@ def test_downloads_make_fewer_steps_beside_newcomers() -> None:
     asyncio.run(run())
 
 
+def test_a_download_alone_gives_way_sooner_beside_newcomers() -> None:
+    async def run() -> None:
+        newcomers = Newcomers()
+        turns = LoopTurns(newcomers, alone_s=_AGES_S)
+        turns.join()
+        with newcomers.coming(asyncio.get_running_loop()):
+            turns.note_wait()
+        deadline_s = time.monotonic() + _TIMEOUT_S
+        while turns.take():
+            assert time.monotonic() < deadline_s
+
+    asyncio.run(run())
+
+
 def test_downloads_make_their_steps_beside_newcomers_too() -> None:
     async def run() -> None:
         newcomers, made, is_done = Newcomers(), list[int](), asyncio.Event()
