@@ -41,6 +41,9 @@ import errno
 
 from archive_service.archive.listing import SourceIndex
 
+LONG_LISTING = "long listing"
+"""The reason of an album whose store went on sending pages for longer than a visitor waits."""
+
 
 class ArchiveServiceError(Exception):
     """Anything this service raises on purpose."""

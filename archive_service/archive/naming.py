@@ -26,12 +26,13 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import partial
 from itertools import count, repeat
 from operator import itemgetter
+from typing import Generic, TypeVar
 from unicodedata import normalize
 
 from archive_service.archive.long_columns import as_list, in_pieces
@@ -40,6 +41,7 @@ MAX_COMPONENT_BYTES = 255
 """The longest name that Linux takes; Windows and macOS take 255 UTF-16 units or characters."""
 _MAX_SUFFIX_BYTES = 32  # of "name.suffix"; a longer one is no file type, so a cut may shorten it
 _FIRST_NUMBER = 2
+_Key = TypeVar("_Key", bound=Hashable)
 
 _FORBIDDEN = r'\\:*?"<>|'  # by Windows; `/` separates, everywhere
 # Bidirectional controls (Unicode UAX 9), with which "gpj.exe" reads "exe.jpg", and line breaks.
@@ -105,6 +107,24 @@ def numbered(name: str, number: int) -> str:
     """Return a name with a number: before the extension of a file, behind a directory's name."""
     stem, suffix = _stem_and_suffix(name)
     return _joined(stem, f" ({number}){suffix}")
+
+
+class NumberedNames(Generic[_Key]):
+    """Finds names with a number for names that are taken; `taken` has the keys of all names."""
+
+    def __init__(self, taken: set[_Key]) -> None:
+        self._taken = taken
+        # Names with the same first try share a counter, so a thousand equal names need few tries.
+        self._numbers: defaultdict[_Key, Iterator[int]]
+        self._numbers = defaultdict(lambda: count(_FIRST_NUMBER))
+
+    def take(self, name: str, key: Callable[[str], _Key]) -> str:
+        """Take the first number with which a name is free, and return the name with it."""
+        numbers = self._numbers[key(numbered(name, _FIRST_NUMBER))]
+        tries = (numbered(name, number) for number in numbers)
+        found = next(each for each in tries if key(each) not in self._taken)
+        self._taken.add(key(found))
+        return found
 
 
 def _are_plain(paths: Sequence[bytes]) -> bool:
@@ -233,23 +253,11 @@ def _distinct(wanted: Mapping[bytes, str], key: Callable[[str], str]) -> Mapping
     names = {child: name.encode() for child, name in wanted.items()}
     ordered = sorted(names, key=lambda child: (names[child] != child, child))
     holders = {key(wanted[child]): child for child in reversed(ordered)}
-    taken, keep = set(holders), set(holders.values())
-    # Names with the same first try share a counter, so a thousand equal names need few tries.
-    numbers: defaultdict[str, Iterator[int]] = defaultdict(lambda: count(_FIRST_NUMBER))
+    numbered_names, keep = NumberedNames(set(holders)), set(holders.values())
     for child in ordered:
         if child not in keep:
-            tries = numbers[key(numbered(wanted[child], _FIRST_NUMBER))]
-            name = _first_free(wanted[child], tries, taken, key)
-            taken.add(key(name))
-            names[child] = name.encode()
+            names[child] = numbered_names.take(wanted[child], key).encode()
     return names
-
-
-def _first_free(
-    name: str, numbers: Iterator[int], taken: AbstractSet[str], key: Callable[[str], str]
-) -> str:
-    tries = (numbered(name, number) for number in numbers)
-    return next(name for name in tries if key(name) not in taken)
 
 
 def _stem_and_suffix(name: str) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from datetime import tzinfo
 from typing import Protocol
 
 from archive_service.archive.entity_tag import content_versions, make_entity_tag
-from archive_service.archive.file_version import has_made, stamps_of
+from archive_service.archive.file_version import has_made
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.layout import ArchiveLayout, lay_out
 from archive_service.archive.listing import Listing
@@ -52,16 +52,6 @@ class Contents(Protocol):
 
     def date_of(self, etag: str) -> int | None:
         """Return the date that the album with an entity tag had before, Unix seconds."""
-
-
-class ContentsWithoutIndex:
-    """The contents of a listing without an index; see `Contents`."""
-
-    def __init__(self, listing: Listing) -> None:
-        self.stamps = None if listing.is_of_objects else stamps_of(listing)
-
-    def date_of(self, etag: str) -> None:
-        """Return None: no date is remembered."""
 
 
 class _WeaklyReferable:
@@ -135,10 +125,9 @@ def represent(
     layout: ArchiveLayout,
     fingerprint: bytes,
     options: ArchiveOptions,
-    contents: Contents | None = None,
+    contents: Contents,
 ) -> Representation:
     """Add the validators to a layout of a whole album, given the fingerprint of its listing."""
-    contents = contents or ContentsWithoutIndex(layout.listing)
     etag = _entity_tag(layout, options, contents)
     changed_s = _changed_s(layout.listing, options)
     if contents.stamps is not None and has_made(contents.stamps):

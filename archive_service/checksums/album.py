@@ -26,10 +26,10 @@ from threading import Lock
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing, SourceIndex
 from archive_service.checksums.album_hashing import JobHashing, SettlingHashing
+from archive_service.checksums.begun_hashes import HashKey
 from archive_service.checksums.crc32_column import UNKNOWN, Crc32Column, rewritten
 from archive_service.checksums.crc_index.base import Rows
 from archive_service.checksums.files_kept_open import KeptFiles
-from archive_service.checksums.hash_blocks import HashState
 from archive_service.checksums.hash_job import HashJob, HashJobs
 from archive_service.checksums.hash_threads import HashThreads
 from archive_service.checksums.known_files import ALBUM_PATH, KnownFiles
@@ -56,6 +56,7 @@ class AlbumChecksums(Crc32Column):
     ) -> None:
         super().__init__(len(listing))
         self.listing = listing
+        self.begun = threads.begun
         self.kept = KeptFiles(threads.kept_room)
         self.unread = UnreadFiles(listing, self._files, threads.write_watches)
         self.earlier: Sequence[AlbumChecksums] = ()
@@ -211,17 +212,10 @@ class AlbumChecksums(Crc32Column):
         if is_due or len(self._learned) >= STORED_AT_ONCE:
             self.flush()
 
-    def begun(self, source: SourceIndex) -> HashState:
-        """Return how far a file is hashed."""
-        return self._threads.begun.state(self._archive, self.listing, source)
-
-    def leave_hash(self, source: SourceIndex, state: HashState) -> None:
-        """Keep how far a file is hashed, so that the next hash goes on from there."""
-        self._threads.begun.keep(self._archive, self.listing, source, state=state)
-
-    def forget_hash(self, source: SourceIndex) -> None:
-        """Have the next hash of a file begin anew."""
-        self._threads.begun.forget(self._archive, self.listing, source)
+    def hash_key(self, source: SourceIndex) -> HashKey:
+        """Return the key of a file in `begun`."""
+        album, path = self.listing.origin(self._archive, source)
+        return album.value, path, self.listing.versions([source])
 
     def begin_settling(self) -> Future[None] | None:
         """Have the suspected files read that take little time; return None if there are none.

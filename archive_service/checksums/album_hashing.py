@@ -35,15 +35,15 @@ class AlbumHashing(Hashing):
 
     def begun(self, source: SourceIndex) -> HashState:
         """Continue from where a hash was left."""
-        return self.album.begun(source)
+        return self.album.begun.state(self.album.hash_key(source))
 
     def left(self, source: SourceIndex, state: HashState) -> None:
         """Keep how far a file is hashed."""
-        self.album.leave_hash(source, state)
+        self.album.begun.keep(self.album.hash_key(source), state)
 
     def changed(self, source: SourceIndex) -> None:
         """Drop what was hashed of a file."""
-        self.album.forget_hash(source)
+        self.album.begun.forget(self.album.hash_key(source))
 
 
 class JobHashing(AlbumHashing):

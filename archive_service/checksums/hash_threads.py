@@ -9,10 +9,10 @@ from threading import Semaphore
 
 from archive_service.checksums.begun_hashes import BegunHashes
 from archive_service.checksums.crc_index.base import CrcIndex
-from archive_service.checksums.disk_demand import DiskDemand
 from archive_service.checksums.files_kept_open import MOST_KEPT
 from archive_service.checksums.hash_queue import HashQueue
 from archive_service.observe.events import Observe, ignore
+from archive_service.storage.disk_demand import DiskDemand
 from archive_service.storage.local.write_watches import WriteWatches
 
 INDEX_WITHIN_S = 3.0

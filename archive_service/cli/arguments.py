@@ -62,7 +62,7 @@ class OneLineParser(ArgumentParser):
     """Reports wrong arguments in one line."""
 
     def __init__(self, **options: Any) -> None:  # noqa: ANN401 - those of ArgumentParser
-        super().__init__(**options)
+        super().__init__(allow_abbrev=False, **options)
         self.explanations: dict[Action, Callable[[], str]] = {}
         """What -h says of arguments, made when it is asked for: some defaults are looked up with
         libraries that a start does not need."""

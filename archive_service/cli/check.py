@@ -55,7 +55,6 @@ def parser() -> ArgumentParser:
         usage="%(prog)s [-h] [SETTINGS]",
         description=_DESCRIPTION,
         epilog=_EPILOG,
-        allow_abbrev=False,
         formatter_class=AsWritten,
     )
     add_settings_of_service(made, Settings)

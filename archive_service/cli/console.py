@@ -23,7 +23,8 @@ def program() -> str:
 
 USAGE_ERROR = 2
 """The exit status for arguments and settings that a command can't use."""
-_SIGNALLED = 128
+FAILURE, SIGNALLED = 1, 128
+"""The exit status for work that failed, and what the number of a signal is added to."""
 _Parameters = ParamSpec("_Parameters")
 
 
@@ -56,7 +57,7 @@ def quiet_on_closed_pipe(main: Callable[_Parameters, int]) -> Callable[_Paramete
                     sys.stdout.flush()
         except BrokenPipeError:
             _discard_output()
-            return _SIGNALLED + signal.SIGPIPE
+            return SIGNALLED + signal.SIGPIPE
 
     return quiet
 

@@ -27,6 +27,8 @@ from archive_service.cli.arguments import (
     hash_argument,
 )
 from archive_service.cli.console import (
+    FAILURE,
+    SIGNALLED,
     USAGE_ERROR,
     complain,
     printable,
@@ -42,7 +44,6 @@ from archive_service.observe.index_events import IndexImpaired
 from archive_service.storage.base import Storage
 from archive_service.storage.local.unclosed_files import UnclosedFiles
 
-_FAILURE, _SIGNALLED = 1, 128
 _EPILOG = f"""\
 actions:
   fill    compute the checksums that are missing, so that no first download
@@ -88,12 +89,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 is_well = _work(options.action, options.hashes, storage, maintenance)
     except StorageUnavailable as error:
         complain(f"{_places(settings)} can't be read ({error}): {advice(settings, error.reason)}")
-        return _FAILURE
+        return FAILURE
     except KeyboardInterrupt:  # the index keeps what was hashed
-        return _SIGNALLED + signal.SIGINT
+        return SIGNALLED + signal.SIGINT
     for trouble in troubles:
         complain(f"{trouble}: `archive-service check` says more")
-    return 0 if is_well and not troubles else _FAILURE
+    return 0 if is_well and not troubles else FAILURE
 
 
 def parser() -> OneLineParser:
@@ -102,7 +103,6 @@ def parser() -> OneLineParser:
         usage="%(prog)s [-h] [SETTINGS] {fill,verify,prune} [HASH ...]",
         description="Fill, verify or prune the index of checksums.",
         epilog=_EPILOG,
-        allow_abbrev=False,
         formatter_class=AsWritten,
     )
     made.add_argument("action", choices=("fill", "verify", "prune"), help="what to do; see below")
@@ -130,7 +130,7 @@ def _work(
 def _prune(index: CrcIndex, storage: Storage) -> bool:
     archives = storage.archives()
     if not archives:  # more likely a disk that is not mounted
-        complain("there are no albums, so nothing is pruned: is the disk mounted?")
+        complain("no albums are listed, so nothing is pruned: is the disk mounted?")
         return False
     index.prune(archives)
     print(f"pruned; albums kept: {len(storage.albums()):,}")

@@ -61,7 +61,6 @@ def parser() -> ArgumentParser:
         description="Print a signed link to an archive, whether the archive exists or not.",
         epilog="The first key of SIGNING_KEYS signs the link; the service must have the same key.  "
         "The setting is read from the environment, or else from the file .env.",
-        allow_abbrev=False,
     )
     made.add_argument(
         "hash", metavar="HASH", type=hash_argument, help="name of the album's directory"

@@ -28,6 +28,7 @@ from archive_service.cli.arguments import (
     hash_argument,
 )
 from archive_service.cli.console import (
+    FAILURE,
     USAGE_ERROR,
     complain,
     printable,
@@ -44,7 +45,6 @@ from archive_service.storage.file_lists.list_model import ListBroken, read_list
 from archive_service.storage.file_lists.list_place import SUFFIX, ListTimes
 from archive_service.storage.file_lists.merging import resolved
 
-_FAILURE = 1
 _STDIN = "-"
 _EPILOG = f"""\
 actions:
@@ -79,7 +79,6 @@ def parser() -> OneLineParser:
         "       %(prog)s [-h] [SETTINGS] write [OPTIONS] [PATH ...]",
         description="Show what a list of files holds, or write one.",
         epilog=_EPILOG,
-        allow_abbrev=False,
         formatter_class=AsWritten,
     )
     made.add_argument("action", choices=("show", "write"), help="what to do; see below")
@@ -127,10 +126,10 @@ def _show(options: Namespace, settings: Settings) -> int:
         listing = _listing(found, settings)
     except ListBroken as error:
         complain(f"{given}: {error}")
-        return _FAILURE
+        return FAILURE
     except (OSError, StorageUnavailable) as error:
         complain(f"{given}: can't be read ({_reason(error)})")
-        return _FAILURE
+        return FAILURE
     return _shown(listing, found, settings, given=given)
 
 
@@ -167,7 +166,7 @@ def _shown(listing: Listing, found: FileList, settings: Settings, *, given: str)
     print(_summary(layout, len(missing)))
     if missing and not found.skips_missing:
         complain(f'{given}: can\'t be sent; "missing": "skip" would leave out what is missing')
-        return _FAILURE
+        return FAILURE
     return 0
 
 
@@ -192,7 +191,7 @@ def _write(options: Namespace, settings: Settings) -> int:
         return USAGE_ERROR
     except OSError as error:
         complain(f"the list can't be written ({error.strerror})")
-        return _FAILURE
+        return FAILURE
     if left_out:
         complain(f"{left_out:,} empty directories are left out: a list has none of its own")
     return 0

@@ -26,7 +26,14 @@ from archive_service.archive.errors import (
 from archive_service.archive.layout import ArchiveLayout, lay_out
 from archive_service.archive.naming import NameRules
 from archive_service.cli.arguments import AsWritten, OneLineParser, add_settings, given_settings
-from archive_service.cli.console import USAGE_ERROR, complain, printable, refusing_wrong_settings
+from archive_service.cli.console import (
+    FAILURE,
+    SIGNALLED,
+    USAGE_ERROR,
+    complain,
+    printable,
+    refusing_wrong_settings,
+)
 from archive_service.cli.packing.archive_writer import (
     BUFFERED_FILE_BYTES,
     ArchiveWriter,
@@ -47,7 +54,6 @@ from archive_service.config.values import zone_of
 from archive_service.storage.concurrency import InFlight, InFlights
 from archive_service.storage.local.album_files import AlbumPlace, LocalAlbumFiles
 
-_FAILURE, _SIGNALLED = 1, 128
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _STANDARD_OUTPUT = 1
 _STANDARD_OUTPUT_NAME = b"standard output"
@@ -100,11 +106,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _pack(options, load_group(FormatSettings, given_settings(options, FormatSettings)))
     except PackingError as error:
         complain(f"{printable(error.path)}: {error.reason}")
-        return USAGE_ERROR if isinstance(error, PackingRefused) else _FAILURE
+        return USAGE_ERROR if isinstance(error, PackingRefused) else FAILURE
     except BrokenPipeError:  # the reader has closed its end, as `head` does
-        return _SIGNALLED + signal.SIGPIPE
+        return SIGNALLED + signal.SIGPIPE
     except _Stopped as stopped:
-        return _SIGNALLED + stopped.number
+        return SIGNALLED + stopped.number
     return 0
 
 
@@ -126,7 +132,6 @@ def parser() -> ArgumentParser:
         description="Pack files and directories into a zip archive, stored without compression.",
         epilog=_EPILOG,
         formatter_class=AsWritten,
-        allow_abbrev=False,
     )
     made.add_argument("files", metavar="FILE", nargs="*", help="a file or a directory to pack")
     made.add_argument(

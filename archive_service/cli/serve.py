@@ -13,7 +13,7 @@ from functools import partial
 
 from archive_service.archive.representation import ArchiveOptions
 from archive_service.cli.arguments import OneLineParser, add_settings, given_settings
-from archive_service.cli.console import complain, refusing_wrong_settings
+from archive_service.cli.console import FAILURE, complain, refusing_wrong_settings
 from archive_service.cli.process_tuning import (
     allow_many_connections,
     give_way_to_event_loop,
@@ -48,7 +48,6 @@ from archive_service.web.http_server.graceful_shutdown import shut_down
 from archive_service.web.http_server.shared_listener import SharedListener
 from archive_service.web.limits.policy import SharedCounts
 
-_FAILURE = 1
 _EVERY_ADDRESS = ("0.0.0.0", "::")  # nosec B104 # noqa: S104 - compared, not bound
 
 
@@ -65,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         listeners = _listeners(settings)
     except NotListening as error:
         complain(str(error))
-        return _FAILURE
+        return FAILURE
     serve = _serve_alone if settings.workers == 1 else _serve_with_workers
     try:
         return serve(_Service.of(settings, listeners))
@@ -81,7 +80,6 @@ def parser() -> ArgumentParser:
         "or from that variable in the file .env, or else is the default.  Secrets have no flag, "
         "because other users can see the arguments of a process.  "
         "docs/settings.md says more about each setting.",
-        allow_abbrev=False,
     )
     add_settings(made, Settings)
     return made
@@ -212,7 +210,7 @@ def _serve_with_workers(service: _Service) -> int:
         supervisor = Supervisor(service.settings.workers, work, hooks, observe=service.observe)
         if not supervisor.run():
             complain("no worker came up; the lines above say why")
-            return _FAILURE
+            return FAILURE
     service.observe(ServerStopped())
     return 0
 

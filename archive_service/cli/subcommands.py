@@ -95,7 +95,6 @@ def _parser() -> OneLineParser:
         epilog="subcommands, each of which explains its parameters with -h:\n"
         + "\n".join(f"  {name:<7}{does}" for name, does in SUBCOMMANDS.items()),
         formatter_class=AsWritten,
-        allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"{_version()}\n")
     parser.add_argument(

@@ -26,6 +26,7 @@ from typing import NamedTuple, NoReturn
 
 from archive_service.archive.backoff import backoff_s
 from archive_service.archive.errors import errno_name
+from archive_service.cli.console import FAILURE
 from archive_service.cli.stop_signals import heard_signals, ignore_signals, signals_held_back
 from archive_service.observe.events import Observe
 from archive_service.observe.exception_place import raised_at
@@ -38,7 +39,6 @@ _SHORT_LIFE_S = 10.0
 """After a shorter life of a worker the pause doubles."""
 _MOST_AT_ONCE = 64
 """Bytes read from a line or the signal pipe at once; the rest makes it readable again."""
-_FAILURE = 1
 
 
 class Worker:
@@ -220,7 +220,7 @@ def _be_worker(
     inherited: Iterable[socket.socket],
     observe: Observe,
 ) -> NoReturn:
-    status = _FAILURE
+    status = FAILURE
     try:
         ignore_signals()
         for each in inherited:

@@ -20,11 +20,10 @@ from archive_service.checksums.crc_index.sqlite import SqliteCrcIndex
 from archive_service.config.album_storage import place_bytes
 from archive_service.config.settings import Settings
 from archive_service.observe.events import Observe
-from archive_service.storage.lane_limits import LaneLimits
+from archive_service.storage.lane_limits import ONE_THREAD
 from archive_service.storage.thread_lanes import Lanes
 
 _SIZE_WITHIN_S = 1.0
-_ONE_THREAD = LaneLimits(per_lane=1, usual=1, most=1)
 
 
 def index_for(settings: Settings, observe: Observe) -> CrcIndex:
@@ -59,7 +58,7 @@ class IndexSize:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._lane = Lanes("index size", _ONE_THREAD).of("size")
+        self._lane = Lanes("index size", ONE_THREAD).of("size")
         self._look: Future[int] | None = None
 
     def __call__(self) -> int | None:

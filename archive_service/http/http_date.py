@@ -33,13 +33,18 @@ _FORMS = (
 )
 
 
+def moment_of(seconds: int) -> datetime:
+    """Return the moment of Unix seconds, clamped to the years 1 to 9999."""
+    return _EPOCH + timedelta(seconds=min(max(seconds, _EARLIEST_S), _LATEST_S))
+
+
 @lru_cache(maxsize=1024)  # each album repeats its date
 def http_date(seconds: int) -> str:
     """Print Unix seconds as an IMF-fixdate, the only form a sender may generate.
 
     Times outside the years 1 to 9999, which the form can't hold, are clamped.
     """
-    moment = _EPOCH + timedelta(seconds=min(max(seconds, _EARLIEST_S), _LATEST_S))
+    moment = moment_of(seconds)
     day_name, month = _DAYS[moment.weekday()][:3], _MONTHS[moment.month - 1]
     return f"{day_name}, {moment.day:02} {month} {moment.year:04} {moment:%H:%M:%S} GMT"
 

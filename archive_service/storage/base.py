@@ -118,12 +118,15 @@ class AlbumFiles(Protocol):
 
         The exception of a file is raised when its turn comes.
         """
+        yield from map(self.open, sources)
 
     def open_to_hash(self, source: SourceIndex) -> SourceFile:
         """Open a file that will soon be opened again and sent, so that read bytes may be kept."""
+        return self.open(source)
 
     def known_crc32(self, source: SourceIndex) -> int | None:
         """Return the CRC-32 of a file if the storage has it; the file is not read."""
+        return None
 
     def verify(self, file: SourceFile, source: SourceIndex) -> None:
         """Check that an open file is still what was listed, at any time and from any thread.
@@ -147,6 +150,7 @@ class AlbumFiles(Protocol):
 
         Never wait on prompt file systems.  Raise nothing: `read_into` says what is wrong.
         """
+        return False
 
 
 class Storage(Protocol):
@@ -184,16 +188,18 @@ class Storage(Protocol):
         """Return the names of what may be albums; raise StorageUnavailable."""
 
     def archives(self) -> Sequence[str]:
-        """Return the same and the ids of lists; nothing if there is no album.
+        """Return the same, and the ids of lists; none where no album is, or not all are listed.
 
-        Then more likely a disk is not mounted than all albums are gone.
+        Without albums, more likely a disk is not mounted than all of them are gone.
         """
+        return self.albums()
 
     def place(self, archive: ArchiveId) -> str:
         """Return the mount or address of an album, for the log; never waits."""
 
     def is_prompt(self, archive: ArchiveId) -> bool:
         """Return whether the last listing of an album found local disks alone; never waits."""
+        return False
 
     def is_at_hand(self, archive: ArchiveId) -> bool:
         """Return whether an album is listed, and its files open, without waiting; never waits.
@@ -201,6 +207,7 @@ class Storage(Protocol):
         The listing of a moment ago found that.  Such an album is listed in place, because handing
         it to a thread takes longer than the work.
         """
+        return False
 
     def close(self) -> None:
         """Free the storage's resources; cancel calls that wait for another machine."""

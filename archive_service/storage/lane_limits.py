@@ -24,3 +24,6 @@ class LaneLimits:
         if taken <= self.usual or self.per_lane == self.most:
             return self.per_lane
         return max(1, self.per_lane * (self.most - taken) // (self.most - self.usual))
+
+
+ONE_THREAD = LaneLimits(per_lane=1, usual=1, most=1)

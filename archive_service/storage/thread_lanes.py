@@ -29,7 +29,7 @@ from weakref import WeakValueDictionary
 
 from archive_service.storage.lane_limits import LaneLimits
 from archive_service.storage.newcomers import NO_NEWCOMERS, Newcomers
-from archive_service.storage.thread_progress import Progress, current
+from archive_service.storage.thread_progress import Progress, run_noted
 
 HANGS_AFTER_S = 10.0
 """After this time without progress, work counts as hanging."""
@@ -127,6 +127,11 @@ class Lanes:
                 lane = self._lanes[key] = Lane(self, key)
             return lane
 
+    def is_led_on(self, key: Hashable) -> bool:
+        """Return whether a store leads work of a lane from page to page: it does not hang."""
+        with self._lock:
+            return any(r.pages and r.hanging is None for r in self._runs if r.lane.key == key)
+
     def submit(self, lane: Lane, call: Callable[[], _Result]) -> Future[_Result]:
         """Put work at the end of a lane's queue; it is cancelled once the lanes are closed."""
         future: Future[_Result] = Future()
@@ -194,7 +199,7 @@ class Lanes:
 
     def _run_all(self) -> None:
         while taken := self._taken():
-            _run_one(*taken)
+            run_noted(*taken)
             # Drop it: what it holds may be large, and the next work may be long in coming.
             run = taken[0]
             del taken
@@ -278,21 +283,6 @@ class Lanes:
             while threads < self._threads:
                 threads = self._threads
                 self._find_thread()
-
-
-def _run_one(run: _Run, future: Future[Any], call: Callable[[], Any]) -> None:
-    if not future.set_running_or_notify_cancel():
-        return
-    current.set(run)
-    try:
-        result = call()
-    except BaseException as error:  # noqa: BLE001 - it is raised where the result is asked for
-        future.set_exception(error)
-    else:
-        future.set_result(result)
-    finally:
-        current.set(None)
-        del future  # an exception holds this frame
 
 
 def _cancel_all(lane: Lane) -> None:

@@ -6,11 +6,15 @@ Work that waits for the loop of a store is noted there: a context goes with each
 from __future__ import annotations
 
 import time
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import TypeVar
 
 from archive_service.storage.newcomers import HEAVY_S, NO_NEWCOMERS, STEP_S, Newcomers
+
+_Result = TypeVar("_Result")
 
 
 @dataclass(slots=True, eq=False)
@@ -29,6 +33,8 @@ class Progress:
     """The thread's processor time when it began or rested last."""
     is_heavy: bool = False
     """Whether it has rested."""
+    pages: int = 0
+    """Pages of a store's listing that have come, and that others follow."""
 
     def give_way(self) -> None:
         """Rest if there are newcomers and the work is heavy, for no longer than it has computed."""
@@ -45,6 +51,22 @@ current: ContextVar[Progress | None] = ContextVar("current", default=None)
 """The work of this thread, if it has any."""
 
 
+def run_noted(work: Progress, future: Future[_Result], call: Callable[[], _Result]) -> None:
+    """Call a function whose progress is noted; its result is the future's."""
+    if not future.set_running_or_notify_cancel():
+        return
+    current.set(work)
+    try:
+        result = call()
+    except BaseException as error:  # noqa: BLE001 - it is raised where the result is asked for
+        future.set_exception(error)
+    else:
+        future.set_result(result)
+    finally:
+        current.set(None)
+        del future  # an exception holds this frame
+
+
 def note_progress() -> None:
     """Note progress of this thread's work: it may take long, but does not hang.
 
@@ -53,6 +75,12 @@ def note_progress() -> None:
     if work := current.get():
         work.give_way()
         work.noted_s = time.monotonic()
+
+
+def note_page() -> None:
+    """Note that a page of a store's listing has come, and that another follows."""
+    if work := current.get():
+        work.pages += 1
 
 
 def note_step(key: Hashable) -> None:

@@ -72,7 +72,7 @@ class Assembler:
                 return [] if self._is_header_part(segment, first) else [sources[last]]
         return []
 
-    def needs_no_wait(self, segment: Segment) -> bool:
+    def is_quick(self, segment: Segment) -> bool:
         """Return whether a segment is quickly made from memory alone."""
         if isinstance(segment, EndRecords):
             return True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, nullcontext
+from contextlib import AbstractContextManager, closing
 from typing import NamedTuple
 
 from archive_service.archive.errors import DownloadFailed
@@ -11,6 +11,7 @@ from archive_service.archive.layout import ArchiveLayout
 from archive_service.archive.listing import SourceIndex
 from archive_service.archive.segments import FileData, Segment
 from archive_service.checksums.crc32_column import Crc32Column
+from archive_service.storage.album_disk import AlbumDisk, Load
 from archive_service.storage.base import AlbumFiles, SourceFile
 from archive_service.transfer.assembler import Assembler
 
@@ -23,15 +24,6 @@ batch that is sent, and those made ahead."""
 JOINED_BYTES = 16 * 1024
 """Neighbouring buffers up to this size together are sent as one."""
 NOTHING = memoryview(b"")
-
-
-class DataToOpen(NamedTuple):
-    """A segment whose file is not at hand."""
-
-    segment: FileData
-    source: SourceIndex
-    head: memoryview
-    """Bytes sent with its first span."""
 
 
 class OpenData(NamedTuple):
@@ -50,23 +42,7 @@ class OpenData(NamedTuple):
         self.files.verify(self.file, self.source)
 
 
-Draft = Sequence["memoryview | DataToOpen"]
-"""A batch without its large files."""
 Batch = list["memoryview | OpenData"]
-
-
-class Workplace(NamedTuple):
-    """Where batches are made."""
-
-    is_prompt: Callable[[], bool] = lambda: True
-    """Returns whether the files lie on a local disk."""
-    is_at_hand: Callable[[], bool] = lambda: False
-    """Returns whether files open without waiting."""
-    packing: AbstractContextManager[object] = nullcontext()
-    """Within it many headers are packed; see `Assembler`."""
-
-
-_ALONE = Workplace()
 
 
 class BatchMaker:
@@ -77,15 +53,14 @@ class BatchMaker:
         layout: ArchiveLayout,
         checksums: Crc32Column,
         open_files: Callable[[], AbstractContextManager[AlbumFiles]],
-        where: Workplace = _ALONE,
+        disk: AlbumDisk,
     ) -> None:
         self._layout = layout
         self._checksums = checksums
         self._assembler = Assembler(
-            layout, checksums, is_prompt=where.is_prompt, packing=where.packing
+            layout, checksums, is_prompt=disk.is_prompt, packing=disk.packing
         )
         self._open_files = open_files
-        self._is_at_hand = where.is_at_hand
         self._is_complete = False
 
     def is_complete(self) -> bool:
@@ -139,42 +114,39 @@ class BatchMaker:
         if batch:
             yield batch
 
-    def needs_no_wait(self, segments: Sequence[Segment]) -> bool:
-        """Return whether a batch is made from memory, and of files that open without waiting."""
-        if any(isinstance(segment, FileData) for segment in segments) and not self._is_at_hand():
-            return False
-        return self._is_packed(segments)
-
-    def needs_files(self, segments: Sequence[Segment]) -> bool:
-        """Return whether a batch has data of files."""
-        has_data = any(isinstance(segment, FileData) for segment in segments)
-        return has_data or not self._is_packed(segments)
+    def load(self, segments: Sequence[Segment]) -> Load:
+        """Return what it takes to make a batch: large files are opened, small ones are read."""
+        load = Load.MEMORY
+        for segment in segments:
+            if isinstance(segment, FileData):
+                load = Load.FEW_FILES
+            elif not self._assembler.is_quick(segment):
+                return Load.MUCH
+        return load
 
     def make(self, segments: Sequence[Segment]) -> Batch:
-        """Make a batch; wait for the disk unless `needs_no_wait`.
-
-        Raise DownloadFailed with its source.
-        """
+        """Make a batch; raise DownloadFailed with its source."""
         with self._open_files() as files:
             # First, so that a store sends large files while the small ones are read.
             opened = self._opened(segments, files)
             try:
-                draft = self._draft(segments, files)
+                return self._made(segments, files, iter(opened))
             except BaseException:
                 _close(opened)
                 raise
-        return _batch(draft, opened, files)
 
-    def _draft(self, segments: Sequence[Segment], files: AlbumFiles) -> Draft:
-        """Pack the headers and read the small files."""
-        draft: list[memoryview | DataToOpen] = []
+    def _made(
+        self, segments: Sequence[Segment], files: AlbumFiles, opened: Iterator[SourceFile]
+    ) -> Batch:
+        """Pack the headers, read the small files, and put the opened ones between them."""
+        batch: Batch = []
         for segment in segments:
             if isinstance(segment, FileData):
                 source = self._layout.sources[segment.entry]
-                draft.append(DataToOpen(segment, source, _taken_head(draft)))
+                batch.append(OpenData(segment, source, _taken_head(batch), next(opened), files))
             else:
-                _add_buffer(draft, self._assembler.make(segment, files))
-        return draft
+                _add_buffer(batch, self._assembler.make(segment, files))
+        return batch
 
     def _opened(self, segments: Sequence[Segment], files: AlbumFiles) -> list[SourceFile]:
         """Open the large files."""
@@ -200,13 +172,6 @@ class BatchMaker:
         file.begin(segment.start - data_offset, segment.stop - data_offset)
         return file
 
-    def _is_packed(self, segments: Sequence[Segment]) -> bool:
-        """Return whether all but the large files is quickly made from memory."""
-        return all(
-            isinstance(segment, FileData) or self._assembler.needs_no_wait(segment)
-            for segment in segments
-        )
-
 
 def close_files(batch: Batch) -> None:
     """Close all that is open in a batch."""
@@ -218,28 +183,19 @@ def _close(files: Iterable[SourceFile]) -> None:
         file.close()
 
 
-def _batch(draft: Draft, opened: Iterable[SourceFile], files: AlbumFiles) -> Batch:
-    """Put the opened files, which are in order, into their places."""
-    each = iter(opened)
-    return [
-        OpenData(*piece, next(each), files) if isinstance(piece, DataToOpen) else piece
-        for piece in draft
-    ]
-
-
-def _add_buffer(draft: list[memoryview | DataToOpen], made: memoryview) -> None:
+def _add_buffer(batch: Batch, made: memoryview) -> None:
     """Add a buffer; join it to the one in front if both are small."""
-    last = draft[-1] if draft else None
+    last = batch[-1] if batch else None
     if isinstance(last, memoryview) and len(last) + len(made) <= JOINED_BYTES:
-        draft[-1] = memoryview(b"".join((last, made)))
+        batch[-1] = memoryview(b"".join((last, made)))
     else:
-        draft.append(made)
+        batch.append(made)
 
 
-def _taken_head(draft: list[memoryview | DataToOpen]) -> memoryview:
+def _taken_head(batch: Batch) -> memoryview:
     """Remove a small buffer from the end, to send it with the file that follows."""
-    last = draft[-1] if draft else None
+    last = batch[-1] if batch else None
     if isinstance(last, memoryview) and len(last) <= JOINED_BYTES:
-        draft.pop()
+        batch.pop()
         return last
     return NOTHING

@@ -9,8 +9,8 @@ from threading import Event
 
 from archive_service.archive.errors import SourceSuspected
 from archive_service.checksums.suspected_files import AnnouncedFiles
+from archive_service.storage.album_disk import AlbumDisk
 from archive_service.storage.base import DiskFile
-from archive_service.transfer.album_disk import AlbumDisk
 from archive_service.transfer.batches import OpenData
 from archive_service.transfer.referenced_files import ReferencedFile
 
@@ -28,12 +28,9 @@ class ChangeCheck:
         self._open_album = open_album
 
     async def verify(self, file: DiskFile, data: OpenData) -> None:
-        """Check a file whose last byte was handed over; in place if that does not wait."""
+        """Check a file whose last byte was handed over."""
         try:
-            if file.is_prompt:
-                data.verify()
-            else:
-                await self._disk.in_thread(data.verify)
+            await self._disk.done(data.verify, file)
         except SourceSuspected as suspected:
             settle = partial(AnnouncedFiles.settle, source=data.source, suspected=suspected)
             await self._settled(settle)

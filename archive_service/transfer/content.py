@@ -31,15 +31,14 @@ from archive_service.checksums.album import AlbumChecksums
 from archive_service.checksums.hashing_ahead import HashingAhead
 from archive_service.checksums.suspected_files import AnnouncedFiles
 from archive_service.http.multipart import Slice
+from archive_service.storage.album_disk import AlbumDisk
 from archive_service.storage.base import DiskFile, RemoteFile
-from archive_service.transfer.album_disk import AlbumDisk
 from archive_service.transfer.batches import (
     BATCH_FILE_BYTES,
     NOTHING,
     Batch,
     BatchMaker,
     OpenData,
-    Workplace,
     close_files,
 )
 from archive_service.transfer.change_check import ChangeCheck
@@ -48,12 +47,11 @@ from archive_service.transfer.file_span import (
     Chunk,
     CopiedSpan,
     FileSpan,
-    is_warm,
     read_for_a_moment,
     warm_span,
 )
 from archive_service.transfer.little_archive import LittleArchive, is_little
-from archive_service.transfer.read_ahead import Making, PieceSizes, ReadAhead, give_up
+from archive_service.transfer.read_ahead import PieceSizes, ReadAhead, give_up
 from archive_service.transfer.referenced_files import (
     KEPT_BACK_BYTES,
     ReferencedFiles,
@@ -90,14 +88,8 @@ class ArchiveContent:
         self._references = references
         self._little: LittleArchive | None = None
         if is_little(layout):
-            at_hand = disk.is_at_hand
-            self._little = LittleArchive(layout, checksums, open_album, is_at_hand=at_hand)
-        self._maker = BatchMaker(
-            layout,
-            checksums,
-            open_album,
-            Workplace(disk.is_prompt, disk.is_at_hand, disk.packing),
-        )
+            self._little = LittleArchive(layout, checksums, open_album, disk)
+        self._maker = BatchMaker(layout, checksums, open_album, disk)
 
     def chunks(self, start: int, stop: int, pieces: PieceSizes) -> AsyncGenerator[Chunk, None]:
         """Yield the bytes from `start` up to `stop`; close the generator to free what it holds.
@@ -124,12 +116,10 @@ class ArchiveContent:
     async def _chunks(
         self, start: int, stop: int, pieces: PieceSizes, referenced: ReferencedFiles
     ) -> AsyncGenerator[Chunk, None]:
-        reading = ReadAhead(self._maker, self._disk.threads, pieces, start=start, stop=stop)
+        reading = ReadAhead(self._maker, self._disk, pieces, start=start, stop=stop)
         hashing = _NO_HASHING if reading.is_complete else self._hashing_ahead(start, stop)
         with closing(reading), hashing as reached:
-            while making := await self._next_batch(reading):
-                batch = await self._made(making)
-                reached(making.offset)
+            while (batch := await self._next_batch(reading, reached)) is not None:
                 try:
                     async with aclosing(self._sent(batch, reading, referenced, pieces)) as sending:
                         async for chunk in sending:
@@ -166,26 +156,19 @@ class ArchiveContent:
         return unread_watched(self._checksums, self._disk.in_thread)
 
     def _takes_files(self, each: Slice, pieces: PieceSizes) -> bool:
-        plan = ReadAhead(self._maker, self._disk.threads, pieces, start=each.start, stop=each.stop)
+        plan = ReadAhead(self._maker, self._disk, pieces, start=each.start, stop=each.stop)
         return plan.needs_files()
 
-    async def _next_batch(self, reading: ReadAhead) -> Making | None:
-        """Begin the next batch, once the CRC-32 values that it needs are known."""
+    async def _next_batch(self, reading: ReadAhead, reached: Callable[[int], None]) -> Batch | None:
+        """Return the next batch, once the CRC-32 values that it needs are known."""
         for source in reading.to_hash():
             await self._checksums.jobs.hashed(source)
-        return reading.next_batch()
-
-    async def _made(self, making: Making) -> Batch:
-        batch = making.batch
-        if not isinstance(batch, Future):
-            return batch
-        if batch.done():
-            return batch.result()
-        try:
-            return await asyncio.shield(asyncio.wrap_future(batch))
-        except asyncio.CancelledError:
-            give_up(batch)
-            raise
+        making = reading.next_batch()
+        if making is None:
+            return None
+        batch = await _made(making.batch)
+        reached(making.offset)
+        return batch
 
     async def _sent(
         self, batch: Batch, reading: ReadAhead, referenced: ReferencedFiles, pieces: PieceSizes
@@ -203,7 +186,7 @@ class ArchiveContent:
                 continue
             sent = SentDataCheck()
             for piece in self._pieces(data, data.file, referenced, pieces, reading.disk_rate):
-                if isinstance(piece, memoryview) or is_warm(piece):
+                if isinstance(piece, memoryview) or piece.is_prompt:
                     yield piece
                     continue
                 reading.note_cold(self._read_cold)
@@ -255,8 +238,7 @@ class ArchiveContent:
         """Read the byte that was kept back."""
         offset = segment.stop - self.layout.data_offset(segment.entry) - KEPT_BACK_BYTES
         span = FileSpan(file, offset, KEPT_BACK_BYTES)
-        read = partial(sent.read, span)
-        return read() if is_warm(span) else await self._disk.in_thread(read)
+        return await self._disk.done(partial(sent.read, span), span)
 
     def _compare(self, source: SourceIndex, sent: SentDataCheck) -> None:
         """Raise SourceChanged if what was sent of a file has not the CRC-32 of its header."""
@@ -285,6 +267,17 @@ class ArchiveContent:
             return data
         await self._disk.in_thread(partial(warm_span, span))
         return replace(span, head=NOTHING)
+
+
+async def _made(batch: Future[Batch]) -> Batch:
+    if batch.done():
+        return batch.result()
+    try:
+        # Not shielded: the loop reports what a shield lets fail with nobody waiting.
+        return await asyncio.wrap_future(batch)
+    except asyncio.CancelledError:
+        give_up(batch)
+        raise
 
 
 def _copied_bytes(rate: DiskRate) -> int:

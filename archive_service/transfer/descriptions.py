@@ -11,13 +11,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from functools import partial
 from threading import Lock
-from typing import NamedTuple, cast
+from typing import Generic, NamedTuple, TypeVar, cast
 from weakref import WeakValueDictionary
 
-from archive_service.archive.errors import ArchiveServiceError, ListingTimedOut
+from archive_service.archive.errors import (
+    LONG_LISTING,
+    ArchiveServiceError,
+    ListingTimedOut,
+    StorageUnavailable,
+)
 from archive_service.archive.file_lookup import FileLookup
 from archive_service.archive.fingerprint import fingerprint_of
 from archive_service.archive.id import ArchiveId
@@ -34,18 +40,11 @@ from archive_service.archive.representation import (
 from archive_service.archive.settling import UploadLook, UploadSign
 from archive_service.checksums.album import AlbumChecksums
 from archive_service.checksums.album_registry import AlbumRegistry
-from archive_service.storage.lane_limits import LaneLimits
+from archive_service.storage.album_disk import AlbumDisk, Load
+from archive_service.storage.lane_limits import ONE_THREAD
 from archive_service.storage.thread_lanes import Lanes
 from archive_service.storage.thread_progress import note_progress
-from archive_service.transfer.latest_value import LatestValue
 from archive_service.transfer.shared_calls import SharedCalls
-
-_CUTTING = LaneLimits(per_lane=1, usual=1, most=1)
-"""Cutting a part needs no disk, and more threads that compute would only wait for each other and
-delay the event loop."""
-_LITTLE = 64
-"""A known album of up to so many files and directories is listed in place if it is at hand: handing
-it to a thread would take longer."""
 
 KEPT_FILES = 100_000
 """Files of the descriptions that are kept for later requests, with their checksums."""
@@ -54,6 +53,26 @@ _LATEST_HELD_S = 10.0
 leave would have it made anew each time."""
 _FILES_PER_ALBUM = 30
 """The memory that an album takes beside its files, counted in files."""
+_Value = TypeVar("_Value")
+
+
+class LatestValue(Generic[_Value]):
+    """Holds one value, until another comes or a time is over; for calls from one event loop."""
+
+    def __init__(self, held_s: float) -> None:
+        self._held_s = held_s
+        self._value: _Value | None = None
+        self._dropping: asyncio.TimerHandle | None = None
+
+    def hold(self, value: _Value) -> None:
+        """Hold a value instead of an earlier one; its time begins now."""
+        if self._dropping:
+            self._dropping.cancel()
+        self._value = value
+        self._dropping = asyncio.get_running_loop().call_later(self._held_s, self._drop)
+
+    def _drop(self) -> None:
+        self._value = self._dropping = None
 
 
 class _Part(NamedTuple):
@@ -69,7 +88,7 @@ class Descriptions:
     def __init__(
         self,
         options: ArchiveOptions,
-        lanes: Lanes,
+        disk_of: Callable[[ArchiveId], AlbumDisk],
         albums: AlbumRegistry,
         *,
         timeout_s: float,
@@ -77,7 +96,7 @@ class Descriptions:
     ) -> None:
         self._storage = albums.storage
         self._options = options
-        self._lanes = lanes
+        self._disk_of = disk_of
         self._albums = albums
         self._timeout_s = timeout_s
         self._lock = Lock()
@@ -89,7 +108,8 @@ class Descriptions:
         self._uploads = uploads
         self._looks = SharedCalls(self._begin_look)
         self._cuttings = SharedCalls(self._begin_cutting)
-        self._cutters = Lanes("cut", _CUTTING)
+        # More threads that compute would only wait for each other, and delay the event loop.
+        self._cutters = Lanes("cut", ONE_THREAD)
         self._cuts = 0
         """Parts that wait to be cut, or are cut."""
         self._last_cut: tuple[Representation, FileLookup] | None = None
@@ -104,11 +124,15 @@ class Descriptions:
         Raise ArchiveNotFound, AlbumInMotion or StorageUnavailable.
         """
         known = self._known(archive)
-        if known and self._is_unchanged(known):
+        if known and self._disk_of(archive).at_once(
+            partial(self._is_unchanged, known), _load_of(known)
+        ):
             return known
         try:
             return await self._listings.fresh_result(archive, within_s=self._timeout_s)
         except asyncio.TimeoutError:
+            if self._disk_of(archive).is_led_on():
+                raise StorageUnavailable(LONG_LISTING) from None
             raise ListingTimedOut from None
 
     async def upload_sign(self, whole: Representation) -> UploadSign | None:
@@ -116,8 +140,6 @@ class Descriptions:
 
         The check begins after this call.
         """
-        if self._needs_no_wait(whole):
-            return self._look(whole)
         try:
             return await self._looks.fresh_result(whole, within_s=self._timeout_s)
         except asyncio.TimeoutError:
@@ -133,7 +155,7 @@ class Descriptions:
             return self._recent.get(archive) or self._in_use.get(archive)
 
     def _begin_listing(self, archive: ArchiveId) -> Future[Representation]:
-        listing = self._lanes.of(archive).submit(self._listed, archive)
+        listing = self._disk_of(archive).begin(partial(self._listed, archive), Load.MUCH)
         asyncio.wrap_future(listing).add_done_callback(self._hold_large)
         return listing
 
@@ -143,18 +165,10 @@ class Descriptions:
         if len(listing.result().layout.listing) > KEPT_FILES:
             self._latest_large.hold(listing.result())
 
-    def _needs_no_wait(self, known: Representation) -> bool:
-        listing = known.layout.listing
-        if listing.listed or len(listing) > _LITTLE:  # lists lie on a disk of their own
-            return False
-        return self._storage.is_at_hand(known.archive)
-
     def _is_unchanged(self, known: Representation) -> bool:
-        """List a little album in place; whatever needs the index is left to a thread."""
+        """List an album again; return False where the index has to be asked."""
         contents = checksums_of(known)
-        if not self._needs_no_wait(known) or not contents.may_be_kept:
-            return False
-        if self._albums.is_due(contents):
+        if not contents.may_be_kept or self._albums.is_due(contents):
             return False
         try:
             return _fingerprint(self._storage.list(known.archive), known) == known.fingerprint
@@ -186,7 +200,7 @@ class Descriptions:
         return self._albums.is_current(known.archive, contents, known.fingerprint)
 
     def _begin_look(self, whole: Representation) -> Future[UploadSign | None]:
-        return self._lanes.of(whole.archive).submit(self._look, whole)
+        return self._disk_of(whole.archive).begin(partial(self._look, whole), _load_of(whole))
 
     def _look(self, whole: Representation) -> UploadSign | None:
         return self._uploads.sign(whole.archive, whole.layout.listing, now_ns=time.time_ns())
@@ -217,6 +231,12 @@ class Descriptions:
         if not (last and last[0] is whole):
             last = self._last_cut = whole, FileLookup(whole.layout, self._options.names)
         return last[1]
+
+
+def _load_of(whole: Representation) -> Load:
+    """Return what it takes to list an album again, or to look at its files."""
+    listing = whole.layout.listing
+    return Load.MUCH if listing.listed else Load.of_files(len(listing))  # a list has its own disk
 
 
 def _fingerprint(listing: Listing, known: Representation | None) -> bytes:

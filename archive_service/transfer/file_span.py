@@ -44,6 +44,11 @@ class FileSpan:
         """Where in the file it ends."""
         return self.offset + self.count
 
+    @property
+    def is_prompt(self) -> bool:
+        """Whether it can be sent, or read, without waiting; never waits."""
+        return self.file.is_prompt and is_cached(self.file.fileno(), self.offset, self.count)
+
 
 @dataclass(frozen=True, slots=True)
 class CopiedSpan(FileSpan):
@@ -51,11 +56,6 @@ class CopiedSpan(FileSpan):
 
 
 Chunk = memoryview | FileSpan
-
-
-def is_warm(span: FileSpan) -> bool:
-    """Return whether a span can be sent without waiting; never waits."""
-    return span.file.is_prompt and is_cached(span.file.fileno(), span.offset, span.count)
 
 
 def read_span(span: FileSpan) -> memoryview:

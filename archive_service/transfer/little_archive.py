@@ -11,23 +11,24 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from operator import sub
 
 from archive_service.archive.layout import ArchiveLayout
 from archive_service.checksums.crc32_column import Crc32Column
 from archive_service.checksums.hash_blocks import thread_block
+from archive_service.storage.album_disk import FEW_FILES, AlbumDisk, Load
 from archive_service.storage.base import AlbumFiles
 from archive_service.transfer.batches import NOTHING
 
 LITTLE_BYTES = 1024 * 1024
 """The largest little archive: making and sending it takes a fraction of a millisecond."""
-_LITTLE_ENTRIES = 64
 
 
 class LittleArchive:
     """Makes ranges of a little archive all of whose checksums are known.
 
-    `open_files` gives access to the files; `is_at_hand` returns whether they open without waiting.
+    `open_files` gives access to the files.
     """
 
     def __init__(
@@ -35,13 +36,12 @@ class LittleArchive:
         layout: ArchiveLayout,
         checksums: Crc32Column,
         open_files: Callable[[], AbstractContextManager[AlbumFiles]],
-        *,
-        is_at_hand: Callable[[], bool],
+        disk: AlbumDisk,
     ) -> None:
         self._layout = layout
         self._checksums = checksums
         self._open_files = open_files
-        self._is_at_hand = is_at_hand
+        self._disk = disk
         self._headers: Sequence[tuple[int, bytes]] = ()
         """All headers and where they start; the central directory and the end records are one."""
         self._positions = array("Q")
@@ -52,8 +52,10 @@ class LittleArchive:
 
         Return NOTHING unless its files are at hand, in memory and as listed.
         """
-        if not self._is_at_hand():
-            return NOTHING
+        make = partial(self._made, start, stop)
+        return self._disk.at_once(make, Load.of_files(self._layout.entries)) or NOTHING
+
+    def _made(self, start: int, stop: int) -> memoryview:
         if not self._headers:
             self._pack()
         block = thread_block(LITTLE_BYTES)
@@ -77,4 +79,4 @@ class LittleArchive:
 
 def is_little(layout: ArchiveLayout) -> bool:
     """Return whether an archive is made in one step."""
-    return len(layout) <= LITTLE_BYTES and layout.entries <= _LITTLE_ENTRIES
+    return len(layout) <= LITTLE_BYTES and layout.entries <= FEW_FILES

@@ -1,20 +1,20 @@
 """The engine of an archive's bytes: batches of a range, some made ahead in threads.
 
 Theory of operation.  The caller alternates two steps: it learns the CRC-32 values that `to_hash`
-names, then takes the next batch as a future.  A server awaits both; a command blocks for them.  A
-batch that needs the disk is made in threads of the executor.  A batch that is made from memory, or
-of files that open without waiting, is made in place: handing it to a thread would take longer.
+names, then takes the next batch as a future.  A server awaits both; a command blocks for them.
+`AlbumDisk` decides whether a thread makes a batch.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import Future
+from functools import partial
 from typing import NamedTuple, Protocol
 
-from archive_service.archive.errors import DownloadFailed
 from archive_service.archive.listing import SourceIndex
 from archive_service.archive.segments import Segment
+from archive_service.storage.album_disk import AlbumDisk, Load
 from archive_service.storage.base import READ_AHEAD_BYTES
 from archive_service.transfer.batches import BATCH_FILES, Batch, BatchMaker, close_files
 from archive_service.transfer.disk_rate import DiskRate
@@ -45,8 +45,7 @@ class Making(NamedTuple):
 
     offset: int
     """Where in the archive it starts."""
-    batch: Batch | Future[Batch]
-    """A future where a thread makes it."""
+    batch: Future[Batch]
 
 
 class ReadAhead:
@@ -55,14 +54,14 @@ class ReadAhead:
     def __init__(
         self,
         maker: BatchMaker,
-        threads: Executor,
+        disk: AlbumDisk,
         pieces: PieceSizes,
         *,
         start: int,
         stop: int,
     ) -> None:
         self._maker = maker
-        self._threads = threads
+        self._disk = disk
         self._pieces = pieces
         self.disk_rate = DiskRate()
         self.is_complete = maker.is_complete()
@@ -91,7 +90,7 @@ class ReadAhead:
     def needs_files(self) -> bool:
         """Return whether any batch takes more than packed headers; those before it are skipped."""
         while self._segments is not None:
-            if self.to_hash() or self._maker.needs_files(self._segments):
+            if self.to_hash() or self._maker.load(self._segments) is not Load.MEMORY:
                 return True
             self._segments = next(self._plan, None)
         return False
@@ -133,19 +132,10 @@ class ReadAhead:
         files = self.disk_rate.bytes_in(READ_WITHIN_S) / READ_AHEAD_BYTES
         return int(max(1, min(files, BATCH_FILES * (1 + MADE_AHEAD))))
 
-    def _begin(self, segments: Sequence[Segment]) -> Batch | Future[Batch]:
+    def _begin(self, segments: Sequence[Segment]) -> Future[Batch]:
         if self._read_cold and self._makings:
-            return self._threads.submit(self._made_cold, segments, self._read_cold)
-        if not self._maker.needs_no_wait(segments):
-            return self._threads.submit(self._maker.make, segments)
-        try:
-            return self._maker.make(segments)
-        except DownloadFailed as error:
-            if not self._makings:
-                raise
-            failed: Future[Batch] = Future()  # raised behind the batches that were made before
-            failed.set_exception(error)
-            return failed
+            return self._disk.begin(partial(self._made_cold, segments, self._read_cold), Load.MUCH)
+        return self._disk.begin(partial(self._maker.make, segments), self._maker.load(segments))
 
     def _made_cold(
         self, segments: Sequence[Segment], read_cold: Callable[[Batch], object]
@@ -160,11 +150,9 @@ def is_quick(pieces: PieceSizes) -> bool:
     return pieces.buffer_bytes() >= QUICK_FROM_BYTES
 
 
-def give_up(batch: Batch | Future[Batch]) -> None:
+def give_up(batch: Future[Batch]) -> None:
     """Cancel a batch, or close its files once it is made."""
-    if not isinstance(batch, Future):
-        close_files(batch)
-    elif not batch.cancel():
+    if not batch.cancel():
         batch.add_done_callback(_close_made)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future, wait
@@ -29,15 +28,15 @@ from archive_service.archive.settling import (
 from archive_service.checksums.album_registry import AlbumRegistry
 from archive_service.checksums.background.hasher import BackgroundHasher
 from archive_service.checksums.crc_index.base import CrcIndex
-from archive_service.checksums.disk_demand import DiskDemand
 from archive_service.checksums.hash_threads import HashThreads
 from archive_service.checksums.suspected_files import AnnouncedFiles
 from archive_service.observe.events import ArchiveAwaited, Observe, UploadAwaited, ignore
+from archive_service.storage.album_disk import AlbumDisk
 from archive_service.storage.base import Storage
-from archive_service.storage.lane_limits import LaneLimits
+from archive_service.storage.disk_demand import DiskDemand
+from archive_service.storage.lane_limits import ONE_THREAD, LaneLimits
 from archive_service.storage.newcomers import Newcomers, RestedLock
-from archive_service.storage.thread_lanes import Lane, Lanes
-from archive_service.transfer.album_disk import AlbumDisk
+from archive_service.storage.thread_lanes import Lanes
 from archive_service.transfer.content import ArchiveContent
 from archive_service.transfer.descriptions import Descriptions, checksums_of
 from archive_service.transfer.hanging_disks import HangingDisks
@@ -52,7 +51,6 @@ _HASHING = LaneLimits(per_lane=256, usual=8, most=256)
 _COMPUTING = LaneLimits(per_lane=1, usual=4, most=4)
 """More threads that compute for one album would only wait for each other, and delay the rest."""
 _LOOKING_AT_ROOT = LaneLimits(per_lane=1, usual=2, most=2)
-_INDEXING = LaneLimits(per_lane=1, usual=1, most=1)
 ROOT_TIMEOUT_S = 5.0
 """How long a check of the root is waited for."""
 SETTLED_WITHIN_S = 0.5
@@ -100,7 +98,7 @@ class ArchiveService:
         self._contents: WeakKeyDictionary[Representation, ArchiveContent] = WeakKeyDictionary()
         self._root = Lanes("root", _LOOKING_AT_ROOT)
         self._root_lane, self._tidying_lane = map(self._root.of, (_ROOT, _TIDYING))
-        self._indexing = Lanes("index", _INDEXING, on_hanging=disks.change)
+        self._indexing = Lanes("index", ONE_THREAD, on_hanging=disks.change)
         self._index_lane = self._indexing.of(_INDEX)
         self._checks = SharedCalls(self._begin_check)
         self._packing = RestedLock(self.newcomers, self.turns.has_downloads)
@@ -113,7 +111,7 @@ class ArchiveService:
         self._albums = AlbumRegistry(storage, threads)
         self._descriptions = Descriptions(
             options,
-            self._reading,
+            self._disk_of,
             self._albums,
             timeout_s=waits.listing_timeout_s,
             uploads=waits.uploads,
@@ -199,13 +197,12 @@ class ArchiveService:
     def _content(self, representation: Representation) -> ArchiveContent:
         archive, layout = representation.archive, representation.layout
         listing = layout.listing
-        lane = self._reading.of(archive)
-        close = partial(_close_in, lane)
+        disk = self._disk_of(archive)
         checksums = checksums_of(representation)
-        checksums.kept.close_by(close)
+        checksums.kept.close_by(disk.close)
 
         def open_album() -> AnnouncedFiles:
-            files = self._storage.files(archive, listing, close)
+            files = self._storage.files(archive, listing, disk.close)
             return AnnouncedFiles(
                 files,
                 listing,
@@ -218,14 +215,18 @@ class ArchiveService:
             layout,
             checksums,
             open_album=open_album,
-            disk=AlbumDisk(
-                lane,
-                self._demand,
-                is_prompt=partial(self._storage.is_prompt, archive),
-                is_at_hand=partial(self._storage.is_at_hand, archive),
-                packing=self._packing,
-            ),
+            disk=disk,
             references=self._references,
+        )
+
+    def _disk_of(self, archive: ArchiveId) -> AlbumDisk:
+        return AlbumDisk(
+            self._reading.of(archive),
+            self._demand,
+            is_prompt=partial(self._storage.is_prompt, archive),
+            is_at_hand=partial(self._storage.is_at_hand, archive),
+            is_led_on=partial(self._reading.is_led_on, archive),
+            packing=self._packing,
         )
 
     def compute(self, archive: ArchiveId, work: Callable[[], _Result]) -> Future[_Result]:
@@ -279,8 +280,3 @@ class ArchiveService:
         if isinstance(key, ArchiveId):
             return self._storage.place(key)
         return self._index.place() if key == _INDEX else ""
-
-
-def _close_in(lane: Lane, descriptor: int) -> None:
-    """Close a descriptor in a thread of a lane."""
-    lane.submit(os.close, descriptor)

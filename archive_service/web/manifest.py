@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from datetime import datetime, timedelta, timezone
 from functools import partial
 from hashlib import blake2b
 from io import BytesIO
@@ -20,13 +19,11 @@ from archive_service.archive.lru import WeightedLRU
 from archive_service.archive.representation import Representation
 from archive_service.archive.segments import EntryIndex
 from archive_service.archive.units import NS_PER_S
+from archive_service.http.http_date import moment_of
 from archive_service.storage.thread_progress import note_progress
 from archive_service.transfer.service import ArchiveService
 from archive_service.transfer.shared_calls import SharedCalls
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-_LATEST_S = int((datetime.max.replace(tzinfo=timezone.utc) - _EPOCH).total_seconds())
-_EARLIEST_S = int((datetime.min.replace(tzinfo=timezone.utc) - _EPOCH).total_seconds())
 _KEPT_BYTES = 32 * 1024 * 1024
 """Bytes of printed manifests that are kept for later requests."""
 _KEPT_HEADS = 10_000
@@ -159,5 +156,4 @@ def _file(representation: Representation, entry: EntryIndex) -> dict[str, _Value
 
 def _timestamp(seconds: int) -> str:
     """Print a Unix second as RFC 3339 asks, clamped to the years that it knows."""
-    moment = _EPOCH + timedelta(seconds=min(max(seconds, _EARLIEST_S), _LATEST_S))
-    return moment.replace(tzinfo=None).isoformat() + "Z"
+    return moment_of(seconds).replace(tzinfo=None).isoformat() + "Z"

@@ -7,8 +7,12 @@ from collections.abc import Iterable, Sequence
 from operator import add
 from zlib import crc32
 
+from archive_service.archive.file_version import stamps_of
+from archive_service.archive.fingerprint import fingerprint_of
+from archive_service.archive.id import ArchiveId
 from archive_service.archive.layout import ArchiveLayout
 from archive_service.archive.listing import CHANGE_TOKEN_SIZE, Listing
+from archive_service.archive.representation import ArchiveOptions, Representation, represent
 
 _USUAL_MTIME_NS = 10**18
 
@@ -42,3 +46,21 @@ def packed(layout: ArchiveLayout, content: Sequence[bytes]) -> bytes:
     local = map(add, layout.local_file_headers(entries, crc32s), content)
     central = layout.central_directory_headers(entries, crc32s)
     return b"".join((*local, *central, layout.end_records))
+
+
+class ContentsWithoutIndex:
+    """The contents of a listing without an index; see `Contents`."""
+
+    def __init__(self, listing: Listing) -> None:
+        self.stamps = None if listing.is_of_objects else stamps_of(listing)
+
+    def date_of(self, etag: str) -> None: ...
+
+
+def represented(
+    archive: ArchiveId, layout: ArchiveLayout, options: ArchiveOptions
+) -> Representation:
+    """Add the validators that an archive has without an index."""
+    listing = layout.listing
+    contents = ContentsWithoutIndex(listing)
+    return represent(archive, layout, fingerprint_of(listing), options, contents)

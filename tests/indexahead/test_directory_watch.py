@@ -24,10 +24,10 @@ from archive_service.checksums.album_registry import AlbumRegistry
 from archive_service.checksums.background.hasher import BackgroundHasher
 from archive_service.checksums.background.index_ahead import IndexAhead
 from archive_service.checksums.crc_index.memory import MemoryCrcIndex
-from archive_service.checksums.disk_demand import DiskDemand
 from archive_service.checksums.hash_threads import HashThreads
 from archive_service.observe.events import Event
 from archive_service.observe.index_events import AlbumIndexed
+from archive_service.storage.disk_demand import DiskDemand
 from archive_service.storage.excluded_names import Exclusion
 from archive_service.storage.local.storage import LocalStorage
 from archive_service.storage.local.unclosed_files import UnclosedFiles

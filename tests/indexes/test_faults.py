@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -167,25 +167,21 @@ def test_a_server_that_fails_is_left_alone_for_a_while(
     assert len(impairments(happened)) == 1
 
 
-def test_a_connection_that_a_dead_network_has_swallowed_is_given_up(
-    relay: Relay, index_behind_relay: CrcIndex, happened: list[Event]
+@pytest.mark.parametrize(
+    "fault",
+    [Relay.hold, Relay.trickle],
+    ids=["a dead network has swallowed it", "it trickles"],
+)
+def test_a_connection_that_brings_no_answer_is_given_up(
+    relay: Relay,
+    index_behind_relay: CrcIndex,
+    happened: list[Event],
+    fault: Callable[[Relay], None],
 ) -> None:
-    index_behind_relay.store(ONE, Rows.of([(b"a", VERSION, 1)]))
-    relay.hold()
-    with taking_at_most(BOUND_S):
-        assert index_behind_relay.load(ONE) == {}
-    eventually(lambda: index_behind_relay.load(ONE) and IndexRestored() in happened)
-    index_behind_relay.close()
-    assert len(impairments(happened)) == 1
-
-
-def test_a_connection_that_trickles_is_given_up(
-    relay: Relay, index_behind_relay: CrcIndex, happened: list[Event]
-) -> None:
-    """Each byte begins the time-outs of the libraries anew."""
+    """Each byte that trickles begins the time-outs of the libraries anew."""
     rows = [(b"%d" % number, VERSION, number) for number in range(100)]
     index_behind_relay.store(ONE, Rows.of(rows))
-    relay.trickle()
+    fault(relay)
     with taking_at_most(BOUND_S):
         assert index_behind_relay.load(ONE) == {}
     eventually(

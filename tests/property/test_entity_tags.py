@@ -6,16 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.albums import HASH
-from harness.listings import listing_of, packed
+from harness.listings import listing_of, packed, represented
 from harness.zones import zone_with_data_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archive_service.archive.fingerprint import fingerprint_of
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.layout import lay_out
 from archive_service.archive.naming import NameRules, archive_names
-from archive_service.archive.representation import ArchiveOptions, Representation, represent
+from archive_service.archive.representation import ArchiveOptions, Representation
 
 ZONE = "Asia/Almaty"
 DATA = ("Etc/GMT-5", "Etc/GMT-6", "Etc/UTC", "Europe/London", "Europe/Paris", "Africa/Lagos")
@@ -53,7 +52,7 @@ def described(album: Sequence[File], options: ArchiveOptions) -> Representation:
     )
     names = archive_names(paths, options.names)
     layout = lay_out(listing, names, range(len(paths)), zone=options.zone)
-    return represent(ArchiveId(HASH), layout, fingerprint_of(listing), options)
+    return represented(ArchiveId(HASH), layout, options)
 
 
 def archive_of(made: Representation) -> bytes:

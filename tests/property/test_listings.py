@@ -12,7 +12,7 @@ from zlib import crc32
 from zoneinfo import ZoneInfo
 
 from harness.albums import HASH
-from harness.listings import listing_of, packed
+from harness.listings import listing_of, packed, represented
 from harness.zipcheck import check
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,7 +22,7 @@ from archive_service.archive.id import ArchiveId
 from archive_service.archive.layout import ArchiveLayout, lay_out
 from archive_service.archive.listing import Listing
 from archive_service.archive.naming import NameRules, archive_names
-from archive_service.archive.representation import ArchiveOptions, represent
+from archive_service.archive.representation import ArchiveOptions
 from archive_service.archive.segments import Entries, FileData
 from archive_service.storage.excluded_names import Exclusion
 from archive_service.storage.local.native import AS_COMPILED, NOTHING_COMPILED
@@ -62,7 +62,7 @@ def test_a_layout_of_any_columns_is_seamless_and_can_be_packed(
     start, stop = sorted(data.draw(st.tuples(*[st.integers(0, len(layout))] * 2)))
     assert_seamless(layout, start, stop)
     options = ArchiveOptions(NameRules(), zone, change_token)
-    representation = represent(ALBUM, layout, fingerprint_of(listing), options)
+    representation = represented(ALBUM, layout, options)
     assert whole_manifest(representation)
 
 

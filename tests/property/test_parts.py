@@ -7,12 +7,11 @@ from datetime import timezone
 from itertools import pairwise
 
 import pytest
-from harness.listings import listing_of
+from harness.listings import listing_of, represented
 from hypothesis import given
 from hypothesis import strategies as st
 
 from archive_service.archive.errors import AlbumEmpty, PartNotFound
-from archive_service.archive.fingerprint import fingerprint_of
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.layout import lay_out
 from archive_service.archive.listing import parents
@@ -22,7 +21,6 @@ from archive_service.archive.representation import (
     ArchiveOptions,
     Representation,
     excerpt,
-    represent,
 )
 
 COMPONENTS = st.text(st.sampled_from("abż-0."), min_size=1, max_size=3).filter(lambda n: n != ".")
@@ -41,7 +39,7 @@ def archive_of(files: Mapping[str, int], empty: Sequence[str] = ()) -> Represent
     paths = [*sizes, *directories]
     listing = listing_of(paths, [sizes.get(path, 0) for path in paths])
     layout = lay_out(listing, paths, range(len(paths)), zone=timezone.utc)
-    return represent(ArchiveId.parse("0" * 32), layout, fingerprint_of(listing), OPTIONS)
+    return represented(ArchiveId.parse("0" * 32), layout, OPTIONS)
 
 
 def files_of(archive: Representation) -> list[bytes]:

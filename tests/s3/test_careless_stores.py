@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -48,6 +49,10 @@ def is_whole_read(asked: Asked) -> bool:
 
 def of_listings(asked: Asked) -> bool:
     return asked.is_listing
+
+
+def lists_one(asked: Asked) -> bool:
+    return asked.is_listing and "one%2F" in asked.path
 
 
 def of_objects(asked: Asked) -> bool:
@@ -171,6 +176,7 @@ def checked(directory: Path, bucket: Bucket, endpoint: str, album: str, *, statu
                 "PYTHONPATH": str(REPOSITORY),
                 "PHOTOS_DIR": f"{bucket.url}/{album}",
                 "CACHE_DIR": str(directory),
+                "LISTING_TIMEOUT": "3",
                 **bucket.variables(endpoint),
             }
         ),
@@ -249,32 +255,28 @@ def test_an_object_that_turns_out_to_be_archived_is_cut_once_and_refused_then(
     assert storage.list(ArchiveId(album)).sizes[0] == len(NEW)
 
 
-def test_a_listing_that_ends_before_its_end_is_no_album(
-    careless: Bucket, storage: S3Storage, proxy: FaultyStore, album: str
+@pytest.mark.parametrize(
+    "content",
+    [
+        (
+            b"<Contents><Key>%s/1.jpg</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified>"
+            b"<ETag>&quot;0&quot;</ETag><Size>1</Size></Contents>"
+        ),
+        b"<NextContinuationToken>%s</NextContinuationToken>",
+    ],
+    ids=["it ends before its end", "it leads to itself"],
+)
+def test_a_listing_that_does_not_end_rightly_is_no_album(
+    careless: Bucket, storage: S3Storage, proxy: FaultyStore, album: str, content: bytes
 ) -> None:
     careless.put(f"{album}/1.jpg", OLD)
     listed = (
-        b"<ListBucketResult><IsTruncated>true</IsTruncated><EncodingType>url</EncodingType>"
-        b"<Contents><Key>%s/1.jpg</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified>"
-        b"<ETag>&quot;0&quot;</ETag><Size>1</Size></Contents></ListBucketResult>"
+        b"<ListBucketResult><IsTruncated>true</IsTruncated><EncodingType>url</EncodingType>%s"
+        b"</ListBucketResult>"
     )
     proxy.heal()
-    proxy.befall(Fault(of_listings, 1, status=200, content=listed % album.encode()))
-    with pytest.raises(StorageUnavailable) as caught:
-        storage.list(ArchiveId(album))
-    assert caught.value.reason == "incomplete listing"
-
-
-def test_a_listing_that_leads_to_itself_is_no_album(
-    careless: Bucket, storage: S3Storage, proxy: FaultyStore, album: str
-) -> None:
-    careless.put(f"{album}/1.jpg", OLD)
-    listed = (
-        b"<ListBucketResult><IsTruncated>true</IsTruncated><EncodingType>url</EncodingType>"
-        b"<NextContinuationToken>again</NextContinuationToken></ListBucketResult>"
-    )
-    proxy.heal()
-    proxy.befall(Fault(of_listings, FEW, status=200, content=listed))
+    fault = Fault(of_listings, FEW, status=200, content=listed % (content % album.encode()))
+    proxy.befall(fault)
     with pytest.raises(StorageUnavailable) as caught:
         storage.list(ArchiveId(album))
     assert caught.value.reason == "incomplete listing"
@@ -303,6 +305,41 @@ def test_a_listing_that_never_ends_is_no_album(
     with pytest.raises(StorageUnavailable) as caught:
         within(TIMEOUT_S, lambda: storage.list(ArchiveId(album)))
     assert caught.value.reason == "endless listing"
+
+
+def test_a_store_that_invents_keys_for_longer_than_a_visitor_waits_is_no_slow_disk(
+    bucket: Bucket, proxy: FaultyStore, tmp_path: Path, album: str
+) -> None:
+    bucket.put(f"{album}/one/1.jpg", OLD)
+    numbers = count()
+
+    def page(_asked: Asked) -> bytes:
+        time.sleep(0.05)
+        number = next(numbers)
+        return (
+            "<ListBucketResult><IsTruncated>true</IsTruncated><EncodingType>url</EncodingType>"
+            f"<NextContinuationToken>{number}</NextContinuationToken>"
+            f"<Contents><Key>{PREFIX}/{album}/one/{number:09}.jpg</Key><Size>1</Size>"
+            "<LastModified>2026-01-01T00:00:00.000Z</LastModified>"
+            "<ETag>&quot;0&quot;</ETag></Contents></ListBucketResult>"
+        ).encode()
+
+    variables = {
+        **bucket.variables(proxy.endpoint),
+        "PHOTOS_DIR": f"{bucket.url}/{album}",
+        "LISTING_TIMEOUT": "3",
+        "INDEX_AHEAD": "off",
+    }
+    with serving(None, tmp_path, variables=variables) as server:
+        proxy.befall(Fault(of_listings, FOREVER, status=200, made=page))
+        answer = get(server.port, "/archive/one/", "Accept: application/json")
+        assert answer.status == 503
+        assert b'"unavailable"' in answer.content
+        server.wait_for('reason="long listing"')
+    proxy.heal()
+    proxy.befall(Fault(lists_one, FOREVER, status=200, made=page))
+    found = checked(tmp_path, bucket, proxy.endpoint, album, status=1)
+    assert "longer than LISTING_TIMEOUT" in found
 
 
 @pytest.mark.parametrize("status", [200, 403])

@@ -17,7 +17,7 @@ from harness.server import REPOSITORY, environment
 
 from archive_service.config.album_storage import advice
 from archive_service.config.settings import load_settings
-from archive_service.storage.s3.store_errors import REASONS
+from archive_service.storage.s3.store_errors import _BY_CODE, _BY_KIND
 
 TIMEOUT_S = 60.0
 FILES = {"1.jpg": b"one", "sub/2.jpg": noise(3_000_000), "empty": b"", "no files/": b""}
@@ -85,7 +85,9 @@ def test_check_says_what_is_wrong_with_a_store(
     assert "can't be read (wrong credentials): the store does not know AWS_ACCESS" in done.stdout
 
 
-@pytest.mark.parametrize("reason", sorted(REASONS - {"store error"}))
+@pytest.mark.parametrize(
+    "reason", sorted({*_BY_CODE.values(), *(reason for _, reason in _BY_KIND)})
+)
 def test_there_is_advice_for_every_reason(bucket: Bucket, reason: str) -> None:
     settings = load_settings({"photos_dir": bucket.url})
     assert advice(settings, reason) != advice(settings, "store error")

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
+from itertools import product
 from pathlib import Path
 from zlib import crc32
 
@@ -297,66 +298,43 @@ def read_small(storage: S3Storage, album: str, listing: Listing) -> None:
         files.read_into(memoryview(bytearray(1000)), [1], [0])
 
 
-Ask = Callable[[S3Storage, str, Listing], None]
+def ask_checksum(storage: S3Storage, album: str, listing: Listing) -> None:
+    with storage.files(ArchiveId(album), listing) as files:
+        files.known_crc32(0)
 
 
-def assert_is_silent_for(
-    ask: Ask, storage: S3Storage, of: tuple[str, Listing], *, within_s: float
-) -> None:
-    with pytest.raises((SourceUnreadable, StorageUnavailable)) as caught:
-        within(within_s, partial(ask, storage, *of))
-    assert caught.value.reason == "timeout"
+SLOW_DOWN = b"<Error><Code>SlowDown</Code>%s</Error>" % (b" " * 10_000)
+BYTE_BY_BYTE = {
+    "content": (partial(Fault, trickle_after=100), 0.5),
+    "header": (partial(Fault, trickles_header=True), 0.2),
+    "error": (partial(Fault, status=503, content=SLOW_DOWN, trickle_after=10), 0.2),
+}
 
 
-@pytest.mark.parametrize("ask", [list_again, read_large, read_small])
+@pytest.mark.parametrize(
+    ("what", "ask"),
+    [
+        *product(BYTE_BY_BYTE, (list_again, read_large, read_small)),
+        ("header", ask_checksum),
+    ],
+)
 def test_a_store_that_sends_a_byte_now_and_then_counts_as_silent(
     bucket: Bucket,
     album: str,
     listing: Listing,
     proxy: FaultyStore,
     monkeypatch: pytest.MonkeyPatch,
-    ask: Ask,
+    what: str,
+    ask: Callable[[S3Storage, str, Listing], None],
 ) -> None:
-    fault = proxy.befall(Fault(lambda _: True, times=1000, trickle_after=100))
-    with storage_at(proxy.endpoint, bucket, monkeypatch, timeout_s=0.5) as impatient:
-        assert_is_silent_for(ask, impatient, (album, listing), within_s=TIMEOUT_S)
+    make_fault, timeout_s = BYTE_BY_BYTE[what]
+    fault = proxy.befall(make_fault(lambda _: True, times=1000))
+    with storage_at(proxy.endpoint, bucket, monkeypatch, timeout_s=timeout_s) as impatient:
+        with pytest.raises((SourceUnreadable, StorageUnavailable)) as caught:
+            within(3 * TIMEOUT_S, partial(ask, impatient, album, listing))
+        assert caught.value.reason == "timeout"
         assert fault.befallen.is_set()
-
-
-def ask_checksum(storage: S3Storage, album: str, listing: Listing) -> None:
-    with storage.files(ArchiveId(album), listing) as files:
-        files.known_crc32(0)
-
-
-@pytest.mark.parametrize("ask", [list_again, read_large, read_small, ask_checksum])
-def test_a_store_whose_header_comes_a_byte_at_a_time_counts_as_silent(
-    bucket: Bucket,
-    album: str,
-    listing: Listing,
-    proxy: FaultyStore,
-    monkeypatch: pytest.MonkeyPatch,
-    ask: Ask,
-) -> None:
-    proxy.befall(Fault(lambda _: True, times=1000, trickles_header=True))
-    with storage_at(proxy.endpoint, bucket, monkeypatch, timeout_s=0.2) as impatient:
-        assert_is_silent_for(ask, impatient, (album, listing), within_s=3 * TIMEOUT_S)
-        eventually(lambda: not proxy.under_way, within_s=TIMEOUT_S)
-
-
-@pytest.mark.parametrize("ask", [list_again, read_large, read_small])
-def test_a_store_that_sends_an_error_a_byte_at_a_time_counts_as_silent(
-    bucket: Bucket,
-    album: str,
-    listing: Listing,
-    proxy: FaultyStore,
-    monkeypatch: pytest.MonkeyPatch,
-    ask: Ask,
-) -> None:
-    error = b"<Error><Code>SlowDown</Code>%s</Error>" % (b" " * 10_000)
-    proxy.befall(Fault(lambda _: True, times=1000, status=503, content=error, trickle_after=10))
-    with storage_at(proxy.endpoint, bucket, monkeypatch, timeout_s=0.2) as impatient:
-        assert_is_silent_for(ask, impatient, (album, listing), within_s=3 * TIMEOUT_S)
-        # The connections are closed, although the error still refers to their answers.
+        # The connections are closed, although an error still refers to their answers.
         eventually(lambda: not proxy.under_way, within_s=TIMEOUT_S)
 
 

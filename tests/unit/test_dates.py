@@ -8,13 +8,13 @@ from datetime import timezone
 
 import pytest
 from harness.albums import HASH
+from harness.listings import represented
 
-from archive_service.archive.fingerprint import fingerprint_of
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.layout import lay_out
 from archive_service.archive.listing import Listing
 from archive_service.archive.naming import NameRules
-from archive_service.archive.representation import ArchiveOptions, Representation, represent
+from archive_service.archive.representation import ArchiveOptions, Representation
 
 NEWEST_CHANGE_S, NEWEST_MTIME_S = 1_000_000, 900_000
 HOUR_S = 3600
@@ -35,7 +35,7 @@ def archive(
         newest_mtime_ns=NEWEST_MTIME_S * 10**9,
     )
     layout = lay_out(listing, [b"a"], range(1), zone=timezone.utc)
-    return represent(ArchiveId(HASH), layout, fingerprint_of(listing), options)
+    return represented(ArchiveId(HASH), layout, options)
 
 
 @pytest.mark.parametrize("since_s", [None, 0, NEWEST_CHANGE_S, NEWEST_CHANGE_S + 10**6])

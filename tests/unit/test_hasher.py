@@ -23,6 +23,7 @@ from archive_service.archive.errors import SourceChanged, StorageUnavailable
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing, SourceIndex
 from archive_service.archive.segments import LARGE_FILE_BYTES
+from archive_service.checksums.album import AlbumChecksums
 from archive_service.checksums.album_registry import AlbumRegistry
 from archive_service.checksums.background.hasher import (
     ANSWER_WITHIN_S,
@@ -34,10 +35,10 @@ from archive_service.checksums.background.hasher import (
 from archive_service.checksums.background.index_ahead import IndexAhead
 from archive_service.checksums.background.throttle import COLD_BYTES_PER_S
 from archive_service.checksums.crc_index.memory import MemoryCrcIndex
-from archive_service.checksums.disk_demand import DiskDemand
 from archive_service.checksums.hash_threads import HashThreads
 from archive_service.observe.events import Event
 from archive_service.observe.index_events import AlbumIndexed, AlbumNotIndexed
+from archive_service.storage.disk_demand import DiskDemand
 from archive_service.storage.excluded_names import Exclusion
 from archive_service.storage.local.page_cache import is_cached
 from archive_service.storage.local.storage import LocalStorage
@@ -246,12 +247,15 @@ def test_a_long_album_makes_way_and_goes_on_where_it_stopped(
     settle(huge(photos_dir).parent)
     bench.turn_s, bench.visit_s = 0.0, 0.1
 
+    def offset_in(album: AlbumChecksums) -> int:
+        return album.begun.state(album.hash_key(SourceIndex(0))).offset
+
     async def turns(learner: BackgroundHasher) -> list[int]:
         offsets = []
         for _ in range(3):
             seen = await learner.look(ALBUM)
             assert not (await learner.learn(ALBUM, seen)).is_complete
-            offsets.append(bench.checksums.peek(ALBUM, *seen).begun(SourceIndex(0)).offset)
+            offsets.append(offset_in(bench.checksums.peek(ALBUM, *seen)))
         return offsets
 
     first, second, third = bench.run(turns)

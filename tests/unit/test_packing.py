@@ -69,7 +69,7 @@ def test_what_is_packed_on_the_event_loop_waits_for_nobody(tmp_path: Path) -> No
     assembler = Assembler(layout, checksums, is_prompt=lambda: True, packing=packing)
     central = CentralHeaders(layout.central_offsets[0], layout.central_offsets[-1])
     assert central.stop - central.start > 128 * 1024
-    assert assembler.needs_no_wait(central)
+    assert assembler.is_quick(central)
     with storage.files(ARCHIVE, listing) as opened:
         assembler.make(central, opened)
     assert packing.entered == 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from datetime import timezone
 from functools import partial
@@ -19,6 +19,8 @@ from archive_service.archive.errors import SourceChanged
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.layout import ArchiveLayout, lay_out
 from archive_service.checksums.crc32_column import Crc32Column
+from archive_service.storage.album_disk import AlbumDisk
+from archive_service.storage.disk_demand import DiskDemand
 from archive_service.storage.excluded_names import Exclusion
 from archive_service.storage.local.storage import LocalStorage
 from archive_service.transfer.batches import (
@@ -26,7 +28,6 @@ from archive_service.transfer.batches import (
     Batch,
     BatchMaker,
     OpenData,
-    Workplace,
     close_files,
 )
 from archive_service.transfer.disk_rate import DiskRate
@@ -53,7 +54,7 @@ class Client:
 
 @contextmanager
 def described(
-    root: Path, files: Mapping[str, bytes], where: Workplace
+    root: Path, files: Mapping[str, bytes], disk: AlbumDisk
 ) -> Iterator[tuple[ArchiveLayout, BatchMaker]]:
     """Yield the layout of an album whose checksums are known, and what makes its batches."""
     make_album(root, files, ARCHIVE.value)
@@ -63,17 +64,17 @@ def described(
         checksums = Crc32Column(len(files))
         checksums.learn(listing.sources(), map(crc32, files.values()), read_from_ns=0)
         open_album = partial(storage.files, ARCHIVE, listing)
-        yield layout, BatchMaker(layout, checksums, open_album, where)
+        yield layout, BatchMaker(layout, checksums, open_album, disk)
 
 
 def opened(root: Path, *, rate: tuple[int, float] | None) -> int:
     """Return how many files are open when the second batch is made, and those made ahead."""
     client = Client()
     with (
-        described(root, FILES, Workplace()) as (layout, maker),
         ThreadPoolExecutor(1) as thread,
+        described(root, FILES, disk := AlbumDisk(thread, DiskDemand())) as (layout, maker),
     ):
-        reading = ReadAhead(maker, thread, client, start=layout.data_offset(0), stop=len(layout))
+        reading = ReadAhead(maker, disk, client, start=layout.data_offset(0), stop=len(layout))
         close_files(made(reading))
         client.piece_bytes = QUICK_FROM_BYTES
         if rate:
@@ -90,7 +91,6 @@ def opened(root: Path, *, rate: tuple[int, float] | None) -> int:
 def made(reading: ReadAhead) -> Batch:
     making = reading.next_batch()
     assert making
-    assert isinstance(making.batch, Future)
     return making.batch.result()
 
 
@@ -126,16 +126,17 @@ def test_a_batch_that_fails_leaves_those_before_it(tmp_path: Path) -> None:
     client.piece_bytes = QUICK_FROM_BYTES
     sent = 0
     with (
-        described(tmp_path, MORE_FILES, Workplace(is_at_hand=lambda: True)) as (layout, maker),
         ThreadPoolExecutor(1) as thread,
+        described(
+            tmp_path, MORE_FILES, disk := AlbumDisk(thread, DiskDemand(), is_at_hand=lambda: True)
+        ) as (layout, maker),
     ):
         (tmp_path / ARCHIVE.value / f"{BATCH_FILES + 3:02}.tif").write_bytes(b"shorter")
-        reading = ReadAhead(maker, thread, client, start=0, stop=len(layout))
+        reading = ReadAhead(maker, disk, client, start=0, stop=len(layout))
         # A failed batch is among those made ahead.
         with closing(reading), suppress(SourceChanged):
             while making := reading.next_batch():
-                batch = making.batch
-                made = batch.result() if isinstance(batch, Future) else batch
+                made = making.batch.result()
                 sent += sum(isinstance(part, OpenData) for part in made)
                 close_files(made)
     assert sent == BATCH_FILES

@@ -16,15 +16,21 @@ import pytest
 from harness.albums import HASH, LONG_AGO_S, make_album, settle
 from harness.in_process import service_over
 
-from archive_service.archive.errors import ArchiveNotFound, FileNotInAlbum, ListingTimedOut
+from archive_service.archive.errors import (
+    ArchiveNotFound,
+    FileNotInAlbum,
+    ListingTimedOut,
+    StorageUnavailable,
+)
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import CHANGE_TOKEN_SIZE, Listing, SourceIndex
 from archive_service.storage.excluded_names import Exclusion
 from archive_service.storage.local.filesystem_type import is_prompt
 from archive_service.storage.local.storage import LocalStorage
-from archive_service.transfer.descriptions import KEPT_FILES
-from archive_service.transfer.latest_value import LatestValue
+from archive_service.storage.thread_progress import note_page, note_progress
+from archive_service.transfer.descriptions import KEPT_FILES, LatestValue
 from archive_service.transfer.service import ArchiveService, WaitPolicy
+from archive_service.web.failures import failure_of
 
 ALBUM = ArchiveId(HASH)
 
@@ -178,6 +184,38 @@ def test_a_listing_is_waited_for_no_longer_than_its_time(photos_dir: Path) -> No
         return (await service.represent(ALBUM)).layout.entries
 
     with service_over(storage, WaitPolicy(listing_timeout_s=0.1)) as service:
+        assert asyncio.run(ask(service)) == 1
+
+
+class EndlessStore(LocalStorage):
+    """Leads from page to page of a listing until the gate is open."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root, Exclusion(()))
+        self.gate = threading.Event()
+
+    def list(self, archive: ArchiveId) -> Listing:
+        while not self.gate.wait(0.01):
+            note_progress()
+            note_page()
+        return super().list(archive)
+
+
+def test_a_listing_that_goes_on_for_too_long_is_no_slow_disk(photos_dir: Path) -> None:
+    make_album(photos_dir, {"a": b"a"})
+    storage = EndlessStore(photos_dir)
+
+    async def ask(service: ArchiveService) -> int:
+        try:
+            with pytest.raises(StorageUnavailable) as caught:
+                await service.represent(ALBUM)
+        finally:
+            storage.gate.set()
+        assert caught.value.reason == "long listing"
+        assert failure_of(caught.value).key == "unavailable"
+        return (await service.represent(ALBUM)).layout.entries
+
+    with service_over(storage, WaitPolicy(listing_timeout_s=0.5)) as service:
         assert asyncio.run(ask(service)) == 1
 
 

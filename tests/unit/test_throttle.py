@@ -7,7 +7,7 @@ from threading import Event
 import pytest
 
 from archive_service.checksums.background.throttle import Throttle
-from archive_service.checksums.disk_demand import DiskDemand
+from archive_service.storage.disk_demand import DiskDemand
 
 MIB = 1024 * 1024
 

@@ -174,6 +174,21 @@ def test_a_download_that_is_left_while_its_disk_hangs_frees_what_it_has(scene: S
     assert get(scene.server.port, f"/archive/{DEAD}/").status == 200
 
 
+@pytest.mark.parametrize("path", ["a.jpg", "large.bin"])
+def test_a_file_that_is_lost_after_its_visitor_left_is_no_error(scene: Scene, path: str) -> None:
+    assert get(scene.server.port, f"/archive/{DEAD}/").status == 200
+    scene.gates.hold("open", path)
+    visitor = scene.visit()
+    scene.gates.wait_held()
+    visitor.reset()
+    scene.server.wait_for(r"event=download\.interrupted .*reason=\"client left\"")
+    (scene.photos_dir.parent / "real" / DEAD / path).unlink()
+    scene.gates.clear()
+    get(scene.server.port, f"/archive/{DEAD}/manifest.json")
+    scene.server.stop()
+    assert not [line for line in scene.server.lines if "level=error" in line]
+
+
 def test_reloads_share_one_listing_and_one_that_follows(scene: Scene) -> None:
     scene.gates.hold("list", "")
     visitors = [scene.visit() for _ in range(6)]

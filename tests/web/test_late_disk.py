@@ -9,11 +9,15 @@ from pathlib import Path
 import pytest
 from conftest import Serve
 from harness.albums import HASH, make_album, noise
+from harness.automounter import automounter
 from harness.conditions import eventually
 from harness.gatedfs import gated, opened_at_the_end
 from harness.http import get
 from harness.lists import ORDER, write_list
 from harness.server import REPOSITORY, Server, environment, serving
+
+from archive_service.storage.excluded_names import Exclusion
+from archive_service.storage.local.storage import LocalStorage
 
 LINK = f"/archive/{HASH}/"
 
@@ -68,6 +72,27 @@ def test_an_empty_directory_whose_albums_are_indexed_is_no_site_without_albums(
     photos_dir.rmdir()
     photos_dir.with_name("unmounted").rename(photos_dir)
     assert status(server, LINK) == status(server, "/readyz") == 200
+
+
+def test_an_automounter_that_lists_nothing_is_ready(serve: Serve, photos_dir: Path) -> None:
+    """It mounts an album once its name is used, and may list those alone that are mounted."""
+    make_album(photos_dir, {"1.jpg": noise(1000)})
+    server = serve()
+    assert status(server, LINK) == 200
+    with automounter(photos_dir):
+        assert not list(photos_dir.iterdir())
+        assert status(server, "/readyz") == 200
+        assert status(server, LINK) == 503  # its server may be down
+    assert status(server, LINK) == 200
+    server.stop()
+    assert not [line for line in server.lines if "albums.lost" in line]
+
+
+def test_the_index_keeps_the_albums_of_an_automounter(photos_dir: Path) -> None:
+    with automounter(photos_dir):
+        storage = LocalStorage(photos_dir, Exclusion(()))
+        assert storage.check()
+        assert not storage.archives()
 
 
 def test_an_empty_directory_of_a_new_site_is_ready(serve: Serve) -> None:

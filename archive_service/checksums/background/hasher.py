@@ -28,10 +28,10 @@ from archive_service.checksums.album_hashing import AlbumHashing
 from archive_service.checksums.album_registry import AlbumRegistry
 from archive_service.checksums.background.page_cache_guard import PageCacheGuard
 from archive_service.checksums.background.throttle import LOOK_AGAIN_S, Throttle
-from archive_service.checksums.disk_demand import DiskDemand
 from archive_service.checksums.hash_blocks import HashState
 from archive_service.checksums.suspected_files import AnnouncedFiles
 from archive_service.storage.base import AlbumFiles, DiskFile, SourceFile, Storage
+from archive_service.storage.disk_demand import DiskDemand
 from archive_service.storage.lane_limits import LaneLimits
 from archive_service.storage.thread_lanes import Lanes
 from archive_service.storage.time_limits import ended_within

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from archive_service.checksums.disk_demand import DiskDemand
+from archive_service.storage.disk_demand import DiskDemand
 
 COLD_BYTES_PER_S = 32 * 1024 * 1024
 """The most that is read from the disk."""

@@ -59,7 +59,11 @@ class CrcIndex(Protocol):
     """CRC-32 values by album, path and version."""
 
     def versions(self, listing: Listing, sources: Sequence[SourceIndex]) -> bytes:
-        """Return the versions of files in the form that this index stores; see `Listing`."""
+        """Return the versions of files in the form that this index stores; see `Listing`.
+
+        With change tokens, which are valid on one machine.
+        """
+        return listing.versions(sources)
 
     def load(self, archive: ArchiveId) -> Mapping[bytes, tuple[bytes, int]]:
         """Return version and CRC-32 by path for all known files of an album."""
@@ -75,12 +79,14 @@ class CrcIndex(Protocol):
 
     def tidy(self, albums: Iterable[str]) -> None:
         """Make room, every hour; `albums` are all that this machine has."""
+        self.prune(albums)
 
     def has_albums(self) -> bool:
         """Return whether the index has rows for albums of this machine."""
 
     def place(self) -> str:
         """Name the directory whose disk the calls may wait for; empty if none of them hangs."""
+        return ""
 
     def close(self) -> None:
         """Write pending rows and close the index."""

@@ -12,10 +12,9 @@ from concurrent.futures import Future, wait
 from typing import Any, TypeVar
 
 from archive_service.checksums.crc_index.block_store import Store, StoreFailed
-from archive_service.storage.lane_limits import LaneLimits
+from archive_service.storage.lane_limits import ONE_THREAD
 from archive_service.storage.thread_lanes import Lane, Lanes
 
-_ONE_THREAD = LaneLimits(per_lane=1, usual=1, most=1)
 _Answer = TypeVar("_Answer")
 
 
@@ -56,7 +55,7 @@ class DeadlineCall:
 
 def _thread() -> Lane:
     """Return a thread that the end of the process does not wait for: a name server may hang."""
-    return Lanes("index store", _ONE_THREAD).of("store")
+    return Lanes("index store", ONE_THREAD).of("store")
 
 
 def _no_answer() -> StoreFailed:

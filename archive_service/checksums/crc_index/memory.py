@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from itertools import islice
 
 from archive_service.archive.id import ArchiveId
-from archive_service.archive.listing import Listing, SourceIndex
-from archive_service.checksums.crc_index.base import Rows
+from archive_service.checksums.crc_index.base import CrcIndex, Rows
 
 MOST_ROWS = 200_000
 """About 50 MB of rows."""
 
 
-class MemoryCrcIndex:
+class MemoryCrcIndex(CrcIndex):
     """CRC-32 values in dictionaries; see `CrcIndex`.
 
     When there are too many rows, the albums stored first are evicted.
@@ -22,10 +21,6 @@ class MemoryCrcIndex:
     def __init__(self) -> None:
         self._rows = 0
         self._albums: dict[str, dict[bytes, tuple[bytes, int]]] = {}
-
-    def versions(self, listing: Listing, sources: Sequence[SourceIndex]) -> bytes:
-        """Return versions with their change tokens."""
-        return listing.versions(sources)
 
     def load(self, archive: ArchiveId) -> Mapping[bytes, tuple[bytes, int]]:
         """Return version and CRC-32 by path."""
@@ -60,10 +55,6 @@ class MemoryCrcIndex:
         for album in self._albums.keys() - kept:
             self._drop(album)
 
-    def tidy(self, albums: Iterable[str]) -> None:
-        """Drop the rows of all albums but these."""
-        self.prune(albums)
-
     def has_albums(self) -> bool:
         """Return whether there are rows."""
         return bool(self._albums)
@@ -77,10 +68,6 @@ class MemoryCrcIndex:
 
     def _drop(self, album: str) -> None:
         self._rows -= len(self._albums.pop(album))
-
-    def place(self) -> str:
-        """Return nothing: no call hangs."""
-        return ""
 
     def close(self) -> None:
         """Do nothing: nothing outlives the process."""

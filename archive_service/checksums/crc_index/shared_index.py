@@ -17,7 +17,7 @@ from typing import TypeVar
 from archive_service.archive.backoff import backoff_s
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing, SourceIndex
-from archive_service.checksums.crc_index.base import Rows, album_digest
+from archive_service.checksums.crc_index.base import CrcIndex, Rows, album_digest
 from archive_service.checksums.crc_index.block_store import (
     Contended,
     Store,
@@ -50,7 +50,7 @@ _Result = TypeVar("_Result")
 Versions = Callable[[Listing, Sequence[SourceIndex]], bytes]
 
 
-class SharedCrcIndex:
+class SharedCrcIndex(CrcIndex):
     """CRC-32 values in a store; see `CrcIndex`.
 
     An outage is an IndexImpaired with a short fixed text, and its end an IndexRestored.
@@ -127,10 +127,6 @@ class SharedCrcIndex:
     def has_albums(self) -> bool:
         """Return False: albums in the store may be another machine's."""
         return False
-
-    def place(self) -> str:
-        """Return nothing: no call hangs."""
-        return ""
 
     def close(self) -> None:
         """Write the rows in memory, if the store takes them, and close it."""

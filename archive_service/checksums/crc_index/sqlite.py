@@ -11,13 +11,12 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
 from archive_service.archive.id import ArchiveId
-from archive_service.archive.listing import Listing, SourceIndex
-from archive_service.checksums.crc_index.base import Rows, album_digest
+from archive_service.checksums.crc_index.base import CrcIndex, Rows, album_digest
 from archive_service.checksums.crc_index.block_store import Change
 from archive_service.checksums.crc_index.memory import MemoryCrcIndex
 from archive_service.checksums.crc_index.row_blocks import (
@@ -56,7 +55,7 @@ _CORRUPT = "the CRC index is corrupt; starting afresh"
 _Result = TypeVar("_Result")
 
 
-class SqliteCrcIndex:
+class SqliteCrcIndex(CrcIndex):
     """CRC-32 values in a SQLite file; see `CrcIndex`.
 
     Trouble is reported as IndexImpaired with a short fixed text, once for each text.
@@ -68,10 +67,6 @@ class SqliteCrcIndex:
         self._observe = once(observe)
         self._memory = MemoryCrcIndex()
         self._connection: sqlite3.Connection | None = None
-
-    def versions(self, listing: Listing, sources: Sequence[SourceIndex]) -> bytes:
-        """Return versions with their change tokens, valid on one machine like the file."""
-        return listing.versions(sources)
 
     def load(self, archive: ArchiveId) -> Mapping[bytes, tuple[bytes, int]]:
         """Return version and CRC-32 by path."""
@@ -102,10 +97,6 @@ class SqliteCrcIndex:
         self._attempt(
             lambda connection: _prune(connection, {album_digest(album) for album in kept})
         )
-
-    def tidy(self, albums: Iterable[str]) -> None:
-        """Drop the rows of all albums but these."""
-        self.prune(albums)
 
     def has_albums(self) -> bool:
         """Return whether there are rows."""

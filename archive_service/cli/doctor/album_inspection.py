@@ -7,8 +7,14 @@ from contextlib import closing, suppress
 from itertools import islice
 from pathlib import Path
 
-from archive_service.archive.errors import ArchiveNotFound, DownloadFailed, StorageUnavailable
+from archive_service.archive.errors import (
+    LONG_LISTING,
+    ArchiveNotFound,
+    DownloadFailed,
+    StorageUnavailable,
+)
 from archive_service.archive.id import ArchiveId, is_archive_id
+from archive_service.cli.doctor.bounded_listing import listed_within
 from archive_service.cli.doctor.findings import Finding, Severity
 from archive_service.cli.doctor.store_inspection import addressing_advice
 from archive_service.cli.doctor.surroundings_inspection import is_selinux_in_force
@@ -35,6 +41,8 @@ _UNFIT = {
     "no entity tags": "is listed without entity tags: have the store list them, as "
     "`juicefs gateway --keep-etag` does, or use another store",
     "incomplete listing": "is listed in part by the store: use another store",
+    LONG_LISTING: "has a listing that goes on for longer than LISTING_TIMEOUT: the store leads "
+    "from page to page without end, or has very many objects",
     "endless listing": "has a listing without end: use another store, or fewer objects",
 }
 """What is wrong with albums that permissions have nothing to do with, by the reason."""
@@ -58,7 +66,8 @@ def _looked_at(settings: Settings, storage: Storage, names: Sequence[str]) -> It
     yield Finding(Severity.GOOD, "albums", f"{len(names):,} in {settings.photos_dir}")
     is_local = isinstance(settings.photos_dir, Path)
     sample = names[: LOOKED_AT if is_local else LOOKED_AT_IN_STORE]
-    reasons = [(name, _why_unreadable(storage, name)) for name in sample]
+    timeout_s = settings.listing_timeout
+    reasons = [(name, _why_unreadable(storage, name, timeout_s)) for name in sample]
     for reason in sorted({reason for _, reason in reasons if reason is not None}):
         names_of_it = [name for name, each in reasons if each == reason]
         cure = _UNFIT.get(reason) or f"can't be read by this user: {_cure(settings)}"
@@ -84,13 +93,13 @@ def _cure(settings: Settings) -> str:
     return cure
 
 
-def _why_unreadable(storage: Storage, name: str) -> str | None:
+def _why_unreadable(storage: Storage, name: str, timeout_s: float) -> str | None:
     """Return the reason of what can't be read of an album; empty where its user may not read it."""
     if not is_archive_id(name):
         return None
     archive = ArchiveId(name)
     try:
-        listing = storage.list(archive)
+        listing = listed_within(storage, archive, timeout_s)
         with storage.files(archive, listing) as album:
             for source in islice(listing.files(), 1):
                 with album.open(source) as file:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from archive_service.archive.errors import ArchiveNotFound, DownloadFailed, StorageUnavailable
 from archive_service.archive.id import ArchiveId, is_archive_id
+from archive_service.cli.doctor.bounded_listing import listed_within
 from archive_service.cli.doctor.findings import Finding, Severity
 from archive_service.config.album_storage import storage_of
 from archive_service.config.settings import Settings
@@ -62,7 +63,7 @@ def store_findings(settings: Settings) -> Iterator[Finding]:
         return
     with closing(storage_of(settings)) as storage:
         try:
-            flaws = _flaws(storage)  # type: ignore[arg-type]  # what a bucket is read by
+            flaws = _flaws(storage, settings.listing_timeout)  # type: ignore[arg-type]  # what a bucket is read by
         except (StorageUnavailable, DownloadFailed):
             return  # reported with the albums
     if flaws is None:
@@ -74,12 +75,12 @@ def store_findings(settings: Settings) -> Iterator[Finding]:
         yield Finding(Severity.GOOD, "store", "obeys conditions and ranges")
 
 
-def _flaws(storage: S3Storage) -> Sequence[Flaw] | None:
+def _flaws(storage: S3Storage, timeout_s: float) -> Sequence[Flaw] | None:
     """Return the flaws found with the first non-empty object; None if there is no such object."""
     names = filter(is_archive_id, storage.albums())
     for archive in map(ArchiveId.parse, islice(names, LOOKED_AT_ALBUMS)):
         try:
-            flaws = storage.flaws(archive, storage.list(archive))
+            flaws = storage.flaws(archive, listed_within(storage, archive, timeout_s))
         except ArchiveNotFound:  # removed meanwhile
             continue
         if flaws is not None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from functools import cached_property
 from itertools import cycle
@@ -22,7 +22,9 @@ from archive_service.archive.listing import SourceIndex
 from archive_service.checksums.crc32_column import Crc32Column
 from archive_service.checksums.hash_blocks import HashedBlock, begin_hash, hash_blocks
 from archive_service.checksums.suspected_files import FilesReadTwice
+from archive_service.storage.album_disk import AlbumDisk
 from archive_service.storage.base import AlbumFiles, SourceFile
+from archive_service.storage.disk_demand import DiskDemand
 from archive_service.transfer.batches import Batch, BatchMaker, OpenData, close_files
 from archive_service.transfer.read_ahead import ReadAhead
 
@@ -50,7 +52,9 @@ class ArchiveWriter(ABC):
         self._output = output
         self._on_progress = on_progress
         self._checksums = Crc32Column(len(layout.listing))
-        self._maker = BatchMaker(layout, self._checksums, self._files)
+        self._threads = ThreadPoolExecutor(_THREADS)
+        self._disk = AlbumDisk(self._threads, DiskDemand())
+        self._maker = BatchMaker(layout, self._checksums, self._files, self._disk)
 
     @staticmethod
     @abstractmethod
@@ -63,7 +67,7 @@ class ArchiveWriter(ABC):
         Raise DownloadFailed with the source for a file that fails, OSError for the output.
         """
         central_directory = self._layout.header_offsets[-1]
-        with ThreadPoolExecutor(_THREADS) as self._threads:
+        with self._threads:
             self._write_range(0, central_directory)
             self._write_range(central_directory, len(self._layout))
 
@@ -79,17 +83,15 @@ class ArchiveWriter(ABC):
         return BLOCK_BYTES
 
     def _write_range(self, start: int, stop: int) -> None:
-        with closing(
-            ReadAhead(self._maker, self._threads, self, start=start, stop=stop)
-        ) as reading:
+        reading = ReadAhead(self._maker, self._disk, self, start=start, stop=stop)
+        with closing(reading):
             while True:
                 for source in reading.to_hash():
                     self._hash(source)
                 making = reading.next_batch()
                 if making is None:
                     return
-                batch = making.batch
-                self._write_batch(batch.result() if isinstance(batch, Future) else batch)
+                self._write_batch(making.batch.result())
 
     def _write_batch(self, batch: Batch) -> None:
         try:

@@ -16,12 +16,13 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from archive_service.archive.errors import StorageUnavailable
 from archive_service.archive.listing import Listing, SourceIndex
-from archive_service.archive.naming import NameRules, archive_names, collision_key, numbered
+from archive_service.archive.naming import NameRules, NumberedNames, archive_names, collision_key
 from archive_service.cli.packing.pack_errors import PackingRefused
 from archive_service.cli.packing.saved_file import Identity
 from archive_service.storage.concurrency import InFlight
@@ -209,32 +210,23 @@ def _reason(error: OSError | ValueError) -> str:
 
 def packed_names(sources: Sources, rules: NameRules) -> list[bytes]:
     """Return the name in the archive of each source, UTF-8."""
-    distinct = _DistinctNames(rules)
-    return archive_names(sources.renamed(list(map(distinct.take, sources.roots))), rules)
+    return archive_names(sources.renamed(_distinct_names(sources.roots, rules)), rules)
 
 
-class _DistinctNames:
-    """Returns names that stay distinct on every disk that the rules support.
+def _distinct_names(roots: Sequence[Root], rules: NameRules) -> list[bytes]:
+    """Return names that stay distinct on every disk that the rules support.
 
     Of several with one base name the first on the command line keeps it, the next gets " (2)", then
     " (3)" ...: before the extension of a file, after the name of a directory.
     """
-
-    def __init__(self, rules: NameRules) -> None:
-        self._rules = rules
-        # The last number used for a name, or a thousand equal names would take a million tries.
-        self._numbers: dict[str, int] = {}
-
-    def take(self, root: Root) -> bytes:
-        wanted = archive_names([root.name], self._rules)[0].decode()
-        slash = "/" if root.is_directory else ""
-        name, number = wanted, self._numbers.get(self._key(wanted), 1)
-        while self._key(name) in self._numbers:
-            number += 1
-            name = numbered(wanted + slash, number).removesuffix("/")
-        self._numbers[self._key(wanted)] = number
-        self._numbers.setdefault(self._key(name), 1)
-        return name.encode()
-
-    def _key(self, name: str) -> str:
-        return collision_key(name, self._rules)
+    key = partial(collision_key, rules=rules)
+    taken: set[str] = set()
+    numbered_names, names = NumberedNames(taken), []
+    for root in roots:
+        name = archive_names([root.name], rules)[0].decode()
+        if key(name) in taken:
+            slash = "/" if root.is_directory else ""
+            name = numbered_names.take(name + slash, key).removesuffix("/")
+        taken.add(key(name))
+        names.append(name.encode())
+    return names

@@ -88,7 +88,7 @@ class ListedStorage:
 
     def archives(self) -> Sequence[str]:
         """Name what may be an album, and all lists; see `Storage.archives`."""
-        albums = self._albums.albums()
+        albums = self._albums.archives()
         return [*albums, *self.lists()] if albums else []
 
     def lists(self) -> Sequence[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from array import array
 from bisect import bisect_left
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from functools import cached_property
@@ -15,7 +14,7 @@ from typing import NamedTuple
 
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import CHANGE_TOKEN_SIZE, ListDetails, Listing, parents
-from archive_service.archive.naming import numbered
+from archive_service.archive.naming import NumberedNames
 from archive_service.storage.base import Storage
 from archive_service.storage.file_lists.list_contents import FileList
 from archive_service.storage.file_lists.list_model import ListBroken
@@ -23,7 +22,6 @@ from archive_service.storage.file_lists.list_place import ListTimes
 from archive_service.storage.local.listing_builder import MOST_UPLOADS
 
 _TEXT_MODE = 0o644
-_FIRST_NUMBER = 2
 Found = Mapping[ArchiveId, Listing | None]
 """What was found of what a list wants of each album; None for a missing album."""
 
@@ -213,17 +211,14 @@ def _distinct(named: _Named) -> _Named:
 def _renamed(named: _Named, taken: set[bytes]) -> Iterator[tuple[bytes, int]]:
     """Yield names and rows, with numbers for equal names, and with the parents of directories."""
     seen: set[bytes] = set()
-    numbers: defaultdict[bytes, Iterator[int]] = defaultdict(lambda: count(_FIRST_NUMBER))
+    numbered_names = NumberedNames(taken)
     entries = zip(named.names, named.rows, strict=True)
     for name, row in chain(entries, _parents(named, taken)):
         if name not in seen:
             seen.add(name)
             yield name, row
         elif not name.endswith(b"/"):  # two empty directories of one name are one
-            tries = (_numbered(name, number) for number in numbers[name])
-            other = next(other for other in tries if other not in taken)
-            taken.add(other)
-            yield other, row
+            yield _numbered(name, numbered_names), row
 
 
 def _parents(named: _Named, taken: AbstractSet[bytes]) -> Iterator[tuple[bytes, int]]:
@@ -233,10 +228,14 @@ def _parents(named: _Named, taken: AbstractSet[bytes]) -> Iterator[tuple[bytes, 
             yield from ((above, row) for above in parents(name) if above not in taken)
 
 
-def _numbered(name: bytes, number: int) -> bytes:
+def _numbered(name: bytes, numbered_names: NumberedNames[bytes]) -> bytes:
     directory, slash, base = name.rpartition(b"/")
     encoding = "utf-8" if _is_utf8(base) else "latin-1"
-    return directory + slash + numbered(base.decode(encoding), number).encode(encoding)
+
+    def path(base: str) -> bytes:
+        return directory + slash + base.encode(encoding)
+
+    return path(numbered_names.take(base.decode(encoding), path))
 
 
 def _is_utf8(name: bytes) -> bool:

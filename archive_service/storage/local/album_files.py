@@ -19,7 +19,7 @@ from archive_service.archive.errors import (
 )
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.listing import Listing, SourceIndex
-from archive_service.storage.base import DiskFile, SourceFile
+from archive_service.storage.base import AlbumFiles, DiskFile, SourceFile
 from archive_service.storage.concurrency import InFlight
 from archive_service.storage.local.filesystem_type import is_prompt
 from archive_service.storage.local.native import AS_COMPILED, Columns, NativeCalls, ReadFiles
@@ -41,7 +41,7 @@ def album_place(root: Path, archive: ArchiveId, listing: Listing) -> AlbumPlace:
     return AlbumPlace(root) if listing.listed else AlbumPlace(root, os.fsencode(archive.value))
 
 
-class LocalAlbumFiles:
+class LocalAlbumFiles(AlbumFiles):
     """The files of one listing; keeps the directory it opened a file in last.
 
     `close` closes the descriptor of a file whose file system may not answer at once.
@@ -85,13 +85,6 @@ class LocalAlbumFiles:
         if self._in_flight.is_slow:
             return self._in_flight.in_order(self._open_alone, sources, discard=DiskFile.close)
         return (self.open(source) for source in sources)
-
-    def open_to_hash(self, source: SourceIndex) -> DiskFile:
-        """Open a file, which the system keeps in memory; see `AlbumFiles.open_to_hash`."""
-        return self.open(source)
-
-    def known_crc32(self, source: SourceIndex) -> None:
-        """Know none: no file system keeps it; see `AlbumFiles.known_crc32`."""
 
     def verify(self, file: SourceFile, source: SourceIndex) -> None:
         """Check that an open file is still what was listed; see `AlbumFiles.verify`."""

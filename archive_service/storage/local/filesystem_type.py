@@ -1,4 +1,4 @@
-"""Recognises file systems: which answer at once, and which change without inotify events."""
+"""Recognises file systems: which answer at once, change without inotify events, or list little."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ _PROMPT = frozenset(
 SquashFS and EROFS are not among them: an image may replace another under the same times.  macOS and
 other systems have no such numbers, so no file is prompt there.
 """
+_AUTOMOUNTER = 0x0187  # autofs
 _STATFS_WORDS = 64
 """More than any system's `struct statfs` has; its first word is `f_type` on Linux."""
 
@@ -43,6 +44,14 @@ def is_prompt(descriptor: int) -> bool:
     On other file systems this call may wait.
     """
     return _type_reader()(descriptor) in _PROMPT
+
+
+def is_automounter(descriptor: int) -> bool:
+    """Return whether a directory is one whose entries are mounted once their names are used.
+
+    It may list those alone that are mounted now.
+    """
+    return _type_reader()(descriptor) == _AUTOMOUNTER
 
 
 @cache

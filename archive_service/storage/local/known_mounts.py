@@ -8,12 +8,14 @@ there.  A mount of the same file system ("bind") has no device of its own, and g
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from threading import Lock
 
 from archive_service.archive.errors import StorageUnavailable
 from archive_service.archive.id import ArchiveId
 from archive_service.archive.lru import WeightedLRU
+from archive_service.storage.local.filesystem_type import is_automounter
 
 _ROOM = 100_000
 """As many mounts are remembered as a system has at most (`fs.mount-max`)."""
@@ -64,6 +66,18 @@ class KnownMounts:
                 self._known.put(archive, frozenset(mounts), weight=len(mounts))
             else:
                 self._known.drop(archive)
+
+
+def raise_if_unmounted(root: int, album: ArchiveId) -> None:
+    """Raise StorageUnavailable if an album that can't be opened may be one that is not mounted.
+
+    So it is below an automounter that lists it nonetheless, or has nothing mounted: such a root
+    reports an album whose server is down like one that is gone.
+    """
+    if is_automounter(root):
+        names = os.listdir(root)
+        if not names or album.value in names:
+            raise StorageUnavailable(_AWAY)
 
 
 class KnownRoot:

@@ -29,14 +29,19 @@ from archive_service.archive.listing import Listing
 from archive_service.observe.events import Observe, ignore
 from archive_service.observe.recurrence import once
 from archive_service.observe.storage_events import LinkSkipped
+from archive_service.storage.base import Storage
 from archive_service.storage.concurrency import HALVED_FILES, InFlight, InFlights
 from archive_service.storage.excluded_names import Exclusion
 from archive_service.storage.local.album_files import LocalAlbumFiles, album_place
 from archive_service.storage.local.directory_look import Place
-from archive_service.storage.local.filesystem_type import is_prompt, mount_point
+from archive_service.storage.local.filesystem_type import is_automounter, is_prompt, mount_point
 from archive_service.storage.local.kept_album import KEPT_ENTRIES
 from archive_service.storage.local.kept_listings import Found, FoundAlbum, KeptListings, Wanted
-from archive_service.storage.local.known_mounts import KnownMounts, KnownRoot
+from archive_service.storage.local.known_mounts import (
+    KnownMounts,
+    KnownRoot,
+    raise_if_unmounted,
+)
 from archive_service.storage.local.native import AS_COMPILED, NativeCalls
 from archive_service.storage.local.open_beneath import OPEN_DIRECTORY, Opened
 from archive_service.storage.local.symlinks import AlbumLinks, Skipped
@@ -47,7 +52,7 @@ _NO_ALBUM = (*VANISHED, errno.ENAMETOOLONG)
 SymlinkPolicy = Literal["inside", "never"]
 
 
-class LocalStorage:
+class LocalStorage(Storage):
     """The albums below one root directory.
 
     `observe` gets one LinkSkipped for each link that is left out.
@@ -119,6 +124,8 @@ class LocalStorage:
     def check(self) -> bool:
         """Look for the first directory below the root; see `Storage.check`."""
         with self._opened_root() as root, os.scandir(root) as children:
+            if is_automounter(root):
+                return True
             has_albums = any(child.is_dir(follow_symlinks=False) for child in children)
             if has_albums:
                 self._known_root.note_used()
@@ -135,8 +142,9 @@ class LocalStorage:
             raise StorageUnavailable(errno_name(error)) from None
 
     def archives(self) -> Sequence[str]:
-        """Return the same; see `Storage.archives`."""
-        return self.albums()
+        """Return the same, or none that can be relied on; see `Storage.archives`."""
+        with self._opened_root() as root:
+            return () if is_automounter(root) else self.albums()
 
     def place(self, archive: ArchiveId) -> str:
         """Name the mount that an album lies on; see `Storage.place`."""
@@ -218,7 +226,8 @@ class LocalStorage:
         except OSError as error:
             if error.errno not in _NO_ALBUM:
                 raise
-            with opened_directory(self._root):
+            with opened_directory(self._root) as root:
+                raise_if_unmounted(root, archive)
                 raise ArchiveNotFound from None
 
     def _skipped(self, archive: ArchiveId, inode: int, reason: str) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Sequence
 
 from archive_service.archive.errors import DownloadFailed
 from archive_service.archive.listing import Listing, SourceIndex
-from archive_service.storage.base import SourceFile
+from archive_service.storage.base import AlbumFiles, SourceFile
 from archive_service.storage.s3.answer_checks import Part
 from archive_service.storage.s3.fetch_ahead import TRIES
 from archive_service.storage.s3.loop import gathered
@@ -18,7 +18,7 @@ _AT_ONCE = 16
 """Small objects of one call that are requested at once."""
 
 
-class S3AlbumFiles:
+class S3AlbumFiles(AlbumFiles):
     """The files of one listing; see `AlbumFiles`.
 
     Their keys begin with `prefix`: that of the album, or for a list that of all albums.
@@ -41,10 +41,6 @@ class S3AlbumFiles:
         if chunks := self._context.kept.taken(whole):
             return KeptFile(self._context, whole, chunks)
         return FetchedFile(self._context, whole)
-
-    def open_each(self, sources: Iterable[SourceIndex]) -> Generator[SourceFile, None, None]:
-        """Open objects; see `AlbumFiles.open_each`."""
-        yield from map(self.open, sources)  # nothing is asked before the first byte
 
     def open_to_hash(self, source: SourceIndex) -> SourceFile:
         """Open an object and keep it if it is small; see `AlbumFiles.open_to_hash`."""
@@ -69,12 +65,6 @@ class S3AlbumFiles:
     ) -> None:
         """Read small objects whole, several at once; see `AlbumFiles.read_into`."""
         self._context.loop.run(self._read_into(buffer, sources, positions))
-
-    def read_cached(
-        self, _buffer: memoryview, _sources: Sequence[SourceIndex], _positions: Sequence[int]
-    ) -> bool:
-        """Read nothing: no object is in memory; see `AlbumFiles.read_cached`."""
-        return False
 
     def whole(self, source: SourceIndex) -> Part:
         """Return the part that is a source's whole object."""
@@ -110,7 +100,4 @@ class S3AlbumFiles:
 
     async def _read_once(self, buffer: memoryview, whole: Part) -> None:
         async with self._context.objects.opened(whole) as body:
-            while buffer:
-                chunk = await body.read(len(buffer))
-                buffer[: len(chunk)] = chunk
-                buffer = buffer[len(chunk) :]
+            await body.fill(buffer)

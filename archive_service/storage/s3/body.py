@@ -39,3 +39,10 @@ class Body:
         if not received:
             raise SourceUnreadable("unreachable")
         return received
+
+    async def fill(self, buffer: memoryview) -> None:
+        """Read as many bytes as a buffer has; raise like `read`."""
+        while buffer:
+            chunk = await self.read(len(buffer))
+            buffer[: len(chunk)] = chunk
+            buffer = buffer[len(chunk) :]

@@ -34,7 +34,7 @@ from archive_service.storage.s3.store_errors import (
     failed_read,
     reason_of,
 )
-from archive_service.storage.thread_progress import note_progress
+from archive_service.storage.thread_progress import note_page, note_progress
 from archive_service.storage.time_limits import ended_within
 
 _ARCHIVED = ("GLACIER", "DEEP_ARCHIVE")
@@ -94,6 +94,7 @@ class Bucket:
             if not answer.get("IsTruncated"):
                 return
             bounds.check(page.keys, page.first, now_s=time.monotonic())
+            note_page()
             token = answer.get("NextContinuationToken")
             if not token or token == asked.get("ContinuationToken"):
                 # The store says that there are more objects, but not how to list them.

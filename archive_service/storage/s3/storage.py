@@ -23,6 +23,7 @@ from archive_service.archive.listing import Listing
 from archive_service.observe.events import Observe, ignore
 from archive_service.observe.recurrence import once
 from archive_service.observe.storage_events import ObjectSkipped
+from archive_service.storage.base import Storage
 from archive_service.storage.excluded_names import Exclusion
 from archive_service.storage.s3.album_objects import S3AlbumFiles
 from archive_service.storage.s3.bucket import Bucket
@@ -38,7 +39,7 @@ _REQUESTS_AT_ONCE = 32
 """For one list: pages of keys that are asked for at once."""
 
 
-class S3Storage:
+class S3Storage(Storage):
     """The albums below one prefix of a bucket; see `Storage`.
 
     `observe` gets one ObjectSkipped for each album with objects that are left out.
@@ -74,14 +75,6 @@ class S3Storage:
             raise ArchiveNotFound
         return tree.listing()
 
-    def is_prompt(self, archive: ArchiveId) -> bool:
-        """Return False, because objects come from another machine; see `Storage.is_prompt`."""
-        return False
-
-    def is_at_hand(self, archive: ArchiveId) -> bool:
-        """Return False, because objects come from another machine; see `Storage.is_at_hand`."""
-        return False
-
     def select(
         self, archive: ArchiveId, wanted: Mapping[ArchiveId, WantedTree]
     ) -> Sequence[Listing | None]:
@@ -113,10 +106,6 @@ class S3Storage:
     def albums(self) -> Sequence[str]:
         """Return the names directly below the prefix; see `Storage.albums`."""
         return self._loop.run(self._albums())
-
-    def archives(self) -> Sequence[str]:
-        """Return the same; see `Storage.archives`."""
-        return self.albums()
 
     def place(self, archive: ArchiveId) -> str:
         """Return the address of bucket and prefix; see `Storage.place`."""

@@ -66,8 +66,6 @@ _BY_KIND: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...] 
         _NO_CREDENTIALS,
     ),
 )
-REASONS = frozenset((*_BY_CODE.values(), *(reason for _, reason in _BY_KIND), _STORE_ERROR))
-"""All results of `reason_of`."""
 _GONE = ("NoSuchKey", "404")
 _REPLACED = ("PreconditionFailed", "412")
 STORE_ERRORS = (

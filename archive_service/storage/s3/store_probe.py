@@ -48,10 +48,7 @@ async def _is_checksum_right(objects: Bucket, whole: Part) -> bool:
     listed = await objects.known_crc32(whole)
     if listed is None:
         return True
-    value = 0
+    content = bytearray(whole.size)  # of at most PROBED_BYTES
     async with objects.opened(whole) as body:
-        left = whole.size
-        while left:
-            block = await body.read(left)
-            value, left = zlib_ng.crc32(block, value), left - len(block)
-    return value == listed
+        await body.fill(memoryview(content))
+    return zlib_ng.crc32(content) == listed

@@ -66,10 +66,9 @@ class StoredLists:
         return None
 
     async def _content(self, whole: Part) -> bytes:
-        content = bytearray()
+        content = bytearray(whole.size)
         async with self._objects.opened(whole) as body:
-            while len(content) < whole.size:
-                content += await body.read(whole.size - len(content))
+            await body.fill(memoryview(content))
         return bytes(content)
 
     async def _names(self) -> Sequence[str]:

@@ -29,7 +29,6 @@ _TAG_BYTES = 8
 _BUCKETS, _PLACES = 2048, 8
 """With two places a bucket, one in thirty of 4,096 records was evicted while most of the table was
 free."""
-_HEAD = Struct("")
 _TAG_FIELDS = f"{_TAG_BYTES}sQH"
 _MOST_COUNTED = 0xFFFF
 _RECORD = Struct(f"={DOWNLOAD_BYTES}s" + _TAG_FIELDS * TAGS_PER_DOWNLOAD)  # newest first
@@ -41,7 +40,7 @@ not brief, or are under way."""
 
 def begun_download_records(processes: int) -> SharedRecords:
     """Allocate the shared memory: 1.5 MB for each process."""
-    return SharedRecords(processes, head=_HEAD, record=_RECORD, records=_BUCKETS * _PLACES)
+    return SharedRecords(processes, record=_RECORD, records=_BUCKETS * _PLACES)
 
 
 class BegunDownloads:

@@ -22,13 +22,12 @@ REFUSED_FROM = 3
 """A client is refused at this many times the limit."""
 DELAY_PER_FAILURE_S, MOST_DELAY_S = 0.1, 2.0
 _BUCKETS, _PLACES = 1024, 8
-_HEAD = Struct("")
 _RECORD = Struct("16sIIII")  # client, minute, failures in it and in the one before, refused until
 
 
 def failed_lookup_records(processes: int) -> SharedRecords:
     """Allocate the shared memory."""
-    return SharedRecords(processes, head=_HEAD, record=_RECORD, records=_BUCKETS * _PLACES)
+    return SharedRecords(processes, record=_RECORD, records=_BUCKETS * _PLACES)
 
 
 @dataclass(frozen=True, slots=True)

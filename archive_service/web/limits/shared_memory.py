@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from struct import Struct
 from typing import Any
 
+_NO_HEAD = Struct("")
+
 
 class SharedRecords:
     """A head and records for each of the processes to be forked, all zero at first.
@@ -18,7 +20,9 @@ class SharedRecords:
     A record starts with its key.  Pages that were never written take no memory.
     """
 
-    def __init__(self, processes: int, *, head: Struct, record: Struct, records: int) -> None:
+    def __init__(
+        self, processes: int, *, record: Struct, records: int, head: Struct = _NO_HEAD
+    ) -> None:
         self.numbers = range(processes)
         self.records = records
         self._head, self._record = head, record
