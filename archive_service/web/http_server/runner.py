@@ -16,7 +16,7 @@ from archive_service.web.http_server.client_connection import (
     ConnectionTimes,
 )
 
-GRACE_S = 0.1
+GRACE_S = 0.05
 """How long a client may send no whole header, before its first request or after an answer, while
 another connection waits and there is no room for it.  A request that was sent with its connection
 has arrived by then."""

@@ -12,8 +12,9 @@ was rejected: it distributes connections by a hash of their addresses, without r
 
 A process without spare descriptors accepts no connection: new ones stay in the backlog.  For each
 that waits, the connection that has waited longest for a whole header is closed, so clients who hold
-connections and ask for nothing delay nobody by more than a moment.  asyncio's own server would retry a thousand times in a row and log
-each time, and downloads under way would find no descriptor for their files.
+connections and ask for nothing delay nobody by more than a moment.  asyncio's own server would
+retry a thousand times in a row and log each time, and downloads under way would find no descriptor
+for their files.
 """
 
 from __future__ import annotations
