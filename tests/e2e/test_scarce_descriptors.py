@@ -22,8 +22,9 @@ if shutil.which("prlimit") is None or not Path("/proc/self/fd").exists():
 
 DESCRIPTORS = 300
 SILENT = 600
-SOON_S = 5
-"""The silent are closed within a second; were each given seconds, a visitor would wait for 20."""
+SOON_S = 8
+"""The silent are closed within a second, or a few on a busy machine; were each given seconds, two
+requests of a visitor would wait for more than 20."""
 OTHER = "another-album"
 
 
