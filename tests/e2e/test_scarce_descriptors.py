@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import socket
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -21,6 +22,9 @@ if shutil.which("prlimit") is None or not Path("/proc/self/fd").exists():
 
 DESCRIPTORS = 300
 SILENT = 600
+SOON_S = 8
+"""The silent are closed within a second, or a few on a busy machine; were each given seconds, two
+requests of a visitor would wait for more than 20."""
 OTHER = "another-album"
 
 
@@ -77,6 +81,39 @@ def test_a_visitor_is_served_beside_those_who_have_asked_and_keep_their_connecti
                 each.sendall(request)
         assert get(server.port, f"/archive/{OTHER}/").status == 200
     assert not [line for line in server.lines if "level=error" in line]
+
+
+def test_a_visitor_is_served_at_once_after_the_kernel_has_handed_the_silent_over(
+    server: Server,
+) -> None:
+    with held(server) as (connection, length), silent(server.port, SILENT):
+        server.wait_for("event=connection.not_taken .*error=reserve")
+        assert_is_soon_served(server)
+        connection.open_window()
+        assert len(connection.receive_content(length)) == length
+    assert len(not_taken(server)) <= max(len(server.workers()), 1)
+
+
+def test_a_visitor_is_served_at_once_beside_those_who_send_a_header_slowly(
+    server: Server,
+) -> None:
+    with held(server) as (connection, length), silent(server.port, SILENT) as sockets:
+        for byte in b"GET /":
+            for each in sockets:
+                with suppress(OSError):  # it was closed to make room
+                    each.sendall(bytes([byte]))
+            assert_is_soon_served(server)
+        connection.open_window()
+        assert len(connection.receive_content(length)) == length
+    assert len(not_taken(server)) <= max(len(server.workers()), 1)
+
+
+def assert_is_soon_served(server: Server) -> None:
+    """Ask as a visitor does: by connections of his own, which send their request at once."""
+    begin_s = time.monotonic()
+    assert get(server.port, "/healthz").status == 200
+    assert get(server.port, f"/archive/{OTHER}/").status == 200
+    assert time.monotonic() - begin_s < SOON_S
 
 
 @pytest.mark.skipif(not hasattr(socket, "TCP_DEFER_ACCEPT"), reason="Linux alone has it")

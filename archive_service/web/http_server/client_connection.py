@@ -127,7 +127,12 @@ class ClientConnection(web.RequestHandler):
     def _expect_header(self) -> None:
         loop = asyncio.get_running_loop()
         self._header_deadline = loop.call_later(self._header_timeout_s, self.force_close)
-        self._awaited[self] = loop.time()
+        self._await_header()
+
+    def _await_header(self) -> None:
+        """Note the begin of the wait, behind those of all others."""
+        self._awaited.pop(self, None)
+        self._awaited[self] = asyncio.get_running_loop().time()
 
     def _expect_no_header(self) -> None:
         self._awaited.pop(self, None)
@@ -135,10 +140,13 @@ class ClientConnection(web.RequestHandler):
             self._header_deadline.cancel()
             self._header_deadline = None
 
-    def close_silent(self) -> None:
-        """Close the connection unless a request is being answered."""
-        if self._is_idle():
-            self.force_close()
+    def close_silent(self) -> bool:
+        """Close the connection unless a request is being answered; return whether it was closed."""
+        if not self._is_idle():
+            return False
+        self._expect_no_header()
+        self.force_close()
+        return True
 
     def eof_received(self) -> bool:  # type: ignore[override] # asyncio uses it
         """Continue the answer after the client has closed its side: it may still be reading.
@@ -192,8 +200,7 @@ class ClientConnection(web.RequestHandler):
         finished = await super().finish_response(request, resp, start_time)
         self._body = request.content
         if self.transport is not None:
-            self._awaited.pop(self, None)
-            self._awaited[self] = asyncio.get_running_loop().time()
+            self._await_header()
         return finished
 
     def close(self) -> None:

@@ -16,9 +16,10 @@ from archive_service.web.http_server.client_connection import (
     ConnectionTimes,
 )
 
-SILENT_S = 3.0
-"""How long a client may send no whole header while other connections wait to be accepted, before
-its first request or after an answer.  Even a request that was lost twice has arrived by then."""
+GRACE_S = 0.05
+"""How long a client may send no whole header, before its first request or after an answer, while
+another connection waits and there is no room for it.  A request that was sent with its connection
+has arrived by then."""
 _CONTINUE = "100-continue"
 
 
@@ -45,13 +46,19 @@ class Runner(web.AppRunner):
         self._awaited: dict[ClientConnection, float] = {}
         """Connections whose header is awaited, and since when; the longest wait first."""
 
-    def close_silent(self) -> None:
-        """Close connections whose clients send no request."""
+    def close_longest_silent(self) -> float:
+        """Close the connection that has waited longest for a whole header, but none in its grace.
+
+        Return after how many seconds the next may be closed; 0 if one was closed.
+        """
         now_s = asyncio.get_running_loop().time()
-        for connection, since_s in list(self._awaited.items()):
-            if now_s - since_s < SILENT_S:
-                break
-            connection.close_silent()
+        for connection, since_s in self._awaited.items():
+            grace_s = since_s + GRACE_S - now_s
+            if grace_s > 0:
+                return grace_s
+            if connection.close_silent():
+                return 0.0
+        return GRACE_S
 
     async def setup(self) -> None:
         """Set the application up."""

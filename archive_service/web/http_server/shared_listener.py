@@ -10,9 +10,11 @@ moment, because the other process may hang or may have ended.
 A process accepts one connection at a time; asyncio would accept the whole backlog.  SO_REUSEPORT
 was rejected: it distributes connections by a hash of their addresses, without regard to load.
 
-A process without spare descriptors accepts no connection: new ones stay in the backlog, and idle
-ones are closed to make room.  asyncio's own server would retry a thousand times in a row and log
-each time, and downloads under way would find no descriptor for their files.
+A process without spare descriptors accepts no connection: new ones stay in the backlog.  For each
+that waits, the connection that has waited longest for a whole header is closed, so clients who hold
+connections and ask for nothing delay nobody by more than a moment.  asyncio's own server would
+retry a thousand times in a row and log each time, and downloads under way would find no descriptor
+for their files.
 """
 
 from __future__ import annotations
@@ -57,7 +59,7 @@ class SharedListener(web.BaseSite):
     ) -> None:
         super().__init__(runner)
         self._make_connection = cast("Callable[[], asyncio.Protocol]", runner.server)
-        self._close_silent = runner.close_silent
+        self._close_longest_silent = runner.close_longest_silent
         self._newcomers = runner.newcomers
         self._listener = listener
         self._connections = connections
@@ -107,15 +109,16 @@ class SharedListener(web.BaseSite):
         if self._connections.is_above_least():
             await self._pause(_MOMENT_S)
         if not self._has_room():
-            self._close_silent()
-            await self._wait_for_room(_NO_ROOM)
+            self._observe(ConnectionNotTaken(_NO_ROOM))
+            await self._pause(self._close_longest_silent())
             return
         try:
             connection, _ = self._listener.accept()
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
             return  # another process was faster, or the client has left
         except OSError as error:
-            await self._wait_for_room(errno_name(error))
+            self._observe(ConnectionNotTaken(errno_name(error)))
+            await self._pause(_RETRY_S)
             return
         self._last_taken = connection.fileno()
         connection.settimeout(0)
@@ -124,10 +127,6 @@ class SharedListener(web.BaseSite):
             await loop.connect_accepted_socket(self._make_connection, connection)
         except OSError:  # the client has left; macOS reports it when options are set
             connection.close()
-
-    async def _wait_for_room(self, reason: str) -> None:
-        self._observe(ConnectionNotTaken(reason))
-        await self._pause(_RETRY_S)
 
     async def _pause(self, pause_s: float) -> None:
         """Wait; meanwhile connections that wait do not keep the event loop awake."""
