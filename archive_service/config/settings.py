@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from archive_service.config.environment import load_group
 from archive_service.config.groups.album_settings import AlbumSettings, are_served
 from archive_service.config.groups.download_settings import DownloadSettings
+from archive_service.config.groups.fair_use_settings import FairUseSettings
 from archive_service.config.groups.format_settings import FormatSettings
 from archive_service.config.groups.index_settings import IndexSettings
 from archive_service.config.groups.log_settings import LogSettings
 from archive_service.config.groups.server_settings import ServerSettings
 from archive_service.config.groups.signing_settings import SigningSettings
-from archive_service.config.groups.visitor_settings import VisitorSettings
 from archive_service.config.setting_docs import wrong_value
 
 
@@ -29,7 +29,7 @@ class Settings(
     AlbumSettings,
     ServerSettings,
     DownloadSettings,
-    VisitorSettings,
+    FairUseSettings,
     SigningSettings,
     IndexSettings,
     FormatSettings,

@@ -35,7 +35,7 @@ class Assembler:
 
     A small file is read whole and verified, even for a part of it; one whose CRC-32 is unknown
     is hashed from the same bytes that are sent.  So is every one if the disk is not prompt,
-    because `stat` may answer from a cache there; see `sent_data_check`.
+    because `stat` may answer from a cache there; see `sent_crc32`.
 
     Many headers are packed within `packing`, which gives way to newcomers and lets one thread in.
     The interpreter runs one thread at a time anyway; but of several that compute, each would get it

@@ -58,7 +58,7 @@ from archive_service.transfer.referenced_files import (
     ReferenceLimits,
     verified_when_read,
 )
-from archive_service.transfer.sent_data_check import SentDataCheck
+from archive_service.transfer.sent_crc32 import SentCrc32
 from archive_service.transfer.unread_file_watch import unread_watched
 
 LEAST_COPIED_BYTES, COPIED_SPAN_BYTES = 128 * 1024, 1024 * 1024
@@ -184,7 +184,7 @@ class ArchiveContent:
                 while chunk := await self._remote_chunk(data.file, pieces):
                     yield chunk
                 continue
-            sent = SentDataCheck()
+            sent = SentCrc32()
             for piece in self._pieces(data, data.file, referenced, pieces, reading.disk_rate):
                 if isinstance(piece, memoryview) or piece.is_prompt:
                     yield piece
@@ -234,13 +234,13 @@ class ArchiveContent:
             head = NOTHING
             span_bytes = pieces.span_bytes()
 
-    async def _rest(self, segment: FileData, file: DiskFile, sent: SentDataCheck) -> memoryview:
+    async def _rest(self, segment: FileData, file: DiskFile, sent: SentCrc32) -> memoryview:
         """Read the byte that was kept back."""
         offset = segment.stop - self.layout.data_offset(segment.entry) - KEPT_BACK_BYTES
         span = FileSpan(file, offset, KEPT_BACK_BYTES)
         return await self._disk.done(partial(sent.read, span), span)
 
-    def _compare(self, source: SourceIndex, sent: SentDataCheck) -> None:
+    def _compare(self, source: SourceIndex, sent: SentCrc32) -> None:
         """Raise SourceChanged if what was sent of a file has not the CRC-32 of its header."""
         crc32 = sent.crc32(self.layout.listing.sizes[source])
         if crc32 is not None:
@@ -258,7 +258,7 @@ class ArchiveContent:
             if isinstance(ready, OpenData) and isinstance(ready.file, DiskFile)
         )
 
-    async def _warmed(self, span: FileSpan, sent: SentDataCheck, rate: DiskRate) -> Chunk:
+    async def _warmed(self, span: FileSpan, sent: SentCrc32, rate: DiskRate) -> Chunk:
         """Read a span into the page cache; on slow file systems, into a buffer of the process."""
         if not span.file.is_prompt:
             began_s = time.monotonic()

@@ -15,7 +15,7 @@ from zlib_ng import zlib_ng
 from archive_service.transfer.file_span import FileSpan, read_span
 
 
-class SentDataCheck:
+class SentCrc32:
     """Reads the spans of one file, and hashes them if they come in order from its first byte."""
 
     def __init__(self) -> None:

@@ -27,7 +27,7 @@ def _site_addresses(text: str) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class VisitorSettings:
+class FairUseSettings:
     """How visitors are identified, and how much each may have."""
 
     TITLE: ClassVar = Text("Visitors and fair use", "Посетители и справедливое распределение")
