@@ -53,7 +53,13 @@ def begun(firefox: Firefox, serve: Serve, *flags: str) -> Server:
     server = serve(*UNHURRIED, *flags)
     firefox.start_download(url_of(server))
     firefox.wait_for(lambda: (firefox.download() or {})["bytes"] > PIECE_BYTES)
+    firefox.wait_for(lambda: kept_bytes(firefox) > PIECE_BYTES)  # it goes on behind these
     return server
+
+
+def kept_bytes(firefox: Firefox) -> int:
+    """Return how many bytes of the download are on the disk."""
+    return sum(path.stat().st_size for path in firefox.downloads.glob("*.part"))
 
 
 def interrupted(firefox: Firefox, serve: Serve, *flags: str) -> int:
