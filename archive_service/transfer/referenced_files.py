@@ -19,7 +19,7 @@ import resource
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing, closing
 from pathlib import Path
-from threading import Lock
+from threading import Semaphore
 from typing import NamedTuple
 
 from archive_service.storage.base import DiskFile
@@ -43,33 +43,13 @@ _OPEN_PART = 16
 """The part of a process's descriptors for them; most are for connections."""
 
 
-class OpenFilesRoom:
-    """Places for files that are kept open; for calls from any thread."""
-
-    def __init__(self, places: int) -> None:
-        self._places = places
-        self._lock = Lock()
-
-    def take(self) -> bool:
-        """Take a place; return False if there is none."""
-        with self._lock:
-            if not self._places:
-                return False
-            self._places -= 1
-            return True
-
-    def free(self) -> None:
-        """Free a place."""
-        with self._lock:
-            self._places += 1
-
-
 class ReferenceLimits(NamedTuple):
     """What may be sent by reference, the same for all downloads of a process."""
 
     held_bytes: int
     """The most bytes of an answer that the kernel holds unread."""
-    room: OpenFilesRoom
+    room: Semaphore
+    """For open files."""
 
     @classmethod
     def of_system(cls) -> ReferenceLimits:
@@ -78,7 +58,7 @@ class ReferenceLimits(NamedTuple):
         most_open = _MOST_OPEN
         if descriptors != resource.RLIM_INFINITY:
             most_open = min(descriptors // _OPEN_PART, _MOST_OPEN)
-        return cls(most_held_bytes(), OpenFilesRoom(most_open))
+        return cls(most_held_bytes(), Semaphore(most_open))
 
 
 class ReferencedFile(NamedTuple):
@@ -87,12 +67,12 @@ class ReferencedFile(NamedTuple):
     data: OpenData
     stop: int
     """Where in the archive the last of them ends."""
-    room: OpenFilesRoom
+    room: Semaphore
 
     def close(self) -> None:
         """Close the file."""
         self.data.file.close()
-        self.room.free()
+        self.room.release()
 
 
 class ReferencedFiles:
@@ -124,7 +104,7 @@ class ReferencedFiles:
         if self._files and self._files[-1].data.segment is data.segment:
             self._files[-1] = self._files[-1]._replace(stop=stop)
             return True
-        if not self._room.take():
+        if not self._room.acquire(blocking=False):
             return False
         file.share()
         self._files.append(ReferencedFile(data, stop, self._room))

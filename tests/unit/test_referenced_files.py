@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
+from threading import Semaphore
 
 import pytest
 
@@ -16,7 +17,6 @@ from archive_service.archive.segments import EntryIndex, FileData
 from archive_service.storage.base import DiskFile
 from archive_service.transfer.batches import NOTHING, OpenData
 from archive_service.transfer.referenced_files import (
-    OpenFilesRoom,
     ReferencedFiles,
     ReferenceLimits,
     most_bytes_of_connection,
@@ -51,7 +51,7 @@ def three(tmp_path: Path) -> Iterator[list[OpenData]]:
 
 
 def limits(held_bytes: int, files: int = 10) -> ReferenceLimits:
-    return ReferenceLimits(held_bytes, OpenFilesRoom(files))
+    return ReferenceLimits(held_bytes, Semaphore(files))
 
 
 def test_the_last_bytes_of_an_answer_are_copied(three: list[OpenData]) -> None:
