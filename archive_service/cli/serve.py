@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import socket
 from argparse import ArgumentParser
@@ -49,6 +50,8 @@ from archive_service.web.http_server.shared_listener import SharedListener
 from archive_service.web.limits.policy import SharedCounts
 
 _EVERY_ADDRESS = ("0.0.0.0", "::")  # nosec B104 # noqa: S104 - compared, not bound
+_FIRST_PROCESS = 1
+"""Of a container or pod: when it ends, so does the network."""
 
 
 @refusing_wrong_settings
@@ -114,6 +117,7 @@ class _Service:
     limits: SharedCounts
     connections: memoryview
     monitoring_connections: memoryview
+    is_first_process: bool
 
     @classmethod
     def of(cls, settings: Settings, listeners: Listeners) -> _Service:
@@ -128,6 +132,7 @@ class _Service:
             SharedCounts(limits(settings), workers),
             shared_counts(workers),
             shared_counts(workers),
+            os.getpid() == _FIRST_PROCESS,
         )
 
     async def serve(
@@ -161,6 +166,7 @@ class _Service:
             [site(each, archives) for each in self.listeners.archives],
             [site(each, monitoring) for each in self.listeners.monitoring],
             archives.change,
+            end_with_process=self.is_first_process,
         )
 
     def report_start(self) -> None:

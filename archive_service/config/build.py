@@ -38,6 +38,10 @@ from archive_service.observe.fan_out import to_each
 from archive_service.storage.local.unclosed_files import UnclosedFiles
 from archive_service.transfer.service import ArchiveService, WaitPolicy
 from archive_service.web.app import create_app
+from archive_service.web.http_server.client_connection import (
+    TIMES_OF_PASSING_NETWORK,
+    USUAL_TIMES,
+)
 from archive_service.web.http_server.runner import Runner
 from archive_service.web.limits.fair_use import FairUse
 from archive_service.web.limits.policy import Counts, Limits
@@ -61,11 +65,13 @@ class Sites(NamedTuple):
     """Where connections come from: for archives, and for monitoring where that is apart.
 
     `on_change` is called with 1 and -1 as connections for archives begin and end.
+    `end_with_process` says that the kernel delivers nothing after the process has ended.
     """
 
     archives: Sequence[Site]
     monitoring: Sequence[Site]
     on_change: Callable[[int], None] | None = None
+    end_with_process: bool = False
 
 
 @asynccontextmanager
@@ -96,7 +102,8 @@ async def accepting(
     monitor = web.Application() if sites.monitoring else app
     monitoring.add_to(monitor)
     served = partial(Runner, shutdown_timeout_s=_LONGER_THAN_ANY_S, newcomers=service.newcomers)
-    runner, apart = served(app, count=sites.on_change), served(monitor)
+    times = TIMES_OF_PASSING_NETWORK if sites.end_with_process else USUAL_TIMES
+    runner, apart = served(app, count=sites.on_change, times=times), served(monitor)
     try:
         await _start(runner, sites.archives)
         await _start(apart, sites.monitoring)

@@ -7,6 +7,7 @@ import shutil
 import signal
 import sqlite3
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,10 @@ TARGET = f"/archive/{HASH}/"
 FILES = {"1.jpg": noise(3_000_000), "Лето/2.jpg": noise(300_000), "3.txt": b"three"}
 LARGE = {"large.jpg": noise(64 << 20)}
 """More than all the buffers between the service and a client hold."""
+BUFFERED = {"buffered.jpg": noise(5_000_000)}
+"""Less than docker-proxy and the sockets around it hold: sent before the client has read it."""
+SLOW_CLIENT_S = 5.0
+"""How long a client pauses.  Docker would end its proxy in a second."""
 FTP_USER = 4242
 BUILD_TIMEOUT_S = 300.0
 
@@ -162,17 +167,22 @@ def test_index_outlives_the_container(site: Site) -> None:
     assert rows_of_index(site) == known
 
 
-def test_stop_lets_a_download_finish(site: Site) -> None:
-    make_album(site.photos_dir, LARGE)
+@pytest.mark.parametrize("field_line", ["Connection: keep-alive", "Connection: close"])
+@pytest.mark.parametrize("files", [LARGE, BUFFERED], ids=["large", "buffered"])
+def test_stop_lets_a_download_finish(site: Site, files: dict[str, bytes], field_line: str) -> None:
+    """As Docker stops docker-proxy, what that still holds is lost, and it holds megabytes."""
+    make_album(site.photos_dir, files)
     site.up()
     whole = get(site.port, TARGET).content
     with connected(site.port, small_window=True) as connection:
-        connection.send("GET", TARGET)
+        connection.send("GET", TARGET, field_line)
         status, fields = connection.receive_head()
         assert status == 200
         with site.stopping():
+            time.sleep(SLOW_CLIENT_S)
             connection.open_window()
             assert connection.receive_content(int(dict(fields)["content-length"])) == whole
+            connection.close()
     state = site.state()["State"]
     assert not state["Running"]
     assert state["ExitCode"] == 0

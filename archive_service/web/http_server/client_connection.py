@@ -1,4 +1,4 @@
-"""A client's connection: limits of headers, half-closed sockets, and pages for bad requests.
+"""A client's connection: limits of headers, sides that close, and pages for bad requests.
 
 aiohttp answers malformed requests before they reach an application: in plain text, with a copy of
 the request, which holds the archive's id, and with the versions of aiohttp and Python.
@@ -7,6 +7,7 @@ the request, which holds the archive's id, and with the versions of aiohttp and 
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -28,6 +29,7 @@ from archive_service.web.failures import (
     Failure,
     failure_response,
 )
+from archive_service.web.http_server.half_closed import HalfClosed
 from archive_service.web.response_headers import add_fields
 
 MAX_REQUEST_TARGET_BYTES = 8190
@@ -53,9 +55,15 @@ class ConnectionTimes:
     the server must not close first."""
     drain_s: float = 1.0
     """For the rest of a request's body, which is discarded, after the answer."""
+    close_s: float = 0.0
+    """For the client to close its side, after a download and once this side is closed.  0 closes
+    both: the kernel delivers the rest, whatever becomes of the process."""
 
 
 USUAL_TIMES = ConnectionTimes()
+TIMES_OF_PASSING_NETWORK = ConnectionTimes(close_s=600.0)
+"""For a process whose network ends with it.  A download may take this long to come out of the
+buffers of a container engine's proxy."""
 
 
 class ClientConnection(web.RequestHandler):
@@ -65,9 +73,12 @@ class ClientConnection(web.RequestHandler):
         "_awaited",
         "_body",
         "_count",
+        "_half_closed",
+        "_has_sent_download",
         "_header",
         "_header_deadline",
         "_header_timeout_s",
+        "_socket",
     )
 
     def __init__(
@@ -77,6 +88,7 @@ class ClientConnection(web.RequestHandler):
         times: ConnectionTimes,
         count: Callable[[int], None] | None,
         awaited: dict[ClientConnection, float],
+        half_closed: HalfClosed,
     ) -> None:
         super().__init__(
             server,
@@ -95,20 +107,32 @@ class ClientConnection(web.RequestHandler):
         """The bytes of the last header, and those received with its end."""
         self._count = count
         self._awaited = awaited
+        self._half_closed = half_closed if times.close_s else None
+        self._socket: socket.socket | None = None
+        self._has_sent_download = False
+        """Whether the last answer was a download, and whole."""
         self._header_timeout_s = times.header_s
         self._header_deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Count the connection, and start the deadline for a request's header."""
         super().connection_made(transport)
+        self._socket = transport.get_extra_info("socket")
         self._expect_header()
         if self._count:
             self._count(1)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Stop counting the connection."""
+        """Stop counting the connection; after a download, only once the client has closed it."""
         super().connection_lost(exc)
         self._expect_no_header()
+        if exc is None and self._has_sent_download and self._half_closed and self._socket:
+            # The transport closes its own handle behind this call.
+            self._half_closed.take_over(self._socket.dup(), self._uncount)
+        else:
+            self._uncount()
+
+    def _uncount(self) -> None:
         if self._count:
             self._count(-1)
 
@@ -119,6 +143,7 @@ class ClientConnection(web.RequestHandler):
         super().data_received(data)
         if not self._is_idle():
             self._expect_no_header()
+            self._has_sent_download = False
         elif len(self._header) > MAX_HEADER_BYTES:
             self.force_close()
         elif self._header_deadline is None:
@@ -201,6 +226,7 @@ class ClientConnection(web.RequestHandler):
         self._body = request.content
         if self.transport is not None:
             self._await_header()
+            self._has_sent_download = _is_download(resp) and not self.transport.is_closing()
         return finished
 
     def close(self) -> None:
@@ -230,6 +256,10 @@ class ClientConnection(web.RequestHandler):
         add_fields(request, response)
         response.force_close()
         return response
+
+
+def _is_download(response: web.StreamResponse) -> bool:
+    return not isinstance(response, web.Response)  # which has its whole body at once
 
 
 def _header_failure(error: BaseException | None, header: bytes) -> Failure:

@@ -1,4 +1,4 @@
-"""Ends the server: downloads under way may finish, within a time."""
+"""Ends the server: downloads under way may finish, and reach their clients, within a time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ async def shut_down(
 ) -> None:
     """Wait for downloads to finish; abort them after the time-out or the next signal."""
     answering = asyncio.all_tasks() - {asyncio.current_task()}
-    stopping = asyncio.ensure_future(runner.cleanup())
+    stopping = asyncio.ensure_future(_stop(runner))
     impatient = asyncio.ensure_future(next_signal())
     await asyncio.wait(
         {stopping, impatient}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED
@@ -21,4 +21,10 @@ async def shut_down(
     for task in (*answering, impatient):
         task.cancel()  # a cancelled download cuts its connection
     await asyncio.gather(*answering, impatient, return_exceptions=True)
+    runner.half_closed.end()
     await stopping
+
+
+async def _stop(runner: Runner) -> None:
+    await runner.cleanup()
+    await runner.half_closed.wait()

@@ -15,6 +15,7 @@ from archive_service.web.http_server.client_connection import (
     ClientConnection,
     ConnectionTimes,
 )
+from archive_service.web.http_server.half_closed import HalfClosed
 
 GRACE_S = 0.05
 """How long a client may send no whole header, before its first request or after an answer, while
@@ -45,12 +46,16 @@ class Runner(web.AppRunner):
         self.newcomers = newcomers
         self._awaited: dict[ClientConnection, float] = {}
         """Connections whose header is awaited, and since when; the longest wait first."""
+        self.half_closed = HalfClosed(times.close_s)
 
     def close_longest_silent(self) -> float:
         """Close the connection that has waited longest for a whole header, but none in its grace.
 
+        Those that this side has closed already go first.
         Return after how many seconds the next may be closed; 0 if one was closed.
         """
+        if self.half_closed.close_first():
+            return 0.0
         now_s = asyncio.get_running_loop().time()
         for connection, since_s in self._awaited.items():
             grace_s = since_s + GRACE_S - now_s
@@ -79,6 +84,7 @@ class Runner(web.AppRunner):
             times=self._times,
             count=self._count,
             awaited=self._awaited,
+            half_closed=self.half_closed,
         )
         return cast("web.Server", connection)
 

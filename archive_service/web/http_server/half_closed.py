@@ -1,0 +1,100 @@
+"""Connections that this side has closed, until their clients close them, too.
+
+A network that ends with the process, as a container's does, takes along what the kernel has not
+delivered yet, and so does the engine's proxy in front of it (docker-proxy), which holds megabytes.
+An acknowledgement proves nothing, because it is the proxy's.  That the client has read everything
+shows only when it closes its side behind our FIN (RFC 9112 section 9.6).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from typing import NamedTuple
+
+_READ_BYTES = 65_536
+_MOST_READ_BYTES = 1 << 20
+"""A client that sends more than this is no longer heard: it has seen our FIN, or never will."""
+
+
+class _Rest(NamedTuple):
+    """What is left to do for a connection."""
+
+    on_end: Callable[[], None]
+    deadline: asyncio.TimerHandle
+
+
+class HalfClosed:
+    """The half-closed connections of a process; each waits for its client for `close_s`."""
+
+    def __init__(self, close_s: float) -> None:
+        self._close_s = close_s
+        self._rests: dict[socket.socket, _Rest] = {}
+        """The longest wait first."""
+        self._read_bytes: dict[socket.socket, int] = {}
+        self._is_empty = asyncio.Event()
+        self._is_empty.set()
+        self._has_ended = False
+
+    def take_over(self, connection: socket.socket, on_end: Callable[[], None]) -> None:
+        """Close this side of a connection; call `on_end` when the other side is closed."""
+        if self._has_ended:
+            _close(connection, on_end)
+            return
+        try:
+            connection.shutdown(socket.SHUT_WR)
+        except OSError:  # the client has reset it
+            _close(connection, on_end)
+            return
+        loop = asyncio.get_running_loop()
+        deadline = loop.call_later(self._close_s, self._end_one, connection)
+        self._rests[connection] = _Rest(on_end, deadline)
+        self._is_empty.clear()
+        loop.add_reader(connection, self._read, connection)
+
+    def close_first(self) -> bool:
+        """Close the connection that has waited longest; return whether there was one."""
+        if not self._rests:
+            return False
+        self._end_one(next(iter(self._rests)))
+        return True
+
+    async def wait(self) -> None:
+        """Wait until all clients have closed, or until `end`."""
+        await asyncio.sleep(0)  # those that the server has just closed are handed over in this turn
+        await self._is_empty.wait()
+
+    def end(self) -> None:
+        """Close all connections, and each that is handed over from now on."""
+        self._has_ended = True
+        while self.close_first():
+            pass
+
+    def _read(self, connection: socket.socket) -> None:
+        """Discard what the client still sends; it gets no answer."""
+        try:
+            count = len(connection.recv(_READ_BYTES))
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            count = 0
+        total_bytes = self._read_bytes[connection] = self._read_bytes.get(connection, 0) + count
+        if not count or total_bytes > _MOST_READ_BYTES:
+            self._end_one(connection)
+
+    def _end_one(self, connection: socket.socket) -> None:
+        rest = self._rests.pop(connection)
+        rest.deadline.cancel()
+        self._read_bytes.pop(connection, None)
+        asyncio.get_running_loop().remove_reader(connection)
+        _close(connection, rest.on_end)
+        if not self._rests:
+            self._is_empty.set()
+
+
+def _close(connection: socket.socket, on_end: Callable[[], None]) -> None:
+    with suppress(OSError):
+        connection.close()
+    on_end()
