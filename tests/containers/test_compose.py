@@ -167,8 +167,11 @@ def test_index_outlives_the_container(site: Site) -> None:
     assert rows_of_index(site) == known
 
 
-@pytest.mark.parametrize("field_line", ["Connection: keep-alive", "Connection: close"])
-@pytest.mark.parametrize("files", [LARGE, BUFFERED], ids=["large", "buffered"])
+@pytest.mark.parametrize(
+    ("files", "field_line"),
+    [(LARGE, "Connection: keep-alive"), (BUFFERED, "Connection: close")],
+    ids=["large", "buffered"],
+)
 def test_stop_lets_a_download_finish(site: Site, files: dict[str, bytes], field_line: str) -> None:
     """As Docker stops docker-proxy, what that still holds is lost, and it holds megabytes."""
     make_album(site.photos_dir, files)
