@@ -1,9 +1,13 @@
-"""Reads the parameters of a query, including those whose `&` was escaped on the way.
+"""Reads the parameters of a query, in the ways that sites and mail programs write them.
 
 Mail programs and content management systems write a link's `&` as `&amp;`, as HTML has it, where
 nothing turns it back.  Then `?file=1.jpg&amp;file=2.jpg` has a parameter `amp;file`, which means
 `file`.  Only an `amp;` with text behind it and no `=` may mean something else: `?name=A&amp;B` may
 be a name "A&B" that was not percent-encoded, or a name "A" and a parameter "B".
+
+PHP and libraries for browsers write a list as `file[]=1.jpg&file[]=2.jpg` or with an index,
+`file[0]=1.jpg`.  That means `file`, too: an unknown parameter is ignored, and whoever chose two
+files would get the whole album.
 """
 
 from __future__ import annotations
@@ -13,6 +17,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote_plus
 
 _ESCAPED_AMPERSANDS = re.compile(r"\A(?:amp;)+", re.IGNORECASE)
+_LIST_INDEX = re.compile(r"\[[0-9]*\]\Z")
 _WITHOUT_VALUE = frozenset(("", "summary"))
 """Parameters that need no `=`."""
 
@@ -39,7 +44,7 @@ def query_pairs(query: str) -> QueryPairs:
         name = _decoded(name)
         meant = _ESCAPED_AMPERSANDS.sub("", name)
         is_ambiguous |= meant != name and meant not in _WITHOUT_VALUE and not equals
-        pairs.append((meant, _decoded(value)))
+        pairs.append((_LIST_INDEX.sub("", meant), _decoded(value)))
     return QueryPairs(tuple(pairs), is_ambiguous)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from io import BytesIO
@@ -15,6 +16,7 @@ import pytest
 from harness.albums import HASH, let_date_begin, make_album, noise
 from harness.http import Connection, Response, connected
 from harness.lists import ORDER, write_list
+from harness.readers import need
 from harness.server import Server, serving
 
 from archive_service.archive.signed_link import Link
@@ -25,6 +27,7 @@ FORM = "Content-Type: application/x-www-form-urlencoded"
 JSON = "Accept: application/json"
 KEY = "key-of-0123456789"
 MANY = "many-files"
+TIMEOUT_S = 60.0
 NAMES = [f"{number:05} Отпуск.jpg" for number in range(10_000)]
 FILES = {
     "1.jpg": noise(300_000),
@@ -115,6 +118,18 @@ def test_form_leads_to_the_archive_that_the_names_in_a_link_give(
     assert chosen.content == expected.content
     for name in ("etag", "content-disposition", "content-length", "last-modified"):
         assert chosen[name] == expected[name]
+
+
+def test_list_as_php_writes_it_is_taken_in_a_link_and_in_a_form(connection: Connection) -> None:
+    need("php")
+    code = 'echo http_build_query(["file" => ["2.jpg", "day1/1.jpg"], "name" => "A"]);'
+    query = subprocess.run(
+        ["php", "-r", code], check=True, capture_output=True, text=True, timeout=TIMEOUT_S
+    ).stdout
+    form = post_text(connection, TARGET, query, FORM)
+    assert form.status == 303
+    for target in (f"{TARGET}?{query}", form["location"]):
+        assert names_in(connection.exchange("GET", target)) == ["2.jpg", "day1/1.jpg"]
 
 
 def test_link_of_thousands_of_names_is_short(connection: Connection) -> None:

@@ -44,3 +44,20 @@ def test_what_may_be_a_part_of_a_value_is_ambiguous(query: str) -> None:
 @pytest.mark.parametrize("query", ["name=A&amp;", "name=A&amp;&amp;file=1", "name=A&amp;summary"])
 def test_before_nothing_or_a_parameter_without_a_value_it_is_not(query: str) -> None:
     assert not query_pairs(query).is_ambiguous
+
+
+@pytest.mark.parametrize(
+    ("query", "pairs"),
+    [
+        ("file[]=1&file[]=2", [("file", "1"), ("file", "2")]),
+        ("file%5B%5D=1", [("file", "1")]),
+        ("file%5B0%5D=1&file%5B10%5D=2", [("file", "1"), ("file", "2")]),  # http_build_query of PHP
+        ("name=x&amp;file[]=1", [("name", "x"), ("file", "1")]),
+        ("file[a]=1&[]file=2&file[][=3", [("file[a]", "1"), ("[]file", "2"), ("file[][", "3")]),
+        ("file=1[]", [("file", "1[]")]),  # a value
+    ],
+)
+def test_a_list_as_php_writes_it_is_the_parameter_repeated(
+    query: str, pairs: list[tuple[str, str]]
+) -> None:
+    assert list(query_pairs(query).pairs) == pairs
