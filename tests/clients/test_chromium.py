@@ -21,6 +21,7 @@ from archive_service.archive.signed_link import Link
 TARGET = f"/archive/{HASH}/"
 NAME = "archive.zip"
 FILES = {"1.jpg": noise(2_000_000), "2.jpg": noise(6_000_000), "notes/3.txt": b"three"}
+A_SUMMARY_BYTES = 500
 PIECE_BYTES = 256 * 1024
 ONE_PIECE_ONLY = ("--debug", "--delay", "60", "--level", "debug")
 UNHURRIED = ("--debug", "--delay", "0.1")
@@ -140,6 +141,19 @@ def test_index_page_shows_size_and_count_and_downloads(
     assert content == get(server.port, TARGET).content
     assert not overflow
     assert complaints == []
+
+
+def test_index_page_asks_for_no_list_of_files(
+    photos_dir: Path, serve: Serve, tmp_path: Path
+) -> None:
+    make_album(photos_dir, {f"{number:04}.jpg": b"x" for number in range(3000)})
+    url = f"http://127.0.0.1:{serve().port}/"
+    with visiting(tmp_path, url, width=360, locale="en-US") as (page, _):
+        page.fill("#hash", HASH)
+        with page.expect_response(re.compile("manifest")) as answered:
+            page.press("#hash", "Enter")
+        assert page.locator("#result .figures").inner_text().startswith("3,000")
+        assert len(answered.value.body()) < A_SUMMARY_BYTES
 
 
 def test_index_page_says_that_an_archive_is_missing(serve: Serve, tmp_path: Path) -> None:
