@@ -56,6 +56,7 @@ from archive_service.storage.local.album_files import AlbumPlace, LocalAlbumFile
 
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _STANDARD_OUTPUT = 1
+_STANDARD_OUTPUT_SIGN = "-"
 _STANDARD_OUTPUT_NAME = b"standard output"
 _ADVICE = {
     errno.ENOSPC: "make room, or save elsewhere",
@@ -137,7 +138,8 @@ def parser() -> ArgumentParser:
     made.add_argument(
         "--save",
         metavar="NAME",
-        help="the file to save the archive to; without it, the zip goes to standard output",
+        help="the file to save the archive to; without it, or with -, the zip goes to standard "
+        "output",
     )
     add_settings(made, FormatSettings)
     return made
@@ -146,7 +148,7 @@ def parser() -> ArgumentParser:
 def _pack(options: Namespace, settings: FormatSettings) -> None:
     with closing(InFlights()) as in_flights:
         in_flight = in_flights.of("named")
-        if options.save is None:
+        if options.save in (None, _STANDARD_OUTPUT_SIGN):
             sources = _collect(options, in_flight, _standard_output())
             layout = _lay_out(sources, settings)
             with _output_errors_explained(_STANDARD_OUTPUT_NAME):

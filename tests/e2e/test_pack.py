@@ -353,9 +353,10 @@ def test_unzip_finds_no_fault(sizes: Path, saved: Path) -> None:
 
 
 @pytest.mark.skipif(not shutil.which("bsdtar"), reason="no bsdtar here")
-def test_bsdtar_unpacks_from_the_pipe(sizes: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("output", [[], ["--save", "-"]])
+def test_bsdtar_unpacks_from_the_pipe(sizes: Path, tmp_path: Path, output: list[str]) -> None:
     (tmp_path / "out").mkdir()
-    with start(["sizes"], sizes.parent) as process:
+    with start(["sizes", *output], sizes.parent) as process:
         subprocess.run(
             ["bsdtar", "-xf", "-"], stdin=process.stdout, cwd=tmp_path / "out", check=True
         )
