@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
+from asyncio.trsock import TransportSocket
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
@@ -23,6 +25,7 @@ from archive_service.web.http_server.client_connection import (
     ConnectionTimes,
 )
 from archive_service.web.http_server.graceful_shutdown import shut_down
+from archive_service.web.http_server.half_closed import HalfClosed
 from archive_service.web.http_server.runner import Runner
 
 FILES = {"1.jpg": noise(200_000), "2.jpg": noise(1000)}
@@ -193,3 +196,11 @@ def test_those_that_wait_give_way_to_new_connections(tmp_path: Path) -> None:
         assert server.connections == 1
         assert server.call(server.runner.close_longest_silent) == 0.0
         assert server.connections == 0
+
+
+def test_a_connection_that_gets_no_handle_of_its_own_is_left() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        connection = TransportSocket(listener)
+    ended: list[None] = []
+    HalfClosed(FOR_EVER_S).take_over(connection, lambda: ended.append(None))
+    assert ended == [None]

@@ -7,7 +7,7 @@ the request, which holds the archive's id, and with the versions of aiohttp and 
 from __future__ import annotations
 
 import asyncio
-import socket
+from asyncio.trsock import TransportSocket
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -108,7 +108,7 @@ class ClientConnection(web.RequestHandler):
         self._count = count
         self._awaited = awaited
         self._half_closed = half_closed if times.close_s else None
-        self._socket: socket.socket | None = None
+        self._socket: TransportSocket | None = None
         self._has_sent_download = False
         """Whether the last answer was a download, and whole."""
         self._header_timeout_s = times.header_s
@@ -128,7 +128,7 @@ class ClientConnection(web.RequestHandler):
         self._expect_no_header()
         if exc is None and self._has_sent_download and self._half_closed and self._socket:
             # The transport closes its own handle behind this call.
-            self._half_closed.take_over(self._socket.dup(), self._uncount)
+            self._half_closed.take_over(self._socket, self._uncount)
         else:
             self._uncount()
 

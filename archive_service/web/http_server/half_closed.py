@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from asyncio.trsock import TransportSocket
 from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
@@ -38,21 +39,19 @@ class HalfClosed:
         self._is_empty.set()
         self._has_ended = False
 
-    def take_over(self, connection: socket.socket, on_end: Callable[[], None]) -> None:
-        """Close this side of a connection; call `on_end` when the other side is closed."""
-        if self._has_ended:
-            _close(connection, on_end)
-            return
-        try:
-            connection.shutdown(socket.SHUT_WR)
-        except OSError:  # the client has reset it
-            _close(connection, on_end)
+    def take_over(self, connection: TransportSocket, on_end: Callable[[], None]) -> None:
+        """Close this side of a connection; call `on_end` when the other side is closed.
+
+        The caller closes its own handle on the connection afterwards.
+        """
+        handle = None if self._has_ended else _half_closed(connection)
+        if handle is None:
+            on_end()
             return
         loop = asyncio.get_running_loop()
-        deadline = loop.call_later(self._close_s, self._end_one, connection)
-        self._rests[connection] = _Rest(on_end, deadline)
+        self._rests[handle] = _Rest(on_end, loop.call_later(self._close_s, self._end_one, handle))
         self._is_empty.clear()
-        loop.add_reader(connection, self._read, connection)
+        loop.add_reader(handle, self._read, handle)
 
     def close_first(self) -> bool:
         """Close the connection that has waited longest; return whether there was one."""
@@ -72,29 +71,39 @@ class HalfClosed:
         while self.close_first():
             pass
 
-    def _read(self, connection: socket.socket) -> None:
+    def _read(self, handle: socket.socket) -> None:
         """Discard what the client still sends; it gets no answer."""
         try:
-            count = len(connection.recv(_READ_BYTES))
+            count = len(handle.recv(_READ_BYTES))
         except (BlockingIOError, InterruptedError):
             return
         except OSError:
             count = 0
-        total_bytes = self._read_bytes[connection] = self._read_bytes.get(connection, 0) + count
+        total_bytes = self._read_bytes[handle] = self._read_bytes.get(handle, 0) + count
         if not count or total_bytes > _MOST_READ_BYTES:
-            self._end_one(connection)
+            self._end_one(handle)
 
-    def _end_one(self, connection: socket.socket) -> None:
-        rest = self._rests.pop(connection)
+    def _end_one(self, handle: socket.socket) -> None:
+        rest = self._rests.pop(handle)
         rest.deadline.cancel()
-        self._read_bytes.pop(connection, None)
-        asyncio.get_running_loop().remove_reader(connection)
-        _close(connection, rest.on_end)
+        self._read_bytes.pop(handle, None)
+        asyncio.get_running_loop().remove_reader(handle)
+        with suppress(OSError):
+            handle.close()
+        rest.on_end()
         if not self._rests:
             self._is_empty.set()
 
 
-def _close(connection: socket.socket, on_end: Callable[[], None]) -> None:
-    with suppress(OSError):
-        connection.close()
-    on_end()
+def _half_closed(connection: TransportSocket) -> socket.socket | None:
+    """Close this side; return a handle on the connection, or None if there is none to be had."""
+    try:
+        handle = connection.dup()
+    except OSError:  # no descriptor is left
+        return None
+    try:
+        handle.shutdown(socket.SHUT_WR)
+    except OSError:  # the client has reset the connection
+        handle.close()
+        return None
+    return handle
