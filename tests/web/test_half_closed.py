@@ -129,14 +129,19 @@ def test_a_download_under_way_is_waited_for_in_the_same_way(
 
 
 @pytest.mark.parametrize(
-    ("last", "times"), [(PAGE, TIMES_OF_PASSING_NETWORK), (DOWNLOAD, USUAL_TIMES)]
+    ("method", "last", "times"),
+    [
+        ("GET", PAGE, TIMES_OF_PASSING_NETWORK),
+        ("HEAD", DOWNLOAD, TIMES_OF_PASSING_NETWORK),
+        ("GET", DOWNLOAD, USUAL_TIMES),
+    ],
 )
 def test_a_stop_does_not_wait_where_nothing_can_be_lost(
-    tmp_path: Path, last: str, times: ConnectionTimes
+    tmp_path: Path, method: str, last: str, times: ConnectionTimes
 ) -> None:
     with serving(tmp_path, times) as server, connected(server.port) as connection:
         connection.exchange("GET", DOWNLOAD)
-        connection.exchange("GET", last)
+        connection.exchange(method, last)
         server.signal()
         assert server.is_stopped()
 

@@ -226,7 +226,8 @@ class ClientConnection(web.RequestHandler):
         self._body = request.content
         if self.transport is not None:
             self._await_header()
-            self._has_sent_download = _is_download(resp) and not self.transport.is_closing()
+            is_whole = not self.transport.is_closing()
+            self._has_sent_download = is_whole and _is_download(request, resp)
         return finished
 
     def close(self) -> None:
@@ -258,8 +259,10 @@ class ClientConnection(web.RequestHandler):
         return response
 
 
-def _is_download(response: web.StreamResponse) -> bool:
-    return not isinstance(response, web.Response)  # which has its whole body at once
+def _is_download(request: web.BaseRequest, response: web.StreamResponse) -> bool:
+    """Return whether a body was streamed; a `web.Response` has its whole, short body at once."""
+    has_body = request.method == "GET" and bool(response.content_length)
+    return has_body and not isinstance(response, web.Response)
 
 
 def _header_failure(error: BaseException | None, header: bytes) -> Failure:

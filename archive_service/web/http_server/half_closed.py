@@ -13,18 +13,20 @@ import socket
 from asyncio.trsock import TransportSocket
 from collections.abc import Callable
 from contextlib import suppress
-from typing import NamedTuple
+from dataclasses import dataclass
 
 _READ_BYTES = 65_536
 _MOST_READ_BYTES = 1 << 20
 """A client that sends more than this is no longer heard: it has seen our FIN, or never will."""
 
 
-class _Rest(NamedTuple):
+@dataclass(slots=True)
+class _Rest:
     """What is left to do for a connection."""
 
     on_end: Callable[[], None]
     deadline: asyncio.TimerHandle
+    read_bytes: int = 0
 
 
 class HalfClosed:
@@ -34,7 +36,6 @@ class HalfClosed:
         self._close_s = close_s
         self._rests: dict[socket.socket, _Rest] = {}
         """The longest wait first."""
-        self._read_bytes: dict[socket.socket, int] = {}
         self._is_empty = asyncio.Event()
         self._is_empty.set()
         self._has_ended = False
@@ -79,14 +80,14 @@ class HalfClosed:
             return
         except OSError:
             count = 0
-        total_bytes = self._read_bytes[handle] = self._read_bytes.get(handle, 0) + count
-        if not count or total_bytes > _MOST_READ_BYTES:
+        rest = self._rests[handle]
+        rest.read_bytes += count
+        if not count or rest.read_bytes > _MOST_READ_BYTES:
             self._end_one(handle)
 
     def _end_one(self, handle: socket.socket) -> None:
         rest = self._rests.pop(handle)
         rest.deadline.cancel()
-        self._read_bytes.pop(handle, None)
         asyncio.get_running_loop().remove_reader(handle)
         with suppress(OSError):
             handle.close()
